@@ -1,0 +1,68 @@
+"""What comes in at the doors, normalised: the form in which the inbox keeps it."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+
+class AlertStatus(StrEnum):
+    FIRING = "firing"
+    RESOLVED = "resolved"
+
+
+class AlertEvent(msgspec.Struct, frozen=True, tag="alert", tag_field="kind", omit_defaults=True):
+    """One thing that a sender says is firing or resolved.
+
+    ``group`` is the sender's own grouping; ``truncated`` counts the alerts of that group which the
+    sender left out of the delivery.
+    """
+
+    source: str
+    fingerprint: str
+    status: AlertStatus
+    labels: dict[str, str]
+    starts_at: datetime
+    annotations: dict[str, str] = {}
+    ends_at: datetime | None = None
+    group: str = ""
+    truncated: int = 0
+    link: str = ""
+
+
+class GroupResolved(msgspec.Struct, frozen=True, tag="group_resolved", tag_field="kind"):
+    """A sender says that everything in one of its groups is resolved, also what it does not list."""
+
+    source: str
+    group: str
+    labels: dict[str, str]
+    ends_at: datetime
+
+
+Event = AlertEvent | GroupResolved
+
+encode_events = msgspec.json.Encoder().encode
+decode_events = msgspec.json.Decoder(list[AlertEvent | GroupResolved]).decode
+
+
+def fingerprint_of(labels: Mapping[str, str]) -> str:
+    """A stable name for a set of labels, for senders that give none."""
+    joined = "\0".join(f"{key}\1{labels[key]}" for key in sorted(labels))
+    return hashlib.blake2b(joined.encode(), digest_size=8).hexdigest()
+
+
+def domain_of(labels: Mapping[str, str], partition_by: Sequence[str]) -> str:
+    """The correlation domain: the values of the ``partition_by`` labels. Alerts of different domains never meet."""
+    return "/".join(labels.get(label, "") for label in partition_by)
+
+
+def partition_of(domain: str, partitions: int) -> int:
+    """The partition in ``[0, partitions)`` that works on a domain; the same on every machine and for ever."""
+    return int.from_bytes(hashlib.blake2b(domain.encode(), digest_size=4).digest()) % partitions
+
+
+def service_of(labels: Mapping[str, str], service_labels: Sequence[str]) -> str:
+    """The service an alert is about: the first of ``service_labels`` that is present, or an empty string."""
+    return next((labels[label] for label in service_labels if labels.get(label)), "")

@@ -1,0 +1,123 @@
+"""An incident: alerts that belong together, with a status, a severity, a cause and a timeline."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+import msgspec
+
+from bot.domain.severity import Severity, most_severe
+
+
+class IncidentStatus(StrEnum):
+    TRIGGERED = "triggered"
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
+
+
+class CauseKind(StrEnum):
+    """What kind of thing broke; runbooks are matched against it."""
+
+    RESOURCE = "resource"
+    DEPENDENCY = "dependency"
+    CHANGE = "change"
+    DATA = "data"
+    MODEL = "model"
+    TRAFFIC = "traffic"
+    UNKNOWN = "unknown"
+
+
+class Cause(msgspec.Struct, frozen=True):
+    """A likely cause: where, of what kind, how sure (0 to 1), and evidence a person can check."""
+
+    service: str
+    kind: CauseKind
+    score: float
+    evidence: list[str] = []
+
+
+class Incident(msgspec.Struct, frozen=True, kw_only=True):
+    """``groups`` are the senders' groups that lead here, each with how many alerts its sender left out.
+
+    ``version`` grows with every change that a person could see.
+    """
+
+    id: str
+    number: int
+    domain: str
+    partition: int
+    status: IncidentStatus
+    severity: Severity
+    title: str = ""
+    summary: str = ""
+    services: list[str] = []
+    groups: dict[str, int] = {}
+    causes: list[Cause] = []
+    opened_at: datetime
+    active_at: datetime
+    changed_at: datetime
+    resolved_at: datetime | None = None
+    acknowledged_by: str | None = None
+    resolved_by: str | None = None
+    version: int = 1
+
+    @property
+    def open(self) -> bool:
+        return self.status is not IncidentStatus.RESOLVED
+
+    @property
+    def truncated(self) -> int:
+        return sum(self.groups.values())
+
+
+class Tally(NamedTuple):
+    """Alerts of one incident that are alike: same service, name, severity and state, counted."""
+
+    incident_id: str
+    service: str
+    name: str
+    severity: Severity
+    active: bool
+    flapping: bool
+    count: int
+    first_at: datetime
+
+
+class TimelineKind(StrEnum):
+    OPENED = "opened"
+    ALERTS = "alerts"
+    STATUS = "status"
+    CAUSE = "cause"
+    RUN = "run"
+    NOTE = "note"
+
+
+class TimelineEntry(msgspec.Struct, frozen=True, kw_only=True):
+    incident_id: str
+    at: datetime
+    kind: TimelineKind
+    text: str
+    actor: str | None = None
+
+
+def severity_from(tallies: list[Tally]) -> Severity:
+    """The worst of what is active; when nothing is, the worst there was."""
+    active = [tally.severity for tally in tallies if tally.active]
+    return most_severe(active or [tally.severity for tally in tallies])
+
+
+def most_important(tallies: list[Tally]) -> list[Tally]:
+    """Active before quiet, severe before mild, many before few, early before late."""
+    return sorted(tallies, key=lambda t: (not t.active, t.severity.rank, -t.count, t.first_at, t.service, t.name))
+
+
+def title_from(tallies: list[Tally]) -> str:
+    """What broke, in a few words: the most important alert, where, and how many other kinds there are."""
+    ranked = most_important(tallies)
+    if not ranked:
+        return "Incident"
+    first = ranked[0]
+    others = len({(tally.service, tally.name) for tally in ranked}) - 1
+    where = f" on {first.service}" if first.service else ""
+    more = f" and {others} more" if others else ""
+    return f"{first.name}{where}{more}"

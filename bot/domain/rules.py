@@ -1,0 +1,30 @@
+"""The part of tandem.yaml that decides how events become incidents, as one value for the pipeline."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated
+
+import msgspec
+from pydantic import BaseModel, ConfigDict, Field
+
+from bot.domain.alert import AlertRules
+from bot.domain.duration import Duration
+from bot.domain.runbook import Runbook
+
+
+class CorrelationRules(BaseModel):
+    """Which alerts may meet, whose they are, and for how long an incident takes in more."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    partition_by: list[str] = ["cluster"]
+    service_labels: Annotated[list[str], Field(min_length=1)] = ["service", "app", "job"]
+    window: Duration = timedelta(minutes=5)
+
+
+class Rules(msgspec.Struct, frozen=True):
+    correlation: CorrelationRules = CorrelationRules()
+    alerts: AlertRules = AlertRules()
+    depends_on: Mapping[str, list[str]] = {}
+    runbooks: Mapping[str, Runbook] = {}
+    partitions: int = 16

@@ -1,0 +1,91 @@
+"""A runbook: a remediation described in YAML. When it fits, what it does, who may approve, how it is verified."""
+
+import hashlib
+from datetime import timedelta
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from bot.domain.duration import Duration
+from bot.domain.incident import CauseKind, Incident, Tally
+from bot.domain.severity import Severity
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class When(_Section):
+    """All that is given must hold of the incident. An empty ``when`` fits nothing by itself."""
+
+    service: str | None = None
+    cause: CauseKind | None = None
+    alertname: str | None = None
+    severity: Severity | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "When":
+        if not self.model_fields_set:
+            raise ValueError("say when the runbook fits: service, cause, alertname or severity")
+        return self
+
+
+class Step(_Section):
+    """One step: the kind names the executor, the parameters are the executor's own."""
+
+    kind: str
+    parameters: dict[str, Any]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_single_key(cls, value: Any) -> Any:
+        if isinstance(value, dict) and len(value) == 1:
+            kind, parameters = next(iter(value.items()))
+            if isinstance(parameters, dict):
+                return {"kind": kind, "parameters": parameters}
+        raise ValueError("a step is one executor's name with its parameters, as in `command: {argv: [...]}`")
+
+
+class Verify(_Section):
+    alerts_resolved: bool = True
+    within: Duration = timedelta(minutes=5)
+
+
+class Approval(_Section):
+    approvers: list[str] = Field(min_length=1)
+    required: int = Field(default=1, ge=1)
+    expires: Duration = timedelta(hours=1)
+
+    @model_validator(mode="after")
+    def _enough_approvers(self) -> "Approval":
+        if self.required > len(set(self.approvers)):
+            raise ValueError(f"{self.required} approvals are required but only {len(set(self.approvers))} may approve")
+        return self
+
+
+class Runbook(_Section):
+    title: str = Field(min_length=1, max_length=150)
+    when: When
+    steps: list[Step] = Field(min_length=1, max_length=50)
+    rollback: list[Step] = Field(default=[], max_length=50)
+    verify: Verify = Verify()
+    approval: Approval
+
+
+def definition_hash(runbook: Runbook) -> str:
+    """Changes when anything in the runbook does."""
+    return hashlib.sha256(runbook.model_dump_json().encode()).hexdigest()[:16]
+
+
+def fits(when: When, incident: Incident, tallies: list[Tally]) -> bool:
+    """Whether a runbook may be offered. With ``cause`` given, ``service`` means the cause's service."""
+    cause = incident.causes[0] if incident.causes else None
+    if when.cause and (cause is None or cause.kind is not when.cause):
+        return False
+    if when.service:
+        affected = [cause.service] if when.cause and cause else incident.services
+        if when.service not in affected:
+            return False
+    if when.alertname and not any(tally.active and tally.name == when.alertname for tally in tallies):
+        return False
+    return when.severity is None or incident.severity.rank <= when.severity.rank

@@ -1,0 +1,33 @@
+"""The errors that parts of the bot raise for other parts to handle."""
+
+
+class TandemError(Exception):
+    """Root of every error that is ours."""
+
+
+class ConfigError(TandemError):
+    """The configuration cannot be used; the message says where and why, a line per problem."""
+
+
+class InboxFull(TandemError):
+    """The intake bound is reached: the sender must come again after ``retry_after`` seconds."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(f"the intake is full; retry after {retry_after} s")
+        self.retry_after = retry_after
+
+
+class StorageUnavailable(TandemError):
+    """The database did not take the write (disk full, server gone); nothing was acknowledged."""
+
+
+class Conflict(TandemError):
+    """Somebody else changed the same state first; load it again and decide anew."""
+
+
+class Refused(TandemError):
+    """A person may not do this now; the message is written for that person."""
+
+
+class PlanError(TandemError):
+    """A runbook cannot be turned into a plan for this incident; the message says what is missing."""

@@ -1,0 +1,22 @@
+"""The Prometheus metrics that the bot keeps of itself. Labels are bounded: no text from outside."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+EVENTS_ACCEPTED = Counter("tandem_events_accepted_total", "Events committed to the inbox.", ["source"])
+REQUESTS_REFUSED = Counter("tandem_requests_refused_total", "Requests at the doors that were refused.", ["status"])
+EVENTS_PROCESSED = Counter("tandem_events_processed_total", "Events that the pipeline has worked through.")
+SET_ASIDE = Counter("tandem_entries_set_aside_total", "Inbox entries that no attempt could work through.")
+COMMIT_SECONDS = Histogram(
+    "tandem_inbox_commit_seconds",
+    "Time of one group commit of the inbox.",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
+)
+BATCH_SECONDS = Histogram(
+    "tandem_batch_seconds",
+    "Time of one transaction of the pipeline.",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
+)
+INBOX_LAG = Gauge("tandem_inbox_lag_entries", "Entries that wait to be worked through.")
+SLACK_CALLS = Counter("tandem_slack_calls_total", "Calls to Slack.", ["method", "outcome"])
+SLACK_OUT_OF_DATE = Gauge("tandem_slack_incidents_out_of_date", "Incidents that Slack does not show as they are.")
+RUNS_ENDED = Counter("tandem_runs_ended_total", "Runs of runbooks that ended.", ["status"])

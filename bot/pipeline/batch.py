@@ -1,0 +1,62 @@
+"""What travels through the stages, and the signature they share."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.alert import Alert, Change
+from bot.domain.incident import Incident, Tally, TimelineEntry, TimelineKind
+from bot.domain.rules import Rules
+from bot.domain.run import Plan, Run
+from bot.domain.runbook import Runbook
+from bot.storage.inbox import Entry
+from bot.storage.incidents import Key
+
+PlanMaker = Callable[[str, Runbook, Mapping[str, str]], Plan]
+"""Turns a runbook, by name, into a plan with the values filled in. Raises PlanError."""
+
+
+class Observation(NamedTuple):
+    """One change of one alert that matters to incidents."""
+
+    identity: str
+    change: Change
+    at: datetime
+    began_to_flap: bool = False
+
+
+@dataclass
+class Batch:
+    """The working set of one transaction over one partition. Stages read it, add to it, and leave it to the next.
+
+    ``observed`` holds the changes that matter to incidents, in order; ``alerts`` every alert to be
+    written, by identity; ``incidents`` those that were touched, as they will be written.
+    """
+
+    partition: int
+    now: datetime
+    rules: Rules
+    make_plan: PlanMaker
+    limit: int = 200
+    position: int = 0
+    entries: list[Entry] = field(default_factory=list)
+    alerts: dict[str, Alert] = field(default_factory=dict)
+    observed: list[Observation] = field(default_factory=list)
+    incidents: dict[str, Incident] = field(default_factory=dict)
+    opened: set[str] = field(default_factory=set)
+    touched: set[str] = field(default_factory=set)
+    keys: dict[str, set[Key]] = field(default_factory=dict)
+    tallies: dict[str, list[Tally]] = field(default_factory=dict)
+    timeline: list[TimelineEntry] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
+
+    def note(self, incident_id: str, kind: TimelineKind, text: str, actor: str | None = None) -> None:
+        """Add a line to an incident's timeline."""
+        entry = TimelineEntry(incident_id=incident_id, at=self.now, kind=kind, text=text, actor=actor)
+        self.timeline.append(entry)
+
+
+Stage = Callable[[Batch, AsyncConnection], Awaitable[None]]

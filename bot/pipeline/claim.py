@@ -1,0 +1,11 @@
+"""Stage 1: take the next entries of the partition, in order."""
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.pipeline.batch import Batch
+from bot.storage import inbox
+
+
+async def claim(batch: Batch, connection: AsyncConnection) -> None:
+    batch.position = await inbox.position_of(connection, batch.partition)
+    batch.entries = await inbox.entries_after(connection, batch.partition, batch.position, batch.limit)

@@ -1,0 +1,15 @@
+"""Stage 9: write the rest and move the offset, in the transaction that all stages share."""
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.pipeline.batch import Batch
+from bot.storage import inbox, incidents, runs
+
+
+async def commit(batch: Batch, connection: AsyncConnection) -> None:
+    touched = [batch.incidents[incident_id] for incident_id in sorted(batch.touched)]
+    await incidents.save(connection, touched, batch.keys)
+    await incidents.add_to_timeline(connection, batch.timeline)
+    await runs.save(connection, batch.runs)
+    if batch.entries:
+        await inbox.advance(connection, batch.partition, batch.position, batch.entries[-1].seq)

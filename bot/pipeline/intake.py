@@ -1,0 +1,105 @@
+"""The intake: many requests, one commit. A request is answered when its events are on disk."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+
+import structlog
+
+from bot.errors import InboxFull, StorageUnavailable
+from bot.metrics import COMMIT_SECONDS
+from bot.storage import inbox
+from bot.storage.database import Database
+from bot.storage.inbox import NewEntry
+
+MAX_WAITING_ENTRIES = 10_000
+MAX_WAITING_BYTES = 64 * 2**20
+RETRY_AFTER = 1
+
+log = structlog.get_logger(__name__)
+
+_Waiting = tuple[Sequence[NewEntry], "asyncio.Future[None]"]
+
+
+class Intake:
+    """Group commit: what arrives while one transaction is being written goes together into the next.
+
+    Both the number and the size of what waits are bounded; beyond them :class:`InboxFull` is raised.
+    ``on_commit`` is told the partitions that have new entries.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        on_commit: Callable[[Iterable[int]], None],
+        max_entries: int = MAX_WAITING_ENTRIES,
+        max_bytes: int = MAX_WAITING_BYTES,
+    ) -> None:
+        self._database = database
+        self._on_commit = on_commit
+        self._max_entries = max_entries
+        self._max_bytes = max_bytes
+        self._waiting: list[_Waiting] = []
+        self._entries = 0
+        self._bytes = 0
+        self._woken = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="intake")
+
+    async def stop(self) -> None:
+        """Commit what waits, then stop."""
+        while self._entries:
+            await asyncio.wait([future for _, future in self._waiting] or [asyncio.ensure_future(asyncio.sleep(0.01))])
+        if self._task:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    async def append(self, entries: Sequence[NewEntry]) -> None:
+        """Return when the entries are committed. Raises InboxFull, StorageUnavailable."""
+        size = sum(len(entry.payload) for entry in entries)
+        if self._entries + len(entries) > self._max_entries or self._bytes + size > self._max_bytes:
+            raise InboxFull(RETRY_AFTER)
+        committed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((entries, committed))
+        self._entries += len(entries)
+        self._bytes += size
+        self._woken.set()
+        try:
+            await committed
+        finally:
+            self._entries -= len(entries)
+            self._bytes -= size
+
+    async def _run(self) -> None:
+        while True:
+            await self._woken.wait()
+            self._woken.clear()
+            group, self._waiting = self._waiting, []
+            await self._commit(group)
+
+    async def _commit(self, group: list[_Waiting]) -> None:
+        together = [entry for entries, _ in group for entry in entries]
+        try:
+            with COMMIT_SECONDS.time():
+                async with self._database.write() as connection:
+                    await inbox.append(connection, together)
+        except StorageUnavailable as error:
+            log.error("intake.not_stored", reason=str(error), entries=len(together))
+            _fail(group, error)
+        except Exception as error:
+            log.error("intake.failed", exc_info=error)
+            _fail(group, error)
+        else:
+            for _, committed in group:
+                if not committed.done():
+                    committed.set_result(None)
+            self._on_commit({entry.partition for entry in together})
+
+
+def _fail(group: list[_Waiting], error: Exception) -> None:
+    for _, committed in group:
+        if not committed.done():
+            committed.set_exception(error)

@@ -1,0 +1,151 @@
+"""The worker: drives the stages over the partitions, each batch in one transaction."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.rules import Rules
+from bot.errors import Conflict, StorageUnavailable
+from bot.metrics import BATCH_SECONDS, EVENTS_PROCESSED, SET_ASIDE
+from bot.pipeline.batch import Batch, PlanMaker, Stage
+from bot.pipeline.claim import claim
+from bot.pipeline.commit import commit
+from bot.pipeline.correlate import correlate
+from bot.pipeline.dedupe import dedupe
+from bot.pipeline.due import due
+from bot.pipeline.explain import explain
+from bot.pipeline.propose import propose
+from bot.pipeline.record import record
+from bot.pipeline.settle import settle
+from bot.pipeline.silence import silence
+from bot.storage import alerts, inbox
+from bot.storage.database import Database
+
+STAGES: Sequence[Stage] = (claim, dedupe, silence, correlate, record, settle, explain, propose, commit)
+STAGES_ON_TICK: Sequence[Stage] = (due, silence, correlate, record, settle, explain, propose, commit)
+BATCH = 200
+TICK = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+class Worker:
+    """Works through the partitions of one replica.
+
+    ``on_commit`` is called after every transaction that changed something, so that others look at once.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        rules: Rules,
+        make_plan: PlanMaker,
+        clock: Callable[[], datetime],
+        on_commit: Callable[[], None] = lambda: None,
+        pace: Callable[[float], float] = lambda _busy: 0.0,
+    ) -> None:
+        self._database = database
+        self._rules = rules
+        self._make_plan = make_plan
+        self._clock = clock
+        self._on_commit = on_commit
+        self._pace = pace
+        self._waiting: set[int] = set()
+        self._woken = asyncio.Event()
+
+    def wake(self, partitions: Iterable[int]) -> None:
+        """Say that these partitions have new entries."""
+        self._waiting.update(partitions)
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Work until cancelled; what cannot be stored now is tried again."""
+        loop = asyncio.get_running_loop()
+        next_tick = loop.time()
+        while True:
+            try:
+                if loop.time() >= next_tick:
+                    next_tick = loop.time() + TICK
+                    await self.tick()
+                await self._work_on_waiting()
+            except (StorageUnavailable, Conflict) as error:
+                log.warning("worker.retry", reason=str(error))
+                await asyncio.sleep(TICK)
+            await self._rest(next_tick - loop.time())
+
+    async def _rest(self, seconds: float) -> None:
+        if self._waiting:
+            return
+        try:
+            async with asyncio.timeout(max(seconds, 0.0)):
+                await self._woken.wait()
+        except TimeoutError:
+            return
+        self._woken.clear()
+
+    async def tick(self) -> None:
+        """What time alone brings; and entries of which no door in this process told."""
+        async with self._database.read() as connection:
+            self._waiting.update(await inbox.partitions_behind(connection))
+            held_back = await alerts.partitions_held_back(connection)
+        for partition in held_back:
+            await self._process(partition, STAGES_ON_TICK, BATCH)
+
+    async def drain(self) -> None:
+        """Work through everything that is in the inbox now."""
+        async with self._database.read() as connection:
+            self._waiting.update(await inbox.partitions_behind(connection))
+        while self._waiting:
+            await self._work_on_waiting()
+
+    async def _work_on_waiting(self) -> None:
+        loop = asyncio.get_running_loop()
+        for partition in sorted(self._waiting):
+            self._waiting.discard(partition)  # before the work: who wakes us during it must be heard
+            began = loop.time()
+            try:
+                done = await self._process(partition, STAGES, BATCH)
+            except (StorageUnavailable, Conflict):
+                self._waiting.add(partition)
+                raise
+            except Exception as error:
+                log.error("worker.batch_failed", partition=partition, exc_info=error)
+                done = await self._process_alone(partition)
+            if done:
+                self._waiting.add(partition)
+            await asyncio.sleep(self._pace(loop.time() - began))
+
+    async def _process(self, partition: int, stages: Sequence[Stage], limit: int) -> int:
+        """One transaction; returns how many entries it worked through."""
+        with BATCH_SECONDS.time():
+            batch = Batch(partition, self._clock(), self._rules, self._make_plan, limit)
+            async with self._database.write() as connection:
+                for stage in stages:
+                    await stage(batch, connection)
+        EVENTS_PROCESSED.inc(sum(len(entry.events) for entry in batch.entries))
+        if batch.touched or batch.runs:
+            self._on_commit()
+        return len(batch.entries)
+
+    async def _process_alone(self, partition: int) -> int:
+        """Take the next entry by itself; where it fails alone too, set it aside, so that it holds up nobody."""
+        try:
+            return await self._process(partition, STAGES, limit=1)
+        except (StorageUnavailable, Conflict):
+            raise
+        except Exception as error:
+            return await self._set_aside(partition, error)
+
+    async def _set_aside(self, partition: int, error: Exception) -> int:
+        async with self._database.write() as connection:
+            position = await inbox.position_of(connection, partition)
+            entries = await inbox.entries_after(connection, partition, position, 1)
+            for entry in entries:
+                log.error("worker.set_aside", partition=partition, seq=entry.seq, exc_info=error)
+                await inbox.set_aside(connection, partition, entry.seq, repr(error), self._clock())
+                await inbox.advance(connection, partition, position, entry.seq)
+        SET_ASIDE.inc(len(entries))
+        return len(entries)

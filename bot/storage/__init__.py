@@ -1,0 +1,1 @@
+"""SQLModel tables and the functions over them, the same on SQLite and PostgreSQL."""

@@ -1,0 +1,151 @@
+"""The database behind the storage functions: SQLite or PostgreSQL, transactions, migrations."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from alembic import command
+from alembic.config import Config as AlembicConfig
+from sqlalchemy import Connection, Table, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlmodel import SQLModel
+
+from bot.errors import StorageUnavailable
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+_WRITE = "tandem_write"
+_MIGRATION_LOCK = 0x74616E64  # one replica migrates, the others wait
+
+_OUTAGES = (OperationalError, InterfaceError, InternalError, PoolTimeout, OSError)
+
+Row = Mapping[str, Any]
+
+
+class Database:
+    """An engine and its rules for transactions.
+
+    SQLite takes one writer: writers queue on a lock here, so that none waits in SQLite's polling busy
+    handler. PostgreSQL needs no lock; rows that are decided on are read ``FOR UPDATE``.
+    """
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.engine = engine
+        self.is_sqlite = engine.dialect.name == "sqlite"
+        self._writer = engine.execution_options(**{_WRITE: True})
+        self._lock = asyncio.Lock() if self.is_sqlite else nullcontext()
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that commits on leaving. Raises StorageUnavailable where the database does not take it."""
+        async with self._lock:
+            try:
+                async with self._writer.begin() as connection:
+                    yield connection
+            except _OUTAGES as error:
+                raise StorageUnavailable(_reason(error)) from error
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that only reads. Raises StorageUnavailable like :meth:`write`."""
+        try:
+            async with self.engine.begin() as connection:
+                yield connection
+        except _OUTAGES as error:
+            raise StorageUnavailable(_reason(error)) from error
+
+    async def migrate(self) -> None:
+        """Bring the schema to the newest version."""
+        async with self.write() as connection:
+            if not self.is_sqlite:
+                await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
+            await connection.run_sync(_upgrade)
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+def open_database(url: str) -> Database:
+    """Connect (lazily) to ``sqlite:///PATH`` or ``postgresql://…``. Raises ValueError for any other kind."""
+    parsed = make_url(url)
+    backend = parsed.get_backend_name()
+    if backend == "sqlite":
+        return Database(_open_sqlite(parsed))
+    if backend == "postgresql":
+        engine = create_async_engine(
+            parsed.set(drivername="postgresql+psycopg"), pool_size=8, max_overflow=4, pool_timeout=10, pool_pre_ping=True
+        )
+        return Database(engine)
+    raise ValueError(f"{backend} is not supported: use sqlite:///PATH or postgresql://…")
+
+
+def _open_sqlite(url: URL) -> AsyncEngine:
+    if not url.database or url.database == ":memory:":
+        raise ValueError("SQLite in memory would lose what was acknowledged: give a file, sqlite:///PATH")
+    Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_async_engine(url.set(drivername="sqlite+aiosqlite"), pool_size=8, max_overflow=4, pool_timeout=10)
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def _prepare(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # SQLAlchemy begins, not the driver: the driver begins too late
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "foreign_keys=ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def _begin(connection: Connection) -> None:
+        write = connection.get_execution_options().get(_WRITE)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    return engine
+
+
+def _upgrade(connection: Connection) -> None:
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _reason(error: BaseException) -> str:
+    """The database's own words, without the statement and its values: those may hold what must not be logged."""
+    return str(getattr(error, "orig", None) or error).strip()
+
+
+def table_of(model: type[SQLModel]) -> Table:
+    """The table behind a SQLModel class, for statements over many rows."""
+    table = model.__dict__["__table__"]
+    assert isinstance(table, Table)
+    return table
+
+
+def row_of(value: msgspec.Struct) -> dict[str, Any]:
+    """A domain value as a row: the columns are named like the fields."""
+    return msgspec.structs.asdict(value)
+
+
+async def upsert(connection: AsyncConnection, table: Table, rows: Sequence[Row]) -> None:
+    """Insert rows, or bring those with the same primary key up to date."""
+    if not rows:
+        return
+    insert = postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+    key = [column.name for column in table.primary_key]
+    changed = {name: insert.excluded[name] for name in table.columns.keys() if name not in key}
+    statement = insert.on_conflict_do_update(index_elements=key, set_=changed)
+    await connection.execute(statement, list(rows))
+
+
+async def insert_missing(connection: AsyncConnection, table: Table, rows: Sequence[Row]) -> int:
+    """Insert the rows whose primary key is not there yet; returns how many were new."""
+    if not rows:
+        return 0
+    insert = postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+    result = await connection.execute(insert.on_conflict_do_nothing(), list(rows))
+    return result.rowcount

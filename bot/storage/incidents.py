@@ -1,0 +1,132 @@
+"""Incidents: their state, the keys by which alerts find them, and their timelines."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import RowMapping, delete, insert, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.incident import Incident, IncidentStatus, TimelineEntry
+from bot.storage.database import insert_missing, row_of, table_of, upsert
+from bot.storage.tables import CounterRow, IncidentKeyRow, IncidentRow, TimelineRow
+
+_INCIDENT = table_of(IncidentRow)
+_KEY = table_of(IncidentKeyRow)
+_TIMELINE = table_of(TimelineRow)
+_COUNTER = table_of(CounterRow)
+_CHUNK = 500
+
+Key = tuple[str, str, str]
+"""Correlation domain, kind (``service``, ``group`` or ``name``) and value."""
+
+
+def _incident(row: RowMapping) -> Incident:
+    return msgspec.convert(dict(row), Incident)
+
+
+async def take_numbers(connection: AsyncConnection, count: int) -> list[int]:
+    """The next incident numbers; taken for good when the transaction commits."""
+    await insert_missing(connection, _COUNTER, [{"name": "incident", "value": 0}])
+    taken = (
+        update(_COUNTER)
+        .where(_COUNTER.c.name == "incident")
+        .values(value=_COUNTER.c.value + count)
+        .returning(_COUNTER.c.value)
+    )
+    last = (await connection.execute(taken)).scalar_one()
+    return list(range(last - count + 1, last + 1))
+
+
+async def by_ids(connection: AsyncConnection, ids: Iterable[str], *, lock: bool = False) -> dict[str, Incident]:
+    """Incidents by id; with ``lock`` nobody else changes them before this transaction ends."""
+    wanted = sorted(set(ids))
+    found: dict[str, Incident] = {}
+    for start in range(0, len(wanted), _CHUNK):
+        query = select(_INCIDENT).where(_INCIDENT.c.id.in_(wanted[start : start + _CHUNK])).order_by(_INCIDENT.c.id)
+        rows = await connection.execute(query.with_for_update() if lock else query)
+        found |= {incident.id: incident for incident in map(_incident, rows.mappings())}
+    return found
+
+
+async def by_id(connection: AsyncConnection, incident_id: str, *, lock: bool = False) -> Incident | None:
+    return (await by_ids(connection, [incident_id], lock=lock)).get(incident_id)
+
+
+async def resolved_before(connection: AsyncConnection, ids: Iterable[str], moment: datetime) -> set[str]:
+    """Those of the incidents that were resolved, by people or alerts, before a moment."""
+    query = select(_INCIDENT.c.id).where(_INCIDENT.c.id.in_(sorted(set(ids))), _INCIDENT.c.resolved_at < moment)
+    return {incident_id for (incident_id,) in await connection.execute(query)}
+
+
+async def by_number(connection: AsyncConnection, number: int) -> Incident | None:
+    row = (await connection.execute(select(_INCIDENT).where(_INCIDENT.c.number == number))).mappings().first()
+    return _incident(row) if row else None
+
+
+async def ids_by_key(connection: AsyncConnection, keys: Iterable[Key]) -> dict[Key, list[str]]:
+    """The open incidents that alerts with these keys may join."""
+    wanted = sorted(set(keys))
+    found: dict[Key, list[str]] = {}
+    for start in range(0, len(wanted), _CHUNK):
+        chunk = wanted[start : start + _CHUNK]
+        rows = await connection.execute(
+            select(_KEY).where(tuple_(_KEY.c.domain, _KEY.c.kind, _KEY.c.value).in_(chunk))
+        )
+        for domain, kind, value, incident_id in rows:
+            found.setdefault((domain, kind, value), []).append(incident_id)
+    return found
+
+
+async def save(connection: AsyncConnection, incidents: Sequence[Incident], keys: dict[str, set[Key]]) -> None:
+    """Write incidents, and the keys of those that are open; a resolved one is no longer found by key."""
+    await upsert(connection, _INCIDENT, [row_of(incident) for incident in incidents])
+    resolved = [incident.id for incident in incidents if not incident.open]
+    for start in range(0, len(resolved), _CHUNK):
+        await connection.execute(delete(_KEY).where(_KEY.c.incident_id.in_(resolved[start : start + _CHUNK])))
+    rows = [
+        {"domain": domain, "kind": kind, "value": value, "incident_id": incident.id}
+        for incident in incidents
+        if incident.open
+        for domain, kind, value in sorted(keys.get(incident.id, ()))
+    ]
+    await insert_missing(connection, _KEY, rows)
+
+
+async def list_incidents(
+    connection: AsyncConnection, *, status: str | None = None, below: int | None = None, limit: int = 50
+) -> list[Incident]:
+    """Incidents, the newest first; ``below`` is the number after which the page begins."""
+    query = select(_INCIDENT).order_by(_INCIDENT.c.number.desc()).limit(limit)
+    if status == "open":
+        query = query.where(_INCIDENT.c.status != IncidentStatus.RESOLVED.value)
+    elif status:
+        query = query.where(_INCIDENT.c.status == status)
+    if below is not None:
+        query = query.where(_INCIDENT.c.number < below)
+    return [_incident(row) for row in (await connection.execute(query)).mappings()]
+
+
+async def add_to_timeline(connection: AsyncConnection, entries: Sequence[TimelineEntry]) -> None:
+    if entries:
+        await connection.execute(insert(_TIMELINE), [row_of(entry) for entry in entries])
+
+
+async def timeline_of(
+    connection: AsyncConnection, incident_id: str, *, after: int = 0, limit: int = 1000
+) -> list[tuple[int, TimelineEntry]]:
+    """Timeline entries in order, each with its position."""
+    rows = await connection.execute(
+        select(_TIMELINE)
+        .where(_TIMELINE.c.incident_id == incident_id, _TIMELINE.c.id > after)
+        .order_by(_TIMELINE.c.id)
+        .limit(limit)
+    )
+    return [(row["id"], _entry(row)) for row in rows.mappings()]
+
+
+def _entry(row: RowMapping) -> TimelineEntry:
+    fields: dict[str, Any] = {name: row[name] for name in TimelineEntry.__struct_fields__}
+    return msgspec.convert(fields, TimelineEntry)
+

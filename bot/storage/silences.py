@@ -1,0 +1,31 @@
+"""Silences."""
+
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.silence import Silence
+from bot.storage.database import row_of, table_of
+from bot.storage.tables import SilenceRow
+
+_SILENCE = table_of(SilenceRow)
+
+
+async def add(connection: AsyncConnection, silence: Silence) -> None:
+    await connection.execute(insert(_SILENCE), [row_of(silence)])
+
+
+async def not_ended(connection: AsyncConnection, now: datetime) -> list[Silence]:
+    """The silences that are in force or will be, the first to end first."""
+    rows = await connection.execute(select(_SILENCE).where(_SILENCE.c.ends_at > now).order_by(_SILENCE.c.ends_at))
+    return [msgspec.convert(dict(row), Silence) for row in rows.mappings()]
+
+
+async def end(connection: AsyncConnection, silence_id: str, now: datetime) -> bool:
+    """End a silence now; False where none of that id is in force."""
+    result = await connection.execute(
+        update(_SILENCE).where(_SILENCE.c.id == silence_id, _SILENCE.c.ends_at > now).values(ends_at=now)
+    )
+    return result.rowcount == 1

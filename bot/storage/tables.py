@@ -1,0 +1,228 @@
+"""The tables. Columns carry the names of the domain types' fields, so that rows and values map by name."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Index, Integer, LargeBinary, Text, text
+from sqlmodel import Field, SQLModel
+
+from bot.storage.types import Json, UtcDateTime
+
+# SQLite counts only an INTEGER PRIMARY KEY up by itself.
+BigKey = BigInteger().with_variant(Integer(), "sqlite")
+_IN_FORCE = text("current AND status = 'firing'")
+_FLAPPING = text("flapping")
+_SILENCED = text("silence_id IS NOT NULL")
+
+
+class InboxRow(SQLModel, table=True):
+    """The log of what came in: appended by the doors, read in order by the worker of the partition."""
+
+    __tablename__ = "inbox"
+    __table_args__ = (Index("inbox_by_partition", "partition", "seq"),)
+
+    seq: int | None = Field(default=None, primary_key=True, sa_type=BigKey)
+    partition: int
+    source: str = Field(sa_type=Text)
+    received_at: datetime = Field(sa_type=UtcDateTime)
+    payload: bytes = Field(sa_type=LargeBinary)
+
+
+class OffsetRow(SQLModel, table=True):
+    """How far the worker of a partition has come; moves in the transaction that writes the effects."""
+
+    __tablename__ = "partition_offset"
+
+    partition: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    position: int = Field(sa_type=BigInteger)
+
+
+class DeadLetterRow(SQLModel, table=True):
+    """An entry of the inbox that no attempt could work through; it stays in the inbox, and here is why."""
+
+    __tablename__ = "dead_letter"
+
+    seq: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    partition: int
+    at: datetime = Field(sa_type=UtcDateTime)
+    error: str = Field(sa_type=Text)
+
+
+class CounterRow(SQLModel, table=True):
+    """Numbers that people see: counted in the transaction that uses them, so that none is skipped."""
+
+    __tablename__ = "counter"
+
+    name: str = Field(primary_key=True, sa_type=Text)
+    value: int = Field(sa_type=BigInteger)
+
+
+class AlertRow(SQLModel, table=True):
+    __tablename__ = "alert"
+    __table_args__ = (
+        Index("alert_by_incident", "incident_id"),
+        Index("alert_by_group", "domain", "group", sqlite_where=_IN_FORCE, postgresql_where=_IN_FORCE),
+        Index("alert_flapping", "partition", sqlite_where=_FLAPPING, postgresql_where=_FLAPPING),
+        Index("alert_silenced", "partition", sqlite_where=_SILENCED, postgresql_where=_SILENCED),
+    )
+
+    identity: str = Field(primary_key=True, sa_type=Text)
+    episode: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    current: bool
+    domain: str = Field(sa_type=Text)
+    partition: int
+    source: str = Field(sa_type=Text)
+    fingerprint: str = Field(sa_type=Text)
+    name: str = Field(sa_type=Text)
+    service: str = Field(sa_type=Text)
+    severity: str = Field(sa_type=Text)
+    status: str = Field(sa_type=Text)
+    labels: dict[str, str] = Field(sa_type=Json)
+    annotations: dict[str, str] = Field(sa_type=Json)
+    starts_at: datetime = Field(sa_type=UtcDateTime)
+    ends_at: datetime | None = Field(sa_type=UtcDateTime)
+    received_at: datetime = Field(sa_type=UtcDateTime)
+    repeats: int
+    changes: list[datetime] = Field(sa_type=Json)
+    flapping: bool
+    group: str = Field(sa_type=Text)
+    truncated: int
+    link: str = Field(sa_type=Text)
+    incident_id: str | None = Field(sa_type=Text)
+    silence_id: str | None = Field(sa_type=Text)
+
+
+class IncidentRow(SQLModel, table=True):
+    __tablename__ = "incident"
+    __table_args__ = (Index("incident_by_status", "status", "number"),)
+
+    id: str = Field(primary_key=True, sa_type=Text)
+    number: int = Field(unique=True, sa_type=BigInteger)
+    domain: str = Field(sa_type=Text)
+    partition: int
+    status: str = Field(sa_type=Text)
+    severity: str = Field(sa_type=Text)
+    title: str = Field(sa_type=Text)
+    summary: str = Field(sa_type=Text)
+    services: list[str] = Field(sa_type=Json)
+    groups: dict[str, int] = Field(sa_type=Json)
+    causes: list[Any] = Field(sa_type=Json)
+    opened_at: datetime = Field(sa_type=UtcDateTime)
+    active_at: datetime = Field(sa_type=UtcDateTime)
+    changed_at: datetime = Field(sa_type=UtcDateTime)
+    resolved_at: datetime | None = Field(sa_type=UtcDateTime)
+    acknowledged_by: str | None = Field(sa_type=Text)
+    resolved_by: str | None = Field(sa_type=Text)
+    version: int
+
+
+class IncidentKeyRow(SQLModel, table=True):
+    """Where an alert looks for its incident: the services and sender's groups of every open one."""
+
+    __tablename__ = "incident_key"
+    __table_args__ = (Index("incident_key_by_incident", "incident_id"),)
+
+    domain: str = Field(primary_key=True, sa_type=Text)
+    kind: str = Field(primary_key=True, sa_type=Text)
+    value: str = Field(primary_key=True, sa_type=Text)
+    incident_id: str = Field(primary_key=True, sa_type=Text)
+
+
+class TimelineRow(SQLModel, table=True):
+    __tablename__ = "timeline"
+    __table_args__ = (Index("timeline_by_incident", "incident_id", "id"),)
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigKey)
+    incident_id: str = Field(sa_type=Text)
+    at: datetime = Field(sa_type=UtcDateTime)
+    kind: str = Field(sa_type=Text)
+    text: str = Field(sa_type=Text)
+    actor: str | None = Field(sa_type=Text)
+
+
+class SilenceRow(SQLModel, table=True):
+    __tablename__ = "silence"
+    __table_args__ = (Index("silence_by_end", "ends_at"),)
+
+    id: str = Field(primary_key=True, sa_type=Text)
+    matchers: list[Any] = Field(sa_type=Json)
+    starts_at: datetime = Field(sa_type=UtcDateTime)
+    ends_at: datetime = Field(sa_type=UtcDateTime)
+    created_by: str = Field(sa_type=Text)
+    comment: str = Field(sa_type=Text)
+
+
+class RunRow(SQLModel, table=True):
+    __tablename__ = "run"
+    __table_args__ = (Index("run_by_incident", "incident_id"), Index("run_by_status", "status"))
+
+    id: str = Field(primary_key=True, sa_type=Text)
+    incident_id: str = Field(sa_type=Text)
+    partition: int
+    runbook: str = Field(sa_type=Text)
+    plan: Any = Field(sa_type=Json)
+    plan_hash: str = Field(sa_type=Text)
+    status: str = Field(sa_type=Text)
+    approvers: list[str] = Field(sa_type=Json)
+    required: int
+    decisions: list[Any] = Field(sa_type=Json)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    expires_at: datetime = Field(sa_type=UtcDateTime)
+    ended_at: datetime | None = Field(sa_type=UtcDateTime)
+    outcome: str = Field(sa_type=Text)
+
+
+class StepRow(SQLModel, table=True):
+    """What was done of a run; a row that stays ``started`` is a step that a crash caught in flight."""
+
+    __tablename__ = "run_step"
+
+    run_id: str = Field(primary_key=True, sa_type=Text)
+    phase: str = Field(primary_key=True, sa_type=Text)
+    position: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    status: str = Field(sa_type=Text)
+    started_at: datetime = Field(sa_type=UtcDateTime)
+    ended_at: datetime | None = Field(sa_type=UtcDateTime)
+    output: str = Field(sa_type=Text)
+
+
+class AuditRow(SQLModel, table=True):
+    """Who did what, when. Each row carries the hash of the one before; triggers refuse changes."""
+
+    __tablename__ = "audit"
+
+    seq: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    at: str = Field(sa_type=Text)
+    actor: str = Field(sa_type=Text)
+    action: str = Field(sa_type=Text)
+    subject: str = Field(sa_type=Text)
+    details: str = Field(sa_type=Text)
+    previous_hash: str = Field(sa_type=Text)
+    hash: str = Field(sa_type=Text)
+
+
+class SlackMessageRow(SQLModel, table=True):
+    """What Slack shows of an incident: which message, which version, how far its thread has come.
+
+    ``posting_since`` and ``thread_posting`` are set before a call whose answer may be lost, so that
+    after a crash the notifier looks for its own message before it posts another.
+    """
+
+    __tablename__ = "slack_message"
+
+    incident_id: str = Field(primary_key=True, sa_type=Text)
+    channel: str | None = Field(sa_type=Text)
+    ts: str | None = Field(sa_type=Text)
+    shown_version: int
+    posting_since: datetime | None = Field(sa_type=UtcDateTime)
+    thread_position: int = Field(sa_type=BigInteger)
+    thread_posting: int | None = Field(sa_type=BigInteger)
+
+
+class SlackRequestRow(SQLModel, table=True):
+    """Signatures of the Slack requests of the last minutes, so that none is taken twice."""
+
+    __tablename__ = "slack_request"
+
+    signature: str = Field(primary_key=True, sa_type=Text)
+    received_at: datetime = Field(sa_type=UtcDateTime)

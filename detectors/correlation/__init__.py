@@ -1,0 +1,5 @@
+"""Which alerts belong together."""
+
+from detectors.correlation.shared_key import Cluster, Signal, assign
+
+__all__ = ["Cluster", "Signal", "assign"]
