@@ -39,6 +39,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("identity", "episode"),
     )
     with op.batch_alter_table("alert", schema=None) as batch_op:
+        batch_op.create_index(
+            "alert_by_group",
+            ["domain", "group"],
+            unique=False,
+            sqlite_where=sa.text("current AND status = 'firing'"),
+            postgresql_where=sa.text("current AND status = 'firing'"),
+        )
         batch_op.create_index("alert_by_incident", ["incident_id"], unique=False)
         batch_op.create_index(
             "alert_flapping",
@@ -74,6 +81,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name"),
     )
     op.create_table(
+        "dead_letter",
+        sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("partition", sa.Integer(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("seq"),
+    )
+    op.create_table(
         "inbox",
         sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("partition", sa.Integer(), nullable=False),
@@ -97,7 +112,6 @@ def upgrade() -> None:
         sa.Column("summary", sa.Text(), nullable=False),
         sa.Column("services", sa.Text(), nullable=False),
         sa.Column("groups", sa.Text(), nullable=False),
-        sa.Column("truncated", sa.Integer(), nullable=False),
         sa.Column("causes", sa.Text(), nullable=False),
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("active_at", sa.DateTime(timezone=True), nullable=False),
