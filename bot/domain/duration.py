@@ -41,6 +41,10 @@ def format_duration(span: timedelta) -> str:
     return " ".join(parts[:2]) or "0s"
 
 
+def format_seconds(seconds: float) -> str:
+    return format_duration(timedelta(seconds=seconds))
+
+
 def _validate(value: Any) -> Any:
     if isinstance(value, str):
         return parse_duration(value)
@@ -49,4 +53,8 @@ def _validate(value: Any) -> Any:
     raise ValueError("write a number and a unit, as in 90s, 5m, 1h30m or 2d")
 
 
-Duration = Annotated[timedelta, BeforeValidator(_validate), PlainSerializer(format_duration)]
+def _in_seconds(span: timedelta) -> str:
+    return f"{span.total_seconds():.15g}s"
+
+
+Duration = Annotated[timedelta, BeforeValidator(_validate), PlainSerializer(_in_seconds)]

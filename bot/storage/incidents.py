@@ -130,3 +130,12 @@ def _entry(row: RowMapping) -> TimelineEntry:
     fields: dict[str, Any] = {name: row[name] for name in TimelineEntry.__struct_fields__}
     return msgspec.convert(fields, TimelineEntry)
 
+
+
+async def touch(connection: AsyncConnection, incident_id: str, now: datetime) -> None:
+    """Say that something a person sees of the incident has changed beside its own row."""
+    await connection.execute(
+        update(_INCIDENT)
+        .where(_INCIDENT.c.id == incident_id)
+        .values(version=_INCIDENT.c.version + 1, changed_at=now)
+    )

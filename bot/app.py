@@ -1,0 +1,188 @@
+"""The composition root: builds the parts, starts them, stops them in order, nothing else."""
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import structlog
+from aiohttp import web
+from slack_sdk.web.async_client import AsyncWebClient
+from sqlalchemy import make_url
+
+from bot.config import Config, Environment
+from bot.config.environment import secrets_from
+from bot.pipeline.intake import Intake
+from bot.pipeline.worker import Worker
+from bot.remediation.planning import make_plan
+from bot.remediation.steps import Steps
+from bot.remediation.workflow import Remediation
+from bot.slack.channel import SlackChannel
+from bot.slack.notifier import Notifier
+from bot.slack.socket_mode import stay_connected
+from bot.storage import inbox
+from bot.storage.database import Database, open_database
+from bot.storage.lock import hold_alone
+from handlers.api import Api, Health
+from handlers.slack import SlackDoor, add_slack_route, make_bolt_app
+from handlers.webhooks import add_webhook_routes
+
+DRAIN_SECONDS = 5.0
+SLACK_TIMEOUT = aiohttp.ClientTimeout(total=15)
+
+log = structlog.get_logger(__name__)
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class App:
+    """One Tandem process. Use as an async context manager; ``url`` is known once it is entered."""
+
+    def __init__(self, environment: Environment, config: Config, host: str = "127.0.0.1", port: int = 8080) -> None:
+        self._environment = environment
+        self._config = config
+        self._host, self._port = host, port
+        self._stack = AsyncExitStack()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._notifier: Notifier | None = None
+        self.url = ""
+
+    async def __aenter__(self) -> "App":
+        try:
+            await self._start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        """The doors close first and the database last: what was acknowledged is finished on the way."""
+        log.info("tandem.stopping")
+        await self._stack.aclose()
+        log.info("tandem.stopped")
+
+    async def failed(self) -> None:
+        """Return when a part that should run for ever has ended; raises what ended it."""
+        done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+
+    async def _start(self) -> None:
+        database = await self._open_database()
+        rules = self._config.rules()
+        worker = Worker(database, rules, make_plan, utc_now, self._wake)
+        intake = Intake(database, worker.wake)
+        steps = Steps(database, utc_now, secrets_from(), self._wake)
+        self._remediation = Remediation(
+            database, self._config.runbooks, steps, utc_now, self._wake, _workflow_database(self._environment.database_url)
+        )
+        await self._remediation.launch()
+        self._stack.push_async_callback(self._remediation.close)
+        self._stack.push_async_callback(self._drain, worker)
+        self._run("worker", worker.run())
+        self._run("remediation", self._remediation.run())
+        intake.start()
+        self._stack.push_async_callback(intake.stop)
+        http = web.Application()
+        token = self._environment.webhook_token
+        add_webhook_routes(
+            http,
+            intake,
+            token.get_secret_value() if token else None,
+            utc_now,
+            rules.correlation.partition_by,
+            rules.partitions,
+        )
+        if token is None:
+            log.warning("webhooks.closed", reason="TANDEM_WEBHOOK_TOKEN is not set: every webhook is answered with 401")
+        api_token = self._environment.api_token
+        Api(database, api_token.get_secret_value() if api_token else None, Health(self._slack_health)).add_routes(http)
+        await self._start_slack(database, http)
+        await self._serve(http)
+
+    async def _open_database(self) -> Database:
+        url = self._environment.database_url
+        self._stack.enter_context(hold_alone(url))
+        database = open_database(url)
+        self._stack.push_async_callback(database.close)
+        await database.migrate()
+        async with database.write() as connection:
+            await inbox.prepare_partitions(connection, self._config.rules().partitions)
+        return database
+
+    async def _start_slack(self, database: Database, http: web.Application) -> None:
+        token = self._environment.slack_bot_token
+        if token is None:
+            log.warning("slack.off", reason="SLACK_BOT_TOKEN is not set: incidents are kept, but nobody is told")
+            return
+        session = await self._stack.enter_async_context(aiohttp.ClientSession(timeout=SLACK_TIMEOUT, trust_env=True))
+        client = AsyncWebClient(
+            token=token.get_secret_value(),
+            base_url=self._environment.slack_api_url.rstrip("/") + "/",
+            session=session,
+            retry_handlers=[],
+        )
+        self._notifier = Notifier(database, SlackChannel(client, self._config.slack.channel), utc_now)
+        self._run("notifier", self._notifier.run())
+        secret, app_token = self._environment.slack_signing_secret, self._environment.slack_app_token
+        door = SlackDoor(database, self._config.runbooks, utc_now, self._wake)
+        bolt = make_bolt_app(client, secret.get_secret_value() if secret else None, door)
+        if app_token is not None:
+            self._run("socket mode", stay_connected(bolt, app_token.get_secret_value()))
+        elif secret is not None:
+            add_slack_route(http, bolt, client, secret.get_secret_value(), door)
+        else:
+            log.warning("slack.one_way", reason="set SLACK_SIGNING_SECRET or SLACK_APP_TOKEN, or no button will work")
+
+    async def _serve(self, http: web.Application) -> None:
+        runner = web.AppRunner(http, access_log=None, handle_signals=False, shutdown_timeout=10)
+        self._stack.push_async_callback(runner.cleanup)
+        await runner.setup()
+        await web.TCPSite(runner, self._host, self._port, backlog=1024).start()
+        host, port = runner.addresses[0][:2]
+        self.url = f"http://{host}:{port}"
+        log.info("tandem.ready", url=self.url, channel=self._config.slack.channel)
+
+    def _run(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.append(task)
+        self._stack.push_async_callback(_cancel, task)
+
+    def _wake(self) -> None:
+        self._remediation.wake()
+        if self._notifier:
+            self._notifier.wake()
+
+    async def _drain(self, worker: Worker) -> None:
+        """Work through what is acknowledged; what does not fit the time is in the inbox for the next start."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_SECONDS):
+                await worker.drain()
+
+    def _slack_health(self) -> tuple[str, bool]:
+        notifier = self._notifier
+        if notifier is None:
+            return "off", True
+        if notifier.problem is None:
+            return "ok", True
+        return notifier.problem, notifier.reached and not notifier.refused
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+def _workflow_database(url: str) -> str:
+    """DBOS's own database: beside ours on SQLite, which takes one writer at a time; the same one on PostgreSQL."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite" and parsed.database:
+        path = Path(parsed.database)
+        return f"sqlite:///{path.with_name(f'{path.stem}.workflows.db')}"
+    return parsed.set(drivername="postgresql").render_as_string(hide_password=False)

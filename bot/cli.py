@@ -1,0 +1,173 @@
+"""The command line: ``tandem run | check | doctor | replay | demo``."""
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+from rich.console import Console
+
+from bot.config import Config, Environment, load_config, read_environment
+from bot.errors import ConfigError, TandemError
+
+DEFAULT_CONFIG = Path("tandem.yaml")
+EXIT_CONFIG = 2
+
+cli = typer.Typer(
+    help="Alerts in, one Slack message per incident out: with its cause, a remediation on a click, and the check that it worked.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+out = Console(soft_wrap=True, highlight=False, markup=False)
+err = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", help="The configuration file; by default $TANDEM_CONFIG, else tandem.yaml.")
+]
+
+
+@cli.command()
+def run(
+    config: ConfigOption = None,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port to listen on; 0 takes a free one.", min=0, max=65535)] = 8080,
+) -> None:
+    """Run the bot until SIGTERM or Ctrl-C."""
+    _set_up_logging()
+    with _clear_errors():
+        environment = read_environment()
+        settings = _read_config(config, environment)
+        asyncio.run(_run(environment, settings, host, port))
+
+
+@cli.command()
+def check(config: ConfigOption = None) -> None:
+    """Validate the configuration; exit 2 with file, line and reason where it is wrong."""
+    with _clear_errors():
+        path = _config_path(config, read_environment())
+        settings, warnings = load_config(path)
+        for warning in warnings:
+            out.print(f"warning: {warning}")
+        counts = f"{len(settings.services)} services, {len(settings.models)} models, {len(settings.runbooks)} runbooks"
+        out.print(f"{path}: valid ({counts})")
+
+
+@cli.command()
+def doctor(config: ConfigOption = None) -> None:
+    """Check token, scopes, channel, signing secret, clock, database and configuration, and say what to do."""
+    from bot.doctor import diagnose
+
+    _set_up_logging(logging.ERROR)
+    findings = asyncio.run(diagnose(lambda: _read_config(config, read_environment())))
+    for finding in findings:
+        out.print(f"{finding.mark} {finding.subject}: {finding.text}")
+        if finding.advice:
+            out.print(f"    → {finding.advice}")
+    if any(finding.failed for finding in findings):
+        raise typer.Exit(1)
+
+
+@cli.command()
+def replay(
+    file: Annotated[Path, typer.Argument(help="A recorded event log: JSON Lines of deliveries.", metavar="FILE")],
+    config: ConfigOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Feed a recorded event log through the pipeline and print the incidents it makes."""
+    from bot.replay import print_incidents, replay_file
+
+    _set_up_logging(logging.ERROR)
+    with _clear_errors():
+        settings = _read_config(config, read_environment())
+        print_incidents(asyncio.run(replay_file(file, settings)), out, as_json)
+
+
+@cli.command()
+def demo(
+    auto: Annotated[bool, typer.Option("--auto", help="No browser: click by itself, and fail if the story does.")] = False,
+) -> None:
+    """Tell the retail story on real processes, with a local Slack in the browser."""
+    from bot.demo.story import tell
+
+    _set_up_logging(logging.ERROR)
+    with _clear_errors():
+        raise typer.Exit(asyncio.run(tell(auto, out)))
+
+
+def main() -> None:
+    cli()
+
+
+def _config_path(given: Path | None, environment: Environment) -> Path:
+    return given or (Path(environment.config) if environment.config else DEFAULT_CONFIG)
+
+
+def _read_config(given: Path | None, environment: Environment) -> Config:
+    """The configuration. Without a file by the default name the defaults hold; a file that was named must exist."""
+    path = _config_path(given, environment)
+    log = structlog.get_logger(__name__)
+    if path == DEFAULT_CONFIG and not path.exists():
+        log.warning("config.defaults", reason=f"there is no {path}: no services and no runbooks are known")
+        return Config()
+    settings, warnings = load_config(path)
+    for warning in warnings:
+        log.warning("config.doubt", reason=warning)
+    return settings
+
+
+async def _run(environment: Environment, config: Config, host: str, port: int) -> None:
+    from bot.app import App
+
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    async with App(environment, config, host, port) as app:
+        stop, failure = asyncio.create_task(stopping.wait()), asyncio.create_task(app.failed())
+        await asyncio.wait({stop, failure}, return_when=asyncio.FIRST_COMPLETED)
+        if failure.done():
+            failure.result()
+        failure.cancel()
+
+
+@contextmanager
+def _clear_errors() -> Iterator[None]:
+    """End with a message instead of a traceback where the message says it all."""
+    try:
+        yield
+    except ConfigError as error:
+        err.print(str(error))
+        raise typer.Exit(EXIT_CONFIG) from error
+    except (TandemError, OSError) as error:
+        err.print(f"tandem: {error}")
+        raise typer.Exit(1) from error
+
+
+def _set_up_logging(level: int = logging.INFO) -> None:
+    """Structured lines on stderr: JSON for machines, colours for a terminal."""
+    terminal = sys.stderr.isatty()
+    renderer = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *([] if terminal else [structlog.processors.dict_tracebacks]),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    logging.basicConfig(level=max(level, logging.WARNING), format="%(levelname)s %(name)s %(message)s")
+
+
+if __name__ == "__main__":
+    main()

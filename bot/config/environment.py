@@ -1,0 +1,47 @@
+"""Settings from the environment."""
+
+import os
+from collections.abc import Mapping
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from bot.errors import ConfigError
+
+SECRET_PREFIX = "TANDEM_SECRET_"
+
+
+class Environment(BaseSettings):
+    """What ``tandem`` reads from the environment. Secrets print as asterisks."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
+
+    database_url: str = Field(default="sqlite:///.tandem/tandem.db", validation_alias="TANDEM_DATABASE_URL")
+    config: str | None = Field(default=None, validation_alias="TANDEM_CONFIG")
+    webhook_token: SecretStr | None = Field(default=None, validation_alias="TANDEM_WEBHOOK_TOKEN")
+    separate_api_token: SecretStr | None = Field(default=None, validation_alias="TANDEM_API_TOKEN")
+    slack_bot_token: SecretStr | None = Field(default=None, validation_alias="SLACK_BOT_TOKEN")
+    slack_signing_secret: SecretStr | None = Field(default=None, validation_alias="SLACK_SIGNING_SECRET")
+    slack_app_token: SecretStr | None = Field(default=None, validation_alias="SLACK_APP_TOKEN")
+    slack_api_url: str = Field(default="https://slack.com/api/", validation_alias="SLACK_API_URL")
+
+    @property
+    def api_token(self) -> SecretStr | None:
+        """The bearer token of the API: its own, or else the webhooks'."""
+        return self.separate_api_token or self.webhook_token
+
+
+def read_environment() -> Environment:
+    """Raises ConfigError where a variable cannot be used."""
+    try:
+        return Environment()
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()]
+        raise ConfigError("\n".join(lines)) from error
+
+
+def secrets_from(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The secrets that runbooks may name: ``TANDEM_SECRET_X`` is the secret ``X``."""
+    return {
+        name.removeprefix(SECRET_PREFIX): value for name, value in environ.items() if name.startswith(SECRET_PREFIX)
+    }

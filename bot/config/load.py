@@ -1,0 +1,144 @@
+"""Reads tandem.yaml: every error names file, line, key and, where a key is unknown, the nearest right one."""
+
+import difflib
+import re
+import types
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+
+from bot.config.document import Document, Place, read_document
+from bot.config.model import Config
+from bot.domain.runbook import Runbook, Step
+from bot.errors import ConfigError, PlanError
+from bot.remediation.executors import parameters_of
+from bot.remediation.planning import check_templates
+
+_USER = re.compile(r"[UW][A-Z0-9]+")
+_PYDANTIC_PREFIX = re.compile(r"^(Value error|Assertion failed), ")
+
+
+def load_config(path: Path) -> tuple[Config, list[str]]:
+    """The configuration, and warnings about what is allowed but unlikely to be meant.
+
+    Raises ConfigError with a line per problem.
+    """
+    document = read_document(path)
+    try:
+        config = Config.model_validate(document.value)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_lines_of(error, document))) from error
+    problems = [f"{document.where(place)}: {_dotted(place)}: {why}" for place, why in _problems_of(config)]
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return config, [f"{document.where(place)}: {_dotted(place)}: {why}" for place, why in _doubts_of(config)]
+
+
+def _lines_of(error: ValidationError, document: Document) -> Iterator[str]:
+    for problem in error.errors():
+        place = tuple(problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            why = "is no known key" + _nearest(str(place[-1]), _known_keys(place[:-1]))
+        else:
+            why = _PYDANTIC_PREFIX.sub("", problem["msg"])
+        yield f"{document.where(place)}: {_dotted(place)}: {why}"
+
+
+def _dotted(place: Place) -> str:
+    return ".".join(str(part) for part in place) or "the file"
+
+
+def _nearest(word: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; known are {', '.join(sorted(known))}" if known else ""
+
+
+def _known_keys(place: Place) -> list[str]:
+    """The keys that may stand at a place, found by walking the models' annotations."""
+    annotation: Any = Config
+    for part in place:
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            field = annotation.model_fields.get(str(part))
+            annotation = _bare(field.annotation) if field else None
+        elif get_origin(annotation) in (dict, list):
+            annotation = _bare(get_args(annotation)[-1])
+    is_model = isinstance(annotation, type) and issubclass(annotation, BaseModel)
+    return list(annotation.model_fields) if is_model else []
+
+
+def _bare(annotation: Any) -> Any:
+    """An annotation without ``Annotated`` and ``None``."""
+    if get_origin(annotation) is Annotated:
+        return _bare(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, types.UnionType):
+        return _bare(next(arg for arg in get_args(annotation) if arg is not type(None)))
+    return annotation
+
+
+def _problems_of(config: Config) -> Iterator[tuple[Place, str]]:
+    """What the types alone do not see."""
+    for name, runbook in config.runbooks.items():
+        for i, user in enumerate(runbook.approval.approvers):
+            if not _USER.fullmatch(user):
+                why = f"{user!r} is no Slack user id: open the person's profile in Slack, ⋮, Copy member ID"
+                yield ("runbooks", name, "approval", "approvers", i), why
+        yield from _problems_of_steps(name, runbook)
+
+
+def _problems_of_steps(name: str, runbook: Runbook) -> Iterator[tuple[Place, str]]:
+    broken = False
+    for phase, steps in (("steps", runbook.steps), ("rollback", runbook.rollback)):
+        for i, step in enumerate(steps):
+            for place, why in _problems_of_step(step):
+                broken = True
+                yield ("runbooks", name, phase, i, *place), why
+    if not broken:
+        try:
+            check_templates(runbook)
+        except (PlanError, ValueError) as error:
+            yield ("runbooks", name), str(error)
+
+
+def _problems_of_step(step: Step) -> Iterator[tuple[Place, str]]:
+    try:
+        parameters_of(step.kind, step.parameters)
+    except ValidationError as error:
+        for problem in error.errors():
+            why = _PYDANTIC_PREFIX.sub("", problem["msg"])
+            yield (step.kind, *problem["loc"]), f"is no known key of {step.kind}" if "extra" in problem["type"] else why
+    except (PlanError, ValueError) as error:
+        yield (step.kind,), str(error)
+
+
+def _doubts_of(config: Config) -> Iterator[tuple[Place, str]]:
+    known = config.services.keys() | config.models.keys()
+    for name, service in config.services.items():
+        for i, other in enumerate(service.depends_on):
+            if other not in known:
+                yield ("services", name, "depends_on", i), f"{other!r} is described nowhere{_nearest(other, sorted(known))}"
+    for name, model in config.models.items():
+        if model.served_by and model.served_by not in known:
+            yield ("models", name, "served_by"), f"{model.served_by!r} is described nowhere"
+    yield from (((("services", cycle[0])), f"depends on itself: {' → '.join(cycle)}") for cycle in _cycles(config.depends_on))
+
+
+def _cycles(depends_on: Mapping[str, list[str]]) -> Iterator[list[str]]:
+    """One cycle through each group of services that depend on themselves."""
+    done: set[str] = set()
+    for start in depends_on:
+        path: list[str] = []
+        waiting = [(start, 0)]
+        while waiting:
+            name, depth = waiting.pop()
+            del path[depth:]
+            if name in path:
+                yield [*path[path.index(name) :], name]
+                continue
+            if name not in done:
+                done.add(name)
+                path.append(name)
+                waiting += [(other, depth + 1) for other in depends_on.get(name, ())]

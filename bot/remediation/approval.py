@@ -1,0 +1,127 @@
+"""Who may approve what, and the record of every decision and refusal."""
+
+import hmac
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.incident import Incident, TimelineEntry, TimelineKind
+from bot.domain.run import Decision, Run, RunStatus, withdraw
+from bot.domain.runbook import Runbook, definition_hash
+from bot.errors import Refused
+from bot.storage import audit, incidents, runs
+from bot.storage.audit import AuditEntry
+from bot.storage.database import Database
+
+Verdict = Literal["approve", "reject"]
+_CHANGED = "the runbook was edited after this was offered"
+
+
+def refusal_of(
+    run: Run | None, incident: Incident | None, user: str, verdict: Verdict, plan_hash: str, now: datetime
+) -> str:
+    """Why a decision is not taken, in words for the person who made it; empty where it is."""
+    if run is None or incident is None:
+        return "This proposal is not known here: nothing was run."
+    if run.status is not RunStatus.PROPOSED:
+        return f"“{run.plan.title}” is {run.status} already: your click changed nothing."
+    if not incident.open:
+        return f"Incident #{incident.number} is resolved: nothing was run."
+    if user not in run.approvers:
+        allowed = ", ".join(f"<@{approver}>" for approver in run.approvers)
+        return f"You may not {verdict} “{run.plan.title}”. {allowed} may."
+    if now >= run.expires_at:
+        return f"This offer of “{run.plan.title}” has expired: nothing was run."
+    if not hmac.compare_digest(run.plan_hash.encode(), plan_hash.encode()):
+        return "The plan is no longer the one that this button was for: nothing was run. Look at the message again."
+    if verdict == "approve" and user in run.approvals:
+        return f"You approved “{run.plan.title}” already; somebody else must, too."
+    return ""
+
+
+async def decide(
+    database: Database,
+    runbooks: Mapping[str, Runbook],
+    run_id: str,
+    plan_hash: str,
+    user: str,
+    verdict: Verdict,
+    now: datetime,
+) -> Run:
+    """Take a decision, in one transaction with its audit entry.
+
+    The run is approved when as many different people as required have said so; one rejection ends it.
+    Raises Refused, audited too.
+    """
+    async with database.write() as connection:
+        incident, run = await _locked(connection, run_id)
+        why = refusal_of(run, incident, user, verdict, plan_hash, now)
+        if not why and run and _edited(runbooks, run):
+            why = f"The runbook “{run.plan.title}” was edited after this was offered: nothing was run."
+            await _record(connection, withdraw(run, _CHANGED, now), f"Withdrawn: {_CHANGED}", None, now)
+        if why or run is None:
+            details = {"reason": why, "verdict": verdict}
+            await audit.append(connection, AuditEntry(now, user, "run.refused", f"run {run_id}", details))
+        else:
+            run = _with(run, Decision(user, verdict, now))
+            await _record(connection, run, _said(run, verdict), user, now)
+            details = {"runbook": run.runbook, "plan_hash": run.plan_hash, "status": run.status.value}
+            await audit.append(connection, AuditEntry(now, user, f"run.{verdict}", f"run {run_id}", details))
+    if why or run is None:
+        raise Refused(why)
+    return run
+
+
+async def lapse(database: Database, runbooks: Mapping[str, Runbook], now: datetime) -> bool:
+    """Withdraw the offers that expired or whose runbook was edited; True where there were any."""
+    async with database.read() as connection:
+        offered = await runs.with_status(connection, [RunStatus.PROPOSED])
+    lapsed = [run.id for run in offered if now >= run.expires_at or _edited(runbooks, run)]
+    for run_id in lapsed:
+        async with database.write() as connection:
+            _, run = await _locked(connection, run_id)
+            if run and run.status is RunStatus.PROPOSED:
+                reason = _CHANGED if _edited(runbooks, run) else "nobody decided in time"
+                said = f"Offer withdrawn: {run.plan.title}, {reason}"
+                await _record(connection, withdraw(run, reason, now), said, None, now)
+                await audit.append(connection, AuditEntry(now, "tandem", "run.expire", f"run {run_id}", {"reason": reason}))
+    return bool(lapsed)
+
+
+def _edited(runbooks: Mapping[str, Runbook], run: Run) -> bool:
+    runbook = runbooks.get(run.runbook)
+    return runbook is None or definition_hash(runbook) != run.plan.definition
+
+
+async def _locked(connection: AsyncConnection, run_id: str) -> tuple[Incident | None, Run | None]:
+    """Incident and run, locked in the order in which the pipeline locks them."""
+    run = await runs.by_id(connection, run_id)
+    if run is None:
+        return None, None
+    incident = await incidents.by_id(connection, run.incident_id, lock=True)
+    return incident, await runs.by_id(connection, run_id, lock=True)
+
+
+def _with(run: Run, decision: Decision) -> Run:
+    run = msgspec.structs.replace(run, decisions=[*run.decisions, decision])
+    if decision.verdict == "reject":
+        return msgspec.structs.replace(run, status=RunStatus.REJECTED, ended_at=decision.at)
+    enough = len(set(run.approvals)) >= run.required
+    return msgspec.structs.replace(run, status=RunStatus.APPROVED) if enough else run
+
+
+def _said(run: Run, verdict: Verdict) -> str:
+    if verdict == "reject":
+        return f"Rejected: {run.plan.title}"
+    missing = run.required - len(set(run.approvals))
+    return f"Approved: {run.plan.title}" + (f" ({missing} more needed)" if missing > 0 else "")
+
+
+async def _record(connection: AsyncConnection, run: Run, said: str, actor: str | None, now: datetime) -> None:
+    await runs.save(connection, [run])
+    entry = TimelineEntry(incident_id=run.incident_id, at=now, kind=TimelineKind.RUN, text=said, actor=actor)
+    await incidents.add_to_timeline(connection, [entry])
+    await incidents.touch(connection, run.incident_id, now)

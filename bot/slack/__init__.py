@@ -1,0 +1,1 @@
+"""What we say in Slack: incidents rendered to Block Kit, and the notifier that keeps messages true."""

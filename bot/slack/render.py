@@ -1,0 +1,147 @@
+"""An incident as one Slack message: valid Block Kit whatever is in it, and a plain text that says the same.
+
+https://docs.slack.dev/reference/block-kit/blocks
+"""
+
+from typing import NamedTuple
+
+from bot.domain.duration import format_duration
+from bot.domain.incident import Incident, IncidentStatus, Tally
+from bot.domain.severity import Severity
+from bot.pipeline.explain import phrase
+from bot.slack.blocks import Block, button, mrkdwn, section
+from bot.slack.render_run import run_blocks, runs_to_show
+from bot.slack.text import is_blank, link, literal, one_line, when, who
+from bot.slack.view import IncidentView
+
+MAX_KINDS = 8
+SEVERITY_ICON = {Severity.CRITICAL: "🔴", Severity.HIGH: "🟠", Severity.WARNING: "🟡", Severity.INFO: "🔵"}
+_STATUS_ICON = {IncidentStatus.ACKNOWLEDGED: "👀", IncidentStatus.RESOLVED: "✅"}
+_SUMMARY_KEYS = ("summary", "description", "message")
+
+
+class Rendered(NamedTuple):
+    """``text`` is what notifications and screen readers get."""
+
+    text: str
+    blocks: list[Block]
+
+
+def render(view: IncidentView) -> Rendered:
+    incident = view.incident
+    blocks = [_header(incident), _facts(view)]
+    if view.tallies:
+        blocks += [_alerts(view), *_example(view)]
+    if incident.causes:
+        blocks.append(_cause(incident))
+    for run in runs_to_show(view.runs):
+        blocks += run_blocks(run, view)
+    if incident.open:
+        blocks.append(_lifecycle_buttons(incident))
+    blocks.append(_footer(incident))
+    return Rendered(fallback_text(incident), blocks)
+
+
+def headline(incident: Incident) -> str:
+    """Number and title with the icon of the state, unescaped."""
+    icon = _STATUS_ICON.get(incident.status, SEVERITY_ICON[incident.severity])
+    title = "incident" if is_blank(incident.title) else incident.title
+    return f"{icon} #{incident.number} {title}"
+
+
+def fallback_text(incident: Incident) -> str:
+    """The message without blocks: what happened, how bad, in which state."""
+    said = f"{headline(incident)} — {incident.status}, {incident.severity}. {incident.summary}"
+    return one_line(said, 2900)
+
+
+def _header(incident: Incident) -> Block:
+    return {"type": "header", "text": {"type": "plain_text", "text": one_line(headline(incident), 150), "emoji": True}}
+
+
+def _facts(view: IncidentView) -> Block:
+    incident = view.incident
+    services = ", ".join(literal(service, 120) for service in incident.services[:5]) or "unknown"
+    if len(incident.services) > 5:
+        services += f" and {len(incident.services) - 5} more"
+    fields = [
+        f"*Status*\n{_status(incident)}",
+        f"*Severity*\n{SEVERITY_ICON[incident.severity]} {incident.severity}",
+        f"*Service*\n{services}",
+        f"*Since*\n{when(incident.opened_at)}",
+    ]
+    return {"type": "section", "fields": [mrkdwn(field) for field in fields]}
+
+
+def _status(incident: Incident) -> str:
+    if incident.status is IncidentStatus.ACKNOWLEDGED and incident.acknowledged_by:
+        return f"👀 acknowledged by {who(incident.acknowledged_by)}"
+    if incident.status is IncidentStatus.RESOLVED:
+        by = f" by {who(incident.resolved_by)}" if incident.resolved_by else ""
+        lasted = incident.resolved_at - incident.opened_at if incident.resolved_at else None
+        return f"✅ resolved{by}" + (f" after {format_duration(lasted)}" if lasted is not None else "")
+    return f"🚨 {incident.status}"
+
+
+def _alerts(view: IncidentView) -> Block:
+    shown = view.active if view.incident.open and view.active else view.tallies
+    count = sum(tally.count for tally in shown)
+    what = "What fires" if view.incident.open and view.active else "What fired"
+    lines = [f"*{what}* · {count} alert{'s' if count != 1 else ''}"]
+    lines += [_line(tally) for tally in shown[:MAX_KINDS]]
+    hidden = shown[MAX_KINDS:]
+    if hidden:
+        lines.append(f"… and {sum(tally.count for tally in hidden)} more alerts of {len(hidden)} other kinds")
+    if view.incident.open and view.incident.truncated:
+        lines.append(f"… and {view.incident.truncated} more that the sender left out of its notification")
+    return section("\n".join(lines))
+
+
+def _line(tally: Tally) -> str:
+    times = f" ×{tally.count}" if tally.count > 1 else ""
+    where = f" on {literal(tally.service, 100)}" if tally.service else ""
+    state = " · flapping" if tally.flapping else ""
+    return f"• {SEVERITY_ICON[tally.severity]} *{literal(tally.name, 120)}*{where}{times}{state}"
+
+
+def _example(view: IncidentView) -> list[Block]:
+    """What the most important alert says of itself, and where it leads."""
+    if view.example is None:
+        return []
+    notes = view.example.annotations
+    said = next((notes[key] for key in _SUMMARY_KEYS if notes.get(key) and not is_blank(notes[key])), "")
+    links = [
+        link(notes.get("runbook_url", ""), "Runbook"),
+        link(notes.get("dashboard_url", ""), "Dashboard"),
+        link(view.example.link, "Source"),
+    ]
+    found = [made for made in links if made and len(made) < 600][:2]
+    lines = ([f"> {literal(said, 600)}"] if said else []) + (["> " + " · ".join(found)] if found else [])
+    return [section("\n".join(lines))] if lines else []
+
+
+def _cause(incident: Incident) -> Block:
+    first = incident.causes[0]
+    title = "Likely cause" if incident.open else "Likely cause was"
+    lines = [f"*{title}* · {literal(phrase(first), 300)}"]
+    lines += [f"• {literal(evidence, 500)}" for evidence in first.evidence[:4]]
+    return section("\n".join(lines))
+
+
+def _lifecycle_buttons(incident: Incident) -> Block:
+    buttons = [button("incident.resolve", "Resolve", incident.id)]
+    if incident.status is IncidentStatus.TRIGGERED:
+        buttons.insert(0, button("incident.ack", "Acknowledge", incident.id))
+    return {"type": "actions", "block_id": "incident", "elements": buttons}
+
+
+def _footer(incident: Incident) -> Block:
+    where = f" · {one_line(incident.domain, 100)}" if incident.domain.strip("/") else ""
+    text = f"Incident #{incident.number}{where} · changed {when(incident.changed_at)} · details in the thread"
+    return {"type": "context", "elements": [mrkdwn(text)]}
+
+
+def plain(view: IncidentView) -> Rendered:
+    """The message without blocks, for the day Slack refuses what :func:`render` made."""
+    return Rendered(fallback_text(view.incident), [])
+

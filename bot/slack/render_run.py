@@ -1,0 +1,103 @@
+"""A run of a runbook inside the incident's message: exactly what will be done, who may approve it, how it went."""
+
+from collections.abc import Sequence
+
+from bot.domain.duration import format_seconds
+from bot.domain.run import Phase, PlannedStep, Run, RunStatus, StepRecord, StepStatus
+from bot.slack.blocks import Block, button, mrkdwn, section
+from bot.slack.text import code_block, literal, one_line, when, who
+from bot.slack.view import IncidentView
+
+MAX_RUNS = 3
+MAX_STEPS = 6
+_ICON = {
+    RunStatus.PROPOSED: "🛠️",
+    RunStatus.APPROVED: "⏳",
+    RunStatus.RUNNING: "⏳",
+    RunStatus.VERIFYING: "🔎",
+    RunStatus.SUCCEEDED: "✅",
+    RunStatus.FAILED: "❌",
+    RunStatus.ROLLED_BACK: "↩️",
+    RunStatus.REJECTED: "🚫",
+    RunStatus.EXPIRED: "⌛",
+}
+_STEP_ICON = {
+    StepStatus.STARTED: "⏳",
+    StepStatus.SUCCEEDED: "✅",
+    StepStatus.FAILED: "❌",
+    StepStatus.IN_DOUBT: "❓",
+}
+
+
+def runs_to_show(runs: Sequence[Run]) -> list[Run]:
+    """The latest run of each runbook; those that need somebody or are under way come first."""
+    latest = {run.runbook: run for run in runs}
+    return sorted(latest.values(), key=lambda run: (run.status.ended, run.created_at))[:MAX_RUNS]
+
+
+def run_blocks(run: Run, view: IncidentView) -> list[Block]:
+    if run.status is RunStatus.PROPOSED and view.incident.open:
+        return [{"type": "divider"}, *_offer(run), _offer_buttons(run), _offer_terms(run)]
+    return [{"type": "divider"}, section(_progress(run, [step for step in view.steps if step.run_id == run.id]))]
+
+
+def _offer(run: Run) -> list[Block]:
+    """The plan in full: PlanError has kept out any that would not fit."""
+    made = [section(f"🛠️ *Proposed: {literal(run.plan.title, 150)}*\n{code_block(_commands(run.plan.steps), 2750)}")]
+    if run.plan.rollback:
+        undo = code_block(_commands(run.plan.rollback), 2750)
+        made.append(section(f"If it does not help, this undoes it:\n{undo}"))
+    return made
+
+
+def _commands(steps: Sequence[PlannedStep]) -> str:
+    return "\n".join(step.text for step in steps)
+
+
+def _offer_buttons(run: Run) -> Block:
+    value = f"{run.id}:{run.plan_hash}"
+    buttons = [
+        button("run.approve", "Approve", value, "primary"),
+        button("run.reject", "Reject", value, "danger"),
+    ]
+    return {"type": "actions", "block_id": f"run.{run.id}", "elements": buttons}
+
+
+def _offer_terms(run: Run) -> Block:
+    approvers = ", ".join(who(user) for user in run.approvers[:10])
+    if len(run.approvers) > 10:
+        approvers += f" and {len(run.approvers) - 10} more"
+    terms = [f"May approve: {approvers}"]
+    if run.required > 1:
+        given = ", ".join(who(user) for user in run.approvals) or "none yet"
+        terms.append(f"{run.required} approvals needed, given: {given}")
+    terms.append(f"expires {when(run.expires_at)}")
+    if run.plan.alerts_resolved:
+        terms.append(f"then checked for {format_seconds(run.plan.verify_within)}: have the alerts resolved?")
+    return {"type": "context", "elements": [mrkdwn(" · ".join(terms))]}
+
+
+def _progress(run: Run, steps: Sequence[StepRecord]) -> str:
+    lines = [f"{_ICON[run.status]} *{literal(run.plan.title, 150)}* · {run.status}{_decided_by(run)}"]
+    for step in steps[:MAX_STEPS]:
+        lines.append(f"{_STEP_ICON[step.status]} {_step_name(run, step)}")
+    if run.status is RunStatus.VERIFYING:
+        lines.append(f"Waiting up to {format_seconds(run.plan.verify_within)} for the alerts to resolve")
+    if run.outcome:
+        lines.append(literal(run.outcome, 800))
+    return "\n".join(lines)
+
+
+def _decided_by(run: Run) -> str:
+    decisive = "reject" if run.status is RunStatus.REJECTED else "approve"
+    deciders = [who(decision.user) for decision in run.decisions if decision.verdict == decisive]
+    if not deciders or run.status is RunStatus.EXPIRED:
+        return ""
+    return f" · {'rejected' if decisive == 'reject' else 'approved'} by {', '.join(deciders[:10])}"
+
+
+def _step_name(run: Run, step: StepRecord) -> str:
+    steps = run.plan.rollback if step.phase is Phase.ROLLBACK else run.plan.steps
+    undo = "rollback: " if step.phase is Phase.ROLLBACK else ""
+    text = steps[step.position].text if step.position < len(steps) else "step"
+    return f"{undo}`{one_line(text, 240).replace("`", "'")}` {step.status}"

@@ -1,0 +1,82 @@
+"""Text from outside made safe for Slack, and cut to Slack's limits.
+
+https://docs.slack.dev/messaging/formatting-message-text
+"""
+
+import re
+import unicodedata
+from datetime import UTC, datetime
+
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+_MARKUP = re.compile(r"[&<>]")
+# Control characters, and those that turn the direction of the text around them.
+_INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]")
+_USER = re.compile(r"[UW][A-Z0-9]{2,}")
+_ELLIPSIS = "…"
+
+
+def length(text: str) -> int:
+    """How long Slack counts a text: in UTF-16 units, to be on the safe side."""
+    return len(text) + sum(character > "\uffff" for character in text)
+
+
+def escaped(text: str, limit: int) -> str:
+    """Text as Slack shows it literally: no mention, no link, no control or direction marks; at most ``limit`` long."""
+    clean = _INVISIBLE.sub("", text)
+    escaped_whole = _MARKUP.sub(lambda found: _ENTITIES[found[0]], clean)
+    if length(escaped_whole) <= limit:
+        return escaped_whole
+    parts: list[str] = []
+    room = limit - len(_ELLIPSIS)
+    for character in clean:
+        part = _ENTITIES.get(character, character)
+        room -= length(part)
+        if room < 0:
+            break
+        parts.append(part)
+    return "".join(parts) + _ELLIPSIS
+
+
+def one_line(text: str, limit: int) -> str:
+    """Like :func:`escaped`, with every run of white space as one space."""
+    return escaped(" ".join(text.split()), limit)
+
+
+def literal(text: str, limit: int) -> str:
+    """A line in which Slack's own formatting marks are shown and format nothing."""
+    return re.sub(r"([*_~`])", "\u200b\\1", one_line(text, limit // 2))
+
+
+def code_block(text: str, limit: int) -> str:
+    """Text in a code block that it cannot end."""
+    inside = escaped(text, limit - 8 - text.count("```")).replace("```", "`\u200b``")
+    return f"```\n{inside}\n```"
+
+
+def when(moment: datetime) -> str:
+    """A moment, shown in each reader's own time zone."""
+    utc = moment.astimezone(UTC)
+    return f"<!date^{int(moment.timestamp())}^{{date_short_pretty}} {{time_secs}}|{utc:%Y-%m-%d %H:%M:%S} UTC>"
+
+
+def clock(moment: datetime) -> str:
+    """Like :func:`when`, the time only."""
+    utc = moment.astimezone(UTC)
+    return f"<!date^{int(moment.timestamp())}^{{time_secs}}|{utc:%H:%M:%S} UTC>"
+
+
+def who(actor: str) -> str:
+    """A person as a mention, which does not notify inside an edited message; anything else as text."""
+    return f"<@{actor}>" if _USER.fullmatch(actor) else one_line(actor, 60)
+
+
+def link(url: str, label: str) -> str:
+    """A link, or nothing where the address is none of the web's or would end the link."""
+    if not re.fullmatch(r"https?://[^\s<>|\x00-\x1f]{1,1500}", url) or not url.isprintable():
+        return ""
+    return f"<{url.replace('&', '&amp;')}|{escaped(label, 60).replace('|', '')}>"
+
+
+def is_blank(text: str) -> bool:
+    """Whether nothing of a text can be seen."""
+    return not any(unicodedata.category(character)[0] in "LNPS" for character in text)

@@ -1,0 +1,60 @@
+"""The thread under an incident's message: its timeline, and once what the alerts say in detail."""
+
+from collections.abc import Sequence
+
+from bot.domain.alert import Alert
+from bot.domain.incident import TimelineEntry, TimelineKind
+from bot.slack.blocks import section
+from bot.slack.render import Rendered
+from bot.slack.text import clock, escaped, is_blank, length, link, literal, one_line, who
+
+MAX_ENTRIES = 40
+MAX_DETAILED = 5
+_SECTION = 2900
+_QUOTE = "'"
+_ICON = {
+    TimelineKind.OPENED: "🚨",
+    TimelineKind.ALERTS: "🔔",
+    TimelineKind.STATUS: "📍",
+    TimelineKind.CAUSE: "🔍",
+    TimelineKind.RUN: "🛠️",
+    TimelineKind.NOTE: "📝",
+}
+
+
+def render_thread(entries: Sequence[TimelineEntry], detailed: Sequence[Alert]) -> Rendered:
+    """Timeline entries, oldest first, and details of alerts after them."""
+    lines = [_line(entry) for entry in entries]
+    blocks = [section(text) for text in _packed(lines)] + [section(_details(alert)) for alert in detailed]
+    return Rendered(one_line("; ".join(entry.text for entry in entries), 2900) or "Update", blocks)
+
+
+def _line(entry: TimelineEntry) -> str:
+    by = f" — {who(entry.actor)}" if entry.actor else ""
+    return f"{_ICON[entry.kind]} {clock(entry.at)} {literal(entry.text, 1200)}{by}"
+
+
+def _packed(lines: Sequence[str]) -> list[str]:
+    """Lines joined into as few texts as Slack's limit allows."""
+    texts: list[str] = []
+    for line in lines:
+        if texts and length(texts[-1]) + 1 + length(line) <= _SECTION:
+            texts[-1] += f"\n{line}"
+        else:
+            texts.append(line)
+    return texts
+
+
+def _details(alert: Alert) -> str:
+    labels = ", ".join(f"{name}={value}" for name, value in sorted(alert.labels.items()))
+    notes = [
+        f"*{literal(name, 100)}*: {literal(value, 400)}" for name, value in sorted(alert.annotations.items()) if not is_blank(value)
+    ]
+    where = f" on {literal(alert.service, 120)}" if alert.service else ""
+    lines = [f"*{literal(alert.name, 160)}*{where} · {alert.severity}, from {literal(alert.source, 60)}"]
+    lines.append(f"`{escaped(labels, 1000).replace('`', _QUOTE) or 'no labels'}`")
+    lines += notes[:2]
+    source = link(alert.link, "Source")
+    if source and len(source) < 500:
+        lines.append(source)
+    return "\n".join(lines)

@@ -1,0 +1,112 @@
+"""``POST /slack/events``: Slack's requests over HTTP, each authentic, fresh and taken once.
+
+https://docs.slack.dev/authentication/verifying-requests-from-slack
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs
+
+import structlog
+from aiohttp import web
+from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
+from slack_bolt.async_app import AsyncApp
+from slack_sdk.signature import Clock, SignatureVerifier
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.errors import StorageUnavailable
+from bot.metrics import REQUESTS_REFUSED
+from bot.storage import audit, slack_messages
+from bot.storage.audit import AuditEntry
+from handlers.problem import problem
+from handlers.slack.app import SlackDoor, tell
+
+REMEMBERED = timedelta(minutes=11)
+AUDITED_PER_MINUTE = 30
+MAX_BODY = 1 * 2**20
+
+log = structlog.get_logger(__name__)
+
+
+class _DoorClock(Clock):
+    """Slack's verifier on the clock of the door."""
+
+    def __init__(self, door: SlackDoor) -> None:
+        self._door = door
+
+    def now(self) -> float:
+        return self._door.clock().timestamp()
+
+
+class SlackRequests:
+    """Takes Slack's requests, and keeps account of those it refuses."""
+
+    def __init__(self, bolt: AsyncApp, client: AsyncWebClient, signing_secret: str, door: SlackDoor) -> None:
+        self._bolt = bolt
+        self._client = client
+        self._door = door
+        self._verifier = SignatureVerifier(signing_secret, _DoorClock(door))
+        self._audited: list[datetime] = []
+
+    async def take(self, request: web.Request) -> web.StreamResponse:
+        if (request.content_length or 0) > MAX_BODY:
+            return problem(413, "The request is larger than any that Slack sends.")
+        body = await request.read()
+        now = self._door.clock()
+        signature = request.headers.get("X-Slack-Signature", "")
+        timestamp = request.headers.get("X-Slack-Request-Timestamp", "")
+        try:
+            if not timestamp.isdecimal() or not self._verifier.is_valid(body, timestamp, signature):
+                return await self._refuse_unauthentic(request, now)
+            async with self._door.database.write() as connection:
+                fresh = await slack_messages.take_request(connection, signature, now, now - REMEMBERED)
+        except StorageUnavailable as error:
+            log.error("slack.request_not_taken", reason=str(error))
+            return problem(503, "The database is not available: try again.")
+        if not fresh:
+            return await self._refuse_replay(body, now)
+        return await to_aiohttp_response(await self._bolt.async_dispatch(await to_bolt_request(request)))
+
+    async def _refuse_unauthentic(self, request: web.Request, now: datetime) -> web.Response:
+        reason = "wrong signature or old timestamp"
+        await self._audit(now, "unknown", reason, {"from": request.remote or ""})
+        return problem(401, "The signature does not hold for this body and time.")
+
+    async def _refuse_replay(self, body: bytes, now: datetime) -> web.Response:
+        """A request that was taken already: whoever it names is told, because it may be an attack on them."""
+        said = _interaction(body)
+        user = str((said.get("user") or {}).get("id", "unknown"))
+        await self._audit(now, user, "replayed request", {})
+        if user != "unknown":
+            await tell(self._client, said, None, "A request in your name was sent a second time. It was refused; nothing was done.")
+        return problem(401, "This request was taken already.")
+
+    async def _audit(self, now: datetime, actor: str, reason: str, details: Mapping[str, Any]) -> None:
+        """Bounded: whoever can reach the door must not fill the disk with its audit log."""
+        REQUESTS_REFUSED.labels("401").inc()
+        log.warning("slack.request_refused", reason=reason, actor=actor)
+        self._audited = [at for at in self._audited if now - at < timedelta(minutes=1)]
+        if len(self._audited) < AUDITED_PER_MINUTE:
+            self._audited.append(now)
+            entry = AuditEntry(now, actor, "slack.refused", "door /slack/events", {"reason": reason, **details})
+            async with self._door.database.write() as connection:
+                await audit.append(connection, entry)
+
+
+def _interaction(body: bytes) -> dict[str, Any]:
+    """User and channel of an interaction or a command."""
+    form = {name: values[0] for name, values in parse_qs(body.decode(errors="replace")).items()}
+    if "payload" in form:
+        payload = json.loads(form["payload"])
+        return payload if isinstance(payload, dict) else {}
+    if "user_id" in form:
+        return {"user": {"id": form["user_id"]}, "channel": {"id": form.get("channel_id", "")}}
+    return {}
+
+
+def add_slack_route(
+    app: web.Application, bolt: AsyncApp, client: AsyncWebClient, signing_secret: str, door: SlackDoor
+) -> None:
+    app.router.add_post("/slack/events", SlackRequests(bolt, client, signing_secret, door).take)
