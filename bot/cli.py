@@ -82,11 +82,12 @@ def replay(
 ) -> None:
     """Feed a recorded event log through the pipeline and print the incidents it makes."""
     from bot.replay import print_incidents, replay_file
+    from handlers.webhooks import parse_delivery
 
     _set_up_logging(logging.ERROR)
     with _clear_errors():
         settings = _read_config(config, read_environment())
-        print_incidents(asyncio.run(replay_file(file, settings)), out, as_json)
+        print_incidents(asyncio.run(replay_file(file, settings, parse_delivery)), out, as_json)
 
 
 @cli.command()

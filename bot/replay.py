@@ -74,7 +74,9 @@ async def replay_file(file: Path, config: Config, parse: Parse) -> list[Incident
                     await worker.tick()
                 now = received_at
                 async with database.write() as connection:
-                    await inbox.append(connection, entries_for(events, source, now, rules))
+                    await inbox.append(
+                        connection, entries_for(events, source, now, rules.correlation.partition_by, rules.partitions)
+                    )
                 await worker.drain()
             for moment in _ticks(now, now + timedelta(hours=1)):
                 now = moment

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from bot.domain.alert import AlertRules
-from bot.domain.rules import CorrelationRules, Rules
+from bot.domain.rules import CorrelationRules, Rules, neighbourhood
 from bot.domain.runbook import Runbook
 
 _CHANNEL = re.compile(r"#?[^\s#]{1,80}")
@@ -66,5 +66,9 @@ class Config(Section):
     def rules(self) -> Rules:
         """The part that the pipeline works by."""
         return Rules(
-            correlation=self.correlation, alerts=self.alerts, depends_on=self.depends_on, runbooks=self.runbooks
+            correlation=self.correlation,
+            alerts=self.alerts,
+            depends_on=self.depends_on,
+            near=neighbourhood(self.depends_on),
+            runbooks=self.runbooks,
         )

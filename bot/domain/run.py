@@ -28,7 +28,7 @@ _ENDED = {RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.ROLLED_BACK, RunStatu
 
 
 class PlannedStep(msgspec.Struct, frozen=True):
-    """A step as it will be executed: every placeholder filled in.
+    """A step as it will be executed: every placeholder filled in. ``text`` is how people see it.
 
     ``repeatable`` steps may be executed again after a crash; others are settled by their ``check``,
     a command or request that only looks.
@@ -36,6 +36,7 @@ class PlannedStep(msgspec.Struct, frozen=True):
 
     kind: str
     parameters: dict[str, Any]
+    text: str = ""
     repeatable: bool = False
     check: "PlannedStep | None" = None
 

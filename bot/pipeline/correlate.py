@@ -18,7 +18,7 @@ MAX_KEYS = 200
 async def correlate(batch: Batch, connection: AsyncConnection) -> None:
     began = [o for o in batch.observed if o.change in (Change.NEW, Change.REFIRED)]
     homeless = {o.identity: o for o in began if _needs_incident(batch.alerts[o.identity])}
-    signals = [_signal(batch.alerts[identity], o.at.timestamp()) for identity, o in homeless.items()]
+    signals = [_signal(batch, batch.alerts[identity], o.at.timestamp()) for identity, o in homeless.items()]
     clusters = await _load_candidates(batch, signals, connection)
     window = batch.rules.correlation.window.total_seconds()
     assigned = assign(signals, clusters, window, [uuid.uuid4().hex for _ in signals])
@@ -41,13 +41,14 @@ def _keys(alert: Alert) -> frozenset[tuple[str, str]]:
     return frozenset(key for key in keys if key[1]) or frozenset({("name", alert.name)})
 
 
-def _signal(alert: Alert, at: float) -> Signal:
-    return Signal(alert.identity, alert.domain, _keys(alert), at)
+def _signal(batch: Batch, alert: Alert, at: float) -> Signal:
+    near = frozenset(("service", service) for service in batch.rules.near.get(alert.service, ()))
+    return Signal(alert.identity, alert.domain, _keys(alert), at, near)
 
 
 async def _load_candidates(batch: Batch, signals: list[Signal], connection: AsyncConnection) -> list[Cluster]:
     """Load the incidents that alerts of this batch are in or may join; returns those that may be joined."""
-    wanted: set[Key] = {(signal.domain, kind, value) for signal in signals for kind, value in signal.keys}
+    wanted: set[Key] = {(signal.domain, kind, value) for signal in signals for kind, value in signal.keys | signal.near}
     by_key = await incidents.ids_by_key(connection, wanted) if wanted else {}
     shared: dict[str, set[tuple[str, str]]] = {}
     for (_, kind, value), ids in by_key.items():

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from datetime import datetime
 
 import structlog
 
+from bot.domain.event import Event, domain_of, encode_events, partition_of
 from bot.errors import InboxFull, StorageUnavailable
 from bot.metrics import COMMIT_SECONDS
 from bot.storage import inbox
@@ -19,6 +20,19 @@ RETRY_AFTER = 1
 log = structlog.get_logger(__name__)
 
 _Waiting = tuple[Sequence[NewEntry], "asyncio.Future[None]"]
+
+
+def entries_for(
+    events: Sequence[Event], source: str, received_at: datetime, partition_by: Sequence[str], partitions: int
+) -> list[NewEntry]:
+    """One delivery's events as entries of the inbox, one for each partition that they belong to."""
+    by_partition: dict[int, list[Event]] = {}
+    for event in events:
+        partition = partition_of(domain_of(event.labels, partition_by), partitions)
+        by_partition.setdefault(partition, []).append(event)
+    return [
+        NewEntry(partition, source, received_at, encode_events(grouped)) for partition, grouped in by_partition.items()
+    ]
 
 
 class Intake:
@@ -43,6 +57,7 @@ class Intake:
         self._entries = 0
         self._bytes = 0
         self._woken = asyncio.Event()
+        self._stopping = False
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -50,12 +65,10 @@ class Intake:
 
     async def stop(self) -> None:
         """Commit what waits, then stop."""
-        while self._entries:
-            await asyncio.wait([future for _, future in self._waiting] or [asyncio.ensure_future(asyncio.sleep(0.01))])
+        self._stopping = True
+        self._woken.set()
         if self._task:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await self._task
 
     async def append(self, entries: Sequence[NewEntry]) -> None:
         """Return when the entries are committed. Raises InboxFull, StorageUnavailable."""
@@ -74,11 +87,12 @@ class Intake:
             self._bytes -= size
 
     async def _run(self) -> None:
-        while True:
+        while self._waiting or not self._stopping:
             await self._woken.wait()
             self._woken.clear()
             group, self._waiting = self._waiting, []
-            await self._commit(group)
+            if group:
+                await self._commit(group)
 
     async def _commit(self, group: list[_Waiting]) -> None:
         together = [entry for entries, _ in group for entry in entries]

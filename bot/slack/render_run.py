@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from bot.domain.duration import format_seconds
 from bot.domain.run import Phase, PlannedStep, Run, RunStatus, StepRecord, StepStatus
 from bot.slack.blocks import Block, button, mrkdwn, section
-from bot.slack.text import code_block, literal, one_line, when, who
+from bot.slack.text import code_block, inline_code, literal, when, who
 from bot.slack.view import IncidentView
 
 MAX_RUNS = 3
@@ -100,4 +100,4 @@ def _step_name(run: Run, step: StepRecord) -> str:
     steps = run.plan.rollback if step.phase is Phase.ROLLBACK else run.plan.steps
     undo = "rollback: " if step.phase is Phase.ROLLBACK else ""
     text = steps[step.position].text if step.position < len(steps) else "step"
-    return f"{undo}`{one_line(text, 240).replace("`", "'")}` {step.status}"
+    return f"{undo}{inline_code(text, 240)} {step.status}"

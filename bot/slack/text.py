@@ -13,6 +13,7 @@ _MARKUP = re.compile(r"[&<>]")
 _INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]")
 _USER = re.compile(r"[UW][A-Z0-9]{2,}")
 _ELLIPSIS = "…"
+_QUOTE = "'"
 
 
 def length(text: str) -> int:
@@ -51,6 +52,11 @@ def code_block(text: str, limit: int) -> str:
     """Text in a code block that it cannot end."""
     inside = escaped(text, limit - 8 - text.count("```")).replace("```", "`\u200b``")
     return f"```\n{inside}\n```"
+
+
+def inline_code(text: str, limit: int) -> str:
+    """One line in code style that it cannot end."""
+    return f"`{one_line(text, limit).replace('`', _QUOTE) or ' '}`"
 
 
 def when(moment: datetime) -> str:

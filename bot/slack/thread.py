@@ -6,12 +6,11 @@ from bot.domain.alert import Alert
 from bot.domain.incident import TimelineEntry, TimelineKind
 from bot.slack.blocks import section
 from bot.slack.render import Rendered
-from bot.slack.text import clock, escaped, is_blank, length, link, literal, one_line, who
+from bot.slack.text import clock, inline_code, is_blank, length, link, literal, one_line, who
 
 MAX_ENTRIES = 40
 MAX_DETAILED = 5
 _SECTION = 2900
-_QUOTE = "'"
 _ICON = {
     TimelineKind.OPENED: "🚨",
     TimelineKind.ALERTS: "🔔",
@@ -52,7 +51,7 @@ def _details(alert: Alert) -> str:
     ]
     where = f" on {literal(alert.service, 120)}" if alert.service else ""
     lines = [f"*{literal(alert.name, 160)}*{where} · {alert.severity}, from {literal(alert.source, 60)}"]
-    lines.append(f"`{escaped(labels, 1000).replace('`', _QUOTE) or 'no labels'}`")
+    lines.append(inline_code(labels or "no labels", 1000))
     lines += notes[:2]
     source = link(alert.link, "Source")
     if source and len(source) < 500:

@@ -1,16 +1,20 @@
-"""Correlation by shared keys: the same service, or the same group of the sender, close in time."""
+"""Correlation by shared keys: the same service or one near it, or the same group of the sender, close in time."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 
 class Signal(NamedTuple):
-    """An alert that looks for its incident. ``keys`` are what it may share; ``at`` is in seconds."""
+    """An alert that looks for its incident. ``keys`` are what it may share; ``at`` is in seconds.
+
+    ``near`` are keys of others that it may join too, without having them itself.
+    """
 
     id: str
     domain: str
     keys: frozenset[tuple[str, str]]
     at: float
+    near: frozenset[tuple[str, str]] = frozenset()
 
 
 class Cluster(NamedTuple):
@@ -56,7 +60,7 @@ def assign(
     unused = iter(new_ids)
     assigned: dict[str, str] = {}
     for signal in signals:
-        sharing = set().union(*(by_key.get((signal.domain, key), ()) for key in signal.keys))
+        sharing = set().union(*(by_key.get((signal.domain, key), ()) for key in signal.keys | signal.near))
         fitting = [cluster_id for cluster_id in sharing if signal.at - last_at[cluster_id] <= window]
         chosen = max(fitting, key=lambda cluster_id: (last_at[cluster_id], cluster_id)) if fitting else next(unused)
         last_at[chosen] = max(last_at.get(chosen, signal.at), signal.at)

@@ -13,7 +13,7 @@ from bot.domain.silence import Silence
 from bot.errors import Refused
 from bot.pipeline import lifecycle
 from bot.slack.render import SEVERITY_ICON, headline
-from bot.slack.text import escaped, literal, one_line, when, who
+from bot.slack.text import escaped, inline_code, literal, one_line, when, who
 from bot.storage import alerts, audit, incidents, silences
 from bot.storage.audit import AuditEntry
 from bot.storage.database import Database
@@ -39,7 +39,7 @@ async def answer(database: Database, text: str, user: str, now: datetime) -> str
     word, _, rest = text.strip().partition(" ")
     known = _COMMANDS.get(word.lower() or "help")
     if known is None:
-        return f"`{one_line(word, 40).replace('`', '')}` is no command of mine.\n{HELP}"
+        return f"{inline_code(word, 40)} is no command of mine.\n{HELP}"
     return await known(database, rest.strip(), user, now)
 
 
@@ -165,7 +165,7 @@ async def _unsilence(database: Database, rest: str, user: str, now: datetime) ->
 def _described(silence: Silence) -> str:
     matchers = " ".join(map(str, silence.matchers))
     why = f" ({literal(silence.comment, 300)})" if silence.comment else ""
-    return f"`{one_line(matchers, 600).replace('`', chr(39))}` until {when(silence.ends_at)}{why}"
+    return f"{inline_code(matchers, 600)} until {when(silence.ends_at)}{why}"
 
 
 _COMMANDS: dict[str, Answer] = {

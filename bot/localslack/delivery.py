@@ -1,0 +1,115 @@
+"""What Slack sends to an app: signed requests over HTTP, or envelopes over Socket Mode where the app is connected.
+
+https://docs.slack.dev/authentication/verifying-requests-from-slack
+https://docs.slack.dev/apis/events-api/using-socket-mode
+"""
+
+import asyncio
+import hashlib
+import hmac
+import json
+import time
+import uuid
+from dataclasses import dataclass, field
+from urllib.parse import urlencode
+
+import aiohttp
+from aiohttp import web
+
+from bot.localslack.state import Json
+
+LIMIT_SECONDS = 3.0
+
+
+def sign(secret: str, body: bytes, timestamp: int) -> dict[str, str]:
+    """The headers with which Slack vouches for a body."""
+    digest = hmac.new(secret.encode(), b"v0:%d:%b" % (timestamp, body), hashlib.sha256).hexdigest()
+    return {
+        "X-Slack-Signature": f"v0={digest}",
+        "X-Slack-Request-Timestamp": str(timestamp),
+        "Content-Type": "application/x-www-form-urlencoded",
+    }
+
+
+@dataclass
+class Delivery:
+    """Sends interactions and commands to the app. The last socket that connected gets them, else the request URL."""
+
+    secret: str
+    request_url: str | None
+    sockets: list[web.WebSocketResponse] = field(default_factory=list)
+    tickets: set[str] = field(default_factory=set)
+    _acknowledged: dict[str, "asyncio.Future[Json]"] = field(default_factory=dict)
+
+    async def interaction(self, payload: Json) -> tuple[int, Json]:
+        return await self._send("interactive", payload, urlencode({"payload": json.dumps(payload)}))
+
+    async def command(self, form: Json) -> tuple[int, Json]:
+        return await self._send("slash_commands", form, urlencode(form))
+
+    async def _send(self, kind: str, payload: Json, form: str) -> tuple[int, Json]:
+        """The app's status and answer; 504 where it did not answer in time."""
+        try:
+            if self.sockets:
+                return 200, await self._over_socket(kind, payload)
+            return await self._over_http(form.encode())
+        except TimeoutError:
+            return 504, {}
+
+    async def _over_http(self, body: bytes) -> tuple[int, Json]:
+        if self.request_url is None:
+            return 503, {}
+        timeout = aiohttp.ClientTimeout(total=LIMIT_SECONDS)
+        headers = sign(self.secret, body, int(time.time()))
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=timeout) as session,
+                session.post(self.request_url, data=body, headers=headers) as answer,
+            ):
+                return answer.status, _read(await answer.text())
+        except aiohttp.ClientError:
+            return 502, {}
+
+    async def _over_socket(self, kind: str, payload: Json) -> Json:
+        envelope_id = str(uuid.uuid4())
+        future: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
+        self._acknowledged[envelope_id] = future
+        try:
+            async with asyncio.timeout(LIMIT_SECONDS):
+                envelope = {"envelope_id": envelope_id, "type": kind, "payload": payload, "accepts_response_payload": True}
+                await self.sockets[-1].send_json(envelope)
+                return await future
+        finally:
+            del self._acknowledged[envelope_id]
+
+    async def serve_socket(self, request: web.Request) -> web.StreamResponse:
+        """One Socket Mode connection, from hello to its end."""
+        ticket = request.query.get("ticket", "")
+        if ticket not in self.tickets:
+            raise web.HTTPForbidden
+        self.tickets.discard(ticket)
+        socket = web.WebSocketResponse(heartbeat=10)
+        await socket.prepare(request)
+        await socket.send_json({"type": "hello", "num_connections": 1, "connection_info": {"app_id": "A0TANDEM"}})
+        self.sockets.append(socket)
+        try:
+            async for message in socket:
+                if message.type is aiohttp.WSMsgType.TEXT:
+                    self._take_acknowledgement(_read(message.data))
+        finally:
+            self.sockets.remove(socket)
+        return socket
+
+    def _take_acknowledgement(self, said: Json) -> None:
+        future = self._acknowledged.get(str(said.get("envelope_id")))
+        if future and not future.done():
+            future.set_result(said.get("payload") or {})
+
+
+def _read(text: str) -> Json:
+    """JSON where it is some; apps also answer with nothing or plain text."""
+    try:
+        value = json.loads(text) if text else {}
+    except ValueError:
+        return {"text": text}
+    return value if isinstance(value, dict) else {}

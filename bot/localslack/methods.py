@@ -1,0 +1,328 @@
+"""The Web API's methods: each takes its arguments and returns Slack's answer. https://docs.slack.dev/reference/methods"""
+
+import json
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from bot.localslack.blocks import problems_of, problems_of_view
+from bot.localslack.state import APP_ID, BOT_ID, BOT_USER, TEAM, USERGROUP, Channel, Json, Workspace
+
+MAX_TEXT = 40_000
+
+Method = Callable[[Workspace, Json, str], Json]
+
+
+class Failed(Exception):
+    """An answer with ``ok: false``."""
+
+    def __init__(self, error: str, **details: Any) -> None:
+        super().__init__(error)
+        self.answer = {"ok": False, "error": error, **details}
+
+
+METHODS: dict[str, Method] = {}
+
+
+def method(name: str) -> Callable[[Method], Method]:
+    def register(function: Method) -> Method:
+        METHODS[name] = function
+        return function
+
+    return register
+
+
+def _channel(workspace: Workspace, given: Json) -> Channel:
+    found = workspace.channel(str(given.get("channel", "")))
+    if found is None:
+        raise Failed("channel_not_found")
+    return found
+
+
+def _content(given: Json) -> Json:
+    """Text, blocks and metadata, checked."""
+    text, blocks = given.get("text") or "", _decoded(given.get("blocks")) or []
+    if not text and not blocks:
+        raise Failed("no_text")
+    if len(text) > MAX_TEXT:
+        raise Failed("msg_too_long")
+    problems = problems_of(blocks)
+    if problems:
+        raise Failed("invalid_blocks", response_metadata={"messages": [f"[ERROR] {p}" for p in problems]})
+    metadata = _decoded(given.get("metadata"))
+    if metadata is not None and not (
+        isinstance(metadata, dict) and metadata.get("event_type") and isinstance(metadata.get("event_payload"), dict)
+    ):
+        raise Failed("invalid_metadata_format")
+    return {"text": text, "blocks": _with_ids(blocks)} | ({"metadata": metadata} if metadata else {})
+
+
+def _with_ids(blocks: list[Json]) -> list[Json]:
+    """Blocks and elements with the ids that Slack gives to those that have none."""
+    for block in blocks:
+        block.setdefault("block_id", uuid.uuid4().hex[:5])
+        for element in block.get("elements", []):
+            if element.get("type") not in ("mrkdwn", "plain_text", "image") and block["type"] == "actions":
+                element.setdefault("action_id", uuid.uuid4().hex[:5])
+    return blocks
+
+
+def _decoded(value: Any) -> Any:
+    """A structured argument: JSON text in a form, the value itself in a JSON body."""
+    if isinstance(value, str):
+        try:
+            return json.loads(value) if value else None
+        except ValueError as error:
+            raise Failed("invalid_arguments") from error
+    return value
+
+
+@method("api.test")
+def api_test(workspace: Workspace, given: Json, base: str) -> Json:
+    return {"args": given}
+
+
+@method("auth.test")
+def auth_test(workspace: Workspace, given: Json, base: str) -> Json:
+    return {"url": f"{base}/", "team": "Tandem local", "user": "tandem", "team_id": TEAM, "user_id": BOT_USER, "bot_id": BOT_ID}
+
+
+@method("chat.postMessage")
+def post_message(workspace: Workspace, given: Json, base: str) -> Json:
+    channel = _channel(workspace, given)
+    thread = given.get("thread_ts")
+    if thread and not any(message["ts"] == thread for message in channel.messages):
+        raise Failed("thread_not_found")
+    message = {
+        "type": "message",
+        "ts": workspace.next_ts(),
+        "user": BOT_USER,
+        "bot_id": BOT_ID,
+        "app_id": APP_ID,
+        "team": TEAM,
+        **_content(given),
+    }
+    if thread:
+        message["thread_ts"] = thread
+    workspace.add(channel, message)
+    return {"channel": channel.id, "ts": message["ts"], "message": message}
+
+
+@method("chat.update")
+def update_message(workspace: Workspace, given: Json, base: str) -> Json:
+    channel = _channel(workspace, given)
+    message = channel.find(str(given.get("ts", "")))
+    if message is None:
+        raise Failed("message_not_found")
+    if message.get("bot_id") != BOT_ID:
+        raise Failed("cant_update_message")
+    message |= _content(given) | {"edited": {"user": BOT_USER, "ts": workspace.next_ts()}}
+    return {"channel": channel.id, "ts": message["ts"], "text": message["text"], "message": message}
+
+
+@method("chat.delete")
+def delete_message(workspace: Workspace, given: Json, base: str) -> Json:
+    channel, ts = _channel(workspace, given), str(given.get("ts", ""))
+    if channel.find(ts) is None:
+        raise Failed("message_not_found")
+    channel.messages = [message for message in channel.messages if message["ts"] != ts]
+    channel.threads.pop(ts, None)
+    channel.threads = {t: [m for m in found if m["ts"] != ts] for t, found in channel.threads.items()}
+    return {"channel": channel.id, "ts": ts}
+
+
+@method("chat.postEphemeral")
+def post_ephemeral(workspace: Workspace, given: Json, base: str) -> Json:
+    channel = _channel(workspace, given)
+    if given.get("user") not in workspace.users:
+        raise Failed("user_not_in_channel")
+    message = {
+        "ts": workspace.next_ts(),
+        "channel": channel.id,
+        "user": given["user"],
+        "thread_ts": given.get("thread_ts"),
+        **_content(given),
+    }
+    workspace.ephemerals.append(message)
+    return {"message_ts": message["ts"]}
+
+
+@method("chat.getPermalink")
+def get_permalink(workspace: Workspace, given: Json, base: str) -> Json:
+    channel, ts = _channel(workspace, given), str(given.get("message_ts", ""))
+    if channel.find(ts) is None:
+        raise Failed("message_not_found")
+    return {"channel": channel.id, "permalink": f"{base}/#{channel.id}/{ts}"}
+
+
+def _page(found: list[Json], given: Json, key: str) -> Json:
+    """One page; the cursor is the position of the next."""
+    limit = max(1, min(int(given.get("limit") or 100), 999))
+    start = int(given.get("cursor") or 0)
+    following = str(start + limit) if start + limit < len(found) else ""
+    page = {key: found[start : start + limit], "response_metadata": {"next_cursor": following}}
+    return page | ({"has_more": bool(following)} if key == "messages" else {})
+
+
+def _between(messages: list[Json], given: Json) -> list[Json]:
+    oldest, latest = float(given.get("oldest") or 0), float(given.get("latest") or "inf")
+    inclusive = str(given.get("inclusive", "")).lower() in ("1", "true")
+    within = [m for m in messages if oldest < float(m["ts"]) < latest or (inclusive and float(m["ts"]) in (oldest, latest))]
+    if str(given.get("include_all_metadata", "")).lower() in ("1", "true"):
+        return within
+    return [{key: value for key, value in m.items() if key != "metadata"} for m in within]
+
+
+@method("conversations.history")
+def history(workspace: Workspace, given: Json, base: str) -> Json:
+    found = _between(_channel(workspace, given).messages, given)
+    return _page(list(reversed(found)), given, "messages")
+
+
+@method("conversations.replies")
+def replies(workspace: Workspace, given: Json, base: str) -> Json:
+    channel, ts = _channel(workspace, given), str(given.get("ts", ""))
+    parent = next((message for message in channel.messages if message["ts"] == ts), None)
+    if parent is None:
+        raise Failed("thread_not_found")
+    return _page(_between([parent, *channel.threads.get(ts, [])], given), given, "messages")
+
+
+def _described(channel: Channel) -> Json:
+    return {"id": channel.id, "name": channel.name, "is_channel": True, "is_member": True, "is_archived": False}
+
+
+@method("conversations.list")
+def list_channels(workspace: Workspace, given: Json, base: str) -> Json:
+    return _page([_described(channel) for channel in workspace.channels.values()], given, "channels")
+
+
+@method("conversations.info")
+def channel_info(workspace: Workspace, given: Json, base: str) -> Json:
+    return {"channel": _described(_channel(workspace, given))}
+
+
+@method("conversations.join")
+def join(workspace: Workspace, given: Json, base: str) -> Json:
+    return {"channel": _described(_channel(workspace, given))}
+
+
+@method("conversations.members")
+def members(workspace: Workspace, given: Json, base: str) -> Json:
+    _channel(workspace, given)
+    return {"members": [*workspace.users, BOT_USER], "response_metadata": {"next_cursor": ""}}
+
+
+def _view(workspace: Workspace, given: Json) -> Json:
+    view = _decoded(given.get("view"))
+    problems = problems_of_view(view)
+    if problems:
+        raise Failed("invalid_arguments", response_metadata={"messages": [f"[ERROR] {p}" for p in problems]})
+    view["blocks"] = _with_ids(view["blocks"])
+    return {"private_metadata": "", "callback_id": "", **view, "team_id": TEAM, "app_id": APP_ID, "bot_id": BOT_ID}
+
+
+@method("views.open")
+def open_view(workspace: Workspace, given: Json, base: str) -> Json:
+    user = workspace.take_trigger(str(given.get("trigger_id", "")))
+    if user is None:
+        raise Failed("expired_trigger_id")
+    view = _view(workspace, given) | {"id": f"V{uuid.uuid4().hex[:10].upper()}", "hash": uuid.uuid4().hex}
+    workspace.views[user] = view
+    return {"view": view}
+
+
+METHODS["views.push"] = open_view
+
+
+@method("views.update")
+def update_view(workspace: Workspace, given: Json, base: str) -> Json:
+    for user, known in workspace.views.items():
+        if known["id"] == given.get("view_id"):
+            workspace.views[user] = _view(workspace, given) | {"id": known["id"], "hash": uuid.uuid4().hex}
+            return {"view": workspace.views[user]}
+    raise Failed("not_found")
+
+
+@method("views.publish")
+def publish_view(workspace: Workspace, given: Json, base: str) -> Json:
+    user = str(given.get("user_id", ""))
+    if user not in workspace.users:
+        raise Failed("user_not_found")
+    workspace.homes[user] = _view(workspace, given) | {"id": f"V{uuid.uuid4().hex[:10].upper()}"}
+    return {"view": workspace.homes[user]}
+
+
+def _person(user: str, name: str) -> Json:
+    profile = {"display_name": name, "real_name": name.capitalize()}
+    return {"id": user, "team_id": TEAM, "name": name, "real_name": name.capitalize(), "is_bot": False, "profile": profile}
+
+
+@method("users.info")
+def user_info(workspace: Workspace, given: Json, base: str) -> Json:
+    user = str(given.get("user", ""))
+    if user == BOT_USER:
+        return {"user": _person(user, "tandem") | {"is_bot": True}}
+    if user not in workspace.users:
+        raise Failed("user_not_found")
+    return {"user": _person(user, workspace.users[user])}
+
+
+@method("users.list")
+def list_users(workspace: Workspace, given: Json, base: str) -> Json:
+    return _page([_person(user, name) for user, name in workspace.users.items()], given, "members")
+
+
+@method("bots.info")
+def bot_info(workspace: Workspace, given: Json, base: str) -> Json:
+    return {"bot": {"id": BOT_ID, "app_id": APP_ID, "user_id": BOT_USER, "name": "tandem"}}
+
+
+@method("usergroups.list")
+def list_usergroups(workspace: Workspace, given: Json, base: str) -> Json:
+    return {"usergroups": [{"id": USERGROUP, "handle": "oncall", "name": "On call"}]}
+
+
+@method("usergroups.users.list")
+def list_usergroup(workspace: Workspace, given: Json, base: str) -> Json:
+    if given.get("usergroup") != USERGROUP:
+        raise Failed("no_such_subteam")
+    return {"users": [next(iter(workspace.users))]}
+
+
+@method("reactions.add")
+def add_reaction(workspace: Workspace, given: Json, base: str) -> Json:
+    message = _channel(workspace, given).find(str(given.get("timestamp", "")))
+    if message is None:
+        raise Failed("message_not_found")
+    message.setdefault("reactions", []).append({"name": given.get("name"), "users": [BOT_USER], "count": 1})
+    return {}
+
+
+@method("files.getUploadURLExternal")
+def get_upload_url(workspace: Workspace, given: Json, base: str) -> Json:
+    if not given.get("filename") or not str(given.get("length", "")).isdecimal():
+        raise Failed("invalid_arguments")
+    file_id = f"F{uuid.uuid4().hex[:10].upper()}"
+    while len(workspace.files) >= 100:
+        del workspace.files[next(iter(workspace.files))]
+    workspace.files[file_id] = {"id": file_id, "name": given["filename"], "length": int(given["length"]), "content": b""}
+    return {"upload_url": f"{base}/_files/{file_id}", "file_id": file_id}
+
+
+@method("files.completeUploadExternal")
+def complete_upload(workspace: Workspace, given: Json, base: str) -> Json:
+    files: list[Json] = []
+    for wanted in _decoded(given.get("files")) or []:
+        file = workspace.files.get(str(wanted.get("id")))
+        if file is None or len(file["content"]) != file["length"]:
+            raise Failed("file_not_found")
+        url = f"{base}/_files/{file['id']}"
+        files.append({"id": file["id"], "name": file["name"], "title": wanted.get("title"), "url_private": url})
+    if given.get("channel_id"):
+        channel = _channel(workspace, {"channel": given["channel_id"]})
+        message = {"type": "message", "ts": workspace.next_ts(), "user": BOT_USER, "bot_id": BOT_ID, "files": files}
+        message |= {"text": given.get("initial_comment") or ""}
+        message |= {"thread_ts": given["thread_ts"]} if given.get("thread_ts") else {}
+        workspace.add(channel, message)
+    return {"files": files}

@@ -1,0 +1,237 @@
+"""The server: Slack's Web API on one port, with the page and the doors of the tests beside it."""
+
+import asyncio
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from email.utils import formatdate
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from bot.localslack.control import Control, same_origin
+from bot.localslack.delivery import Delivery, sign
+from bot.localslack.faults import SLOW_SECONDS, Fault, Faults
+from bot.localslack.methods import METHODS, Failed
+from bot.localslack.people import People
+from bot.localslack.state import DEFAULT_USERS, Channel, Json, Workspace, channel_id_of
+
+STATIC = Path(__file__).parent / "static"
+SCOPES = "chat:write,channels:read,channels:history,groups:read,groups:history,commands"
+MAX_BODY = 20 * 2**20
+_PACED = ("chat.postMessage", "chat.update")
+
+
+class LocalSlack:
+    """A workspace with one app, as an async context manager.
+
+    ``url`` is the page, ``api_url`` the Web API's base, ``request_url`` where the app takes Slack's requests.
+    With ``enforce_rate_limit`` a channel takes one message or update a second after a ``burst``, as Slack's do.
+    """
+
+    def __init__(
+        self,
+        port: int = 0,
+        bot_token: str = "xoxb-local",
+        app_token: str = "xapp-local",
+        signing_secret: str = "local-secret",
+        request_url: str | None = None,
+        channels: Sequence[str] = ("incidents",),
+        users: Mapping[str, str] = DEFAULT_USERS,
+        host: str = "127.0.0.1",
+        enforce_rate_limit: bool = False,
+        burst: int = 3,
+    ) -> None:
+        self.bot_token, self.app_token, self.signing_secret = bot_token, app_token, signing_secret
+        self._host, self._port = host, port
+        made = [Channel(channel_id_of(name), name) for name in channels]
+        self._workspace = Workspace(dict(users), {channel.id: channel for channel in made})
+        self._delivery = Delivery(signing_secret, request_url)
+        self._faults = Faults()
+        self._people = People(self._workspace, self._delivery)
+        self._control = Control(self._workspace, self._people, self._delivery, self._faults)
+        self._enforce, self._burst = enforce_rate_limit, burst
+        self._due: dict[str, float] = defaultdict(float)
+        self.url = self.api_url = ""
+        self.click, self.command, self.submit_view = self._people.click, self._people.command, self._people.submit_view
+        self.post, self.clear_faults = self._people.post, self._faults.clear
+
+    @property
+    def request_url(self) -> str | None:
+        return self._delivery.request_url
+
+    @request_url.setter
+    def request_url(self, url: str | None) -> None:
+        self._delivery.request_url = url
+
+    @property
+    def calls(self) -> list[Json]:
+        """The calls that came in, each with method, moment, channel and how it was answered."""
+        return list(self._workspace.calls)
+
+    @property
+    def connected(self) -> bool:
+        """Whether an app is connected in Socket Mode."""
+        return bool(self._delivery.sockets)
+
+    def messages(self, channel: str) -> list[Json]:
+        """The channel's messages, the oldest first, without replies."""
+        return list(self._channel(channel).messages)
+
+    def replies(self, channel: str, ts: str) -> list[Json]:
+        return list(self._channel(channel).threads.get(ts, []))
+
+    def ephemerals(self, user: str) -> list[Json]:
+        """What only this person saw."""
+        return [message for message in self._workspace.ephemerals if message["user"] == user]
+
+    def view(self, user: str) -> Json | None:
+        """The form that is open for a person."""
+        return self._workspace.views.get(user)
+
+    def fail(self, method: str, kind: str, count: int = 1, retry_after: int = 1) -> None:
+        """Let the next calls of a method, or of all (``*``), fail in a way; see :mod:`bot.localslack.faults`."""
+        self._faults.plan(method, kind, count, retry_after)
+
+    def sign(self, body: bytes, timestamp: int) -> dict[str, str]:
+        return sign(self.signing_secret, body, timestamp)
+
+    def _channel(self, name: str) -> Channel:
+        found = self._workspace.channel(name)
+        if found is None:
+            raise KeyError(f"no channel {name}")
+        return found
+
+    async def __aenter__(self) -> "LocalSlack":
+        app = web.Application(client_max_size=MAX_BODY, middlewares=[same_origin])
+        app.router.add_route("*", "/api/{method}", self._call)
+        app.router.add_get("/_socket", self._delivery.serve_socket)
+        app.router.add_post("/_response/{token}", self._respond)
+        app.router.add_route("*", "/_files/{id}", self._file)
+        app.router.add_get("/", self._page)
+        app.router.add_static("/static", STATIC)
+        self._control.add_routes(app)
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, self._host, self._port).start()
+        port = self._runner.addresses[0][1]
+        self.url = self._people.base = f"http://{self._host}:{port}"
+        self.api_url = f"{self.url}/api/"
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        self._control.stop()
+        self._faults.released.set()
+        await self._workspace.touch()
+        for socket in list(self._delivery.sockets):
+            await socket.close()
+        await self._runner.cleanup()
+
+    async def _page(self, request: web.Request) -> web.StreamResponse:
+        return web.FileResponse(STATIC / "index.html")
+
+    async def _call(self, request: web.Request) -> web.StreamResponse:
+        name = request.match_info["method"]
+        given = await _arguments(request)
+        call: Json = {"method": name, "at": time.time(), "channel": given.get("channel"), "ok": False, "error": None}
+        self._workspace.calls.append(call)
+        fault = self._faults.take(name)
+        if fault:
+            call["error"] = fault.kind
+            broken = await self._break(fault, request)
+            if broken is not None:
+                return broken
+        answer, status, headers = await self._answer(name, given, request, fault)
+        call["ok"], call["error"] = answer["ok"], answer.get("error")
+        await self._workspace.touch()
+        if fault and fault.kind == "timeout":
+            await self._faults.hang()
+        return web.json_response(answer, status=status, headers=headers)
+
+    async def _answer(
+        self, name: str, given: Json, request: web.Request, fault: Fault | None
+    ) -> tuple[Json, int, dict[str, str]]:
+        headers = {"Date": formatdate(usegmt=True), "X-OAuth-Scopes": SCOPES}
+        token = request.headers.get("Authorization", "").removeprefix("Bearer ") or str(given.get("token", ""))
+        try:
+            if fault and fault.kind == "revoked":
+                raise Failed("token_revoked")
+            if name == "apps.connections.open":
+                return {"ok": True, **self._open_connection(token)}, 200, headers
+            if token != self.bot_token:
+                raise Failed("invalid_auth" if token else "not_authed")
+            wait = self._wait_for(name, str(given.get("channel", "")))
+            if wait > 0:
+                return {"ok": False, "error": "ratelimited"}, 429, {**headers, "Retry-After": str(int(wait) + 1)}
+            if name not in METHODS:
+                raise Failed("unknown_method", req_method=name)
+            return {"ok": True, **METHODS[name](self._workspace, given, self.url)}, 200, headers
+        except Failed as failed:
+            return failed.answer, 200, headers
+        except (ValueError, TypeError, KeyError):
+            return {"ok": False, "error": "invalid_arguments"}, 200, headers
+
+    async def _break(self, fault: Fault, request: web.Request) -> web.StreamResponse | None:
+        """The answer of a fault that has one; None where the call takes effect all the same, or is refused."""
+        if fault.kind == "429":
+            answer = {"ok": False, "error": "ratelimited"}
+            return web.json_response(answer, status=429, headers={"Retry-After": str(fault.retry_after)})
+        if fault.kind == "500":
+            return web.Response(status=500, text="<html>upstream error</html>")
+        if fault.kind == "timeout_before":
+            await self._faults.hang()
+        if fault.kind == "down" and request.transport:
+            request.transport.abort()
+            return web.Response(status=500)
+        if fault.kind == "slow":
+            await asyncio.sleep(SLOW_SECONDS)
+        return None
+
+    def _wait_for(self, name: str, channel: str) -> float:
+        """Seconds until a channel takes the call."""
+        if not self._enforce or name not in _PACED:
+            return 0.0
+        now = time.monotonic()
+        if self._due[channel] - now > self._burst:
+            return self._due[channel] - now - self._burst
+        self._due[channel] = max(self._due[channel], now) + 1.0
+        return 0.0
+
+    def _open_connection(self, token: str) -> Json:
+        if token != self.app_token:
+            raise Failed("invalid_auth")
+        ticket = uuid.uuid4().hex
+        self._delivery.tickets.add(ticket)
+        return {"url": f"{self.url.replace('http', 'ws', 1)}/_socket?ticket={ticket}"}
+
+    async def _respond(self, request: web.Request) -> web.Response:
+        taken = await self._people.take_response(request.match_info["token"], await request.json())
+        return web.Response(text="ok") if taken else web.json_response({"ok": False, "error": "used_url"}, status=404)
+
+    async def _file(self, request: web.Request) -> web.StreamResponse:
+        file = self._workspace.files.get(request.match_info["id"])
+        if file is None:
+            raise web.HTTPNotFound
+        if request.method == "GET":
+            return web.Response(body=file["content"], content_type="application/octet-stream")
+        file["content"] = await _upload(request)
+        return web.Response(text=f"OK - {len(file['content'])}")
+
+
+async def _upload(request: web.Request) -> bytes:
+    if not request.content_type.startswith("multipart/"):
+        return await request.read()
+    form = await request.post()
+    uploaded = next(iter(form.values()))
+    return uploaded.file.read() if isinstance(uploaded, web.FileField) else str(uploaded).encode()
+
+
+async def _arguments(request: web.Request) -> dict[str, Any]:
+    """A call's arguments, from the query, a form or a JSON body."""
+    given: dict[str, Any] = dict(request.query)
+    if request.content_type == "application/json" and request.can_read_body:
+        body = await request.json()
+        return given | (body if isinstance(body, dict) else {})
+    return given | {name: value for name, value in (await request.post()).items() if isinstance(value, str)}

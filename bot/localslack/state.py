@@ -1,0 +1,105 @@
+"""What the local workspace holds, in bounded memory."""
+
+import asyncio
+import time
+import uuid
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+MAX_MESSAGES = 5000
+MAX_CALLS = 20_000
+MAX_EPHEMERALS = 1000
+TRIGGER_SECONDS = 3.0
+
+Json = dict[str, Any]
+
+TEAM = "T0LOCAL"
+BOT_USER = "U0TANDEM"
+BOT_ID = "B0TANDEM"
+APP_ID = "A0TANDEM"
+USERGROUP = "S0ONCALL"
+
+DEFAULT_USERS: dict[str, str] = {"U012AB3CD": "ana", "U0BYSTAND": "ben", "U0SECOND1": "chen"}
+
+
+def channel_id_of(name: str) -> str:
+    return "C0" + "".join(character for character in name.upper() if character.isalnum())
+
+
+@dataclass
+class Channel:
+    """``messages`` and the replies in ``threads`` are Slack's message objects, the oldest first."""
+
+    id: str
+    name: str
+    messages: list[Json] = field(default_factory=list)
+    threads: dict[str, list[Json]] = field(default_factory=dict)
+
+    def find(self, ts: str) -> Json | None:
+        everywhere = (message for found in (self.messages, *self.threads.values()) for message in found)
+        return next((message for message in everywhere if message["ts"] == ts), None)
+
+
+@dataclass
+class Workspace:
+    users: dict[str, str]
+    channels: dict[str, Channel]
+    ephemerals: deque[Json] = field(default_factory=lambda: deque(maxlen=MAX_EPHEMERALS))
+    views: dict[str, Json] = field(default_factory=dict)
+    homes: dict[str, Json] = field(default_factory=dict)
+    files: dict[str, Json] = field(default_factory=dict)
+    calls: deque[Json] = field(default_factory=lambda: deque(maxlen=MAX_CALLS))
+    triggers: dict[str, tuple[str, float]] = field(default_factory=dict)
+    response_urls: dict[str, Json] = field(default_factory=dict)
+    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+    version: int = 0
+    _last_ts: int = 0
+
+    def next_ts(self) -> str:
+        """A message's name: its moment in microseconds, never twice."""
+        self._last_ts = max(self._last_ts + 1, time.time_ns() // 1000)
+        return f"{self._last_ts // 1_000_000}.{self._last_ts % 1_000_000:06d}"
+
+    def channel(self, name: str) -> Channel | None:
+        """A channel by id, or by name with or without ``#``."""
+        wanted = name.lstrip("#")
+        return self.channels.get(name) or next((c for c in self.channels.values() if c.name == wanted), None)
+
+    def new_trigger(self, user: str) -> str:
+        trigger = f"{uuid.uuid4().int % 10**12}.{uuid.uuid4().hex[:12]}"
+        self.triggers = {t: v for t, v in self.triggers.items() if time.monotonic() - v[1] < TRIGGER_SECONDS}
+        self.triggers[trigger] = (user, time.monotonic())
+        return trigger
+
+    def take_trigger(self, trigger: str) -> str | None:
+        """Whose trigger it is, once and within three seconds."""
+        user, made_at = self.triggers.pop(trigger, ("", 0.0))
+        return user if user and time.monotonic() - made_at < TRIGGER_SECONDS else None
+
+    def new_response_url(self, base: str, user: str, channel: str, ts: str | None) -> str:
+        token = uuid.uuid4().hex
+        while len(self.response_urls) >= 1000:
+            del self.response_urls[next(iter(self.response_urls))]
+        self.response_urls[token] = {"user": user, "channel": channel, "ts": ts, "left": 5}
+        return f"{base}/_response/{token}"
+
+    def add(self, channel: Channel, message: Json) -> None:
+        thread = message.get("thread_ts")
+        if thread:
+            channel.threads.setdefault(thread, []).append(message)
+            parent = next((m for m in channel.messages if m["ts"] == thread), None)
+            if parent is not None:
+                replies = channel.threads[thread]
+                parent |= {"thread_ts": thread, "reply_count": len(replies), "latest_reply": replies[-1]["ts"]}
+        else:
+            channel.messages.append(message)
+            for dropped in channel.messages[:-MAX_MESSAGES]:
+                channel.threads.pop(dropped["ts"], None)
+            del channel.messages[:-MAX_MESSAGES]
+
+    async def touch(self) -> None:
+        """Tell the pages that look on that something changed."""
+        self.version += 1
+        async with self.changed:
+            self.changed.notify_all()

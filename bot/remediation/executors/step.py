@@ -1,0 +1,52 @@
+"""What every executor takes and gives."""
+
+import re
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+from pydantic import BaseModel, ConfigDict, field_validator
+
+from bot.domain.duration import Duration
+
+MAX_OUTPUT = 8192
+_TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
+_MIN_SECRET = 4
+
+
+class StepParameters(BaseModel):
+    """What may be said of any step. ``check`` is one step more that only looks whether this one took effect."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    timeout: Duration = timedelta(seconds=60)
+    repeatable: bool = False
+    check: dict[str, Any] | None = None
+
+    @field_validator("timeout")
+    @classmethod
+    def _within_reason(cls, timeout: timedelta) -> timedelta:
+        if not timedelta(0) < timeout <= timedelta(hours=6):
+            raise ValueError("a step takes more than nothing and at most 6h")
+        return timeout
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """How a step ended, and what it said, cut to size."""
+
+    ok: bool
+    output: str
+
+
+def presentable(output: bytes, left_out: int, secrets: Iterable[str]) -> str:
+    """Output as text for people: no control sequences, no secret, both ends of what is too long."""
+    text = _CONTROL.sub("", _TERMINAL.sub("", output.decode(errors="replace")))
+    for secret in secrets:
+        if len(secret) >= _MIN_SECRET:
+            text = text.replace(secret, "***")
+    if len(text) > MAX_OUTPUT:
+        left_out += len(text) - MAX_OUTPUT
+        text = f"{text[: MAX_OUTPUT // 2]}\n… {left_out} bytes left out …\n{text[-MAX_OUTPUT // 2 :]}"
+    return text.strip()

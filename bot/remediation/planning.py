@@ -1,0 +1,162 @@
+"""From a runbook to a plan: every placeholder filled in, so that people see exactly what will run.
+
+``${service}``, ``${labels.NAME}``, ``${incident.number}`` and ``${incident.severity}`` stand for what the incident is
+about; ``$$`` is a dollar sign. A value comes from outside: it fills a part of one argument and can never become an
+option, another argument, another host or code.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import PurePath
+from typing import Any
+from urllib.parse import quote
+
+from bot.domain.run import Plan, PlannedStep
+from bot.domain.runbook import Runbook, Step, definition_hash
+from bot.errors import PlanError
+from bot.remediation.executors import describe, parameters_of
+
+MAX_PLAN = 2500
+MAX_VALUE = 256
+_PLACEHOLDER = re.compile(r"\$(?:\$|\{([^{}]*)\})")
+_NAME = re.compile(r"service|incident\.(?:number|severity)|labels\.[a-zA-Z_][\w.]*")
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f`\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+_AUTHORITY = re.compile(r"[^:/?#]*:?/*[^/?#]*")
+# Programs that take code, or another program's command line, among their arguments.
+_INTERPRETERS = re.compile(
+    r"(?:ba|da|z|k|fi|c|tc)?sh|python[\d.]*|perl|ruby|node|php|lua|awk|gawk|sed|ssh|env|xargs|eval|sudo|su|nsenter|watch|find"
+)
+
+Fill = Callable[[str], str]
+
+
+def make_plan(name: str, runbook: Runbook, values: Mapping[str, str]) -> Plan:
+    """The plan of a runbook for an incident. Raises PlanError where a value is missing or unsafe."""
+    steps = [_planned(step, values) for step in runbook.steps]
+    rollback = [_planned(step, values) for step in runbook.rollback]
+    for phase, planned in (("plan", steps), ("rollback", rollback)):
+        if _shown_length(planned) > MAX_PLAN:
+            raise PlanError(f"the {phase} is longer than {MAX_PLAN} characters, too long to be read before approving")
+    return Plan(
+        runbook=name,
+        definition=definition_hash(runbook),
+        title=runbook.title,
+        steps=steps,
+        rollback=rollback,
+        verify_within=runbook.verify.within.total_seconds(),
+        alerts_resolved=runbook.verify.alerts_resolved,
+    )
+
+
+def check_templates(runbook: Runbook) -> None:
+    """Raises PlanError where a placeholder is unknown or stands where a value could do harm."""
+    for step in [*runbook.steps, *runbook.rollback]:
+        _check_step(step)
+
+
+def _shown_length(steps: list[PlannedStep]) -> int:
+    """As Slack counts: ``&``, ``<`` and ``>`` are escaped there."""
+    text = "\n".join(step.text for step in steps)
+    return len(text) + 4 * sum(text.count(mark) for mark in "&<>")
+
+
+def _planned(step: Step, values: Mapping[str, str]) -> PlannedStep:
+    _check_step(step)
+    filled = {key: _filled(key, value, values) for key, value in step.parameters.items() if key != "check"}
+    parameters = parameters_of(step.kind, filled)
+    check = step.parameters.get("check")
+    text = describe(step.kind, parameters)
+    if check is not None:
+        planned_check = _planned(Step.model_validate(check), values)
+        text += f"\n  (if a crash interrupts it, asks: {planned_check.text})"
+    return PlannedStep(
+        kind=step.kind,
+        parameters=parameters.model_dump(mode="json", exclude={"check"}),
+        text=text,
+        repeatable=parameters.repeatable,
+        check=planned_check if check is not None else None,
+    )
+
+
+def _filled(key: str, value: Any, values: Mapping[str, str]) -> Any:
+    """A parameter with its placeholders filled in; the structure stays as it is written."""
+    if isinstance(value, str):
+        return _fill(value, values, (lambda text: quote(text, safe="")) if key == "url" else str)
+    if isinstance(value, list):
+        return [_filled(key, item, values) for item in value]
+    if isinstance(value, dict):
+        return {name: _filled(key, item, values) for name, item in value.items()}
+    return value
+
+
+def _fill(template: str, values: Mapping[str, str], encode: Fill) -> str:
+    def replaced(found: re.Match[str]) -> str:
+        if found[1] is None:
+            return "$"
+        value = values.get(found[1])
+        if not value:
+            raise PlanError(f"this incident gives no value for ${{{found[1]}}}")
+        if len(value) > MAX_VALUE or _UNSAFE.search(value):
+            raise PlanError(f"the value of ${{{found[1]}}} is too long or has characters that are not filled in")
+        if value in (".", "..") or "/../" in f"/{value}/":
+            raise PlanError(f"the value of ${{{found[1]}}} leads out of its path")
+        if found.start() == 0 and value.startswith("-"):
+            raise PlanError(f"the value of ${{{found[1]}}} begins with a dash and would be taken for an option")
+        return encode(value)
+
+    return _PLACEHOLDER.sub(replaced, template)
+
+
+def _check_step(step: Step) -> None:
+    for key, text in _texts(step.parameters):
+        for found in _PLACEHOLDER.finditer(text):
+            if found[1] is not None and not _NAME.fullmatch(found[1]):
+                known = "${service}, ${labels.NAME}, ${incident.number} and ${incident.severity}"
+                raise PlanError(f"{key}: ${{{found[1]}}} is no placeholder; known are {known} ($$ is a dollar sign)")
+    if step.kind == "command":
+        _check_command(step.parameters)
+    url = step.parameters.get("url")
+    if isinstance(url, str) and _has_placeholder(_AUTHORITY.match(url)[0] if _AUTHORITY.match(url) else url):
+        raise PlanError("url: a placeholder may not choose the host that is called")
+    for name in ("headers", "env", "cwd", "method"):
+        if any(_has_placeholder(text) for _, text in _texts({name: step.parameters.get(name)})):
+            raise PlanError(f"{name}: no placeholder is filled in here")
+    check = step.parameters.get("check")
+    if check is not None:
+        inner = Step.model_validate(check)
+        if "check" in inner.parameters:
+            raise PlanError("check: a check has no check of its own")
+        parameters_of(inner.kind, inner.parameters)
+        _check_step(inner)
+
+
+def _check_command(parameters: Mapping[str, Any]) -> None:
+    argv = parameters.get("argv")
+    if not isinstance(argv, list) or not argv:
+        return
+    if _has_placeholder(str(argv[0])):
+        raise PlanError("argv: a placeholder may not choose the program")
+    program = next((name for name in map(_name_of, argv) if _INTERPRETERS.fullmatch(name)), None)
+    if program and any(_has_placeholder(str(argument)) for argument in argv[1:]):
+        raise PlanError(f"argv: {program} would run what a value says: call the program itself, or a script of yours")
+
+
+def _name_of(argument: Any) -> str:
+    return PurePath(str(argument)).name
+
+
+def _has_placeholder(text: str) -> bool:
+    return any(found[1] is not None for found in _PLACEHOLDER.finditer(text))
+
+
+def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """Every text in a structure, with the key it stands under."""
+    if isinstance(value, str):
+        yield key, value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item, key)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            if name != "check":
+                yield from _texts(item, key or str(name))

@@ -1,0 +1,85 @@
+"""Prometheus Alertmanager, webhook payload version 4.
+
+https://prometheus.io/docs/alerting/latest/configuration/#webhook_config
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+
+from bot.domain.event import AlertEvent, AlertStatus, Event, GroupResolved, fingerprint_of
+from handlers.webhooks.clean import clean, clean_labels, may_be_unclean
+from handlers.webhooks.moments import in_utc
+from handlers.webhooks.registry import Malformed, bearer, source
+
+NAME = "alertmanager"
+MAX_ALERTS = 10_000
+
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+Status = Literal["firing", "resolved"]
+
+
+class _Alert(msgspec.Struct, frozen=True, rename="camel"):
+    status: Status
+    labels: dict[str, str]
+    starts_at: Moment
+    ends_at: Moment | None = None
+    annotations: dict[str, str] = {}
+    generator_url: str = msgspec.field(name="generatorURL", default="")
+    fingerprint: str = ""
+
+
+class _Delivery(msgspec.Struct, frozen=True, rename="camel"):
+    version: Literal["4"]
+    status: Status
+    alerts: Annotated[list[_Alert], msgspec.Meta(max_length=MAX_ALERTS)]
+    group_key: str = ""
+    truncated_alerts: Annotated[int, msgspec.Meta(ge=0, le=2**31)] | None = None
+    group_labels: dict[str, str] = {}
+    common_labels: dict[str, str] = {}
+
+
+_decode = msgspec.json.Decoder(_Delivery).decode
+_STATUS = {"firing": AlertStatus.FIRING, "resolved": AlertStatus.RESOLVED}
+
+
+@source(NAME, verify=bearer)
+def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> list[Event]:
+    try:
+        delivery = _decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Malformed(str(error) or type(error).__name__) from error
+    unclean = may_be_unclean(body)
+    group = clean(delivery.group_key) if unclean else delivery.group_key
+    truncated = delivery.truncated_alerts or 0
+    events: list[Event] = [
+        _event(alert, i, group, truncated, received_at, unclean) for i, alert in enumerate(delivery.alerts)
+    ]
+    if delivery.status == "resolved" and truncated:
+        labels = delivery.common_labels or delivery.group_labels
+        events.append(GroupResolved(NAME, group, clean_labels(labels) if unclean else labels, received_at))
+    return events
+
+
+def _event(
+    alert: _Alert, position: int, group: str, truncated: int, received_at: datetime, unclean: bool
+) -> AlertEvent:
+    labels = clean_labels(alert.labels) if unclean else alert.labels
+    status = _STATUS[alert.status]
+    ends_at = None
+    if status is AlertStatus.RESOLVED and alert.ends_at is not None:
+        ends_at = in_utc(alert.ends_at, f"$.alerts[{position}].endsAt")
+    return AlertEvent(
+        source=NAME,
+        fingerprint=(clean(alert.fingerprint) if unclean else alert.fingerprint) or fingerprint_of(labels),
+        status=status,
+        labels=labels,
+        starts_at=in_utc(alert.starts_at, f"$.alerts[{position}].startsAt") or received_at,
+        annotations=clean_labels(alert.annotations) if unclean else alert.annotations,
+        ends_at=ends_at,
+        group=group,
+        truncated=truncated,
+        link=alert.generator_url if alert.generator_url.startswith(("http://", "https://")) else "",
+    )

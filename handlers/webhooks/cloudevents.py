@@ -1,0 +1,157 @@
+"""CloudEvents 1.0 over HTTP: binary, structured and batched; the official package parses.
+
+https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
+
+Data with ``labels`` is taken as an alert of our own schema (``labels, annotations, status, severity, starts_at,
+ends_at, fingerprint``). Anything else becomes an alert named after the event's type, about the service that its data or
+subject names; the same type ending in ``.resolved`` resolves it.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+from cloudevents.core.base import BaseCloudEvent
+from cloudevents.core.bindings.http import HTTPMessage, from_http
+from cloudevents.core.exceptions import CloudEventValidationError
+from cloudevents.core.formats.json import JSONFormat
+
+from bot.domain.event import AlertEvent, AlertStatus, Event, fingerprint_of
+from handlers.webhooks.clean import clean, clean_labels
+from handlers.webhooks.moments import in_utc
+from handlers.webhooks.registry import Malformed, bearer, source
+
+NAME = "cloudevents"
+MAX_EVENTS = 10_000
+_BATCH = "application/cloudevents-batch+json"
+_STRUCTURED = {"content-type": "application/cloudevents+json"}
+_RESOLVED = ".resolved"
+_SAID = ("summary", "message", "description", "title")
+
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class _AlertData(msgspec.Struct, frozen=True):
+    labels: dict[str, str]
+    annotations: dict[str, str] = {}
+    status: Literal["firing", "resolved"] = "firing"
+    severity: str = ""
+    starts_at: Moment | None = None
+    ends_at: Moment | None = None
+    fingerprint: str = ""
+    link: str = ""
+
+
+@source(NAME, verify=bearer)
+def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> list[Event]:
+    content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type != _BATCH:
+        return [_event(_parsed(headers, body, "the event"), received_at, "$")]
+    try:
+        batch = msgspec.json.decode(body, type=list[msgspec.Raw])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Malformed(f"the batch: {error}") from error
+    if len(batch) > MAX_EVENTS:
+        raise Malformed(f"the batch: at most {MAX_EVENTS} events are taken at once")
+    return [
+        _event(_parsed(_STRUCTURED, bytes(raw), f"$[{i}]"), received_at, f"$[{i}]") for i, raw in enumerate(batch)
+    ]
+
+
+def _parsed(headers: Mapping[str, str], body: bytes, where: str) -> BaseCloudEvent:
+    try:
+        return from_http(HTTPMessage(dict(headers), body), JSONFormat())
+    except CloudEventValidationError as error:
+        raise Malformed(f"{where}: {_explained(error)}") from error
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
+        raise Malformed(f"{where} is no CloudEvent: {error or type(error).__name__}") from error
+
+
+def _explained(error: CloudEventValidationError) -> str:
+    problems = getattr(error, "errors", {}) or {}
+    said = [f"{name}: {', '.join(map(str, why))}" for name, why in problems.items()]
+    return "; ".join(said) or str(error)
+
+
+def _event(event: BaseCloudEvent, received_at: datetime, where: str) -> AlertEvent:
+    data = _decoded(event)
+    if isinstance(data, dict) and "labels" in data:
+        return _own_schema(event, data, received_at, where)
+    return _generic(event, data if isinstance(data, dict) else {}, received_at, where)
+
+
+def _decoded(event: BaseCloudEvent) -> Any:
+    """The data as values. Data of another content type than JSON is carried, and nothing is read from it."""
+    data = event.get_data()
+    if not isinstance(data, bytes | str):
+        return data
+    try:
+        return msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _own_schema(event: BaseCloudEvent, data: dict[str, Any], received_at: datetime, where: str) -> AlertEvent:
+    try:
+        alert = msgspec.convert(data, _AlertData)
+    except msgspec.ValidationError as error:
+        raise Malformed(f"{where}.data: {error}") from error
+    labels = clean_labels(alert.labels)
+    if alert.severity:
+        labels.setdefault("severity", clean(alert.severity))
+    labels.setdefault("alertname", clean(_type_of(event)))
+    status = AlertStatus(alert.status)
+    starts_at = in_utc(alert.starts_at, f"{where}.data.starts_at") if alert.starts_at else None
+    ends_at = in_utc(alert.ends_at, f"{where}.data.ends_at") if alert.ends_at else None
+    at = _time_of(event, where) or received_at
+    resolved = status is AlertStatus.RESOLVED
+    return AlertEvent(
+        source=NAME,
+        fingerprint=clean(alert.fingerprint) or fingerprint_of(labels),
+        status=status,
+        labels=labels,
+        starts_at=starts_at or at,
+        annotations=clean_labels(alert.annotations),
+        ends_at=(ends_at or at) if resolved else None,
+        link=alert.link if alert.link.startswith(("http://", "https://")) else "",
+    )
+
+
+def _generic(event: BaseCloudEvent, data: dict[str, Any], received_at: datetime, where: str) -> AlertEvent:
+    kind = _type_of(event)
+    resolved = data.get("status") == "resolved" or kind.endswith(_RESOLVED)
+    name = clean(kind.removesuffix(_RESOLVED)) or "event"
+    subject, sender = clean(event.get_subject() or ""), clean(event.get_source())
+    service = _text(data.get("service")) or subject
+    at = _time_of(event, where) or received_at
+    given = {"alertname": name, "service": service, "severity": _text(data.get("severity")), "cloudevents_source": sender}
+    said = next((_text(data[key]) for key in _SAID if _text(data.get(key))), subject)
+    named = "\0".join((sender, name, subject))
+    return AlertEvent(
+        source=NAME,
+        fingerprint=hashlib.blake2b(named.encode(), digest_size=8).hexdigest(),
+        status=AlertStatus.RESOLVED if resolved else AlertStatus.FIRING,
+        labels={label: value for label, value in given.items() if value},
+        starts_at=at,
+        annotations={"summary": said} if said else {},
+        ends_at=at if resolved else None,
+    )
+
+
+def _type_of(event: BaseCloudEvent) -> str:
+    return str(event.get_type())
+
+
+def _text(value: Any) -> str:
+    return clean(value) if isinstance(value, str) else ""
+
+
+def _time_of(event: BaseCloudEvent, where: str) -> datetime | None:
+    time = event.get_time()
+    if time is None:
+        return None
+    if time.tzinfo is None:
+        return time.replace(tzinfo=UTC)
+    return in_utc(time, f"{where}.time")

@@ -1,0 +1,71 @@
+"""The sources that are known. A new one is a new file in this folder, found by itself:
+
+    @source("pager", verify=bearer)
+    def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> list[Event]: ...
+"""
+
+import difflib
+import hmac
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import cache
+from typing import NamedTuple
+
+from bot.domain.event import Event
+from bot.errors import TandemError
+
+Parse = Callable[[bytes, Mapping[str, str], datetime], list[Event]]
+"""Body, headers (by lower-case name) and the moment of receipt to events. Raises Malformed."""
+
+Verify = Callable[[Mapping[str, str], bytes | None], bool]
+"""Whether the sender is who it should be, from the headers (by lower-case name) and the door's token."""
+
+
+class Malformed(TandemError):
+    """The body is not what this source sends; the message says where and why."""
+
+
+class Source(NamedTuple):
+    name: str
+    parse: Parse
+    verify: Verify
+
+
+_known: dict[str, Source] = {}
+
+
+def source(name: str, *, verify: Verify) -> Callable[[Parse], Parse]:
+    """Register a parser under the last part of its door's path. Raises ValueError where the name is taken."""
+
+    def register(parse: Parse) -> Parse:
+        if name in _known:
+            raise ValueError(f"two sources are named {name!r}")
+        _known[name] = Source(name, parse, verify)
+        return parse
+
+    return register
+
+
+@cache
+def all_sources() -> dict[str, Source]:
+    """Every source, after importing every module of this folder."""
+    package = importlib.import_module("handlers.webhooks")
+    for module in pkgutil.iter_modules(package.__path__, "handlers.webhooks."):
+        importlib.import_module(module.name)
+    return _known
+
+
+def nearest(name: str) -> str:
+    """A hint for whoever mistyped a source's name."""
+    close = difflib.get_close_matches(name, all_sources(), n=1)
+    return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(sorted(all_sources()))}."
+
+
+def bearer(headers: Mapping[str, str], token: bytes | None) -> bool:
+    """``Authorization: Bearer <token>``, compared in constant time. https://www.rfc-editor.org/rfc/rfc6750"""
+    if token is None:
+        return False
+    scheme, _, given = headers.get("authorization", "").partition(" ")
+    return hmac.compare_digest(given.strip().encode(errors="replace"), token) and scheme.lower() == "bearer"
