@@ -168,6 +168,7 @@ def _set_up_logging(level: int = logging.INFO) -> None:
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(level=max(level, logging.WARNING), format="%(levelname)s %(name)s %(message)s")
+    logging.getLogger("slack_bolt").setLevel(logging.ERROR)  # it warns that we give it a client of our own
 
 
 if __name__ == "__main__":

@@ -160,7 +160,7 @@ async def _calm(stage: Stage) -> Any:
 
 def _offers_help(message: dict[str, Any]) -> bool:
     said = str(message)
-    return "run.approve" in said and "Resource contention" in said and "model" in said.lower()
+    return "run.approve" in said and "Resource contention" in said and "DemandForecastAccuracyDrop" in said
 
 
 def _says_fixed(message: dict[str, Any]) -> bool:

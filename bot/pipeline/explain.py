@@ -30,7 +30,8 @@ def _explain(batch: Batch, incident: Incident) -> Incident:
         if tally.active
     ]
     found = rank(symptoms, batch.rules.depends_on) if incident.open else []
-    causes = [Cause(f.service, CauseKind(f.kind), f.score, f.evidence) for f in found] or (incident.causes if not incident.open else [])
+    # What is known stays known while the alerts resolve one by one.
+    causes = [Cause(f.service, CauseKind(f.kind), f.score, f.evidence) for f in found] or incident.causes
     if causes and (not incident.causes or _place(causes[0]) != _place(incident.causes[0])):
         batch.note(incident.id, TimelineKind.CAUSE, f"Likely cause: {phrase(causes[0])} ({'; '.join(causes[0].evidence)})")
     summary = summarise(incident, batch.tallies[incident.id], causes)

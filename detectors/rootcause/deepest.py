@@ -87,7 +87,7 @@ def _judge(
         evidence.append(f"{_some(dependants)} {verb} on it ({len(dependants)} of {len(others)} other affected)")
     lead = min((s.first_at for s in symptoms if s.service in others), default=0.0) - min(s.first_at for s in own)
     if others and lead > 0:
-        evidence.append(f"first to fire, {lead:.0f} s before the rest")
+        evidence.append(f"first to fire, {lead:.0f} s before the rest" if lead >= 1 else "first to fire")
     explained = len(dependants) / len(others) if others else 0.0
     score = 0.35 * bool(resources) + 0.4 * explained + 0.15 * (bool(others) and lead > 0)
     return Finding(service, "resource" if resources else "unknown", round(score, 2), evidence)
