@@ -105,7 +105,7 @@ class Intake:
             _fail(group, error)
         except Exception as error:
             log.error("intake.failed", exc_info=error)
-            _fail(group, error)
+            _fail(group, StorageUnavailable(f"the inbox took nothing: {type(error).__name__}"))
         else:
             for _, committed in group:
                 if not committed.done():

@@ -142,10 +142,11 @@ class Worker:
     async def _set_aside(self, partition: int, error: Exception) -> int:
         async with self._database.write() as connection:
             position = await inbox.position_of(connection, partition)
-            entries = await inbox.entries_after(connection, partition, position, 1)
-            for entry in entries:
-                log.error("worker.set_aside", partition=partition, seq=entry.seq, exc_info=error)
-                await inbox.set_aside(connection, partition, entry.seq, repr(error), self._clock())
-                await inbox.advance(connection, partition, position, entry.seq)
-        SET_ASIDE.inc(len(entries))
-        return len(entries)
+            seq = await inbox.next_seq(connection, partition, position)
+            if seq is None:
+                return 0
+            log.error("worker.set_aside", partition=partition, seq=seq, exc_info=error)
+            await inbox.set_aside(connection, partition, seq, repr(error), self._clock())
+            await inbox.advance(connection, partition, position, seq)
+        SET_ASIDE.inc()
+        return 1

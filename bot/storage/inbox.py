@@ -88,6 +88,12 @@ async def entries_after(connection: AsyncConnection, partition: int, position: i
     return [Entry(seq, received_at, decode_events(payload)) for seq, received_at, payload in rows]
 
 
+async def next_seq(connection: AsyncConnection, partition: int, position: int) -> int | None:
+    """Where the next entry of a partition stands, without reading it."""
+    behind = select(func.min(_INBOX.c.seq)).where(_INBOX.c.partition == partition, _INBOX.c.seq > position)
+    return await connection.scalar(behind)
+
+
 async def set_aside(connection: AsyncConnection, partition: int, seq: int, error: str, now: datetime) -> None:
     """Note an entry that cannot be worked through, so that those behind it can."""
     row = {"seq": seq, "partition": partition, "at": now, "error": error}
