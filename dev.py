@@ -40,7 +40,7 @@ def set_up() -> None:
         return
     print("Setting up .venv, this takes a minute or two the first time …", file=sys.stderr, flush=True)
     _install_uv()
-    _call("uv", "pip", "sync", "--quiet", "--require-hashes", str(LOCK))
+    _call("uv", "pip", "sync", "--quiet", "--compile-bytecode", "--require-hashes", str(LOCK))
     _call("uv", "pip", "install", "--quiet", "--no-deps", "--editable", str(ROOT))
     STAMP.write_text(wanted)
 

@@ -5,6 +5,7 @@ import time
 import uuid
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
@@ -77,11 +78,11 @@ class LocalSlack:
         return bool(self._delivery.sockets)
 
     def messages(self, channel: str) -> list[Json]:
-        """The channel's messages, the oldest first, without replies."""
-        return list(self._channel(channel).messages)
+        """The channel's messages as they are now, the oldest first, without replies."""
+        return deepcopy(self._channel(channel).messages)
 
     def replies(self, channel: str, ts: str) -> list[Json]:
-        return list(self._channel(channel).threads.get(ts, []))
+        return deepcopy(self._channel(channel).threads.get(ts, []))
 
     def ephemerals(self, user: str) -> list[Json]:
         """What only this person saw."""
