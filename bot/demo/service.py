@@ -1,118 +1,124 @@
-"""forecast-api: answers demand forecasts, computed by a pool of workers that pull jobs from its queue.
+"""forecast-api: answers demand forecasts, computed by a pool of workers that pull jobs from it. ``service SOCKET``.
 
-A job that waits too long is answered with last week's forecast instead: the customer gets a number, but a worse one.
-So a starved pool costs latency first and accuracy with it.
+A shop that would wait too long is given last week's forecast: a number in time, but a worse one. So a starved pool
+costs latency first, and accuracy with it.
 """
 
-import argparse
 import asyncio
-import math
-import random
+import itertools
+import sys
 import time
 from collections import deque
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from aiohttp import web
 
+from bot.demo.demand import history, sold_this_week, stale_forecast
+from bot.demo.lifeline import end_with_parent
+
 DEADLINE = 1.0
 WINDOW = 5.0
-STALE_ERROR = 0.4
-_ALIVE = 3.0
+SHOPS = 50
+_POLL_SECONDS = 1.0
+_ALIVE_SECONDS = 3.0
 
 
+@dataclass(eq=False)
 class Job:
-    def __init__(self, number: int, now: float) -> None:
-        self.number, self.asked_at = number, now
-        self.answer: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+    shop: int
+    answer: asyncio.Future[float] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
+class Answer(NamedTuple):
+    at: float
+    latency: float
+    error: float
 
 
 class Service:
-    """The queue, and what was measured in the last seconds."""
+    """The queue of jobs, and what was measured in the last seconds."""
 
     def __init__(self) -> None:
-        self._queue: deque[Job] = deque()
+        self._numbers = itertools.count()
+        self._waiting: dict[int, Job] = {}
         self._under_way: dict[int, Job] = {}
         self._arrived = asyncio.Condition()
-        self._answers: deque[tuple[float, float, float]] = deque()
-        self._reports: dict[str, tuple[float, float, float]] = {}
-        self._numbers = 0
+        self._answers: deque[Answer] = deque()
+        self._waits: deque[tuple[float, float]] = deque()
+        self._heard: dict[int, float] = {}
 
-    async def forecast(self, request: web.Request) -> web.Response:
-        self._numbers += 1
-        job = Job(self._numbers, time.monotonic())
-        self._queue.append(job)
+    async def forecast(self, _request: web.Request) -> web.Response:
+        """A shop asks for this week's demand."""
+        number, asked_at = next(self._numbers), time.monotonic()
+        job = self._waiting[number] = Job(shop=number % SHOPS)
         async with self._arrived:
             self._arrived.notify()
-        actual = 100 + 40 * math.sin(job.number / 50)
         try:
             async with asyncio.timeout(DEADLINE):
-                forecast = actual * await job.answer
-            fresh = True
+                forecast, fresh = await job.answer, True
         except TimeoutError:
-            forecast, fresh = actual * (1 + STALE_ERROR), False
-        now = time.monotonic()
-        self._answers.append((now, now - job.asked_at, abs(forecast - actual) / actual))
-        return web.json_response({"forecast": round(forecast, 2), "fresh": fresh})
+            forecast, fresh = stale_forecast(job.shop), False
+        finally:
+            self._waiting.pop(number, None)
+            self._under_way.pop(number, None)
+        now, actual = time.monotonic(), sold_this_week(job.shop)
+        self._answers.append(Answer(now, now - asked_at, abs(forecast - actual) / actual))
+        return web.json_response({"shop": job.shop, "forecast": round(forecast, 2), "fresh": fresh})
 
     async def next_job(self, request: web.Request) -> web.Response:
-        """A worker asks for work and reports how busy it was and how much of a CPU it got."""
-        given = await request.json()
-        self._reports[given["worker"]] = (time.monotonic(), given["busy"], given["cpu_share"])
+        """A worker asks for work, and reports how many seconds it waited for a CPU since it last asked."""
+        report, now = await request.json(), time.monotonic()
+        self._heard[report["worker"]] = now
+        self._waits.append((now, report["waited"]))
         async with self._arrived:
             try:
-                async with asyncio.timeout(1.0):
-                    await self._arrived.wait_for(self._drop_expired)
+                async with asyncio.timeout(_POLL_SECONDS):
+                    await self._arrived.wait_for(lambda: self._waiting)
             except TimeoutError:
                 return web.json_response({})
-            job = self._queue.popleft()
-        self._under_way[job.number] = job
-        return web.json_response({"job": job.number})
-
-    def _drop_expired(self) -> bool:
-        """Whether there is a job that somebody still waits for."""
-        while self._queue and self._queue[0].answer.done():
-            self._queue.popleft()
-        return bool(self._queue)
+            number = next(iter(self._waiting))
+            job = self._under_way[number] = self._waiting.pop(number)
+        return web.json_response({"job": number, "sold": history(job.shop)})
 
     async def finish_job(self, request: web.Request) -> web.Response:
-        job = self._under_way.pop((await request.json())["job"], None)
+        done = await request.json()
+        job = self._under_way.pop(done["job"], None)
         if job and not job.answer.done():
-            job.answer.set_result(random.uniform(0.98, 1.02))
+            job.answer.set_result(done["forecast"])
         return web.json_response({})
 
-    async def stats(self, request: web.Request) -> web.Response:
-        now = time.monotonic()
-        while self._answers and self._answers[0][0] < now - WINDOW:
-            self._answers.popleft()
-        self._reports = {name: report for name, report in self._reports.items() if report[0] > now - _ALIVE}
-        self._drop_expired()
-        return web.json_response(self._measured())
+    async def stats(self, _request: web.Request) -> web.Response:
+        return web.json_response(self._measured(time.monotonic()))
 
-    def _measured(self) -> dict[str, Any]:
-        latencies = sorted(latency for _, latency, _ in self._answers)
-        errors = [error for _, _, error in self._answers]
-        reports = list(self._reports.values())
+    def _measured(self, now: float) -> dict[str, Any]:
+        while self._answers and self._answers[0].at < now - WINDOW:
+            self._answers.popleft()
+        while self._waits and self._waits[0][0] < now - WINDOW:
+            self._waits.popleft()
+        workers = sum(at > now - _ALIVE_SECONDS for at in self._heard.values())
+        latencies = sorted(answer.latency for answer in self._answers)
+        errors = [answer.error for answer in self._answers]
+        waited = sum(seconds for _, seconds in self._waits)
         return {
             "p95_ms": latencies[int(len(latencies) * 0.95)] * 1000 if latencies else 0.0,
-            "queue_depth": len(self._queue),
+            "queue_depth": len(self._waiting),
             "accuracy": 1 - sum(errors) / len(errors) if errors else 1.0,
-            "workers": len(reports),
-            "busy": sum(busy for _, busy, _ in reports) / len(reports) if reports else 0.0,
-            "cpu_share": sum(share for _, _, share in reports) / len(reports) if reports else 1.0,
+            "workers": workers,
+            "contention": min(1.0, waited / (WINDOW * workers)) if workers else 0.0,
         }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, required=True)
+    end_with_parent()
     service, app = Service(), web.Application()
-    app.router.add_post("/forecast", service.forecast)
+    app.router.add_route("*", "/forecast", service.forecast)
     app.router.add_post("/jobs/next", service.next_job)
     app.router.add_post("/jobs/finish", service.finish_job)
     app.router.add_get("/stats", service.stats)
-    web.run_app(app, host="127.0.0.1", port=parser.parse_args().port, access_log=None, print=None)
+    # A worker that is stopped while it waits for a job must not be given one.
+    web.run_app(app, path=sys.argv[1], access_log=None, handler_cancellation=True, shutdown_timeout=1.0)
 
 
 if __name__ == "__main__":
     main()
-

@@ -1,138 +1,142 @@
-"""The stage of the demo: supervisord with the forecast service, its workers, the load, the checker and the hog."""
+"""The stage of the demo: a forecast service, its pool of workers and its noisy neighbour as real processes."""
 
 import asyncio
 import os
-import socket
 import sys
-from configparser import ConfigParser
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import aiohttp
 
-POOL = 10
-HOGS = 5
-_START_SECONDS = 20.0
+from bot.demo import checker, processes
+from bot.errors import TandemError
+
+_START_SECONDS = 30.0
+_STOP_SECONDS = 10.0
+
+
+class StageError(TandemError):
+    """The processes of the demo do not do what they are told."""
 
 
 @dataclass(frozen=True)
 class Stats:
-    """The service as it was measured over the last seconds. ``accuracy``, ``busy`` and ``cpu_share`` are 0 to 1."""
+    """The service as measured over the last five seconds.
+
+    ``accuracy`` is 1 - MAPE against what was sold; ``contention`` the share of their time for which the workers that
+    are alive waited for a CPU.
+    """
 
     p95_ms: float
     queue_depth: int
     accuracy: float
     workers: int
-    busy: float
-    cpu_share: float
+    contention: float
 
 
 class Stage:
-    """Runs the processes as an async context manager; everything is written into ``folder``."""
+    """Runs the processes while its context is entered, and writes into ``folder`` only.
+
+    ``webhook_url`` is told of alerts in Alertmanager's format, with ``webhook_token`` as a bearer token.
+    """
 
     def __init__(self, folder: Path, webhook_url: str, webhook_token: str) -> None:
-        self._folder = folder
-        self._config = folder / "supervisord.conf"
-        self._webhook_url, self._token = webhook_url, webhook_token
-        self._port = _free_port()
-        self._process: asyncio.subprocess.Process | None = None
+        self._folder = folder.resolve()
+        self._log = self._folder / "stage.log"
+        self._webhook = {checker.URL: webhook_url, checker.TOKEN: webhook_token}
+        self._supervisor: asyncio.subprocess.Process | None = None
 
     @property
     def scale_out_argv(self) -> list[str]:
-        """Starts the whole pool; may be run twice."""
-        return self._control("start", "forecast:*")
+        """Starts the whole pool; exits with 0 also where it runs already."""
+        return processes.control(self._folder, "start", "forecast:*")
 
     @property
     def scale_in_argv(self) -> list[str]:
-        """Stops all workers but the first."""
-        return self._control("stop", *(f"forecast:worker-{i}" for i in range(1, POOL)))
+        """Stops all workers but the first; exits with 0 also where they do not run."""
+        return processes.control(self._folder, "stop", *processes.extra_workers())
 
-    def _control(self, *words: str) -> list[str]:
-        return [sys.executable, "-m", "supervisor.supervisorctl", "-c", str(self._config), *words]
-
-    async def __aenter__(self) -> "Stage":
+    async def __aenter__(self) -> Self:
+        """Start the processes. Raises StageError if the service does not come to answer."""
+        if len(os.fsencode(processes.control_socket(self._folder))) > processes.LONGEST_SOCKET:
+            raise StageError(f"{self._folder} is too long a path for the stage: Unix sockets allow about 100 bytes")
         self._folder.mkdir(parents=True, exist_ok=True)
-        with self._config.open("w") as file:
-            self._describe().write(file)
-        command = (sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "-c", str(self._config))
-        environment = {**os.environ, "TANDEM_DEMO_TOKEN": self._token}
-        with (self._folder / "stage.log").open("wb") as log:
-            self._process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=log, stderr=log)
-        async with asyncio.timeout(_START_SECONDS):
-            while not await self._answers():
-                await asyncio.sleep(0.1)
+        processes.write_config(self._folder)
+        config = str(processes.config_file(self._folder))
+        with self._log.open("wb") as log:
+            self._supervisor = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "bot.demo.supervisor", "--nodaemon", "-c", config),
+                env={**os.environ, **self._webhook},
+                stdin=asyncio.subprocess.PIPE,  # the supervisor's lifeline
+                stdout=log,
+                stderr=log,
+            )
+        try:
+            async with asyncio.timeout(_START_SECONDS):
+                await self._until_it_answers()
+        except TimeoutError as error:
+            await self._stop()
+            raise StageError(f"the forecast service does not answer\n{self._log_tail()}") from error
+        except BaseException:
+            await self._stop()
+            raise
         return self
 
-    async def __aexit__(self, *_exc: object) -> None:
-        if self._process:
-            with suppress(ProcessLookupError):
-                self._process.terminate()
-            await self._process.wait()
-
-    async def _answers(self) -> bool:
-        try:
-            return (await self.stats()).workers > 0
-        except aiohttp.ClientError:
-            return False
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stop()
 
     async def stats(self) -> Stats:
-        async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{self._port}/stats") as answer:
+        """What the service measures now. Raises aiohttp.ClientError while it does not run."""
+        connector = aiohttp.UnixConnector(path=str(processes.api_socket(self._folder)))
+        async with (
+            aiohttp.ClientSession(connector=connector) as session,
+            session.get("http://forecast-api/stats") as answer,
+        ):
+            answer.raise_for_status()
             return Stats(**await answer.json())
 
     async def start_hog(self) -> None:
-        await self._supervise("start", "noisy-neighbour:*")
+        await self._control("start", "noisy-neighbour")
 
     async def stop_hog(self) -> None:
-        await self._supervise("stop", "noisy-neighbour:*")
+        await self._control("stop", "noisy-neighbour")
 
-    async def _supervise(self, *words: str) -> None:
-        process = await asyncio.create_subprocess_exec(*self._control(*words), stdout=asyncio.subprocess.DEVNULL)
-        code = await process.wait()
-        if code:
-            raise RuntimeError(f"supervisorctl {' '.join(words)} ended with exit code {code}")
+    def _log_tail(self) -> str:
+        return self._log.read_text(errors="replace")[-2000:]
 
-    def _describe(self) -> ConfigParser:
-        """supervisord's configuration. http://supervisord.org/configuration.html"""
-        described = ConfigParser(interpolation=None)
-        control = self._folder / "control.sock"
-        described["unix_http_server"] = {"file": str(control), "chmod": "0700"}
-        described["supervisorctl"] = {"serverurl": f"unix://{control}"}
-        described["rpcinterface:supervisor"] = {
-            "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"
-        }
-        described["supervisord"] = {
-            "logfile": str(self._folder / "supervisord.log"),
-            "pidfile": str(self._folder / "supervisord.pid"),
-            "childlogdir": str(self._folder),
-        } | ({"user": "root"} if os.geteuid() == 0 else {})
-        port = f"--port {self._port}"
-        described["program:forecast-api"] = _program(f"-m bot.demo.service {port}")
-        described["program:shops"] = _program(f"-m bot.demo.load {port}")
-        checker = f"-m bot.demo.checker {port} --webhook-url {self._webhook_url} --storyteller {os.getpid()}"
-        described["program:checker"] = _program(checker)
-        workers = [f"worker-{i}" for i in range(POOL)]
-        for i, name in enumerate(workers):
-            described[f"program:{name}"] = _program(f"-m bot.demo.worker {port} --name {name}", autostart=i == 0)
-        described["group:forecast"] = {"programs": ",".join(workers)}
-        hogs = [f"hog-{i}" for i in range(HOGS)]
-        for name in hogs:
-            described[f"program:{name}"] = _program("-m bot.demo.hog", autostart=False)
-        described["group:noisy-neighbour"] = {"programs": ",".join(hogs)}
-        return described
+    async def _until_it_answers(self) -> None:
+        """Wait until forecasts are made. Raises StageError if the supervisor ends."""
+        while True:
+            if self._supervisor and self._supervisor.returncode is not None:
+                raise StageError(f"supervisord ended by itself\n{self._log_tail()}")
+            with suppress(aiohttp.ClientError):
+                measured = await self.stats()
+                if measured.workers and measured.p95_ms:
+                    return
+            await asyncio.sleep(0.1)
 
+    async def _control(self, *words: str) -> None:
+        process = await asyncio.create_subprocess_exec(
+            *processes.control(self._folder, *words), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        )
+        said, _ = await process.communicate()
+        if process.returncode:
+            raise StageError(f"supervisorctl {' '.join(words)}: {said.decode().strip()}")
 
-def _program(arguments: str, autostart: bool = True) -> dict[str, str]:
-    return {
-        "command": f"{sys.executable} {arguments}",
-        "autostart": str(autostart).lower(),
-        "startsecs": "0",
-        "stopwaitsecs": "3",
-        "redirect_stderr": "true",
-    }
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    async def _stop(self) -> None:
+        """End the supervisor, which ends all others. Were it killed, they would notice that and end, too."""
+        if not self._supervisor:
+            return
+        with suppress(ProcessLookupError):
+            self._supervisor.terminate()
+        try:
+            async with asyncio.timeout(_STOP_SECONDS):
+                await self._supervisor.wait()
+        except TimeoutError:
+            self._supervisor.kill()
+            await self._supervisor.wait()

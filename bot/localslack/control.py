@@ -11,7 +11,7 @@ from aiohttp import web
 from bot.localslack.delivery import Delivery
 from bot.localslack.faults import Faults
 from bot.localslack.people import People
-from bot.localslack.state import Json, Workspace
+from bot.localslack.state import USERGROUP, Channel, Json, Workspace
 
 KEEP_ALIVE = 10.0
 
@@ -32,8 +32,9 @@ class Control:
         app.router.add_get("/_local/live", self._live)
         actions: dict[str, Action] = {
             "click": self._click,
+            "click_view": self._click_view,
             "command": lambda g: self._people.command(g["user"], g["channel"], g["command"], g.get("text", "")),
-            "post": lambda g: self._people.post(g["user"], g["channel"], g["text"]),
+            "post": lambda g: self._people.post(g["user"], g["channel"], g["text"], g.get("thread_ts")),
             "submit_view": lambda g: self._people.submit_view(g["user"], g["values"]),
             "close_view": lambda g: self._people.close_view(g["user"]),
             "faults": self._plan_fault,
@@ -47,14 +48,14 @@ class Control:
         self._stopping.set()
 
     async def _state(self, request: web.Request) -> web.Response:
+        """Everything; with ``last`` only that many of each channel's newest messages, and their threads."""
+        last = int(request.query.get("last", "0"))
         return web.json_response(
             {
                 "version": self._workspace.version,
                 "users": self._workspace.users,
-                "channels": [
-                    {"id": c.id, "name": c.name, "messages": c.messages, "threads": c.threads}
-                    for c in self._workspace.channels.values()
-                ],
+                "usergroups": {USERGROUP: "oncall"},
+                "channels": [_described(channel, last) for channel in self._workspace.channels.values()],
                 "ephemerals": list(self._workspace.ephemerals),
                 "views": self._workspace.views,
                 "homes": self._workspace.homes,
@@ -79,22 +80,37 @@ class Control:
     async def _wait_for_change(self, seen: int) -> None:
         try:
             async with asyncio.timeout(KEEP_ALIVE), self._workspace.changed:
-                await self._workspace.changed.wait_for(lambda: self._workspace.version != seen or self._stopping.is_set())
+                await self._workspace.changed.wait_for(
+                    lambda: self._workspace.version != seen or self._stopping.is_set()
+                )
         except TimeoutError:
             return
 
     async def _click(self, given: Json) -> int:
-        state = {"selected_option": given["selected_option"]} if given.get("selected_option") else None
-        return await self._people.click(given["user"], given["channel"], given["ts"], given["action_id"], state)
+        user, channel, ts, action = (given[key] for key in ("user", "channel", "ts", "action_id"))
+        return await self._people.click(user, channel, ts, action, given.get("state"), block=given.get("block_id"))
+
+    async def _click_view(self, given: Json) -> int:
+        user, kind, action = (given[key] for key in ("user", "view", "action_id"))
+        return await self._people.click_view(user, kind, action, given.get("state"), given.get("block_id"))
 
     async def _plan_fault(self, given: Json) -> None:
         if given.get("clear"):
             self._faults.clear()
         else:
-            self._faults.plan(given["method"], given["kind"], int(given.get("count", 1)), int(given.get("retry_after", 1)))
+            self._faults.plan(
+                given["method"], given["kind"], int(given.get("count", 1)), int(given.get("retry_after", 1))
+            )
 
     async def _set_request_url(self, given: Json) -> None:
         self._delivery.request_url = given["url"]
+
+
+def _described(channel: Channel, last: int) -> Json:
+    messages = channel.messages[-last:] if last > 0 else channel.messages
+    threads = {m["ts"]: channel.threads[m["ts"]] for m in messages if m["ts"] in channel.threads}
+    about = {"id": channel.id, "name": channel.name, "total": len(channel.messages)}
+    return about | {"messages": messages, "threads": threads if last > 0 else channel.threads}
 
 
 def _door(action: Action) -> Callable[[web.Request], Awaitable[web.Response]]:
@@ -109,11 +125,15 @@ def _door(action: Action) -> Callable[[web.Request], Awaitable[web.Response]]:
 
 
 @web.middleware
-async def same_origin(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.StreamResponse:
+async def same_origin(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
     """Only the page itself may use these doors: no other site in the same browser, under whatever name."""
     if request.path.startswith("/_local/"):
         host = request.headers.get("Host", "").rpartition(":")[0].strip("[]") or request.headers.get("Host", "")
         origin = request.headers.get("Origin")
-        if host not in ("127.0.0.1", "localhost", "::1") or (origin and urlsplit(origin).netloc != request.headers["Host"]):
+        if host not in ("127.0.0.1", "localhost", "::1") or (
+            origin and urlsplit(origin).netloc != request.headers["Host"]
+        ):
             raise web.HTTPForbidden
     return await handler(request)

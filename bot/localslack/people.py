@@ -4,7 +4,7 @@ import uuid
 from typing import Any
 
 from bot.localslack.delivery import Delivery
-from bot.localslack.state import APP_ID, BOT_USER, TEAM, Json, Workspace
+from bot.localslack.state import APP_ID, BOT_USER, TEAM, Channel, Json, Workspace
 
 
 class People:
@@ -13,27 +13,53 @@ class People:
         self._delivery = delivery
         self.base = ""
 
-    async def click(self, user: str, channel: str, ts: str, action: str, state: Json | None = None) -> int:
-        """Press the button whose ``action_id`` is or begins with ``action``; returns the app's status.
+    async def click(
+        self, user: str, channel: str, ts: str, action: str, state: Json | None = None, *, block: str | None = None
+    ) -> int:
+        """Use the element whose ``action_id`` is or begins with ``action``; returns the app's status.
 
-        Raises KeyError where the message has no such button.
+        ``state`` is what was chosen in an element other than a button. Raises KeyError where the message, or
+        its block, has no such element.
         """
         place = self._workspace.channel(channel)
-        message = place.find(ts) if place else None
+        message = self._seen(user, place, ts) if place else None
         if place is None or message is None:
             raise KeyError(f"no message {ts} in {channel}")
-        block_id, element = _find_element(message, action)
-        pressed = {key: element[key] for key in ("action_id", "type", "text", "value", "style") if key in element}
+        ephemeral = message.get("channel") is not None
         payload = self._payload("block_actions", user) | {
             "channel": {"id": place.id, "name": place.name},
-            "container": {"type": "message", "message_ts": ts, "channel_id": place.id, "is_ephemeral": False},
-            "message": message,
+            "container": {"type": "message", "message_ts": ts, "channel_id": place.id, "is_ephemeral": ephemeral},
             "response_url": self._workspace.new_response_url(self.base, user, place.id, ts),
             "state": {"values": {}},
-            "actions": [{**pressed, **(state or {}), "block_id": block_id, "action_ts": self._workspace.next_ts()}],
+            "actions": [self._action(message, action, state, block)],
+        }
+        status, _ = await self._delivery.interaction(payload if ephemeral else payload | {"message": message})
+        return status
+
+    async def click_view(
+        self, user: str, kind: str, action: str, state: Json | None = None, block: str | None = None
+    ) -> int:
+        """The same in the form (``modal``) or the app's page (``home``) that a person sees. Raises KeyError."""
+        view = (self._workspace.homes if kind == "home" else self._workspace.views)[user]
+        payload = self._payload("block_actions", user) | {
+            "container": {"type": "view", "view_id": view["id"]},
+            "view": {**view, "state": {"values": {}}},
+            "actions": [self._action(view, action, state, block)],
         }
         status, _ = await self._delivery.interaction(payload)
         return status
+
+    def _seen(self, user: str, place: Channel, ts: str) -> Json | None:
+        """A message of the channel, or one that only this person sees."""
+        own = (
+            m for m in self._workspace.ephemerals if m["ts"] == ts and m["user"] == user and m["channel"] == place.id
+        )
+        return place.find(ts) or next(own, None)
+
+    def _action(self, within: Json, action: str, state: Json | None, block: str | None) -> Json:
+        block_id, element = _find_element(within, action, block)
+        used: Json = {key: element[key] for key in ("action_id", "type", "text", "value", "style") if key in element}
+        return {**used, **(state or {}), "block_id": block_id, "action_ts": self._workspace.next_ts()}
 
     async def command(self, user: str, channel: str, command: str, text: str) -> int:
         """Type a slash command; returns the app's status."""
@@ -61,15 +87,22 @@ class People:
         return status
 
     async def submit_view(self, user: str, values: dict[str, Any]) -> Json:
-        """Submit the form that is open for a user, with text by block id; returns the errors by block id."""
+        """Submit the form that is open for a user; returns the errors by block id.
+
+        ``values`` are by block id: text, or for other elements the element's state, as ``{"selected_option": …}``.
+        """
         view = self._workspace.views[user]
         state: Json = {}
         for block in view["blocks"]:
             if block["type"] == "input":
                 element = block["element"]
-                given = {"type": element["type"], "value": values.get(block["block_id"])}
-                state[block["block_id"]] = {element.get("action_id", "value"): given}
-        payload = self._payload("view_submission", user) | {"view": {**view, "state": {"values": state}}, "response_urls": []}
+                given = values.get(block["block_id"])
+                chosen = given if isinstance(given, dict) else {"value": given}
+                state[block["block_id"]] = {element.get("action_id", "value"): {"type": element["type"], **chosen}}
+        payload = self._payload("view_submission", user) | {
+            "view": {**view, "state": {"values": state}},
+            "response_urls": [],
+        }
         status, answer = await self._delivery.interaction(payload)
         if answer.get("response_action") == "errors":
             return dict(answer["errors"])
@@ -83,13 +116,15 @@ class People:
         self._workspace.views.pop(user, None)
         await self._workspace.touch()
 
-    async def post(self, user: str, channel: str, text: str) -> str:
-        """Say something as a person; apps are not told."""
+    async def post(self, user: str, channel: str, text: str, thread: str | None = None) -> str:
+        """Say something as a person, in the channel or a thread; apps are not told."""
         place = self._workspace.channel(channel)
         if place is None:
             raise KeyError(f"no channel {channel}")
         message = {"type": "message", "ts": self._workspace.next_ts(), "user": user, "text": text, "team": TEAM}
-        self._workspace.add(place, message)
+        if thread and place.find(thread) is None:
+            raise KeyError(f"no message {thread} in {channel}")
+        self._workspace.add(place, message | ({"thread_ts": thread} if thread else {}))
         await self._workspace.touch()
         return str(message["ts"])
 
@@ -102,14 +137,23 @@ class People:
         place = self._workspace.channels[known["channel"]]
         content = {"text": said.get("text", ""), "blocks": said.get("blocks") or []}
         ts = self._workspace.next_ts()
-        if said.get("replace_original") and known["ts"] and (message := place.find(known["ts"])):
-            message |= content
+        original = self._seen(known["user"], place, known["ts"]) if known["ts"] else None
+        if said.get("delete_original") and original is not None:
+            self._forget(place, original)
+        elif said.get("replace_original") and original is not None:
+            original |= content
         elif said.get("response_type") == "in_channel":
             self._workspace.add(place, {"type": "message", "ts": ts, "user": BOT_USER, "bot_id": "B0TANDEM", **content})
         else:
             self._workspace.ephemerals.append({"ts": ts, "channel": place.id, "user": known["user"], **content})
         await self._workspace.touch()
         return True
+
+    def _forget(self, place: Channel, message: Json) -> None:
+        if message in self._workspace.ephemerals:
+            self._workspace.ephemerals.remove(message)
+        else:
+            place.messages = [kept for kept in place.messages if kept["ts"] != message["ts"]]
 
     def _payload(self, kind: str, user: str) -> Json:
         return {
@@ -124,9 +168,15 @@ class People:
         }
 
 
-def _find_element(message: Json, action: str) -> tuple[str, Json]:
-    for block in message.get("blocks", []):
-        for element in [*block.get("elements", []), block.get("accessory") or {}]:
-            if isinstance(element, dict) and str(element.get("action_id", "")).startswith(action):
-                return str(block["block_id"]), element
-    raise KeyError(f"the message has no button {action}")
+def _find_element(within: Json, action: str, block_id: str | None) -> tuple[str, Json]:
+    """The element of this ``action_id``, else the first whose ``action_id`` begins so."""
+    found = [
+        (str(block.get("block_id", "")), element)
+        for block in within.get("blocks", [])
+        if block_id is None or block.get("block_id") == block_id
+        for element in [*block.get("elements", []), block.get("accessory") or {}]
+        if isinstance(element, dict) and str(element.get("action_id", "")).startswith(action)
+    ]
+    if not found:
+        raise KeyError(f"there is no button {action}")
+    return next((one for one in found if one[1]["action_id"] == action), found[0])

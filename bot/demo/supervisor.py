@@ -1,0 +1,9 @@
+"""supervisord, bound to the life of the one who started it. Takes the arguments that supervisord takes."""
+
+from supervisor.supervisord import main
+
+from bot.demo.lifeline import end_with_parent
+
+if __name__ == "__main__":
+    end_with_parent()
+    main()
