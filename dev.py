@@ -1,10 +1,10 @@
 """Sets up what the project needs, and runs it: needs nothing but Python 3.11 and pip.
 
-    python3 dev.py demo [--auto]      the demo, in the browser or by itself
-    python3 dev.py test [ARGS …]      the tests; ARGS go to pytest
-    python3 dev.py lint               lint, types, the rule of imports
-    python3 dev.py lock               write requirements.lock anew from pyproject.toml
-    python3 dev.py exec COMMAND …     any command inside the environment
+python3 dev.py demo [--auto]      the demo, in the browser or by itself
+python3 dev.py test [ARGS …]      the tests; ARGS go to pytest
+python3 dev.py lint               lint, types, the rule of imports
+python3 dev.py lock               write requirements.lock anew from pyproject.toml
+python3 dev.py exec COMMAND …     any command inside the environment
 """
 
 import hashlib

@@ -79,7 +79,12 @@ class App:
         intake = Intake(database, worker.wake)
         steps = Steps(database, utc_now, secrets_from(), self._wake)
         self._remediation = Remediation(
-            database, self._config.runbooks, steps, utc_now, self._wake, _workflow_database(self._environment.database_url)
+            database,
+            self._config.runbooks,
+            steps,
+            utc_now,
+            self._wake,
+            _workflow_database(self._environment.database_url),
         )
         await self._remediation.launch()
         self._stack.push_async_callback(self._remediation.close)

@@ -20,7 +20,7 @@ DEFAULT_CONFIG = Path("tandem.yaml")
 EXIT_CONFIG = 2
 
 cli = typer.Typer(
-    help="Alerts in, one Slack message per incident out: with its cause, a remediation on a click, and the check that it worked.",
+    help="Alerts in, one Slack message an incident out: its cause, a remediation on a click, the check that it worked.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -92,7 +92,9 @@ def replay(
 
 @cli.command()
 def demo(
-    auto: Annotated[bool, typer.Option("--auto", help="No browser: click by itself, and fail if the story does.")] = False,
+    auto: Annotated[
+        bool, typer.Option("--auto", help="No browser: click by itself, and fail if the story does.")
+    ] = False,
 ) -> None:
     """Tell the retail story on real processes, with a local Slack in the browser."""
     from bot.demo.story import tell

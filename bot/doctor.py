@@ -69,7 +69,9 @@ async def _database(environment: Environment) -> Finding:
         finally:
             await database.close()
     except (StorageUnavailable, ValueError, OSError) as error:
-        return Finding(Mark.FAIL, "database", str(error), "Check TANDEM_DATABASE_URL, the server and the free disk space.")
+        return Finding(
+            Mark.FAIL, "database", str(error), "Check TANDEM_DATABASE_URL, the server and the free disk space."
+        )
 
 
 def _doors(environment: Environment) -> list[Finding]:
@@ -77,7 +79,9 @@ def _doors(environment: Environment) -> list[Finding]:
         advice = "Set it to a long random string and give the same to Alertmanager: `openssl rand -hex 32`."
         return [Finding(Mark.FAIL, "webhooks", "TANDEM_WEBHOOK_TOKEN is not set: every delivery is refused", advice)]
     if len(environment.webhook_token.get_secret_value()) < 16:
-        return [Finding(Mark.WARN, "webhooks", "the token is short enough to be guessed", "Use `openssl rand -hex 32`.")]
+        return [
+            Finding(Mark.WARN, "webhooks", "the token is short enough to be guessed", "Use `openssl rand -hex 32`.")
+        ]
     return [Finding(Mark.OK, "webhooks", "a token is set")]
 
 
@@ -173,7 +177,12 @@ async def _channel(client: AsyncWebClient, name: str) -> Finding:
     try:
         channel_id = await SlackChannel(client, name).find_id()
     except TandemError as error:
-        return Finding(Mark.FAIL, "channel", str(error), f"Create {name}, or name another one in tandem.yaml; for a private one, invite the bot first.")
+        return Finding(
+            Mark.FAIL,
+            "channel",
+            str(error),
+            f"Create {name}, or name another one in tandem.yaml; for a private one, invite the bot first.",
+        )
     answer = await _asked(lambda: client.conversations_info(channel=channel_id))
     if isinstance(answer, str):
         return Finding(Mark.FAIL, "channel", f"{name}: {answer}", f"In {name}, type /invite @tandem.")

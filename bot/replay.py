@@ -40,6 +40,8 @@ Parse = Callable[[str, bytes, datetime], list[Event]]
 
 def read_log(file: Path, parse: Parse) -> Iterator[tuple[datetime, str, list[Event]]]:
     """The deliveries of a log. Raises ConfigError with the line that cannot be read."""
+    if not file.is_file():
+        raise ConfigError(f"{file}: there is no such file")
     decode = msgspec.json.Decoder(Line).decode
     with file.open("rb") as lines:
         for number, text in enumerate(lines, 1):
@@ -57,8 +59,6 @@ def read_log(file: Path, parse: Parse) -> Iterator[tuple[datetime, str, list[Eve
 
 async def replay_file(file: Path, config: Config, parse: Parse) -> list[Incident]:
     """The incidents that the log makes. Raises ConfigError where the log cannot be read."""
-    if not file.is_file():
-        raise ConfigError(f"{file}: there is no such file")
     rules = config.rules()
     now = datetime.min
     with tempfile.TemporaryDirectory(prefix="tandem-replay-") as folder:
@@ -102,7 +102,9 @@ def print_incidents(found: list[Incident], out: Console, as_json: bool) -> None:
     if as_json:
         out.print(msgspec.json.encode([_described(incident) for incident in found]).decode())
         return
-    table = Table("number", "title", "status", "severity", "opened", "resolved", "likely cause", title=f"{len(found)} incidents")
+    table = Table(
+        "number", "title", "status", "severity", "opened", "resolved", "likely cause", title=f"{len(found)} incidents"
+    )
     for incident in found:
         described = _described(incident)
         table.add_row(*(str(described[key] or "") for key in described))

@@ -92,7 +92,7 @@ class Api:
         return _json({"status": "ok"})
 
     async def _ready(self, request: web.Request) -> web.StreamResponse:
-        """503 where storage is down or Slack has never been reached or refuses us; a short outage of Slack is neither."""
+        """503 where storage is down, or Slack was never reached or refuses us; a short outage of Slack is neither."""
         slack, ready = self._health.slack()
         try:
             async with self._database.read() as connection:
@@ -192,9 +192,7 @@ def _run(run: Run, steps: Sequence[StepRecord]) -> dict[str, Any]:
         "expires_at": _moment(run.expires_at),
         "ended_at": _moment(run.ended_at),
         "outcome": run.outcome,
-        "steps": [
-            {"phase": s.phase, "position": s.position, "status": s.status, "output": s.output} for s in steps
-        ],
+        "steps": [{"phase": s.phase, "position": s.position, "status": s.status, "output": s.output} for s in steps],
     }
 
 

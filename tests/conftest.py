@@ -1,5 +1,6 @@
 """What all tests share: databases of both kinds, and a clock that is moved by hand."""
 
+import asyncio
 import shutil
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -56,8 +57,6 @@ def migrated_template(postgresql_server: str) -> Iterator[str]:
 
 
 def _migrate_template(server: str) -> Iterator[str]:
-    import asyncio
-
     async def migrate(url: str) -> None:
         database = open_database(url)
         await database.migrate()

@@ -119,11 +119,16 @@ def _doubts_of(config: Config) -> Iterator[tuple[Place, str]]:
     for name, service in config.services.items():
         for i, other in enumerate(service.depends_on):
             if other not in known:
-                yield ("services", name, "depends_on", i), f"{other!r} is described nowhere{_nearest(other, sorted(known))}"
+                yield (
+                    ("services", name, "depends_on", i),
+                    f"{other!r} is described nowhere{_nearest(other, sorted(known))}",
+                )
     for name, model in config.models.items():
         if model.served_by and model.served_by not in known:
             yield ("models", name, "served_by"), f"{model.served_by!r} is described nowhere"
-    yield from (((("services", cycle[0])), f"depends on itself: {' → '.join(cycle)}") for cycle in _cycles(config.depends_on))
+    yield from (
+        ((("services", cycle[0])), f"depends on itself: {' → '.join(cycle)}") for cycle in _cycles(config.depends_on)
+    )
 
 
 def _cycles(depends_on: Mapping[str, list[str]]) -> Iterator[list[str]]:

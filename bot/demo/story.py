@@ -1,4 +1,4 @@
-"""The retail story of ``tandem demo``, told on real processes: the bot, a local Slack, a forecast service, a CPU hog."""
+"""The retail story of ``tandem demo``, told on real processes: bot, local Slack, forecast service, CPU hog."""
 
 import asyncio
 import os

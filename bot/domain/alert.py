@@ -139,7 +139,6 @@ def apply(event: AlertEvent, known: Alert, change: Change, now: datetime, rules:
 
 def note_change(alert: Alert, now: datetime, flapping: Flapping) -> Alert:
     """Remember a change of status and say whether the alert flaps by now."""
-    changes = [at for at in alert.changes if now - at < flapping.within][-MAX_CHANGES + 1 :] + [now]
-    return msgspec.structs.replace(
-        alert, changes=changes, flapping=alert.flapping or len(changes) >= flapping.changes
-    )
+    recent = [at for at in alert.changes if now - at < flapping.within]
+    changes = [*recent[-MAX_CHANGES + 1 :], now]
+    return msgspec.structs.replace(alert, changes=changes, flapping=alert.flapping or len(changes) >= flapping.changes)

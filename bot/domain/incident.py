@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from bot.domain.cause import Cause
 from bot.domain.severity import Severity, most_severe
 
 
@@ -13,27 +14,6 @@ class IncidentStatus(StrEnum):
     TRIGGERED = "triggered"
     ACKNOWLEDGED = "acknowledged"
     RESOLVED = "resolved"
-
-
-class CauseKind(StrEnum):
-    """What kind of thing broke; runbooks are matched against it."""
-
-    RESOURCE = "resource"
-    DEPENDENCY = "dependency"
-    CHANGE = "change"
-    DATA = "data"
-    MODEL = "model"
-    TRAFFIC = "traffic"
-    UNKNOWN = "unknown"
-
-
-class Cause(msgspec.Struct, frozen=True):
-    """A likely cause: where, of what kind, how sure (0 to 1), and evidence a person can check."""
-
-    service: str
-    kind: CauseKind
-    score: float
-    evidence: list[str] = []
 
 
 class Incident(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,7 +59,7 @@ class Tally(NamedTuple):
     severity: Severity
     active: bool
     flapping: bool
-    count: int
+    alerts: int
     first_at: datetime
 
 
@@ -108,7 +88,7 @@ def severity_from(tallies: list[Tally]) -> Severity:
 
 def most_important(tallies: list[Tally]) -> list[Tally]:
     """Active before quiet, severe before mild, many before few, early before late."""
-    return sorted(tallies, key=lambda t: (not t.active, t.severity.rank, -t.count, t.first_at, t.service, t.name))
+    return sorted(tallies, key=lambda t: (not t.active, t.severity.rank, -t.alerts, t.first_at, t.service, t.name))
 
 
 def title_from(tallies: list[Tally]) -> str:

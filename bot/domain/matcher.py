@@ -6,7 +6,7 @@ https://prometheus.io/docs/alerting/latest/configuration/#matcher
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, cast
 
 import msgspec
 
@@ -17,9 +17,12 @@ _MAX_PATTERN = 300
 _NESTED_REPEAT = re.compile(r"\([^()]*[*+}][^()]*\)\s*[*+{]")
 
 
+Operator = Literal["=", "!=", "=~", "!~"]
+
+
 class Matcher(msgspec.Struct, frozen=True):
     label: str
-    operator: Literal["=", "!=", "=~", "!~"]
+    operator: Operator
     value: str
 
     def __str__(self) -> str:
@@ -36,7 +39,7 @@ def parse_matcher(text: str) -> Matcher:
     value = _ESCAPE.sub(r"\1", quoted) if quoted is not None else bare
     if operator in ("=~", "!~"):
         _check_pattern(value)
-    return Matcher(label, operator, value)
+    return Matcher(label, cast(Operator, operator), value)
 
 
 def _check_pattern(pattern: str) -> None:

@@ -6,8 +6,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from bot.domain.cause import CauseKind
 from bot.domain.duration import Duration
-from bot.domain.incident import CauseKind, Incident, Tally
+from bot.domain.incident import Incident, Tally
 from bot.domain.severity import Severity
 
 

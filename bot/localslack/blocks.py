@@ -21,7 +21,8 @@ def problems_of(blocks: Any, limit: int = MAX_BLOCKS) -> Problems:
     for i, block in enumerate(blocks):
         where = f"/blocks/{i}"
         if not isinstance(block, dict) or block.get("type") not in _BLOCKS:
-            problems.append(f"unsupported type: {block.get('type') if isinstance(block, dict) else block} [json-pointer:{where}/type]")
+            kind = block.get("type") if isinstance(block, dict) else block
+            problems.append(f"unsupported type: {kind} [json-pointer:{where}/type]")
             continue
         keys, check = _BLOCKS[block["type"]]
         _only(block, {"type", "block_id", *keys}, where, problems)
@@ -48,7 +49,9 @@ def _length(value: Any, limit: int, where: str, problems: Problems, least: int =
         problems.append(f"must be more than 0 characters [json-pointer:{where}]")
 
 
-def _text(value: Any, limit: int, where: str, problems: Problems, kinds: tuple[str, ...] = ("plain_text", "mrkdwn")) -> None:
+def _text(
+    value: Any, limit: int, where: str, problems: Problems, kinds: tuple[str, ...] = ("plain_text", "mrkdwn")
+) -> None:
     if not isinstance(value, dict) or value.get("type") not in kinds:
         problems.append(f"must be a text object of {' or '.join(kinds)} [json-pointer:{where}]")
         return

@@ -76,7 +76,12 @@ class Delivery:
         self._acknowledged[envelope_id] = future
         try:
             async with asyncio.timeout(LIMIT_SECONDS):
-                envelope = {"envelope_id": envelope_id, "type": kind, "payload": payload, "accepts_response_payload": True}
+                envelope = {
+                    "envelope_id": envelope_id,
+                    "type": kind,
+                    "payload": payload,
+                    "accepts_response_payload": True,
+                }
                 await self.sockets[-1].send_json(envelope)
                 return await future
         finally:

@@ -84,7 +84,14 @@ def api_test(workspace: Workspace, given: Json, base: str) -> Json:
 
 @method("auth.test")
 def auth_test(workspace: Workspace, given: Json, base: str) -> Json:
-    return {"url": f"{base}/", "team": "Tandem local", "user": "tandem", "team_id": TEAM, "user_id": BOT_USER, "bot_id": BOT_ID}
+    return {
+        "url": f"{base}/",
+        "team": "Tandem local",
+        "user": "tandem",
+        "team_id": TEAM,
+        "user_id": BOT_USER,
+        "bot_id": BOT_ID,
+    }
 
 
 @method("chat.postMessage")
@@ -167,7 +174,9 @@ def _page(found: list[Json], given: Json, key: str) -> Json:
 def _between(messages: list[Json], given: Json) -> list[Json]:
     oldest, latest = float(given.get("oldest") or 0), float(given.get("latest") or "inf")
     inclusive = str(given.get("inclusive", "")).lower() in ("1", "true")
-    within = [m for m in messages if oldest < float(m["ts"]) < latest or (inclusive and float(m["ts"]) in (oldest, latest))]
+    within = [
+        m for m in messages if oldest < float(m["ts"]) < latest or (inclusive and float(m["ts"]) in (oldest, latest))
+    ]
     if str(given.get("include_all_metadata", "")).lower() in ("1", "true"):
         return within
     return [{key: value for key, value in m.items() if key != "metadata"} for m in within]
@@ -255,7 +264,14 @@ def publish_view(workspace: Workspace, given: Json, base: str) -> Json:
 
 def _person(user: str, name: str) -> Json:
     profile = {"display_name": name, "real_name": name.capitalize()}
-    return {"id": user, "team_id": TEAM, "name": name, "real_name": name.capitalize(), "is_bot": False, "profile": profile}
+    return {
+        "id": user,
+        "team_id": TEAM,
+        "name": name,
+        "real_name": name.capitalize(),
+        "is_bot": False,
+        "profile": profile,
+    }
 
 
 @method("users.info")
@@ -306,7 +322,12 @@ def get_upload_url(workspace: Workspace, given: Json, base: str) -> Json:
     file_id = f"F{uuid.uuid4().hex[:10].upper()}"
     while len(workspace.files) >= 100:
         del workspace.files[next(iter(workspace.files))]
-    workspace.files[file_id] = {"id": file_id, "name": given["filename"], "length": int(given["length"]), "content": b""}
+    workspace.files[file_id] = {
+        "id": file_id,
+        "name": given["filename"],
+        "length": int(given["length"]),
+        "content": b"",
+    }
     return {"upload_url": f"{base}/_files/{file_id}", "file_id": file_id}
 
 

@@ -26,7 +26,9 @@ async def dedupe(batch: Batch, connection: AsyncConnection) -> None:
         _observe(batch, known, forgotten, identity, domain, event, at)
 
 
-async def _single_events(event: AlertEvent | GroupResolved, domain: str, connection: AsyncConnection) -> list[AlertEvent]:
+async def _single_events(
+    event: AlertEvent | GroupResolved, domain: str, connection: AsyncConnection
+) -> list[AlertEvent]:
     """The event itself, or a resolution of each alert that a group's resolution covers."""
     if isinstance(event, AlertEvent):
         return [event]
@@ -102,4 +104,3 @@ def _first_seen(batch: Batch, identity: str, domain: str, event: AlertEvent, at:
         truncated=event.truncated,
         link=event.link,
     )
-

@@ -25,7 +25,9 @@ async def propose(batch: Batch, connection: AsyncConnection) -> None:
             _withdraw_offers(batch, known[incident_id])
             continue
         for name, runbook in batch.rules.runbooks.items():
-            if fits(runbook.when, incident, batch.tallies[incident_id]) and _may_offer(name, incident, known[incident_id]):
+            if fits(runbook.when, incident, batch.tallies[incident_id]) and _may_offer(
+                name, incident, known[incident_id]
+            ):
                 await _offer(batch, name, runbook, incident, connection)
 
 
@@ -41,9 +43,7 @@ def _may_offer(name: str, incident: Incident, known: list[Run]) -> bool:
     return last is None or last.status is RunStatus.EXPIRED
 
 
-async def _offer(
-    batch: Batch, name: str, runbook: Runbook, incident: Incident, connection: AsyncConnection
-) -> None:
+async def _offer(batch: Batch, name: str, runbook: Runbook, incident: Incident, connection: AsyncConnection) -> None:
     try:
         plan = batch.make_plan(name, runbook, await _values(incident, connection))
     except PlanError as error:

@@ -42,7 +42,8 @@ def _describe_flapping(batch: Batch, incident_id: str, alert: Alert) -> None:
         incident_id,
         TimelineKind.ALERTS,
         f"{_name_of(alert)} is flapping ({len(alert.changes)} changes within {format_duration(flapping.within)}): "
-        f"it counts as firing, and its changes are not announced, until it is quiet for {format_duration(flapping.quiet)}",
+        "it counts as firing, and its changes are not announced, "
+        f"until it is quiet for {format_duration(flapping.quiet)}",
     )
 
 

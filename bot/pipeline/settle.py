@@ -9,9 +9,7 @@ from bot.pipeline.batch import Batch
 
 
 async def settle(batch: Batch, connection: AsyncConnection) -> None:
-    began = {
-        batch.alerts[o.identity].incident_id for o in batch.observed if o.change in (Change.NEW, Change.REFIRED)
-    }
+    began = {batch.alerts[o.identity].incident_id for o in batch.observed if o.change in (Change.NEW, Change.REFIRED)}
     for incident_id in batch.touched:
         incident = _describe(batch, batch.incidents[incident_id])
         if not any(tally.active for tally in batch.tallies[incident_id]):

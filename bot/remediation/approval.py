@@ -87,7 +87,9 @@ async def lapse(database: Database, runbooks: Mapping[str, Runbook], now: dateti
                 reason = _CHANGED if _edited(runbooks, run) else "nobody decided in time"
                 said = f"Offer withdrawn: {run.plan.title}, {reason}"
                 await _record(connection, withdraw(run, reason, now), said, None, now)
-                await audit.append(connection, AuditEntry(now, "tandem", "run.expire", f"run {run_id}", {"reason": reason}))
+                await audit.append(
+                    connection, AuditEntry(now, "tandem", "run.expire", f"run {run_id}", {"reason": reason})
+                )
     return bool(lapsed)
 
 

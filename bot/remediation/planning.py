@@ -116,7 +116,7 @@ def _check_step(step: Step) -> None:
     if step.kind == "command":
         _check_command(step.parameters)
     url = step.parameters.get("url")
-    if isinstance(url, str) and _has_placeholder(_AUTHORITY.match(url)[0] if _AUTHORITY.match(url) else url):
+    if isinstance(url, str) and _has_placeholder(_authority_of(url)):
         raise PlanError("url: a placeholder may not choose the host that is called")
     for name in ("headers", "env", "cwd", "method"):
         if any(_has_placeholder(text) for _, text in _texts({name: step.parameters.get(name)})):
@@ -128,6 +128,11 @@ def _check_step(step: Step) -> None:
             raise PlanError("check: a check has no check of its own")
         parameters_of(inner.kind, inner.parameters)
         _check_step(inner)
+
+
+def _authority_of(url: str) -> str:
+    found = _AUTHORITY.match(url)
+    return found[0] if found else url
 
 
 def _check_command(parameters: Mapping[str, Any]) -> None:

@@ -54,7 +54,9 @@ class Steps:
         if run.status not in (RunStatus.APPROVED, RunStatus.RUNNING, RunStatus.VERIFYING):
             return False
         if plan_hash(run.plan) != run.plan_hash:
-            await self.finish(run_id, RunStatus.FAILED, "The stored plan is not the one that was approved: nothing was run.")
+            await self.finish(
+                run_id, RunStatus.FAILED, "The stored plan is not the one that was approved: nothing was run."
+            )
             return False
         if run.status is RunStatus.APPROVED:
             await self._move(run, RunStatus.RUNNING, f"Running: {run.plan.title}")
@@ -91,7 +93,9 @@ class Steps:
         )
         await self._record(run, step, record, "run.step.started")
         outcome = await execute(step, self._secrets)
-        return await self._end_step(run, step, record, StepStatus.SUCCEEDED if outcome.ok else StepStatus.FAILED, outcome)
+        return await self._end_step(
+            run, step, record, StepStatus.SUCCEEDED if outcome.ok else StepStatus.FAILED, outcome
+        )
 
     async def _settle_after_crash(self, run: Run, step: PlannedStep, record: StepRecord) -> bool:
         """A step that a crash caught in flight is not repeated: its check says how it ended, or nobody knows."""
@@ -101,7 +105,9 @@ class Steps:
         outcome = await execute(step.check, self._secrets)
         said = "took effect" if outcome.ok else "did not take effect"
         looked = Outcome(outcome.ok, f"A crash interrupted this step; its check says that it {said}. {outcome.output}")
-        return await self._end_step(run, step, record, StepStatus.SUCCEEDED if outcome.ok else StepStatus.FAILED, looked)
+        return await self._end_step(
+            run, step, record, StepStatus.SUCCEEDED if outcome.ok else StepStatus.FAILED, looked
+        )
 
     async def _end_step(
         self, run: Run, step: PlannedStep, record: StepRecord, status: StepStatus, outcome: Outcome

@@ -92,9 +92,7 @@ class Remediation:
         if await lapse(self._database, self._runbooks, self._clock()):
             self._on_change()
         async with self._database.read() as connection:
-            under_way = await runs.with_status(
-                connection, [RunStatus.APPROVED, RunStatus.RUNNING, RunStatus.VERIFYING]
-            )
+            under_way = await runs.with_status(connection, [RunStatus.APPROVED, RunStatus.RUNNING, RunStatus.VERIFYING])
         self._started &= {run.id for run in under_way}
         for run in under_way:
             if run.id not in self._started:
@@ -158,7 +156,9 @@ def _define(steps: Steps, loop: asyncio.AbstractEventLoop) -> Callable[[str], Co
             await finish(run_id, RunStatus.ROLLED_BACK.value, f"{why} The rollback succeeded.")
         else:
             failure = await failure_of(run_id)
-            await finish(run_id, RunStatus.FAILED.value, f"{why} The rollback failed too: somebody has to look. {failure}")
+            await finish(
+                run_id, RunStatus.FAILED.value, f"{why} The rollback failed too: somebody has to look. {failure}"
+            )
 
     async def carry_out(run_id: str) -> None:
         if not await begin(run_id):

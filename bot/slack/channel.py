@@ -39,7 +39,14 @@ _REFUSED = {
     "restricted_action",
     "posting_to_channel_denied",
 }
-_CONTENT = {"invalid_blocks", "invalid_blocks_format", "msg_too_long", "msg_blocks_too_long", "no_text", "invalid_metadata_format"}
+_CONTENT = {
+    "invalid_blocks",
+    "invalid_blocks_format",
+    "msg_too_long",
+    "msg_blocks_too_long",
+    "no_text",
+    "invalid_metadata_format",
+}
 _GONE = {"message_not_found", "cant_update_message", "edit_window_closed", "thread_not_found"}
 
 
@@ -91,7 +98,7 @@ class SlackChannel:
             if not cursor:
                 raise SlackRefusal(f"channel_not_found: the bot sees no channel named {self.name}")
 
-    async def post(self, said: Rendered, metadata: Mapping[str, Any], thread: str | None = None) -> str:
+    async def post(self, said: Rendered, metadata: dict[str, Any], thread: str | None = None) -> str:
         """Post a message, or a reply in a thread; returns its ``ts``."""
         call = self._client.chat_postMessage(
             channel=await self.find_id(),
@@ -104,7 +111,7 @@ class SlackChannel:
         )
         return str((await _called("chat.postMessage", call))["ts"])
 
-    async def update(self, ts: str, said: Rendered, metadata: Mapping[str, Any]) -> None:
+    async def update(self, ts: str, said: Rendered, metadata: dict[str, Any]) -> None:
         """Edit a message in place."""
         call = self._client.chat_update(
             channel=await self.find_id(), ts=ts, text=said.text, blocks=said.blocks, metadata=metadata

@@ -8,7 +8,6 @@ from typing import NamedTuple
 from bot.domain.duration import format_duration
 from bot.domain.incident import Incident, IncidentStatus, Tally
 from bot.domain.severity import Severity
-from bot.pipeline.explain import phrase
 from bot.slack.blocks import Block, button, mrkdwn, section
 from bot.slack.render_run import run_blocks, runs_to_show
 from bot.slack.text import is_blank, link, literal, one_line, when, who
@@ -85,20 +84,20 @@ def _status(incident: Incident) -> str:
 
 def _alerts(view: IncidentView) -> Block:
     shown = view.active if view.incident.open and view.active else view.tallies
-    count = sum(tally.count for tally in shown)
+    count = sum(tally.alerts for tally in shown)
     what = "What fires" if view.incident.open and view.active else "What fired"
     lines = [f"*{what}* · {count} alert{'s' if count != 1 else ''}"]
     lines += [_line(tally) for tally in shown[:MAX_KINDS]]
     hidden = shown[MAX_KINDS:]
     if hidden:
-        lines.append(f"… and {sum(tally.count for tally in hidden)} more alerts of {len(hidden)} other kinds")
+        lines.append(f"… and {sum(tally.alerts for tally in hidden)} more alerts of {len(hidden)} other kinds")
     if view.incident.open and view.incident.truncated:
         lines.append(f"… and {view.incident.truncated} more that the sender left out of its notification")
     return section("\n".join(lines))
 
 
 def _line(tally: Tally) -> str:
-    times = f" ×{tally.count}" if tally.count > 1 else ""
+    times = f" ×{tally.alerts}" if tally.alerts > 1 else ""
     where = f" on {literal(tally.service, 100)}" if tally.service else ""
     state = " · flapping" if tally.flapping else ""
     return f"• {SEVERITY_ICON[tally.severity]} *{literal(tally.name, 120)}*{where}{times}{state}"
@@ -123,7 +122,7 @@ def _example(view: IncidentView) -> list[Block]:
 def _cause(incident: Incident) -> Block:
     first = incident.causes[0]
     title = "Likely cause" if incident.open else "Likely cause was"
-    lines = [f"*{title}* · {literal(phrase(first), 300)}"]
+    lines = [f"*{title}* · {literal(first.phrase, 300)}"]
     lines += [f"• {literal(evidence, 500)}" for evidence in first.evidence[:4]]
     return section("\n".join(lines))
 
@@ -144,4 +143,3 @@ def _footer(incident: Incident) -> Block:
 def plain(view: IncidentView) -> Rendered:
     """The message without blocks, for the day Slack refuses what :func:`render` made."""
     return Rendered(fallback_text(view.incident), [])
-

@@ -47,7 +47,9 @@ def _packed(lines: Sequence[str]) -> list[str]:
 def _details(alert: Alert) -> str:
     labels = ", ".join(f"{name}={value}" for name, value in sorted(alert.labels.items()))
     notes = [
-        f"*{literal(name, 100)}*: {literal(value, 400)}" for name, value in sorted(alert.annotations.items()) if not is_blank(value)
+        f"*{literal(name, 100)}*: {literal(value, 400)}"
+        for name, value in sorted(alert.annotations.items())
+        if not is_blank(value)
     ]
     where = f" on {literal(alert.service, 120)}" if alert.service else ""
     lines = [f"*{literal(alert.name, 160)}*{where} · {alert.severity}, from {literal(alert.source, 60)}"]

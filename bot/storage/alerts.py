@@ -69,12 +69,12 @@ async def tallies_of(connection: AsyncConnection, incident_ids: Iterable[str]) -
     alike = (_ALERT.c.incident_id, _ALERT.c.service, _ALERT.c.name, _ALERT.c.severity, _ACTIVE, _ALERT.c.flapping)
     for chunk in _chunks(wanted):
         rows = await connection.execute(
-            select(*alike, func.count(), func.min(_ALERT.c.starts_at)).where(_ALERT.c.incident_id.in_(chunk)).group_by(*alike)
+            select(*alike, func.count(), func.min(_ALERT.c.starts_at))
+            .where(_ALERT.c.incident_id.in_(chunk))
+            .group_by(*alike)
         )
         for incident_id, service, name, severity, active, flapping, count, first_at in rows:
-            tally = Tally(
-                incident_id, service, name, Severity(severity), bool(active), bool(flapping), count, first_at
-            )
+            tally = Tally(incident_id, service, name, Severity(severity), bool(active), bool(flapping), count, first_at)
             found[incident_id].append(tally)
     return found
 
@@ -129,4 +129,3 @@ async def count_active(connection: AsyncConnection, incident_id: str) -> int:
     """How many alerts of an incident are firing or flapping."""
     active = select(func.count()).select_from(_ALERT).where(_ALERT.c.incident_id == incident_id, _ACTIVE)
     return await connection.scalar(active) or 0
-

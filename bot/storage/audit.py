@@ -31,7 +31,10 @@ async def append(connection: AsyncConnection, entry: AuditEntry) -> None:
     """Add an entry. The counter's row keeps writers in single file, so that the chain has no fork."""
     await insert_missing(connection, _COUNTER, [{"name": "audit", "value": 0}])
     taken = (
-        update(_COUNTER).where(_COUNTER.c.name == "audit").values(value=_COUNTER.c.value + 1).returning(_COUNTER.c.value)
+        update(_COUNTER)
+        .where(_COUNTER.c.name == "audit")
+        .values(value=_COUNTER.c.value + 1)
+        .returning(_COUNTER.c.value)
     )
     seq = (await connection.execute(taken)).scalar_one()
     previous = await connection.scalar(select(_AUDIT.c.hash).where(_AUDIT.c.seq == seq - 1)) or FIRST_HASH

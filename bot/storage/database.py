@@ -79,7 +79,11 @@ def open_database(url: str) -> Database:
         return Database(_open_sqlite(parsed))
     if backend == "postgresql":
         engine = create_async_engine(
-            parsed.set(drivername="postgresql+psycopg"), pool_size=8, max_overflow=4, pool_timeout=10, pool_pre_ping=True
+            parsed.set(drivername="postgresql+psycopg"),
+            pool_size=8,
+            max_overflow=4,
+            pool_timeout=10,
+            pool_pre_ping=True,
         )
         return Database(engine)
     raise ValueError(f"{backend} is not supported: use sqlite:///PATH or postgresql://…")
@@ -137,7 +141,7 @@ async def upsert(connection: AsyncConnection, table: Table, rows: Sequence[Row])
         return
     insert = postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
     key = [column.name for column in table.primary_key]
-    changed = {name: insert.excluded[name] for name in table.columns.keys() if name not in key}
+    changed = {column.name: insert.excluded[column.name] for column in table.columns if not column.primary_key}
     statement = insert.on_conflict_do_update(index_elements=key, set_=changed)
     await connection.execute(statement, list(rows))
 

@@ -63,15 +63,13 @@ async def prepare_partitions(connection: AsyncConnection, partitions: int) -> No
 async def position_of(connection: AsyncConnection, partition: int) -> int:
     """How far the partition has been worked through; the row stays locked to the end of the transaction."""
     position = select(_OFFSET.c.position).where(_OFFSET.c.partition == partition).with_for_update()
-    return (await connection.execute(position)).scalar_one()
+    return int((await connection.execute(position)).scalar_one())
 
 
 async def advance(connection: AsyncConnection, partition: int, before: int, after: int) -> None:
     """Move the offset. Raises Conflict where somebody else has moved it."""
     result = await connection.execute(
-        update(_OFFSET)
-        .where(_OFFSET.c.partition == partition, _OFFSET.c.position == before)
-        .values(position=after)
+        update(_OFFSET).where(_OFFSET.c.partition == partition, _OFFSET.c.position == before).values(position=after)
     )
     if result.rowcount != 1:
         raise Conflict(f"partition {partition} is no longer at {before}")
@@ -91,7 +89,8 @@ async def entries_after(connection: AsyncConnection, partition: int, position: i
 async def next_seq(connection: AsyncConnection, partition: int, position: int) -> int | None:
     """Where the next entry of a partition stands, without reading it."""
     behind = select(func.min(_INBOX.c.seq)).where(_INBOX.c.partition == partition, _INBOX.c.seq > position)
-    return await connection.scalar(behind)
+    seq = await connection.scalar(behind)
+    return None if seq is None else int(seq)
 
 
 async def set_aside(connection: AsyncConnection, partition: int, seq: int, error: str, now: datetime) -> None:

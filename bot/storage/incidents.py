@@ -71,9 +71,7 @@ async def ids_by_key(connection: AsyncConnection, keys: Iterable[Key]) -> dict[K
     found: dict[Key, list[str]] = {}
     for start in range(0, len(wanted), _CHUNK):
         chunk = wanted[start : start + _CHUNK]
-        rows = await connection.execute(
-            select(_KEY).where(tuple_(_KEY.c.domain, _KEY.c.kind, _KEY.c.value).in_(chunk))
-        )
+        rows = await connection.execute(select(_KEY).where(tuple_(_KEY.c.domain, _KEY.c.kind, _KEY.c.value).in_(chunk)))
         for domain, kind, value, incident_id in rows:
             found.setdefault((domain, kind, value), []).append(incident_id)
     return found
@@ -131,11 +129,8 @@ def _entry(row: RowMapping) -> TimelineEntry:
     return msgspec.convert(fields, TimelineEntry)
 
 
-
 async def touch(connection: AsyncConnection, incident_id: str, now: datetime) -> None:
     """Say that something a person sees of the incident has changed beside its own row."""
     await connection.execute(
-        update(_INCIDENT)
-        .where(_INCIDENT.c.id == incident_id)
-        .values(version=_INCIDENT.c.version + 1, changed_at=now)
+        update(_INCIDENT).where(_INCIDENT.c.id == incident_id).values(version=_INCIDENT.c.version + 1, changed_at=now)
     )

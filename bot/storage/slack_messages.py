@@ -77,5 +77,3 @@ async def take_request(connection: AsyncConnection, signature: str, now: datetim
     await connection.execute(delete(_REQUEST).where(_REQUEST.c.received_at < forget_before))
     row = {"signature": signature, "received_at": now}
     return await insert_missing(connection, _REQUEST, [row]) == 1
-
-

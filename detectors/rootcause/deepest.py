@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 _RESOURCE = re.compile(
-    r"cpu|memory|oom|disk|filesystem|inode|swap|throttl|saturat|contention|starv|pressure|load(?!balanc)|out ?of ?(space|memory)",
+    r"cpu|memory|oom|disk|filesystem|inode|swap|throttl|saturat|contention|starv|pressure|load(?!balanc)"
+    r"|out ?of ?space",
     re.IGNORECASE,
 )
 
@@ -15,7 +16,7 @@ class Symptom(NamedTuple):
 
     service: str
     name: str
-    count: int
+    alerts: int
     first_at: float
 
 

@@ -45,7 +45,7 @@ def make_bolt_app(client: AsyncWebClient, signing_secret: str | None, door: Slac
 
 async def tell(client: AsyncWebClient, body: Mapping[str, Any], respond: AsyncRespond | None, text: str) -> None:
     """Say something that only the person who clicked sees."""
-    channel = (body.get("channel") or {}).get("id") or (body.get("container") or {}).get("channel_id")
+    channel = (body.get("channel") or {}).get("id") or (body.get("container") or {}).get("channel_id") or ""
     try:
         await client.chat_postEphemeral(channel=channel, user=body["user"]["id"], text=text)
     except SlackApiError as error:
@@ -99,9 +99,7 @@ async def _other_action(ack: AsyncAck) -> None:
 
 
 def _command(door: SlackDoor) -> Listener:
-    async def listen(
-        ack: AsyncAck, command: dict[str, Any], client: AsyncWebClient, respond: AsyncRespond
-    ) -> None:
+    async def listen(ack: AsyncAck, command: dict[str, Any], client: AsyncWebClient, respond: AsyncRespond) -> None:
         await ack()
         text = str(command.get("text", "")).strip()
         if text == "silence":

@@ -52,7 +52,9 @@ async def _list(database: Database, rest: str, user: str, now: datetime) -> str:
         found = await incidents.list_incidents(connection, status="open", limit=_LISTED + 1)
     if not found:
         return "No incident is open. 🎉"
-    lines = [f"{_title(incident)} · {incident.status} for {format_duration(now - incident.opened_at)}" for incident in found]
+    lines = [
+        f"{_title(incident)} · {incident.status} for {format_duration(now - incident.opened_at)}" for incident in found
+    ]
     more = ["… and more: see the API"] if len(found) > _LISTED else []
     return "\n".join([*lines[:_LISTED], *more])
 
@@ -65,7 +67,8 @@ async def _show(database: Database, rest: str, user: str, now: datetime) -> str:
     lines = [f"*{_title(incident)}*", f"{incident.status}, {incident.severity}, since {when(incident.opened_at)}"]
     lines += [one_line(incident.summary, 600)] if incident.summary else []
     lines += [
-        f"• {SEVERITY_ICON[tally.severity]} {literal(tally.name, 100)} on {literal(tally.service or '?', 100)} ×{tally.count}"
+        f"• {SEVERITY_ICON[tally.severity]} {literal(tally.name, 100)} on {literal(tally.service or '?', 100)}"
+        f" ×{tally.alerts}"
         for tally in tallies[:10]
     ]
     lines += [f"{when(entry.at)} {literal(entry.text, 300)}" for _, entry in timeline[-10:]]
@@ -106,7 +109,9 @@ async def _silence(database: Database, rest: str, user: str, now: datetime) -> s
     except ValueError as error:
         raise Refused(f"{escaped(str(error), 500)}\nAs in: `/incident silence 2h service=checkout`") from error
     if not matchers:
-        raise Refused("Say which alerts, as in: `/incident silence 2h service=checkout`. A silence over all is not made.")
+        raise Refused(
+            "Say which alerts, as in: `/incident silence 2h service=checkout`. A silence over all is not made."
+        )
     return await add_silence(database, matchers, span, comment.strip(), user, now)
 
 
@@ -139,7 +144,10 @@ async def add_silence(
     async with database.write() as connection:
         await silences.add(connection, silence)
         await audit.append(connection, AuditEntry(now, user, "silence.add", f"silence {silence.id}", details))
-    return f"🔕 Silenced {_described(silence)}. Alerts that are shown already stay; `/incident unsilence {silence.id}` ends it."
+    return (
+        f"🔕 Silenced {_described(silence)}. "
+        f"Alerts that are shown already stay; `/incident unsilence {silence.id}` ends it."
+    )
 
 
 async def _silences(database: Database, rest: str, user: str, now: datetime) -> str:

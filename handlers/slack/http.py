@@ -80,7 +80,12 @@ class SlackRequests:
         user = str((said.get("user") or {}).get("id", "unknown"))
         await self._audit(now, user, "replayed request", {})
         if user != "unknown":
-            await tell(self._client, said, None, "A request in your name was sent a second time. It was refused; nothing was done.")
+            await tell(
+                self._client,
+                said,
+                None,
+                "A request in your name was sent a second time. It was refused; nothing was done.",
+            )
         return problem(401, "This request was taken already.")
 
     async def _audit(self, now: datetime, actor: str, reason: str, details: Mapping[str, Any]) -> None:

@@ -55,9 +55,7 @@ def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> lis
         raise Malformed(f"the batch: {error}") from error
     if len(batch) > MAX_EVENTS:
         raise Malformed(f"the batch: at most {MAX_EVENTS} events are taken at once")
-    return [
-        _event(_parsed(_STRUCTURED, bytes(raw), f"$[{i}]"), received_at, f"$[{i}]") for i, raw in enumerate(batch)
-    ]
+    return [_event(_parsed(_STRUCTURED, bytes(raw), f"$[{i}]"), received_at, f"$[{i}]") for i, raw in enumerate(batch)]
 
 
 def _parsed(headers: Mapping[str, str], body: bytes, where: str) -> BaseCloudEvent:
@@ -126,7 +124,12 @@ def _generic(event: BaseCloudEvent, data: dict[str, Any], received_at: datetime,
     subject, sender = clean(event.get_subject() or ""), clean(event.get_source())
     service = _text(data.get("service")) or subject
     at = _time_of(event, where) or received_at
-    given = {"alertname": name, "service": service, "severity": _text(data.get("severity")), "cloudevents_source": sender}
+    given = {
+        "alertname": name,
+        "service": service,
+        "severity": _text(data.get("severity")),
+        "cloudevents_source": sender,
+    }
     said = next((_text(data[key]) for key in _SAID if _text(data.get(key))), subject)
     named = "\0".join((sender, name, subject))
     return AlertEvent(

@@ -71,7 +71,9 @@ class WebhookDoor:
         except InboxFull as error:
             return problem(429, str(error), {"Retry-After": str(error.retry_after)})
         except StorageUnavailable:
-            return problem(503, "The database does not take events at the moment: nothing was accepted.", {"Retry-After": "5"})
+            return problem(
+                503, "The database does not take events at the moment: nothing was accepted.", {"Retry-After": "5"}
+            )
         self._accepted[name].inc(len(events))
         return web.Response(body=b'{"accepted": %d}' % len(events), status=202, content_type="application/json")
 

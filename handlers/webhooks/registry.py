@@ -1,7 +1,7 @@
 """The sources that are known. A new one is a new file in this folder, found by itself:
 
-    @source("pager", verify=bearer)
-    def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> list[Event]: ...
+@source("pager", verify=bearer)
+def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> list[Event]: ...
 """
 
 import difflib

@@ -25,7 +25,9 @@ ON_CALL, BYSTANDER, SECOND = "U012AB3CD", "U0BYSTAND", "U0SECOND1"
 class Tandem:
     """A bot that can be started, killed and started again on the same database and port."""
 
-    def __init__(self, folder: Path, slack: LocalSlack, config: Mapping[str, Any], database_url: str | None = None) -> None:
+    def __init__(
+        self, folder: Path, slack: LocalSlack, config: Mapping[str, Any], database_url: str | None = None
+    ) -> None:
         self.folder, self.slack = folder, slack
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -81,7 +83,10 @@ class Tandem:
     async def post(self, path: str, body: bytes | Mapping[str, Any], **headers: str) -> tuple[int, dict[str, Any]]:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         given = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json", **headers}
-        async with aiohttp.ClientSession() as session, session.post(self.url + path, data=data, headers=given) as answer:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(self.url + path, data=data, headers=given) as answer,
+        ):
             return answer.status, json.loads(await answer.text() or "{}")
 
     async def deliver(self, *alerts: Mapping[str, Any], **fields: Any) -> int:

@@ -1,7 +1,9 @@
 """From click to fix, and every click that must not lead there."""
 
 import asyncio
+import contextlib
 import json
+import sqlite3
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -157,9 +159,6 @@ async def test_a_plan_that_was_edited_in_the_click_is_refused(tandem: Tandem) ->
 async def test_a_plan_that_was_edited_in_the_database_is_not_run(tandem: Tandem) -> None:
     message = await _offered(tandem)
     await tandem.kill()
-    import contextlib
-    import sqlite3
-
     with contextlib.closing(sqlite3.connect(tandem.database_url.removeprefix("sqlite:///"))) as connection:
         connection.execute("UPDATE run SET plan = replace(plan, 'open(', 'print(')")
         connection.commit()

@@ -91,9 +91,7 @@ async def _quiet(tandem: Tandem) -> None:
 
 
 def _check_one_message_each(tandem: Tandem, incidents: list[dict[str, Any]]) -> None:
-    posted = [
-        message["metadata"]["event_payload"]["incident_id"] for message in tandem.slack.messages(CHANNEL)
-    ]
+    posted = [message["metadata"]["event_payload"]["incident_id"] for message in tandem.slack.messages(CHANNEL)]
     assert len(posted) == len(set(posted)), "one message per incident"
     assert set(posted) == {incident["id"] for incident in incidents}
 
@@ -161,7 +159,9 @@ async def _crash_in_step(folder: Path, book: dict[str, Any], done: Path, shown: 
         await tandem.message(shown, seconds=20)
 
         async def told() -> bool:
-            return any(said in json.dumps(reply, ensure_ascii=False) for reply in tandem.slack.replies(CHANNEL, message["ts"]))
+            return any(
+                said in json.dumps(reply, ensure_ascii=False) for reply in tandem.slack.replies(CHANNEL, message["ts"])
+            )
 
         await until(told, f"the thread says {said!r}", 20)
 

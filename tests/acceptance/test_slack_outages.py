@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from slack_sdk.web.async_client import AsyncWebClient
 
 from tests.acceptance.harness import CHANNEL, Tandem, alert, running, until
 
@@ -49,7 +51,7 @@ async def test_calls_to_a_channel_keep_a_second_apart(tandem: Tandem) -> None:
 
     await until(all_shown, "all incidents are shown")
     at = [call["at"] for call in tandem.slack.calls if call["method"] in ("chat.postMessage", "chat.update")]
-    gaps = [later - earlier for earlier, later in zip(at, at[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(at)]
     assert min(gaps) > 0.9
 
 
@@ -77,8 +79,6 @@ async def test_a_message_that_somebody_deleted_is_posted_anew(tandem: Tandem) ->
 
 
 async def _delete(tandem: Tandem, ts: str) -> None:
-    from slack_sdk.web.async_client import AsyncWebClient
-
     client = AsyncWebClient(tandem.slack.bot_token, base_url=tandem.slack.api_url)
     await client.chat_delete(channel="C0INCIDENTS", ts=ts)
 

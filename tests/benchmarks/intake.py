@@ -85,7 +85,9 @@ def _measure(folder: Path) -> tuple[dict[str, Any], list[str]]:
                 tandem.process.wait()
             lost += max(0, warm.accepted + load.accepted - _stored(database))
     figures: dict[str, Any] = {
-        f"ratio_{other}_{alerts}": _ratio(rates, other, alerts) for other in ("bare", "alertmanager") for alerts in (1, 20)
+        f"ratio_{other}_{alerts}": _ratio(rates, other, alerts)
+        for other in ("bare", "alertmanager")
+        for alerts in (1, 20)
     }
     figures["p99_ms"] = statistics.median(load.p99_ms for load in rates["tandem", 1])
     figures["lost"] = lost
@@ -106,8 +108,7 @@ def _ratio(rates: dict[tuple[str, int], list[Load]], other: str, alerts: int) ->
 
 def _load(server: Server, body: bytes) -> Load:
     put_load(server.url, server.headers, body, WARM_SECONDS)
-    before = put_load(server.url, server.headers, body, SECONDS)
-    return before
+    return put_load(server.url, server.headers, body, SECONDS)
 
 
 def _delivery(alerts: int) -> bytes:
@@ -127,7 +128,10 @@ def _delivery(alerts: int) -> bytes:
             {
                 "status": "firing",
                 "labels": {**labels, "instance": f"10.0.0.{i}:9090"},
-                "annotations": {"summary": "Requests take longer than a second", "runbook_url": "https://runbooks.example/latency"},
+                "annotations": {
+                    "summary": "Requests take longer than a second",
+                    "runbook_url": "https://runbooks.example/latency",
+                },
                 "startsAt": "2026-01-01T00:00:00.000Z",
                 "endsAt": "0001-01-01T00:00:00Z",
                 "generatorURL": "http://prometheus.example:9090/graph?g0.expr=latency",
@@ -178,7 +182,12 @@ def _alertmanager(folder: Path) -> Iterator[Server | None]:
     (folder / "config.yml").write_text("route: {receiver: none}\nreceivers: [{name: none}]\n")
     port = _free_port()
     url = f"http://127.0.0.1:{port}"
-    command = [program, f"--config.file={folder}/config.yml", f"--storage.path={folder}/data", "--cluster.listen-address="]
+    command = [
+        program,
+        f"--config.file={folder}/config.yml",
+        f"--storage.path={folder}/data",
+        "--cluster.listen-address=",
+    ]
     with _running([*command, f"--web.listen-address=127.0.0.1:{port}"], f"{url}/-/ready", {}) as process:
         yield Server(f"{url}/api/v2/alerts", HEADERS, process)
 

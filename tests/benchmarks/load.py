@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -88,6 +89,10 @@ class _Client(asyncio.Protocol):
             self.closed.set_result(None)
 
 
+def _same(client: _Client) -> _Client:
+    return client
+
+
 async def _own_client(url: str, headers: bytes, body: bytes, seconds: float) -> Load:
     parts = urlsplit(url)
     head = f"POST {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Length: {len(body)}\r\n".encode()
@@ -96,16 +101,16 @@ async def _own_client(url: str, headers: bytes, body: bytes, seconds: float) -> 
     counts = [0, 0]
     began = time.perf_counter()
     loop = asyncio.get_running_loop()
-    clients = [
-        (await loop.create_connection(lambda: _Client(request, began + seconds, times, counts), parts.hostname, parts.port))[1]
-        for _ in range(CONNECTIONS)
-    ]
+    clients: list[_Client] = []
+    for _ in range(CONNECTIONS):
+        client = _Client(request, began + seconds, times, counts)
+        await loop.create_connection(partial(_same, client), str(parts.hostname), parts.port or 80)
+        clients.append(client)
     await asyncio.gather(*(client.closed for client in clients))
     times.sort()
-    return Load(*counts, counts[0] / (time.perf_counter() - began), times[int(len(times) * 0.99)] * 1000)
+    return Load(counts[0], counts[1], counts[0] / (time.perf_counter() - began), times[int(len(times) * 0.99)] * 1000)
 
 
 if __name__ == "__main__":
     given_headers, _, given_body = sys.stdin.buffer.read().partition(b"\n\n")
     print(*asyncio.run(_own_client(sys.argv[1], given_headers, given_body, float(sys.argv[2]))))
-

@@ -1,5 +1,6 @@
 """Effects happen once, whatever fails and however deliveries come."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -73,8 +74,6 @@ async def test_an_entry_that_cannot_be_worked_through_is_set_aside_and_holds_up_
 async def test_two_workers_on_one_database_have_the_effect_of_one(
     database: Database, clock: Clock, alert: MakeAlert
 ) -> None:
-    import asyncio
-
     first = await Pipeline(database, clock, Rules()).prepare()
     second = Pipeline(database, clock, Rules())
     for i in range(40):
@@ -92,7 +91,7 @@ async def test_two_workers_on_one_database_have_the_effect_of_one(
 async def test_any_order_and_repetition_of_deliveries_ends_in_the_state_that_was_last(
     tmp_path_factory: pytest.TempPathFactory, seed: int, alerts: int, repeats: int
 ) -> None:
-    """Each alert fires and, half of them, resolves; the deliveries are shuffled within the reorder time and repeated."""
+    """All alerts fire and half of them resolve; deliveries are shuffled within the reorder time and repeated."""
     folder: Path = tmp_path_factory.mktemp("any-order")
     database = open_database(f"sqlite:///{folder}/t.db")
     await database.migrate()

@@ -33,7 +33,9 @@ async def test_an_alert_that_fires_opens_an_incident_and_its_resolution_closes_i
     assert (closed.status, closed.resolved_at) == (IncidentStatus.RESOLVED, clock.now)
 
 
-async def test_firing_twice_is_one_alert_and_changes_nothing_that_people_see(pipeline: Pipeline, alert: MakeAlert) -> None:
+async def test_firing_twice_is_one_alert_and_changes_nothing_that_people_see(
+    pipeline: Pipeline, alert: MakeAlert
+) -> None:
     await pipeline.send(alert())
     before = await pipeline.only_incident()
     await pipeline.send(alert(), alert())
@@ -43,7 +45,9 @@ async def test_firing_twice_is_one_alert_and_changes_nothing_that_people_see(pip
     assert known.repeats == 2
 
 
-async def test_a_refire_soon_after_reopens_the_same_incident(pipeline: Pipeline, alert: MakeAlert, clock: Clock) -> None:
+async def test_a_refire_soon_after_reopens_the_same_incident(
+    pipeline: Pipeline, alert: MakeAlert, clock: Clock
+) -> None:
     await pipeline.send(alert())
     clock.pass_(minutes=5)
     await pipeline.send(alert("resolved"))

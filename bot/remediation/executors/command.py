@@ -24,7 +24,7 @@ _GRACE = 2.0
 
 class CommandParameters(StepParameters):
     argv: Annotated[list[str], Field(min_length=1, max_length=100)]
-    env: dict[str, str] = {}
+    env: dict[str, str] = Field(default={})
     cwd: str | None = None
 
 

@@ -45,7 +45,7 @@ def _check_headers(headers: dict[str, Any]) -> dict[str, Any]:
 class HttpParameters(StepParameters):
     method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] = "POST"
     url: Annotated[str, AfterValidator(_check_url)]
-    headers: Annotated[dict[str, str | _SecretHeader], AfterValidator(_check_headers)] = {}
+    headers: Annotated[dict[str, str | _SecretHeader], AfterValidator(_check_headers)] = Field(default={})
     body: str | dict[str, Any] | list[Any] | None = None
     expect: int | Annotated[list[int], Field(min_length=1)] | None = None
 
@@ -88,7 +88,9 @@ async def run(parameters: HttpParameters, secrets: Mapping[str, str]) -> Outcome
     except TimeoutError:
         return Outcome(False, f"no answer within {parameters.timeout.total_seconds():g} s")
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        return Outcome(False, presentable(f"not answered: {error or type(error).__name__}".encode(), 0, secrets.values()))
+        return Outcome(
+            False, presentable(f"not answered: {error or type(error).__name__}".encode(), 0, secrets.values())
+        )
 
 
 async def _send(
@@ -104,7 +106,9 @@ async def _send(
                 return await _outcome(answer, parameters, secrets)
             target = url.join(URL(location))
             if target.origin() != url.origin():
-                return Outcome(False, f"HTTP {answer.status}: a redirect to another host, {target.origin()}, is not followed")
+                return Outcome(
+                    False, f"HTTP {answer.status}: a redirect to another host, {target.origin()}, is not followed"
+                )
             if answer.status == 303 or (answer.status in (301, 302) and method == "POST"):
                 method, body = "GET", None
             url = target

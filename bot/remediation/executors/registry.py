@@ -1,7 +1,7 @@
 """The executors that are known. A new one is a new file in this folder, found by itself:
 
-    @executor("restart", RestartParameters, describe)
-    async def run(parameters: RestartParameters, secrets: Mapping[str, str]) -> Outcome: ...
+@executor("restart", RestartParameters, describe)
+async def run(parameters: RestartParameters, secrets: Mapping[str, str]) -> Outcome: ...
 """
 
 import difflib

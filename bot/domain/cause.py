@@ -1,0 +1,42 @@
+"""A likely cause of an incident: where it began, what kind of thing broke, and why we think so."""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class CauseKind(StrEnum):
+    """What kind of thing broke; runbooks are matched against it."""
+
+    RESOURCE = "resource"
+    DEPENDENCY = "dependency"
+    CHANGE = "change"
+    DATA = "data"
+    MODEL = "model"
+    TRAFFIC = "traffic"
+    UNKNOWN = "unknown"
+
+
+class Cause(msgspec.Struct, frozen=True):
+    """A likely cause: where, of what kind, how sure (0 to 1), and evidence a person can check."""
+
+    service: str
+    kind: CauseKind
+    score: float
+    evidence: list[str] = []
+
+    @property
+    def phrase(self) -> str:
+        """The cause in words: ``Resource contention on forecast-pool``."""
+        return _WHAT[self.kind].format(self.service)
+
+
+_WHAT = {
+    CauseKind.RESOURCE: "Resource contention on {}",
+    CauseKind.DEPENDENCY: "A failing dependency, {}",
+    CauseKind.CHANGE: "A change to {}",
+    CauseKind.DATA: "The data of {}",
+    CauseKind.MODEL: "The model {}",
+    CauseKind.TRAFFIC: "Traffic on {}",
+    CauseKind.UNKNOWN: "Trouble that begins at {}",
+}
