@@ -23,10 +23,12 @@ from bot.remediation.workflow import Remediation
 from bot.slack.channel import SlackChannel
 from bot.slack.notifier import Notifier
 from bot.slack.socket_mode import stay_connected
-from bot.storage import inbox
+from bot.storage import offsets
 from bot.storage.database import Database, open_database
+from bot.storage.inbox import Inbox, open_inbox
 from bot.storage.lock import hold_alone
 from handlers.api import Api, Health
+from handlers.problem import add_wrong_doors
 from handlers.slack import SlackDoor, add_slack_route, make_bolt_app
 from handlers.webhooks import add_webhook_routes
 
@@ -73,10 +75,12 @@ class App:
             task.result()
 
     async def _start(self) -> None:
-        database = await self._open_database()
+        database, inbox = await self._open_database()
         rules = self._config.rules()
-        worker = Worker(database, rules, make_plan, utc_now, self._wake)
-        intake = Intake(database, worker.wake)
+        worker = Worker(
+            database, inbox, rules, make_plan, utc_now, self._wake, pace=lambda busy: intake.rest_after(busy)
+        )
+        intake = Intake(inbox, worker.wake)
         steps = Steps(database, utc_now, secrets_from(), self._wake)
         self._remediation = Remediation(
             database,
@@ -106,19 +110,26 @@ class App:
         if token is None:
             log.warning("webhooks.closed", reason="TANDEM_WEBHOOK_TOKEN is not set: every webhook is answered with 401")
         api_token = self._environment.api_token
-        Api(database, api_token.get_secret_value() if api_token else None, Health(self._slack_health)).add_routes(http)
+        Api(
+            database, inbox, api_token.get_secret_value() if api_token else None, Health(self._slack_health)
+        ).add_routes(http)
         await self._start_slack(database, http)
+        add_wrong_doors(http)
         await self._serve(http)
 
-    async def _open_database(self) -> Database:
+    async def _open_database(self) -> tuple[Database, Inbox]:
         url = self._environment.database_url
         self._stack.enter_context(hold_alone(url))
         database = open_database(url)
         self._stack.push_async_callback(database.close)
         await database.migrate()
         async with database.write() as connection:
-            await inbox.prepare_partitions(connection, self._config.rules().partitions)
-        return database
+            await offsets.prepare(connection, self._config.rules().partitions)
+            positions = await offsets.positions(connection)
+        inbox = open_inbox(database)
+        self._stack.push_async_callback(inbox.close)
+        await inbox.prepare(max(positions.values()))
+        return database, inbox
 
     async def _start_slack(self, database: Database, http: web.Application) -> None:
         token = self._environment.slack_bot_token
@@ -145,7 +156,7 @@ class App:
             log.warning("slack.one_way", reason="set SLACK_SIGNING_SECRET or SLACK_APP_TOKEN, or no button will work")
 
     async def _serve(self, http: web.Application) -> None:
-        runner = web.AppRunner(http, access_log=None, handle_signals=False, shutdown_timeout=10)
+        runner = web.AppRunner(http, access_log=None, handle_signals=False, shutdown_timeout=10, auto_decompress=False)
         self._stack.push_async_callback(runner.cleanup)
         await runner.setup()
         await web.TCPSite(runner, self._host, self._port, backlog=1024).start()

@@ -4,10 +4,10 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import structlog
 import typer
@@ -18,6 +18,8 @@ from bot.errors import ConfigError, TandemError
 
 DEFAULT_CONFIG = Path("tandem.yaml")
 EXIT_CONFIG = 2
+SWITCH_SECONDS = 0.0005
+"""How long a database's thread waits for the loop's thread to let it go on; Python's own 5 ms is longer than a commit."""
 
 cli = typer.Typer(
     help="Alerts in, one Slack message an incident out: its cause, a remediation on a click, the check that it worked.",
@@ -44,7 +46,7 @@ def run(
     with _clear_errors():
         environment = read_environment()
         settings = _read_config(config, environment)
-        asyncio.run(_run(environment, settings, host, port))
+        _run_loop(_run(environment, settings, host, port))
 
 
 @cli.command()
@@ -123,6 +125,17 @@ def _read_config(given: Path | None, environment: Environment) -> Config:
     for warning in warnings:
         log.warning("config.doubt", reason=warning)
     return settings
+
+
+def _run_loop(main: Coroutine[Any, Any, None]) -> None:
+    """On uvloop, where it exists: the doors take about half as many requests again."""
+    sys.setswitchinterval(SWITCH_SECONDS)
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(main)
+    else:
+        uvloop.run(main)
 
 
 async def _run(environment: Environment, config: Config, host: str, port: int) -> None:

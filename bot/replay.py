@@ -21,8 +21,9 @@ from bot.errors import ConfigError
 from bot.pipeline.intake import entries_for
 from bot.pipeline.worker import Worker
 from bot.remediation.planning import make_plan
-from bot.storage import inbox, incidents
+from bot.storage import incidents, offsets
 from bot.storage.database import open_database
+from bot.storage.inbox import open_inbox
 
 _TICKS_BETWEEN = 60
 """At most so many ticks of the clock are replayed in a gap of the log."""
@@ -63,20 +64,19 @@ async def replay_file(file: Path, config: Config, parse: Parse) -> list[Incident
     now = datetime.min
     with tempfile.TemporaryDirectory(prefix="tandem-replay-") as folder:
         database = open_database(f"sqlite:///{folder}/replay.db")
+        inbox = open_inbox(database)
         try:
             await database.migrate()
+            await inbox.prepare(0)
             async with database.write() as connection:
-                await inbox.prepare_partitions(connection, rules.partitions)
-            worker = Worker(database, rules, make_plan, lambda: now)
+                await offsets.prepare(connection, rules.partitions)
+            worker = Worker(database, inbox, rules, make_plan, lambda: now)
             for received_at, source, events in read_log(file, parse):
                 for moment in _ticks(now, received_at):
                     now = moment
                     await worker.tick()
                 now = received_at
-                async with database.write() as connection:
-                    await inbox.append(
-                        connection, entries_for(events, source, now, rules.correlation.partition_by, rules.partitions)
-                    )
+                await inbox.append(entries_for(events, source, now, rules.correlation.partition_by, rules.partitions))
                 await worker.drain()
             for moment in _ticks(now, now + timedelta(hours=1)):
                 now = moment
@@ -84,6 +84,7 @@ async def replay_file(file: Path, config: Config, parse: Parse) -> list[Incident
             async with database.read() as connection:
                 return list(reversed(await incidents.list_incidents(connection, limit=1_000_000)))
         finally:
+            await inbox.close()
             await database.close()
 
 

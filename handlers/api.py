@@ -16,8 +16,9 @@ from bot.domain.incident import Incident, TimelineEntry
 from bot.domain.run import Run, StepRecord
 from bot.errors import StorageUnavailable
 from bot.metrics import INBOX_LAG
-from bot.storage import alerts, inbox, incidents, runs
+from bot.storage import alerts, incidents, offsets, runs
 from bot.storage.database import Database
+from bot.storage.inbox import Inbox
 from handlers.problem import problem
 
 MAX_LIMIT = 500
@@ -36,8 +37,9 @@ class Health:
 
 
 class Api:
-    def __init__(self, database: Database, token: str | None, health: Health) -> None:
+    def __init__(self, database: Database, inbox: Inbox, token: str | None, health: Health) -> None:
         self._database = database
+        self._inbox = inbox
         self._token = token.encode() if token else None
         self._health = health
 
@@ -81,7 +83,8 @@ class Api:
 
     async def _show(self, request: web.Request) -> web.StreamResponse:
         async with self._database.read() as connection:
-            incident = await incidents.by_id(connection, request.match_info["id"])
+            given = request.match_info["id"]
+            incident = await incidents.by_id(connection, given) if given.isalnum() else None
             if incident is None:
                 return problem(404, "There is no incident of that id.")
             described = (await _describe(connection, [incident]))[0]
@@ -96,16 +99,21 @@ class Api:
         slack, ready = self._health.slack()
         try:
             async with self._database.read() as connection:
-                lag, set_aside = await inbox.lag(connection), await inbox.count_set_aside(connection)
+                set_aside = await offsets.count_set_aside(connection)
+            lag = await self._lag()
         except StorageUnavailable as error:
             return _json({"status": "unavailable", "storage": str(error), "slack": slack}, 503)
         said = {"storage": "ok", "slack": slack, "inbox_lag": lag, "set_aside": set_aside}
         return _json({"status": "ok" if ready else "unavailable", **said}, 200 if ready else 503)
 
+    async def _lag(self) -> int:
+        async with self._database.read() as connection:
+            positions = await offsets.positions(connection)
+        return await self._inbox.lag(positions)
+
     async def _metrics(self, request: web.Request) -> web.StreamResponse:
         try:
-            async with self._database.read() as connection:
-                INBOX_LAG.set(await inbox.lag(connection))
+            INBOX_LAG.set(await self._lag())
         except StorageUnavailable:
             INBOX_LAG.set(float("nan"))
         return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})

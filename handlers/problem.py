@@ -12,3 +12,21 @@ def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) 
     body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
     encoded = msgspec.json.encode(body)
     return web.Response(body=encoded, status=status, headers=headers, content_type="application/problem+json")
+
+
+def add_wrong_doors(app: web.Application) -> None:
+    """Say also in this form what aiohttp refuses by itself: an unknown path or method. To be called last.
+
+    A route for all the rest, and no middleware, which every request would pay for.
+    """
+    doors = list(app.router.resources())
+
+    async def wrong_door(request: web.Request) -> web.Response:
+        resolved = [await door.resolve(request) for door in doors]
+        allowed = sorted({method for _, methods in resolved for method in methods})
+        if not allowed:
+            return problem(404, f"There is no door at {request.path[:100]!r}.")
+        said = f"{request.method} is not taken here, only {', '.join(allowed)}."
+        return problem(405, said, {"Allow": ", ".join(allowed)})
+
+    app.router.add_route("*", "/{path:.*}", wrong_door)

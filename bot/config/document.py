@@ -11,13 +11,37 @@ from bot.errors import ConfigError
 Place = tuple[int | str, ...]
 
 
+class _Loader(yaml.SafeLoader):
+    """Says where it stands when something that looks like a number, a date … is none."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            built = super().construct_object(node, deep)
+            if isinstance(built, str):
+                built.encode()  # "\ud800" is half a character, which nothing can store or send
+            return built
+        except (ValueError, AttributeError, LookupError) as error:
+            kind = node.tag.rpartition(":")[2]
+            raise yaml.constructor.ConstructorError(None, None, f"no {kind}: {error}", node.start_mark) from error
+
+
 class Document:
     """The values of a YAML file, and their lines."""
 
     def __init__(self, path: Path, text: str) -> None:
         self.path = path
-        self._root = _compose(path, text)
-        self.value: Any = _construct(self._root) if self._root else {}
+        try:
+            self._root = _compose(path, text)
+            self.value: Any = _construct(self._root) if self._root else {}
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            line = mark.line + 1 if mark else 1
+            raise ConfigError(f"{path}:{line}: this is no valid YAML: {error.problem or error.context}") from error
+        except yaml.reader.ReaderError as error:
+            line = text.count("\n", 0, int(error.position)) + 1
+            raise ConfigError(f"{path}:{line}: this is no valid YAML: {error.reason}") from error
+        except RecursionError as error:
+            raise ConfigError(f"{path}:1: this is no valid YAML: it is nested too deep, or within itself") from error
 
     def line_of(self, place: Sequence[int | str]) -> int:
         """The line of the deepest part of ``place`` that is there."""
@@ -42,18 +66,12 @@ def read_document(path: Path) -> Document:
 
 
 def _compose(path: Path, text: str) -> yaml.Node | None:
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else 1
-        raise ConfigError(f"{path}:{line}: this is no valid YAML: {error.problem or error.context}") from error
-    except (yaml.YAMLError, RecursionError) as error:
-        raise ConfigError(f"{path}: this is no valid YAML: {error}") from error
-    if root is not None:
-        if not isinstance(root, yaml.MappingNode):
-            raise ConfigError(f"{path}:{root.start_mark.line + 1}: the file must be a mapping of sections")
-        _refuse_duplicates(path, root)
+    root = yaml.compose(text, Loader=_Loader)
+    if root is None or root.tag == "tag:yaml.org,2002:null":
+        return None
+    if not isinstance(root, yaml.MappingNode):
+        raise ConfigError(f"{path}:{root.start_mark.line + 1}: the file must be a mapping of sections")
+    _refuse_duplicates(path, root)
     return root
 
 
@@ -62,10 +80,11 @@ def _refuse_duplicates(path: Path, node: yaml.Node) -> None:
         seen: dict[str, int] = {}
         for key, value in node.value:
             line = key.start_mark.line + 1
-            if key.value in seen and isinstance(key, yaml.ScalarNode):
+            if not isinstance(key, yaml.ScalarNode):
+                raise ConfigError(f"{path}:{line}: a key must be a word, not a list or a mapping")
+            if key.value in seen:
                 raise ConfigError(f"{path}:{line}: {key.value}: is given twice, first on line {seen[key.value]}")
-            if isinstance(key, yaml.ScalarNode):
-                seen[key.value] = line
+            seen[key.value] = line
             _refuse_duplicates(path, value)
     elif isinstance(node, yaml.SequenceNode):
         for item in node.value:
@@ -73,7 +92,7 @@ def _refuse_duplicates(path: Path, node: yaml.Node) -> None:
 
 
 def _construct(root: yaml.Node) -> Any:
-    loader = yaml.SafeLoader("")
+    loader = _Loader("")
     try:
         return loader.construct_document(root)
     finally:

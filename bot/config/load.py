@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from bot.config.document import Document, Place, read_document
 from bot.config.model import Config
 from bot.domain.runbook import Runbook, Step
 from bot.errors import ConfigError, PlanError
-from bot.remediation.executors import parameters_of
+from bot.remediation.executors import parameter_names, parameters_of
 from bot.remediation.planning import check_templates
 
 _USER = re.compile(r"[UW][A-Z0-9]+")
@@ -105,30 +106,43 @@ def _problems_of_steps(name: str, runbook: Runbook) -> Iterator[tuple[Place, str
 
 def _problems_of_step(step: Step) -> Iterator[tuple[Place, str]]:
     try:
-        parameters_of(step.kind, step.parameters)
+        check = parameters_of(step.kind, step.parameters).check
+        inner = Step.model_validate(check) if check is not None else None
     except ValidationError as error:
-        for problem in error.errors():
-            why = _PYDANTIC_PREFIX.sub("", problem["msg"])
-            yield (step.kind, *problem["loc"]), f"is no known key of {step.kind}" if "extra" in problem["type"] else why
-    except (PlanError, ValueError) as error:
+        yield from (((step.kind, *problem["loc"]), _why(problem, step.kind)) for problem in error.errors())
+    except ValueError as error:
         yield (step.kind,), str(error)
+    else:
+        for place, why in _problems_of_step(inner) if inner else ():
+            yield (step.kind, "check", *place), why
+
+
+def _why(problem: ErrorDetails, kind: str) -> str:
+    """What is wrong with a parameter; keys below the first level belong to no executor but to one of its parts."""
+    if problem["type"] != "extra_forbidden":
+        return _PYDANTIC_PREFIX.sub("", problem["msg"])
+    known = parameter_names(kind) if len(problem["loc"]) == 1 else []
+    return f"is no known key of {kind}" + _nearest(str(problem["loc"][-1]), known)
 
 
 def _doubts_of(config: Config) -> Iterator[tuple[Place, str]]:
     known = config.services.keys() | config.models.keys()
-    for name, service in config.services.items():
-        for i, other in enumerate(service.depends_on):
-            if other not in known:
-                yield (
-                    ("services", name, "depends_on", i),
-                    f"{other!r} is described nowhere{_nearest(other, sorted(known))}",
-                )
+    for place, other in _named(config):
+        if other not in known:
+            yield place, f"{other!r} is described nowhere{_nearest(other, sorted(known))}"
+    for cycle in _cycles(config.depends_on):
+        section = "services" if cycle[0] in config.services else "models"
+        yield (section, cycle[0]), f"depends on itself: {' → '.join(cycle)}"
+
+
+def _named(config: Config) -> Iterator[tuple[Place, str]]:
+    """Every place that names a service or a model, and the name."""
+    for section, described in (("services", config.services), ("models", config.models)):
+        for name, one in described.items():
+            yield from (((section, name, "depends_on", i), other) for i, other in enumerate(one.depends_on))
     for name, model in config.models.items():
-        if model.served_by and model.served_by not in known:
-            yield ("models", name, "served_by"), f"{model.served_by!r} is described nowhere"
-    yield from (
-        ((("services", cycle[0])), f"depends on itself: {' → '.join(cycle)}") for cycle in _cycles(config.depends_on)
-    )
+        if model.served_by:
+            yield ("models", name, "served_by"), model.served_by
 
 
 def _cycles(depends_on: Mapping[str, list[str]]) -> Iterator[list[str]]:

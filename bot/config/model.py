@@ -24,7 +24,10 @@ class Section(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _nothing_is_empty(cls, value: Any) -> Any:
-        return {} if value is None else value
+        """A key with nothing after it says what a missing key says."""
+        if not isinstance(value, dict):
+            return {} if value is None else value
+        return {key: said for key, said in value.items() if said is not None or key not in cls.model_fields}
 
 
 class SlackSection(Section):

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 import msgspec
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from bot.domain.duration import Duration
 from bot.domain.event import AlertEvent, AlertStatus
@@ -19,7 +19,7 @@ class Flapping(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    changes: int = 6
+    changes: int = Field(default=6, ge=2, le=MAX_CHANGES)
     within: Duration = timedelta(minutes=10)
     quiet: Duration = timedelta(minutes=5)
 

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, PlainSerializer
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _WHOLE = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[smhdw]))+")
+_LONGEST = timedelta(days=36_500)
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw])")
 
 
@@ -20,10 +21,9 @@ def parse_duration(text: str) -> timedelta:
     if not _WHOLE.fullmatch(text.strip()):
         raise ValueError(f"{text!r} is no duration: write a number and a unit, as in 90s, 5m, 1h30m or 2d")
     seconds = sum(float(n) * (_SECONDS[unit] if unit != "ms" else 0.001) for n, unit in _PART.findall(text))
-    try:
-        return timedelta(seconds=seconds)
-    except OverflowError as error:
-        raise ValueError(f"{text!r} is too long a duration") from error
+    if seconds > _LONGEST.total_seconds():
+        raise ValueError(f"{text!r} is too long a duration: {_LONGEST.days}d are the most")
+    return timedelta(seconds=seconds)
 
 
 def format_duration(span: timedelta) -> str:
@@ -54,7 +54,7 @@ def _validate(value: Any) -> Any:
 
 
 def _in_seconds(span: timedelta) -> str:
-    return f"{span.total_seconds():.15g}s"
+    return f"{span.total_seconds():f}".rstrip("0").rstrip(".") + "s"
 
 
 Duration = Annotated[timedelta, BeforeValidator(_validate), PlainSerializer(_in_seconds)]

@@ -7,6 +7,9 @@ from enum import StrEnum
 
 import msgspec
 
+MAX_NAME_BYTES = 1000
+"""PostgreSQL's indexes take 2,700 bytes a row, and a row holds two names."""
+
 
 class AlertStatus(StrEnum):
     FIRING = "firing"
@@ -53,9 +56,22 @@ def fingerprint_of(labels: Mapping[str, str]) -> str:
     return hashlib.blake2b(joined.encode(), digest_size=8).hexdigest()
 
 
+def bounded(name: str) -> str:
+    """A name that an index can hold. One that is too long ends in a digest, so that it stays another than its like.
+
+    >>> bounded("checkout"), len(bounded("x" * 5000))
+    ('checkout', 979)
+    """
+    encoded = name.encode()
+    if len(encoded) <= MAX_NAME_BYTES:
+        return name
+    digest = hashlib.blake2b(encoded, digest_size=8).hexdigest()
+    return f"{encoded[: MAX_NAME_BYTES - 40].decode(errors='ignore')}…{digest}"
+
+
 def domain_of(labels: Mapping[str, str], partition_by: Sequence[str]) -> str:
     """The correlation domain: the values of the ``partition_by`` labels. Alerts of different domains never meet."""
-    return "/".join(labels.get(label, "") for label in partition_by)
+    return bounded("/".join(labels.get(label, "") for label in partition_by))
 
 
 def partition_of(domain: str, partitions: int) -> int:
@@ -65,4 +81,4 @@ def partition_of(domain: str, partitions: int) -> int:
 
 def service_of(labels: Mapping[str, str], service_labels: Sequence[str]) -> str:
     """The service an alert is about: the first of ``service_labels`` that is present, or an empty string."""
-    return next((labels[label] for label in service_labels if labels.get(label)), "")
+    return bounded(next((labels[label] for label in service_labels if labels.get(label)), ""))

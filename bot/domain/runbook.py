@@ -19,14 +19,14 @@ class _Section(BaseModel):
 class When(_Section):
     """All that is given must hold of the incident. An empty ``when`` fits nothing by itself."""
 
-    service: str | None = None
+    service: str | None = Field(default=None, min_length=1)
     cause: CauseKind | None = None
-    alertname: str | None = None
+    alertname: str | None = Field(default=None, min_length=1)
     severity: Severity | None = None
 
     @model_validator(mode="after")
     def _says_something(self) -> "When":
-        if not self.model_fields_set:
+        if not any((self.service, self.cause, self.alertname, self.severity)):
             raise ValueError("say when the runbook fits: service, cause, alertname or severity")
         return self
 

@@ -20,20 +20,24 @@ def problems_of(blocks: Any, limit: int = MAX_BLOCKS) -> Problems:
     ids: set[str] = set()
     for i, block in enumerate(blocks):
         where = f"/blocks/{i}"
-        if not isinstance(block, dict) or block.get("type") not in _BLOCKS:
-            kind = block.get("type") if isinstance(block, dict) else block
-            problems.append(f"unsupported type: {kind} [json-pointer:{where}/type]")
+        if not isinstance(block, dict) or _type_of(block) not in _BLOCKS:
+            problems.append(f"unsupported type: {_type_of(block)} [json-pointer:{where}/type]")
             continue
         keys, check = _BLOCKS[block["type"]]
         _only(block, {"type", "block_id", *keys}, where, problems)
         block_id = block.get("block_id")
         if block_id is not None:
             _length(block_id, 255, f"{where}/block_id", problems)
-            if block_id in ids:
+            if str(block_id) in ids:
                 problems.append(f"block_id is not unique: {block_id} [json-pointer:{where}/block_id]")
-            ids.add(block_id)
+            ids.add(str(block_id))
         check(block, where, problems)
     return problems
+
+
+def _type_of(value: Any) -> str:
+    """The type that a block, an element … says it has."""
+    return str(value.get("type") if isinstance(value, dict) else value)
 
 
 def _only(value: dict[str, Any], keys: set[str], where: str, problems: Problems) -> None:
@@ -43,7 +47,7 @@ def _only(value: dict[str, Any], keys: set[str], where: str, problems: Problems)
 def _length(value: Any, limit: int, where: str, problems: Problems, least: int = 1) -> None:
     if not isinstance(value, str):
         problems.append(f"must be a string [json-pointer:{where}]")
-    elif len(value.encode("utf-16-le")) // 2 > limit:
+    elif len(value.encode("utf-16-le", "surrogatepass")) // 2 > limit:
         problems.append(f"must be less than {limit + 1} characters [json-pointer:{where}]")
     elif len(value) < least or (least and not value.strip()):
         problems.append(f"must be more than 0 characters [json-pointer:{where}]")
@@ -101,13 +105,13 @@ def _actions(block: dict[str, Any], where: str, problems: Problems) -> None:
     if not isinstance(elements, list) or not 1 <= len(elements) <= 25:
         problems.append(f"must have 1 to 25 items [json-pointer:{where}/elements]")
         return
-    seen: set[Any] = set()
+    seen: set[str] = set()
     for i, element in enumerate(elements):
         _element(element, f"{where}/elements/{i}", problems)
         action_id = element.get("action_id") if isinstance(element, dict) else None
-        if action_id is not None and action_id in seen:
+        if action_id is not None and str(action_id) in seen:
             problems.append(f"action_id is not unique: {action_id} [json-pointer:{where}/elements/{i}/action_id]")
-        seen.add(action_id)
+        seen.add(str(action_id))
 
 
 def _image(block: dict[str, Any], where: str, problems: Problems) -> None:
@@ -128,7 +132,7 @@ def _any(block: dict[str, Any], where: str, problems: Problems) -> None:
 
 
 def _element(element: Any, where: str, problems: Problems) -> None:
-    if not isinstance(element, dict) or element.get("type") not in _ELEMENTS:
+    if not isinstance(element, dict) or _type_of(element) not in _ELEMENTS:
         problems.append(f"unsupported element [json-pointer:{where}]")
         return
     keys, check = _ELEMENTS[element["type"]]
@@ -149,13 +153,19 @@ def _button(element: dict[str, Any], where: str, problems: Problems) -> None:
 
 
 def _options(element: dict[str, Any], where: str, problems: Problems) -> None:
+    most = _MOST_OPTIONS[element["type"]]
     options = element.get("options")
-    if not isinstance(options, list) or not 1 <= len(options) <= 100:
-        problems.append(f"must have 1 to 100 items [json-pointer:{where}/options]")
+    if not isinstance(options, list) or not 1 <= len(options) <= most:
+        problems.append(f"must have 1 to {most} items [json-pointer:{where}/options]")
         return
     for i, option in enumerate(options):
+        if not isinstance(option, dict):
+            problems.append(f"must be an option [json-pointer:{where}/options/{i}]")
+            continue
         _text(option.get("text"), 75, f"{where}/options/{i}/text", problems)
         _length(option.get("value"), 150, f"{where}/options/{i}/value", problems)
+    if "placeholder" in element:
+        _plain(element["placeholder"], 150, f"{where}/placeholder", problems)
 
 
 def _text_input(element: dict[str, Any], where: str, problems: Problems) -> None:
@@ -173,6 +183,7 @@ _BLOCKS: dict[str, tuple[set[str], Check]] = {
     "input": ({"label", "element", "hint", "optional", "dispatch_action"}, _input),
     "rich_text": ({"elements"}, _any),
 }
+_MOST_OPTIONS = {"static_select": 100, "overflow": 5, "radio_buttons": 10, "checkboxes": 10}
 _ELEMENTS: dict[str, tuple[set[str], Check]] = {
     "button": ({"text", "value", "url", "style", "accessibility_label"}, _button),
     "static_select": ({"options", "placeholder", "initial_option"}, _options),
@@ -196,7 +207,8 @@ def problems_of_view(view: Any) -> Problems:
         for label in ("submit", "close"):
             if label in view:
                 _plain(view[label], 24, f"/view/{label}", problems)
-        has_input = any(isinstance(b, dict) and b.get("type") == "input" for b in view.get("blocks") or [])
+        blocks = view.get("blocks")
+        has_input = isinstance(blocks, list) and any(_type_of(block) == "input" for block in blocks)
         if has_input and "submit" not in view:
             problems.append("submit is required when an input block is within blocks [json-pointer:/view/submit]")
     return problems

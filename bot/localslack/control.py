@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -74,7 +75,8 @@ class Control:
             if seen == self._workspace.version:
                 await self._wait_for_change(seen)
             seen = self._workspace.version
-            await response.write(b'data: {"type": "changed"}\n\n')
+            with suppress(ConnectionResetError):  # the page was closed a moment ago; the loop ends
+                await response.write(b'data: {"type": "changed"}\n\n')
         return response
 
     async def _wait_for_change(self, seen: int) -> None:

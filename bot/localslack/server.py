@@ -69,7 +69,7 @@ class LocalSlack:
 
     @property
     def calls(self) -> list[Json]:
-        """The calls that came in, each with method, moment, channel and how it was answered."""
+        """The calls that came in, each with method, moment, channel, the fault it met and how it was answered."""
         return list(self._workspace.calls)
 
     @property
@@ -136,11 +136,11 @@ class LocalSlack:
     async def _call(self, request: web.Request) -> web.StreamResponse:
         name = request.match_info["method"]
         given = await _arguments(request)
-        call: Json = {"method": name, "at": time.time(), "channel": given.get("channel"), "ok": False, "error": None}
-        self._workspace.calls.append(call)
         fault = self._faults.take(name)
+        call: Json = {"method": name, "at": time.time(), "channel": given.get("channel"), "ok": False, "error": None}
+        call["fault"] = fault.kind if fault else None
+        self._workspace.calls.append(call)
         if fault:
-            call["error"] = fault.kind
             broken = await self._break(fault, request)
             if broken is not None:
                 return broken

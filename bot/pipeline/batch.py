@@ -12,7 +12,7 @@ from bot.domain.incident import Incident, Tally, TimelineEntry, TimelineKind
 from bot.domain.rules import Rules
 from bot.domain.run import Plan, Run
 from bot.domain.runbook import Runbook
-from bot.storage.inbox import Entry
+from bot.storage.inbox import Entry, Inbox
 from bot.storage.incidents import Key
 
 PlanMaker = Callable[[str, Runbook, Mapping[str, str]], Plan]
@@ -40,6 +40,7 @@ class Batch:
     now: datetime
     rules: Rules
     make_plan: PlanMaker
+    inbox: Inbox
     limit: int = 200
     position: int = 0
     entries: list[Entry] = field(default_factory=list)

@@ -3,9 +3,9 @@
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.pipeline.batch import Batch
-from bot.storage import inbox
+from bot.storage import offsets
 
 
 async def claim(batch: Batch, connection: AsyncConnection) -> None:
-    batch.position = await inbox.position_of(connection, batch.partition)
-    batch.entries = await inbox.entries_after(connection, batch.partition, batch.position, batch.limit)
+    batch.position = await offsets.position_of(connection, batch.partition)
+    batch.entries = await batch.inbox.entries_after(batch.partition, batch.position, batch.limit)

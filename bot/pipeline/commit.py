@@ -3,7 +3,7 @@
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.pipeline.batch import Batch
-from bot.storage import inbox, incidents, runs
+from bot.storage import incidents, offsets, runs
 
 
 async def commit(batch: Batch, connection: AsyncConnection) -> None:
@@ -12,4 +12,4 @@ async def commit(batch: Batch, connection: AsyncConnection) -> None:
     await incidents.add_to_timeline(connection, batch.timeline)
     await runs.save(connection, batch.runs)
     if batch.entries:
-        await inbox.advance(connection, batch.partition, batch.position, batch.entries[-1].seq)
+        await offsets.advance(connection, batch.partition, batch.position, batch.entries[-1].seq)

@@ -2,10 +2,11 @@
 
 from datetime import datetime
 
+import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.alert import Alert, Change, apply, change_made_by, identity_of
-from bot.domain.event import AlertEvent, AlertStatus, GroupResolved, domain_of, service_of
+from bot.domain.event import AlertEvent, AlertStatus, GroupResolved, bounded, domain_of, service_of
 from bot.domain.severity import severity_of
 from bot.pipeline.batch import Batch, Observation
 from bot.storage import alerts, incidents
@@ -30,8 +31,9 @@ async def _single_events(
     event: AlertEvent | GroupResolved, domain: str, connection: AsyncConnection
 ) -> list[AlertEvent]:
     """The event itself, or a resolution of each alert that a group's resolution covers."""
+    group = bounded(event.group)
     if isinstance(event, AlertEvent):
-        return [event]
+        return [event if group == event.group else msgspec.structs.replace(event, group=group)]
     return [
         AlertEvent(
             source=alert.source,
@@ -40,9 +42,10 @@ async def _single_events(
             labels=alert.labels,
             starts_at=alert.starts_at,
             ends_at=max(event.ends_at, alert.starts_at),
-            group=event.group,
+            group=group,
+            truncated=alert.truncated,
         )
-        for alert in await alerts.firing_of_group(connection, domain, event.source, event.group)
+        for alert in await alerts.firing_of_group(connection, domain, event.source, group)
     ]
 
 
@@ -90,7 +93,7 @@ def _first_seen(batch: Batch, identity: str, domain: str, event: AlertEvent, at:
         partition=batch.partition,
         source=event.source,
         fingerprint=event.fingerprint,
-        name=event.labels.get("alertname") or "alert",
+        name=bounded(event.labels.get("alertname") or "alert"),
         service=service_of(event.labels, batch.rules.correlation.service_labels),
         severity=severity_of(event.labels.get("severity")),
         status=event.status,

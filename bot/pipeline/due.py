@@ -6,11 +6,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.alert import Alert, Change
 from bot.domain.incident import TimelineKind
 from bot.pipeline.batch import Batch, Observation
-from bot.storage import alerts, inbox
+from bot.storage import alerts, offsets
 
 
 async def due(batch: Batch, connection: AsyncConnection) -> None:
-    await inbox.position_of(connection, batch.partition)
+    await offsets.position_of(connection, batch.partition)
     for alert in await alerts.flapping(connection, batch.partition):
         if batch.now - alert.changes[-1] >= batch.rules.alerts.flapping.quiet:
             _calm(batch, alert)

@@ -20,8 +20,9 @@ from bot.pipeline.propose import propose
 from bot.pipeline.record import record
 from bot.pipeline.settle import settle
 from bot.pipeline.silence import silence
-from bot.storage import alerts, inbox
+from bot.storage import alerts, offsets
 from bot.storage.database import Database
+from bot.storage.inbox import Inbox
 
 STAGES: Sequence[Stage] = (claim, dedupe, silence, correlate, record, settle, explain, propose, commit)
 STAGES_ON_TICK: Sequence[Stage] = (due, silence, correlate, record, settle, explain, propose, commit)
@@ -40,6 +41,7 @@ class Worker:
     def __init__(
         self,
         database: Database,
+        inbox: Inbox,
         rules: Rules,
         make_plan: PlanMaker,
         clock: Callable[[], datetime],
@@ -47,6 +49,7 @@ class Worker:
         pace: Callable[[float], float] = lambda _busy: 0.0,
     ) -> None:
         self._database = database
+        self._inbox = inbox
         self._rules = rules
         self._make_plan = make_plan
         self._clock = clock
@@ -87,18 +90,22 @@ class Worker:
 
     async def tick(self) -> None:
         """What time alone brings; and entries of which no door in this process told."""
+        await self._look_for_waiting()
         async with self._database.read() as connection:
-            self._waiting.update(await inbox.partitions_behind(connection))
             held_back = await alerts.partitions_held_back(connection)
         for partition in held_back:
             await self._process(partition, STAGES_ON_TICK, BATCH)
 
     async def drain(self) -> None:
         """Work through everything that is in the inbox now."""
-        async with self._database.read() as connection:
-            self._waiting.update(await inbox.partitions_behind(connection))
+        await self._look_for_waiting()
         while self._waiting:
             await self._work_on_waiting()
+
+    async def _look_for_waiting(self) -> None:
+        async with self._database.read() as connection:
+            positions = await offsets.positions(connection)
+        self._waiting.update(await self._inbox.partitions_behind(positions))
 
     async def _work_on_waiting(self) -> None:
         loop = asyncio.get_running_loop()
@@ -120,7 +127,7 @@ class Worker:
     async def _process(self, partition: int, stages: Sequence[Stage], limit: int) -> int:
         """One transaction; returns how many entries it worked through."""
         with BATCH_SECONDS.time():
-            batch = Batch(partition, self._clock(), self._rules, self._make_plan, limit)
+            batch = Batch(partition, self._clock(), self._rules, self._make_plan, self._inbox, limit)
             async with self._database.write() as connection:
                 for stage in stages:
                     await stage(batch, connection)
@@ -140,12 +147,12 @@ class Worker:
 
     async def _set_aside(self, partition: int, error: Exception) -> int:
         async with self._database.write() as connection:
-            position = await inbox.position_of(connection, partition)
-            seq = await inbox.next_seq(connection, partition, position)
+            position = await offsets.position_of(connection, partition)
+            seq = await self._inbox.next_seq(partition, position)
             if seq is None:
                 return 0
             log.error("worker.set_aside", partition=partition, seq=seq, exc_info=error)
-            await inbox.set_aside(connection, partition, seq, repr(error), self._clock())
-            await inbox.advance(connection, partition, position, seq)
+            await offsets.set_aside(connection, partition, seq, repr(error), self._clock())
+            await offsets.advance(connection, partition, position, seq)
         SET_ASIDE.inc()
         return 1

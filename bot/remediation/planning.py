@@ -20,11 +20,12 @@ MAX_PLAN = 2500
 MAX_VALUE = 256
 _PLACEHOLDER = re.compile(r"\$(?:\$|\{([^{}]*)\})")
 _NAME = re.compile(r"service|incident\.(?:number|severity)|labels\.[a-zA-Z_][\w.]*")
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f`\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+_WORD = re.compile(r"[\w.:/@-]+")
 _AUTHORITY = re.compile(r"[^:/?#]*:?/*[^/?#]*")
 # Programs that take code, or another program's command line, among their arguments.
 _INTERPRETERS = re.compile(
-    r"(?:ba|da|z|k|fi|c|tc)?sh|python[\d.]*|perl|ruby|node|php|lua|awk|gawk|sed|ssh|env|xargs|eval|sudo|su|nsenter|watch|find"
+    r"(?:a|ba|da|z|k|mk|fi|c|tc|s|pw)?sh|(?:python|pypy|perl|ruby|node|nodejs|php|lua)[\d.]*|[gmn]?awk|sed|busybox"
+    r"|env|xargs|eval|sudo|doas|su|nsenter|watch|find"
 )
 
 Fill = Callable[[str], str]
@@ -55,14 +56,15 @@ def check_templates(runbook: Runbook) -> None:
 
 
 def _shown_length(steps: list[PlannedStep]) -> int:
-    """As Slack counts: ``&``, ``<`` and ``>`` are escaped there."""
+    """As Slack counts, in UTF-16 units; it escapes ``&``, ``<`` and ``>``, and we a backtick in a code block."""
     text = "\n".join(step.text for step in steps)
-    return len(text) + 4 * sum(text.count(mark) for mark in "&<>")
+    return len(text.encode("utf-16-le")) // 2 + 4 * sum(text.count(mark) for mark in "&<>") + text.count("`")
 
 
 def _planned(step: Step, values: Mapping[str, str]) -> PlannedStep:
     _check_step(step)
-    filled = {key: _filled(key, value, values) for key, value in step.parameters.items() if key != "check"}
+    given = {key: value for key, value in step.parameters.items() if key != "check"}
+    filled = {key: _filled(value, values, _encoding(key, value)) for key, value in given.items()}
     parameters = parameters_of(step.kind, filled)
     check = step.parameters.get("check")
     text = describe(step.kind, parameters)
@@ -78,14 +80,27 @@ def _planned(step: Step, values: Mapping[str, str]) -> PlannedStep:
     )
 
 
-def _filled(key: str, value: Any, values: Mapping[str, str]) -> Any:
+def _filled(value: Any, values: Mapping[str, str], encode: Fill) -> Any:
     """A parameter with its placeholders filled in; the structure stays as it is written."""
     if isinstance(value, str):
-        return _fill(value, values, (lambda text: quote(text, safe="")) if key == "url" else str)
+        return _fill(value, values, encode)
     if isinstance(value, list):
-        return [_filled(key, item, values) for item in value]
+        return [_filled(item, values, encode) for item in value]
     if isinstance(value, dict):
-        return {name: _filled(key, item, values) for name, item in value.items()}
+        return {name: _filled(item, values, encode) for name, item in value.items()}
+    return value
+
+
+def _encoding(key: str, value: Any) -> Fill:
+    if key == "url":
+        return lambda text: quote(text, safe="")
+    return _plain_word if key == "body" and isinstance(value, str) else str
+
+
+def _plain_word(value: str) -> str:
+    """A body that is one text has a syntax that we do not know: what could end a part of it is not put in."""
+    if not _WORD.fullmatch(value):
+        raise PlanError(f"{value!r} cannot be put into a text: write the body as a mapping, where it stays one value")
     return value
 
 
@@ -96,15 +111,22 @@ def _fill(template: str, values: Mapping[str, str], encode: Fill) -> str:
         value = values.get(found[1])
         if not value:
             raise PlanError(f"this incident gives no value for ${{{found[1]}}}")
-        if len(value) > MAX_VALUE or _UNSAFE.search(value):
+        if len(value) > MAX_VALUE or not value.isprintable() or "`" in value:
             raise PlanError(f"the value of ${{{found[1]}}} is too long or has characters that are not filled in")
-        if value in (".", "..") or "/../" in f"/{value}/":
+        if value == "." or _steps_up(value):
             raise PlanError(f"the value of ${{{found[1]}}} leads out of its path")
         if found.start() == 0 and value.startswith("-"):
             raise PlanError(f"the value of ${{{found[1]}}} begins with a dash and would be taken for an option")
         return encode(value)
 
-    return _PLACEHOLDER.sub(replaced, template)
+    filled = _PLACEHOLDER.sub(replaced, template)
+    if _steps_up(filled) > _steps_up(template):
+        raise PlanError(f"{filled!r} leads out of the path of {template!r}")
+    return filled
+
+
+def _steps_up(path: str) -> int:
+    return path.split("/").count("..")
 
 
 def _check_step(step: Step) -> None:

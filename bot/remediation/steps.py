@@ -147,6 +147,11 @@ class Steps:
         await self._save(ended, entry, f"run.{status.replace(' ', '_')}", {"outcome": outcome})
         RUNS_ENDED.labels(status.value).inc()
 
+    async def success_of(self, run_id: str) -> str:
+        """What the verification has shown, in words."""
+        verified = (await self._load(run_id)).plan.alerts_resolved
+        return "Verified: the alerts have resolved." if verified else "Done. The runbook asks for no verification."
+
     async def failure_of(self, run_id: str) -> str:
         """The failed or doubtful steps in words."""
         run = await self._load(run_id)

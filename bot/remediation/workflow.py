@@ -138,6 +138,10 @@ def _define(steps: Steps, loop: asyncio.AbstractEventLoop) -> Callable[[str], Co
     async def lengths(run_id: str) -> tuple[int, int]:
         return await here(steps.lengths(run_id))
 
+    @DBOS.step(name="success_of")
+    async def success_of(run_id: str) -> str:
+        return await here(steps.success_of(run_id))
+
     @DBOS.step(name="failure_of")
     async def failure_of(run_id: str) -> str:
         return await here(steps.failure_of(run_id))
@@ -169,7 +173,7 @@ def _define(steps: Steps, loop: asyncio.AbstractEventLoop) -> Callable[[str], Co
             return
         deadline = await begin_verification(run_id)
         if await verify(run_id, deadline):
-            await finish(run_id, RunStatus.SUCCEEDED.value, "Verified: the alerts have resolved.")
+            await finish(run_id, RunStatus.SUCCEEDED.value, await success_of(run_id))
         else:
             await fall_back(run_id, backward, "The alerts did not resolve in time.")
 

@@ -33,7 +33,7 @@ from bot.storage.slack_messages import SlackMessage
 
 INTERVAL = 1.0
 POLL = 2.0
-MESSAGES_PER_THREAD = 3
+MESSAGES_PER_THREAD = 10
 _REFUSAL_WAIT = 15.0
 _backoff = wait_random_exponential(multiplier=1, max=60)
 
@@ -127,15 +127,17 @@ class Notifier:
         self._next_call = max(loop.time(), self._next_call) + self._interval
 
     async def _show(self, incident_id: str) -> None:
+        async with self._database.read() as connection:
+            message = await slack_messages.of_incident(connection, incident_id)
+        if message.ts is None and message.posting_since is not None:
+            await self._paced()
+            found = await self._channel.find_message(incident_id, message.posting_since)
+            message = msgspec.structs.replace(message, ts=found, posting_since=None)
         await self._paced()
         async with self._database.read() as connection:
             view = await load_view(connection, incident_id, self._clock())
-            message = await slack_messages.of_incident(connection, incident_id)
         if view is None:
             return
-        if message.ts is None and message.posting_since is not None:
-            found = await self._channel.find_message(incident_id, message.posting_since)
-            message = msgspec.structs.replace(message, ts=found, posting_since=None)
         try:
             shown = await self._post(view, message) if message.ts is None else await self._update(view, message)
         except MessageGone as gone:
@@ -182,6 +184,7 @@ class Notifier:
             if await self._channel.find_reply(message.ts, message.thread_posting):
                 await self._thread_told(message, message.thread_posting)
                 return
+            await self._paced()
             new = [(position, entry) for position, entry in new if position <= message.thread_posting]
         position = new[-1][0]
         await self._save(msgspec.structs.replace(message, thread_posting=position))

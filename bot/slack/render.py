@@ -14,9 +14,9 @@ from bot.slack.text import is_blank, link, literal, one_line, when, who
 from bot.slack.view import IncidentView
 
 MAX_KINDS = 8
+SUMMARY_KEYS = ("summary", "description", "message")
 SEVERITY_ICON = {Severity.CRITICAL: "🔴", Severity.HIGH: "🟠", Severity.WARNING: "🟡", Severity.INFO: "🔵"}
 _STATUS_ICON = {IncidentStatus.ACKNOWLEDGED: "👀", IncidentStatus.RESOLVED: "✅"}
-_SUMMARY_KEYS = ("summary", "description", "message")
 
 
 class Rendered(NamedTuple):
@@ -28,9 +28,9 @@ class Rendered(NamedTuple):
 
 def render(view: IncidentView) -> Rendered:
     incident = view.incident
-    blocks = [_header(incident), _facts(view)]
+    blocks = [_header(incident), _facts(incident), *_example(view)]
     if view.tallies:
-        blocks += [_alerts(view), *_example(view)]
+        blocks.append(_alerts(view))
     if incident.causes:
         blocks.append(_cause(incident))
     for run in runs_to_show(view.runs):
@@ -58,18 +58,14 @@ def _header(incident: Incident) -> Block:
     return {"type": "header", "text": {"type": "plain_text", "text": one_line(headline(incident), 150), "emoji": True}}
 
 
-def _facts(view: IncidentView) -> Block:
-    incident = view.incident
-    services = ", ".join(literal(service, 120) for service in incident.services[:5]) or "unknown"
-    if len(incident.services) > 5:
-        services += f" and {len(incident.services) - 5} more"
-    fields = [
-        f"*Status*\n{_status(incident)}",
-        f"*Severity*\n{SEVERITY_ICON[incident.severity]} {incident.severity}",
-        f"*Service*\n{services}",
-        f"*Since*\n{when(incident.opened_at)}",
-    ]
-    return {"type": "section", "fields": [mrkdwn(field) for field in fields]}
+def _facts(incident: Incident) -> Block:
+    """Two lines rather than fields, which a telephone shows one below the other."""
+    severity = f"{SEVERITY_ICON[incident.severity]} {incident.severity}"
+    lines = [f"*{_status(incident)}* · {severity} · since {when(incident.opened_at)}"]
+    if incident.services:
+        more = f" and {len(incident.services) - 5} more" if len(incident.services) > 5 else ""
+        lines.append(f"Affected: {', '.join(literal(service, 120) for service in incident.services[:5])}{more}")
+    return section("\n".join(lines))
 
 
 def _status(incident: Incident) -> str:
@@ -91,8 +87,9 @@ def _alerts(view: IncidentView) -> Block:
     hidden = shown[MAX_KINDS:]
     if hidden:
         lines.append(f"… and {sum(tally.alerts for tally in hidden)} more alerts of {len(hidden)} other kinds")
-    if view.incident.open and view.incident.truncated:
-        lines.append(f"… and {view.incident.truncated} more that the sender left out of its notification")
+    if view.incident.truncated:
+        unknown = "" if view.incident.open else ", and of which it does not say whether they have ended"
+        lines.append(f"… and {view.incident.truncated} more that the sender left out of its notification{unknown}")
     return section("\n".join(lines))
 
 
@@ -104,11 +101,11 @@ def _line(tally: Tally) -> str:
 
 
 def _example(view: IncidentView) -> list[Block]:
-    """What the most important alert says of itself, and where it leads."""
+    """What the alert in the title says of itself, and where it leads."""
     if view.example is None:
         return []
     notes = view.example.annotations
-    said = next((notes[key] for key in _SUMMARY_KEYS if notes.get(key) and not is_blank(notes[key])), "")
+    said = next((notes[key] for key in SUMMARY_KEYS if notes.get(key) and not is_blank(notes[key])), "")
     links = [
         link(notes.get("runbook_url", ""), "Runbook"),
         link(notes.get("dashboard_url", ""), "Dashboard"),
@@ -122,7 +119,7 @@ def _example(view: IncidentView) -> list[Block]:
 def _cause(incident: Incident) -> Block:
     first = incident.causes[0]
     title = "Likely cause" if incident.open else "Likely cause was"
-    lines = [f"*{title}* · {literal(first.phrase, 300)}"]
+    lines = [f"🔍 *{title}: {literal(first.phrase, 300)}*"]
     lines += [f"• {literal(evidence, 500)}" for evidence in first.evidence[:4]]
     return section("\n".join(lines))
 
@@ -135,7 +132,7 @@ def _lifecycle_buttons(incident: Incident) -> Block:
 
 
 def _footer(incident: Incident) -> Block:
-    where = f" · {one_line(incident.domain, 100)}" if incident.domain.strip("/") else ""
+    where = f" · {literal(incident.domain, 100)}" if incident.domain.strip("/") else ""
     text = f"Incident #{incident.number}{where} · changed {when(incident.changed_at)} · details in the thread"
     return {"type": "context", "elements": [mrkdwn(text)]}
 

@@ -10,6 +10,7 @@ from bot.slack.view import IncidentView
 
 MAX_RUNS = 3
 MAX_STEPS = 6
+MAX_PEOPLE = 10
 _ICON = {
     RunStatus.PROPOSED: "🛠️",
     RunStatus.APPROVED: "⏳",
@@ -64,17 +65,17 @@ def _offer_buttons(run: Run) -> Block:
 
 
 def _offer_terms(run: Run) -> Block:
-    approvers = ", ".join(who(user) for user in run.approvers[:10])
-    if len(run.approvers) > 10:
-        approvers += f" and {len(run.approvers) - 10} more"
-    terms = [f"May approve: {approvers}"]
+    terms = [f"{_people(run.approvers)} may approve until {when(run.expires_at)}"]
     if run.required > 1:
-        given = ", ".join(who(user) for user in run.approvals) or "none yet"
-        terms.append(f"{run.required} approvals needed, given: {given}")
-    terms.append(f"expires {when(run.expires_at)}")
+        terms.append(f"{run.required} approvals needed, given: {_people(run.approvals) or 'none yet'}")
     if run.plan.alerts_resolved:
-        terms.append(f"then checked for {format_seconds(run.plan.verify_within)}: have the alerts resolved?")
+        terms.append(f"verified: the alerts must resolve within {format_seconds(run.plan.verify_within)}")
     return {"type": "context", "elements": [mrkdwn(" · ".join(terms))]}
+
+
+def _people(users: Sequence[str]) -> str:
+    more = f" and {len(users) - MAX_PEOPLE} more" if len(users) > MAX_PEOPLE else ""
+    return ", ".join(who(user) for user in users[:MAX_PEOPLE]) + more
 
 
 def _progress(run: Run, steps: Sequence[StepRecord]) -> str:
@@ -84,16 +85,16 @@ def _progress(run: Run, steps: Sequence[StepRecord]) -> str:
     if run.status is RunStatus.VERIFYING:
         lines.append(f"Waiting up to {format_seconds(run.plan.verify_within)} for the alerts to resolve")
     if run.outcome:
-        lines.append(literal(run.outcome, 800))
+        lines.append(literal(run.outcome, 700))
     return "\n".join(lines)
 
 
 def _decided_by(run: Run) -> str:
     decisive = "reject" if run.status is RunStatus.REJECTED else "approve"
-    deciders = [who(decision.user) for decision in run.decisions if decision.verdict == decisive]
+    deciders = [decision.user for decision in run.decisions if decision.verdict == decisive]
     if not deciders or run.status is RunStatus.EXPIRED:
         return ""
-    return f" · {'rejected' if decisive == 'reject' else 'approved'} by {', '.join(deciders[:10])}"
+    return f" · {'rejected' if decisive == 'reject' else 'approved'} by {_people(deciders)}"
 
 
 def _step_name(run: Run, step: StepRecord) -> str:

@@ -13,7 +13,7 @@ _MARKUP = re.compile(r"[&<>]")
 _INVISIBLE = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]"
 )
-_USER = re.compile(r"[UW][A-Z0-9]{2,}")
+_USER = re.compile(r"[UW][A-Z0-9]{2,30}")
 _ELLIPSIS = "…"
 _QUOTE = "'"
 
@@ -42,18 +42,25 @@ def escaped(text: str, limit: int) -> str:
 
 def one_line(text: str, limit: int) -> str:
     """Like :func:`escaped`, with every run of white space as one space."""
-    return escaped(" ".join(text.split()), limit)
+    visible = _INVISIBLE.sub("", " ".join(text.split()))
+    return escaped(" ".join(visible.split()), limit)
 
 
 def literal(text: str, limit: int) -> str:
     """A line in which Slack's own formatting marks are shown and format nothing."""
-    return re.sub(r"([*_~`])", "\u200b\\1", one_line(text, limit // 2))
+    whole = _unformatted(one_line(text, limit))
+    return whole if length(whole) <= limit else _unformatted(one_line(text, limit // 2))
+
+
+def _unformatted(text: str) -> str:
+    return re.sub(r"([*_~`])", "\u200b\\1", text)
 
 
 def code_block(text: str, limit: int) -> str:
     """Text in a code block that it cannot end."""
-    inside = escaped(text, limit - 8 - text.count("```")).replace("```", "`\u200b``")
-    return f"```\n{inside}\n```"
+    inside = escaped(text, limit - 8 - text.count("`"))
+    harmless = re.sub("`(?=`)", "`\u200b", inside)
+    return f"```\n{harmless}\n```"
 
 
 def inline_code(text: str, limit: int) -> str:
@@ -75,7 +82,7 @@ def clock(moment: datetime) -> str:
 
 def who(actor: str) -> str:
     """A person as a mention, which does not notify inside an edited message; anything else as text."""
-    return f"<@{actor}>" if _USER.fullmatch(actor) else one_line(actor, 60)
+    return f"<@{actor}>" if _USER.fullmatch(actor) else one_line(actor, 32)
 
 
 def link(url: str, label: str) -> str:

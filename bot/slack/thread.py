@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from bot.domain.alert import Alert
 from bot.domain.incident import TimelineEntry, TimelineKind
 from bot.slack.blocks import section
-from bot.slack.render import Rendered
+from bot.slack.render import SUMMARY_KEYS, Rendered
 from bot.slack.text import clock, inline_code, is_blank, length, link, literal, one_line, who
 
 MAX_ENTRIES = 40
@@ -45,17 +45,23 @@ def _packed(lines: Sequence[str]) -> list[str]:
 
 
 def _details(alert: Alert) -> str:
-    labels = ", ".join(f"{name}={value}" for name, value in sorted(alert.labels.items()))
-    notes = [
-        f"*{literal(name, 100)}*: {literal(value, 400)}"
-        for name, value in sorted(alert.annotations.items())
-        if not is_blank(value)
-    ]
+    """What the message does not say: the notes for people first, then the labels that the first line leaves out."""
     where = f" on {literal(alert.service, 120)}" if alert.service else ""
     lines = [f"*{literal(alert.name, 160)}*{where} · {alert.severity}, from {literal(alert.source, 60)}"]
-    lines.append(inline_code(labels or "no labels", 1000))
-    lines += notes[:2]
+    lines += _notes(alert)
+    said = {alert.name, alert.service, alert.severity.value}
+    labels = [f"{name}={value}" for name, value in sorted(alert.labels.items()) if value not in said]
+    if labels:
+        lines.append(inline_code(" ".join(labels), 1000))
     source = link(alert.link, "Source")
     if source and len(source) < 500:
         lines.append(source)
     return "\n".join(lines)
+
+
+def _notes(alert: Alert) -> list[str]:
+    """The summary and the like speak for themselves; other annotations are shown with their names."""
+    notes = {name: text for name, text in alert.annotations.items() if not is_blank(text)}
+    plain = [literal(notes[name], 400) for name in SUMMARY_KEYS if name in notes]
+    others = sorted(notes.keys() - set(SUMMARY_KEYS))
+    return [*plain, *(f"*{literal(name, 100)}*: {literal(notes[name], 400)}" for name in others)][:2]

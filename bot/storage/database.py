@@ -1,7 +1,7 @@
 """The database behind the storage functions: SQLite or PostgreSQL, transactions, migrations."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from alembic import command
 from alembic.config import Config as AlembicConfig
-from sqlalchemy import Connection, Table, event, make_url
+from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
@@ -35,8 +35,9 @@ class Database:
     handler. PostgreSQL needs no lock; rows that are decided on are read ``FOR UPDATE``.
     """
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, at_once: Engine | None = None) -> None:
         self.engine = engine
+        self._at_once = at_once
         self.is_sqlite = engine.dialect.name == "sqlite"
         self._writer = engine.execution_options(**{_WRITE: True})
         self._lock = asyncio.Lock() if self.is_sqlite else nullcontext()
@@ -60,6 +61,23 @@ class Database:
         except _OUTAGES as error:
             raise StorageUnavailable(_reason(error)) from error
 
+    async def write_at_once(self, work: Callable[[Connection], None]) -> None:
+        """A transaction whose statements are known beforehand: on SQLite one hop to another thread for all of them."""
+        if self._at_once is None:
+            async with self.write() as connection:
+                await connection.run_sync(work)
+            return
+        async with self._lock:
+            try:
+                await asyncio.to_thread(_in_transaction, self._at_once, work)
+            except _OUTAGES as error:
+                raise StorageUnavailable(_reason(error)) from error
+
+    def beside(self, part: str) -> str:
+        """The address of a SQLite file beside this one, for a part that has a writer of its own."""
+        path = Path(self.engine.url.database or "")
+        return f"sqlite:///{path.with_name(f'{path.stem}.{part}.db')}"
+
     async def migrate(self) -> None:
         """Bring the schema to the newest version."""
         async with self.write() as connection:
@@ -69,6 +87,8 @@ class Database:
 
     async def close(self) -> None:
         await self.engine.dispose()
+        if self._at_once is not None:
+            await asyncio.to_thread(self._at_once.dispose)
 
 
 def open_database(url: str) -> Database:
@@ -76,7 +96,7 @@ def open_database(url: str) -> Database:
     parsed = make_url(url)
     backend = parsed.get_backend_name()
     if backend == "sqlite":
-        return Database(_open_sqlite(parsed))
+        return _open_sqlite(parsed)
     if backend == "postgresql":
         engine = create_async_engine(
             parsed.set(drivername="postgresql+psycopg"),
@@ -89,13 +109,24 @@ def open_database(url: str) -> Database:
     raise ValueError(f"{backend} is not supported: use sqlite:///PATH or postgresql://…")
 
 
-def _open_sqlite(url: URL) -> AsyncEngine:
+def _open_sqlite(url: URL) -> Database:
     if not url.database or url.database == ":memory:":
         raise ValueError("SQLite in memory would lose what was acknowledged: give a file, sqlite:///PATH")
     Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_async_engine(url.set(drivername="sqlite+aiosqlite"), pool_size=8, max_overflow=4, pool_timeout=10)
+    _set_up_sqlite(engine.sync_engine)
+    at_once = create_engine(url.set(drivername="sqlite+pysqlite")).execution_options(**{_WRITE: True})
+    _set_up_sqlite(at_once)
+    return Database(engine, at_once)
 
-    @event.listens_for(engine.sync_engine, "connect")
+
+def _in_transaction(engine: Engine, work: Callable[[Connection], None]) -> None:
+    with engine.begin() as connection:
+        work(connection)
+
+
+def _set_up_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # SQLAlchemy begins, not the driver: the driver begins too late
         cursor = connection.cursor()
@@ -103,12 +134,10 @@ def _open_sqlite(url: URL) -> AsyncEngine:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
-    @event.listens_for(engine.sync_engine, "begin")
+    @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         write = connection.get_execution_options().get(_WRITE)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
-
-    return engine
 
 
 def _upgrade(connection: Connection) -> None:

@@ -1,19 +1,21 @@
-"""The inbox: what the doors acknowledged, in the order in which it was committed."""
+"""The inbox: the log of what the doors acknowledged, in the order in which it was committed.
 
-from collections.abc import Sequence
+SQLite takes one writer a file, so there the inbox has a file of its own: no door waits for the pipeline. Its offsets
+are in :mod:`bot.storage.offsets`, with the state.
+"""
+
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 import msgspec
-from sqlalchemy import func, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import CTE, Connection, func, literal, select, text, union_all
 
 from bot.domain.event import Event, decode_events
-from bot.errors import Conflict
-from bot.storage.database import insert_missing, table_of
-from bot.storage.tables import DeadLetterRow, InboxRow, OffsetRow
+from bot.storage.database import Database, open_database, table_of
+from bot.storage.tables import InboxRow
 
 _INBOX = table_of(InboxRow)
-_OFFSET = table_of(OffsetRow)
 _APPEND_LOCK = 0x696E626F  # held to the commit: the order of seq is the order of commits
 _CHUNK = 256
 
@@ -33,15 +35,108 @@ class Entry(msgspec.Struct, frozen=True):
     events: list[Event]
 
 
-async def append(connection: AsyncConnection, entries: Sequence[NewEntry]) -> None:
-    """Append entries in one statement per chunk, which lets the writer's thread run without Python in between.
+class Inbox:
+    """Raises StorageUnavailable from every method where its database does not answer."""
+
+    def __init__(self, database: Database, shared: bool) -> None:
+        self.database = database
+        self._shared = shared
+
+    async def prepare(self, last_position: int) -> None:
+        """Bring the schema to the newest version; count on behind what was worked through, should the file be new."""
+        if self._shared:
+            return
+        await self.database.migrate()
+        async with self.database.write() as connection:
+            first = {"name": _INBOX.name, "seq": last_position}
+            await connection.execute(
+                text(
+                    "INSERT INTO sqlite_sequence (name, seq) SELECT :name, 0 "
+                    "WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = :name)"
+                ),
+                first,
+            )
+            await connection.execute(
+                text("UPDATE sqlite_sequence SET seq = :seq WHERE name = :name AND seq < :seq"), first
+            )
+
+    async def close(self) -> None:
+        if not self._shared:
+            await self.database.close()
+
+    async def append(self, entries: Sequence[NewEntry]) -> None:
+        """Return when the entries are on disk."""
+        await self.database.write_at_once(partial(_append, entries=entries))
+
+    async def entries_after(self, partition: int, position: int, limit: int) -> list[Entry]:
+        """The next entries of a partition, in order."""
+        query = (
+            select(_INBOX.c.seq, _INBOX.c.received_at, _INBOX.c.payload)
+            .where(_INBOX.c.partition == partition, _INBOX.c.seq > position)
+            .order_by(_INBOX.c.seq)
+            .limit(limit)
+        )
+        async with self.database.read() as connection:
+            rows = (await connection.execute(query)).all()
+        return [Entry(seq, received_at, decode_events(payload)) for seq, received_at, payload in rows]
+
+    async def next_seq(self, partition: int, position: int) -> int | None:
+        """Where the next entry of a partition stands, without reading it."""
+        behind = select(func.min(_INBOX.c.seq)).where(_INBOX.c.partition == partition, _INBOX.c.seq > position)
+        async with self.database.read() as connection:
+            seq = await connection.scalar(behind)
+        return None if seq is None else int(seq)
+
+    async def partitions_behind(self, positions: Mapping[int, int]) -> list[int]:
+        """The partitions with entries behind their positions."""
+        if not positions:
+            return []
+        offsets = _as_rows(positions)
+        waiting = select(_INBOX.c.seq).where(
+            _INBOX.c.partition == offsets.c.partition, _INBOX.c.seq > offsets.c.position
+        )
+        query = select(offsets.c.partition).where(waiting.exists()).order_by(offsets.c.partition)
+        async with self.database.read() as connection:
+            return [partition for (partition,) in await connection.execute(query)]
+
+    async def lag(self, positions: Mapping[int, int]) -> int:
+        """How many entries stand behind the positions."""
+        if not positions:
+            return 0
+        offsets = _as_rows(positions)
+        waiting = (
+            select(func.count())
+            .select_from(offsets.join(_INBOX, _INBOX.c.partition == offsets.c.partition))
+            .where(_INBOX.c.seq > offsets.c.position)
+        )
+        async with self.database.read() as connection:
+            return await connection.scalar(waiting) or 0
+
+
+def open_inbox(database: Database) -> Inbox:
+    """The inbox that belongs to a database: in a file beside it on SQLite, within it on PostgreSQL."""
+    if not database.is_sqlite:
+        return Inbox(database, shared=True)
+    return Inbox(open_database(database.beside("inbox")), shared=False)
+
+
+def _as_rows(positions: Mapping[int, int]) -> CTE:
+    rows = [
+        select(literal(partition).label("partition"), literal(position).label("position"))
+        for partition, position in positions.items()
+    ]
+    return union_all(*rows).cte("offsets")
+
+
+def _append(connection: Connection, entries: Sequence[NewEntry]) -> None:
+    """One statement a chunk, which lets the writer's thread run without Python in between.
 
     On PostgreSQL a lock is held to the commit, because a reader that saw seq 10 before seq 9 was
     committed would move its offset past 9 and lose it.
     """
     sqlite = connection.dialect.name == "sqlite"
     if not sqlite:
-        await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_APPEND_LOCK})")
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_APPEND_LOCK})")
     place = "(?,?,?,?)" if sqlite else "(%s,%s,%s,%s)"
     for start in range(0, len(entries), _CHUNK):
         chunk = entries[start : start + _CHUNK]
@@ -50,71 +145,6 @@ async def append(connection: AsyncConnection, entries: Sequence[NewEntry]) -> No
             at = entry.received_at.replace(tzinfo=None).isoformat(" ", "microseconds") if sqlite else entry.received_at
             values += (entry.partition, entry.source, at, entry.payload)
         places = ",".join([place] * len(chunk))
-        await connection.exec_driver_sql(
+        connection.exec_driver_sql(
             f"INSERT INTO inbox (partition, source, received_at, payload) VALUES {places}", tuple(values)
         )
-
-
-async def prepare_partitions(connection: AsyncConnection, partitions: int) -> None:
-    """Give every partition its offset."""
-    await insert_missing(connection, _OFFSET, [{"partition": p, "position": 0} for p in range(partitions)])
-
-
-async def position_of(connection: AsyncConnection, partition: int) -> int:
-    """How far the partition has been worked through; the row stays locked to the end of the transaction."""
-    position = select(_OFFSET.c.position).where(_OFFSET.c.partition == partition).with_for_update()
-    return int((await connection.execute(position)).scalar_one())
-
-
-async def advance(connection: AsyncConnection, partition: int, before: int, after: int) -> None:
-    """Move the offset. Raises Conflict where somebody else has moved it."""
-    result = await connection.execute(
-        update(_OFFSET).where(_OFFSET.c.partition == partition, _OFFSET.c.position == before).values(position=after)
-    )
-    if result.rowcount != 1:
-        raise Conflict(f"partition {partition} is no longer at {before}")
-
-
-async def entries_after(connection: AsyncConnection, partition: int, position: int, limit: int) -> list[Entry]:
-    """The next entries of a partition, in order."""
-    rows = await connection.execute(
-        select(_INBOX.c.seq, _INBOX.c.received_at, _INBOX.c.payload)
-        .where(_INBOX.c.partition == partition, _INBOX.c.seq > position)
-        .order_by(_INBOX.c.seq)
-        .limit(limit)
-    )
-    return [Entry(seq, received_at, decode_events(payload)) for seq, received_at, payload in rows]
-
-
-async def next_seq(connection: AsyncConnection, partition: int, position: int) -> int | None:
-    """Where the next entry of a partition stands, without reading it."""
-    behind = select(func.min(_INBOX.c.seq)).where(_INBOX.c.partition == partition, _INBOX.c.seq > position)
-    seq = await connection.scalar(behind)
-    return None if seq is None else int(seq)
-
-
-async def set_aside(connection: AsyncConnection, partition: int, seq: int, error: str, now: datetime) -> None:
-    """Note an entry that cannot be worked through, so that those behind it can."""
-    row = {"seq": seq, "partition": partition, "at": now, "error": error}
-    await insert_missing(connection, table_of(DeadLetterRow), [row])
-
-
-async def count_set_aside(connection: AsyncConnection) -> int:
-    return await connection.scalar(select(func.count()).select_from(table_of(DeadLetterRow))) or 0
-
-
-async def partitions_behind(connection: AsyncConnection) -> list[int]:
-    """The partitions with entries that nobody has worked through."""
-    waiting = select(_INBOX.c.seq).where(_INBOX.c.partition == _OFFSET.c.partition, _INBOX.c.seq > _OFFSET.c.position)
-    rows = await connection.execute(select(_OFFSET.c.partition).where(waiting.exists()).order_by(_OFFSET.c.partition))
-    return [partition for (partition,) in rows]
-
-
-async def lag(connection: AsyncConnection) -> int:
-    """How many entries wait to be worked through."""
-    waiting = (
-        select(func.count())
-        .select_from(_OFFSET.join(_INBOX, _INBOX.c.partition == _OFFSET.c.partition))
-        .where(_INBOX.c.seq > _OFFSET.c.position)
-    )
-    return await connection.scalar(waiting) or 0

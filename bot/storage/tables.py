@@ -16,10 +16,13 @@ _SILENCED = text("silence_id IS NOT NULL")
 
 
 class InboxRow(SQLModel, table=True):
-    """The log of what came in: appended by the doors, read in order by the worker of the partition."""
+    """The log of what came in: appended by the doors, read in order by the worker of the partition.
+
+    On SQLite no number is given twice, also when the last rows were deleted: the offsets are in another file.
+    """
 
     __tablename__ = "inbox"
-    __table_args__ = (Index("inbox_by_partition", "partition", "seq"),)
+    __table_args__ = (Index("inbox_by_partition", "partition", "seq"), {"sqlite_autoincrement": True})
 
     seq: int | None = Field(default=None, primary_key=True, sa_type=BigKey)
     partition: int

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from bot.domain.event import AlertEvent, AlertStatus, Event, GroupResolved, fingerprint_of
-from handlers.webhooks.clean import clean, clean_labels, may_be_unclean
+from handlers.webhooks.clean import clean, clean_labels, clean_link, may_be_unclean
 from handlers.webhooks.moments import in_utc
 from handlers.webhooks.registry import Malformed, bearer, source
 
@@ -57,6 +57,8 @@ def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> lis
     events: list[Event] = [
         _event(alert, i, group, truncated, received_at, unclean) for i, alert in enumerate(delivery.alerts)
     ]
+    # Alertmanager derives this status from the alerts that it lists: those that it left out may fire on, and it
+    # tells of them only when they change or at its repeat_interval. It says nothing better of their end.
     if delivery.status == "resolved" and truncated:
         labels = delivery.common_labels or delivery.group_labels
         events.append(GroupResolved(NAME, group, clean_labels(labels) if unclean else labels, received_at))
@@ -81,5 +83,5 @@ def _event(
         ends_at=ends_at,
         group=group,
         truncated=truncated,
-        link=alert.generator_url if alert.generator_url.startswith(("http://", "https://")) else "",
+        link=clean_link(alert.generator_url),
     )

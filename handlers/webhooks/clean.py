@@ -16,5 +16,10 @@ def clean(text: str) -> str:
     return _UNFIT.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
+def clean_link(text: str) -> str:
+    """An address of the web, or nothing."""
+    return text if text.startswith(("http://", "https://")) and not _UNFIT.search(text) else ""
+
+
 def clean_labels(labels: Mapping[str, str]) -> dict[str, str]:
     return {clean(name): clean(value) for name, value in labels.items()}

@@ -8,6 +8,7 @@ subject names; the same type ending in ``.resolved`` resolves it.
 """
 
 import hashlib
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
@@ -19,7 +20,7 @@ from cloudevents.core.exceptions import CloudEventValidationError
 from cloudevents.core.formats.json import JSONFormat
 
 from bot.domain.event import AlertEvent, AlertStatus, Event, fingerprint_of
-from handlers.webhooks.clean import clean, clean_labels
+from handlers.webhooks.clean import clean, clean_labels, clean_link
 from handlers.webhooks.moments import in_utc
 from handlers.webhooks.registry import Malformed, bearer, source
 
@@ -31,6 +32,25 @@ _RESOLVED = ".resolved"
 _SAID = ("summary", "message", "description", "title")
 
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class _StrictJson(JSONFormat):
+    """Refuses data that calls itself JSON and is none; the package takes it as text."""
+
+    def read_data(self, body: bytes, datacontenttype: str | None) -> dict[str, Any] | str | bytes | None:
+        is_json = self.JSON_CONTENT_TYPE_PATTERN.match(datacontenttype or self.DEFAULT_CONTENT_TYPE)
+        if not body or not is_json:
+            return super().read_data(body, datacontenttype)
+        data: dict[str, Any] = json.loads(body)
+        return data
+
+
+class _Attributes(msgspec.Struct, frozen=True):
+    id: str
+    source: str
+    type: str
+    specversion: str
+    time: Moment | None = None
 
 
 class _AlertData(msgspec.Struct, frozen=True):
@@ -46,6 +66,7 @@ class _AlertData(msgspec.Struct, frozen=True):
 
 @source(NAME, verify=bearer)
 def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> list[Event]:
+    headers = {name.lower(): value for name, value in headers.items()}
     content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type != _BATCH:
         return [_event(_parsed(headers, body, "the event"), received_at, "$")]
@@ -60,11 +81,24 @@ def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> lis
 
 def _parsed(headers: Mapping[str, str], body: bytes, where: str) -> BaseCloudEvent:
     try:
-        return from_http(HTTPMessage(dict(headers), body), JSONFormat())
+        return from_http(HTTPMessage(dict(headers), body), _StrictJson())
     except CloudEventValidationError as error:
         raise Malformed(f"{where}: {_explained(error)}") from error
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
-        raise Malformed(f"{where} is no CloudEvent: {error or type(error).__name__}") from error
+        raise Malformed(f"{where} is no CloudEvent: {_reason(error, headers, body)}") from error
+
+
+def _reason(error: Exception, headers: Mapping[str, str], body: bytes) -> str:
+    """The field that is wrong: on the way to it the package says what failed, but not where."""
+    attributes = {name.removeprefix("ce-"): value for name, value in headers.items() if name.startswith("ce-")}
+    try:
+        if attributes:
+            msgspec.convert(attributes, _Attributes)
+        else:
+            msgspec.json.decode(body, type=_Attributes)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as found:
+        return str(found)
+    return f"data: {error or type(error).__name__}"
 
 
 def _explained(error: CloudEventValidationError) -> str:
@@ -113,7 +147,7 @@ def _own_schema(event: BaseCloudEvent, data: dict[str, Any], received_at: dateti
         starts_at=starts_at or at,
         annotations=clean_labels(alert.annotations),
         ends_at=(ends_at or at) if resolved else None,
-        link=alert.link if alert.link.startswith(("http://", "https://")) else "",
+        link=clean_link(alert.link),
     )
 
 

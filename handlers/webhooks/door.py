@@ -1,7 +1,6 @@
 """``POST /webhooks/{source}``: verify, parse, append; 202 when the events are on disk."""
 
-import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import structlog
@@ -11,17 +10,15 @@ from bot.domain.event import Event
 from bot.errors import InboxFull, StorageUnavailable
 from bot.metrics import EVENTS_ACCEPTED, REQUESTS_REFUSED
 from bot.pipeline.intake import Intake, entries_for
+from handlers.body import Unreadable, read_body
 from handlers.problem import problem
 from handlers.webhooks.registry import Malformed, all_sources, nearest
 
 MAX_BODY = 5 * 2**20
-READ_SECONDS = 30.0
+
+_JSON = {"Content-Type": "application/json"}
 
 log = structlog.get_logger(__name__)
-
-
-class TooLarge(Exception):
-    """The body goes over the limit."""
 
 
 class WebhookDoor:
@@ -52,22 +49,18 @@ class WebhookDoor:
         source = self._sources.get(name)
         if source is None:
             return problem(404, f"No source is named {name[:60]!r}: {nearest(name)}")
-        headers = _by_lower_name(request.headers)
+        headers = request.headers
         if not source.verify(headers, self._token):
             return self._unauthentic()
         try:
-            body = await _read(request)
+            body = await read_body(request, MAX_BODY)
             received_at = self._clock()
             events = source.parse(body, headers, received_at)
             await self._intake.append(entries_for(events, name, received_at, self._partition_by, self._partitions))
         except (Malformed, UnicodeError) as error:
             return problem(400, f"The body is not what {name} sends: {error}")
-        except TooLarge:
-            return problem(413, f"At most {MAX_BODY} bytes are taken at once.", {"Connection": "close"})
-        except TimeoutError:
-            return problem(408, f"The body did not arrive within {READ_SECONDS:.0f} s.", {"Connection": "close"})
-        except web.HTTPException as error:
-            return problem(error.status, error.reason or "The request cannot be read.")
+        except Unreadable as error:
+            return problem(error.status, str(error), {"Connection": "close"})
         except InboxFull as error:
             return problem(429, str(error), {"Retry-After": str(error.retry_after)})
         except StorageUnavailable:
@@ -75,30 +68,13 @@ class WebhookDoor:
                 503, "The database does not take events at the moment: nothing was accepted.", {"Retry-After": "5"}
             )
         self._accepted[name].inc(len(events))
-        return web.Response(body=b'{"accepted": %d}' % len(events), status=202, content_type="application/json")
+        return web.Response(body=b'{"accepted": %d}' % len(events), status=202, headers=_JSON)
 
     def _unauthentic(self) -> web.Response:
         headers = {"WWW-Authenticate": "Bearer", "Connection": "close"}
         if self._token is None:
             return problem(401, "No token is set: start Tandem with TANDEM_WEBHOOK_TOKEN.", headers)
         return problem(401, "Send the header Authorization: Bearer <TANDEM_WEBHOOK_TOKEN>.", headers)
-
-
-def _by_lower_name(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name.lower(): value for name, value in headers.items()}
-
-
-async def _read(request: web.Request) -> bytes:
-    """The body, never more of it than is taken. Raises TooLarge, TimeoutError."""
-    if (request.content_length or 0) > MAX_BODY:
-        raise TooLarge
-    whole = bytearray()
-    async with asyncio.timeout(READ_SECONDS):
-        async for chunk in request.content.iter_any():
-            whole += chunk
-            if len(whole) > MAX_BODY:
-                raise TooLarge
-    return bytes(whole)
 
 
 def add_webhook_routes(

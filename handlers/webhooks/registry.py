@@ -17,10 +17,10 @@ from bot.domain.event import Event
 from bot.errors import TandemError
 
 Parse = Callable[[bytes, Mapping[str, str], datetime], list[Event]]
-"""Body, headers (by lower-case name) and the moment of receipt to events. Raises Malformed."""
+"""Body, headers (a mapping that takes names in lower case) and the moment of receipt to events. Raises Malformed."""
 
 Verify = Callable[[Mapping[str, str], bytes | None], bool]
-"""Whether the sender is who it should be, from the headers (by lower-case name) and the door's token."""
+"""Whether the sender is who it should be, from the headers (as for ``Parse``) and the door's token."""
 
 
 class Malformed(TandemError):

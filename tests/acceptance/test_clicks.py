@@ -230,6 +230,14 @@ async def test_a_run_that_does_not_help_in_time_fails_and_says_that_somebody_has
         await tandem.message("failed", "The alerts did not resolve in time", "somebody has to look")
 
 
+async def test_a_runbook_that_asks_for_no_verification_claims_none(tmp_path: Path) -> None:
+    book = runbook("true", verify={"alerts_resolved": False})
+    async with running(tmp_path, {"runbooks": {"restart": book}}) as tandem:
+        message = await _offered(tandem)
+        await tandem.slack.click(ON_CALL, CHANNEL, message["ts"], "run.approve")
+        await tandem.message("succeeded", "asks for no verification", absent="Verified")
+
+
 async def test_acknowledge_and_resolve_by_button_and_command(tandem: Tandem) -> None:
     message = await _offered(tandem)
     await tandem.slack.click(BYSTANDER, CHANNEL, message["ts"], "incident.ack")

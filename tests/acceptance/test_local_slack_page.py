@@ -2,35 +2,26 @@
 
 import asyncio
 import json
-import shutil
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 from aiohttp import web
-from selenium import webdriver
-from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.remote.webelement import WebElement
-from selenium.webdriver.support.ui import Select, WebDriverWait
+from selenium.webdriver.support.ui import Select
 from slack_sdk.signature import SignatureVerifier
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.localslack import LocalSlack
+from tests.acceptance.browser import WAIT_SECONDS, Browser, needs_browser
 
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 ANA, BEN = "U012AB3CD", "U0BYSTAND"
 CHANNEL = "incidents"
 SECRET = "local-secret"
-WAIT_SECONDS = 10
 
-pytestmark = pytest.mark.skipif(
-    not (CHROMIUM and DRIVER),
-    reason="the page is looked at with chromium and chromedriver, which are not installed here",
-)
+pytestmark = needs_browser
 
 
 class App:
@@ -60,68 +51,6 @@ class App:
             return self.deliveries.pop(0)
 
 
-class Browser:
-    """What a person sees and does; every look waits until there is something to see."""
-
-    def __init__(self, driver: webdriver.Chrome) -> None:
-        self.driver = driver
-
-    async def open(self, url: str) -> None:
-        await asyncio.to_thread(self.driver.get, url)
-
-    async def see(self, css: str, text: str = "") -> WebElement:
-        """The first visible element that holds the text."""
-
-        def look(driver: webdriver.Chrome) -> WebElement | bool:
-            found = driver.find_elements(By.CSS_SELECTOR, css)
-            return next((one for one in found if one.is_displayed() and text in one.text), False)
-
-        seen = await self.until(look, f"nothing to see of {css} {text}")
-        assert isinstance(seen, WebElement)
-        return seen
-
-    async def see_no(self, css: str) -> None:
-        await self.until(lambda driver: not driver.find_elements(By.CSS_SELECTOR, css), f"{css} is still there")
-
-    async def until(self, condition: Callable[[webdriver.Chrome], Any], otherwise: str) -> Any:
-        wait = WebDriverWait(self.driver, WAIT_SECONDS, 0.05, [StaleElementReferenceException])
-        return await asyncio.to_thread(wait.until, condition, otherwise)
-
-    async def click(self, css: str) -> None:
-        element = await self.see(css)
-        await asyncio.to_thread(element.click)
-
-    async def type(self, css: str, *keys: str) -> None:
-        element = await self.see(css)
-        await asyncio.to_thread(element.send_keys, *keys)
-
-    async def run(self, script: str, *arguments: Any) -> Any:
-        return await asyncio.to_thread(self.driver.execute_script, script, *arguments)
-
-    async def become(self, user: str) -> None:
-        await self.run("document.querySelector(`[data-testid=user-switch] input[value=${arguments[0]}]`).click()", user)
-
-
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(CHROMIUM)
-    profile: Path = tmp_path_factory.mktemp("chromium")
-    for argument in (
-        "--headless",
-        "--no-sandbox",
-        "--disable-background-networking",
-        "--disable-dev-shm-usage",
-        "--window-size=1360,1000",
-        f"--user-data-dir={profile}",
-    ):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    yield driver
-    driver.quit()
-
-
 @pytest.fixture
 async def app() -> App:
     return App()
@@ -144,17 +73,6 @@ async def slack(app: App) -> AsyncIterator[LocalSlack]:
 @pytest.fixture
 def bot(slack: LocalSlack) -> AsyncWebClient:
     return AsyncWebClient(slack.bot_token, base_url=slack.api_url)
-
-
-@pytest.fixture
-async def browser(driver: webdriver.Chrome, slack: LocalSlack) -> AsyncIterator[Browser]:
-    browser = Browser(driver)
-    await browser.open(slack.url)
-    await browser.see("[data-testid=composer]")
-    yield browser
-    await browser.open("about:blank")
-    complaints = await asyncio.to_thread(driver.get_log, "browser")
-    assert [line["message"] for line in complaints if line["level"] == "SEVERE"] == []
 
 
 def plain(text: str) -> dict[str, Any]:

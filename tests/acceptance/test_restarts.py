@@ -4,32 +4,33 @@ import asyncio
 import json
 import resource
 import time
+from itertools import count
 from pathlib import Path
 from random import Random
 from typing import Any
 
+import aiohttp
 import pytest
 
 from tests.acceptance.audit_log import rows
 from tests.acceptance.harness import CHANNEL, ON_CALL, Tandem, alert, runbook, running, until
 
 KILLS = 20
+MARK = """#!/usr/bin/env python3
+import sys, time
+with open(sys.argv[1], "a") as marks:
+    marks.write(sys.argv[2] + "\\n")
+time.sleep(0.3)
+"""
 
 
 def _config(folder: Path) -> dict[str, Any]:
     """A step that takes a moment and leaves one line per effect, so that a second one would show."""
-    marks = folder / "marks"
-    script = f"import time; open({str(marks)!r}, 'a').write('${{labels.service}}\\n'); time.sleep(0.3)"
-    script_file = folder / "mark.py"
-    script_file.write_text(f"import sys, time\nopen({str(marks)!r}, 'a').write(sys.argv[1] + '\\n')\ntime.sleep(0.3)\n")
-    assert script
-    book = runbook("/usr/bin/env", "true")
-    book["when"] = {"alertname": "HighLatency"}
-    book["steps"] = [{"command": {"argv": [str(script_file), "${service}"]}}]
-    book["verify"] = {"within": "60s"}
-    script_file.chmod(0o755)
-    script_file.write_text("#!/usr/bin/env python3\n" + script_file.read_text())
-    return {"runbooks": {"restart": book}}
+    program = folder / "mark.py"
+    program.write_text(MARK)
+    program.chmod(0o755)
+    step = {"command": {"argv": [str(program), str(folder / "marks"), "${service}"]}}
+    return {"runbooks": {"restart": runbook("true") | {"when": {"alertname": "HighLatency"}, "steps": [step]}}}
 
 
 async def test_twenty_kills_under_load_lose_nothing_and_repeat_nothing(tmp_path: Path) -> None:
@@ -40,9 +41,11 @@ async def test_twenty_kills_under_load_lose_nothing_and_repeat_nothing(tmp_path:
         for turn in range(KILLS):
             load = asyncio.create_task(_load(tandem, turn, acknowledged))
             clicks = asyncio.create_task(_click_offers(tandem, approved))
-            await asyncio.sleep(random.uniform(0.1, 1.6))
+            await asyncio.sleep(random.uniform(0.1, 2.5))
             await tandem.kill()
-            await asyncio.gather(load, clicks, return_exceptions=True)
+            await load
+            clicks.cancel()
+            await asyncio.gather(clicks, return_exceptions=True)
             await tandem.start()
         await _quiet(tandem)
         incidents = await tandem.incidents()
@@ -55,14 +58,18 @@ async def test_twenty_kills_under_load_lose_nothing_and_repeat_nothing(tmp_path:
 
 async def _load(tandem: Tandem, turn: int, acknowledged: set[str]) -> None:
     """Deliveries one after another, until the bot is gone; remembers those that were answered with 202."""
-    for i in range(10_000):
+    for i in count():
         instance = f"{turn}-{i}"
-        if await tandem.deliver(alert(service=f"service-{turn}-{i % 3}", instance=instance), groupKey="") == 202:
+        try:
+            status = await tandem.deliver(alert(service=f"service-{turn}", instance=instance), groupKey="")
+        except (aiohttp.ClientError, ValueError):
+            return
+        if status == 202:
             acknowledged.add(instance)
 
 
 async def _click_offers(tandem: Tandem, approved: set[str]) -> None:
-    """Approve what is offered; remembers the runs whose approval was acknowledged and recorded."""
+    """Approve what is offered; remembers the runs whose approval is recorded."""
     while True:
         for message in tandem.slack.messages(CHANNEL):
             if "run.approve" in json.dumps(message):
@@ -72,7 +79,7 @@ async def _click_offers(tandem: Tandem, approved: set[str]) -> None:
 
 
 async def _quiet(tandem: Tandem) -> None:
-    """Resolve everything and wait until everything is shown and every run has ended."""
+    """Wait until every run that was approved has run and everything is shown."""
 
     async def shown() -> bool:
         status, said = await tandem.get("/readyz")
@@ -104,7 +111,7 @@ def _check_runs(tandem: Tandem, incidents: list[dict[str, Any]], approved: set[s
     done = marks.read_text().split() if marks.exists() else []
     assert len(done) == len(set(done)), "no approved step ran twice"
     succeeded = [run for run in runs.values() if any(step["status"] == "succeeded" for step in run["steps"])]
-    assert len(succeeded) <= len(done)
+    assert 0 < len(succeeded) <= len(done)
 
 
 async def test_sigterm_finishes_what_was_acknowledged_and_ends_with_zero(tmp_path: Path) -> None:
@@ -199,19 +206,18 @@ async def test_a_second_bot_on_the_same_sqlite_file_refuses_to_start(tmp_path: P
 
 
 async def test_ten_thousand_alerts_cost_a_bounded_number_of_slack_calls_and_end_shown(tmp_path: Path) -> None:
+    """Of six services, each an incident: their last state takes six calls, one a second."""
     async with running(tmp_path, {}) as tandem:
         began = time.monotonic()
         for start in range(0, 10_000, 100):
-            alerts = [alert(service=f"s{i % 10}", instance=str(i)) for i in range(start, start + 100)]
+            alerts = [alert(service=f"s{i % 6}", instance=str(i)) for i in range(start, start + 100)]
             assert await tandem.deliver(*alerts, groupKey="") == 202
-        await tandem.message("1000 alerts", "on s9", seconds=10)
-        sent = time.monotonic() - began
+        counts = sorted(f"{1667 if i < 4 else 1666} alerts" for i in range(6))
 
         async def all_true() -> bool:
             shown = [json.dumps(message) for message in tandem.slack.messages(CHANNEL)]
-            return len(shown) == 10 and all("1000 alerts" in message for message in shown)
+            return sorted(count for message in shown for count in set(counts) if count in message) == counts
 
-        await until(all_true, "every incident is shown as it is", 20)
-        calls = [c for c in tandem.slack.calls if c["method"] in ("chat.postMessage", "chat.update")]
-        assert len(calls) <= time.monotonic() - began + 2
-        assert sent < 60
+        await until(all_true, "every incident is shown as it is", 10)
+        calls = [call for call in tandem.slack.calls if call["method"] in ("chat.postMessage", "chat.update")]
+        assert len(calls) <= time.monotonic() - began + 1

@@ -19,9 +19,9 @@ async def tandem(tmp_path: Path) -> AsyncIterator[Tandem]:
 
 async def _failed_with(tandem: Tandem, kind: str) -> None:
     async def seen() -> bool:
-        return any(call["error"] == kind for call in tandem.slack.calls)
+        return any(call["fault"] == kind for call in tandem.slack.calls)
 
-    await until(seen, f"Slack has answered with {kind}", 30)
+    await until(seen, f"a call to Slack has met {kind}", 30)
 
 
 @pytest.mark.parametrize("kind", ["429", "500", "timeout", "timeout_before", "slow", "down"])

@@ -83,7 +83,7 @@ def _measure(folder: Path) -> tuple[dict[str, Any], list[str]]:
                 rates.setdefault(("tandem", alerts), []).append(load)
                 tandem.process.send_signal(signal.SIGKILL)
                 tandem.process.wait()
-            lost += max(0, warm.accepted + load.accepted - _stored(database))
+            lost += max(0, warm.accepted + load.accepted - _stored(database.with_suffix(".inbox.db")))
     figures: dict[str, Any] = {
         f"ratio_{other}_{alerts}": _ratio(rates, other, alerts)
         for other in ("bare", "alertmanager")

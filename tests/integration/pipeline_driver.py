@@ -13,8 +13,9 @@ from bot.pipeline.batch import PlanMaker
 from bot.pipeline.intake import entries_for
 from bot.pipeline.worker import Worker
 from bot.remediation.planning import make_plan
-from bot.storage import alerts, inbox, incidents, runs
+from bot.storage import alerts, incidents, offsets, runs
 from bot.storage.database import Database
+from bot.storage.inbox import Inbox
 from tests.conftest import Clock
 
 
@@ -23,25 +24,32 @@ def plan_without_values(name: str, runbook: Runbook, values: Mapping[str, str]) 
 
 
 class Pipeline:
-    def __init__(self, database: Database, clock: Clock, rules: Rules, plan: PlanMaker = plan_without_values) -> None:
+    def __init__(
+        self, database: Database, inbox: Inbox, clock: Clock, rules: Rules, plan: PlanMaker = plan_without_values
+    ) -> None:
         self.database, self.clock, self.rules = database, clock, rules
-        self.worker = Worker(database, rules, plan, clock)
+        self.inbox = inbox
+        self.worker = Worker(database, inbox, rules, plan, clock)
 
     async def prepare(self) -> "Pipeline":
         async with self.database.write() as connection:
-            await inbox.prepare_partitions(connection, self.rules.partitions)
+            await offsets.prepare(connection, self.rules.partitions)
         return self
 
     async def append(self, *events: Event) -> None:
         rules = self.rules.correlation
         entries = entries_for(events, "alertmanager", self.clock.now, rules.partition_by, self.rules.partitions)
-        async with self.database.write() as connection:
-            await inbox.append(connection, entries)
+        await self.inbox.append(entries)
 
     async def send(self, *events: Event) -> None:
         """One delivery, worked through."""
         await self.append(*events)
         await self.worker.drain()
+
+    async def lag(self) -> int:
+        async with self.database.read() as connection:
+            positions = await offsets.positions(connection)
+        return await self.inbox.lag(positions)
 
     async def incidents(self) -> list[Incident]:
         """The oldest first."""

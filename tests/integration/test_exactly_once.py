@@ -9,15 +9,16 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from bot.domain.event import AlertEvent
 from bot.domain.incident import IncidentStatus
 from bot.domain.rules import Rules
 from bot.domain.run import Plan
 from bot.domain.runbook import Runbook
-from bot.storage import inbox
+from bot.storage import offsets
 from bot.storage.database import Database, open_database
+from bot.storage.inbox import Inbox, open_inbox
 from tests.conftest import Clock
 from tests.integration.pipeline_driver import Pipeline, make_alert
 
@@ -38,18 +39,18 @@ class Crash(BaseException):
 
 
 async def test_a_crash_in_a_transaction_leaves_no_trace_and_the_next_attempt_has_the_whole_effect(
-    database: Database, clock: Clock, alert: MakeAlert
+    database: Database, inbox: Inbox, clock: Clock, alert: MakeAlert
 ) -> None:
     def crash(name: str, runbook: Runbook, values: Mapping[str, str]) -> Plan:
         raise Crash
 
     rules = Rules(runbooks={"restart": RUNBOOK})
-    crashing = await Pipeline(database, clock, rules, crash).prepare()
+    crashing = await Pipeline(database, inbox, clock, rules, crash).prepare()
     await crashing.append(alert())
     with pytest.raises(Crash):
         await crashing.worker.drain()
     assert await crashing.incidents() == []
-    healthy = Pipeline(database, clock, rules)
+    healthy = Pipeline(database, inbox, clock, rules)
     await healthy.worker.drain()
     incident = await healthy.only_incident()
     assert (incident.number, incident.version) == (1, 1)
@@ -62,20 +63,23 @@ async def test_an_entry_that_cannot_be_worked_through_is_set_aside_and_holds_up_
     await pipeline.append(alert(service="a"))
     await pipeline.append(alert(service="b"))
     await pipeline.append(alert(service="c"))
-    async with pipeline.database.write() as connection:
-        await connection.execute(text("UPDATE inbox SET payload = :broken WHERE seq = 2"), {"broken": b"not json"})
+    await pipeline.inbox.database.write_at_once(_break_the_second)
     await pipeline.worker.drain()
     assert [incident.services for incident in await pipeline.incidents()] == [["a"], ["c"]]
     async with pipeline.database.read() as connection:
-        assert await inbox.count_set_aside(connection) == 1
-        assert await inbox.lag(connection) == 0
+        assert await offsets.count_set_aside(connection) == 1
+    assert await pipeline.lag() == 0
+
+
+def _break_the_second(connection: Connection) -> None:
+    connection.execute(text("UPDATE inbox SET payload = :broken WHERE seq = 2"), {"broken": b"not json"})
 
 
 async def test_two_workers_on_one_database_have_the_effect_of_one(
-    database: Database, clock: Clock, alert: MakeAlert
+    database: Database, inbox: Inbox, clock: Clock, alert: MakeAlert
 ) -> None:
-    first = await Pipeline(database, clock, Rules()).prepare()
-    second = Pipeline(database, clock, Rules())
+    first = await Pipeline(database, inbox, clock, Rules()).prepare()
+    second = Pipeline(database, inbox, clock, Rules())
     for i in range(40):
         await first.append(alert(service=f"s{i % 4}", instance=str(i), cluster=f"c{i % 3}"))
     await asyncio.gather(first.worker.drain(), second.worker.drain(), return_exceptions=True)
@@ -95,9 +99,11 @@ async def test_any_order_and_repetition_of_deliveries_ends_in_the_state_that_was
     folder: Path = tmp_path_factory.mktemp("any-order")
     database = open_database(f"sqlite:///{folder}/t.db")
     await database.migrate()
+    inbox = open_inbox(database)
+    await inbox.prepare(0)
     try:
         clock, random = Clock(), Random(seed)
-        pipeline = await Pipeline(database, clock, Rules()).prepare()
+        pipeline = await Pipeline(database, inbox, clock, Rules()).prepare()
         make, began = make_alert(clock), clock.now
         deliveries: list[AlertEvent] = []
         for i in range(alerts):
@@ -119,4 +125,5 @@ async def test_any_order_and_repetition_of_deliveries_ends_in_the_state_that_was
         assert all(incident.status is IncidentStatus.TRIGGERED for incident in incidents if incident.open)
         assert sum(incident.open for incident in incidents) == 1
     finally:
+        await inbox.close()
         await database.close()

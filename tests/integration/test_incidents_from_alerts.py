@@ -15,6 +15,7 @@ from bot.errors import Refused
 from bot.pipeline import lifecycle
 from bot.storage import silences
 from bot.storage.database import Database
+from bot.storage.inbox import Inbox
 from tests.conftest import Clock
 from tests.integration.pipeline_driver import Pipeline, group_resolved
 
@@ -139,10 +140,12 @@ async def test_alerts_of_different_domains_never_meet(pipeline: Pipeline, alert:
 
 
 async def test_services_that_stand_together_in_the_topology_share_an_incident_and_the_cause_is_the_deepest(
-    database: Database, clock: Clock, alert: MakeAlert
+    database: Database, inbox: Inbox, clock: Clock, alert: MakeAlert
 ) -> None:
     depends_on = {"shop": ["api"], "api": ["pool"]}
-    pipeline = await Pipeline(database, clock, Rules(depends_on=depends_on, near=neighbourhood(depends_on))).prepare()
+    pipeline = await Pipeline(
+        database, inbox, clock, Rules(depends_on=depends_on, near=neighbourhood(depends_on))
+    ).prepare()
     await pipeline.send(alert(service="shop"))
     clock.pass_(seconds=30)
     await pipeline.send(alert(service="pool", alertname="HostCPUSaturated"))

@@ -5,14 +5,12 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from bot.domain.event import AlertEvent, AlertStatus
 from bot.errors import InboxFull, StorageUnavailable
 from bot.pipeline.intake import Intake, entries_for
-from bot.storage import inbox
-from bot.storage.database import Database
-from bot.storage.inbox import NewEntry
+from bot.storage.inbox import Inbox, NewEntry
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -22,22 +20,23 @@ def _entries(name: str = "a") -> list[NewEntry]:
     return entries_for([event], "test", NOW, [], 1)
 
 
+def _rename(connection: Connection, name: str, to: str) -> None:
+    connection.execute(text(f"ALTER TABLE {name} RENAME TO {to}"))
+
+
 @pytest.fixture
-async def intake(database: Database) -> AsyncIterator[Intake]:
-    async with database.write() as connection:
-        await inbox.prepare_partitions(connection, 1)
-    intake = Intake(database, lambda partitions: None, max_entries=50)
+async def intake(inbox: Inbox) -> AsyncIterator[Intake]:
+    intake = Intake(inbox, lambda partitions: None, max_entries=50)
     intake.start()
     yield intake
     await intake.stop()
 
 
 async def test_what_is_appended_at_once_is_committed_together_and_all_of_it_is_there(
-    intake: Intake, database: Database
+    intake: Intake, inbox: Inbox
 ) -> None:
     await asyncio.gather(*(intake.append(_entries(str(i))) for i in range(50)))
-    async with database.read() as connection:
-        assert await inbox.lag(connection) == 50
+    assert await inbox.lag({0: 0}) == 50
 
 
 async def test_beyond_the_bound_the_sender_is_asked_to_come_again(intake: Intake) -> None:
@@ -46,26 +45,21 @@ async def test_beyond_the_bound_the_sender_is_asked_to_come_again(intake: Intake
     await intake.append(_entries("later"))
 
 
-async def test_stopping_commits_what_waits(database: Database) -> None:
-    async with database.write() as connection:
-        await inbox.prepare_partitions(connection, 1)
-    intake = Intake(database, lambda partitions: None)
+async def test_stopping_commits_what_waits(inbox: Inbox) -> None:
+    intake = Intake(inbox, lambda partitions: None)
     intake.start()
     waiting = asyncio.create_task(intake.append(_entries()))
     await asyncio.sleep(0)
     await intake.stop()
     await waiting
-    async with database.read() as connection:
-        assert await inbox.lag(connection) == 1
+    assert await inbox.lag({0: 0}) == 1
 
 
 async def test_a_database_that_takes_nothing_fails_the_requests_and_is_used_again_when_it_does(
-    intake: Intake, database: Database
+    intake: Intake, inbox: Inbox
 ) -> None:
-    async with database.write() as connection:
-        await connection.execute(text("ALTER TABLE inbox RENAME TO elsewhere"))
+    await inbox.database.write_at_once(lambda connection: _rename(connection, "inbox", "elsewhere"))
     with pytest.raises(StorageUnavailable):
         await intake.append(_entries())
-    async with database.write() as connection:
-        await connection.execute(text("ALTER TABLE elsewhere RENAME TO inbox"))
+    await inbox.database.write_at_once(lambda connection: _rename(connection, "elsewhere", "inbox"))
     await intake.append(_entries())

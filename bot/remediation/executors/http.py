@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import aiohttp
 import msgspec
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 from yarl import URL
 
 from bot.remediation.executors.registry import executor
@@ -46,7 +46,7 @@ class HttpParameters(StepParameters):
     method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] = "POST"
     url: Annotated[str, AfterValidator(_check_url)]
     headers: Annotated[dict[str, str | _SecretHeader], AfterValidator(_check_headers)] = Field(default={})
-    body: str | dict[str, Any] | list[Any] | None = None
+    body: str | dict[str, JsonValue] | list[JsonValue] | None = None
     expect: int | Annotated[list[int], Field(min_length=1)] | None = None
 
     def expects(self, status: int) -> bool:

@@ -62,6 +62,11 @@ def parameters_of(kind: str, raw: Mapping[str, Any]) -> StepParameters:
     return _of_kind(kind).parameters.model_validate(dict(raw))
 
 
+def parameter_names(kind: str) -> list[str]:
+    """What may be said of steps of a kind. Raises ValueError for an unknown kind."""
+    return list(_of_kind(kind).parameters.model_fields)
+
+
 def describe(kind: str, parameters: StepParameters) -> str:
     """The step as people see it before they approve: exactly what will be done."""
     return _of_kind(kind).describe(parameters)

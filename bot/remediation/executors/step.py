@@ -12,7 +12,7 @@ from bot.domain.duration import Duration
 
 MAX_OUTPUT = 8192
 _TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _MIN_SECRET = 4
 
 
@@ -43,7 +43,7 @@ class Outcome(msgspec.Struct, frozen=True):
 def presentable(output: bytes, left_out: int, secrets: Iterable[str]) -> str:
     """Output as text for people: no control sequences, no secret, both ends of what is too long."""
     text = _CONTROL.sub("", _TERMINAL.sub("", output.decode(errors="replace")))
-    for secret in secrets:
+    for secret in sorted((_CONTROL.sub("", secret).strip() for secret in secrets), key=len, reverse=True):
         if len(secret) >= _MIN_SECRET:
             text = text.replace(secret, "***")
     if len(text) > MAX_OUTPUT:

@@ -1,7 +1,7 @@
 const COLOURS = ["#2eb67d", "#e8912d", "#1164a3", "#7c3085", "#c01343"];
 
 function colourOf(id: string): string {
-  const sum = [...id].reduce((total, character) => (total * 31 + character.charCodeAt(0)) % 9973, 7);
+  const sum = [...id].reduce((total, character) => (total * 33 + character.charCodeAt(0)) % 9973, 7);
   return COLOURS[sum % COLOURS.length] ?? "#2eb67d";
 }
 

@@ -1,0 +1,167 @@
+"""A real Prometheus and a real Alertmanager, watching an exporter whose metrics a test changes."""
+
+import asyncio
+import json
+import re
+import shutil
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any, Self
+
+import aiohttp
+import pytest
+import yaml
+from aiohttp import web
+
+from tests.acceptance.harness import TOKEN, Tandem, free_port, until
+
+PROMETHEUS = shutil.which("prometheus")
+ALERTMANAGER = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
+QUEUES = [f"q{number:02}" for number in range(25)]
+MAX_ALERTS = 5
+
+needs_prometheus = pytest.mark.skipif(
+    not (PROMETHEUS and ALERTMANAGER), reason="prometheus and its alertmanager are not both installed here"
+)
+
+_RULES = {
+    "groups": [
+        {
+            "name": "shop",
+            "rules": [
+                {
+                    "alert": "QueueBacklog",
+                    "expr": "shop_queue_depth > 100",
+                    "labels": {"severity": "warning"},
+                    "annotations": {"summary": "Queue {{ $labels.queue }} holds {{ $value }} jobs"},
+                },
+                {
+                    "alert": "HighLatency",
+                    "expr": "shop_latency_seconds > 0.5",
+                    "labels": {"severity": "critical"},
+                    "annotations": {"summary": "{{ $labels.service }} answers in {{ $value | humanizeDuration }}"},
+                },
+            ],
+        }
+    ]
+}
+
+
+class Exporter:
+    """A shop's metrics over HTTP: ``depths`` by queue of the service ``orders``, ``latencies`` by service."""
+
+    def __init__(self) -> None:
+        self.depths = dict.fromkeys(QUEUES, 0)
+        self.latencies = {"checkout": 0.1}
+        self.port = 0
+
+    async def __aenter__(self) -> Self:
+        application = web.Application()
+        application.router.add_get("/metrics", self._metrics)
+        self._runner = web.AppRunner(application, access_log=None)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        self.port = self._runner.addresses[0][1]
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        await self._runner.cleanup()
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        lines = [
+            *(f'shop_queue_depth{{service="orders",queue="{queue}"}} {n}' for queue, n in self.depths.items()),
+            *(f'shop_latency_seconds{{service="{service}"}} {seconds}' for service, seconds in self.latencies.items()),
+        ]
+        return web.Response(text="\n".join(lines) + "\n")
+
+
+class Alertmanager:
+    """What it says of itself."""
+
+    def __init__(self, port: int) -> None:
+        self._url = f"http://127.0.0.1:{port}"
+
+    async def active(self) -> set[str]:
+        """The names of the alerts that fire."""
+        return {alert["labels"]["alertname"] for alert in json.loads(await self._get("/api/v2/alerts?active=true"))}
+
+    async def given_up(self) -> int:
+        """How many deliveries failed for good, each after several attempts; the next begins anew."""
+        counted = re.findall(r"(?m)^alertmanager_notifications_failed_total{.*} (\d+)$", await self._get("/metrics"))
+        return sum(map(int, counted))
+
+    async def _get(self, path: str) -> str:
+        async with aiohttp.ClientSession() as session, session.get(self._url + path) as answer:
+            return await answer.text()
+
+
+@asynccontextmanager
+async def watching(exporter: Exporter, tandem: Tandem) -> AsyncIterator[Alertmanager]:
+    """Prometheus scrapes the exporter, and Alertmanager tells the bot of what fires."""
+    assert PROMETHEUS and ALERTMANAGER
+    folder, ports = tandem.folder, (free_port(), free_port())
+    alertmanager = (
+        *(ALERTMANAGER, f"--config.file={_write(folder / 'alertmanager.yml', _routes(tandem))}"),
+        *(f"--web.listen-address=127.0.0.1:{ports[0]}", "--cluster.listen-address="),
+        f"--storage.path={folder / 'alertmanager'}",
+    )
+    _write(folder / "rules.yml", _RULES)
+    prometheus = (
+        *(PROMETHEUS, f"--config.file={_write(folder / 'prometheus.yml', _scrapes(exporter.port, ports[0]))}"),
+        *(f"--web.listen-address=127.0.0.1:{ports[1]}", f"--storage.tsdb.path={folder / 'prometheus'}"),
+    )
+    async with (
+        _program(ports[0], folder / "alertmanager.log", *alertmanager),
+        _program(ports[1], folder / "prometheus.log", *prometheus),
+    ):
+        yield Alertmanager(ports[0])
+
+
+def _routes(tandem: Tandem) -> dict[str, Any]:
+    webhook = {
+        "url": f"{tandem.url}/webhooks/alertmanager",
+        "max_alerts": MAX_ALERTS,
+        "http_config": {"authorization": {"credentials": TOKEN}},
+    }
+    waits = {"group_wait": "500ms", "group_interval": "1s", "repeat_interval": "1h"}
+    return {
+        "route": {"receiver": "tandem", "group_by": ["alertname"], **waits},
+        "receivers": [{"name": "tandem", "webhook_configs": [webhook]}],
+    }
+
+
+def _scrapes(exporter: int, alertmanager: int) -> dict[str, Any]:
+    return {
+        "global": {"scrape_interval": "200ms", "scrape_timeout": "200ms", "evaluation_interval": "200ms"},
+        "rule_files": ["rules.yml"],
+        "alerting": {"alertmanagers": [{"static_configs": [{"targets": [f"127.0.0.1:{alertmanager}"]}]}]},
+        "scrape_configs": [{"job_name": "shop", "static_configs": [{"targets": [f"127.0.0.1:{exporter}"]}]}],
+    }
+
+
+def _write(path: Path, document: Mapping[str, Any]) -> Path:
+    path.write_text(yaml.safe_dump(dict(document), sort_keys=False))
+    return path
+
+
+@asynccontextmanager
+async def _program(port: int, log: Path, *command: str) -> AsyncIterator[None]:
+    """A server that says when it is ready; its output goes to ``log``."""
+    with log.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(*command, stdout=output, stderr=output)
+
+    async def ready() -> bool:
+        assert process.returncode is None, f"{command[0]} ended:\n{log.read_text()[-3000:]}"
+        with suppress(aiohttp.ClientError):
+            async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}/-/ready") as answer:
+                return answer.status == 200
+        return False
+
+    try:
+        await until(ready, f"{command[0]} is ready", 30)
+        yield
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
