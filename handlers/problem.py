@@ -29,4 +29,4 @@ def add_wrong_doors(app: web.Application) -> None:
         said = f"{request.method} is not taken here, only {', '.join(allowed)}."
         return problem(405, said, {"Allow": ", ".join(allowed)})
 
-    app.router.add_route("*", "/{path:.*}", wrong_door)
+    app.router.add_route("*", "/{path:(?s:.*)}", wrong_door)

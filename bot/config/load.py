@@ -48,7 +48,8 @@ def _lines_of(error: ValidationError, document: Document) -> Iterator[str]:
 
 
 def _dotted(place: Place) -> str:
-    return ".".join(str(part) for part in place) or "the file"
+    words = (str(part) for part in place)
+    return ".".join(word if word.isprintable() else repr(word) for word in words) or "the file"
 
 
 def _nearest(word: str, known: list[str]) -> str:

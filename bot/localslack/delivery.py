@@ -105,6 +105,14 @@ class Delivery:
             self.sockets.remove(socket)
         return socket
 
+    async def disconnect(self, notice: bool = False) -> None:
+        """End the connections of Socket Mode; with ``notice`` only ask the apps to connect anew, as Slack does at times."""
+        for socket in list(self.sockets):
+            if notice:
+                await socket.send_json({"type": "disconnect", "reason": "refresh_requested"})
+            else:
+                await socket.close()
+
     def _take_acknowledgement(self, said: Json) -> None:
         future = self._acknowledged.get(str(said.get("envelope_id")))
         if future and not future.done():

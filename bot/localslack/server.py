@@ -58,6 +58,7 @@ class LocalSlack:
         self.url = self.api_url = ""
         self.click, self.command, self.submit_view = self._people.click, self._people.command, self._people.submit_view
         self.post, self.clear_faults = self._people.post, self._faults.clear
+        self.disconnect = self._delivery.disconnect
 
     @property
     def request_url(self) -> str | None:
@@ -93,7 +94,10 @@ class LocalSlack:
         return self._workspace.views.get(user)
 
     def fail(self, method: str, kind: str, count: int = 1, retry_after: int = 1) -> None:
-        """Let the next calls of a method, or of all (``*``), fail in a way; see :mod:`bot.localslack.faults`."""
+        """Let the next calls of a method, or of all (``*``), fail in a way; see :mod:`bot.localslack.faults`.
+
+        The method ``socket`` is the connection of Socket Mode, which then fails in one way.
+        """
         self._faults.plan(method, kind, count, retry_after)
 
     def sign(self, body: bytes, timestamp: int) -> dict[str, str]:
@@ -108,7 +112,7 @@ class LocalSlack:
     async def __aenter__(self) -> "LocalSlack":
         app = web.Application(client_max_size=MAX_BODY, middlewares=[same_origin])
         app.router.add_route("*", "/api/{method}", self._call)
-        app.router.add_get("/_socket", self._delivery.serve_socket)
+        app.router.add_get("/_socket", self._socket)
         app.router.add_post("/_response/{token}", self._respond)
         app.router.add_route("*", "/_files/{id}", self._file)
         app.router.add_get("/", self._page)
@@ -126,8 +130,7 @@ class LocalSlack:
         self._control.stop()
         self._faults.released.set()
         await self._workspace.touch()
-        for socket in list(self._delivery.sockets):
-            await socket.close()
+        await self.disconnect()
         await self._runner.cleanup()
 
     async def _page(self, request: web.Request) -> web.StreamResponse:
@@ -206,6 +209,13 @@ class LocalSlack:
         ticket = uuid.uuid4().hex
         self._delivery.tickets.add(ticket)
         return {"url": f"{self.url.replace('http', 'ws', 1)}/_socket?ticket={ticket}"}
+
+    async def _socket(self, request: web.Request) -> web.StreamResponse:
+        """A Socket Mode connection. Its address holds once, also where the connection then fails."""
+        if self._faults.take("socket"):
+            self._delivery.tickets.discard(request.query.get("ticket", ""))
+            raise web.HTTPServiceUnavailable
+        return await self._delivery.serve_socket(request)
 
     async def _respond(self, request: web.Request) -> web.Response:
         taken = await self._people.take_response(request.match_info["token"], await request.json())

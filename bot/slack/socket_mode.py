@@ -8,26 +8,45 @@ import asyncio
 import structlog
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
-from tenacity import AsyncRetrying, wait_random_exponential
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
+
+PING_INTERVAL = 5.0
+PATIENCE = 30.0
 
 log = structlog.get_logger(__name__)
 
 
 async def stay_connected(bolt: AsyncApp, app_token: str) -> None:
-    """Connect, again and again until it succeeds, and stay so until cancelled; the client itself reconnects."""
-    handler = AsyncSocketModeHandler(bolt, app_token)
+    """Be connected until cancelled. The client reconnects by itself; when it cannot, a new one takes its place.
+
+    It cannot where an address fails that Slack gave it: the address holds once, and the client tries no other.
+    """
+    retrying = AsyncRetrying(
+        retry=retry_if_exception_type(_Lost), wait=wait_random_exponential(max=60), before_sleep=_note
+    )
+    await retrying(_connect, bolt, app_token)
+
+
+class _Lost(Exception):
+    """There has been no connection for PATIENCE seconds."""
+
+
+def _note(state: RetryCallState) -> None:
+    log.warning("slack.socket_mode_lost", reason=f"no connection for {PATIENCE:g} s", retry_in=state.upcoming_sleep)
+
+
+async def _connect(bolt: AsyncApp, app_token: str) -> None:
+    """Connect, and stay so. Raises _Lost."""
+    handler = AsyncSocketModeHandler(bolt, app_token, ping_interval=PING_INTERVAL)
+    loop = asyncio.get_running_loop()
+    connecting = asyncio.create_task(handler.connect_async())
+    connected_at = loop.time()
     try:
-        async for attempt in AsyncRetrying(wait=wait_random_exponential(max=60)):
-            with attempt:
-                await _connect(handler)
-        await asyncio.Event().wait()
+        while loop.time() - connected_at < PATIENCE:
+            await asyncio.sleep(1)
+            if await handler.client.is_connected():
+                connected_at = loop.time()
     finally:
+        connecting.cancel()
         await handler.close_async()
-
-
-async def _connect(handler: AsyncSocketModeHandler) -> None:
-    try:
-        await handler.connect_async()
-    except Exception as error:
-        log.warning("slack.socket_mode_not_connected", reason=f"{type(error).__name__}: {error}")
-        raise
+    raise _Lost

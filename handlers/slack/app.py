@@ -102,7 +102,7 @@ def _command(door: SlackDoor) -> Listener:
     async def listen(ack: AsyncAck, command: dict[str, Any], client: AsyncWebClient, respond: AsyncRespond) -> None:
         await ack()
         text = str(command.get("text", "")).strip()
-        if text == "silence":
+        if text.lower() == "silence":
             await client.views_open(trigger_id=command["trigger_id"], view=modal.silence_view(command["channel_id"]))
             return
         try:

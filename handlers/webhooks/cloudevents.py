@@ -15,9 +15,11 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from cloudevents.core.base import BaseCloudEvent
+from cloudevents.core.bindings.common import get_event_factory_for_version
 from cloudevents.core.bindings.http import HTTPMessage, from_http
 from cloudevents.core.exceptions import CloudEventValidationError
 from cloudevents.core.formats.json import JSONFormat
+from cloudevents.core.v1.event import REQUIRED_ATTRIBUTES
 
 from bot.domain.event import AlertEvent, AlertStatus, Event, fingerprint_of
 from handlers.webhooks.clean import clean, clean_labels, clean_link
@@ -69,19 +71,29 @@ def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> lis
     headers = {name.lower(): value for name, value in headers.items()}
     content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type != _BATCH:
-        return [_event(_parsed(headers, body, "the event"), received_at, "$")]
+        return [_event(_parsed(headers, body, "the event", received_at), received_at, "$")]
     try:
         batch = msgspec.json.decode(body, type=list[msgspec.Raw])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed(f"the batch: {error}") from error
     if len(batch) > MAX_EVENTS:
         raise Malformed(f"the batch: at most {MAX_EVENTS} events are taken at once")
-    return [_event(_parsed(_STRUCTURED, bytes(raw), f"$[{i}]"), received_at, f"$[{i}]") for i, raw in enumerate(batch)]
+    return [
+        _event(_parsed(_STRUCTURED, bytes(raw), f"$[{i}]", received_at), received_at, f"$[{i}]")
+        for i, raw in enumerate(batch)
+    ]
 
 
-def _parsed(headers: Mapping[str, str], body: bytes, where: str) -> BaseCloudEvent:
+def _parsed(headers: Mapping[str, str], body: bytes, where: str, received_at: datetime) -> BaseCloudEvent:
+    def made(attributes: dict[str, Any], data: Any) -> BaseCloudEvent:
+        """The event; the package itself would make up what is missing, and read the clock for its time."""
+        missing = [name for name in REQUIRED_ATTRIBUTES if name not in attributes]
+        if missing:
+            raise Malformed(f"{where}: missing {', '.join(missing)}")
+        return get_event_factory_for_version(attributes["specversion"])({"time": received_at, **attributes}, data)
+
     try:
-        return from_http(HTTPMessage(dict(headers), body), _StrictJson())
+        return from_http(HTTPMessage(dict(headers), body), _StrictJson(), made)
     except CloudEventValidationError as error:
         raise Malformed(f"{where}: {_explained(error)}") from error
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
@@ -121,19 +133,19 @@ def _decoded(event: BaseCloudEvent) -> Any:
         return data
     try:
         return msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None
 
 
 def _own_schema(event: BaseCloudEvent, data: dict[str, Any], received_at: datetime, where: str) -> AlertEvent:
     try:
         alert = msgspec.convert(data, _AlertData)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:  # the latter for half a character
         raise Malformed(f"{where}.data: {error}") from error
-    labels = clean_labels(alert.labels)
-    if alert.severity:
+    labels = {"alertname": clean(_type_of(event)), **clean_labels(alert.labels)}
+    fingerprint = clean(alert.fingerprint) or fingerprint_of(labels)
+    if alert.severity:  # no part of the fingerprint: it may change, and a resolution need not repeat it
         labels.setdefault("severity", clean(alert.severity))
-    labels.setdefault("alertname", clean(_type_of(event)))
     status = AlertStatus(alert.status)
     starts_at = in_utc(alert.starts_at, f"{where}.data.starts_at") if alert.starts_at else None
     ends_at = in_utc(alert.ends_at, f"{where}.data.ends_at") if alert.ends_at else None
@@ -141,7 +153,7 @@ def _own_schema(event: BaseCloudEvent, data: dict[str, Any], received_at: dateti
     resolved = status is AlertStatus.RESOLVED
     return AlertEvent(
         source=NAME,
-        fingerprint=clean(alert.fingerprint) or fingerprint_of(labels),
+        fingerprint=fingerprint,
         status=status,
         labels=labels,
         starts_at=starts_at or at,

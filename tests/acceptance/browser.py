@@ -20,6 +20,10 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 WAIT_SECONDS = 30
+_FIND = """
+return [...document.querySelectorAll(arguments[0])]
+  .find((one) => one.checkVisibility() && one.innerText.includes(arguments[1])) ?? null
+"""
 _MOVING = [StaleElementReferenceException, ElementClickInterceptedException]
 
 needs_browser = pytest.mark.skipif(
@@ -61,8 +65,7 @@ class Browser:
 
     async def see(self, css: str, text: str = "") -> WebElement:
         """The first visible element that holds the text."""
-        seen = await self.until(lambda driver: _find(driver, css, text), f"nothing to see of {css} {text}")
-        assert isinstance(seen, WebElement)
+        seen: WebElement = await self.until(lambda driver: _find(driver, css, text), f"nothing to see of {css} {text}")
         return seen
 
     async def see_no(self, css: str) -> None:
@@ -102,5 +105,6 @@ class Browser:
 
 
 def _find(driver: webdriver.Chrome, css: str, text: str = "") -> WebElement | None:
-    found = driver.find_elements(By.CSS_SELECTOR, css)
-    return next((one for one in found if one.is_displayed() and text in one.text), None)
+    found = driver.execute_script(_FIND, css, text)
+    assert found is None or isinstance(found, WebElement)
+    return found

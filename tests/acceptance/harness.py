@@ -26,14 +26,19 @@ class Tandem:
     """A bot that can be started, killed and started again on the same database and port."""
 
     def __init__(
-        self, folder: Path, slack: LocalSlack, config: Mapping[str, Any], database_url: str | None = None
+        self,
+        folder: Path,
+        slack: LocalSlack,
+        config: Mapping[str, Any],
+        database_url: str | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.folder, self.slack = folder, slack
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.database_url = database_url or f"sqlite:///{folder}/tandem.db"
         self.log = folder / "tandem.log"
-        self.environment: dict[str, str] = {}
+        self.environment = dict(environment or {})
         self.process: asyncio.subprocess.Process | None = None
         self.configure(config)
         slack.request_url = f"{self.url}/slack/events"

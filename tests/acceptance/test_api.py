@@ -18,10 +18,22 @@ from tests.acceptance.wire import AUTHENTIC, get, send
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 # The contract of the API; more may be said, nothing less.
-INCIDENT = "id number title status severity summary opened_at resolved_at alerts causes runs".split()
-ALERT = "fingerprint status labels annotations starts_at ends_at source".split()
-CAUSE = "service kind score evidence".split()
-RUN = "id runbook status".split()
+INCIDENT = {
+    "id",
+    "number",
+    "title",
+    "status",
+    "severity",
+    "summary",
+    "opened_at",
+    "resolved_at",
+    "alerts",
+    "causes",
+    "runs",
+}
+ALERT = {"fingerprint", "status", "labels", "annotations", "starts_at", "ends_at", "source"}
+CAUSE = {"service", "kind", "score", "evidence"}
+RUN = {"id", "runbook", "status"}
 SERVICES = ["checkout", "search", "basket", "mail", "stock"]
 
 
@@ -53,17 +65,17 @@ async def _list(tandem: Tandem, query: str = "") -> list[dict[str, Any]]:
 
 async def test_an_incident_is_told_with_everything_that_was_promised(tandem: Tandem) -> None:
     listed = (await _list(tandem))[-1]
-    assert not set(INCIDENT) - listed.keys()
+    assert listed.keys() >= INCIDENT
     assert "timeline" not in listed
     (checkout,) = [a for a in listed["alerts"] if a["labels"]["service"] == "checkout"]
-    assert not set(ALERT) - checkout.keys()
+    assert checkout.keys() >= ALERT
     assert checkout["labels"] == alert()["labels"]
     assert checkout["annotations"] == alert()["annotations"]
     assert (checkout["status"], checkout["source"], checkout["ends_at"]) == ("firing", "alertmanager", None)
     assert checkout["starts_at"] == "2026-01-01T00:00:00Z"
-    assert listed["causes"][0].keys() == set(CAUSE)
+    assert listed["causes"][0].keys() == CAUSE
     assert listed["causes"][0]["service"] == "payments"
-    assert not set(RUN) - listed["runs"][0].keys()
+    assert listed["runs"][0].keys() >= RUN
     assert (listed["runs"][0]["runbook"], listed["runs"][0]["status"]) == ("restart", "proposed")
     assert datetime.fromisoformat(listed["opened_at"]).utcoffset() is not None
     assert listed["resolved_at"] is None

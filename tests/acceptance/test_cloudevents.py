@@ -69,7 +69,7 @@ async def test_an_alert_of_our_own_schema_is_taken_as_it_is(
     incident = await _incident(tandem, service)
     alert = incident["alerts"][0]
     assert incident["severity"] == "critical"
-    assert alert["labels"] == data["labels"] | {"severity": "critical"}
+    assert alert["labels"] == {"alertname": "ModelStale", "service": service, "severity": "critical"}
     assert alert["annotations"] == data["annotations"]
     assert (alert["starts_at"], alert["link"]) == ("2026-01-01T08:00:00Z", data["link"])
     assert (await _send(tandem, pack(_event(data | {"status": "resolved"})))).status == 202

@@ -51,7 +51,10 @@ MALFORMED: dict[str, tuple[bytes | dict[str, Any], str]] = {
     "an alert without a beginning": (_without("startsAt"), "`startsAt` - at `$.alerts[0]`"),
     "a label that is a number": (_with(labels={"alertname": 3}), "$.alerts[0].labels"),
     "a label that is null": (_with(labels={"alertname": None}), "$.alerts[0].labels"),
-    "a moment without a zone": (_with(startsAt="2026-01-01T00:00:00"), "timezone component - at `$.alerts[0].startsAt`"),
+    "a moment without a zone": (
+        _with(startsAt="2026-01-01T00:00:00"),
+        "timezone component - at `$.alerts[0].startsAt`",
+    ),
     "a moment that is a day": (_with(startsAt="2026-01-01"), "$.alerts[0].startsAt"),
     "a moment that is a number": (_with(startsAt=1767225600), "$.alerts[0].startsAt"),
     "a moment beyond all years": (_with(startsAt="9999-12-31T23:59:59-05:00"), "$.alerts[0].startsAt"),
@@ -154,6 +157,7 @@ async def test_text_from_outside_is_shown_harmless_kept_as_it_was_and_holds_nobo
     async with running(tmp_path, {}, database_url=database_url) as tandem:
         for name, text in AWKWARD.items():
             assert await tandem.deliver(_awkward(name), groupKey=text) == 202
+
         async def all_shown() -> bool:
             threads = [tandem.slack.replies(CHANNEL, m["ts"]) for m in tandem.slack.messages(CHANNEL)]
             return len(threads) == len(AWKWARD) and all(threads)

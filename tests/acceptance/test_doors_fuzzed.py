@@ -80,63 +80,46 @@ _CLOUDEVENT = {
     "data": _OWN | {"link": "https://example.com", "status": "firing"},
 }
 _BATCH = {"Content-Type": "application/cloudevents-batch+json"}
-_ce_headers = st.dictionaries(
-    st.sampled_from([f"ce-{name}" for name in _CLOUDEVENT] + ["ce-x", "Content-Type"]), _header_values
+_BINARY = {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "/s", "ce-type": "t"}
+_NO_HEADERS: st.SearchStrategy[dict[str, str]] = st.just({})
+_POST = st.just("POST")
+_binary_headers = st.builds(
+    lambda given, missing: {**_BINARY, **given} if not missing else given,
+    st.dictionaries(st.sampled_from([*(f"ce-{name}" for name in _CLOUDEVENT), "ce-x", "Content-Type"]), _header_values),
+    st.booleans(),
 )
-_ce_defaults = st.sampled_from([{}, {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "/s", "ce-type": "t"}])
 _bodies = st.binary(max_size=200) | _values.map(_encoded)
+_odd_headers = st.dictionaries(st.sampled_from(["Content-Encoding", "Content-Type", "Accept"]), _header_values)
+_slack_headers = st.dictionaries(
+    st.sampled_from(["X-Slack-Signature", "X-Slack-Request-Timestamp"]), _header_values | st.just("1")
+)
+_queries = st.dictionaries(
+    st.sampled_from(["limit", "cursor", "status"]), st.text() | st.integers(-1, 600).map(str)
+).map(lambda query: f"/api/incidents?{urlencode(query)}")
+_ids = st.text(min_size=1).map(lambda text: f"/api/incidents/{quote(text, safe='')}")
+_paths = st.text().map(lambda text: f"/{quote(text)}") | st.text().map(lambda text: f"/webhooks/{quote(text)}")
+_methods = st.sampled_from(["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS"])
+
+
+def _to(
+    path: str | st.SearchStrategy[str],
+    bodies: st.SearchStrategy[bytes],
+    headers: st.SearchStrategy[dict[str, str]] = _NO_HEADERS,
+    methods: st.SearchStrategy[str] = _POST,
+) -> st.SearchStrategy[Request]:
+    paths = st.just(path) if isinstance(path, str) else path
+    return st.builds(Request, methods, paths, headers, bodies)
+
+
 _requests = st.one_of(
-    st.builds(Request, st.just("POST"), st.just("/webhooks/alertmanager"), st.just({}), _bodies),
-    st.builds(
-        Request,
-        st.just("POST"),
-        st.just("/webhooks/alertmanager"),
-        st.just({}),
-        _spoilt(_ALERTMANAGER).map(_encoded),
-    ),
-    st.builds(
-        Request, st.just("POST"), st.just("/webhooks/cloudevents"), st.just({}), _spoilt(_CLOUDEVENT).map(_encoded)
-    ),
-    st.builds(
-        Request,
-        st.just("POST"),
-        st.just("/webhooks/cloudevents"),
-        st.just(_BATCH),
-        _spoilt([_CLOUDEVENT, _CLOUDEVENT]).map(_encoded),
-    ),
-    st.builds(
-        Request,
-        st.just("POST"),
-        st.just("/webhooks/cloudevents"),
-        st.builds(lambda defaults, given: defaults | given, _ce_defaults, _ce_headers),
-        _spoilt(_OWN).map(_encoded) | _bodies,
-    ),
-    st.builds(
-        Request,
-        st.just("POST"),
-        st.just("/slack/events"),
-        st.dictionaries(
-            st.sampled_from(["X-Slack-Signature", "X-Slack-Request-Timestamp"]), _header_values | st.just("1")
-        ),
-        _bodies,
-    ),
-    st.builds(
-        Request,
-        st.sampled_from(["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS"]),
-        st.text().map(lambda text: f"/webhooks/{quote(text)}") | st.text().map(lambda text: f"/{quote(text)}"),
-        st.dictionaries(st.sampled_from(["Content-Encoding", "Content-Type", "Accept"]), _header_values),
-        _bodies,
-    ),
-    st.builds(
-        Request,
-        st.just("GET"),
-        st.text(min_size=1).map(lambda text: f"/api/incidents/{quote(text, safe='')}")
-        | st.dictionaries(
-            st.sampled_from(["limit", "cursor", "status"]), st.text() | st.integers(-1, 600).map(str)
-        ).map(lambda query: f"/api/incidents?{urlencode(query)}"),
-        st.just({}),
-        st.just(b""),
-    ),
+    _to("/webhooks/alertmanager", _bodies),
+    _to("/webhooks/alertmanager", _spoilt(_ALERTMANAGER).map(_encoded)),
+    _to("/webhooks/cloudevents", _spoilt(_CLOUDEVENT).map(_encoded)),
+    _to("/webhooks/cloudevents", _spoilt([_CLOUDEVENT, _CLOUDEVENT]).map(_encoded), st.just(_BATCH)),
+    _to("/webhooks/cloudevents", _spoilt(_OWN).map(_encoded) | _bodies, _binary_headers),
+    _to("/slack/events", _bodies, _slack_headers),
+    _to(_paths, _bodies, _odd_headers, _methods),
+    _to(_queries | _ids, st.just(b""), methods=st.just("GET")),
 )
 
 

@@ -179,7 +179,7 @@ async def test_on_a_full_disk_nothing_is_acknowledged_and_work_goes_on_when_ther
         assert await tandem.deliver(alert(instance="before")) == 202
         await tandem.message("HighLatency")
         assert tandem.process is not None
-        size = max((tmp_path / name).stat().st_size for name in ("tandem.db", "tandem.db-wal"))
+        size = max(file.stat().st_size for file in tmp_path.glob("tandem*.db*"))
         resource.prlimit(tandem.process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
         refused = [await tandem.deliver(alert(instance=f"during-{i}", filler="x" * 5000)) for i in range(100)]
         assert refused[-1] == 503

@@ -177,6 +177,7 @@ def test_a_placeholder_that_could_do_harm_is_found_when_the_file_is_read(path: P
         ("alerts:\n  flapping: {changes: 33}", "2: alerts.flapping.changes: Input should be less than or equal to 32"),
         ("services: [a, b]", "1: services: Input should be a valid dictionary"),
         ("services:\n  a: [b]", "2: services.a: Input should be a valid dictionary"),
+        ('slack:\n  "a\\nb": 1', "2: slack.'a\\nb': is no known key"),
         ("1: 2", "1: 1: Keys should be strings"),
         ("- slack", "1: the file must be a mapping of sections"),
         ("just words", "1: the file must be a mapping of sections"),
@@ -219,7 +220,7 @@ def test_what_is_said_twice_is_an_error_that_names_both_lines(path: Path, text: 
         ("slack: {}\n? [a, b]\n: c", "2: a key must be a word, not a list or a mapping"),
         ("slack: {<<: [1]}", "1: this is no valid YAML: expected a mapping for merging"),
         ("a: &a [*a]", "1: this is no valid YAML: it is nested too deep, or within itself"),
-        ("a: " + "[" * 5000, "1: this is no valid YAML: it is nested too deep, or within itself"),
+        ("a: " + "[" * 1000, "1: this is no valid YAML: it is nested too deep, or within itself"),
         ("slack: {}\n\x00", "2: this is no valid YAML: special characters are not allowed"),
     ],
 )

@@ -1,6 +1,6 @@
 // The elements that a person can use, in messages and in forms.
 import type { InputHTMLAttributes } from "preact";
-import { useContext, useEffect, useRef, useState } from "preact/hooks";
+import { useContext, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Text, unescaped } from "./mrkdwn";
 import { Names } from "./names";
 import type { Chosen, Confirm, Element, Option } from "./types";
@@ -21,8 +21,8 @@ const words = (of: { text: string } | undefined): string => unescaped(of?.text ?
 export function Button({ element, busy, press }: { element: Element; busy: boolean; press: () => void }) {
   const self = useRef<HTMLButtonElement>(null);
   const pressed = useRef(false);
-  // A button that is disabled loses the focus; whoever uses the keyboard gets it back.
-  useEffect(() => {
+  // A button that is disabled loses the focus; whoever uses the keyboard gets it back as soon as it is enabled.
+  useLayoutEffect(() => {
     if (busy || !pressed.current) return;
     pressed.current = false;
     if (document.activeElement === document.body) self.current?.focus({ preventScroll: true });
