@@ -30,7 +30,7 @@ from bot.storage.lock import hold_alone
 from handlers.api import Api, Health
 from handlers.problem import add_wrong_doors
 from handlers.slack import SlackDoor, add_slack_route, make_bolt_app
-from handlers.webhooks import add_webhook_routes
+from handlers.webhooks import add_webhook_routes, source_secrets
 
 DRAIN_SECONDS = 5.0
 SLACK_TIMEOUT = aiohttp.ClientTimeout(total=15)
@@ -77,10 +77,8 @@ class App:
     async def _start(self) -> None:
         database, inbox = await self._open_database()
         rules = self._config.rules()
-        worker = Worker(
-            database, inbox, rules, make_plan, utc_now, self._wake, pace=lambda busy: intake.rest_after(busy)
-        )
-        intake = Intake(inbox, worker.wake)
+        intake = Intake(inbox)
+        worker = Worker(database, inbox, rules, make_plan, utc_now, self._wake, intake.rest_after)
         steps = Steps(database, utc_now, secrets_from(), self._wake)
         self._remediation = Remediation(
             database,
@@ -95,7 +93,7 @@ class App:
         self._stack.push_async_callback(self._drain, worker)
         self._run("worker", worker.run())
         self._run("remediation", self._remediation.run())
-        intake.start()
+        intake.start(worker.wake)
         self._stack.push_async_callback(intake.stop)
         http = web.Application()
         token = self._environment.webhook_token
@@ -106,6 +104,7 @@ class App:
             utc_now,
             rules.correlation.partition_by,
             rules.partitions,
+            source_secrets(),
         )
         if token is None:
             log.warning("webhooks.closed", reason="TANDEM_WEBHOOK_TOKEN is not set: every webhook is answered with 401")
@@ -119,8 +118,8 @@ class App:
 
     async def _open_database(self) -> tuple[Database, Inbox]:
         url = self._environment.database_url
-        self._stack.enter_context(hold_alone(url))
         database = open_database(url)
+        self._stack.enter_context(hold_alone(url))
         self._stack.push_async_callback(database.close)
         await database.migrate()
         async with database.write() as connection:

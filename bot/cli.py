@@ -14,12 +14,12 @@ import typer
 from rich.console import Console
 
 from bot.config import Config, Environment, load_config, read_environment
-from bot.errors import ConfigError, TandemError
+from bot.errors import ConfigError, StorageUnavailable, TandemError
 
 DEFAULT_CONFIG = Path("tandem.yaml")
 EXIT_CONFIG = 2
 SWITCH_SECONDS = 0.0005
-"""How long a database's thread waits for the loop's thread to let it go on; Python's own 5 ms is longer than a commit."""
+"""How long a database's thread waits for the loop's to let it go on; Python's own 5 ms are longer than a commit."""
 
 cli = typer.Typer(
     help="Alerts in, one Slack message an incident out: its cause, a remediation on a click, the check that it worked.",
@@ -161,6 +161,9 @@ def _clear_errors() -> Iterator[None]:
     except ConfigError as error:
         err.print(str(error))
         raise typer.Exit(EXIT_CONFIG) from error
+    except StorageUnavailable as error:
+        err.print(f"tandem: the database cannot be used: {error}")
+        raise typer.Exit(1) from error
     except (TandemError, OSError) as error:
         err.print(f"tandem: {error}")
         raise typer.Exit(1) from error

@@ -16,6 +16,16 @@ class AlertStatus(StrEnum):
     RESOLVED = "resolved"
 
 
+class ChangeKind(StrEnum):
+    DEPLOY = "deploy"
+    ROLLBACK = "rollback"
+    RELEASE = "release"
+    CONFIG = "config"
+    SCALING = "scaling"
+    MODEL = "model"
+    DATA = "data"
+
+
 class AlertEvent(msgspec.Struct, frozen=True, tag="alert", tag_field="kind", omit_defaults=True):
     """One thing that a sender says is firing or resolved.
 
@@ -44,10 +54,28 @@ class GroupResolved(msgspec.Struct, frozen=True, tag="group_resolved", tag_field
     ends_at: datetime
 
 
-Event = AlertEvent | GroupResolved
+class ChangeEvent(msgspec.Struct, frozen=True, tag="change", tag_field="kind", omit_defaults=True):
+    """Something that was changed, and might have caused what fires now.
+
+    ``id`` is the sender's name for it: told again with the same id, it is the same change.
+    """
+
+    source: str
+    id: str
+    service: str
+    change: ChangeKind
+    title: str
+    at: datetime
+    labels: dict[str, str] = {}
+    actor: str = ""
+    version: str = ""
+    link: str = ""
+
+
+Event = AlertEvent | GroupResolved | ChangeEvent
 
 encode_events = msgspec.json.Encoder().encode
-decode_events = msgspec.json.Decoder(list[AlertEvent | GroupResolved]).decode
+decode_events = msgspec.json.Decoder(list[AlertEvent | GroupResolved | ChangeEvent]).decode
 
 
 def fingerprint_of(labels: Mapping[str, str]) -> str:

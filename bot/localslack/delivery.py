@@ -10,6 +10,7 @@ import hmac
 import json
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
@@ -37,6 +38,7 @@ class Delivery:
 
     secret: str
     request_url: str | None
+    clock: Callable[[], float] = time.time
     sockets: list[web.WebSocketResponse] = field(default_factory=list)
     tickets: set[str] = field(default_factory=set)
     _acknowledged: dict[str, "asyncio.Future[Json]"] = field(default_factory=dict)
@@ -60,7 +62,7 @@ class Delivery:
         if self.request_url is None:
             return 503, {}
         timeout = aiohttp.ClientTimeout(total=LIMIT_SECONDS)
-        headers = sign(self.secret, body, int(time.time()))
+        headers = sign(self.secret, body, int(self.clock()))
         try:
             async with (
                 aiohttp.ClientSession(timeout=timeout) as session,
@@ -106,7 +108,7 @@ class Delivery:
         return socket
 
     async def disconnect(self, notice: bool = False) -> None:
-        """End the connections of Socket Mode; with ``notice`` only ask the apps to connect anew, as Slack does at times."""
+        """End the connections of Socket Mode; with ``notice`` only ask for new ones, as Slack does at times."""
         for socket in list(self.sockets):
             if notice:
                 await socket.send_json({"type": "disconnect", "reason": "refresh_requested"})

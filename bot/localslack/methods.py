@@ -39,6 +39,14 @@ def _channel(workspace: Workspace, given: Json) -> Channel:
     return found
 
 
+def _joined(workspace: Workspace, given: Json) -> Channel:
+    """A channel in which the app may speak and read."""
+    channel = _channel(workspace, given)
+    if not channel.is_member:
+        raise Failed("not_in_channel")
+    return channel
+
+
 def _content(given: Json) -> Json:
     """Text, blocks and metadata, checked."""
     text, blocks = given.get("text") or "", _decoded(given.get("blocks")) or []
@@ -96,7 +104,7 @@ def auth_test(workspace: Workspace, given: Json, base: str) -> Json:
 
 @method("chat.postMessage")
 def post_message(workspace: Workspace, given: Json, base: str) -> Json:
-    channel = _channel(workspace, given)
+    channel = _joined(workspace, given)
     thread = given.get("thread_ts")
     if thread and not any(message["ts"] == thread for message in channel.messages):
         raise Failed("thread_not_found")
@@ -184,7 +192,7 @@ def _between(messages: list[Json], given: Json) -> list[Json]:
 
 @method("conversations.history")
 def history(workspace: Workspace, given: Json, base: str) -> Json:
-    found = _between(_channel(workspace, given).messages, given)
+    found = _between(_joined(workspace, given).messages, given)
     return _page(list(reversed(found)), given, "messages")
 
 
@@ -198,7 +206,8 @@ def replies(workspace: Workspace, given: Json, base: str) -> Json:
 
 
 def _described(channel: Channel) -> Json:
-    return {"id": channel.id, "name": channel.name, "is_channel": True, "is_member": True, "is_archived": False}
+    about = {"id": channel.id, "name": channel.name, "is_channel": True, "is_archived": False}
+    return about | {"is_member": channel.is_member}
 
 
 @method("conversations.list")
@@ -213,7 +222,9 @@ def channel_info(workspace: Workspace, given: Json, base: str) -> Json:
 
 @method("conversations.join")
 def join(workspace: Workspace, given: Json, base: str) -> Json:
-    return {"channel": _described(_channel(workspace, given))}
+    channel = _channel(workspace, given)
+    channel.is_member = True
+    return {"channel": _described(channel)}
 
 
 @method("conversations.members")

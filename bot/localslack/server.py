@@ -4,7 +4,7 @@ import asyncio
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import deepcopy
 from email.utils import formatdate
 from pathlib import Path
@@ -21,6 +21,15 @@ from bot.localslack.state import DEFAULT_USERS, Channel, Json, Workspace, channe
 
 STATIC = Path(__file__).parent / "static"
 SCOPES = "chat:write,channels:read,channels:history,groups:read,groups:history,commands"
+_NEEDED = {
+    "chat.postMessage": "chat:write",
+    "chat.postEphemeral": "chat:write",
+    "chat.update": "chat:write",
+    "conversations.list": "channels:read",
+    "conversations.info": "channels:read",
+    "conversations.history": "channels:history",
+    "conversations.replies": "channels:history",
+}
 MAX_BODY = 20 * 2**20
 _PACED = ("chat.postMessage", "chat.update")
 
@@ -30,6 +39,7 @@ class LocalSlack:
 
     ``url`` is the page, ``api_url`` the Web API's base, ``request_url`` where the app takes Slack's requests.
     With ``enforce_rate_limit`` a channel takes one message or update a second after a ``burst``, as Slack's do.
+    ``scopes`` are what the token may do, ``not_joined`` the channels to which nobody invited the app.
     """
 
     def __init__(
@@ -44,12 +54,16 @@ class LocalSlack:
         host: str = "127.0.0.1",
         enforce_rate_limit: bool = False,
         burst: int = 3,
+        scopes: str = SCOPES,
+        not_joined: Collection[str] = (),
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.bot_token, self.app_token, self.signing_secret = bot_token, app_token, signing_secret
         self._host, self._port = host, port
-        made = [Channel(channel_id_of(name), name) for name in channels]
+        self._scopes, self._clock = scopes, clock
+        made = [Channel(channel_id_of(name), name, name not in not_joined) for name in (*channels, *not_joined)]
         self._workspace = Workspace(dict(users), {channel.id: channel for channel in made})
-        self._delivery = Delivery(signing_secret, request_url)
+        self._delivery = Delivery(signing_secret, request_url, clock)
         self._faults = Faults()
         self._people = People(self._workspace, self._delivery)
         self._control = Control(self._workspace, self._people, self._delivery, self._faults)
@@ -157,7 +171,7 @@ class LocalSlack:
     async def _answer(
         self, name: str, given: Json, request: web.Request, fault: Fault | None
     ) -> tuple[Json, int, dict[str, str]]:
-        headers = {"Date": formatdate(usegmt=True), "X-OAuth-Scopes": SCOPES}
+        headers = {"Date": formatdate(self._clock(), usegmt=True), "X-OAuth-Scopes": self._scopes}
         token = request.headers.get("Authorization", "").removeprefix("Bearer ") or str(given.get("token", ""))
         try:
             if fault and fault.kind == "revoked":
@@ -169,6 +183,9 @@ class LocalSlack:
             wait = self._wait_for(name, str(given.get("channel", "")))
             if wait > 0:
                 return {"ok": False, "error": "ratelimited"}, 429, {**headers, "Retry-After": str(int(wait) + 1)}
+            needed = _NEEDED.get(name)
+            if needed and needed not in self._scopes.split(","):
+                raise Failed("missing_scope", needed=needed, provided=self._scopes)
             if name not in METHODS:
                 raise Failed("unknown_method", req_method=name)
             return {"ok": True, **METHODS[name](self._workspace, given, self.url)}, 200, headers

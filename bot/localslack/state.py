@@ -29,10 +29,14 @@ def channel_id_of(name: str) -> str:
 
 @dataclass
 class Channel:
-    """``messages`` and the replies in ``threads`` are Slack's message objects, the oldest first."""
+    """``messages`` and the replies in ``threads`` are Slack's message objects, the oldest first.
+
+    ``is_member`` says whether the app was invited.
+    """
 
     id: str
     name: str
+    is_member: bool = True
     messages: list[Json] = field(default_factory=list)
     threads: dict[str, list[Json]] = field(default_factory=dict)
 

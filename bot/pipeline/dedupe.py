@@ -1,4 +1,4 @@
-"""Stage 2: what each event means for its alert. Repetitions and late deliveries end here."""
+"""Stage 3: what each event means for its alert. Repetitions and late deliveries end here."""
 
 from datetime import datetime
 
@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.alert import Alert, Change, apply, change_made_by, identity_of
-from bot.domain.event import AlertEvent, AlertStatus, GroupResolved, bounded, domain_of, service_of
+from bot.domain.event import AlertEvent, AlertStatus, ChangeEvent, GroupResolved, bounded, domain_of, service_of
 from bot.domain.severity import severity_of
 from bot.pipeline.batch import Batch, Observation
 from bot.storage import alerts, incidents
@@ -17,6 +17,7 @@ async def dedupe(batch: Batch, connection: AsyncConnection) -> None:
         (entry.received_at, domain, event)
         for entry in batch.entries
         for received in entry.events
+        if not isinstance(received, ChangeEvent)
         for domain in [domain_of(received.labels, batch.rules.correlation.partition_by)]
         for event in await _single_events(received, domain, connection)
     ]

@@ -40,18 +40,15 @@ class Intake:
     """Group commit: what arrives while one transaction is being written goes together into the next.
 
     Both the number and the size of what waits are bounded; beyond them :class:`InboxFull` is raised.
-    ``on_commit`` is told the partitions that have new entries.
     """
 
     def __init__(
         self,
         inbox: Inbox,
-        on_commit: Callable[[Iterable[int]], None],
         max_entries: int = MAX_WAITING_ENTRIES,
         max_bytes: int = MAX_WAITING_BYTES,
     ) -> None:
         self._inbox = inbox
-        self._on_commit = on_commit
         self._max_entries = max_entries
         self._max_bytes = max_bytes
         self._waiting: list[_Waiting] = []
@@ -62,7 +59,9 @@ class Intake:
         self._crowded_until = 0.0
         self._task: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
+    def start(self, on_commit: Callable[[Iterable[int]], None] = lambda _partitions: None) -> None:
+        """Begin to commit; ``on_commit`` is told the partitions that have new entries."""
+        self._on_commit = on_commit
         self._task = asyncio.create_task(self._run(), name="intake")
 
     async def stop(self) -> None:

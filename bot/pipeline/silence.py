@@ -1,4 +1,4 @@
-"""Stage 3: alerts that a silence covers are recorded, but look for no incident."""
+"""Stage 4: alerts that a silence covers are recorded, but look for no incident."""
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection

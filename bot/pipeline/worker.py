@@ -16,6 +16,7 @@ from bot.pipeline.correlate import correlate
 from bot.pipeline.dedupe import dedupe
 from bot.pipeline.due import due
 from bot.pipeline.explain import explain
+from bot.pipeline.note_changes import note_changes
 from bot.pipeline.propose import propose
 from bot.pipeline.record import record
 from bot.pipeline.settle import settle
@@ -24,7 +25,7 @@ from bot.storage import alerts, offsets
 from bot.storage.database import Database
 from bot.storage.inbox import Inbox
 
-STAGES: Sequence[Stage] = (claim, dedupe, silence, correlate, record, settle, explain, propose, commit)
+STAGES: Sequence[Stage] = (claim, note_changes, dedupe, silence, correlate, record, settle, explain, propose, commit)
 STAGES_ON_TICK: Sequence[Stage] = (due, silence, correlate, record, settle, explain, propose, commit)
 BATCH = 200
 TICK = 1.0

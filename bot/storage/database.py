@@ -1,8 +1,8 @@
 """The database behind the storage functions: SQLite or PostgreSQL, transactions, migrations."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,12 @@ from alembic.config import Config as AlembicConfig
 from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlmodel import SQLModel
 
-from bot.errors import StorageUnavailable
+from bot.errors import ConfigError, StorageUnavailable
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _WRITE = "tandem_write"
@@ -46,20 +46,16 @@ class Database:
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """A transaction that commits on leaving. Raises StorageUnavailable where the database does not take it."""
         async with self._lock:
-            try:
+            with _outages():
                 async with self._writer.begin() as connection:
                     yield connection
-            except _OUTAGES as error:
-                raise StorageUnavailable(_reason(error)) from error
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A transaction that only reads. Raises StorageUnavailable like :meth:`write`."""
-        try:
+        with _outages():
             async with self.engine.begin() as connection:
                 yield connection
-        except _OUTAGES as error:
-            raise StorageUnavailable(_reason(error)) from error
 
     async def write_at_once(self, work: Callable[[Connection], None]) -> None:
         """A transaction whose statements are known beforehand: on SQLite one hop to another thread for all of them."""
@@ -68,10 +64,8 @@ class Database:
                 await connection.run_sync(work)
             return
         async with self._lock:
-            try:
+            with _outages():
                 await asyncio.to_thread(_in_transaction, self._at_once, work)
-            except _OUTAGES as error:
-                raise StorageUnavailable(_reason(error)) from error
 
     def beside(self, part: str) -> str:
         """The address of a SQLite file beside this one, for a part that has a writer of its own."""
@@ -91,9 +85,25 @@ class Database:
             await asyncio.to_thread(self._at_once.dispose)
 
 
+@contextmanager
+def _outages() -> Iterator[None]:
+    """Tells what is the database's fault from what is the statement's."""
+    try:
+        yield
+    except _OUTAGES as error:
+        raise StorageUnavailable(_reason(error)) from error
+    except DatabaseError as error:
+        if type(error) is not DatabaseError:  # the subclasses blame the statement; a broken file is just this
+            raise
+        raise StorageUnavailable(_reason(error)) from error
+
+
 def open_database(url: str) -> Database:
-    """Connect (lazily) to ``sqlite:///PATH`` or ``postgresql://…``. Raises ValueError for any other kind."""
-    parsed = make_url(url)
+    """Connect (lazily) to ``sqlite:///PATH`` or ``postgresql://…``. Raises ConfigError for any other kind."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):  # its words may hold the password
+        raise ConfigError("TANDEM_DATABASE_URL: write sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME") from None
     backend = parsed.get_backend_name()
     if backend == "sqlite":
         return _open_sqlite(parsed)
@@ -106,12 +116,13 @@ def open_database(url: str) -> Database:
             pool_pre_ping=True,
         )
         return Database(engine)
-    raise ValueError(f"{backend} is not supported: use sqlite:///PATH or postgresql://…")
+    raise ConfigError(f"TANDEM_DATABASE_URL: {backend} is not supported: use sqlite:///PATH or postgresql://…")
 
 
 def _open_sqlite(url: URL) -> Database:
     if not url.database or url.database == ":memory:":
-        raise ValueError("SQLite in memory would lose what was acknowledged: give a file, sqlite:///PATH")
+        why = "SQLite in memory would lose what was acknowledged: give a file, sqlite:///PATH"
+        raise ConfigError(f"TANDEM_DATABASE_URL: {why}")
     Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_async_engine(url.set(drivername="sqlite+aiosqlite"), pool_size=8, max_overflow=4, pool_timeout=10)
     _set_up_sqlite(engine.sync_engine)

@@ -143,6 +143,24 @@ class TimelineRow(SQLModel, table=True):
     actor: str | None = Field(sa_type=Text)
 
 
+class ChangeRow(SQLModel, table=True):
+    """What was changed where and when; told again, it is the same row."""
+
+    __tablename__ = "change"
+    __table_args__ = (Index("change_by_service", "domain", "service", "at"),)
+
+    source: str = Field(primary_key=True, sa_type=Text)
+    id: str = Field(primary_key=True, sa_type=Text)
+    domain: str = Field(sa_type=Text)
+    service: str = Field(sa_type=Text)
+    change: str = Field(sa_type=Text)
+    title: str = Field(sa_type=Text)
+    at: datetime = Field(sa_type=UtcDateTime)
+    actor: str = Field(sa_type=Text)
+    version: str = Field(sa_type=Text)
+    link: str = Field(sa_type=Text)
+
+
 class SilenceRow(SQLModel, table=True):
     __tablename__ = "silence"
     __table_args__ = (Index("silence_by_end", "ends_at"),)

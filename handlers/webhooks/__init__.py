@@ -1,5 +1,5 @@
 """The webhooks: one file per source, which verifies the sender, parses the body and returns events."""
 
-from handlers.webhooks.door import add_webhook_routes, parse_delivery
+from handlers.webhooks.door import add_webhook_routes, parse_delivery, source_secrets
 
-__all__ = ["add_webhook_routes", "parse_delivery"]
+__all__ = ["add_webhook_routes", "parse_delivery", "source_secrets"]

@@ -1,6 +1,7 @@
 """``POST /webhooks/{source}``: verify, parse, append; 202 when the events are on disk."""
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 import structlog
@@ -12,7 +13,7 @@ from bot.metrics import EVENTS_ACCEPTED, REQUESTS_REFUSED
 from bot.pipeline.intake import Intake, entries_for
 from handlers.body import Unreadable, read_body
 from handlers.problem import problem
-from handlers.webhooks.registry import Malformed, all_sources, nearest
+from handlers.webhooks.registry import Malformed, Source, all_sources, nearest
 
 MAX_BODY = 5 * 2**20
 
@@ -29,6 +30,7 @@ class WebhookDoor:
         clock: Callable[[], datetime],
         partition_by: Sequence[str],
         partitions: int,
+        secrets: Mapping[str, str],
     ) -> None:
         self._intake = intake
         self._token = token.encode() if token else None
@@ -36,6 +38,7 @@ class WebhookDoor:
         self._partition_by = partition_by
         self._partitions = partitions
         self._sources = all_sources()
+        self._secrets = {name: secret.encode() for name, secret in secrets.items()}
         self._accepted = {name: EVENTS_ACCEPTED.labels(name) for name in self._sources}
 
     async def take(self, request: web.Request) -> web.Response:
@@ -54,6 +57,8 @@ class WebhookDoor:
             return self._unauthentic()
         try:
             body = await read_body(request, MAX_BODY)
+            if source.signature and not self._signed(source, headers, body):
+                return self._unsigned(source)
             received_at = self._clock()
             events = source.parse(body, headers, received_at)
             await self._intake.append(entries_for(events, name, received_at, self._partition_by, self._partitions))
@@ -70,6 +75,15 @@ class WebhookDoor:
         self._accepted[name].inc(len(events))
         return web.Response(body=b'{"accepted": %d}' % len(events), status=202, headers=_JSON)
 
+    def _signed(self, source: Source, headers: Mapping[str, str], body: bytes) -> bool:
+        secret = self._secrets.get(source.name)
+        return source.signature is not None and secret is not None and source.signature(headers, body, secret)
+
+    def _unsigned(self, source: Source) -> web.Response:
+        if source.name not in self._secrets:
+            return problem(401, f"No secret is set for {source.name}: start Tandem with {source.secret_variable}.")
+        return problem(401, f"The signature of {source.name} does not hold for this body.")
+
     def _unauthentic(self) -> web.Response:
         headers = {"WWW-Authenticate": "Bearer", "Connection": "close"}
         if self._token is None:
@@ -84,9 +98,17 @@ def add_webhook_routes(
     clock: Callable[[], datetime],
     partition_by: Sequence[str],
     partitions: int,
+    secrets: Mapping[str, str] | None = None,
 ) -> None:
-    door = WebhookDoor(intake, token, clock, partition_by, partitions)
+    """``secrets`` are those of the senders that sign, by source."""
+    door = WebhookDoor(intake, token, clock, partition_by, partitions, secrets or {})
     app.router.add_post("/webhooks/{source}", door.take)
+
+
+def source_secrets(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The secrets of the senders that sign, from the environment."""
+    signing = [source for source in all_sources().values() if source.signature]
+    return {source.name: environ[source.secret_variable] for source in signing if environ.get(source.secret_variable)}
 
 
 def parse_delivery(source: str, body: bytes, received_at: datetime) -> list[Event]:

@@ -5,6 +5,7 @@ def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> lis
 """
 
 import difflib
+import hashlib
 import hmac
 import importlib
 import pkgutil
@@ -23,6 +24,10 @@ Verify = Callable[[Mapping[str, str], bytes | None], bool]
 """Whether the sender is who it should be, from the headers (as for ``Parse``) and the door's token."""
 
 
+Signature = Callable[[Mapping[str, str], bytes, bytes], bool]
+"""Whether a sender that signs vouches for a body, from headers, body and the secret that it was given."""
+
+
 class Malformed(TandemError):
     """The body is not what this source sends; the message says where and why."""
 
@@ -31,18 +36,29 @@ class Source(NamedTuple):
     name: str
     parse: Parse
     verify: Verify
+    signature: Signature | None = None
+
+    @property
+    def secret_variable(self) -> str:
+        """Where the secret of a sender that signs is: ``TANDEM_GITHUB_SECRET``."""
+        return f"TANDEM_{self.name.upper()}_SECRET"
 
 
 _known: dict[str, Source] = {}
 
 
-def source(name: str, *, verify: Verify) -> Callable[[Parse], Parse]:
-    """Register a parser under the last part of its door's path. Raises ValueError where the name is taken."""
+def source(name: str, *, verify: Verify | None = None, signature: Signature | None = None) -> Callable[[Parse], Parse]:
+    """Register a parser under the last part of its door's path; the sender shows a token, or signs with a secret.
+
+    Raises ValueError where the name is taken.
+    """
+    if (verify is None) == (signature is None):
+        raise ValueError(f"{name}: either verify or signature says how its sender is known")
 
     def register(parse: Parse) -> Parse:
         if name in _known:
             raise ValueError(f"two sources are named {name!r}")
-        _known[name] = Source(name, parse, verify)
+        _known[name] = Source(name, parse, verify or _after_the_body, signature)
         return parse
 
     return register
@@ -69,3 +85,27 @@ def bearer(headers: Mapping[str, str], token: bytes | None) -> bool:
         return False
     scheme, _, given = headers.get("authorization", "").partition(" ")
     return hmac.compare_digest(given.strip().encode(errors="replace"), token) and scheme.lower() == "bearer"
+
+
+def _after_the_body(headers: Mapping[str, str], token: bytes | None) -> bool:
+    """Who signs is known only when the body is there."""
+    return True
+
+
+def hmac_sha256(header: str, prefix: str = "") -> Signature:
+    """The body's HMAC with SHA-256, in hexadecimal digits after a prefix. https://www.rfc-editor.org/rfc/rfc2104"""
+
+    def holds(headers: Mapping[str, str], body: bytes, secret: bytes) -> bool:
+        expected = prefix + hmac.new(secret, body, hashlib.sha256).hexdigest()
+        return hmac.compare_digest(headers.get(header, "").encode(errors="replace"), expected.encode())
+
+    return holds
+
+
+def shared_secret(header: str) -> Signature:
+    """The secret itself in a header, compared in constant time."""
+
+    def holds(headers: Mapping[str, str], body: bytes, secret: bytes) -> bool:
+        return hmac.compare_digest(headers.get(header, "").encode(errors="replace"), secret)
+
+    return holds

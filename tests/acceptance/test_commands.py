@@ -109,7 +109,7 @@ async def test_a_silence_holds_alerts_back_until_it_is_ended(tandem: Tandem) -> 
         ('silence 30m service="a b"', 'service="a b"'),
         ("silence 30m 'service=a b' x!=y z!~w.+", 'service="a b" x!="y" z!~"w.+"'),
         ("Silence 1h30m service=<!channel>", 'service="&lt;!channel&gt;"'),
-        ("silence 30m service=a`b", "service=\"a'b\""),
+        ("silence 30m service=a`b", 'service="a\'b"'),
     ],
 )
 async def test_matchers_may_be_quoted_as_keyboards_and_slack_quote(tandem: Tandem, wish: str, matchers: str) -> None:
@@ -142,7 +142,7 @@ async def test_help_names_every_word(tandem: Tandem, wish: str) -> None:
         ("silence 9999999999999999999w service=x", "too long"),
         ("silence 2h service", "'service' is no matcher"),
         ("silence 2h service=~(", "cannot be read"),
-        ("silence 2h service=~(a+)+$", "repeats a repeat"),
+        ("silence 2h service=~(?=a)", "cannot be read"),
         ('silence 2h service="x', "No closing quotation"),
         ("unsilence", "No silence of that id"),
         ("unsilence none", "No silence of that id"),
@@ -190,7 +190,7 @@ async def test_the_form_makes_a_silence_and_only_its_user_is_told(tandem: Tandem
         ("2h", " \n ", {"matchers": "Say which alerts"}),
         ("2h", "service=x\nnonsense", {"matchers": "'nonsense' is no matcher"}),
         ("2h", "service=~[", {"matchers": "cannot be read"}),
-        ("2h", "service=~" + "x" * 400, {"matchers": "too long"}),
+        ("2h", "service=~" + "x" * 400, {"matchers": "is longer than"}),
     ],
 )
 async def test_what_is_wrong_in_the_form_is_said_at_its_field_and_the_form_stays(

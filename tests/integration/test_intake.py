@@ -26,7 +26,7 @@ def _rename(connection: Connection, name: str, to: str) -> None:
 
 @pytest.fixture
 async def intake(inbox: Inbox) -> AsyncIterator[Intake]:
-    intake = Intake(inbox, lambda partitions: None, max_entries=50)
+    intake = Intake(inbox, max_entries=50)
     intake.start()
     yield intake
     await intake.stop()
@@ -46,7 +46,7 @@ async def test_beyond_the_bound_the_sender_is_asked_to_come_again(intake: Intake
 
 
 async def test_stopping_commits_what_waits(inbox: Inbox) -> None:
-    intake = Intake(inbox, lambda partitions: None)
+    intake = Intake(inbox)
     intake.start()
     waiting = asyncio.create_task(intake.append(_entries()))
     await asyncio.sleep(0)

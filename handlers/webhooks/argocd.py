@@ -1,0 +1,67 @@
+"""Argo CD: what its notifications say of an application's synchronisation, in the template that docs/changes.md gives.
+
+https://argo-cd.readthedocs.io/en/stable/operator-manual/notifications/services/webhook/
+
+The service is the annotation ``tandem/service`` of the application, or else its name.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+
+from bot.domain.event import ChangeEvent, ChangeKind, Event
+from handlers.webhooks.clean import clean, clean_link
+from handlers.webhooks.moments import in_utc
+from handlers.webhooks.registry import Malformed, bearer, source
+
+NAME = "argocd"
+_BEGUN = ("Running", "Succeeded", "Failed", "Error")
+
+
+class _Sync(msgspec.Struct, frozen=True):
+    app: Annotated[str, msgspec.Meta(min_length=1)]
+    phase: str
+    revision: str
+    started_at: Annotated[datetime, msgspec.Meta(tz=True)]
+    service: str = ""
+    project: str = ""
+    namespace: str = ""
+    cluster: str = ""
+    url: str = ""
+
+
+_decode = msgspec.json.Decoder(_Sync).decode
+
+
+@source(NAME, verify=bearer)
+def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> list[Event]:
+    try:
+        told = _decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Malformed(str(error) or type(error).__name__) from error
+    if told.phase not in _BEGUN:
+        return []
+    service = _given(told.service) or told.app
+    change = ChangeEvent(
+        source=NAME,
+        id=clean(f"{told.app}/{told.revision}/{told.started_at.isoformat()}"),
+        service=clean(service),
+        change=ChangeKind.DEPLOY,
+        title=clean(f"{told.app} synchronised to {told.revision[:12]} ({told.phase.lower()})"),
+        at=in_utc(told.started_at, "$.started_at") or received_at,
+        labels={name: clean(text) for name, text in _labels(told).items() if _given(text)},
+        version=clean(told.revision[:12]),
+        link=clean_link(told.url),
+    )
+    return [change]
+
+
+def _labels(told: _Sync) -> dict[str, str]:
+    return {"cluster": told.cluster, "namespace": told.namespace, "project": told.project}
+
+
+def _given(text: str) -> str:
+    """A template's way to write what is not there."""
+    return "" if text == "<no value>" else text

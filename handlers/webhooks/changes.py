@@ -1,0 +1,63 @@
+"""Changes in our own small schema, for whatever deploys, scales, promotes or configures.
+
+One object or a list of them: ``{"service": "checkout", "kind": "deploy", "title": "checkout 1.4.2"}``, and if you like
+``at, id, actor, version, link, labels``.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+
+from bot.domain.event import ChangeEvent, ChangeKind, Event, fingerprint_of
+from handlers.webhooks.clean import clean, clean_labels, clean_link
+from handlers.webhooks.moments import in_utc
+from handlers.webhooks.registry import Malformed, bearer, source
+
+NAME = "changes"
+MAX_CHANGES = 1000
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+
+
+class _Change(msgspec.Struct, frozen=True):
+    service: Name
+    kind: ChangeKind
+    title: Name
+    at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    id: str = ""
+    actor: str = ""
+    version: str = ""
+    link: str = ""
+    labels: dict[str, str] = {}
+
+
+_decode = msgspec.json.Decoder(_Change | Annotated[list[_Change], msgspec.Meta(max_length=MAX_CHANGES)]).decode
+
+
+@source(NAME, verify=bearer)
+def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> list[Event]:
+    try:
+        decoded = _decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Malformed(str(error) or type(error).__name__) from error
+    changes = decoded if isinstance(decoded, list) else [decoded]
+    return [_event(change, i, received_at) for i, change in enumerate(changes)]
+
+
+def _event(change: _Change, position: int, received_at: datetime) -> ChangeEvent:
+    at = in_utc(change.at, f"$[{position}].at") if change.at else None
+    said = {"service": change.service, "title": change.title, "version": change.version, "at": str(at or received_at)}
+    return ChangeEvent(
+        source=NAME,
+        id=clean(change.id) or fingerprint_of(said),
+        service=clean(change.service),
+        change=change.kind,
+        title=clean(change.title),
+        at=at or received_at,
+        labels=clean_labels(change.labels),
+        actor=clean(change.actor),
+        version=clean(change.version),
+        link=clean_link(change.link),
+    )

@@ -1,0 +1,115 @@
+"""GitLab: deployments and releases; the sender shows its secret token.
+
+https://docs.gitlab.com/user/project/integrations/webhook_events/#deployment-events
+https://docs.gitlab.com/user/project/integrations/webhooks/
+
+The service is the project's name.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import msgspec
+
+from bot.domain.event import ChangeEvent, ChangeKind, Event
+from handlers.webhooks.clean import clean, clean_link
+from handlers.webhooks.registry import Malformed, shared_secret, source
+
+NAME = "gitlab"
+_BEGUN = ("running", "success", "failed")
+_FORMATS = ("%Y-%m-%d %H:%M:%S %z", "%Y-%m-%d %H:%M:%S UTC", "%Y-%m-%dT%H:%M:%S.%f%z", "%Y-%m-%dT%H:%M:%S%z")
+
+
+class _Project(msgspec.Struct, frozen=True):
+    name: str
+    path_with_namespace: str
+    web_url: str = ""
+
+
+class _User(msgspec.Struct, frozen=True):
+    username: str = ""
+
+
+class _Deployment(msgspec.Struct, frozen=True, tag_field="object_kind", tag="deployment"):
+    status: str
+    deployment_id: int
+    environment: str
+    project: _Project
+    status_changed_at: str = ""
+    deployable_url: str | None = None
+    short_sha: str = ""
+    ref: str = ""
+    user: _User | None = None
+
+
+class _Release(msgspec.Struct, frozen=True, tag_field="object_kind", tag="release"):
+    action: str
+    id: int
+    tag: str
+    project: _Project
+    name: str = ""
+    url: str = ""
+    released_at: str = ""
+
+
+class _Kind(msgspec.Struct, frozen=True):
+    object_kind: str
+
+
+@source(NAME, signature=shared_secret("x-gitlab-token"))
+def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> list[Event]:
+    """Events of other kinds are taken and mean nothing to us."""
+    try:
+        if msgspec.json.decode(body, type=_Kind).object_kind not in ("deployment", "release"):
+            return []
+        told = msgspec.json.decode(body, type=_Deployment | _Release)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Malformed(str(error) or type(error).__name__) from error
+    return _deployment(told, received_at) if isinstance(told, _Deployment) else _release(told, received_at)
+
+
+def _deployment(told: _Deployment, received_at: datetime) -> list[Event]:
+    if told.status not in _BEGUN:
+        return []
+    change = ChangeEvent(
+        source=NAME,
+        id=clean(f"deployment/{told.project.path_with_namespace}/{told.deployment_id}"),
+        service=clean(told.project.name),
+        change=ChangeKind.DEPLOY,
+        title=clean(f"{told.project.name} {told.ref or told.short_sha} to {told.environment} ({told.status})"),
+        at=_moment(told.status_changed_at, "$.status_changed_at") or received_at,
+        labels={"environment": clean(told.environment)},
+        actor=clean(told.user.username if told.user else ""),
+        version=clean(told.short_sha),
+        link=clean_link(told.deployable_url or told.project.web_url),
+    )
+    return [change]
+
+
+def _release(told: _Release, received_at: datetime) -> list[Event]:
+    if told.action != "create":
+        return []
+    change = ChangeEvent(
+        source=NAME,
+        id=clean(f"release/{told.project.path_with_namespace}/{told.id}"),
+        service=clean(told.project.name),
+        change=ChangeKind.RELEASE,
+        title=clean(f"{told.project.name} {told.name or told.tag} released"),
+        at=_moment(told.released_at, "$.released_at") or received_at,
+        version=clean(told.tag),
+        link=clean_link(told.url or told.project.web_url),
+    )
+    return [change]
+
+
+def _moment(text: str, where: str) -> datetime | None:
+    """GitLab writes ``2021-04-28 21:50:00 +0200``, ``2020-11-02 12:55:12 UTC`` or ISO 8601."""
+    if not text:
+        return None
+    for form in _FORMATS:
+        try:
+            moment = datetime.strptime(text, form)
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        except (ValueError, OverflowError):
+            continue
+    raise Malformed(f"{where}: {text[:40]!r} is no moment")
