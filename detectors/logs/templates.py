@@ -1,0 +1,229 @@
+"""Template mining: which lines of a log were written by the same statement of a program."""
+
+import operator
+import re
+from collections import defaultdict
+from collections.abc import Callable, Collection
+from typing import Any, Generic, TypeVar
+
+from detectors.logs.masking import VALUE, mask, mask_word
+
+Tokens = tuple[str, ...]
+Key = TypeVar("Key")
+Kept = TypeVar("Kept")
+
+LINE_LENGTH = 1024  # characters of a line that are looked at
+TOKENS = 256  # tokens of a line that are looked at
+MOST_ALIKE = 200  # templates of the same number of tokens and the same first one
+FEW_WORDS = 5  # a place that has shown more words than this is a variable
+COMMON_WORDS = 2  # what lines must share, besides the place in question, to be taken for one template
+LONGEST_REPEAT = 12  # tokens of a phrase that may repeat, as in lists
+CACHE_SIZE = 4096
+
+# No two lines that differ in digits or control characters alone are different to us.
+_ALIKE = bytes.maketrans(b"123456789" + bytes(range(32)) + b"\x7f", b"0" * 9 + b" " * 33)
+_TOKEN = re.compile(rf"[\w$]*(?:{VALUE}|[\w$])[\w{VALUE}$]*(?:[.\-][\w{VALUE}$]+)*| |[^\w\s{VALUE}]+")
+
+
+class _Memo(dict[Key, Kept], Generic[Key, Kept]):
+    """What a function gave for the keys of late. When full it begins anew."""
+
+    def __init__(self, compute: Callable[[Key], Kept]) -> None:
+        super().__init__()
+        self._compute = compute
+
+    def __missing__(self, key: Key) -> Kept:
+        value = self._compute(key)
+        if len(self) >= CACHE_SIZE:
+            self.clear()
+        self[key] = value
+        return value
+
+
+class Miner:
+    """Gives each line the id of its template, as it comes, with one configuration for every system.
+
+    A line is masked (see ``masking``) and cut into tokens. It belongs to a known template of as many tokens and the
+    same first one when they agree, a masked place of the template taking in any word, as in Drain [1]_. Otherwise
+    it begins a template of its own. A place in which templates differ, and only there, is a variable as soon as a
+    masked value or more than ``FEW_WORDS`` words have stood there, which is Brain's [2]_ criterion; those then
+    become one template under the oldest of their ids, and ``became`` tells so. It is online all the same: no line
+    is kept or looked at again, an id once given is never split, and whoever counted lines under two ids that became
+    one adds two numbers.
+
+    Parameters
+    ----------
+    max_templates
+        Above it the quarter least recently seen is forgotten.
+
+    References
+    ----------
+    .. [1] He, Zhu, Zheng, Lyu: Drain, an online log parsing approach with fixed depth tree. ICWS 2017.
+    .. [2] Yu, He, Chen, Chen: Brain, log parsing with bidirectional parallel tree. IEEE TSC 16(5), 2023.
+
+    Examples
+    --------
+    >>> miner = Miner()
+    >>> first, second = miner.add("job 17 took 3 s on node-4"), miner.add("job 9 took 12 s on node-11")
+    >>> first == second, miner.text(first)
+    (True, 'job <*> took <*> on <*>')
+    """
+
+    def __init__(self, max_templates: int = 2000) -> None:
+        self._max_templates = max_templates
+        self._templates: dict[int, Tokens] = {}
+        self._alike: defaultdict[tuple[int, str], dict[Tokens, int]] = defaultdict(dict)
+        self._last_seen: dict[int, int] = {}
+        self.became: dict[int, int] = {}  # ids given earlier, and the ids of the templates they have become
+        self._lines = 0
+        self._ids = 0
+        self._by_line: _Memo[bytes, int] = _Memo(self._find_line)
+        self._by_mask: _Memo[str, int] = _Memo(self._find_masked)
+        self._words: _Memo[str, str] = _Memo(mask_word)
+
+    def __len__(self) -> int:
+        return len(self._templates)
+
+    def add(self, line: str) -> int:
+        """The id of the line's template. Only its first ``LINE_LENGTH`` characters count."""
+        if len(line) > LINE_LENGTH:
+            line = line[:LINE_LENGTH].rpartition(" ")[0] or line[:LINE_LENGTH]
+        template = self._by_line[line.encode(errors="replace").translate(_ALIKE)]
+        self._lines += 1
+        self._last_seen[template] = self._lines
+        return template
+
+    def current(self, template: int) -> int:
+        """The id that an id given earlier goes by now."""
+        while template in self.became:
+            template = self.became[template]
+        return template
+
+    def text(self, template: int) -> str:
+        """The template as people read it, empty where it is forgotten."""
+        return "".join(self._templates.get(self.current(template), ())).replace(VALUE, "<*>")
+
+    def state(self) -> dict[str, Any]:
+        """All that was learnt, fit for JSON."""
+        templates = [[key, list(tokens), self._last_seen[key]] for key, tokens in self._templates.items()]
+        return {"templates": templates, "became": list(self.became.items()), "lines": self._lines, "ids": self._ids}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any], max_templates: int = 2000) -> "Miner":
+        miner = cls(max_templates)
+        miner.became = dict(state["became"])
+        miner._lines, miner._ids = state["lines"], state["ids"]
+        for key, tokens, last_seen in state["templates"]:
+            miner._keep(key, tuple(tokens), last_seen)
+        return miner
+
+    def _find_line(self, line: bytes) -> int:
+        return self._by_mask[mask(line.decode(), self._words.__getitem__)]
+
+    def _find_masked(self, masked: str) -> int:
+        template = self._find(_without_repeats(_TOKEN.findall(masked)[:TOKENS]) or ("",))
+        if len(self._templates) > self._max_templates:
+            self._forget(self._templates)
+        return template
+
+    def _find(self, tokens: Tokens) -> int:
+        alike = self._alike[len(tokens), tokens[0]]
+        if tokens in alike:
+            return alike[tokens]
+        for known, template in alike.items():
+            if _covers(known, tokens):
+                return template
+        if len(alike) >= MOST_ALIKE:
+            self._forget(alike.values())
+        return self._begin(tokens, _siblings(tokens, alike))
+
+    def _begin(self, tokens: Tokens, siblings: dict[int, list[Tokens]]) -> int:
+        absorbed = [known for known in self._alike[len(tokens), tokens[0]] if _covers(tokens, known)]
+        template = self._merge(absorbed) if absorbed else self._new_id()
+        self._keep(template, tokens, self._lines)
+        for place, others in siblings.items():
+            if tokens[place] != VALUE and len(others) >= FEW_WORDS:
+                return self._find((*tokens[:place], VALUE, *tokens[place + 1 :]))
+        return template
+
+    def _new_id(self) -> int:
+        self._ids += 1
+        return self._ids
+
+    def _keep(self, template: int, tokens: Tokens, last_seen: int) -> None:
+        self._templates[template] = tokens
+        self._alike[len(tokens), tokens[0]][tokens] = template
+        self._last_seen[template] = last_seen
+
+    def _merge(self, absorbed: list[Tokens]) -> int:
+        """Drop what a more general template covers, and give the id it shall have."""
+        ids = sorted(self._alike[len(tokens), tokens[0]][tokens] for tokens in absorbed)
+        for template in ids:
+            self._drop(template)
+        self.became.update(dict.fromkeys(ids[1:], ids[0]))
+        return ids[0]
+
+    def _drop(self, template: int) -> None:
+        tokens = self._templates.pop(template)
+        del self._last_seen[template]
+        alike = self._alike[len(tokens), tokens[0]]
+        del alike[tokens]
+        if not alike:
+            del self._alike[len(tokens), tokens[0]]
+        self._by_line.clear()
+        self._by_mask.clear()
+
+    def _forget(self, templates: Collection[int]) -> None:
+        """Drop the quarter of them least recently seen."""
+        for template in sorted(templates, key=self._last_seen.__getitem__)[: len(templates) // 4 + 1]:
+            self._drop(template)
+        self.became = {old: self.current(old) for old in self.became if self.current(old) in self._templates}
+
+
+def _is_word(token: str) -> bool:
+    return token[0] == VALUE or token[0].isidentifier()
+
+
+def _enough_in_common(tokens: Tokens, place: int = -1) -> bool:
+    words = sum(token[:1].isidentifier() for at, token in enumerate(tokens) if at != place)
+    return words >= COMMON_WORDS
+
+
+def _covers(known: Tokens, tokens: Tokens) -> bool:
+    return (
+        VALUE in known
+        and all(
+            mine == theirs or (mine == VALUE and _is_word(theirs)) for mine, theirs in zip(known, tokens, strict=True)
+        )
+        and _enough_in_common(known)
+    )
+
+
+def _siblings(tokens: Tokens, alike: dict[Tokens, int]) -> dict[int, list[Tokens]]:
+    """The known templates that differ in one word only, by its place. The first word and keys are no variables."""
+    siblings: dict[int, list[Tokens]] = {}
+    for known in alike:
+        differs = list(map(operator.ne, known, tokens))
+        if sum(differs) == 1:
+            siblings.setdefault(differs.index(True), []).append(known)
+    return {
+        place: found
+        for place, found in siblings.items()
+        if place > 0
+        and all(_is_word(one[place]) for one in [tokens, *found])
+        and tokens[place + 1 : place + 2] != ("=",)
+        and _enough_in_common(tokens, place)
+    }
+
+
+def _without_repeats(tokens: list[str]) -> Tokens:
+    """The tokens with a list of like things cut to one: ``<*> <ok> <*> <ok>`` says no more than ``<*> <ok>``."""
+    kept: list[str] = []
+    for token in tokens:
+        kept.append(token)
+        for size in range(1, min(LONGEST_REPEAT, len(kept) // 2) + 1):
+            phrase = kept[-size:]
+            if phrase == kept[-2 * size : -size] and any(VALUE in part for part in phrase):
+                del kept[-size:]
+                break
+    return tuple(kept)
