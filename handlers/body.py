@@ -45,16 +45,23 @@ class _Bounded:
         return bytes(self.whole)
 
 
+def _at_hand(request: web.Request, limit: int) -> bytes:
+    """A small body, which came along with its headers."""
+    whole = request.content.read_nowait()
+    if len(whole) > limit:
+        raise Unreadable(413, f"At most {limit} bytes are taken at once.")
+    return whole
+
+
 async def read_body(request: web.Request, limit: int) -> bytes:
     """The body. Raises Unreadable."""
+    if request.content.is_eof() and "Content-Encoding" not in request.headers:
+        return _at_hand(request, limit)
     encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
     body = _Bounded(encoding, limit)
     if (request.content_length or 0) > limit:
         raise Unreadable(413, f"At most {limit} bytes are taken at once.")
     try:
-        if request.content.is_eof():  # a small body comes along with its headers
-            body.add(request.content.read_nowait())
-            return body.end()
         async with asyncio.timeout(READ_SECONDS):
             async for chunk in request.content.iter_any():
                 body.add(chunk)

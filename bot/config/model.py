@@ -6,7 +6,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from bot.domain.alert import AlertRules
-from bot.domain.rules import CorrelationRules, Rules, neighbourhood
+from bot.domain.maintenance import MaintenanceWindow
+from bot.domain.rules import CorrelationRules, Rules
 from bot.domain.runbook import Runbook
 
 _CHANNEL = re.compile(r"#?[^\s#]{1,80}")
@@ -56,6 +57,7 @@ class Config(Section):
     services: dict[str, Service] = Field(default={}, max_length=10_000)
     models: dict[str, Model] = {}
     runbooks: dict[str, Runbook] = {}
+    maintenance: dict[str, MaintenanceWindow] = {}
 
     @property
     def depends_on(self) -> dict[str, list[str]]:
@@ -72,6 +74,6 @@ class Config(Section):
             correlation=self.correlation,
             alerts=self.alerts,
             depends_on=self.depends_on,
-            near=neighbourhood(self.depends_on),
             runbooks=self.runbooks,
+            maintenance=self.maintenance,
         )

@@ -1,5 +1,6 @@
 """Silences."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
@@ -7,7 +8,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.silence import Silence
-from bot.storage.database import row_of, table_of
+from bot.storage.database import insert_missing, row_of, table_of
 from bot.storage.tables import SilenceRow
 
 _SILENCE = table_of(SilenceRow)
@@ -15,6 +16,11 @@ _SILENCE = table_of(SilenceRow)
 
 async def add(connection: AsyncConnection, silence: Silence) -> None:
     await connection.execute(insert(_SILENCE), [row_of(silence)])
+
+
+async def add_missing(connection: AsyncConnection, found: Sequence[Silence]) -> None:
+    """Add those whose id is not known; one that a person has ended stays ended."""
+    await insert_missing(connection, _SILENCE, [row_of(silence) for silence in found])
 
 
 async def not_ended(connection: AsyncConnection, now: datetime) -> list[Silence]:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 import structlog
 from aiohttp import web
@@ -41,18 +42,25 @@ class WebhookDoor:
         self._secrets = {name: secret.encode() for name, secret in secrets.items()}
         self._accepted = {name: EVENTS_ACCEPTED.labels(name) for name in self._sources}
 
-    async def take(self, request: web.Request) -> web.Response:
-        answer = await self._answer(request)
+    def add_routes(self, app: web.Application) -> None:
+        """A route a source, as aiohttp finds those fastest, and one for names that are none."""
+        for source in self._sources.values():
+            app.router.add_post(f"/webhooks/{source.name}", partial(self._take, source))
+        app.router.add_post("/webhooks/{source}", self._refuse_unknown)
+
+    async def _refuse_unknown(self, request: web.Request) -> web.Response:
+        name = request.match_info["source"]
+        REQUESTS_REFUSED.labels("404").inc()
+        return problem(404, f"No source is named {name[:60]!r}: {nearest(name)}")
+
+    async def _take(self, source: Source, request: web.Request) -> web.Response:
+        answer = await self._answer(source, request)
         if answer.status >= 400:
             REQUESTS_REFUSED.labels(str(answer.status)).inc()
         return answer
 
-    async def _answer(self, request: web.Request) -> web.Response:
-        name = request.match_info["source"]
-        source = self._sources.get(name)
-        if source is None:
-            return problem(404, f"No source is named {name[:60]!r}: {nearest(name)}")
-        headers = request.headers
+    async def _answer(self, source: Source, request: web.Request) -> web.Response:
+        name, headers = source.name, request.headers
         if not source.verify(headers, self._token):
             return self._unauthentic()
         try:
@@ -101,8 +109,7 @@ def add_webhook_routes(
     secrets: Mapping[str, str] | None = None,
 ) -> None:
     """``secrets`` are those of the senders that sign, by source."""
-    door = WebhookDoor(intake, token, clock, partition_by, partitions, secrets or {})
-    app.router.add_post("/webhooks/{source}", door.take)
+    WebhookDoor(intake, token, clock, partition_by, partitions, secrets or {}).add_routes(app)
 
 
 def source_secrets(environ: Mapping[str, str] = os.environ) -> dict[str, str]:

@@ -7,8 +7,9 @@ import pytest
 
 from bot.domain.event import AlertEvent
 from bot.domain.incident import IncidentStatus
+from bot.domain.maintenance import MaintenanceWindow
 from bot.domain.matcher import Matcher
-from bot.domain.rules import Rules, neighbourhood
+from bot.domain.rules import Rules
 from bot.domain.severity import Severity
 from bot.domain.silence import Silence
 from bot.errors import Refused
@@ -143,9 +144,7 @@ async def test_services_that_stand_together_in_the_topology_share_an_incident_an
     database: Database, inbox: Inbox, clock: Clock, alert: MakeAlert
 ) -> None:
     depends_on = {"shop": ["api"], "api": ["pool"]}
-    pipeline = await Pipeline(
-        database, inbox, clock, Rules(depends_on=depends_on, near=neighbourhood(depends_on))
-    ).prepare()
+    pipeline = await Pipeline(database, inbox, clock, Rules(depends_on=depends_on)).prepare()
     await pipeline.send(alert(service="shop"))
     clock.pass_(seconds=30)
     await pipeline.send(alert(service="pool", alertname="HostCPUSaturated"))
@@ -236,3 +235,15 @@ async def test_acknowledging_is_seen_and_a_second_time_is_refused(
 async def test_incident_numbers_have_no_gaps(pipeline: Pipeline, alert: MakeAlert) -> None:
     await pipeline.send(*[alert(service=f"s{i}", cluster=f"c{i % 5}") for i in range(20)])
     assert [incident.number for incident in await pipeline.incidents()] == list(range(1, 21))
+
+
+async def test_a_maintenance_window_holds_alerts_back_until_it_closes(
+    database: Database, inbox: Inbox, clock: Clock, alert: MakeAlert
+) -> None:
+    window = MaintenanceWindow.model_validate({"matchers": ["service=checkout"], "at": "11:30", "lasts": "1h"})
+    pipeline = await Pipeline(database, inbox, clock, Rules(maintenance={"release": window})).prepare()
+    await pipeline.send(alert(), alert(service="cart"))
+    assert (await pipeline.only_incident()).services == ["cart"]
+    clock.pass_(minutes=31)
+    await pipeline.worker.tick()
+    assert [incident.services for incident in await pipeline.incidents()] == [["cart"], ["checkout"]]
