@@ -99,7 +99,10 @@ def bounded(name: str) -> str:
 
 def domain_of(labels: Mapping[str, str], partition_by: Sequence[str]) -> str:
     """The correlation domain: the values of the ``partition_by`` labels. Alerts of different domains never meet."""
-    return bounded("/".join(labels.get(label, "") for label in partition_by))
+    values = [labels.get(label, "") for label in partition_by]
+    if len(values) > 1:  # or "a/b" and "c" would be the domain of "a" and "b/c"
+        values = [value.replace("%", "%25").replace("/", "%2F") for value in values]
+    return bounded("/".join(values))
 
 
 def partition_of(domain: str, partitions: int) -> int:

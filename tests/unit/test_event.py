@@ -4,7 +4,7 @@ import string
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.domain.event import (
@@ -25,6 +25,7 @@ groups = st.builds(GroupResolved, st.text(), st.text(), labels, moments)
 clean = st.text(st.characters(codec="utf-8", min_codepoint=32), max_size=6)
 
 
+@settings(max_examples=50)
 @given(st.lists(st.one_of(events(labels=labels), groups), max_size=5))
 def test_the_inbox_gives_back_the_events_that_were_put_in(given_events: list[AlertEvent | GroupResolved]) -> None:
     assert decode_events(encode_events(given_events)) == given_events
@@ -68,6 +69,11 @@ def test_different_labels_have_different_fingerprints(one: dict[str, str], other
 def test_a_label_cannot_be_mistaken_for_two() -> None:
     assert fingerprint_of({"a": "b=c"}) != fingerprint_of({"a=b": "c"})
     assert fingerprint_of({"a": "1", "b": "2"}) != fingerprint_of({"a": "1b2"})
+
+
+def test_a_slash_in_a_value_does_not_make_two_domains_one() -> None:
+    by = ["cluster", "team"]
+    assert domain_of({"cluster": "a/b", "team": "c"}, by) != domain_of({"cluster": "a", "team": "b/c"}, by)
 
 
 def test_the_domain_is_made_of_the_partition_labels_in_their_order() -> None:
