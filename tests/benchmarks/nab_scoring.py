@@ -4,7 +4,7 @@ Lavin and Ahmad, "Evaluating real-time anomaly detection algorithms: the Numenta
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
@@ -94,8 +94,3 @@ def probation(rows: int) -> int:
 def sigmoid(position: float) -> float:
     """NAB's scaled sigmoid: 0 at a window's right edge, near 1 at its left, -1 far past it."""
     return -1.0 if position > 3 else 2 / (1 + math.exp(5 * position)) - 1
-
-
-def rows_of(timestamps: Sequence[str], windows: Iterable[tuple[str, str]]) -> list[tuple[int, int]]:
-    """Windows given as times, as rows."""
-    return [(timestamps.index(start), timestamps.index(end)) for start, end in windows]

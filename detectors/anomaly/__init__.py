@@ -1,0 +1,6 @@
+"""Anomalies in metrics, online: one ensemble a series, ``update(timestamp, value)`` gives a score in [0, 1]."""
+
+from detectors.anomaly.ensemble import Ensemble
+from detectors.anomaly.peaks import ALARM
+
+__all__ = ["ALARM", "Ensemble"]

@@ -1,0 +1,86 @@
+"""The ensemble: every detector of anomalies in one series, behind one score."""
+
+from typing import Self
+
+import msgspec
+
+from detectors.anomaly.counter import Counter
+from detectors.anomaly.floats import packed, unpacked
+from detectors.anomaly.gaps import Gaps
+from detectors.anomaly.novelty import Novelty
+from detectors.anomaly.part import Part
+from detectors.anomaly.peaks import Peaks
+from detectors.anomaly.sample import Intake
+from detectors.anomaly.season import Season
+from detectors.anomaly.stuck import Stuck
+
+RECENT = 16
+
+
+class Ensemble(msgspec.Struct, array_like=True):
+    """Watches one series. Knows nothing of its unit, scale, interval or kind, and has nothing to tune.
+
+    Spikes and level shifts are values never seen; bursts and changed variance are new contexts of values; drifts and
+    trends are new averages; what is known but comes at the wrong time of day is new without the daily profile; flat
+    lines and peaks that do not come are stays longer than ever; missing data are intervals longer than ever. Their
+    surprises are added up, and the series' own earlier peaks say how rare the sum is.
+
+    State: at most 4 KB serialised, however long the series.
+
+    Examples
+    --------
+    >>> from detectors.anomaly import ALARM
+    >>> ensemble = Ensemble()
+    >>> calm = [ensemble.update(60 * i, i % 7) for i in range(1000)]
+    >>> max(calm[100:])
+    0.0
+    >>> resumed = Ensemble.restore(ensemble.state())
+    >>> resumed.update(60_000, 50) > ALARM
+    True
+    >>> resumed.expected()
+    (0.0, 6.0)
+    """
+
+    intake: Intake = msgspec.field(default_factory=Intake)
+    value: Novelty = msgspec.field(default_factory=lambda: Novelty(spans=[1.0], reach=0.03))
+    shape: Novelty = msgspec.field(default_factory=lambda: Novelty(spans=[1.0, 3.0, 10.0], reach=0.15))
+    level: Novelty = msgspec.field(default_factory=lambda: Novelty(spans=[30.0], reach=0.05))
+    season: Season = msgspec.field(default_factory=lambda: Season(Novelty(spans=[10.0], reach=0.15)))
+    stuck: Stuck = msgspec.field(default_factory=lambda: Stuck(surprise=2.0))
+    gaps: Gaps = msgspec.field(default_factory=lambda: Gaps(surprise=1.0))
+    peaks: Peaks = msgspec.field(default_factory=Peaks)
+
+    @classmethod
+    def of_counter(cls) -> Self:
+        """An ensemble that watches the rate of increase of a counter, and knows its resets."""
+        return cls(intake=Intake(counter=Counter()))
+
+    def update(self, timestamp: float, value: float) -> float:
+        """The anomaly score in [0, 1] of the next value. Half and more is an alarm; 0 is most of the time.
+
+        Parameters
+        ----------
+        timestamp
+            Seconds since the epoch, UTC. What is not later than the last is ignored, and scores 0.
+        value
+            In any unit. What is not finite is ignored, and scores 0.
+        """
+        sample = self.intake.sample(timestamp, value)
+        if sample is None:
+            return 0.0
+        parts: tuple[Part, ...] = (self.value, self.shape, self.level, self.season, self.stuck, self.gaps)
+        return self.peaks.score(sum([part.update(sample) for part in parts]))
+
+    def expected(self) -> tuple[float, float]:
+        """The range in which the values were lately, not counting the last one; a counter's are rates a second."""
+        low, high = self.value.recent_range(RECENT)
+        first = self.intake.first or 0.0
+        return first + low, first + high
+
+    def state(self) -> bytes:
+        return msgspec.msgpack.encode(self, enc_hook=packed)
+
+    @classmethod
+    def restore(cls, state: bytes) -> Self:
+        """The ensemble that ``state`` was taken of: it goes on as if it had never stopped."""
+        return msgspec.msgpack.decode(state, type=cls, dec_hook=unpacked)

@@ -1,0 +1,53 @@
+"""What a detector sees of a series: one sample after the other."""
+
+import math
+from typing import NamedTuple
+
+import msgspec
+
+from detectors.anomaly.counter import Counter
+
+_LARGEST = 1e30
+
+
+class Sample(NamedTuple):
+    """``at`` and ``interval``, since the last sample, are in seconds; ``value`` is relative to the series' first."""
+
+    at: float
+    value: float
+    interval: float
+
+
+class Intake(msgspec.Struct, array_like=True):
+    """Turns timestamps and values into samples.
+
+    Parameters
+    ----------
+    counter
+        Present where the series is a counter, of which the rate of increase is watched.
+
+    Examples
+    --------
+    >>> intake = Intake()
+    >>> [intake.sample(at, 7.0 + at) for at in (0.0, 60.0)]
+    [Sample(at=0.0, value=0.0, interval=0.0), Sample(at=60.0, value=60.0, interval=60.0)]
+    >>> intake.sample(60, 1.0), intake.sample(30, 1.0), intake.sample(90, math.nan)
+    (None, None, None)
+    """
+
+    counter: Counter | None = None
+    first: float | None = None
+    last: float = -math.inf
+
+    def sample(self, timestamp: float, value: float) -> Sample | None:
+        """The next sample, or None for what is no finite number, a duplicate, out of order, or a counter's first."""
+        if not (math.isfinite(value) and math.isfinite(timestamp)) or timestamp <= self.last:
+            return None
+        before, self.last = self.last, timestamp
+        rate = self.counter.rate(timestamp, value) if self.counter else value
+        if rate is None:
+            return None
+        rate = max(-_LARGEST, min(_LARGEST, rate))
+        if self.first is None:
+            self.first, before = rate, timestamp
+        return Sample(timestamp, rate - self.first, timestamp - before)
