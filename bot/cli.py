@@ -1,4 +1,4 @@
-"""The command line: ``tandem run | check | doctor | replay | demo``."""
+"""The command line: ``tandem run | check | topology | doctor | replay | demo``."""
 
 import asyncio
 import logging
@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -59,6 +60,25 @@ def check(config: ConfigOption = None) -> None:
             out.print(f"warning: {warning}")
         counts = f"{len(settings.services)} services, {len(settings.models)} models, {len(settings.runbooks)} runbooks"
         out.print(f"{path}: valid ({counts})")
+
+
+@cli.command()
+def topology(
+    config: ConfigOption = None,
+    learnt: Annotated[
+        bool, typer.Option("--learnt", help="Also what alerts have taught, from TANDEM_DATABASE_URL.")
+    ] = False,
+) -> None:
+    """Print what depends on what, from tandem.yaml and the files it imports, and what is doubtful in it."""
+    from bot.topology import print_learnt, print_topology, read_learnt
+
+    with _clear_errors():
+        environment = read_environment()
+        settings, warnings = load_config(_config_path(config, environment))
+        print_topology(settings, warnings, out)
+        if learnt:
+            now = datetime.now(UTC)
+            print_learnt(asyncio.run(read_learnt(environment.database_url, now)), now, out)
 
 
 @cli.command()

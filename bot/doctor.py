@@ -13,7 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.config import Config, Environment, read_environment
-from bot.errors import ConfigError, StorageUnavailable, TandemError
+from bot.errors import ConfigError, TandemError
 from bot.slack.channel import SlackChannel
 from bot.storage.database import open_database
 
@@ -68,7 +68,7 @@ async def _database(environment: Environment) -> Finding:
             return Finding(Mark.OK, "database", f"takes writes ({database.engine.dialect.name})")
         finally:
             await database.close()
-    except (StorageUnavailable, ValueError, OSError) as error:
+    except (TandemError, OSError) as error:
         return Finding(
             Mark.FAIL, "database", str(error), "Check TANDEM_DATABASE_URL, the server and the free disk space."
         )

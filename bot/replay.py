@@ -17,7 +17,7 @@ from rich.table import Table
 from bot.config import Config
 from bot.domain.event import AlertEvent, Event, GroupResolved
 from bot.domain.incident import Incident
-from bot.errors import ConfigError
+from bot.errors import ConfigError, TandemError
 from bot.pipeline.intake import entries_for
 from bot.pipeline.worker import Worker
 from bot.remediation.planning import make_plan
@@ -53,7 +53,7 @@ def read_log(file: Path, parse: Parse) -> Iterator[tuple[datetime, str, list[Eve
                 events: list[Event] = list(line.events)
                 if not events and bytes(line.body):
                     events = parse(line.source, bytes(line.body), line.received_at)
-            except (ValueError, LookupError) as error:
+            except (ValueError, LookupError, TandemError) as error:
                 raise ConfigError(f"{file}:{number}: {error}") from error
             yield line.received_at, line.source, events
 

@@ -157,6 +157,7 @@ async def _describe(connection: AsyncConnection, found: Sequence[Incident]) -> l
             "truncated": incident.truncated,
             "alerts": [_alert(alert) for alert in alerts_of[incident.id]],
             "causes": incident.causes,
+            "past": incident.past,
             "runs": [_run(run, [step for step in steps if step.run_id == run.id]) for run in runs_of[incident.id]],
         }
         for incident in found

@@ -1,6 +1,7 @@
-"""A YAML document that remembers on which line each of its values stands."""
+"""YAML documents that remember on which line each of their values stands."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,12 @@ from bot.errors import ConfigError
 Place = tuple[int | str, ...]
 
 
-class _Loader(yaml.SafeLoader):
+class _Careful:
     """Says where it stands when something that looks like a number, a date … is none."""
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:
-            built = super().construct_object(node, deep)
+            built = super().construct_object(node, deep)  # type: ignore[misc]
             if isinstance(built, str):
                 built.encode()  # "\ud800" is half a character, which nothing can store or send
             return built
@@ -25,23 +26,21 @@ class _Loader(yaml.SafeLoader):
             raise yaml.constructor.ConstructorError(None, None, f"no {kind}: {error}", node.start_mark) from error
 
 
-class Document:
-    """The values of a YAML file, and their lines."""
+class _Loader(_Careful, yaml.SafeLoader):
+    """For what people write: its words about what is wrong are the clearer ones."""
 
-    def __init__(self, path: Path, text: str) -> None:
+
+class _QuickLoader(_Careful, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """For what programs write, which may be long."""
+
+
+class Document:
+    """The values of a YAML document, and their lines."""
+
+    def __init__(self, path: Path, root: yaml.Node | None) -> None:
         self.path = path
-        try:
-            self._root = _compose(path, text)
-            self.value: Any = _construct(self._root) if self._root else {}
-        except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            line = mark.line + 1 if mark else 1
-            raise ConfigError(f"{path}:{line}: this is no valid YAML: {error.problem or error.context}") from error
-        except yaml.reader.ReaderError as error:
-            line = text.count("\n", 0, int(error.position)) + 1
-            raise ConfigError(f"{path}:{line}: this is no valid YAML: {error.reason}") from error
-        except RecursionError as error:
-            raise ConfigError(f"{path}:1: this is no valid YAML: it is nested too deep, or within itself") from error
+        self._root = root
+        self.value: Any = _construct(root) if root else {}
 
     def line_of(self, place: Sequence[int | str]) -> int:
         """The line of the deepest part of ``place`` that is there."""
@@ -54,15 +53,46 @@ class Document:
         return line
 
     def where(self, place: Sequence[int | str]) -> str:
-        return f"{self.path}:{self.line_of(place)}"
+        """A place as people find it: the file, the line and the key."""
+        words = (str(part) for part in place)
+        dotted = ".".join(word if word.isprintable() else repr(word) for word in words) or "the file"
+        return f"{self.path}:{self.line_of(place)}: {dotted}"
 
 
 def read_document(path: Path) -> Document:
     """Raises ConfigError where the file cannot be read, is no YAML, or says something twice."""
+    text = read_text(path)
+    with _clear_errors(path, text):
+        return Document(path, _compose(path, text))
+
+
+def read_documents(path: Path, text: str) -> list[Document]:
+    """The documents of a file that was not written for us. Raises ConfigError where it is no YAML."""
+    with _clear_errors(path, text):
+        return [Document(path, root) for root in yaml.compose_all(text, Loader=_QuickLoader)]
+
+
+def read_text(path: Path) -> str:
+    """Raises ConfigError where the file cannot be read."""
     try:
-        return Document(path, path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from error
+
+
+@contextmanager
+def _clear_errors(path: Path, text: str) -> Iterator[None]:
+    try:
+        yield
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 1
+        raise ConfigError(f"{path}:{line}: this is no valid YAML: {error.problem or error.context}") from error
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, int(error.position)) + 1
+        raise ConfigError(f"{path}:{line}: this is no valid YAML: {error.reason}") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path}:1: this is no valid YAML: it is nested too deep, or within itself") from error
 
 
 def _compose(path: Path, text: str) -> yaml.Node | None:

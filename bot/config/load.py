@@ -1,9 +1,8 @@
 """Reads tandem.yaml: every error names file, line, key and, where a key is unknown, the nearest right one."""
 
-import difflib
 import re
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -11,7 +10,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from bot.config.document import Document, Place, read_document
-from bot.config.model import Config
+from bot.config.model import Config, keys_of
+from bot.config.nearest import nearest
+from bot.config.topology import Graph, doubts_of, import_files
 from bot.domain.runbook import Runbook, Step
 from bot.errors import ConfigError, PlanError
 from bot.remediation.executors import parameter_names, parameters_of
@@ -31,32 +32,28 @@ def load_config(path: Path) -> tuple[Config, list[str]]:
         config = Config.model_validate(document.value)
     except ValidationError as error:
         raise ConfigError("\n".join(_lines_of(error, document))) from error
-    problems = [f"{document.where(place)}: {_dotted(place)}: {why}" for place, why in _problems_of(config)]
+    problems = [f"{document.where(place)}: {why}" for place, why in _problems_of(config)]
     if problems:
         raise ConfigError("\n".join(problems))
-    return config, [f"{document.where(place)}: {_dotted(place)}: {why}" for place, why in _doubts_of(config)]
+    graph = _graph_of(config, document)
+    imported = import_files(
+        {
+            document.where(("topology", "import", i)): path.parent / name
+            for i, name in enumerate(config.topology.imports)
+        }
+    )
+    graph.add(imported)
+    return config.importing(imported.depends_on), list(doubts_of(graph))
 
 
 def _lines_of(error: ValidationError, document: Document) -> Iterator[str]:
     for problem in error.errors():
         place = tuple(problem["loc"])
         if problem["type"] == "extra_forbidden":
-            why = "is no known key" + _nearest(str(place[-1]), _known_keys(place[:-1]))
+            why = "is no known key" + nearest(str(place[-1]), _known_keys(place[:-1]))
         else:
             why = _PYDANTIC_PREFIX.sub("", problem["msg"])
-        yield f"{document.where(place)}: {_dotted(place)}: {why}"
-
-
-def _dotted(place: Place) -> str:
-    words = (str(part) for part in place)
-    return ".".join(word if word.isprintable() else repr(word) for word in words) or "the file"
-
-
-def _nearest(word: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    if close:
-        return f"; did you mean {close[0]!r}?"
-    return f"; known are {', '.join(sorted(known))}" if known else ""
+        yield f"{document.where(place)}: {why}"
 
 
 def _known_keys(place: Place) -> list[str]:
@@ -69,7 +66,7 @@ def _known_keys(place: Place) -> list[str]:
         elif get_origin(annotation) in (dict, list):
             annotation = _bare(get_args(annotation)[-1])
     is_model = isinstance(annotation, type) and issubclass(annotation, BaseModel)
-    return list(annotation.model_fields) if is_model else []
+    return keys_of(annotation) if is_model else []
 
 
 def _bare(annotation: Any) -> Any:
@@ -123,42 +120,14 @@ def _why(problem: ErrorDetails, kind: str) -> str:
     if problem["type"] != "extra_forbidden":
         return _PYDANTIC_PREFIX.sub("", problem["msg"])
     known = parameter_names(kind) if len(problem["loc"]) == 1 else []
-    return f"is no known key of {kind}" + _nearest(str(problem["loc"][-1]), known)
+    return f"is no known key of {kind}" + nearest(str(problem["loc"][-1]), known)
 
 
-def _doubts_of(config: Config) -> Iterator[tuple[Place, str]]:
-    known = config.services.keys() | config.models.keys()
-    for place, other in _named(config):
-        if other not in known:
-            yield place, f"{other!r} is described nowhere{_nearest(other, sorted(known))}"
-    for cycle in _cycles(config.depends_on):
-        section = "services" if cycle[0] in config.services else "models"
-        yield (section, cycle[0]), f"depends on itself: {' → '.join(cycle)}"
-
-
-def _named(config: Config) -> Iterator[tuple[Place, str]]:
-    """Every place that names a service or a model, and the name."""
-    for section, described in (("services", config.services), ("models", config.models)):
-        for name, one in described.items():
-            yield from (((section, name, "depends_on", i), other) for i, other in enumerate(one.depends_on))
-    for name, model in config.models.items():
-        if model.served_by:
-            yield ("models", name, "served_by"), model.served_by
-
-
-def _cycles(depends_on: Mapping[str, list[str]]) -> Iterator[list[str]]:
-    """One cycle through each group of services that depend on themselves."""
-    done: set[str] = set()
-    for start in depends_on:
-        path: list[str] = []
-        waiting = [(start, 0)]
-        while waiting:
-            name, depth = waiting.pop()
-            del path[depth:]
-            if name in path:
-                yield [*path[path.index(name) :], name]
-                continue
-            if name not in done:
-                done.add(name)
-                path.append(name)
-                waiting += [(other, depth + 1) for other in depends_on.get(name, ())]
+def _graph_of(config: Config, document: Document) -> Graph:
+    """The topology that tandem.yaml itself describes."""
+    graph = Graph()
+    for section, name, one in config.described():
+        graph.describe(name, document.where((section, name)))
+        for place, other in one.dependencies:
+            graph.connect(name, other, document.where((section, name, *place)))
+    return graph

@@ -1,10 +1,12 @@
 """What tandem.yaml may say."""
 
 import re
-from typing import Annotated, Any
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
+from bot.config.document import Place
 from bot.domain.alert import AlertRules
 from bot.domain.maintenance import MaintenanceWindow
 from bot.domain.rules import CorrelationRules, Rules
@@ -28,24 +30,51 @@ class Section(BaseModel):
         """A key with nothing after it says what a missing key says."""
         if not isinstance(value, dict):
             return {} if value is None else value
-        return {key: said for key, said in value.items() if said is not None or key not in cls.model_fields}
+        known = keys_of(cls)
+        return {key: said for key, said in value.items() if said is not None or key not in known}
+
+
+def keys_of(model: type[BaseModel]) -> list[str]:
+    """What may be said in a section, as it is written."""
+    return [field.alias or name for name, field in model.model_fields.items()]
 
 
 class SlackSection(Section):
     channel: Annotated[str, AfterValidator(_check_channel)] = "#incidents"
 
 
+class TopologySection(Section):
+    """Files of other tools that say what depends on what, beside tandem.yaml."""
+
+    imports: Annotated[list[str], Field(alias="import")] = []
+
+
 class Service(Section):
+    """Or a host, a database, a queue, a dataset: a node of the topology."""
+
     depends_on: list[str] = []
+
+    @property
+    def dependencies(self) -> list[tuple[Place, str]]:
+        """What it depends on, each with its place in the section."""
+        return [(("depends_on", i), other) for i, other in enumerate(self.depends_on)]
 
 
 class Model(Section):
-    """A machine-learning model; its monitors watch it against a reference."""
+    """A machine-learning model: served by a service, reading datasets; its monitors watch it against a reference."""
 
     served_by: str | None = None
     depends_on: list[str] = []
+    reads: list[str] = []
     features: dict[str, Any] = {}
     monitors: list[dict[str, Any]] = []
+
+    @property
+    def dependencies(self) -> list[tuple[Place, str]]:
+        """What it depends on, each with its place in the section."""
+        served: list[tuple[Place, str]] = [(("served_by",), self.served_by)] if self.served_by else []
+        others = (("depends_on", self.depends_on), ("reads", self.reads))
+        return served + [((key, i), other) for key, named in others for i, other in enumerate(named)]
 
 
 class Config(Section):
@@ -54,19 +83,34 @@ class Config(Section):
     slack: SlackSection = SlackSection()
     correlation: CorrelationRules = CorrelationRules()
     alerts: AlertRules = AlertRules()
+    topology: TopologySection = TopologySection()
     services: dict[str, Service] = Field(default={}, max_length=10_000)
     models: dict[str, Model] = {}
     runbooks: dict[str, Runbook] = {}
     maintenance: dict[str, MaintenanceWindow] = {}
 
+    _imported: Mapping[str, list[str]] = PrivateAttr({})
+
+    def importing(self, depends_on: Mapping[str, list[str]]) -> Self:
+        """The same with what the files said that it imports."""
+        config = self.model_copy()
+        config._imported = depends_on
+        return config
+
+    def described(self) -> Iterator[tuple[str, str, Service | Model]]:
+        """Every entry of the topology that stands here, after its section and its name."""
+        yield from (("services", name, service) for name, service in self.services.items())
+        yield from (("models", name, model) for name, model in self.models.items())
+
     @property
     def depends_on(self) -> dict[str, list[str]]:
         """The topology: what each service and model depends on."""
-        edges = {name: list(service.depends_on) for name, service in self.services.items()}
-        for name, model in self.models.items():
-            served_by = [model.served_by] if model.served_by else []
-            edges.setdefault(name, []).extend([*served_by, *model.depends_on])
-        return edges
+        edges: dict[str, list[str]] = {}
+        for _, name, one in self.described():
+            edges.setdefault(name, []).extend(other for _, other in one.dependencies)
+        for name, others in self._imported.items():
+            edges.setdefault(name, []).extend(others)
+        return {name: list(dict.fromkeys(others)) for name, others in edges.items()}
 
     def rules(self) -> Rules:
         """The part that the pipeline works by."""

@@ -1,6 +1,8 @@
 """A change: a deploy, a promotion, a configuration. What might have caused an incident."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from itertools import product
 
 import msgspec
 
@@ -35,3 +37,17 @@ def change_from(event: ChangeEvent, domain: str) -> Change:
         version=event.version,
         link=event.link,
     )
+
+
+def domains_that_count(domain: str, partition_by: Sequence[str]) -> list[str]:
+    """The domains whose changes count in a correlation domain.
+
+    A sender of changes may not know all that alerts know: what it leaves out counts as anything.
+
+    >>> domains_that_count("eu/production", ["cluster", "environment"])
+    ['eu/production', 'eu/', '/production', '/']
+    """
+    values = domain.split("/")
+    if len(values) != len(partition_by):  # a value with a slash in it
+        return [domain, "/" * (len(partition_by) - 1)]
+    return ["/".join(some) for some in product(*(dict.fromkeys((value, "")) for value in values))]

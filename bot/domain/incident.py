@@ -7,6 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from bot.domain.cause import Cause
+from bot.domain.memory import PastIncident
 from bot.domain.severity import Severity, most_severe
 
 
@@ -33,6 +34,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     services: list[str] = []
     groups: dict[str, int] = {}
     causes: list[Cause] = []
+    past: list[PastIncident] = []
     opened_at: datetime
     active_at: datetime
     changed_at: datetime
@@ -48,6 +50,29 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def truncated(self) -> int:
         return sum(self.groups.values())
+
+
+def taken_in(kept: Incident, gone: Incident) -> Incident:
+    """An incident after it took in another: it has the services and groups of both, and began with the first."""
+    return msgspec.structs.replace(
+        kept,
+        services=list(dict.fromkeys([*kept.services, *gone.services])),
+        groups={**gone.groups, **kept.groups},
+        opened_at=min(kept.opened_at, gone.opened_at),
+        active_at=max(kept.active_at, gone.active_at),
+    )
+
+
+def ended_in(gone: Incident, kept: Incident, now: datetime) -> Incident:
+    """An incident that became part of another: it is over, and says where it goes on."""
+    return msgspec.structs.replace(
+        gone,
+        status=IncidentStatus.RESOLVED,
+        summary=f"Part of incident #{kept.number}: what happens goes on there.",
+        resolved_at=now,
+        changed_at=now,
+        version=gone.version + 1,
+    )
 
 
 class Tally(NamedTuple):

@@ -13,7 +13,8 @@ from bot.domain.rules import Rules
 from bot.domain.run import Plan, Run
 from bot.domain.runbook import Runbook
 from bot.storage.inbox import Entry, Inbox
-from bot.storage.incidents import Key
+from bot.storage.incidents import Key, Span
+from detectors.topology import Topology
 
 PlanMaker = Callable[[str, Runbook, Mapping[str, str]], Plan]
 """Turns a runbook, by name, into a plan with the values filled in. Raises PlanError."""
@@ -33,12 +34,15 @@ class Batch:
     """The working set of one transaction over one partition. Stages read it, add to it, and leave it to the next.
 
     ``observed`` holds the changes that matter to incidents, in order; ``alerts`` every alert to be
-    written, by identity; ``incidents`` those that were touched, as they will be written.
+    written, by identity; ``incidents`` those that were touched, as they will be written; ``merged`` which of them
+    became part of which other; ``heard`` when what open incidents are found by was heard of, as far as it was recently,
+    and ``keys`` what of that is to be written.
     """
 
     partition: int
     now: datetime
     rules: Rules
+    topology: Topology
     make_plan: PlanMaker
     inbox: Inbox
     limit: int = 200
@@ -49,10 +53,18 @@ class Batch:
     incidents: dict[str, Incident] = field(default_factory=dict)
     opened: set[str] = field(default_factory=set)
     touched: set[str] = field(default_factory=set)
-    keys: dict[str, set[Key]] = field(default_factory=dict)
+    merged: dict[str, str] = field(default_factory=dict)
+    heard: dict[str, dict[Key, Span]] = field(default_factory=dict)
+    keys: dict[str, dict[Key, Span]] = field(default_factory=dict)
     tallies: dict[str, list[Tally]] = field(default_factory=dict)
     timeline: list[TimelineEntry] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
+
+    def hear(self, incident_id: str, key: Key, first: datetime, last: datetime) -> None:
+        """Say that what an incident is found by was heard of in this span of time."""
+        heard = self.heard.setdefault(incident_id, {})
+        known_first, known_last = heard.get(key, (first, last))
+        heard[key] = self.keys.setdefault(incident_id, {})[key] = min(first, known_first), max(last, known_last)
 
     def note(self, incident_id: str, kind: TimelineKind, text: str, actor: str | None = None) -> None:
         """Add a line to an incident's timeline."""

@@ -1,6 +1,7 @@
-"""Stage 4: every alert that began finds its incident, an open one or a new one."""
+"""Stage 5: every alert that began finds its incident, an open one or a new one."""
 
 import uuid
+from datetime import datetime, timedelta
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -8,8 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.alert import Alert, Change
 from bot.domain.incident import Incident, IncidentStatus
 from bot.pipeline.batch import Batch, Observation
+from bot.pipeline.merge import merge
 from bot.storage import incidents
-from bot.storage.incidents import Key
+from detectors import correlation
 from detectors.correlation import Cluster, Signal, assign
 
 MAX_KEYS = 200
@@ -18,13 +20,15 @@ MAX_KEYS = 200
 async def correlate(batch: Batch, connection: AsyncConnection) -> None:
     began = [o for o in batch.observed if o.change in (Change.NEW, Change.REFIRED)]
     homeless = {o.identity: o for o in began if _needs_incident(batch.alerts[o.identity])}
-    signals = [_signal(batch, batch.alerts[identity], o.at.timestamp()) for identity, o in homeless.items()]
-    clusters = await _load_candidates(batch, signals, connection)
-    window = batch.rules.correlation.window.total_seconds()
-    assigned = assign(signals, clusters, window, [uuid.uuid4().hex for _ in signals])
-    await _open_incidents(batch, assigned, homeless, connection)
-    for identity, incident_id in assigned.items():
+    signals = [_signal(batch.alerts[identity], o.at) for identity, o in homeless.items()]
+    window = batch.rules.correlation.window
+    clusters = await _load_candidates(batch, signals, window, connection)
+    new_ids = [uuid.uuid4().hex for _ in signals]
+    homes, merged = assign(signals, clusters, batch.topology, window.total_seconds(), new_ids)
+    await _open_incidents(batch, homes, homeless, connection)
+    for identity, incident_id in homes.items():
         batch.alerts[identity] = msgspec.structs.replace(batch.alerts[identity], incident_id=incident_id)
+    await merge(batch, merged, connection)
     for observation in batch.observed:
         alert = batch.alerts[observation.identity]
         if alert.incident_id in batch.incidents:
@@ -36,39 +40,38 @@ def _needs_incident(alert: Alert) -> bool:
     return alert.incident_id is None and bool(alert.changes)
 
 
-def _keys(alert: Alert) -> frozenset[tuple[str, str]]:
-    keys = {("service", alert.service), ("group", alert.group)}
-    return frozenset(key for key in keys if key[1]) or frozenset({("name", alert.name)})
+def _signal(alert: Alert, at: datetime) -> Signal:
+    return Signal(alert.identity, alert.domain, alert.service, alert.name, alert.group, at.timestamp())
 
 
-def _signal(batch: Batch, alert: Alert, at: float) -> Signal:
-    near = frozenset(("service", service) for service in batch.rules.near.get(alert.service, ()))
-    return Signal(alert.identity, alert.domain, _keys(alert), at, near)
-
-
-async def _load_candidates(batch: Batch, signals: list[Signal], connection: AsyncConnection) -> list[Cluster]:
+async def _load_candidates(
+    batch: Batch, signals: list[Signal], window: timedelta, connection: AsyncConnection
+) -> list[Cluster]:
     """Load the incidents that alerts of this batch are in or may join; returns those that may be joined."""
-    wanted: set[Key] = {(signal.domain, kind, value) for signal in signals for kind, value in signal.keys | signal.near}
-    by_key = await incidents.ids_by_key(connection, wanted) if wanted else {}
-    shared: dict[str, set[tuple[str, str]]] = {}
-    for (_, kind, value), ids in by_key.items():
-        for incident_id in ids:
-            shared.setdefault(incident_id, set()).add((kind, value))
+    recent = {}
+    if signals:
+        since = datetime.fromtimestamp(min(signal.at for signal in signals), batch.now.tzinfo) - window
+        recent = await incidents.recent_keys(connection, {signal.domain for signal in signals}, since)
     mentioned = {found for o in batch.observed if (found := batch.alerts[o.identity].incident_id)}
-    batch.incidents |= await incidents.by_ids(connection, mentioned | shared.keys(), lock=True)
-    candidates = [batch.incidents[incident_id] for incident_id in shared]
-    return [
-        Cluster(incident.id, incident.domain, frozenset(shared[incident.id]), incident.active_at.timestamp())
-        for incident in candidates
-        if incident.open
-    ]
+    batch.incidents |= await incidents.by_ids(connection, mentioned | recent.keys(), lock=True)
+    open_ones = [incident for incident_id in recent if (incident := batch.incidents[incident_id]).open]
+    batch.heard |= {incident.id: recent[incident.id] for incident in open_ones}
+    return [_cluster(batch, incident) for incident in sorted(open_ones, key=lambda incident: incident.number)]
+
+
+def _cluster(batch: Batch, incident: Incident) -> Cluster:
+    keys = {
+        (kind, value): correlation.Span(first.timestamp(), last.timestamp())
+        for (_, kind, value), (first, last) in batch.heard[incident.id].items()
+    }
+    return Cluster(incident.id, incident.domain, keys)
 
 
 async def _open_incidents(
-    batch: Batch, assigned: dict[str, str], homeless: dict[str, Observation], connection: AsyncConnection
+    batch: Batch, homes: dict[str, str], homeless: dict[str, Observation], connection: AsyncConnection
 ) -> None:
     first: dict[str, str] = {}
-    for identity, incident_id in assigned.items():
+    for identity, incident_id in homes.items():
         if incident_id not in batch.incidents:
             first.setdefault(incident_id, identity)
     numbers = await incidents.take_numbers(connection, len(first)) if first else []
@@ -99,9 +102,10 @@ def _join(batch: Batch, incident: Incident, alert: Alert, observation: Observati
         services = [*services, alert.service]
     if alert.group and (alert.group in groups or len(groups) < MAX_KEYS):
         groups = {**groups, alert.group: alert.truncated}
-    active_at = incident.active_at if observation.change is Change.REPEATED else max(incident.active_at, observation.at)
+    heard = observation.change is not Change.REPEATED
+    active_at = max(incident.active_at, observation.at) if heard else incident.active_at
     batch.incidents[incident.id] = msgspec.structs.replace(
         incident, services=services, groups=groups, active_at=active_at
     )
-    found_by = batch.keys.setdefault(incident.id, set())
-    found_by |= {(alert.domain, kind, value) for kind, value in _keys(alert)}
+    for kind, value in _signal(alert, observation.at).keys if heard else ():
+        batch.hear(incident.id, (alert.domain, kind, value), observation.at, observation.at)

@@ -6,9 +6,10 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.alert import Alert, Change, apply, change_made_by, identity_of
-from bot.domain.event import AlertEvent, AlertStatus, ChangeEvent, GroupResolved, bounded, domain_of, service_of
+from bot.domain.event import AlertEvent, AlertStatus, ChangeEvent, GroupResolved, bounded, domain_of
 from bot.domain.severity import severity_of
 from bot.pipeline.batch import Batch, Observation
+from bot.pipeline.place import place_of
 from bot.storage import alerts, incidents
 
 
@@ -95,7 +96,7 @@ def _first_seen(batch: Batch, identity: str, domain: str, event: AlertEvent, at:
         source=event.source,
         fingerprint=event.fingerprint,
         name=bounded(event.labels.get("alertname") or "alert"),
-        service=service_of(event.labels, batch.rules.correlation.service_labels),
+        service=place_of(event.labels, batch.rules.correlation.service_labels, batch.topology),
         severity=severity_of(event.labels.get("severity")),
         status=event.status,
         labels=event.labels,

@@ -6,6 +6,7 @@ from datetime import timedelta
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.incident import Incident, TimelineKind
+from bot.domain.memory import successes
 from bot.domain.run import Run, RunStatus, plan_hash, withdraw
 from bot.domain.runbook import Runbook, fits
 from bot.errors import PlanError
@@ -24,11 +25,17 @@ async def propose(batch: Batch, connection: AsyncConnection) -> None:
         if not incident.open:
             _withdraw_offers(batch, known[incident_id])
             continue
-        for name, runbook in batch.rules.runbooks.items():
+        for name, runbook in _the_most_promising_first(batch, incident):
             if fits(runbook.when, incident, batch.tallies[incident_id]) and _may_offer(
                 name, incident, known[incident_id]
             ):
                 await _offer(batch, name, runbook, incident, connection)
+
+
+def _the_most_promising_first(batch: Batch, incident: Incident) -> list[tuple[str, Runbook]]:
+    """In the order of the configuration, but those before that helped in incidents like this one."""
+    helped = successes(incident.past)
+    return sorted(batch.rules.runbooks.items(), key=lambda named: -helped.get(named[0], 0.0))
 
 
 def _withdraw_offers(batch: Batch, known: list[Run]) -> None:
@@ -58,7 +65,7 @@ async def _offer(batch: Batch, name: str, runbook: Runbook, incident: Incident, 
         plan_hash=plan_hash(plan),
         approvers=runbook.approval.approvers,
         required=runbook.approval.required,
-        created_at=batch.now,
+        created_at=batch.now + timedelta(microseconds=len(batch.runs)),  # in the order in which they are offered
         expires_at=batch.now + timedelta(seconds=runbook.approval.expires.total_seconds()),
     )
     batch.runs.append(run)

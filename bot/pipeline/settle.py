@@ -10,7 +10,7 @@ from bot.pipeline.batch import Batch
 
 async def settle(batch: Batch, connection: AsyncConnection) -> None:
     began = {batch.alerts[o.identity].incident_id for o in batch.observed if o.change in (Change.NEW, Change.REFIRED)}
-    for incident_id in batch.touched:
+    for incident_id in batch.touched - batch.merged.keys():
         incident = _describe(batch, batch.incidents[incident_id])
         if not any(tally.active for tally in batch.tallies[incident_id]):
             incident = _resolve(batch, incident)
@@ -38,9 +38,6 @@ def _resolve(batch: Batch, incident: Incident) -> Incident:
 
 def _reopen(batch: Batch, incident: Incident) -> Incident:
     batch.note(incident.id, TimelineKind.STATUS, "Reopened: an alert fires again")
-    found_by = batch.keys.setdefault(incident.id, set())
-    found_by |= {(incident.domain, "service", service) for service in incident.services}
-    found_by |= {(incident.domain, "group", group) for group in incident.groups}
     return msgspec.structs.replace(
         incident, status=IncidentStatus.TRIGGERED, resolved_at=None, resolved_by=None, acknowledged_by=None
     )

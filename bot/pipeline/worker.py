@@ -16,17 +16,33 @@ from bot.pipeline.correlate import correlate
 from bot.pipeline.dedupe import dedupe
 from bot.pipeline.due import due
 from bot.pipeline.explain import explain
+from bot.pipeline.learn_topology import learn_topology
 from bot.pipeline.note_changes import note_changes
 from bot.pipeline.propose import propose
+from bot.pipeline.recall import recall
 from bot.pipeline.record import record
 from bot.pipeline.settle import settle
 from bot.pipeline.silence import silence
 from bot.storage import alerts, offsets
 from bot.storage.database import Database
 from bot.storage.inbox import Inbox
+from detectors.topology import Topology
 
-STAGES: Sequence[Stage] = (claim, note_changes, dedupe, silence, correlate, record, settle, explain, propose, commit)
-STAGES_ON_TICK: Sequence[Stage] = (due, silence, correlate, record, settle, explain, propose, commit)
+STAGES: Sequence[Stage] = (
+    claim,
+    note_changes,
+    learn_topology,
+    dedupe,
+    silence,
+    correlate,
+    record,
+    settle,
+    explain,
+    recall,
+    propose,
+    commit,
+)
+STAGES_ON_TICK: Sequence[Stage] = (due, silence, correlate, record, settle, explain, recall, propose, commit)
 BATCH = 200
 TICK = 1.0
 
@@ -52,6 +68,7 @@ class Worker:
         self._database = database
         self._inbox = inbox
         self._rules = rules
+        self._topology = Topology(rules.depends_on)
         self._make_plan = make_plan
         self._clock = clock
         self._on_commit = on_commit
@@ -128,7 +145,7 @@ class Worker:
     async def _process(self, partition: int, stages: Sequence[Stage], limit: int) -> int:
         """One transaction; returns how many entries it worked through."""
         with BATCH_SECONDS.time():
-            batch = Batch(partition, self._clock(), self._rules, self._make_plan, self._inbox, limit)
+            batch = Batch(partition, self._clock(), self._rules, self._topology, self._make_plan, self._inbox, limit)
             async with self._database.write() as connection:
                 for stage in stages:
                     await stage(batch, connection)

@@ -33,6 +33,8 @@ def render(view: IncidentView) -> Rendered:
         blocks.append(_alerts(view))
     if incident.causes:
         blocks.append(_cause(incident))
+    if incident.open and incident.past:
+        blocks.append(_seen_before(view))
     for run in runs_to_show(view.runs):
         blocks += run_blocks(run, view)
     if incident.open:
@@ -122,6 +124,11 @@ def _cause(incident: Incident) -> Block:
     lines = [f"🔍 *{title}: {literal(first.phrase, 300)}*"]
     lines += [f"• {literal(evidence, 500)}" for evidence in first.evidence[:4]]
     return section("\n".join(lines))
+
+
+def _seen_before(view: IncidentView) -> Block:
+    lines = [f"🕘 {literal(past.in_words(view.now), 600)}" for past in view.incident.past[:3]]
+    return section("*Seen before*\n" + "\n".join(lines))
 
 
 def _lifecycle_buttons(incident: Incident) -> Block:

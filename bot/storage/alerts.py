@@ -48,6 +48,11 @@ async def save(connection: AsyncConnection, alerts: Sequence[Alert]) -> None:
     await upsert(connection, _ALERT, [row_of(alert) for alert in alerts])
 
 
+async def move(connection: AsyncConnection, incident_id: str, to: str) -> None:
+    """Give all alerts of an incident to another one."""
+    await connection.execute(update(_ALERT).where(_ALERT.c.incident_id == incident_id).values(incident_id=to))
+
+
 async def of_incidents(connection: AsyncConnection, ids: Sequence[str], limit: int = 10_000) -> dict[str, list[Alert]]:
     """The alerts of incidents, the newest first; at most ``limit`` in all."""
     found: dict[str, list[Alert]] = {incident_id: [] for incident_id in ids}

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import case, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -17,12 +17,16 @@ _LIMIT = 100
 
 
 async def save(connection: AsyncConnection, changes: Sequence[Change]) -> None:
-    """Write changes; what is known already keeps the moment at which it began."""
+    """Write changes; what is known already keeps its first moment, also where deliveries overtook each other."""
     if not changes:
         return
     insert = postgresql.insert(_CHANGE) if connection.dialect.name == "postgresql" else sqlite.insert(_CHANGE)
-    told_anew = {name: insert.excluded[name] for name in ("title", "version", "link")}
-    statement = insert.on_conflict_do_update(index_elements=["source", "id"], set_=told_anew)
+    later = insert.excluded.at >= _CHANGE.c.at
+    told_anew = {
+        name: case((later, insert.excluded[name]), else_=_CHANGE.c[name]) for name in ("title", "version", "link")
+    }
+    first = case((later, _CHANGE.c.at), else_=insert.excluded.at)
+    statement = insert.on_conflict_do_update(index_elements=["source", "id"], set_=told_anew | {"at": first})
     await connection.execute(statement, [row_of(change) for change in changes])
 
 

@@ -1,11 +1,11 @@
 """Incidents: their state, the keys by which alerts find them, and their timelines."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import RowMapping, delete, insert, select, tuple_, update
+from sqlalchemy import RowMapping, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.incident import Incident, IncidentStatus, TimelineEntry
@@ -18,8 +18,12 @@ _TIMELINE = table_of(TimelineRow)
 _COUNTER = table_of(CounterRow)
 _CHUNK = 500
 
+MOST_KEYS = 5000
+
 Key = tuple[str, str, str]
 """Correlation domain, kind (``service``, ``group`` or ``name``) and value."""
+Span = tuple[datetime, datetime]
+"""The first and the last moment at which something was heard of."""
 
 
 def _incident(row: RowMapping) -> Incident:
@@ -65,31 +69,58 @@ async def by_number(connection: AsyncConnection, number: int) -> Incident | None
     return _incident(row) if row else None
 
 
-async def ids_by_key(connection: AsyncConnection, keys: Iterable[Key]) -> dict[Key, list[str]]:
-    """The open incidents that alerts with these keys may join."""
-    wanted = sorted(set(keys))
-    found: dict[Key, list[str]] = {}
-    for start in range(0, len(wanted), _CHUNK):
-        chunk = wanted[start : start + _CHUNK]
-        rows = await connection.execute(select(_KEY).where(tuple_(_KEY.c.domain, _KEY.c.kind, _KEY.c.value).in_(chunk)))
-        for domain, kind, value, incident_id in rows:
-            found.setdefault((domain, kind, value), []).append(incident_id)
+async def recent_keys(
+    connection: AsyncConnection, domains: Iterable[str], since: datetime
+) -> dict[str, dict[Key, Span]]:
+    """For each open incident what was heard of it since a moment; the newest, where there is more than can be used."""
+    rows = await connection.execute(
+        select(_KEY.c.domain, _KEY.c.kind, _KEY.c.value, _KEY.c.incident_id, _KEY.c.first_at, _KEY.c.last_at)
+        .where(_KEY.c.domain.in_(sorted(set(domains))), _KEY.c.last_at >= since)
+        .order_by(_KEY.c.last_at.desc())
+        .limit(MOST_KEYS)
+    )
+    found: dict[str, dict[Key, Span]] = {}
+    for domain, kind, value, incident_id, first_at, last_at in rows:
+        found.setdefault(incident_id, {})[domain, kind, value] = (first_at, last_at)
     return found
 
 
-async def save(connection: AsyncConnection, incidents: Sequence[Incident], keys: dict[str, set[Key]]) -> None:
+async def save(
+    connection: AsyncConnection, incidents: Sequence[Incident], keys: Mapping[str, Mapping[Key, Span]]
+) -> None:
     """Write incidents, and the keys of those that are open; a resolved one is no longer found by key."""
     await upsert(connection, _INCIDENT, [row_of(incident) for incident in incidents])
     resolved = [incident.id for incident in incidents if not incident.open]
     for start in range(0, len(resolved), _CHUNK):
         await connection.execute(delete(_KEY).where(_KEY.c.incident_id.in_(resolved[start : start + _CHUNK])))
     rows = [
-        {"domain": domain, "kind": kind, "value": value, "incident_id": incident.id}
+        {
+            "domain": domain,
+            "kind": kind,
+            "value": value,
+            "incident_id": incident.id,
+            "first_at": first,
+            "last_at": last,
+        }
         for incident in incidents
         if incident.open
-        for domain, kind, value in sorted(keys.get(incident.id, ()))
+        for (domain, kind, value), (first, last) in sorted(keys.get(incident.id, {}).items())
     ]
-    await insert_missing(connection, _KEY, rows)
+    await upsert(connection, _KEY, rows)
+
+
+async def move_keys(connection: AsyncConnection, incident_id: str, to: str) -> None:
+    """Let what leads to one incident lead to another."""
+    rows = await connection.execute(select(_KEY).where(_KEY.c.incident_id == incident_id))
+    moved = [{**row, "incident_id": to} for row in rows.mappings()]
+    await connection.execute(delete(_KEY).where(_KEY.c.incident_id == incident_id))
+    await insert_missing(connection, _KEY, moved)
+
+
+async def split_keys(connection: AsyncConnection, incident_id: str, to: str, services: set[str]) -> None:
+    """Let these services lead to another incident."""
+    mine = (_KEY.c.incident_id == incident_id, _KEY.c.kind == "service", _KEY.c.value.in_(sorted(services)))
+    await connection.execute(update(_KEY).where(*mine).values(incident_id=to))
 
 
 async def list_incidents(

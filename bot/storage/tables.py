@@ -110,6 +110,7 @@ class IncidentRow(SQLModel, table=True):
     services: list[str] = Field(sa_type=Json)
     groups: dict[str, int] = Field(sa_type=Json)
     causes: list[Any] = Field(sa_type=Json)
+    past: list[Any] = Field(sa_type=Json)
     opened_at: datetime = Field(sa_type=UtcDateTime)
     active_at: datetime = Field(sa_type=UtcDateTime)
     changed_at: datetime = Field(sa_type=UtcDateTime)
@@ -120,15 +121,32 @@ class IncidentRow(SQLModel, table=True):
 
 
 class IncidentKeyRow(SQLModel, table=True):
-    """Where an alert looks for its incident: the services and sender's groups of every open one."""
+    """Where an alert looks for its incident: when what is in every open one (see ``Key``) was heard of."""
 
     __tablename__ = "incident_key"
-    __table_args__ = (Index("incident_key_by_incident", "incident_id"),)
+    __table_args__ = (
+        Index("incident_key_by_incident", "incident_id"),
+        Index("incident_key_by_moment", "domain", "last_at"),
+    )
 
     domain: str = Field(primary_key=True, sa_type=Text)
     kind: str = Field(primary_key=True, sa_type=Text)
     value: str = Field(primary_key=True, sa_type=Text)
     incident_id: str = Field(primary_key=True, sa_type=Text)
+    first_at: datetime = Field(sa_type=UtcDateTime)
+    last_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class TraitRow(SQLModel, table=True):
+    """What resolved incidents are remembered by; ``traits`` is how many the incident has."""
+
+    __tablename__ = "trait"
+    __table_args__ = (Index("trait_by_incident", "incident_id"),)
+
+    domain: str = Field(primary_key=True, sa_type=Text)
+    trait: str = Field(primary_key=True, sa_type=Text)
+    incident_id: str = Field(primary_key=True, sa_type=Text)
+    traits: int
 
 
 class TimelineRow(SQLModel, table=True):
@@ -159,6 +177,22 @@ class ChangeRow(SQLModel, table=True):
     actor: str = Field(sa_type=Text)
     version: str = Field(sa_type=Text)
     link: str = Field(sa_type=Text)
+
+
+class LearntEdgeRow(SQLModel, table=True):
+    """What alerts have taught of the topology; a name tells something only in its correlation domain."""
+
+    __tablename__ = "learnt_edge"
+    __table_args__ = (
+        Index("learnt_edge_by_end", "domain", "depends_on"),
+        Index("learnt_edge_by_age", "partition", "last_seen"),
+    )
+
+    domain: str = Field(primary_key=True, sa_type=Text)
+    service: str = Field(primary_key=True, sa_type=Text)
+    depends_on: str = Field(primary_key=True, sa_type=Text)
+    partition: int
+    last_seen: datetime = Field(sa_type=UtcDateTime)
 
 
 class SilenceRow(SQLModel, table=True):

@@ -1,5 +1,6 @@
 """Which alerts belong together."""
 
-from detectors.correlation.shared_key import Cluster, Signal, assign
+from detectors.correlation.likelihood import Span
+from detectors.correlation.spreading import Assignment, Cluster, Key, Signal, assign
 
-__all__ = ["Cluster", "Signal", "assign"]
+__all__ = ["Assignment", "Cluster", "Key", "Signal", "Span", "assign"]

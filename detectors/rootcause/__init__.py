@@ -1,5 +1,6 @@
 """What most likely broke."""
 
-from detectors.rootcause.deepest import Finding, Symptom, rank
+from detectors.rootcause.alerts import Changed, Symptom, rank
+from detectors.rootcause.finding import Finding
 
-__all__ = ["Finding", "Symptom", "rank"]
+__all__ = ["Changed", "Finding", "Symptom", "rank"]

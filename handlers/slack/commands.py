@@ -11,7 +11,7 @@ from bot.domain.incident import Incident, most_important
 from bot.domain.matcher import Matcher, parse_matcher
 from bot.domain.silence import Silence
 from bot.errors import Refused
-from bot.pipeline import lifecycle
+from bot.pipeline import lifecycle, regroup
 from bot.slack.render import SEVERITY_ICON, headline
 from bot.slack.text import escaped, inline_code, literal, one_line, when, who
 from bot.storage import alerts, audit, incidents, silences
@@ -25,6 +25,7 @@ HELP = """*`/incident list`* the open incidents
 *`/incident show 12`* what is known of incident 12
 *`/incident ack 12`* say that you look after it
 *`/incident resolve 12`* close it
+*`/incident merge 12 into 9`* both are one; *`/incident split 12 service=cart`* these alerts are another one
 *`/incident silence 2h service=checkout alertname=~"Disk.*" # why`* alerts that match call nobody for two hours
 *`/incident silence`* the same, as a form
 *`/incident silences`* the silences in force
@@ -87,6 +88,27 @@ async def _acknowledge(database: Database, rest: str, user: str, now: datetime) 
 async def _resolve(database: Database, rest: str, user: str, now: datetime) -> str:
     changed = await lifecycle.resolve(database, (await _find(database, rest)).id, user, now)
     return f"Incident #{changed.number} is resolved."
+
+
+async def _merge(database: Database, rest: str, user: str, now: datetime) -> str:
+    numbers = re.fullmatch(r"#?(\d{1,12}) (?:into )?#?(\d{1,12})", " ".join(rest.split()))
+    if not numbers:
+        raise Refused("Say which incident goes into which: `/incident merge 12 into 9`.")
+    kept = await regroup.merge_by_hand(database, int(numbers[1]), int(numbers[2]), user, now)
+    return f"Incident #{numbers[1]} is part of #{kept.number} now; alerts like these will meet from now on."
+
+
+async def _split(database: Database, rest: str, user: str, now: datetime) -> str:
+    number, _, wish = rest.partition(" ")
+    incident = await _find(database, number)
+    try:
+        matchers = [parse_matcher(word) for word in shlex.split(_plain_quotes(wish), posix=True)]
+    except ValueError as error:
+        raise Refused(f"{escaped(str(error), 500)}\nAs in: `/incident split 12 service=cart`") from error
+    if not matchers:
+        raise Refused("Say which alerts leave, as in: `/incident split 12 service=cart`.")
+    old, new = await regroup.split_by_hand(database, incident.number, matchers, user, now)
+    return f"Incident #{new.number} was split off #{old.number}."
 
 
 async def _find(database: Database, rest: str) -> Incident:
@@ -182,6 +204,8 @@ _COMMANDS: dict[str, Answer] = {
     "show": _show,
     "ack": _acknowledge,
     "resolve": _resolve,
+    "merge": _merge,
+    "split": _split,
     "silence": _silence,
     "silences": _silences,
     "unsilence": _unsilence,

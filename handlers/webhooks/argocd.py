@@ -17,14 +17,14 @@ from handlers.webhooks.moments import in_utc
 from handlers.webhooks.registry import Malformed, bearer, source
 
 NAME = "argocd"
-_BEGUN = ("Running", "Succeeded", "Failed", "Error")
+BEGUN = ("Running", "Succeeded", "Failed", "Error")
 
 
-class _Sync(msgspec.Struct, frozen=True):
+class Sync(msgspec.Struct, frozen=True):
     app: Annotated[str, msgspec.Meta(min_length=1)]
     phase: str
-    revision: str
     started_at: Annotated[datetime, msgspec.Meta(tz=True)]
+    revision: str = ""
     service: str = ""
     project: str = ""
     namespace: str = ""
@@ -32,7 +32,7 @@ class _Sync(msgspec.Struct, frozen=True):
     url: str = ""
 
 
-_decode = msgspec.json.Decoder(_Sync).decode
+_decode = msgspec.json.Decoder(Sync).decode
 
 
 @source(NAME, verify=bearer)
@@ -41,24 +41,24 @@ def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> lis
         told = _decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed(str(error) or type(error).__name__) from error
-    if told.phase not in _BEGUN:
+    if told.phase not in BEGUN:
         return []
-    service = _given(told.service) or told.app
+    service, revision = _given(told.service) or told.app, _given(told.revision)[:12]
     change = ChangeEvent(
         source=NAME,
-        id=clean(f"{told.app}/{told.revision}/{told.started_at.isoformat()}"),
+        id=clean(f"{told.app}/{told.started_at.isoformat()}"),  # the revision may be known only later
         service=clean(service),
         change=ChangeKind.DEPLOY,
-        title=clean(f"{told.app} synchronised to {told.revision[:12]} ({told.phase.lower()})"),
+        title=clean(f"{told.app} synchronised{revision and f' to {revision}'} ({told.phase.lower()})"),
         at=in_utc(told.started_at, "$.started_at") or received_at,
         labels={name: clean(text) for name, text in _labels(told).items() if _given(text)},
-        version=clean(told.revision[:12]),
+        version=clean(revision),
         link=clean_link(told.url),
     )
     return [change]
 
 
-def _labels(told: _Sync) -> dict[str, str]:
+def _labels(told: Sync) -> dict[str, str]:
     return {"cluster": told.cluster, "namespace": told.namespace, "project": told.project}
 
 

@@ -42,12 +42,13 @@ def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> lis
         decoded = _decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed(str(error) or type(error).__name__) from error
-    changes = decoded if isinstance(decoded, list) else [decoded]
-    return [_event(change, i, received_at) for i, change in enumerate(changes)]
+    if isinstance(decoded, list):
+        return [_event(change, f"$[{i}].at", received_at) for i, change in enumerate(decoded)]
+    return [_event(decoded, "$.at", received_at)]
 
 
-def _event(change: _Change, position: int, received_at: datetime) -> ChangeEvent:
-    at = in_utc(change.at, f"$[{position}].at") if change.at else None
+def _event(change: _Change, where: str, received_at: datetime) -> ChangeEvent:
+    at = in_utc(change.at, where) if change.at else None
     said = {"service": change.service, "title": change.title, "version": change.version, "at": str(at or received_at)}
     return ChangeEvent(
         source=NAME,

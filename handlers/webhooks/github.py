@@ -19,6 +19,7 @@ from handlers.webhooks.registry import Malformed, hmac_sha256, source
 
 NAME = "github"
 _BEGUN = ("in_progress", "success", "failure", "error")
+_FORM = "application/x-www-form-urlencoded"
 
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
@@ -73,6 +74,8 @@ class _ReleaseEvent(msgspec.Struct, frozen=True):
 @source(NAME, signature=hmac_sha256("x-hub-signature-256", "sha256="))
 def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> list[Event]:
     """Events of other kinds are taken and mean nothing to us."""
+    if headers.get("content-type", "").startswith(_FORM):
+        raise Malformed("it is a form: choose the content type application/json in the webhook's settings")
     try:
         match headers.get("x-github-event", ""):
             case "deployment_status":
@@ -95,7 +98,7 @@ def _deployment(told: _DeploymentStatus, received_at: datetime) -> list[Event]:
     version = deployment.sha[:12]
     change = ChangeEvent(
         source=NAME,
-        id=f"deployment/{told.repository.full_name}/{deployment.id}",
+        id=clean(f"deployment/{told.repository.full_name}/{deployment.id}"),
         service=clean(service),
         change=ChangeKind.ROLLBACK if "rollback" in deployment.task else ChangeKind.DEPLOY,
         title=clean(f"{service} {deployment.ref or version} to {deployment.environment} ({status.state})"),
@@ -109,6 +112,12 @@ def _deployment(told: _DeploymentStatus, received_at: datetime) -> list[Event]:
 
 
 def _service_of(payload: Any) -> str:
+    """From an object, or from JSON in a text: the API takes both, and tells on what it was given."""
+    if isinstance(payload, str):
+        try:
+            payload = msgspec.json.decode(payload)
+        except (msgspec.DecodeError, RecursionError):
+            return ""
     found = payload.get("service") if isinstance(payload, dict) else None
     return found if isinstance(found, str) else ""
 
@@ -120,7 +129,7 @@ def _release(told: _ReleaseEvent, received_at: datetime) -> list[Event]:
     at = in_utc(release.published_at, "$.release.published_at") if release.published_at else None
     change = ChangeEvent(
         source=NAME,
-        id=f"release/{told.repository.full_name}/{release.id}",
+        id=clean(f"release/{told.repository.full_name}/{release.id}"),
         service=clean(told.repository.name),
         change=ChangeKind.RELEASE,
         title=clean(f"{told.repository.name} {release.name or release.tag_name} released"),

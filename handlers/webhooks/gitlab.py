@@ -1,9 +1,9 @@
-"""GitLab: deployments and releases; the sender shows its secret token.
+"""GitLab: deployments and releases; the sender signs with its signing token, or shows its secret token.
 
 https://docs.gitlab.com/user/project/integrations/webhook_events/#deployment-events
 https://docs.gitlab.com/user/project/integrations/webhooks/
 
-The service is the project's name.
+The service is the project's name in its address: the other one is for people, and may be "Our Shop".
 """
 
 from collections.abc import Mapping
@@ -13,17 +13,21 @@ import msgspec
 
 from bot.domain.event import ChangeEvent, ChangeKind, Event
 from handlers.webhooks.clean import clean, clean_link
-from handlers.webhooks.registry import Malformed, shared_secret, source
+from handlers.webhooks.registry import Malformed, shared_secret, source, standard_webhook
 
 NAME = "gitlab"
+_SIGNING = b"whsec_"
 _BEGUN = ("running", "success", "failed")
 _FORMATS = ("%Y-%m-%d %H:%M:%S %z", "%Y-%m-%d %H:%M:%S UTC", "%Y-%m-%dT%H:%M:%S.%f%z", "%Y-%m-%dT%H:%M:%S%z")
 
 
 class _Project(msgspec.Struct, frozen=True):
-    name: str
     path_with_namespace: str
     web_url: str = ""
+
+    @property
+    def service(self) -> str:
+        return self.path_with_namespace.rpartition("/")[2]
 
 
 class _User(msgspec.Struct, frozen=True):
@@ -53,14 +57,29 @@ class _Release(msgspec.Struct, frozen=True, tag_field="object_kind", tag="releas
 
 
 class _Kind(msgspec.Struct, frozen=True):
-    object_kind: str
+    """Members, projects and groups have a name of the event instead of a kind."""
+
+    object_kind: str = ""
+    event_name: str = ""
 
 
-@source(NAME, signature=shared_secret("x-gitlab-token"))
+_shows_its_secret = shared_secret("x-gitlab-token")
+
+
+def _signed(headers: Mapping[str, str], body: bytes, secret: bytes) -> bool:
+    """Since GitLab 19 there are signing tokens, known by how they begin."""
+    holds = standard_webhook if secret.startswith(_SIGNING) else _shows_its_secret
+    return holds(headers, body, secret)
+
+
+@source(NAME, signature=_signed)
 def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> list[Event]:
     """Events of other kinds are taken and mean nothing to us."""
     try:
-        if msgspec.json.decode(body, type=_Kind).object_kind not in ("deployment", "release"):
+        kind = msgspec.json.decode(body, type=_Kind)
+        if not (kind.object_kind or kind.event_name):
+            raise Malformed("neither object_kind nor event_name is given")
+        if kind.object_kind not in ("deployment", "release"):
             return []
         told = msgspec.json.decode(body, type=_Deployment | _Release)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -74,9 +93,9 @@ def _deployment(told: _Deployment, received_at: datetime) -> list[Event]:
     change = ChangeEvent(
         source=NAME,
         id=clean(f"deployment/{told.project.path_with_namespace}/{told.deployment_id}"),
-        service=clean(told.project.name),
+        service=clean(told.project.service),
         change=ChangeKind.DEPLOY,
-        title=clean(f"{told.project.name} {told.ref or told.short_sha} to {told.environment} ({told.status})"),
+        title=clean(f"{told.project.service} {told.ref or told.short_sha} to {told.environment} ({told.status})"),
         at=_moment(told.status_changed_at, "$.status_changed_at") or received_at,
         labels={"environment": clean(told.environment)},
         actor=clean(told.user.username if told.user else ""),
@@ -92,9 +111,9 @@ def _release(told: _Release, received_at: datetime) -> list[Event]:
     change = ChangeEvent(
         source=NAME,
         id=clean(f"release/{told.project.path_with_namespace}/{told.id}"),
-        service=clean(told.project.name),
+        service=clean(told.project.service),
         change=ChangeKind.RELEASE,
-        title=clean(f"{told.project.name} {told.name or told.tag} released"),
+        title=clean(f"{told.project.service} {told.name or told.tag} released"),
         at=_moment(told.released_at, "$.released_at") or received_at,
         version=clean(told.tag),
         link=clean_link(told.url or told.project.web_url),

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from bot.localslack import LocalSlack
 from tests.acceptance.harness import alert, delivery
 
 
@@ -187,7 +188,7 @@ async def test_replay_prints_the_incidents_that_a_log_makes_under_todays_configu
         "critical",
         "2026-03-01T12:00:00+00:00",
     )
-    assert first["cause"] == "payments (dependency)"
+    assert first["cause"].startswith("payments (")
     assert (second["title"], second["status"]) == ("job.failed on forecast", "resolved")
     assert second["resolved_at"] == "2026-03-01T12:00:59+00:00"
 
@@ -202,3 +203,23 @@ async def test_replay_names_the_line_that_cannot_be_read(tmp_path: Path) -> None
 async def test_replay_says_that_there_is_no_log(tmp_path: Path) -> None:
     missing = await tandem("replay", tmp_path / "none.jsonl", "--config", _written(tmp_path, VALID))
     assert (missing.code, missing.err) == (2, f"{tmp_path}/none.jsonl: there is no such file\n")
+
+
+async def test_doctor_looks_at_everything_and_says_what_to_do(tmp_path: Path) -> None:
+    config = _written(tmp_path, VALID)
+    async with LocalSlack(signing_secret="0123456789abcdef" * 2) as slack:
+        sound = {
+            "TANDEM_DATABASE_URL": _sqlite(tmp_path),
+            "TANDEM_WEBHOOK_TOKEN": "a-token-nobody-guesses",
+            "SLACK_API_URL": slack.api_url,
+            "SLACK_BOT_TOKEN": slack.bot_token,
+            "SLACK_SIGNING_SECRET": slack.signing_secret,
+        }
+        ended = await tandem("doctor", "--config", config, **sound)
+        assert (ended.code, ended.err) == (0, "")
+        assert all(line.startswith("ok ") for line in ended.out.splitlines())
+        ended = await tandem("doctor", "--config", config, **sound | {"SLACK_BOT_TOKEN": "xoxb-wrong"})
+        assert (ended.code, ended.err) == (1, "")
+        said = "FAILED  Slack token: invalid_auth\n    → Install the app again and copy its Bot User OAuth Token"
+        assert said in ended.out
+        assert "xoxb-wrong" not in ended.out

@@ -26,9 +26,42 @@ _FILES = {
     "kafka": "kafka",
     "rabbitmq": "rabbitmq",
 }
-_SYMPTOMS = ["HighRequestLatency", "HighErrorRate", "ErrorBudgetBurn", "SlowResponses", "RequestQueueGrowing", "ApdexLow", "KubernetesPodNotHealthy", "KubernetesDeploymentReplicasMismatch", "KubernetesPodCrashLooping", "KubernetesHpaScaleMaximum", "ContainerHighThrottleRate", "ContainerHighMemoryUsage"]
+_SYMPTOMS = [
+    "HighRequestLatency",
+    "HighErrorRate",
+    "ErrorBudgetBurn",
+    "SlowResponses",
+    "RequestQueueGrowing",
+    "ApdexLow",
+    "KubernetesPodNotHealthy",
+    "KubernetesDeploymentReplicasMismatch",
+    "KubernetesPodCrashLooping",
+    "KubernetesHpaScaleMaximum",
+    "ContainerHighThrottleRate",
+    "ContainerHighMemoryUsage",
+]
 _OWN_RULES = _SYMPTOMS[:6]
-_STARVED = ["HostHighCpuLoad", "HostOutOfMemory", "HostOutOfDiskSpace", "HostUnusualDiskIo", "HostCpuStealNoisyNeighbor", "HostOomKillDetected", "HostSwapIsFillingUp", "HostCpuHighIowait", "HostDiskIoUtilizationHigh", "KubernetesContainerOomKiller", "ContainerHighCpuUtilization", "ContainerHighMemoryUsage", "ContainerHighThrottleRate", "KubernetesVolumeOutOfDiskSpace", "PostgresqlTooManyConnections", "RedisOutOfConfiguredMaxmemory", "RedisOutOfSystemMemory", "RabbitmqOutOfMemory", "RabbitmqFileDescriptorsUsage"]
+_STARVED = [
+    "HostHighCpuLoad",
+    "HostOutOfMemory",
+    "HostOutOfDiskSpace",
+    "HostUnusualDiskIo",
+    "HostCpuStealNoisyNeighbor",
+    "HostOomKillDetected",
+    "HostSwapIsFillingUp",
+    "HostCpuHighIowait",
+    "HostDiskIoUtilizationHigh",
+    "KubernetesContainerOomKiller",
+    "ContainerHighCpuUtilization",
+    "ContainerHighMemoryUsage",
+    "ContainerHighThrottleRate",
+    "KubernetesVolumeOutOfDiskSpace",
+    "PostgresqlTooManyConnections",
+    "RedisOutOfConfiguredMaxmemory",
+    "RedisOutOfSystemMemory",
+    "RabbitmqOutOfMemory",
+    "RabbitmqFileDescriptorsUsage",
+]
 
 
 class Sent(NamedTuple):
@@ -78,12 +111,14 @@ def read_catalogue(folder: Path) -> Catalogue:
     return rules
 
 
-def make_storm(catalogue: Catalogue, services: int, seed: int, faults: int = 2, noise: float = NOISE) -> Storm:
+def make_storm(
+    catalogue: Catalogue, services: int, seed: int, apart: bool, faults: int = 2, noise: float = NOISE
+) -> Storm:
     """Everything that one simulated hour sends, in the order of its arrival."""
     random = Random(f"{seed}/{services}")
     world = make_world(services, random)
     first = random.uniform(900, 1500)
-    overlapping = make_faults(world, [first + random.uniform(0, 240) * (n > 0) for n in range(faults)], random)
+    overlapping = make_faults(world, [first + random.uniform(0, 240) * (n > 0) for n in range(faults)], apart, random)
     lives = [life for fault in overlapping for life in _lives_of(world, catalogue, fault, overlapping, random)]
     lives += _noise(world, catalogue, round(len(lives) * noise / (1 - noise)), random)
     senders = {
@@ -151,7 +186,7 @@ def _noise(world: World, catalogue: Catalogue, count: int, random: Random) -> It
 def _labels(node: Node, pod: str, rule: Mapping[str, Any], random: Random) -> dict[str, str]:
     """As the exporters set them: hosts have no service, kube-state-metrics none but the pod; some lose even that."""
     labels = {"alertname": rule["alert"], "severity": rule["labels"]["severity"]}
-    if random.random() < 0.03:
+    if random.random() < 0.02:
         return labels | {"job": "blackbox"}
     if node.component == "host":
         return labels | {"job": "node", "instance": f"{node.name}:9100"}

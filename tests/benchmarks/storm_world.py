@@ -5,12 +5,27 @@ from collections.abc import Iterator, Mapping
 from random import Random
 from typing import NamedTuple
 
-_AREAS = ["cart", "checkout", "search", "catalog", "pricing", "stock", "orders", "billing", "forecast", "promo", "media", "mail", "profile", "auth"]
+_AREAS = [
+    "cart",
+    "checkout",
+    "search",
+    "catalog",
+    "pricing",
+    "stock",
+    "orders",
+    "billing",
+    "forecast",
+    "promo",
+    "media",
+    "mail",
+    "profile",
+    "auth",
+]
 _ROLES = ["api", "web", "worker", "sync", "gateway", "index", "rules", "feed", "export", "cache-warmer", "scorer"]
 _STORES = ("postgresql", "redis", "kafka", "rabbitmq")
-HOP_CHANCE = 0.8
+HOP_CHANCE = 0.7
 """How likely a dependant suffers; with every hop further away it is less likely."""
-HOP_DECAY = 0.85
+HOP_DECAY = 0.75
 MAX_AFFECTED = 120
 
 
@@ -61,7 +76,9 @@ def make_world(services: int, random: Random) -> World:
     for position, name in enumerate(layered):
         below = layered[position + 1 : position + 1 + max(6, services // 3)]
         depends_on[name] += _pick(below, popularity, random.choice((0, 1, 1, 2, 2, 3)), random)
-        depends_on[name] += _pick([store.name for store in store_nodes], popularity, random.choice((0, 1, 1, 2)), random)
+        depends_on[name] += _pick(
+            [store.name for store in store_nodes], popularity, random.choice((0, 1, 1, 2)), random
+        )
     for _ in range(services // 50):
         lower, upper = random.choice(layered[1:]), random.choice(layered[:-1])
         if lower != upper and upper not in depends_on[lower]:
@@ -84,7 +101,9 @@ def _names(count: int, random: Random) -> list[str]:
 def _service(name: str, position: int, services: int, random: Random) -> Node:
     edge = position < max(1, services // 10)
     component = random.choice(("nginx", "haproxy")) if edge else "service"
-    pods = tuple(f"{name}-{random.getrandbits(36):09x}-{random.getrandbits(20):05x}" for _ in range(random.randint(1, 4)))
+    pods = tuple(
+        f"{name}-{random.getrandbits(36):09x}-{random.getrandbits(20):05x}" for _ in range(random.randint(1, 4))
+    )
     return Node(name, component, pods)
 
 
@@ -100,18 +119,21 @@ def _pick(names: list[str], popularity: Mapping[str, float], count: int, random:
 
 
 def _as_configured(depends_on: Mapping[str, list[str]], random: Random) -> dict[str, list[str]]:
-    """What people wrote down: one edge in twenty is forgotten, and some are left over from what was."""
+    """What people wrote down: one edge in fifty is forgotten, and some are left over from what was."""
     names = list(depends_on)
-    known = {name: [other for other in others if random.random() > 0.05] for name, others in depends_on.items()}
-    for _ in range(len(names) // 30):
+    known = {name: [other for other in others if random.random() > 0.02] for name, others in depends_on.items()}
+    for _ in range(len(names) // 50):
         name, other = random.sample(names, 2)
         if other not in known[name]:
             known[name].append(other)
     return known
 
 
-def make_faults(world: World, begins: list[float], random: Random) -> list[Fault]:
-    """Faults that are independent: none begins at what depends on another's root. What they reach may overlap."""
+def make_faults(world: World, begins: list[float], apart: bool, random: Random) -> list[Fault]:
+    """Faults that are independent: none begins at what depends on another's root.
+
+    ``apart`` says whether each also reaches services of its own; else what they reach may overlap.
+    """
     faults: list[Fault] = []
     dependants = world.dependants
     roots = [name for name in world.nodes if dependants[name]]
@@ -121,7 +143,8 @@ def make_faults(world: World, begins: list[float], random: Random) -> list[Fault
         free = [n for n in roots if not any(n in reach[root] or root in reach[n] for root in taken)]
         for root in random.sample(free or roots, len(free or roots)):
             reached = spread(world, root, random)
-            if len(reached) >= 3 and root not in taken:
+            overlaps = apart and any(reached.keys() & fault.reached.keys() for fault in faults)
+            if len(reached) >= 3 and root not in taken and not overlaps:
                 break
         kind = random.choice(("resource", "unknown", "change")) if world.nodes[root].component != "host" else "resource"
         faults.append(Fault(f"f{number}", root, kind, at, random.uniform(600, 1500), reached))

@@ -247,3 +247,36 @@ async def test_a_maintenance_window_holds_alerts_back_until_it_closes(
     clock.pass_(minutes=31)
     await pipeline.worker.tick()
     assert [incident.services for incident in await pipeline.incidents()] == [["cart"], ["checkout"]]
+
+
+async def test_late_evidence_merges_two_incidents_and_both_say_so(
+    database: Database, inbox: Inbox, clock: Clock, alert: MakeAlert
+) -> None:
+    rules = Rules(depends_on={name: ["db", "host"] for name in ("web", "cart", "search", "mail")})
+    pipeline = await Pipeline(database, inbox, clock, rules).prepare()
+    await pipeline.send(alert(service="web"))
+    clock.pass_(seconds=5)
+    await pipeline.send(alert(service="cart"))
+    assert len(await pipeline.incidents()) == 2
+    clock.pass_(seconds=15)
+    await pipeline.send(alert(service="db", alertname="DiskFull"))
+    older, younger = await pipeline.incidents()
+    assert (older.number, older.status, len(await pipeline.alerts_of(older))) == (1, IncidentStatus.TRIGGERED, 3)
+    assert (younger.number, younger.status, await pipeline.alerts_of(younger)) == (2, IncidentStatus.RESOLVED, [])
+    assert "Took in incident #2: they have one cause" in await pipeline.timeline_of(older)
+    assert "Became part of incident #1: they have one cause" in await pipeline.timeline_of(younger)
+    await pipeline.send(*[alert("resolved", service=name) for name in ("web", "cart")])
+    await pipeline.send(alert("resolved", service="db", alertname="DiskFull"))
+    assert {incident.status for incident in await pipeline.incidents()} == {IncidentStatus.RESOLVED}
+
+
+async def test_a_host_is_known_by_its_instance_and_meets_the_service_that_runs_on_it(
+    database: Database, inbox: Inbox, clock: Clock, alert: MakeAlert
+) -> None:
+    pipeline = await Pipeline(database, inbox, clock, Rules(depends_on={"forecast": ["node-7"]})).prepare()
+    await pipeline.send(alert(service="", job="node", instance="node-7:9100", alertname="HostOutOfMemory"))
+    clock.pass_(seconds=20)
+    await pipeline.send(alert(service="", job="kube-state-metrics", pod="forecast-6d4cf56db6-x2x1z"))
+    incident = await pipeline.only_incident()
+    assert incident.services == ["node-7", "forecast"]
+    assert (incident.causes[0].service, incident.causes[0].kind) == ("node-7", "resource")

@@ -67,7 +67,7 @@ def test_the_example_of_the_design_is_valid(path: Path) -> None:
     assert config.slack.channel == "#incidents"
     assert config.correlation.window == timedelta(minutes=5)
     assert config.depends_on["demand-forecast"] == ["forecast-api"]
-    assert config.rules().near["demand-forecast"] == {"forecast-api", "forecast-pool"}
+    assert config.rules().depends_on["demand-forecast"] == ["forecast-api"]
     runbook = config.runbooks["scale-forecast-pool"]
     assert runbook.steps[0].parameters["argv"] == ["supervisorctl", "start", "forecast:*"]
     assert runbook.approval.expires == timedelta(hours=1)
@@ -78,7 +78,7 @@ def test_an_empty_file_is_valid(path: Path, text: str) -> None:
     assert load(path, text) == Config()
 
 
-@pytest.mark.parametrize("section", ["slack", "correlation", "alerts", "services", "models", "runbooks"])
+@pytest.mark.parametrize("section", ["slack", "correlation", "alerts", "topology", "services", "models", "runbooks"])
 def test_an_empty_section_says_what_a_missing_one_says(path: Path, section: str) -> None:
     assert load(path, f"{section}:\n  # to be written\n") == Config()
 
@@ -253,7 +253,7 @@ anything = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5) | st.integers(), inner, max_size=3),
     max_leaves=6,
 )
-sections = st.sampled_from(["slack", "correlation", "alerts", "services", "models", "runbooks", "x"])
+sections = st.sampled_from(["slack", "correlation", "alerts", "topology", "services", "models", "runbooks", "x"])
 
 
 @given(st.dictionaries(sections, anything, max_size=3) | anything)

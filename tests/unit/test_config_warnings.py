@@ -96,7 +96,7 @@ def test_cycles_are_told_exactly_when_there_are_any_and_are_real(
         assert all(after in depends_on[before] for before, after in pairwise(way))
 
 
-def test_a_cycle_through_thousands_of_services_is_found(path: Path) -> None:
-    chain = "\n".join(f"  s{n}: {{depends_on: [s{n + 1}]}}" for n in range(2000))
-    [line] = warnings(path, f"services:\n{chain}\n  s2000: {{depends_on: [s0]}}")
+def test_a_cycle_through_a_thousand_services_is_found(path: Path) -> None:
+    chain = "\n".join(f"  s{n}: {{depends_on: [s{n + 1}]}}" for n in range(1000))
+    [line] = warnings(path, f"services:\n{chain}\n  s1000: {{depends_on: [s0]}}")
     assert line.startswith("2: services.s0: depends on itself: s0 → s1 → s2")

@@ -1,4 +1,4 @@
-"""Which alerts belong together: those that share a key, in one domain, close in time."""
+"""Which alerts belong together: what one service's trouble explains, close in time, in one domain."""
 
 from random import Random
 
@@ -6,104 +6,169 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.correlation import Cluster, Signal, assign
+from detectors.correlation import Assignment, Cluster, Signal, Span, assign
+from detectors.topology import Topology
 
 WINDOW = 300.0
-keys = st.frozensets(st.tuples(st.sampled_from(["service", "group"]), st.sampled_from("abc")), max_size=3)
-domains = st.sampled_from(["eu", "us"])
-times = st.floats(0, 1000)
-signals = st.lists(st.builds(Signal, st.just(""), domains, keys, times, keys), max_size=10).map(
-    lambda made: [signal._replace(id=f"s{n}") for n, signal in enumerate(made)]
+SHOP = Topology({"web": ["api", "search"], "api": ["db"], "search": ["index"], "mail": ["queue"], "cart": ["db"]})
+PLACES = ["web", "api", "db", "search", "index", "mail", "nowhere", ""]
+
+signals = st.lists(
+    st.builds(
+        Signal,
+        st.just(""),
+        st.sampled_from(["eu", "us"]),
+        st.sampled_from(PLACES),
+        st.sampled_from(["Slow", "Down", "Full"]),
+        st.sampled_from(["", "g", "h"]),
+        st.floats(0, 1000),
+    ),
+    max_size=12,
+).map(lambda made: [signal._replace(id=f"s{n}") for n, signal in enumerate(made)])
+topologies = st.dictionaries(st.sampled_from(PLACES[:6]), st.lists(st.sampled_from(PLACES[:6]), max_size=3)).map(
+    Topology
 )
-clusters = st.lists(st.builds(Cluster, st.just(""), domains, keys, times), max_size=5).map(
-    lambda made: [cluster._replace(id=f"c{n}") for n, cluster in enumerate(made)]
-)
 
 
-def assigned(signals: list[Signal], clusters: list[Cluster]) -> dict[str, str]:
-    return assign(signals, clusters, WINDOW, [f"new{n}" for n in range(len(signals))])
+def put(signals: list[Signal], clusters: list[Cluster] | None = None, topology: Topology = SHOP) -> Assignment:
+    return assign(signals, clusters or [], topology, WINDOW, [f"new{n}" for n in range(len(signals))])
 
 
-def signal(name: str, *services: str, at: float = 0.0, near: str = "", domain: str = "eu") -> Signal:
-    def named(names: tuple[str, ...]) -> frozenset[tuple[str, str]]:
-        return frozenset(("service", name) for name in names)
-
-    return Signal(name, domain, named(services), at, named(tuple(near.split())))
+def alert(place: str, at: float = 0.0, name: str = "Slow", group: str = "", domain: str = "eu") -> Signal:
+    return Signal(f"{place}-{name}-{at:.0f}-{domain}", domain, place, name, group, at)
 
 
-def cluster(name: str, *services: str, last_at: float = 0.0, domain: str = "eu") -> Cluster:
-    return Cluster(name, domain, frozenset(("service", service) for service in services), last_at)
+def cluster(name: str, *places: str, at: float = 0.0) -> Cluster:
+    return Cluster(name, "eu", {("service", place): Span(at, at) for place in places})
 
 
-@given(signals, clusters)
-def test_every_signal_goes_to_one_cluster_of_its_own_domain(signals: list[Signal], clusters: list[Cluster]) -> None:
-    found = assigned(signals, clusters)
-    assert found.keys() == {signal.id for signal in signals}
-    domain_of = {cluster.id: cluster.domain for cluster in clusters}
+def together(*signals: Signal, topology: Topology = SHOP) -> list[list[str]]:
+    """The places that ended in one cluster, each cluster's in the order of arrival."""
+    found: dict[str, list[str]] = {}
+    homes = put(list(signals), topology=topology).homes
     for signal in signals:
-        assert domain_of.setdefault(found[signal.id], signal.domain) == signal.domain
+        found.setdefault(homes[signal.id], []).append(signal.service)
+    return list(found.values())
 
 
-@given(signals, clusters)
-def test_a_signal_joins_the_cluster_that_was_active_last_of_those_that_fit_or_begins_one(
-    signals: list[Signal], clusters: list[Cluster]
-) -> None:
-    """Taken one after the other, against all clusters as they are by then."""
-    state = {cluster.id: (cluster.domain, set(cluster.keys), cluster.last_at) for cluster in clusters}
-    unused = [f"new{n}" for n in range(len(signals))]
-    for one in signals:
-        fitting = [
-            (last_at, name)
-            for name, (domain, has, last_at) in state.items()
-            if domain == one.domain and has & (one.keys | one.near) and one.at - last_at <= WINDOW
-        ]
-        expected = max(fitting)[1] if fitting else unused.pop(0)
-        domain, has, last_at = state.get(expected, (one.domain, set(), one.at))
-        state[expected] = (domain, has | one.keys, max(last_at, one.at))
-        signals_so_far = signals[: signals.index(one) + 1]
-        assert assigned(signals_so_far, clusters)[one.id] == expected
+@given(signals, topologies)
+def test_every_signal_has_one_home_and_domains_never_meet(signals: list[Signal], topology: Topology) -> None:
+    homes, merged = put(signals, topology=topology)
+    assert homes.keys() == {signal.id for signal in signals}
+    domains: dict[str, str] = {}
+    for signal in signals:
+        assert domains.setdefault(homes[signal.id], signal.domain) == signal.domain
+    assert not merged.keys() & set(homes.values()), "nobody lives in a cluster that became part of another"
+    assert not merged.keys() & set(merged.values())
 
 
-@given(signals, clusters)
-def test_signals_are_taken_in_order_so_later_ones_change_nothing(
-    signals: list[Signal], clusters: list[Cluster]
-) -> None:
-    found = assigned(signals, clusters)
-    half = len(signals) // 2
-    assert assigned(signals[:half], clusters).items() <= found.items()
+@given(signals, topologies, st.integers(0, 12))
+def test_in_two_batches_the_clusters_are_those_of_one(signals: list[Signal], topology: Topology, cut: int) -> None:
+    """What the first batch leaves is handed to the second as clusters, as storage does."""
+    ordered = sorted(signals, key=lambda signal: signal.at)
+    whole = put(ordered, topology=topology)
+    first = put(ordered[:cut], topology=topology)
+    left: dict[str, dict[tuple[str, str], Span]] = {}
+    for signal in ordered[:cut]:
+        keys = left.setdefault(first.homes[signal.id], {})
+        for key in signal.keys:
+            at = Span(signal.at, signal.at)
+            keys[key] = keys[key].extended(at) if key in keys else at
+    domain_of = {first.homes[signal.id]: signal.domain for signal in ordered[:cut]}
+    clusters = [Cluster(name, domain_of[name], left[name]) for name in sorted(left, key=lambda name: int(name[3:]))]
+    unused = [f"new{n + cut}" for n in range(len(ordered))]
+    second = assign(ordered[cut:], clusters, topology, WINDOW, unused)
+    homes = {one: second.merged.get(home, home) for one, home in first.homes.items()} | second.homes
+    assert _partition(homes) == _partition(whole.homes)
 
 
-@given(signals, clusters, st.randoms(use_true_random=False))
-def test_the_order_of_the_clusters_does_not_matter(
-    signals: list[Signal], clusters: list[Cluster], random: Random
-) -> None:
-    shuffled = list(clusters)
-    random.shuffle(shuffled)
-    assert assigned(signals, shuffled) == assigned(signals, clusters)
+def _partition(homes: dict[str, str]) -> set[frozenset[str]]:
+    return {frozenset(one for one, home in homes.items() if home == name) for name in homes.values()}
+
+
+@given(signals, topologies)
+def test_signals_of_one_service_within_the_window_share_a_cluster(signals: list[Signal], topology: Topology) -> None:
+    near = [signal._replace(service="api", domain="eu", at=signal.at / 4) for signal in signals]
+    assert len(set(put(near, topology=topology).homes.values())) <= 1
 
 
 @pytest.mark.parametrize(
-    "signals, clusters, expected",
+    "signals, expected",
     [
-        ([signal("a", "web"), signal("b", "web")], [], {"a": "new0", "b": "new0"}),
-        ([signal("a", "web"), signal("b", "db")], [], {"a": "new0", "b": "new1"}),
-        ([signal("a", "web"), signal("b", "web", domain="us")], [], {"a": "new0", "b": "new1"}),
-        ([signal("a", "web"), signal("b", "web", at=300)], [], {"a": "new0", "b": "new0"}),
-        ([signal("a", "web"), signal("b", "web", at=301)], [], {"a": "new0", "b": "new1"}),
-        ([signal("a", "web", at=301), signal("b", "web")], [], {"a": "new0", "b": "new0"}),
-        ([signal("a", "web", near="db")], [cluster("c", "db")], {"a": "c"}),
-        ([signal("a", "web", near="db"), signal("b", "cache", near="web")], [], {"a": "new0", "b": "new0"}),
-        ([signal("a", "web", near="db"), signal("b", "db")], [], {"a": "new0", "b": "new1"}),
-        ([signal("a", "web", "db"), signal("b", "db")], [cluster("c", "web")], {"a": "c", "b": "c"}),
-        ([signal("a", "web", at=9)], [cluster("c", "web", last_at=1), cluster("d", "web", last_at=2)], {"a": "d"}),
-        ([signal("a"), signal("b")], [cluster("c")], {"a": "new0", "b": "new1"}),
-        ([], [cluster("c", "web")], {}),
+        ([alert("db"), alert("api", 20)], [["db", "api"]]),
+        ([alert("api"), alert("db", 20)], [["api", "db"]]),
+        ([alert("db"), alert("web", 40)], [["db", "web"]]),
+        ([alert("db"), alert("index", 20)], [["db"], ["index"]]),
+        ([alert("db"), alert("api", 400)], [["db"], ["api"]]),
+        ([alert("db"), alert("db", 300)], [["db", "db"]]),
+        ([alert("db"), alert("db", 301)], [["db"], ["db"]]),
+        ([alert("db"), alert("api", 20, domain="us")], [["db"], ["api"]]),
+        ([alert("nowhere"), alert("elsewhere", 5)], [["nowhere"], ["elsewhere"]]),
+        ([alert("nowhere", group="g"), alert("elsewhere", 5, group="g")], [["nowhere", "elsewhere"]]),
+        ([alert("db", group="g"), alert("index", 5, group="g")], [["db"], ["index"]]),
+        ([alert("db", name="Full"), alert("", 5, name="Full")], [["db", ""]]),
+        ([alert("db", name="Full"), alert("", 5, name="Hot")], [["db"], [""]]),
+        ([alert("", name="Full"), alert("", 5, name="Full")], [["", ""]]),
+        ([], []),
     ],
 )
-def test_examples(signals: list[Signal], clusters: list[Cluster], expected: dict[str, str]) -> None:
-    assert assigned(signals, clusters) == expected
+def test_examples(signals: list[Signal], expected: list[list[str]]) -> None:
+    assert together(*signals) == expected
 
 
-def test_a_chain_of_signals_keeps_a_cluster_open() -> None:
-    chain = [signal(str(n), "web", at=n * WINDOW) for n in range(50)]
-    assert set(assigned(chain, []).values()) == {"new0"}
+def test_a_fault_below_does_not_reach_what_stands_beside_it() -> None:
+    """``web`` suffers from ``db``; that says nothing of ``index``, on which it depends too."""
+    assert together(alert("db"), alert("api", 15), alert("web", 30), alert("index", 35)) == [
+        ["db", "api", "web"],
+        ["index"],
+    ]
+
+
+def test_two_independent_faults_at_once_stay_two() -> None:
+    found = together(alert("db"), alert("queue", 2), alert("api", 20), alert("mail", 22), alert("cart", 25))
+    assert found == [["db", "api", "cart"], ["queue", "mail"]]
+
+
+def test_late_evidence_merges_into_the_older_cluster() -> None:
+    """The dependants of ``db`` spoke first, with nothing to connect them."""
+    many = Topology({name: ["db", "host"] for name in "abcdefgh"})
+    apart = put([alert("a"), alert("b", 5)], topology=many)
+    assert len(set(apart.homes.values())) == 2
+    known = [cluster("first", "a", at=0.0), cluster("second", "b", at=5.0)]
+    late = put([alert("db", 15)], known, many)
+    assert late == Assignment({"db-Slow-15-eu": "first"}, {"second": "first"})
+
+
+def test_most_dependants_of_a_silent_service_belong_together() -> None:
+    silent = Topology({"a": ["db"], "b": ["db"], "c": ["db"], "x": ["other"]})
+    assert together(alert("a"), alert("b", 5), alert("c", 9), alert("x", 9), topology=silent) == [
+        ["a", "b", "c"],
+        ["x"],
+    ]
+
+
+def test_a_few_dependants_of_a_busy_service_are_no_evidence_against_it() -> None:
+    busy = Topology({f"s{n}": ["hub"] for n in range(40)})
+    assert len(together(alert("s1"), alert("s2", 5), topology=busy)) == 2
+
+
+def test_a_flood_from_one_service_swallows_nothing_elsewhere() -> None:
+    flood = [alert("queue", n / 10, name=f"N{n}") for n in range(1000)]
+    incident = [alert("db", 50.0, name="Down"), alert("api", 70.0, name="Slower")]
+    homes = put([*flood, *incident]).homes
+    assert homes[incident[0].id] == homes[incident[1].id] != homes[flood[0].id]
+    assert len({homes[one.id] for one in flood}) == 1
+
+
+@given(st.randoms(use_true_random=False))
+def test_a_cycle_is_one_cluster_wherever_it_begins(random: Random) -> None:
+    ring = Topology({"a": ["b"], "b": ["c"], "c": ["a"]})
+    order = ["a", "b", "c"]
+    random.shuffle(order)
+    assert len(together(*[alert(name, n * 15.0) for n, name in enumerate(order)], topology=ring)) == 1
+
+
+def test_five_thousand_services_are_no_obstacle() -> None:
+    chain = Topology({f"s{n}": [f"s{n + 1}", "hub"] for n in range(5000)})
+    alerts = [alert("hub")] + [alert(f"s{n}", 20.0) for n in range(0, 5000, 5)]
+    assert len(set(put(alerts, topology=chain).homes.values())) >= 1

@@ -18,7 +18,7 @@ from bot.storage.database import open_database
     ],
 )
 def test_an_address_that_cannot_be_is_refused_with_what_to_write(url: str, said: str) -> None:
-    with pytest.raises(ConfigError, match="^TANDEM_DATABASE_URL: ") as refused:
+    with pytest.raises(ConfigError, match=r"^TANDEM_DATABASE_URL: ") as refused:
         open_database(url)
     assert said in str(refused.value)
     assert "hidden" not in str(refused.value)

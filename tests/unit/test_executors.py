@@ -71,6 +71,11 @@ def test_what_is_planned_is_what_is_executed(kind: str, least: dict[str, Any]) -
         {"argv": "scale 3"},
         {"argv": ["scale", 3]},
         {"argv": ["x"] * 101},
+        {"argv": ["x\0y"]},
+        {"env": {"A": "x\0y"}},
+        {"env": {"A=B": "x"}},
+        {"env": {"": "x"}},
+        {"cwd": "x\0y"},
         {"env": {"A": 1}},
         {"env": ["A=1"]},
         {"cwd": 5},
@@ -82,7 +87,7 @@ def test_a_command_is_a_list_of_texts(changed: dict[str, Any]) -> None:
     assert next(iter(changed)) in errors("command", **COMMAND | changed)
 
 
-@given(st.lists(st.text(min_size=1), min_size=1, max_size=5))
+@given(st.lists(st.text(st.characters(exclude_characters="\0"), min_size=1), min_size=1, max_size=5))
 def test_a_command_is_shown_so_that_a_shell_would_read_the_same_arguments(argv: list[str]) -> None:
     assert shlex.split(shown("command", argv=argv)) == argv
 

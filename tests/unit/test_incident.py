@@ -4,7 +4,7 @@ from datetime import timedelta
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.domain.cause import Cause, CauseKind
@@ -29,6 +29,7 @@ def test_active_comes_before_quiet_severe_before_mild_many_before_few_early_befo
     assert most_important([quiet, late, mild, many, severe]) == [severe, many, mild, late, quiet]
 
 
+@settings(max_examples=50)
 @given(some, st.randoms())
 def test_the_order_does_not_depend_on_the_order_in_which_they_are_counted(tallies: list[Tally], random: Random) -> None:
     shuffled = list(tallies)
@@ -62,6 +63,7 @@ def test_the_title_says_what_broke_where_and_how_much_else(tallies: list[Tally],
     assert title_from(tallies) == title
 
 
+@settings(max_examples=50)
 @given(incidents())
 def test_an_incident_is_open_until_it_is_resolved_and_knows_how_many_alerts_were_left_out(incident: Incident) -> None:
     assert incident.open == (incident.status in (IncidentStatus.TRIGGERED, IncidentStatus.ACKNOWLEDGED))

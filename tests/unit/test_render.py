@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.domain.incident import Incident, IncidentStatus, Tally
@@ -49,6 +49,7 @@ def assert_sound(rendered: Rendered) -> None:
         )
 
 
+@settings(max_examples=60)
 @given(views)
 def test_whatever_an_incident_holds_slack_takes_its_message_and_nobody_is_called_by_a_label(view: IncidentView) -> None:
     rendered = render(view)

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.domain.run import Plan, PlannedStep, Run, RunStatus, plan_hash, withdraw
@@ -26,6 +26,7 @@ def test_the_hash_of_a_plan_is_the_same_for_ever() -> None:
     assert plan_hash(PLAN) == "72664c1544b94f9314caaaf1c30e3d76c84682daa50172f5bc7919e004e24c2a"
 
 
+@settings(max_examples=30)
 @given(plans(names), plans(names))
 def test_two_plans_have_one_hash_only_when_they_are_equal(one: Plan, other: Plan) -> None:
     assert (plan_hash(one) == plan_hash(other)) == (one == other)
@@ -76,6 +77,7 @@ def test_a_run_has_ended_in_five_of_its_states() -> None:
     }
 
 
+@settings(max_examples=30)
 @given(runs(names))
 def test_a_withdrawn_run_has_ended_and_says_why_and_everything_else_stays(run: Run) -> None:
     withdrawn = withdraw(run, "the incident is resolved", NOON)
@@ -85,6 +87,7 @@ def test_a_withdrawn_run_has_ended_and_says_why_and_everything_else_stays(run: R
     assert msgspec.structs.replace(withdrawn, **fields) == run
 
 
+@settings(max_examples=30)
 @given(runs(names))
 def test_approvals_are_those_who_approved(run: Run) -> None:
     assert run.approvals == [decision.user for decision in run.decisions if decision.verdict == "approve"]

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -78,6 +78,7 @@ conditions = st.fixed_dictionaries(
 ).filter(bool)
 
 
+@settings(max_examples=60)
 @given(conditions, conditions, incidents(), st.lists(tallies(), max_size=4))
 def test_saying_more_never_makes_a_runbook_fit_more(
     some: dict[str, Any], more: dict[str, Any], known: Incident, counted: list[Tally]

@@ -1,7 +1,7 @@
 """The thread under an incident's message: its timeline, and what its alerts say in detail."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.domain.alert import Alert
@@ -19,6 +19,7 @@ def entry(text: str, actor: str | None = None) -> TimelineEntry:
     return TimelineEntry(incident_id="i", at=NOON, kind=TimelineKind.STATUS, text=text, actor=actor)
 
 
+@settings(max_examples=40)
 @given(timelines, st.lists(alerts(strange), max_size=MAX_DETAILED))
 def test_whatever_a_timeline_and_its_alerts_say_slack_takes_it(
     timeline: list[TimelineEntry], detailed: list[Alert]

@@ -1,4 +1,4 @@
-"""The neighbourhood of a service: those whose trouble is likely its own."""
+"""The topology: what a service depends on, and what depends on it, within a few hops."""
 
 from collections.abc import Mapping
 
@@ -6,53 +6,54 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.rules import neighbourhood
+from detectors.topology import HOPS, MOST, Topology
 
 nodes = st.sampled_from("abcdefgh")
 topologies = st.dictionaries(nodes, st.lists(nodes, max_size=4), max_size=8)
 
 
 def hops_between(start: str, goal: str, depends_on: Mapping[str, list[str]]) -> int | None:
-    """The length of the shortest way between two services, edges taken in either direction."""
-    edges = {frozenset((one, other)) for one, others in depends_on.items() for other in others}
+    """The length of the shortest way down from one service to another."""
     reached, hops = {start}, 0
     while goal not in reached:
-        further = reached | {name for edge in edges if edge & reached for name in edge}
+        further = reached | {other for name in reached for other in depends_on.get(name, ())}
         if further == reached:
             return None
         reached, hops = further, hops + 1
     return hops
 
 
-@given(topologies, st.integers(0, 3))
-def test_near_are_exactly_the_others_within_so_many_edges(depends_on: dict[str, list[str]], hops: int) -> None:
-    near = neighbourhood(depends_on, hops)
+@given(topologies)
+def test_below_are_exactly_the_others_within_so_many_hops(depends_on: dict[str, list[str]]) -> None:
+    topology = Topology(depends_on)
     for service in "abcdefgh":
-        expected = {
-            other
-            for other in "abcdefgh"
-            if other != service and (found := hops_between(service, other, depends_on)) is not None and found <= hops
-        }
-        assert near.get(service, frozenset()) == expected
+        hops = {other: hops_between(service, other, depends_on) for other in "abcdefgh" if other != service}
+        assert topology.below(service) == {other: n for other, n in hops.items() if n is not None and n <= HOPS}
 
 
 @given(topologies)
-def test_near_is_mutual(depends_on: dict[str, list[str]]) -> None:
-    near = neighbourhood(depends_on)
-    assert all(service in near[other] for service, others in near.items() for other in others)
+def test_above_is_below_seen_from_the_other_end(depends_on: dict[str, list[str]]) -> None:
+    topology = Topology(depends_on)
+    for service in "abcdefgh":
+        for other, hops in topology.below(service).items():
+            assert topology.above(other)[service] == hops
 
 
-@pytest.mark.parametrize(
-    "depends_on, near",
-    [
-        ({}, {}),
-        ({"a": []}, {}),
-        ({"a": ["a"]}, {"a": set()}),
-        ({"a": ["b"], "b": ["a"]}, {"a": {"b"}, "b": {"a"}}),
-        ({"web": ["api"], "api": ["pool"], "pool": ["host"]}, {"web": {"api", "pool"}, "host": {"pool", "api"}}),
-    ],
-)
-def test_examples(depends_on: dict[str, list[str]], near: dict[str, set[str]]) -> None:
-    found = neighbourhood(depends_on)
-    assert {service: set(found[service]) for service in near} == near
-    assert bool(found) == bool(near)
+@given(topologies)
+def test_whoever_is_mentioned_is_in_it(depends_on: dict[str, list[str]]) -> None:
+    mentioned = depends_on.keys() | {other for others in depends_on.values() for other in others}
+    assert {name for name in "abcdefgh" if name in Topology(depends_on)} == mentioned
+
+
+def test_what_is_near_is_bounded_and_the_nearest_come_first() -> None:
+    crowd = Topology({f"s{n}": ["hub"] for n in range(2 * MOST)} | {"far": ["s1"]})
+    near = crowd.above("hub")
+    assert len(near) == MOST
+    assert set(near.values()) == {1}
+
+
+@pytest.mark.parametrize("depends_on", [{}, {"a": []}, {"a": ["a"]}, {"a": ["b", "b"]}])
+def test_nobody_is_below_or_above_itself_and_nobody_is_named_twice(depends_on: dict[str, list[str]]) -> None:
+    topology = Topology(depends_on)
+    assert "a" not in topology.below("a")
+    assert list(topology.dependants("b")) == (["a"] if "b" in topology else [])

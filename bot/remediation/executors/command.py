@@ -8,12 +8,13 @@ import asyncio
 import os
 import shlex
 import signal
-from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
-from collections.abc import Mapping
+from asyncio import SubprocessProtocol
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, StringConstraints
 
 from bot.remediation.executors.registry import executor
 from bot.remediation.executors.step import MAX_OUTPUT, Outcome, StepParameters, presentable
@@ -22,10 +23,20 @@ _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "USER", "TMPDIR", "SSL_CER
 _GRACE = 2.0
 
 
+def _check_text(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("no program can be given a NUL")
+    return text
+
+
+_Text = Annotated[str, AfterValidator(_check_text)]
+_Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+
+
 class CommandParameters(StepParameters):
-    argv: Annotated[list[str], Field(min_length=1, max_length=100)]
-    env: dict[str, str] = Field(default={})
-    cwd: str | None = None
+    argv: Annotated[list[_Text], Field(min_length=1, max_length=100)]
+    env: dict[_Name, _Text] = Field(default={})
+    cwd: _Text | None = None
 
 
 def describe(parameters: CommandParameters) -> str:
@@ -38,25 +49,41 @@ class _Tail:
     """The beginning and the end of an output, in bounded memory."""
 
     def __init__(self) -> None:
-        self._head, self._tail, self.left_out = b"", b"", 0
+        self.head, self.tail, self.left_out = b"", b"", 0
 
     def add(self, chunk: bytes) -> None:
-        room = MAX_OUTPUT - len(self._head)
-        self._head += chunk[:room]
-        rest = self._tail + chunk[room:]
-        self._tail = rest[-MAX_OUTPUT:]
-        self.left_out += len(rest) - len(self._tail)
+        room = MAX_OUTPUT - len(self.head)
+        self.head += chunk[:room]
+        rest = self.tail + chunk[room:]
+        self.tail = rest[-MAX_OUTPUT:]
+        self.left_out += len(rest) - len(self.tail)
 
-    @property
-    def text(self) -> bytes:
-        return self._head + self._tail
+    def presentable(self, secrets: Iterable[str]) -> str:
+        if self.left_out:
+            return presentable(self.head, self.left_out, secrets, self.tail)
+        return presentable(self.head + self.tail, 0, secrets)
+
+
+class _Watch(SubprocessProtocol):
+    """Hears what a program says. ``done`` is set when it has ended and nobody holds its output open any more."""
+
+    def __init__(self) -> None:
+        self.said = _Tail()
+        self.done = asyncio.Event()
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        self.said.add(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.done.set()
 
 
 @executor("command", CommandParameters, describe)
 async def run(parameters: CommandParameters, secrets: Mapping[str, str]) -> Outcome:
     environment = {name: os.environ[name] for name in _INHERITED if name in os.environ} | parameters.env
     try:
-        process = await asyncio.create_subprocess_exec(
+        program, watch = await asyncio.get_running_loop().subprocess_exec(
+            _Watch,
             *parameters.argv,
             stdin=DEVNULL,
             stdout=PIPE,
@@ -66,44 +93,46 @@ async def run(parameters: CommandParameters, secrets: Mapping[str, str]) -> Outc
             start_new_session=True,
         )
     except (OSError, ValueError) as error:
-        return Outcome(False, f"{parameters.argv[0]} cannot be started: {error}")
-    output = _Tail()
-    timeout = parameters.timeout.total_seconds()
+        where = f" in {parameters.cwd}" if parameters.cwd else ""
+        return Outcome(False, f"{parameters.argv[0]} cannot be started{where}: {error}")
     try:
-        async with asyncio.timeout(timeout):
-            await _collect(process, output)
-            code = await process.wait()
+        ending = await _wait(program.get_pid(), watch, parameters.timeout.total_seconds())
+    finally:
+        program.close()
+    code = program.get_returncode()
+    said = watch.said.presentable(secrets.values())
+    if ending or code != 0:
+        return Outcome(False, f"{said}\n{ending or _ending(code)}".strip())
+    return Outcome(True, said)
+
+
+async def _wait(pid: int, watch: _Watch, seconds: float) -> str:
+    """Wait for the program's end; says so where it had to be ended."""
+    try:
+        async with asyncio.timeout(seconds):
+            await watch.done.wait()
     except TimeoutError:
-        await _end(process)
-        said = presentable(output.text, output.left_out, secrets.values())
-        return Outcome(False, f"{said}\nended: it took longer than {timeout:g} s".strip())
+        await _end(pid, watch)
+        return f"ended: it took longer than {seconds:g} s"
     except asyncio.CancelledError:
-        _signal(process, signal.SIGKILL)
+        _signal(pid, signal.SIGKILL)
         raise
-    said = presentable(output.text, output.left_out, secrets.values())
-    return Outcome(code == 0, said if code == 0 else f"{said}\n{_ending(code)}".strip())
+    return ""
 
 
-async def _collect(process: Process, output: _Tail) -> None:
-    assert process.stdout is not None
-    while chunk := await process.stdout.read(65_536):
-        output.add(chunk)
+def _ending(code: int | None) -> str:
+    return f"killed by signal {-code}" if code is not None and code < 0 else f"exit code {code}"
 
 
-def _ending(code: int) -> str:
-    return f"exit code {code}" if code >= 0 else f"killed by signal {-code}"
-
-
-async def _end(process: Process) -> None:
+async def _end(pid: int, watch: _Watch) -> None:
     """Ask the whole session to end, then make it."""
-    _signal(process, signal.SIGTERM)
+    _signal(pid, signal.SIGTERM)
     with suppress(TimeoutError):
         async with asyncio.timeout(_GRACE):
-            await process.wait()
-    _signal(process, signal.SIGKILL)
-    await process.wait()
+            await watch.done.wait()
+    _signal(pid, signal.SIGKILL)
 
 
-def _signal(process: Process, number: signal.Signals) -> None:
+def _signal(pid: int, number: signal.Signals) -> None:
     with suppress(ProcessLookupError):
-        os.killpg(process.pid, number)
+        os.killpg(pid, number)

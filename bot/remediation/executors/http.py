@@ -1,5 +1,6 @@
 """``http``: sends one request. Secrets are named in its headers and filled in only when it is sent."""
 
+import asyncio
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -79,18 +80,24 @@ async def run(parameters: HttpParameters, secrets: Mapping[str, str]) -> Outcome
             headers[name] = value.prefix + secrets[value.secret]
         else:
             return Outcome(False, f"not sent: the secret {value.secret} is not set (TANDEM_SECRET_{value.secret})")
+    usual = {"Accept-Encoding": "identity"}
     if isinstance(parameters.body, dict | list):
-        headers.setdefault("Content-Type", "application/json")
-    timeout = aiohttp.ClientTimeout(total=parameters.timeout.total_seconds())
+        usual["Content-Type"] = "application/json"
+    seconds = parameters.timeout.total_seconds()
     try:
-        async with aiohttp.ClientSession(timeout=timeout, auto_decompress=False) as session:
+        async with asyncio.timeout(seconds), _session(usual) as session:
             return await _send(session, parameters, headers, secrets)
     except TimeoutError:
-        return Outcome(False, f"no answer within {parameters.timeout.total_seconds():g} s")
+        return Outcome(False, f"no answer within {seconds:g} s")
     except (aiohttp.ClientError, OSError, ValueError) as error:
         return Outcome(
             False, presentable(f"not answered: {error or type(error).__name__}".encode(), 0, secrets.values())
         )
+
+
+def _session(headers: Mapping[str, str]) -> aiohttp.ClientSession:
+    """A session without a time of its own: the step has one, over all redirects. A bomb stays packed."""
+    return aiohttp.ClientSession(headers=headers, timeout=aiohttp.ClientTimeout(total=None), auto_decompress=False)
 
 
 async def _send(
@@ -121,5 +128,7 @@ async def _outcome(answer: aiohttp.ClientResponse, parameters: HttpParameters, s
         read += chunk
         if len(read) > MAX_OUTPUT:
             break
-    said = presentable(bytes(read[:MAX_OUTPUT]), 0, secrets.values())
-    return Outcome(parameters.expects(answer.status), f"HTTP {answer.status}\n{said}".strip())
+    left_out = max(0, len(read) - MAX_OUTPUT)
+    said = presentable(bytes(read[:MAX_OUTPUT]), left_out, secrets.values())
+    more = "\n… the rest is left out" if left_out else ""
+    return Outcome(parameters.expects(answer.status), f"HTTP {answer.status}\n{said}{more}".strip())

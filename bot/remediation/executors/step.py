@@ -40,13 +40,26 @@ class Outcome(msgspec.Struct, frozen=True):
     output: str
 
 
-def presentable(output: bytes, left_out: int, secrets: Iterable[str]) -> str:
-    """Output as text for people: no control sequences, no secret, both ends of what is too long."""
-    text = _CONTROL.sub("", _TERMINAL.sub("", output.decode(errors="replace")))
-    for secret in sorted((_CONTROL.sub("", secret).strip() for secret in secrets), key=len, reverse=True):
-        if len(secret) >= _MIN_SECRET:
-            text = text.replace(secret, "***")
+def presentable(output: bytes, left_out: int, secrets: Iterable[str], tail: bytes = b"") -> str:
+    """Output as text for people: no control sequences, no secret, both ends of what is too long.
+
+    Where bytes were left out, it was between ``output`` and ``tail``; a secret may have been cut in two there, so that
+    as much as the longest one could have left is not shown.
+    """
+    known = sorted((_CONTROL.sub("", secret).strip() for secret in secrets), key=len, reverse=True)
+    beginning, end = _masked(output, known), _masked(tail, known)
+    rest = len(known[0]) - 1 if known and left_out else 0
+    text = beginning[: len(beginning) - rest] + end[rest:] if rest > 0 else beginning + end
     if len(text) > MAX_OUTPUT:
         left_out += len(text) - MAX_OUTPUT
         text = f"{text[: MAX_OUTPUT // 2]}\n… {left_out} bytes left out …\n{text[-MAX_OUTPUT // 2 :]}"
     return text.strip()
+
+
+def _masked(output: bytes, secrets: list[str]) -> str:
+    """Output as clean text without the secrets, of which the longest come first."""
+    text = _CONTROL.sub("", _TERMINAL.sub("", output.decode(errors="replace")))
+    for secret in secrets:
+        if len(secret) >= _MIN_SECRET:
+            text = text.replace(secret, "***")
+    return text

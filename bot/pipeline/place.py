@@ -1,0 +1,49 @@
+"""Whose alert it is: the node of the topology that its labels name, or what the configured labels say."""
+
+from collections.abc import Container, Iterator, Mapping, Sequence
+
+from bot.domain.event import service_of
+
+_PLACES = (
+    "service",
+    "model",
+    "dataset",
+    "queue",
+    "deployment",
+    "statefulset",
+    "daemonset",
+    "pod",
+    "container",
+    "instance",
+    "host",
+    "hostname",
+    "node",
+)
+
+
+def place_of(labels: Mapping[str, str], service_labels: Sequence[str], topology: Container[str]) -> str:
+    """The first label, from the service down to the host, that names a node of the topology.
+
+    An instance is known by its host, and a pod by what it is an instance of.
+
+    >>> place_of({"job": "node", "instance": "db-1:9100"}, ["service", "job"], {"db-1"})
+    'db-1'
+    >>> place_of({"pod": "cart-7d9f8b6c5-x2x1z"}, ["service"], {"cart"})
+    'cart'
+    >>> place_of({"job": "node", "instance": "db-1:9100"}, ["service", "job"], set())
+    'node'
+    """
+    for label in dict.fromkeys((*service_labels, *_PLACES)):
+        for name in _names_in(labels.get(label, "")):
+            if name in topology:
+                return name
+    return service_of(labels, service_labels)
+
+
+def _names_in(value: str) -> Iterator[str]:
+    """The value, then without its port, then without what Kubernetes appends to a workload's name."""
+    name = value.partition(":")[0]
+    yield value
+    for _ in range(3):
+        yield name
+        name = name.rpartition("-")[0]

@@ -1,0 +1,59 @@
+"""Stage 9: what incidents of the past were like the open ones and what helped; resolved ones are remembered."""
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.incident import Incident, TimelineKind
+from bot.domain.memory import ALIKE, MOST, PastIncident, likeness, traits_of
+from bot.pipeline.batch import Batch
+from bot.storage import incidents, memory
+
+
+async def recall(batch: Batch, connection: AsyncConnection) -> None:
+    for incident_id in sorted(batch.touched - batch.merged.keys()):
+        incident = batch.incidents[incident_id]
+        fired = [(tally.service, tally.name) for tally in batch.tallies[incident_id]]
+        traits = traits_of(fired, incident.causes)
+        if not incident.open:
+            await memory.remember(connection, incident.domain, incident_id, traits)
+        elif traits:
+            past = await _alike(batch, incident, traits, connection)
+            _tell(batch, incident, past)
+            batch.incidents[incident_id] = msgspec.structs.replace(incident, past=past)
+
+
+async def _alike(
+    batch: Batch, incident: Incident, traits: frozenset[str], connection: AsyncConnection
+) -> list[PastIncident]:
+    found = await memory.alike(connection, incident.domain, traits)
+    scores = {one.incident_id: likeness(one.shared, len(traits), one.traits) for one in found}
+    scores.pop(incident.id, None)
+    known = await incidents.by_ids(connection, [one for one, score in scores.items() if score >= ALIKE])
+    resolved = [one for one in known.values() if one.resolved_at is not None]
+    resolved.sort(key=lambda one: (-scores[one.id], -one.number))
+    nearest = resolved[:MOST]
+    helped = await memory.that_helped(connection, [one.id for one in nearest])
+    return [
+        PastIncident(
+            number=one.number,
+            likeness=round(scores[one.id], 2),
+            opened_at=one.opened_at,
+            resolved_at=one.resolved_at,
+            helped=helped[one.id],
+            helped_titles=[_title_of(batch, runbook) for runbook in helped[one.id]],
+        )
+        for one in nearest
+        if one.resolved_at is not None
+    ]
+
+
+def _title_of(batch: Batch, runbook: str) -> str:
+    known = batch.rules.runbooks.get(runbook)
+    return known.title if known else runbook
+
+
+def _tell(batch: Batch, incident: Incident, past: list[PastIncident]) -> None:
+    """Say it when the likest is another than before."""
+    before = incident.past[0].number if incident.past else None
+    if past and past[0].number != before:
+        batch.note(incident.id, TimelineKind.NOTE, f"Seen before: {past[0].in_words(batch.now)}")

@@ -1,0 +1,56 @@
+"""The traits of resolved incidents, by which those that are alike are found."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.run import RunStatus
+from bot.storage.database import insert_missing, table_of
+from bot.storage.tables import RunRow, TraitRow
+
+_TRAIT = table_of(TraitRow)
+_RUN = table_of(RunRow)
+
+
+class Resemblance(NamedTuple):
+    """A resolved incident, how many traits it shares and how many it has."""
+
+    incident_id: str
+    shared: int
+    traits: int
+
+
+async def remember(connection: AsyncConnection, domain: str, incident_id: str, traits: Iterable[str]) -> None:
+    """Keep an incident's traits; what is kept of it already stays."""
+    found = sorted(traits)
+    rows = [{"domain": domain, "trait": trait, "incident_id": incident_id, "traits": len(found)} for trait in found]
+    await insert_missing(connection, _TRAIT, rows)
+
+
+async def alike(connection: AsyncConnection, domain: str, traits: Iterable[str], limit: int = 20) -> list[Resemblance]:
+    """The remembered incidents that share the most traits."""
+    shared = func.count().label("shared")
+    rows = await connection.execute(
+        select(_TRAIT.c.incident_id, shared, func.max(_TRAIT.c.traits))
+        .where(_TRAIT.c.domain == domain, _TRAIT.c.trait.in_(sorted(traits)))
+        .group_by(_TRAIT.c.incident_id)
+        .order_by(shared.desc(), _TRAIT.c.incident_id)
+        .limit(limit)
+    )
+    return [Resemblance(*row) for row in rows]
+
+
+async def that_helped(connection: AsyncConnection, incident_ids: Sequence[str]) -> dict[str, list[str]]:
+    """The runbooks that were verified in each of the incidents."""
+    found: dict[str, list[str]] = {incident_id: [] for incident_id in incident_ids}
+    rows = await connection.execute(
+        select(_RUN.c.incident_id, _RUN.c.runbook)
+        .where(_RUN.c.incident_id.in_(list(incident_ids)), _RUN.c.status == RunStatus.SUCCEEDED.value)
+        .order_by(_RUN.c.ended_at)
+    )
+    for incident_id, runbook in rows:
+        if runbook not in found[incident_id]:
+            found[incident_id].append(runbook)
+    return found

@@ -1,0 +1,188 @@
+"""Root cause from alerts: which service, by where it stands among the affected ones, broke first and explains them.
+
+A conditional logit model (McFadden 1974, "Conditional logit analysis of qualitative choice behavior"): every candidate
+has a utility from what can be seen, and so has "something else". Its weights were fitted on simulated storms (benchmark
+``storm``, seeds 1 to 25) and checked on others; they are few, and what each stands for is said beside it.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from math import exp, log
+from typing import NamedTuple
+
+from detectors.rootcause.finding import Finding
+from detectors.topology import Topology
+
+CLEAR = 0.5
+"""Below this score the cause is not clear: what would be named is wrong more often than right."""
+CHANGE_WITHIN = 1800.0
+"""A change so many seconds before the first alert may be what broke it."""
+_ALSO = 0.1
+_MOST = 3
+
+_EXPLAINS = 1.9  # for the logarithm of the share of affected services that depend on it
+_DEEPER = -2.4  # it depends on an affected service itself
+_RESOURCE = 0.9  # its alerts speak of a resource that runs short
+_SILENT = -2.4  # it has no alert
+_SPREADS = 2.4  # for the share of its direct dependants that are affected
+_ELSE = -1.3  # it is something else
+_CHANGED = 1.5  # it was changed shortly before; storms have no changes, so this one is not fitted
+
+_KINDS = {
+    "resource": r"cpu|memory|oom|disk|filesystem|inode|swap|throttl|saturat|contention|starv|pressure|load(?!balanc)"
+    r"|descriptor|out ?of ?space",
+    "data": r"drift|schema|freshness|stale|null|data ?quality|missing ?values",
+    "model": r"accuracy|mape|auc|precision|recall|model",
+    "traffic": r"traffic|throughput|requests? ?surge|rate ?limit|conntrack|too ?many ?connections",
+    "dependency": r"down|dead|absent|unreachable|not ?ready|crash|missing|killed|restarted",
+}
+_PATTERNS = {kind: re.compile(pattern, re.IGNORECASE) for kind, pattern in _KINDS.items()}
+
+
+class Symptom(NamedTuple):
+    """Alerts of one kind on one service. ``first_at`` is in seconds."""
+
+    service: str
+    name: str
+    alerts: int
+    first_at: float
+
+
+class Changed(NamedTuple):
+    """A change of a service, as people would say it: ``deployed v3``. ``at`` is in seconds."""
+
+    service: str
+    what: str
+    at: float
+
+
+class _Candidate(NamedTuple):
+    service: str
+    own: list[Symptom]
+    dependants: list[str]
+    direct: int
+    deeper: bool
+    change: Changed | None
+
+    @property
+    def supported(self) -> bool:
+        """Whether there is more to show for it than that it is affected."""
+        return bool(self.dependants or self.change or _named(self.own, "resource"))
+
+
+def rank(symptoms: Sequence[Symptom], topology: Topology, changes: Sequence[Changed] = ()) -> list[Finding]:
+    """Rank the services that may be the cause, the likeliest first. Empty where the cause is not clear.
+
+    Candidates are the affected services, and those without alerts on which several of them depend. One is named only
+    with something to show for it: another affected service depends on it, its alerts speak of a resource that runs
+    short, or it was changed shortly before.
+
+    Parameters
+    ----------
+    symptoms
+        What one incident consists of.
+    topology
+        What depends on what; cycles are allowed.
+    changes
+        Deploys and other changes around the time of the incident.
+
+    Examples
+    --------
+    >>> shop = Topology({"web": ["pool"]})
+    >>> found = rank([Symptom("web", "Slow", 1, 10.0), Symptom("pool", "HighCPU", 1, 4.0)], shop)
+    >>> found[0].service, found[0].kind
+    ('pool', 'resource')
+    >>> rank([Symptom("web", "Slow", 1, 10.0)], shop)
+    []
+    """
+    affected = {symptom.service: symptom.first_at for symptom in sorted(symptoms, key=lambda s: -s.first_at)}
+    affected.pop("", None)
+    candidates = _candidates(symptoms, affected, topology, changes)
+    weighed = [(exp(_utility(one, len(affected), topology)), one) for one in candidates]
+    weighed.sort(key=lambda pair: (-pair[0], pair[1].service))
+    whole = exp(_ELSE) + sum(weight for weight, _ in weighed)
+    if not weighed or weighed[0][0] < CLEAR * whole or not weighed[0][1].supported:
+        return []
+    likely = [(weight / whole, one) for weight, one in weighed[:_MOST] if weight >= _ALSO * whole and one.supported]
+    return [
+        Finding(one.service, _kind(one), round(score, 2), _evidence(one, affected, topology)) for score, one in likely
+    ]
+
+
+def _candidates(
+    symptoms: Sequence[Symptom], affected: Mapping[str, float], topology: Topology, changes: Sequence[Changed]
+) -> list[_Candidate]:
+    began = min(affected.values(), default=0.0)
+    changed = {c.service: c for c in sorted(changes, key=lambda c: c.at) if 0 <= began - c.at <= CHANGE_WITHIN}
+    own: dict[str, list[Symptom]] = {}
+    for symptom in symptoms:
+        own.setdefault(symptom.service, []).append(symptom)
+    above: dict[str, list[str]] = {}
+    for service in sorted(affected):
+        for below in topology.below(service):
+            above.setdefault(below, []).append(service)
+    silent = {
+        name
+        for name in above.keys() - affected.keys()
+        if name in changed or sum(other in affected for other in topology.dependants(name)) > 1
+    }
+    return [
+        _Candidate(
+            name,
+            own.get(name, []),
+            above.get(name, []),
+            sum(other in affected for other in topology.dependants(name)),
+            any(other in affected and name not in topology.below(other) for other in topology.below(name)),
+            changed.get(name),
+        )
+        for name in sorted(affected.keys() | silent)
+    ]
+
+
+def _utility(one: _Candidate, affected: int, topology: Topology) -> float:
+    explained = (len(one.dependants) + bool(one.own)) / affected
+    spreads = (one.direct + 1) / (len(topology.dependants(one.service)) + 2)
+    return (
+        _EXPLAINS * log(explained)
+        + _DEEPER * one.deeper
+        + _RESOURCE * bool(_named(one.own, "resource"))
+        + _SILENT * (not one.own)
+        + _SPREADS * spreads
+        + _CHANGED * (one.change is not None)
+    )
+
+
+def _named(own: Sequence[Symptom], kind: str) -> list[str]:
+    return sorted({symptom.name for symptom in own if _PATTERNS[kind].search(symptom.name)})
+
+
+def _kind(one: _Candidate) -> str:
+    if one.change:
+        return "change"
+    if not one.own:
+        return "dependency"
+    return next((kind for kind in _PATTERNS if _named(one.own, kind)), "unknown")
+
+
+def _evidence(one: _Candidate, affected: Mapping[str, float], topology: Topology) -> list[str]:
+    said = []
+    others = len(affected.keys() - {one.service})
+    if one.change:
+        minutes = (min(affected.values()) - one.change.at) / 60
+        said.append(f"{one.change.what} {minutes:.0f} min earlier")
+    if names := _named(one.own, "resource"):
+        said.append(f"{_some(names)} {'fires' if len(names) == 1 else 'fire'} on {one.service}")
+    if one.dependants:
+        verb = "depends" if len(one.dependants) == 1 else "depend"
+        said.append(f"{_some(one.dependants)} {verb} on it ({len(one.dependants)} of {others} other affected)")
+    if (every := len(topology.dependants(one.service))) > 1 and one.direct:
+        said.append(f"{one.direct} of {every} direct dependants affected")
+    rest = [at for service, at in affected.items() if service != one.service]
+    lead = min(rest) - affected[one.service] if rest and one.own else 0.0
+    if lead > 0:
+        said.append(f"first to fire, {lead:.0f} s before the rest" if lead >= 1 else "first to fire")
+    return said
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
