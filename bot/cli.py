@@ -1,4 +1,4 @@
-"""The command line: ``tandem run | check | topology | doctor | replay | demo``."""
+"""The command line: ``tandem run | check | topology | doctor | record | replay | demo``."""
 
 import asyncio
 import logging
@@ -102,14 +102,28 @@ def replay(
     config: ConfigOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Feed a recorded event log through the pipeline and print the incidents it makes."""
-    from bot.replay import print_incidents, replay_file
+    """Feed a recorded event log through today's configuration; print the incidents it makes, and those it made then."""
+    from bot.replay import print_incidents, read_made, replay_file
     from handlers.webhooks import parse_delivery
 
     _set_up_logging(logging.ERROR)
     with _clear_errors():
         settings = _read_config(config, read_environment())
-        print_incidents(asyncio.run(replay_file(file, settings, parse_delivery)), out, as_json)
+        then = read_made(file)
+        print_incidents(asyncio.run(replay_file(file, settings, parse_delivery)), then, out, as_json)
+
+
+@cli.command()
+def record(
+    file: Annotated[Path, typer.Argument(help="Where the event log goes.", metavar="FILE")],
+) -> None:
+    """Write what came in, and the incidents it made, as an event log for replay; the bot may be running."""
+    from bot.recording import record as write_log
+
+    _set_up_logging(logging.ERROR)
+    with _clear_errors():
+        deliveries, made = asyncio.run(write_log(read_environment().database_url, file))
+        out.print(f"{file}: {deliveries} deliveries, {made} incidents")
 
 
 @cli.command()

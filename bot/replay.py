@@ -1,39 +1,42 @@
 """``tandem replay``: a recorded event log through today's configuration, on a database that is thrown away.
 
 The log is JSON Lines: ``{"received_at": …, "source": …, "body": {…}}`` with the body as its sender posted it,
-or with ``events`` in the inbox's form instead of ``body``.
+or with ``events`` in the inbox's form instead of ``body``. A line ``{"made": […]}``, which ``tandem record`` writes,
+tells which incidents were made then.
 """
 
 import tempfile
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from rich.console import Console
 from rich.table import Table
 
 from bot.config import Config
-from bot.domain.event import AlertEvent, Event, GroupResolved
-from bot.domain.incident import Incident
+from bot.domain.event import AlertEvent, ChangeEvent, Event, GroupResolved
 from bot.errors import ConfigError, TandemError
 from bot.pipeline.intake import entries_for
 from bot.pipeline.worker import Worker
+from bot.recording import Made, made_in
 from bot.remediation.planning import make_plan
-from bot.storage import incidents, offsets
+from bot.storage import offsets
 from bot.storage.database import open_database
 from bot.storage.inbox import open_inbox
 
 _TICKS_BETWEEN = 60
 """At most so many ticks of the clock are replayed in a gap of the log."""
+_SAME_TIME = timedelta(hours=1)
+_MADE = b'{"made"'
 
 
 class Line(msgspec.Struct, frozen=True):
     received_at: Annotated[datetime, msgspec.Meta(tz=True)]
     source: str
     body: msgspec.Raw = msgspec.Raw()
-    events: list[AlertEvent | GroupResolved] = []
+    events: list[AlertEvent | GroupResolved | ChangeEvent] = []
 
 
 Parse = Callable[[str, bytes, datetime], list[Event]]
@@ -41,24 +44,41 @@ Parse = Callable[[str, bytes, datetime], list[Event]]
 
 def read_log(file: Path, parse: Parse) -> Iterator[tuple[datetime, str, list[Event]]]:
     """The deliveries of a log. Raises ConfigError with the line that cannot be read."""
+    decode = msgspec.json.Decoder(Line).decode
+    for number, text in _lines(file):
+        if text.startswith(_MADE):
+            continue
+        try:
+            line = decode(text)
+            events: list[Event] = list(line.events)
+            if not events and bytes(line.body):
+                events = parse(line.source, bytes(line.body), line.received_at)
+        except (ValueError, LookupError, TandemError) as error:
+            raise ConfigError(f"{file}:{number}: {error}") from error
+        yield line.received_at, line.source, events
+
+
+def read_made(file: Path) -> list[Made]:
+    """The incidents that were made then, where the log tells. Raises ConfigError with the line that cannot be read."""
+    found: list[Made] = []
+    for number, text in _lines(file):
+        if text.startswith(_MADE):
+            try:
+                found += msgspec.json.decode(text, type=dict[str, list[Made]])["made"]
+            except (ValueError, LookupError) as error:
+                raise ConfigError(f"{file}:{number}: {error}") from error
+    return found
+
+
+def _lines(file: Path) -> Iterator[tuple[int, bytes]]:
+    """Numbered lines that are not blank."""
     if not file.is_file():
         raise ConfigError(f"{file}: there is no such file")
-    decode = msgspec.json.Decoder(Line).decode
     with file.open("rb") as lines:
-        for number, text in enumerate(lines, 1):
-            if not text.strip():
-                continue
-            try:
-                line = decode(text)
-                events: list[Event] = list(line.events)
-                if not events and bytes(line.body):
-                    events = parse(line.source, bytes(line.body), line.received_at)
-            except (ValueError, LookupError, TandemError) as error:
-                raise ConfigError(f"{file}:{number}: {error}") from error
-            yield line.received_at, line.source, events
+        yield from ((number, text) for number, text in enumerate(lines, 1) if text.strip())
 
 
-async def replay_file(file: Path, config: Config, parse: Parse) -> list[Incident]:
+async def replay_file(file: Path, config: Config, parse: Parse) -> list[Made]:
     """The incidents that the log makes. Raises ConfigError where the log cannot be read."""
     rules = config.rules()
     now = datetime.min
@@ -81,8 +101,7 @@ async def replay_file(file: Path, config: Config, parse: Parse) -> list[Incident
             for moment in _ticks(now, now + timedelta(hours=1)):
                 now = moment
                 await worker.tick()
-            async with database.read() as connection:
-                return list(reversed(await incidents.list_incidents(connection, limit=1_000_000)))
+            return [made async for made in made_in(database)]
         finally:
             await inbox.close()
             await database.close()
@@ -99,26 +118,33 @@ def _ticks(since: datetime, until: datetime) -> Iterator[datetime]:
         moment += step
 
 
-def print_incidents(found: list[Incident], out: Console, as_json: bool) -> None:
+def print_incidents(now: list[Made], then: list[Made], out: Console, as_json: bool) -> None:
+    """What the log makes today, each beside what it made then, where the log tells."""
+    beside = {made.number: counterparts(made, then) for made in now}
     if as_json:
-        out.print(msgspec.json.encode([_described(incident) for incident in found]).decode())
+        rows = [msgspec.to_builtins(made) | {"then": [one.number for one in beside[made.number]]} for made in now]
+        out.print(msgspec.json.encode(rows).decode())
         return
-    table = Table(
-        "number", "title", "status", "severity", "opened", "resolved", "likely cause", title=f"{len(found)} incidents"
-    )
-    for incident in found:
-        described = _described(incident)
-        table.add_row(*(str(described[key] or "") for key in described))
+    columns = ["number", "title", "status", "severity", "opened", "resolved", "likely cause"]
+    table = Table(*columns, *(["then"] if then else []), title=f"{len(now)} incidents" + _then(then))
+    for made in now:
+        fields = (made.number, made.title, made.status, made.severity, made.opened_at, made.resolved_at, made.cause)
+        told = ["; ".join(f"#{one.number} {one.title}" for one in beside[made.number]) or "none"] if then else []
+        table.add_row(*(str(field or "") for field in fields), *told)
     out.print(table)
+    matched = {one.number for found in beside.values() for one in found}
+    for lost in [made for made in then if made.number not in matched]:
+        out.print(f"no longer made: #{lost.number} {lost.title}")
 
 
-def _described(incident: Incident) -> dict[str, Any]:
-    return {
-        "number": incident.number,
-        "title": incident.title,
-        "status": incident.status.value,
-        "severity": incident.severity.value,
-        "opened_at": incident.opened_at.isoformat(timespec="seconds"),
-        "resolved_at": incident.resolved_at.isoformat(timespec="seconds") if incident.resolved_at else None,
-        "cause": f"{incident.causes[0].service} ({incident.causes[0].kind})" if incident.causes else None,
-    }
+def _then(then: list[Made]) -> str:
+    return f", {len(then)} then" if then else ""
+
+
+def counterparts(made: Made, then: list[Made]) -> list[Made]:
+    """The incidents made then that hold any of the same alerts at about the same time, the most alike first."""
+    mine = set(made.alerts)
+    began = datetime.fromisoformat(made.opened_at)
+    near = [one for one in then if abs(datetime.fromisoformat(one.opened_at) - began) <= _SAME_TIME]
+    shared = [(len(mine.intersection(one.alerts)), one) for one in near]
+    return [one for count, one in sorted(shared, key=lambda found: (-found[0], found[1].number)) if count]

@@ -6,8 +6,10 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.cause import Cause, CauseKind
-from bot.domain.incident import Incident, Tally, TimelineKind
+from bot.domain.change import domains_that_count
+from bot.domain.incident import Incident, TimelineKind
 from bot.pipeline.batch import Batch
+from bot.pipeline.summary import summarise
 from bot.storage import changes
 from detectors.rootcause import Changed, Symptom, rank
 from detectors.rootcause.alerts import CHANGE_WITHIN
@@ -17,7 +19,13 @@ async def explain(batch: Batch, connection: AsyncConnection) -> None:
     touched = [batch.incidents[incident_id] for incident_id in batch.touched - batch.merged.keys()]
     recent = await _recent_changes(batch, [incident for incident in touched if incident.open], connection)
     for incident in touched:
-        batch.incidents[incident.id] = _explain(batch, incident, recent.get(incident.domain, []))
+        near = [change for domain in _domains(batch, incident) for change in recent.get(domain, [])]
+        batch.incidents[incident.id] = _explain(batch, incident, near)
+
+
+def _domains(batch: Batch, incident: Incident) -> list[str]:
+    """Those whose changes may matter: also changes of which nobody said in which domain they were made."""
+    return sorted(domains_that_count(incident.domain, batch.rules.correlation.partition_by))
 
 
 async def _recent_changes(
@@ -30,8 +38,9 @@ async def _recent_changes(
     services |= {below for service in services for below in batch.topology.below(service)}
     began = [incident.opened_at for incident in explained]
     since = min(began) - timedelta(seconds=CHANGE_WITHIN)
+    domains = {domain for incident in explained for domain in _domains(batch, incident)}
     found: dict[str, list[Changed]] = {}
-    for change in await changes.between(connection, {one.domain for one in explained}, services, since, max(began)):
+    for change in await changes.between(connection, domains, services, since, max(began)):
         what = f"{change.change} of {change.service}: {change.title}" if change.title else f"{change.change}"
         found.setdefault(change.domain, []).append(Changed(change.service, what, change.at.timestamp()))
     return found
@@ -49,25 +58,9 @@ def _explain(batch: Batch, incident: Incident, recent: list[Changed]) -> Inciden
         batch.note(
             incident.id, TimelineKind.CAUSE, f"Likely cause: {causes[0].phrase} ({'; '.join(causes[0].evidence)})"
         )
-    summary = summarise(incident, batch.tallies[incident.id], causes)
+    summary = summarise(incident, batch.tallies[incident.id], causes, batch.topology)
     return msgspec.structs.replace(incident, causes=causes, summary=summary)
 
 
 def _place(cause: Cause) -> tuple[str, CauseKind]:
     return cause.service, cause.kind
-
-
-def summarise(incident: Incident, tallies: list[Tally], causes: list[Cause]) -> str:
-    """One or two sentences made from the facts."""
-    shown = [tally for tally in tallies if tally.active] if incident.open else tallies
-    count = sum(tally.alerts for tally in shown)
-    alerts = "1 alert" if count == 1 else f"{count} alerts"
-    services = sorted({tally.service for tally in shown if tally.service})
-    reach = f" on {', '.join(services[:3])}" if services else ""
-    reach += f" and {len(services) - 3} more services" if len(services) > 3 else ""
-    verb = ("is firing" if count == 1 else "are firing") if incident.open else "fired and ended"
-    what = f"{alerts} {verb}{reach}."
-    if not causes:
-        return what
-    verb = "is" if incident.open else "was"
-    return f"{causes[0].phrase} {verb} the likely cause: {'; '.join(causes[0].evidence)}. {what}"

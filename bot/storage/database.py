@@ -21,6 +21,7 @@ from bot.errors import ConfigError, StorageUnavailable
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _WRITE = "tandem_write"
+_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "foreign_keys=ON", "cache_size=-65536")
 _MIGRATION_LOCK = 0x74616E64  # one replica migrates, the others wait
 
 _OUTAGES = (OperationalError, InterfaceError, InternalError, PoolTimeout, OSError)
@@ -141,7 +142,7 @@ def _set_up_sqlite(engine: Engine) -> None:
     def _prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # SQLAlchemy begins, not the driver: the driver begins too late
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "foreign_keys=ON", "cache_size=-65536"):
+        for pragma in _PRAGMAS:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 

@@ -80,6 +80,17 @@ class Inbox:
             rows = (await connection.execute(query)).all()
         return [Entry(seq, received_at, decode_events(payload)) for seq, received_at, payload in rows]
 
+    async def raw_entries_after(self, seq: int, limit: int) -> list[tuple[int, str, datetime, bytes]]:
+        """The next entries of all partitions in order: position, source, moment of receipt, encoded events."""
+        query = (
+            select(_INBOX.c.seq, _INBOX.c.source, _INBOX.c.received_at, _INBOX.c.payload)
+            .where(_INBOX.c.seq > seq)
+            .order_by(_INBOX.c.seq)
+            .limit(limit)
+        )
+        async with self.database.read() as connection:
+            return [(row[0], row[1], row[2], row[3]) for row in await connection.execute(query)]
+
     async def next_seq(self, partition: int, position: int) -> int | None:
         """Where the next entry of a partition stands, without reading it."""
         behind = select(func.min(_INBOX.c.seq)).where(_INBOX.c.partition == partition, _INBOX.c.seq > position)

@@ -59,13 +59,6 @@ async def unlearn(connection: AsyncConnection, domain: str, edges: Iterable[tupl
     await connection.execute(delete(_EDGE).where(_EDGE.c.domain == domain, pair.in_(sorted(edges))))
 
 
-async def unlearn(connection: AsyncConnection, domain: str, pairs: Iterable[tuple[str, str]]) -> None:
-    """Forget that these services depend on each other."""
-    for chunk in _chunks(sorted(set(pairs))):
-        both = tuple_(_EDGE.c.service, _EDGE.c.depends_on).in_(chunk)
-        await connection.execute(delete(_EDGE).where(_EDGE.c.domain == domain, both))
-
-
 async def _forget(connection: AsyncConnection, partition: int, now: datetime) -> None:
     mine = _EDGE.c.partition == partition
     await connection.execute(delete(_EDGE).where(mine, _EDGE.c.last_seen < now - KEPT))

@@ -58,7 +58,7 @@ def main() -> None:
     options = parser_for(__doc__ or "").parse_args()
     require(options.data)
     speed, quiet = _speed(), _lifetimes()
-    found = _found([_watch(case) for case in cases(SEEDS)])
+    found = _found([watch(case) for case in cases(SEEDS)])
     report(speed | quiet | found)
 
 
@@ -157,7 +157,7 @@ def _quiet(random: np.random.Generator, rows: int) -> Array:
     return values
 
 
-def _watch(case: Case) -> Outcome:
+def watch(case: Case) -> Outcome:
     profile = build(case.reference())
     filled = build(_filled(case.reference()))
     monitor, delay, uncontrolled, named, early = Monitor.against(profile), None, None, None, False
@@ -179,11 +179,11 @@ def _found(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     kinds = {outcome.case.kind: [o for o in outcomes if o.case.kind == outcome.case.kind] for outcome in outcomes}
     found = [outcome for outcome in outcomes if outcome.delay is not None]
     return {
-        "delay_ratio": _delay_ratio(outcomes),
+        "delay_ratio": delay_ratio(outcomes),
         "recall": len(found) / len(outcomes),
         "feature_right": float(np.mean([outcome.named in outcome.case.right for outcome in found])),
         "uncontrolled_recall": float(np.mean([outcome.uncontrolled is not None for outcome in outcomes])),
-        "delay_ratios": {kind: _delay_ratio(some) for kind, some in kinds.items()},
+        "delay_ratios": {kind: delay_ratio(some) for kind, some in kinds.items()},
         "delays": {kind: float(np.mean([o.delay or HORIZON for o in some])) for kind, some in kinds.items()},
         "early": sum(outcome.early for outcome in outcomes),
         "wrong": [
@@ -192,7 +192,7 @@ def _found(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     }
 
 
-def _delay_ratio(outcomes: Sequence[Outcome]) -> float:
+def delay_ratio(outcomes: Sequence[Outcome]) -> float:
     ours, theirs = (
         np.mean([delay or HORIZON for delay in delays])
         for delays in ([o.delay for o in outcomes], [o.uncontrolled for o in outcomes])

@@ -8,10 +8,16 @@ from typing import Any
 import pytest
 
 from bot.config import Config
+from bot.domain.rules import Rules
 from bot.errors import ConfigError
-from bot.replay import read_log, replay_file
+from bot.recording import Made, record
+from bot.replay import counterparts, read_log, read_made, replay_file
+from bot.storage.database import open_database
+from bot.storage.inbox import open_inbox
 from handlers.webhooks import parse_delivery
 from tests.acceptance.harness import alert, delivery
+from tests.conftest import Clock
+from tests.integration.pipeline_driver import Pipeline, make_alert
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -62,15 +68,56 @@ def _flapping() -> list[str]:
     return lines
 
 
+def _made(number: int, alerts: list[str], after: timedelta = timedelta()) -> Made:
+    at = (START + after).isoformat()
+    return Made(
+        number=number,
+        title=f"made {number}",
+        status="resolved",
+        severity="warning",
+        opened_at=at,
+        resolved_at=at,
+        cause=None,
+        alerts=alerts,
+    )
+
+
+def test_an_incident_stands_beside_those_that_held_its_alerts_then() -> None:
+    then = [_made(1, ["a"]), _made(2, ["b", "c"]), _made(3, ["d"]), _made(4, ["a", "b"], timedelta(hours=3))]
+    assert [one.number for one in counterparts(_made(1, ["a", "b", "c"]), then)] == [2, 1]
+
+
+async def test_what_was_recorded_is_replayed_beside_what_was_made_then(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/tandem.db"
+    database = open_database(url)
+    await database.migrate()
+    inbox = open_inbox(database)
+    clock = Clock()
+    pipeline = await Pipeline(database, inbox, clock, Rules()).prepare()
+    await inbox.prepare(0)
+    make = make_alert(clock)
+    await pipeline.send(make(), make(service="cart"))
+    await inbox.close()
+    await database.close()
+    log = tmp_path / "log.jsonl"
+    assert await record(url, log) == (1, 2)
+    then = read_made(log)
+    now = await replay_file(log, Config(), parse_delivery)
+    assert (
+        [one.title for one in now] == [one.title for one in then] == ["HighLatency on checkout", "HighLatency on cart"]
+    )
+    assert [counterparts(one, then)[0].number for one in now] == [1, 2]
+
+
 async def test_the_time_of_the_log_passes_and_not_ours(tmp_path: Path) -> None:
     later = _line(timedelta(days=1), delivery(alert(service="other"), groupKey=""))
     flapped, other = await replay_file(_log(tmp_path, *_flapping(), later), Config(), parse_delivery)
     assert flapped.resolved_at is not None
-    assert timedelta(minutes=5) < flapped.resolved_at - START < timedelta(hours=1)
-    assert (other.open, other.opened_at) == (True, START + timedelta(days=1))
+    assert timedelta(minutes=5) < datetime.fromisoformat(flapped.resolved_at) - START < timedelta(hours=1)
+    assert (other.status, other.opened_at) == ("triggered", (START + timedelta(days=1)).isoformat())
 
 
 async def test_the_hour_after_the_log_passes_as_well(tmp_path: Path) -> None:
     (flapped,) = await replay_file(_log(tmp_path, *_flapping()), Config(), parse_delivery)
     assert flapped.resolved_at is not None
-    assert flapped.resolved_at - START > timedelta(minutes=5)
+    assert datetime.fromisoformat(flapped.resolved_at) - START > timedelta(minutes=5)

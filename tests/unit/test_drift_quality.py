@@ -37,17 +37,18 @@ def test_a_batch_like_the_reference_has_nothing_wrong(reference: Profile, rows: 
     assert [found for seed in range(1, 20) for found in kinds(reference, table(seed, rows))] == []
 
 
+WEIGHT, GAPS, ODD = table(9, 200)["weight"], table(9, 200)["gaps"], np.arange(200) % 2 == 1
 CHANGES: dict[str, tuple[Table, list[tuple[str, str | None]]]] = {
     "a new column": ({"extra": np.zeros(200)}, [("schema", "extra")]),
     "texts": ({"count": np.array(["1", "many"] * 100)}, [("type", "count")]),
-    "missing values": ({"weight": np.where(np.arange(200) % 4 == 0, np.nan, 70.0)}, [("missing", "weight")]),
-    "more missing values": ({"gaps": np.where(np.arange(200) % 2 == 0, np.nan, table(9, 200)["gaps"])}, [("missing", "gaps")]),
+    "missing values": ({"weight": np.where(ODD, WEIGHT, np.nan)}, [("missing", "weight")]),
+    "more missing values": ({"gaps": np.where(ODD, GAPS, np.nan)}, [("missing", "gaps")]),
     "all missing": ({"shop": np.array([None] * 200)}, [("missing", "shop")]),
     "out of range": ({"count": np.array([2] * 150 + [90] * 50)}, [("range", "count")]),
     "a new category": ({"shop": np.array(["a", "b", "c", "d"] * 50)}, [("category", "shop")]),
     "one value": ({"weight": np.full(200, 70.0)}, [("constant", "weight")]),
     "one category": ({"shop": np.array(["a"] * 200)}, [("constant", "shop")]),
-    "pounds": ({"weight": table(9, 200)["weight"] / 0.4536}, [("range", "weight"), ("unit", "weight")]),
+    "pounds": ({"weight": WEIGHT / 0.4536}, [("range", "weight"), ("unit", "weight")]),
 }  # fmt: skip
 
 
@@ -66,14 +67,14 @@ def test_a_column_that_is_not_there_is_found(reference: Profile) -> None:
 def test_the_unit_is_named(reference: Profile) -> None:
     (text,) = [
         finding.text
-        for finding in findings(reference, table(8, 200) | {"weight": table(9, 200)["weight"] * 1000})
+        for finding in findings(reference, table(8, 200) | {"weight": WEIGHT * 1000})
         if finding.kind == "unit"
     ]
     assert "kilo" in text
 
 
 def test_a_shift_is_no_change_of_unit(reference: Profile) -> None:
-    shifted = table(8, 200) | {"weight": table(9, 200)["weight"] + 60}
+    shifted = table(8, 200) | {"weight": WEIGHT + 60}
     assert ("unit", "weight") not in kinds(reference, shifted)
 
 

@@ -1,6 +1,10 @@
 """The univariate tests say what scipy, or the definition, says; and the profile holds all that they need."""
 
+import json
+import os
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -121,3 +125,38 @@ def test_the_correction_looks_at_how_many_columns_were_tested() -> None:
     assert drifted(results) == []
     assert len(drifted(results, correction="rate")) == 5
     assert drifted({"w": Result(9.0)}) == []
+
+
+ALIBI = """
+import json, sys
+import numpy as np
+from alibi_detect.cd import ChiSquareDrift, KSDrift
+arrays = np.load(sys.argv[1])
+scores = [KSDrift(arrays["numbers"]).feature_score(arrays["numbers"], arrays["numbers_now"]),
+          ChiSquareDrift(arrays["codes"]).feature_score(arrays["codes"], arrays["codes_now"])]
+print(json.dumps([[values.tolist() for values in score] for score in scores]))
+"""
+
+
+@pytest.mark.skipif("TANDEM_ALIBI_PYTHON" not in os.environ, reason="TANDEM_ALIBI_PYTHON names no Python")
+def test_the_results_are_those_of_alibi_detect(tmp_path: Path) -> None:
+    random = np.random.default_rng(6)
+    arrays_: dict[str, Array] = {
+        "numbers": random.normal(size=(3000, 4)).astype(np.float32),
+        "numbers_now": (random.normal(size=(500, 4)) + [0.0, 0.05, 0.1, 0.5]).round(1).astype(np.float32),
+        "codes": random.integers(0, 5, size=(3000, 4)),
+        "codes_now": random.integers(0, [5, 6, 4, 2], size=(500, 4)),
+    }
+    np.savez(tmp_path / "arrays.npz", **arrays_)  # type: ignore[arg-type]
+    command = [os.environ["TANDEM_ALIBI_PYTHON"], "-c", ALIBI, str(tmp_path / "arrays.npz")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    for test, kind, (p, statistics) in zip(
+        [kolmogorov_smirnov, chi_squared], ["numbers", "codes"], json.loads(done.stdout.splitlines()[-1]), strict=True
+    ):
+        before, after = ({str(n): column for n, column in enumerate(arrays_[name].T)} for name in (kind, f"{kind}_now"))
+        reference = build(before, categorical=before if kind == "codes" else ())
+        results = test(reference, reference.read(after)).values()
+        assert [result.p for result in results] == pytest.approx(
+            p, rel=1e-6, abs=1e-9
+        )  # theirs are in single precision
+        assert [result.statistic for result in results] == pytest.approx(statistics, rel=1e-6)
