@@ -52,8 +52,10 @@ def _explain(batch: Batch, incident: Incident, recent: list[Changed]) -> Inciden
         Symptom(tally.service, tally.name, tally.alerts, tally.first_at.timestamp())
         for tally in batch.tallies[incident.id]
     ]
-    found = rank(symptoms, batch.topology, recent) if incident.open else []
-    causes = [Cause(f.service, CauseKind(f.kind), f.score, f.evidence) for f in found] or incident.causes
+    found = rank(symptoms, batch.topology, recent)
+    causes = [Cause(f.service, CauseKind(f.kind), f.score, f.evidence) for f in found]
+    if not incident.open:
+        causes = incident.causes
     if causes and (not incident.causes or _place(causes[0]) != _place(incident.causes[0])):
         batch.note(
             incident.id, TimelineKind.CAUSE, f"Likely cause: {causes[0].phrase} ({'; '.join(causes[0].evidence)})"

@@ -9,7 +9,7 @@ import structlog
 from bot.domain.event import Event, domain_of, encode_events, partition_of
 from bot.errors import InboxFull, StorageUnavailable
 from bot.metrics import COMMIT_SECONDS
-from bot.storage.inbox import Inbox, NewEntry
+from bot.storage.inbox import MOST_AT_ONCE, Inbox, NewEntry
 
 MAX_WAITING_ENTRIES = 10_000
 MAX_WAITING_BYTES = 64 * 2**20
@@ -96,9 +96,19 @@ class Intake:
         while self._waiting or not self._stopping:
             await self._woken.wait()
             self._woken.clear()
-            group, self._waiting = self._waiting, []
-            if group:
-                await self._commit(group)
+            while self._waiting:
+                await self._commit(self._next_group())
+
+    def _next_group(self) -> list[_Waiting]:
+        """All that waits, or as much of it as one statement takes."""
+        count = 0
+        for i, (entries, _) in enumerate(self._waiting):
+            count += len(entries)
+            if count > MOST_AT_ONCE and i:
+                group, self._waiting = self._waiting[:i], self._waiting[i:]
+                return group
+        group, self._waiting = self._waiting, []
+        return group
 
     async def _commit(self, group: list[_Waiting]) -> None:
         together = [entry for entries, _ in group for entry in entries]

@@ -1,6 +1,7 @@
 """The database behind the storage functions: SQLite or PostgreSQL, transactions, migrations."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from pathlib import Path
@@ -21,7 +22,14 @@ from bot.errors import ConfigError, StorageUnavailable
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _WRITE = "tandem_write"
-_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "foreign_keys=ON", "cache_size=-65536")
+_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "busy_timeout=10000",
+    "foreign_keys=ON",
+    "cache_size=-32000",
+    "cache_size=-65536",
+)
 _MIGRATION_LOCK = 0x74616E64  # one replica migrates, the others wait
 
 _OUTAGES = (OperationalError, InterfaceError, InternalError, PoolTimeout, OSError)
@@ -67,6 +75,15 @@ class Database:
         async with self._lock:
             with _outages():
                 await asyncio.to_thread(_in_transaction, self._at_once, work)
+
+    async def execute_alone(self, statement: str, values: Sequence[object]) -> None:
+        """On SQLite: one statement that is a transaction by itself. What is between statements costs more than they."""
+        assert self._at_once is not None
+        async with self._lock:
+            try:
+                await asyncio.to_thread(_execute_alone, self._at_once, statement, values)
+            except (*_OUTAGES, sqlite3.Error) as error:
+                raise StorageUnavailable(_reason(error)) from error
 
     def beside(self, part: str) -> str:
         """The address of a SQLite file beside this one, for a part that has a writer of its own."""
@@ -127,9 +144,19 @@ def _open_sqlite(url: URL) -> Database:
     Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_async_engine(url.set(drivername="sqlite+aiosqlite"), pool_size=8, max_overflow=4, pool_timeout=10)
     _set_up_sqlite(engine.sync_engine)
-    at_once = create_engine(url.set(drivername="sqlite+pysqlite")).execution_options(**{_WRITE: True})
+    at_once = create_engine(url.set(drivername="sqlite+pysqlite"), pool_reset_on_return=None).execution_options(
+        **{_WRITE: True}
+    )
     _set_up_sqlite(at_once)
     return Database(engine, at_once)
+
+
+def _execute_alone(engine: Engine, statement: str, values: Sequence[object]) -> None:
+    connection = engine.raw_connection()
+    try:
+        connection.cursor().execute(statement, tuple(values))
+    finally:
+        connection.close()
 
 
 def _in_transaction(engine: Engine, work: Callable[[Connection], None]) -> None:

@@ -6,10 +6,9 @@ are in :mod:`bot.storage.offsets`, with the state.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import partial
 
 import msgspec
-from sqlalchemy import CTE, Connection, func, literal, select, text, union_all
+from sqlalchemy import CTE, func, literal, select, text, union_all
 
 from bot.domain.event import Event, decode_events
 from bot.storage.database import Database, open_database, table_of
@@ -17,7 +16,8 @@ from bot.storage.tables import InboxRow
 
 _INBOX = table_of(InboxRow)
 _APPEND_LOCK = 0x696E626F  # held to the commit: the order of seq is the order of commits
-_CHUNK = 256
+MOST_AT_ONCE = 8000
+"""SQLite takes 32,766 values in one statement, PostgreSQL 65,535."""
 
 
 class NewEntry(msgspec.Struct, frozen=True):
@@ -65,8 +65,8 @@ class Inbox:
             await self.database.close()
 
     async def append(self, entries: Sequence[NewEntry]) -> None:
-        """Return when the entries are on disk."""
-        await self.database.write_at_once(partial(_append, entries=entries))
+        """Return when the entries are on disk. At most MOST_AT_ONCE of them."""
+        await (_append_to_sqlite if self.database.is_sqlite else _append_to_postgresql)(self.database, entries)
 
     async def entries_after(self, partition: int, position: int, limit: int) -> list[Entry]:
         """The next entries of a partition, in order."""
@@ -139,23 +139,24 @@ def _as_rows(positions: Mapping[int, int]) -> CTE:
     return union_all(*rows).cte("offsets")
 
 
-def _append(connection: Connection, entries: Sequence[NewEntry]) -> None:
-    """One statement a chunk, which lets the writer's thread run without Python in between.
+def _statement(entries: Sequence[NewEntry], place: str) -> str:
+    places = ",".join([place] * len(entries))
+    return f"INSERT INTO inbox (partition, source, received_at, payload) VALUES {places}"
 
-    On PostgreSQL a lock is held to the commit, because a reader that saw seq 10 before seq 9 was
-    committed would move its offset past 9 and lose it.
-    """
-    sqlite = connection.dialect.name == "sqlite"
-    if not sqlite:
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_APPEND_LOCK})")
-    place = "(?,?,?,?)" if sqlite else "(%s,%s,%s,%s)"
-    for start in range(0, len(entries), _CHUNK):
-        chunk = entries[start : start + _CHUNK]
-        values: list[object] = []
-        for entry in chunk:
-            at = entry.received_at.replace(tzinfo=None).isoformat(" ", "microseconds") if sqlite else entry.received_at
-            values += (entry.partition, entry.source, at, entry.payload)
-        places = ",".join([place] * len(chunk))
-        connection.exec_driver_sql(
-            f"INSERT INTO inbox (partition, source, received_at, payload) VALUES {places}", tuple(values)
-        )
+
+async def _append_to_sqlite(database: Database, entries: Sequence[NewEntry]) -> None:
+    values: list[object] = []
+    for entry in entries:
+        at = entry.received_at.replace(tzinfo=None).isoformat(" ", "microseconds")
+        values += (entry.partition, entry.source, at, entry.payload)
+    await database.execute_alone(_statement(entries, "(?,?,?,?)"), values)
+
+
+async def _append_to_postgresql(database: Database, entries: Sequence[NewEntry]) -> None:
+    """A lock is held to the commit: a reader that saw seq 10 before 9 was committed would move past 9 and lose it."""
+    values: list[object] = []
+    for entry in entries:
+        values += (entry.partition, entry.source, entry.received_at, entry.payload)
+    async with database.write() as connection:
+        await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_APPEND_LOCK})")
+        await connection.exec_driver_sql(_statement(entries, "(%s,%s,%s,%s)"), tuple(values))
