@@ -85,15 +85,17 @@ def rank_metrics(graph: Graph, normal: Metrics, now: Metrics, target: Series) ->
         return []
     nodes = [node for node in _reachable(target.node, graph) if _rows(normal, _like(target, node)) >= ENOUGH_ROWS]
     account = _account(graph, nodes, normal, now, target)
-    order = sorted(range(len(nodes)), key=lambda i: (-account.own[i, -1], -account.passed[i, -1], nodes[i]))
-    if _frequency(account.suffered) > UNUSUAL or _frequency(account.own[order[0]]) > COINCIDENCE:
+    if _frequency(account.suffered) > UNUSUAL:
         return []
-    shares = account.own[:, -1] / account.suffered[-1]
-    return [
-        Finding(nodes[i], "unknown", round(float(shares[i]), 2), _evidence(nodes[i], i, account, normal, now, target))
-        for i in order
-        if account.passed[i, -1] > 0
+    score = np.round(account.own[:, -1] / account.suffered[-1], 2)
+    order = sorted(range(len(nodes)), key=lambda i: (-score[i], -account.passed[i, -1], nodes[i]))
+    if _frequency(account.own[order[0]]) > COINCIDENCE:
+        return []
+    likely = [i for i in order if account.passed[i, -1] > 0]
+    evidence = [
+        _change(nodes[i], account.calm, normal, now, target) + _share(score[i], account.own[i], target) for i in likely
     ]
+    return [Finding(nodes[i], "unknown", float(score[i]), said) for i, said in zip(likely, evidence, strict=True)]
 
 
 class _Measured(NamedTuple):
@@ -183,28 +185,27 @@ def _frequency(figures: Values) -> float:
     return float(np.mean(figures >= figures[-1]))
 
 
-def _evidence(node: str, i: int, account: _Account, normal: Metrics, now: Metrics, target: Series) -> list[str]:
-    where = _like(target, node)
-    change = f"{target.metric} of {node} went {_change(where, account.calm, normal, now)}"
-    if node != target.node:
-        change += f" while that of {target.node} went {_change(target, account.calm, normal, now)}"
-    if not account.own[i, -1]:
-        return [change, "it passes on what nodes it calls lost"]
-    share = account.own[i, -1] / account.suffered[-1]
-    seen = int(np.sum(account.own[i, :-1] >= account.own[i, -1]))
-    return [
-        change,
-        f"{share:.0%} of what {target.node} lost is its own loss, not that of nodes it calls",
-        f"{seen} of {len(account.suffered) - 1} normal windows show as much",
-    ]
+def _change(node: str, calm: Mask, normal: Metrics, now: Metrics, target: Series) -> list[str]:
+    change = f"{target.metric} of {node} went {_from_to(_like(target, node), calm, normal, now)}"
+    if node == target.node:
+        return [change]
+    return [f"{change} while that of {target.node} went {_from_to(target, calm, normal, now)}"]
 
 
-def _change(series: Series, calm: Mask, normal: Metrics, now: Metrics) -> str:
-    values = now[series]
-    quiet = values[calm & ~np.isnan(values)]
-    unwell = values[~calm & ~np.isnan(values)]
+def _from_to(series: Series, calm: Mask, normal: Metrics, now: Metrics) -> str:
+    measured = ~np.isnan(now[series])
+    quiet, unwell = now[series][calm & measured], now[series][~calm & measured]
     before = quiet.mean() if quiet.size else np.nanmedian(normal[series])
     return f"from {before:.3g} to {unwell.mean():.3g}"
+
+
+def _share(score: float, own: Values, target: Series) -> list[str]:
+    if not score:
+        return ["it passes on what nodes it calls lost"]
+    return [
+        f"its own loss, without that of nodes it calls, accounts for up to {score:.0%} of what {target.node} lost",
+        f"{np.sum(own[:-1] >= own[-1])} of {len(own) - 1} normal windows show as much",
+    ]
 
 
 def _rows(metrics: Metrics, series: Series) -> int:

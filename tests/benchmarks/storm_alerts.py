@@ -17,14 +17,14 @@ SPAN = 3600.0
 NOISE = 0.2
 SKEW = 120.0
 _FILES = {
-    "host": "host-and-hardware",
+    "host": ("host-and-hardware",),
     "service": ("kubernetes", "docker-containers"),
-    "nginx": "nginx",
-    "haproxy": "haproxy-embedded",
-    "postgresql": "postgresql",
-    "redis": "redis",
-    "kafka": "kafka",
-    "rabbitmq": "rabbitmq",
+    "nginx": ("nginx",),
+    "haproxy": ("haproxy-embedded",),
+    "postgresql": ("postgresql",),
+    "redis": ("redis",),
+    "kafka": ("kafka",),
+    "rabbitmq": ("rabbitmq",),
 }
 _SYMPTOMS = [
     "HighRequestLatency",

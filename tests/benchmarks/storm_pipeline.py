@@ -5,10 +5,9 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from bot.domain.cause import Cause
-from bot.domain.event import Event
 from bot.domain.rules import Rules
 from bot.storage.database import open_database
 from bot.storage.inbox import open_inbox
@@ -17,6 +16,7 @@ from tests.conftest import Clock
 from tests.integration.pipeline_driver import Pipeline
 
 TICK = 60.0
+T = TypeVar("T")
 
 
 class Result(NamedTuple):
@@ -57,5 +57,5 @@ async def run(folder: Path, sent: Iterable[Sent], rules: Rules) -> Result:
         return Result(home, {incident.id: incident.causes for incident in found})
 
 
-def deliveries(events: Sequence[Event], size: int) -> Iterator[Sequence[Event]]:
-    return (events[start : start + size] for start in range(0, len(events), size))
+def deliveries(things: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    return (things[start : start + size] for start in range(0, len(things), size))

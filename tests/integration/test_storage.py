@@ -50,9 +50,7 @@ async def test_entries_come_back_in_order_and_only_those_behind_the_offset(inbox
     assert await inbox.next_seq(0, first.seq) == rest[0].seq
 
 
-async def test_an_inbox_that_was_lost_counts_on_behind_what_was_done(
-    inbox: Inbox, database: Database
-) -> None:
+async def test_an_inbox_that_was_lost_counts_on_behind_what_was_done(inbox: Inbox, database: Database) -> None:
     if not database.is_sqlite:
         pytest.skip("on PostgreSQL the inbox is in the same database and cannot be lost alone")
     await inbox.prepare(41)

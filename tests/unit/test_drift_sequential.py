@@ -119,7 +119,7 @@ def test_a_monitor_goes_on_from_its_state_and_stays_small() -> None:
         {},
         {"other": np.arange(3.0)},
         {"normal": np.array([])},
-        {"normal": np.array([1e30, -np.inf, np.nan]), "shop": np.array([None])},
+        {"normal": np.array([1e300, -np.inf, np.nan]), "shop": np.array([None])},
         {"few": np.array(["text"], dtype=object)},
     ],
     ids=["nothing", "another column", "no rows", "odd numbers", "another type"],

@@ -143,7 +143,7 @@ def test_the_results_are_those_of_alibi_detect(tmp_path: Path) -> None:
     random = np.random.default_rng(6)
     arrays_: dict[str, Array] = {
         "numbers": random.normal(size=(3000, 4)).astype(np.float32),
-        "numbers_now": (random.normal(size=(500, 4)) + [0.0, 0.05, 0.1, 0.5]).round(1).astype(np.float32),
+        "numbers_now": random.normal([0.0, 0.05, 0.1, 0.5], size=(500, 4)).round(1).astype(np.float32),
         "codes": random.integers(0, 5, size=(3000, 4)),
         "codes_now": random.integers(0, [5, 6, 4, 2], size=(500, 4)),
     }

@@ -1,0 +1,170 @@
+"""The profile of a table: all that a check needs of it, made once, so that no check sorts the reference again."""
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from typing import TypeAlias
+
+import msgspec
+import numpy as np
+
+from detectors.drift.packing import Array, pack, unpack
+
+_RESOLUTION = 1e-5
+_LARGEST_SINGLE = float(np.finfo(np.float32).max)
+
+
+class Numeric(msgspec.Struct, frozen=True, tag=True):
+    """A column of numbers: ``values`` sorted, of the ``rows`` that have one; ``missing`` rows have none.
+
+    ``values`` are all of them, or so many order statistics at even distances: then the distribution function read off
+    them is wrong by at most one part in ``len(values)``.
+    """
+
+    values: Array
+    rows: int
+    missing: int
+
+    def read(self, raw: Array) -> "Numeric":
+        """Another table's column, in this one's precision."""
+        with np.errstate(over="ignore"):  # what is too large for the precision is infinite, and larger than all else
+            return _numeric(as_numbers(raw).astype(self.values.dtype))
+
+
+class Categorical(msgspec.Struct, frozen=True, tag=True):
+    """A column of categories: how many rows have each, by the category's text; ``missing`` rows have none."""
+
+    counts: dict[str, int]
+    missing: int
+
+    @property
+    def rows(self) -> int:
+        return sum(self.counts.values())
+
+    def read(self, raw: Array) -> "Categorical":
+        return _categorical(raw)
+
+
+Column: TypeAlias = Numeric | Categorical
+
+
+class Profile(msgspec.Struct, frozen=True):
+    """What is known of a table: its columns by name.
+
+    Examples
+    --------
+    >>> reference = build({"price": np.array([3.0, 1.0, np.nan]), "shop": np.array(["a", "b", "a"])})
+    >>> reference.columns["price"].values.tolist(), reference.columns["shop"].counts
+    ([1.0, 3.0], {'a': 2, 'b': 1})
+    >>> Profile.restore(reference.state()).rows
+    3
+    >>> reference.read({"price": np.array([7.0])}).columns["price"].rows
+    1
+    """
+
+    rows: int
+    columns: dict[str, Column]
+
+    def read(self, table: Mapping[str, Array]) -> "Profile":
+        """Another table as this one sees it: the columns of both, each of the kind that it has here."""
+        columns = {name: column.read(table[name]) for name, column in self.columns.items() if name in table}
+        return Profile(_rows(table), columns)
+
+    def state(self) -> bytes:
+        return pack(self)
+
+    @classmethod
+    def restore(cls, state: bytes) -> "Profile":
+        return unpack(state, cls)
+
+
+def build(table: Mapping[str, Array], categorical: Collection[str] = (), most: int = 1_000_000) -> Profile:
+    """The profile of a reference.
+
+    Parameters
+    ----------
+    table
+        The columns, each of shape (rows,). Missing values are NaN or None.
+    categorical
+        Names of columns of numbers that are categories all the same. Text and booleans always are.
+    most
+        Values kept of a column, 1,000 at least: of more rows as many order statistics, which bounds the memory.
+    """
+    if most < 1000:
+        raise ValueError(f"a profile keeps 1,000 values at least, not {most}")
+    columns = {name: _column(np.asarray(raw), name in categorical, most) for name, raw in table.items()}
+    return Profile(_rows(table), columns)
+
+
+def as_numbers(raw: Array) -> Array:
+    """The column as floats, with NaN for what is no number."""
+    if raw.dtype.kind in "iufb":
+        return raw if raw.dtype.kind == "f" else raw.astype(np.float64)
+    return np.array([_number(value) for value in raw], dtype=np.float64)
+
+
+def is_missing(value: object) -> bool:
+    return value is None or value != value  # noqa: PLR0124  (NaN alone is not itself)
+
+
+def category(value: object) -> str:
+    """The category's text; a whole number is the same category whether it came as an integer or a float."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _rows(table: Mapping[str, Array]) -> int:
+    return max((len(column) for column in table.values()), default=0)
+
+
+def _column(raw: Array, categorical: bool, most: int) -> Column:
+    if categorical or not _holds_numbers(raw):
+        return _categorical(raw)
+    numbers = as_numbers(raw)
+    whole = _numeric(numbers.astype(np.float32) if _fits_single(numbers) else numbers)
+    return Numeric(_thinned(whole.values, most), whole.rows, whole.missing)
+
+
+def _holds_numbers(raw: Array) -> bool:
+    if raw.dtype.kind != "O":
+        return raw.dtype.kind in "iuf"
+    return all(isinstance(value, int | float | np.number) for value in raw if value is not None)
+
+
+def _fits_single(numbers: Array) -> bool:
+    """Whether rounding to single precision is fine beside the column's spread (timestamps would lose their minutes)."""
+    finite = numbers[np.isfinite(numbers)]
+    if numbers.dtype.itemsize <= 4 or not finite.size:
+        return True
+    largest, (low, high) = float(np.abs(finite).max()), np.quantile(finite, [0.05, 0.95])
+    return largest < _LARGEST_SINGLE and largest * 2**-24 <= _RESOLUTION * (high - low)
+
+
+def _numeric(numbers: Array) -> Numeric:
+    values = np.sort(numbers)  # NaN comes last
+    rows = len(values) if not len(values) or values[-1] == values[-1] else int(np.searchsorted(values, np.nan))
+    return Numeric(values[:rows], rows, len(values) - rows)
+
+
+def _categorical(raw: Array) -> Categorical:
+    counts = Counter(raw.tolist())
+    missing = sum(count for value, count in counts.items() if is_missing(value))
+    texts: Counter[str] = Counter()
+    for value, count in counts.items():
+        if not is_missing(value):
+            texts[category(value)] += count
+    return Categorical(dict(sorted(texts.items())), missing)
+
+
+def kept_ranks(rows: int, kept: int) -> Array:
+    """Which of so many sorted rows a profile keeps: their indices, from 0."""
+    return np.arange(rows) if kept >= rows else ((np.arange(kept) + 0.5) * (rows / kept)).astype(np.int64)
+
+
+def _thinned(values: Array, most: int) -> Array:
+    return values if len(values) <= most else values[kept_ranks(len(values), most)]
+
+
+def _number(value: object) -> float:
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return float("nan")

@@ -1,0 +1,177 @@
+"""Whether a batch is well formed, beside its reference: before anything is said of drift."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy.stats import betabinom, binom, hypergeom
+
+from detectors.drift.ordered import kolmogorov_smirnov
+from detectors.drift.packing import Array
+from detectors.drift.profile import Categorical, Column, Numeric, Profile, as_numbers, is_missing
+from detectors.drift.result import Result
+
+_UNITS = {
+    1000: "kilo", 1e6: "mega", 1e9: "giga", 100: "percent or cents", 60: "minutes and seconds",
+    3600: "hours and seconds", 24: "days and hours", 2.54: "inches and centimetres", 0.3048: "feet and metres",
+    1.609: "miles and kilometres", 0.4536: "pounds and kilograms",
+}  # fmt: skip
+_QUANTILES = np.arange(1, 20) / 20
+_LEAST_ROWS = 20
+
+
+class Finding(NamedTuple):
+    """What is wrong with a column (or the whole batch: None), how much of it from 0 to 1, and in words."""
+
+    kind: str
+    column: str | None
+    share: float
+    text: str
+
+
+def findings(reference: Profile, table: Mapping[str, Array], alpha: float = 1e-6) -> list[Finding]:
+    """What is wrong with the batch: schema, type, missing, range, category, constant, unit.
+
+    Parameters
+    ----------
+    reference
+        The reference's profile.
+    table
+        The batch's columns, each of shape (rows,), as they came.
+    alpha
+        The chance of each finding that depends on counts (more missing than usual …), where the rows are exchangeable
+        with the reference's: with a batch a minute, 1e-6 is one in two years.
+
+    Examples
+    --------
+    >>> from detectors.drift.profile import build
+    >>> reference = build({"weight": np.linspace(50, 90, 200), "shop": np.array(["a", "b"] * 100)})
+    >>> batch = {"weight": np.linspace(50, 90, 100) * 1000, "shop": np.array(["a", "c"] * 50)}
+    >>> [(finding.kind, finding.column, finding.share) for finding in findings(reference, batch)]
+    [('range', 'weight', 1.0), ('unit', 'weight', 1.0), ('category', 'shop', 0.5)]
+    """
+    now = reference.read(table)
+    found = [Finding("schema", name, 1.0, f"{name} is not there") for name in reference.columns if name not in table]
+    found += [Finding("schema", name, 1.0, f"{name} is new") for name in table if name not in reference.columns]
+    for name, column in now.columns.items():
+        found += _of_column(name, reference.columns[name], column, np.asarray(table[name]), alpha)
+    return found
+
+
+def duplicates(ids: Sequence[object]) -> Finding | None:
+    """Rows whose id came before in the same batch.
+
+    >>> duplicates(["a", "b", "a", "a"])
+    Finding(kind='duplicate', column=None, share=0.5, text='2 of 4 ids came before')
+    """
+    again = len(ids) - len(set(ids))
+    return Finding("duplicate", None, again / len(ids), f"{again} of {len(ids)} ids came before") if again else None
+
+
+def stale(newest: float | None, now: float, within: float) -> Finding | None:
+    """No data for longer than ``within``; all three in seconds, ``newest`` None where there never was any.
+
+    >>> stale(newest=100.0, now=400.0, within=60.0)
+    Finding(kind='freshness', column=None, share=1.0, text='no data for 300 s')
+    """
+    if newest is None:
+        return Finding("freshness", None, 1.0, "no data yet")
+    late = now - newest
+    return Finding("freshness", None, 1.0, f"no data for {late:.0f} s") if late > within else None
+
+
+def _of_column(name: str, before: Column, after: Column, raw: Array, alpha: float) -> Iterator[Finding]:
+    if len(raw) == 0:
+        return
+    if wrong := list(_type(name, before, raw)):
+        yield from wrong  # what else could be said of the column follows from this
+        return
+    yield from _missing(name, before, after, alpha)
+    yield from _constant(name, before, after, alpha)
+    if isinstance(before, Numeric) and isinstance(after, Numeric):
+        yield from _range(name, before, after, alpha)
+        yield from _unit(name, before, after)
+    elif isinstance(before, Categorical) and isinstance(after, Categorical):
+        yield from _category(name, before, after, alpha)
+
+
+def _type(name: str, before: Column, raw: Array) -> Iterator[Finding]:
+    if isinstance(before, Categorical) or raw.dtype.kind in "iufb":
+        return
+    odd = sum(not is_missing(value) for value in raw[np.isnan(as_numbers(raw))])
+    if odd:
+        yield Finding("type", name, odd / len(raw), f"{odd} of {len(raw)} values of {name} are no numbers")
+
+
+def _missing(name: str, before: Column, after: Column, alpha: float) -> Iterator[Finding]:
+    """Fisher's exact test, one-sided."""
+    known, rows = before.rows + before.missing, after.rows + after.missing
+    p = hypergeom.sf(after.missing - 1, known + rows, before.missing + after.missing, rows)
+    if after.missing and p < alpha:
+        share = after.missing / rows
+        usual = before.missing / max(known, 1)
+        yield Finding("missing", name, share, f"{share:.1%} of {name} is missing, usually {usual:.1%}")
+
+
+def _constant(name: str, before: Column, after: Column, alpha: float) -> Iterator[Finding]:
+    """One value only, where the reference makes it unlikely that all rows are like the first."""
+    if isinstance(before, Numeric) and isinstance(after, Numeric):
+        if after.rows < 2 or after.values[0] != after.values[-1]:
+            return
+        value = after.values[0]
+        usual = float(np.diff([before.values.searchsorted(value, side) for side in ("left", "right")])[0])
+        share, text = usual / max(len(before.values), 1), f"{value:g}"
+    elif isinstance(before, Categorical) and isinstance(after, Categorical):
+        if len(after.counts) != 1 or after.rows < 2:
+            return
+        text = next(iter(after.counts))
+        share = before.counts.get(text, 0) / max(before.rows, 1)
+    if (share + 1 / (before.rows + 1)) ** (after.rows - 1) < alpha:
+        yield Finding("constant", name, 1.0, f"all {after.rows} values of {name} are {text}")
+
+
+def _range(name: str, before: Numeric, after: Numeric, alpha: float) -> Iterator[Finding]:
+    """The share beyond the reference's extremes is Beta(2, N − 1) distributed, whatever the values' distribution."""
+    if before.rows < 2 or not after.rows:
+        return
+    low, high = before.values[0], before.values[-1]
+    outside = after.values.searchsorted(low, "left") + after.rows - after.values.searchsorted(high, "right")
+    if betabinom.sf(outside - 1, after.rows, 2, before.rows - 1) < alpha:
+        text = f"{outside} of {after.rows} values of {name} are outside {low:g} … {high:g}"
+        yield Finding("range", name, float(outside / after.rows), text)
+
+
+def _category(name: str, before: Categorical, after: Categorical, alpha: float) -> Iterator[Finding]:
+    """New ones are expected as often as the reference has categories of one row (Good 1953); without such, never."""
+    new = {text: count for text, count in after.counts.items() if text not in before.counts}
+    rows, expected = sum(new.values()), [*before.counts.values()].count(1) / max(before.rows, 1)
+    if new and binom.sf(rows - 1, after.rows, expected) < alpha:
+        named = ", ".join(sorted(new, key=new.__getitem__, reverse=True)[:3])
+        yield Finding("category", name, rows / after.rows, f"{len(new)} new in {name}: {named}")
+
+
+def _unit(name: str, before: Numeric, after: Numeric) -> Iterator[Finding]:
+    """All values times one factor, where that factor explains the distance to the reference."""
+    if min(before.rows, after.rows) < _LEAST_ROWS:
+        return
+    usual, lately = (np.quantile(side.values.astype(np.float64), _QUANTILES) for side in (before, after))
+    factor = float(usual @ lately / (usual @ usual)) if usual.any() else 1.0
+    if not np.isfinite(factor) or factor <= 0 or 2 / 3 <= factor <= 3 / 2:
+        return
+    scaled = Numeric((after.values / factor).astype(before.values.dtype), after.rows, 0)
+    apart, near = (_distance(before, side) for side in (after, scaled))
+    if apart.statistic > 0.2 and (near.statistic < 0.05 or (near.p or 0.0) > 0.001):
+        unit = _named(factor)
+        yield Finding("unit", name, 1.0, f"{name} is {factor:.4g} times what it was" + (f": {unit}?" if unit else ""))
+
+
+def _distance(before: Numeric, after: Numeric) -> Result:
+    return kolmogorov_smirnov(Profile(before.rows, {"": before}), Profile(after.rows, {"": after}))[""]
+
+
+def _named(factor: float) -> str | None:
+    """The units between which that is the factor, within 5 %."""
+    names = (
+        name for known, name in _UNITS.items() for ratio in (factor / known, factor * known) if 0.95 < ratio < 1.05
+    )
+    return next(names, None)

@@ -1,0 +1,1 @@
+"""How well a model does: measured where labels have come, estimated where they have not."""
