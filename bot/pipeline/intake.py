@@ -78,6 +78,8 @@ class Intake:
 
     async def append(self, entries: Sequence[NewEntry]) -> None:
         """Return when the entries are committed. Raises InboxFull, StorageUnavailable."""
+        if not entries:
+            return
         size = sum(len(entry.payload) for entry in entries)
         if self._entries + len(entries) > self._max_entries or self._bytes + size > self._max_bytes:
             raise InboxFull(RETRY_AFTER)
