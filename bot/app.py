@@ -1,6 +1,7 @@
 """The composition root: builds the parts, starts them, stops them in order, nothing else."""
 
 import asyncio
+import gc
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
@@ -33,6 +34,8 @@ from handlers.slack import SlackDoor, add_slack_route, make_bolt_app
 from handlers.webhooks import add_webhook_routes, source_secrets
 
 DRAIN_SECONDS = 5.0
+GC_THRESHOLDS = (20_000, 20, 20)
+"""A busy door makes many objects that live for a moment only: looking for cycles among them is rarely worth it."""
 SLACK_TIMEOUT = aiohttp.ClientTimeout(total=15)
 
 log = structlog.get_logger(__name__)
@@ -161,6 +164,9 @@ class App:
         await web.TCPSite(runner, self._host, self._port, backlog=1024).start()
         host, port = runner.addresses[0][:2]
         self.url = f"http://{host}:{port}"
+        gc.collect()
+        gc.freeze()  # what was made until here stays: no collection need look at it again
+        gc.set_threshold(*GC_THRESHOLDS)
         log.info("tandem.ready", url=self.url, channel=self._config.slack.channel)
 
     def _run(self, name: str, work: Coroutine[Any, Any, None]) -> None:
