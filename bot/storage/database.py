@@ -27,7 +27,6 @@ _PRAGMAS = (
     "synchronous=FULL",
     "busy_timeout=10000",
     "foreign_keys=ON",
-    "cache_size=-32000",
     "cache_size=-65536",
 )
 _MIGRATION_LOCK = 0x74616E64  # one replica migrates, the others wait
