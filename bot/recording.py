@@ -7,9 +7,8 @@ from typing import BinaryIO
 import msgspec
 
 from bot.domain.incident import Incident
-from bot.errors import ConfigError
 from bot.storage import alerts, incidents
-from bot.storage.database import Database, open_database
+from bot.storage.database import Database, open_existing
 from bot.storage.inbox import Inbox, open_inbox
 
 _PAGE = 500
@@ -33,10 +32,7 @@ async def record(url: str, file: Path) -> tuple[int, int]:
 
     The bot may be running: this only reads.
     """
-    path = Path(url.removeprefix("sqlite:///"))
-    if url.startswith("sqlite:") and not _exists(path):
-        raise ConfigError(f"{path}: there is no database yet: tandem run makes it")
-    database = open_database(url)
+    database = open_existing(url)
     inbox = open_inbox(database)
     try:
         with file.open("wb") as out:
@@ -47,10 +43,6 @@ async def record(url: str, file: Path) -> tuple[int, int]:
     finally:
         await inbox.close()
         await database.close()
-
-
-def _exists(path: Path) -> bool:
-    return path.exists()
 
 
 async def _write_deliveries(inbox: Inbox, out: BinaryIO) -> int:

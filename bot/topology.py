@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -11,8 +10,7 @@ from rich.tree import Tree
 
 from bot.config import Config
 from bot.domain.duration import format_duration
-from bot.errors import ConfigError
-from bot.storage.database import open_database
+from bot.storage.database import open_existing
 from bot.storage.learnt_edges import LearntEdge, all_edges
 
 DEEPEST = 50
@@ -70,20 +68,12 @@ def _label(name: str, models: set[str]) -> Text:
 
 async def read_learnt(url: str, now: datetime) -> list[tuple[LearntEdge, datetime]]:
     """What alerts have taught, with when it was last seen. Raises ConfigError where there is no database."""
-    _check_exists(url)
-    database = open_database(url)
+    database = open_existing(url)
     try:
         async with database.read() as connection:
             return await all_edges(connection, now)
     finally:
         await database.close()
-
-
-def _check_exists(url: str) -> None:
-    """SQLite would make the file."""
-    file = url.removeprefix("sqlite:///")
-    if file != url and not Path(file).exists():
-        raise ConfigError(f"{file}: there is no database yet: tandem run makes it")
 
 
 def print_learnt(edges: Sequence[tuple[LearntEdge, datetime]], now: datetime, out: Console) -> None:

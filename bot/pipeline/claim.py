@@ -1,4 +1,4 @@
-"""Stage 1: take the next entries of the partition, in order."""
+"""Stage: take the next entries of the partition, in order."""
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 

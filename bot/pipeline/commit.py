@@ -1,4 +1,4 @@
-"""Stage 10: write the rest and move the offset, in the transaction that all stages share."""
+"""Stage: write the rest and move the offset, in the transaction that all stages share."""
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 

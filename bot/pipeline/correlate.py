@@ -1,4 +1,4 @@
-"""Stage 5: every alert that began finds its incident, an open one or a new one."""
+"""Stage: every alert that began finds its incident, an open one or a new one."""
 
 import uuid
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""Stage 3: what each event means for its alert. Repetitions and late deliveries end here."""
+"""Stage: what each event means for its alert. Repetitions and late deliveries end here."""
 
 from datetime import datetime
 

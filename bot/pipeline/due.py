@@ -1,4 +1,4 @@
-"""Stage 1 on a tick of the clock: what time alone has changed. Flapping that went quiet, silences that ended."""
+"""The first stage on a tick: what time alone has changed. Flapping that went quiet, silences that ended."""
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection

@@ -1,4 +1,4 @@
-"""Stage 8: the likely cause of each touched incident that is open, and a summary from the facts."""
+"""Stage: the likely cause of each touched incident that is open, and a summary from the facts."""
 
 from datetime import timedelta
 
@@ -47,21 +47,23 @@ async def _recent_changes(
 
 
 def _explain(batch: Batch, incident: Incident, recent: list[Changed]) -> Incident:
-    # Also what has resolved speaks: while alerts end one by one, the cause must not wander to the last of them.
-    symptoms = [
-        Symptom(tally.service, tally.name, tally.alerts, tally.first_at.timestamp())
-        for tally in batch.tallies[incident.id]
-    ]
-    found = rank(symptoms, batch.topology, recent)
-    causes = [Cause(f.service, CauseKind(f.kind), f.score, f.evidence) for f in found]
-    if not incident.open:
-        causes = incident.causes
+    causes = _causes(batch, incident, recent) if incident.open else incident.causes
     if causes and (not incident.causes or _place(causes[0]) != _place(incident.causes[0])):
         batch.note(
             incident.id, TimelineKind.CAUSE, f"Likely cause: {causes[0].phrase} ({'; '.join(causes[0].evidence)})"
         )
     summary = summarise(incident, batch.tallies[incident.id], causes, batch.topology)
     return msgspec.structs.replace(incident, causes=causes, summary=summary)
+
+
+def _causes(batch: Batch, incident: Incident, recent: list[Changed]) -> list[Cause]:
+    # Also what has resolved speaks: while alerts end one by one, the cause must not wander to the last of them.
+    symptoms = [
+        Symptom(tally.service, tally.name, tally.alerts, tally.first_at.timestamp())
+        for tally in batch.tallies[incident.id]
+    ]
+    found = rank(symptoms, batch.topology, recent)
+    return [Cause(f.service, CauseKind(f.kind), f.score, f.evidence) for f in found]
 
 
 def _place(cause: Cause) -> tuple[str, CauseKind]:

@@ -1,4 +1,4 @@
-"""Stage 3: an alert that names its service and its host teaches that the one runs on the other."""
+"""Stage: an alert that names its service and its host teaches that the one runs on the other."""
 
 from collections.abc import Container, Iterator, Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""Stage 2: what was changed is written down, to be found when causes are looked for."""
+"""Stage: what was changed is written down, to be found when causes are looked for."""
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 

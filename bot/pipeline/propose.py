@@ -1,4 +1,4 @@
-"""Stage 9: offer the runbooks that fit an open incident; withdraw the offers of a resolved one."""
+"""Stage: offer the runbooks that fit an open incident; withdraw the offers of a resolved one."""
 
 import uuid
 from datetime import timedelta

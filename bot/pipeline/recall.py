@@ -1,4 +1,4 @@
-"""Stage 9: what incidents of the past were like the open ones and what helped; resolved ones are remembered."""
+"""Stage: what incidents of the past were like the open ones and what helped; resolved ones are remembered."""
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection

@@ -1,4 +1,4 @@
-"""Stage 6: write the alerts, say in the timelines what happened to them, and count what each incident holds now."""
+"""Stage: write the alerts, say in the timelines what happened to them, and count what each incident holds now."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""Stage 7: severity, title and status of each touched incident, from what is active in it now."""
+"""Stage: severity, title and status of each touched incident, from what is active in it now."""
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection

@@ -1,4 +1,4 @@
-"""Stage 4: alerts that a silence or a maintenance window covers are recorded, but look for no incident."""
+"""Stage: alerts that a silence or a maintenance window covers are recorded, but look for no incident."""
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection

@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -43,9 +43,9 @@ class Database:
     handler. PostgreSQL needs no lock; rows that are decided on are read ``FOR UPDATE``.
     """
 
-    def __init__(self, engine: AsyncEngine, at_once: Engine | None = None) -> None:
+    def __init__(self, engine: AsyncEngine, alone: Engine | None = None) -> None:
         self.engine = engine
-        self._at_once = at_once
+        self._alone = alone
         self.is_sqlite = engine.dialect.name == "sqlite"
         self._writer = engine.execution_options(**{_WRITE: True})
         self._lock = asyncio.Lock() if self.is_sqlite else nullcontext()
@@ -65,22 +65,12 @@ class Database:
             async with self.engine.begin() as connection:
                 yield connection
 
-    async def write_at_once(self, work: Callable[[Connection], None]) -> None:
-        """A transaction whose statements are known beforehand: on SQLite one hop to another thread for all of them."""
-        if self._at_once is None:
-            async with self.write() as connection:
-                await connection.run_sync(work)
-            return
-        async with self._lock:
-            with _outages():
-                await asyncio.to_thread(_in_transaction, self._at_once, work)
-
     async def execute_alone(self, statement: str, values: Sequence[object]) -> None:
         """On SQLite: one statement that is a transaction by itself. What is between statements costs more than they."""
-        assert self._at_once is not None
+        assert self._alone is not None
         async with self._lock:
             try:
-                await asyncio.to_thread(_execute_alone, self._at_once, statement, values)
+                await asyncio.to_thread(_execute_alone, self._alone, statement, values)
             except (*_OUTAGES, sqlite3.Error) as error:
                 raise StorageUnavailable(_reason(error)) from error
 
@@ -98,8 +88,8 @@ class Database:
 
     async def close(self) -> None:
         await self.engine.dispose()
-        if self._at_once is not None:
-            await asyncio.to_thread(self._at_once.dispose)
+        if self._alone is not None:
+            await asyncio.to_thread(self._alone.dispose)
 
 
 @contextmanager
@@ -136,18 +126,25 @@ def open_database(url: str) -> Database:
     raise ConfigError(f"TANDEM_DATABASE_URL: {backend} is not supported: use sqlite:///PATH or postgresql://…")
 
 
+def open_existing(url: str) -> Database:
+    """Like :func:`open_database`, but raises ConfigError where SQLite would make the file."""
+    file = url.removeprefix("sqlite:///")
+    if file != url and not Path(file).exists():
+        raise ConfigError(f"{file}: there is no database yet: tandem run makes it")
+    return open_database(url)
+
+
 def _open_sqlite(url: URL) -> Database:
     if not url.database or url.database == ":memory:":
         why = "SQLite in memory would lose what was acknowledged: give a file, sqlite:///PATH"
         raise ConfigError(f"TANDEM_DATABASE_URL: {why}")
     Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_async_engine(url.set(drivername="sqlite+aiosqlite"), pool_size=8, max_overflow=4, pool_timeout=10)
-    _set_up_sqlite(engine.sync_engine)
-    at_once = create_engine(url.set(drivername="sqlite+pysqlite"), pool_reset_on_return=None).execution_options(
-        **{_WRITE: True}
-    )
-    _set_up_sqlite(at_once)
-    return Database(engine, at_once)
+    _set_pragmas(engine.sync_engine)
+    _begin_as_asked(engine.sync_engine)
+    alone = create_engine(url.set(drivername="sqlite+pysqlite"), pool_reset_on_return=None)
+    _set_pragmas(alone)
+    return Database(engine, alone)
 
 
 def _execute_alone(engine: Engine, statement: str, values: Sequence[object]) -> None:
@@ -158,12 +155,7 @@ def _execute_alone(engine: Engine, statement: str, values: Sequence[object]) -> 
         connection.close()
 
 
-def _in_transaction(engine: Engine, work: Callable[[Connection], None]) -> None:
-    with engine.begin() as connection:
-        work(connection)
-
-
-def _set_up_sqlite(engine: Engine) -> None:
+def _set_pragmas(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # SQLAlchemy begins, not the driver: the driver begins too late
@@ -172,6 +164,8 @@ def _set_up_sqlite(engine: Engine) -> None:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
+
+def _begin_as_asked(engine: Engine) -> None:
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         write = connection.get_execution_options().get(_WRITE)

@@ -11,13 +11,12 @@ import msgspec
 
 from bot.domain.event import AlertEvent, AlertStatus, Event, GroupResolved, fingerprint_of
 from handlers.webhooks.clean import clean, clean_labels, clean_link, may_be_unclean
-from handlers.webhooks.moments import in_utc
-from handlers.webhooks.registry import Malformed, bearer, source
+from handlers.webhooks.moments import Moment, in_utc
+from handlers.webhooks.registry import bearer, decoded, source
 
 NAME = "alertmanager"
 MAX_ALERTS = 10_000
 
-Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 Status = Literal["firing", "resolved"]
 
 
@@ -47,10 +46,7 @@ _STATUS = {"firing": AlertStatus.FIRING, "resolved": AlertStatus.RESOLVED}
 
 @source(NAME, verify=bearer)
 def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> list[Event]:
-    try:
-        delivery = _decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Malformed(str(error) or type(error).__name__) from error
+    delivery = decoded(_decode, body)
     unclean = may_be_unclean(body)
     group = clean(delivery.group_key) if unclean else delivery.group_key
     truncated = delivery.truncated_alerts or 0

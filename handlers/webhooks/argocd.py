@@ -13,8 +13,8 @@ import msgspec
 
 from bot.domain.event import ChangeEvent, ChangeKind, Event
 from handlers.webhooks.clean import clean, clean_link
-from handlers.webhooks.moments import in_utc
-from handlers.webhooks.registry import Malformed, bearer, source
+from handlers.webhooks.moments import Moment, in_utc
+from handlers.webhooks.registry import bearer, decoded, source
 
 NAME = "argocd"
 BEGUN = ("Running", "Succeeded", "Failed", "Error")
@@ -23,7 +23,7 @@ BEGUN = ("Running", "Succeeded", "Failed", "Error")
 class Sync(msgspec.Struct, frozen=True):
     app: Annotated[str, msgspec.Meta(min_length=1)]
     phase: str
-    started_at: Annotated[datetime, msgspec.Meta(tz=True)]
+    started_at: Moment
     revision: str = ""
     service: str = ""
     project: str = ""
@@ -37,10 +37,7 @@ _decode = msgspec.json.Decoder(Sync).decode
 
 @source(NAME, verify=bearer)
 def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> list[Event]:
-    try:
-        told = _decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Malformed(str(error) or type(error).__name__) from error
+    told = decoded(_decode, body)
     if told.phase not in BEGUN:
         return []
     service, revision = _given(told.service) or told.app, _given(told.revision)[:12]

@@ -12,8 +12,8 @@ import msgspec
 
 from bot.domain.event import ChangeEvent, ChangeKind, Event, fingerprint_of
 from handlers.webhooks.clean import clean, clean_labels, clean_link
-from handlers.webhooks.moments import in_utc
-from handlers.webhooks.registry import Malformed, bearer, source
+from handlers.webhooks.moments import Moment, in_utc
+from handlers.webhooks.registry import bearer, decoded, source
 
 NAME = "changes"
 MAX_CHANGES = 1000
@@ -25,7 +25,7 @@ class _Change(msgspec.Struct, frozen=True):
     service: Name
     kind: ChangeKind
     title: Name
-    at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    at: Moment | None = None
     id: str = ""
     actor: str = ""
     version: str = ""
@@ -38,13 +38,10 @@ _decode = msgspec.json.Decoder(_Change | Annotated[list[_Change], msgspec.Meta(m
 
 @source(NAME, verify=bearer)
 def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> list[Event]:
-    try:
-        decoded = _decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Malformed(str(error) or type(error).__name__) from error
-    if isinstance(decoded, list):
-        return [_event(change, f"$[{i}].at", received_at) for i, change in enumerate(decoded)]
-    return [_event(decoded, "$.at", received_at)]
+    told = decoded(_decode, body)
+    if isinstance(told, list):
+        return [_event(change, f"$[{i}].at", received_at) for i, change in enumerate(told)]
+    return [_event(told, "$.at", received_at)]
 
 
 def _event(change: _Change, where: str, received_at: datetime) -> ChangeEvent:

@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 from cloudevents.core.base import BaseCloudEvent
@@ -23,7 +23,7 @@ from cloudevents.core.v1.event import REQUIRED_ATTRIBUTES
 
 from bot.domain.event import AlertEvent, AlertStatus, Event, fingerprint_of
 from handlers.webhooks.clean import clean, clean_labels, clean_link
-from handlers.webhooks.moments import in_utc
+from handlers.webhooks.moments import Moment, in_utc
 from handlers.webhooks.registry import Malformed, bearer, source
 
 NAME = "cloudevents"
@@ -32,8 +32,6 @@ _BATCH = "application/cloudevents-batch+json"
 _STRUCTURED = {"content-type": "application/cloudevents+json"}
 _RESOLVED = ".resolved"
 _SAID = ("summary", "message", "description", "title")
-
-Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class _StrictJson(JSONFormat):

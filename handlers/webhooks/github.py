@@ -8,20 +8,18 @@ The service is ``service`` in the deployment's payload, or else the repository's
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 
 from bot.domain.event import ChangeEvent, ChangeKind, Event
 from handlers.webhooks.clean import clean, clean_link
-from handlers.webhooks.moments import in_utc
-from handlers.webhooks.registry import Malformed, hmac_sha256, source
+from handlers.webhooks.moments import Moment, in_utc
+from handlers.webhooks.registry import Malformed, decoded, hmac_sha256, source
 
 NAME = "github"
 _BEGUN = ("in_progress", "success", "failure", "error")
 _FORM = "application/x-www-form-urlencoded"
-
-Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class _User(msgspec.Struct, frozen=True):
@@ -71,23 +69,24 @@ class _ReleaseEvent(msgspec.Struct, frozen=True):
     repository: _Repository
 
 
+_decode_status = msgspec.json.Decoder(_DeploymentStatus).decode
+_decode_release = msgspec.json.Decoder(_ReleaseEvent).decode
+
+
 @source(NAME, signature=hmac_sha256("x-hub-signature-256", "sha256="))
 def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> list[Event]:
     """Events of other kinds are taken and mean nothing to us."""
     if headers.get("content-type", "").startswith(_FORM):
         raise Malformed("it is a form: choose the content type application/json in the webhook's settings")
-    try:
-        match headers.get("x-github-event", ""):
-            case "deployment_status":
-                return _deployment(msgspec.json.decode(body, type=_DeploymentStatus), received_at)
-            case "release":
-                return _release(msgspec.json.decode(body, type=_ReleaseEvent), received_at)
-            case "":
-                raise Malformed("the header X-GitHub-Event is missing")
-            case _:
-                return []
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Malformed(str(error) or type(error).__name__) from error
+    match headers.get("x-github-event", ""):
+        case "deployment_status":
+            return _deployment(decoded(_decode_status, body), received_at)
+        case "release":
+            return _release(decoded(_decode_release, body), received_at)
+        case "":
+            raise Malformed("the header X-GitHub-Event is missing")
+        case _:
+            return []
 
 
 def _deployment(told: _DeploymentStatus, received_at: datetime) -> list[Event]:

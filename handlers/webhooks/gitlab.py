@@ -13,7 +13,7 @@ import msgspec
 
 from bot.domain.event import ChangeEvent, ChangeKind, Event
 from handlers.webhooks.clean import clean, clean_link
-from handlers.webhooks.registry import Malformed, shared_secret, source, standard_webhook
+from handlers.webhooks.registry import Malformed, decoded, shared_secret, source, standard_webhook
 
 NAME = "gitlab"
 _SIGNING = b"whsec_"
@@ -63,6 +63,8 @@ class _Kind(msgspec.Struct, frozen=True):
     event_name: str = ""
 
 
+_decode_kind = msgspec.json.Decoder(_Kind).decode
+_decode = msgspec.json.Decoder(_Deployment | _Release).decode
 _shows_its_secret = shared_secret("x-gitlab-token")
 
 
@@ -75,15 +77,12 @@ def _signed(headers: Mapping[str, str], body: bytes, secret: bytes) -> bool:
 @source(NAME, signature=_signed)
 def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> list[Event]:
     """Events of other kinds are taken and mean nothing to us."""
-    try:
-        kind = msgspec.json.decode(body, type=_Kind)
-        if not (kind.object_kind or kind.event_name):
-            raise Malformed("neither object_kind nor event_name is given")
-        if kind.object_kind not in ("deployment", "release"):
-            return []
-        told = msgspec.json.decode(body, type=_Deployment | _Release)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Malformed(str(error) or type(error).__name__) from error
+    kind = decoded(_decode_kind, body)
+    if not (kind.object_kind or kind.event_name):
+        raise Malformed("neither object_kind nor event_name is given")
+    if kind.object_kind not in ("deployment", "release"):
+        return []
+    told = decoded(_decode, body)
     return _deployment(told, received_at) if isinstance(told, _Deployment) else _release(told, received_at)
 
 

@@ -1,8 +1,14 @@
 """Moments as senders write them."""
 
 from datetime import UTC, datetime
+from typing import Annotated
+
+import msgspec
 
 from handlers.webhooks.registry import Malformed
+
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A moment with its zone: without one nobody knows when it was."""
 
 
 def in_utc(moment: datetime, where: str) -> datetime | None:

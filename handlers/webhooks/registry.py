@@ -14,7 +14,9 @@ import pkgutil
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+
+import msgspec
 
 from bot.domain.event import Event
 from bot.errors import TandemError
@@ -32,6 +34,17 @@ Signature = Callable[[Mapping[str, str], bytes, bytes], bool]
 
 class Malformed(TandemError):
     """The body is not what this source sends; the message says where and why."""
+
+
+_T = TypeVar("_T")
+
+
+def decoded(decode: Callable[[bytes], _T], body: bytes) -> _T:
+    """A body as msgspec decodes it. Raises Malformed, in msgspec's words, which name the field."""
+    try:
+        return decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Malformed(str(error) or type(error).__name__) from error
 
 
 class Source(NamedTuple):

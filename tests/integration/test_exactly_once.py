@@ -9,7 +9,7 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from bot.domain.event import AlertEvent
 from bot.domain.incident import IncidentStatus
@@ -63,16 +63,13 @@ async def test_an_entry_that_cannot_be_worked_through_is_set_aside_and_holds_up_
     await pipeline.append(alert(service="a"))
     await pipeline.append(alert(service="b"))
     await pipeline.append(alert(service="c"))
-    await pipeline.inbox.database.write_at_once(_break_the_second)
+    async with pipeline.inbox.database.write() as connection:
+        await connection.execute(text("UPDATE inbox SET payload = :broken WHERE seq = 2"), {"broken": b"not json"})
     await pipeline.worker.drain()
     assert [incident.services for incident in await pipeline.incidents()] == [["a"], ["c"]]
     async with pipeline.database.read() as connection:
         assert await offsets.count_set_aside(connection) == 1
     assert await pipeline.lag() == 0
-
-
-def _break_the_second(connection: Connection) -> None:
-    connection.execute(text("UPDATE inbox SET payload = :broken WHERE seq = 2"), {"broken": b"not json"})
 
 
 async def test_two_workers_on_one_database_have_the_effect_of_one(

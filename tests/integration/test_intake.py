@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from bot.domain.event import AlertEvent, AlertStatus
 from bot.errors import InboxFull, StorageUnavailable
@@ -20,8 +20,9 @@ def _entries(name: str = "a") -> list[NewEntry]:
     return entries_for([event], "test", NOW, [], 1)
 
 
-def _rename(connection: Connection, name: str, to: str) -> None:
-    connection.execute(text(f"ALTER TABLE {name} RENAME TO {to}"))
+async def _rename(inbox: Inbox, name: str, to: str) -> None:
+    async with inbox.database.write() as connection:
+        await connection.execute(text(f"ALTER TABLE {name} RENAME TO {to}"))
 
 
 @pytest.fixture
@@ -58,8 +59,8 @@ async def test_stopping_commits_what_waits(inbox: Inbox) -> None:
 async def test_a_database_that_takes_nothing_fails_the_requests_and_is_used_again_when_it_does(
     intake: Intake, inbox: Inbox
 ) -> None:
-    await inbox.database.write_at_once(lambda connection: _rename(connection, "inbox", "elsewhere"))
+    await _rename(inbox, "inbox", "elsewhere")
     with pytest.raises(StorageUnavailable):
         await intake.append(_entries())
-    await inbox.database.write_at_once(lambda connection: _rename(connection, "elsewhere", "inbox"))
+    await _rename(inbox, "elsewhere", "inbox")
     await intake.append(_entries())
