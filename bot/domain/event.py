@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 
 import msgspec
 
@@ -99,12 +100,15 @@ def bounded(name: str) -> str:
 
 def domain_of(labels: Mapping[str, str], partition_by: Sequence[str]) -> str:
     """The correlation domain: the values of the ``partition_by`` labels. Alerts of different domains never meet."""
+    if not partition_by:
+        return ""
     values = [labels.get(label, "") for label in partition_by]
     if len(values) > 1:  # or "a/b" and "c" would be the domain of "a" and "b/c"
         values = [value.replace("%", "%25").replace("/", "%2F") for value in values]
     return bounded("/".join(values))
 
 
+@lru_cache(maxsize=4096)
 def partition_of(domain: str, partitions: int) -> int:
     """The partition in ``[0, partitions)`` that works on a domain; the same on every machine and for ever."""
     return int.from_bytes(hashlib.blake2b(domain.encode(), digest_size=4).digest()) % partitions

@@ -16,7 +16,7 @@ MAX_WAITING_BYTES = 64 * 2**20
 RETRY_AFTER = 1
 CROWD = 8
 """So many requests in one commit mean that the doors are busy."""
-SHARE_WHEN_CROWDED = 0.1
+SHARE_WHEN_CROWDED = 0.05
 
 log = structlog.get_logger(__name__)
 

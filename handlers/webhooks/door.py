@@ -50,36 +50,21 @@ class WebhookDoor:
 
     async def _refuse_unknown(self, request: web.Request) -> web.Response:
         name = request.match_info["source"]
-        REQUESTS_REFUSED.labels("404").inc()
-        return problem(404, f"No source is named {name[:60]!r}: {nearest(name)}")
+        return _refused(problem(404, f"No source is named {name[:60]!r}: {nearest(name)}"))
 
     async def _take(self, source: Source, request: web.Request) -> web.Response:
-        answer = await self._answer(source, request)
-        if answer.status >= 400:
-            REQUESTS_REFUSED.labels(str(answer.status)).inc()
-        return answer
-
-    async def _answer(self, source: Source, request: web.Request) -> web.Response:
         name, headers = source.name, request.headers
         if not source.verify(headers, self._token):
-            return self._unauthentic()
+            return _refused(self._unauthentic())
         try:
             body = await read_body(request, MAX_BODY)
             if source.signature and not self._signed(source, headers, body):
-                return self._unsigned(source)
+                return _refused(self._unsigned(source))
             received_at = self._clock()
             events = source.parse(body, headers, received_at)
             await self._intake.append(entries_for(events, name, received_at, self._partition_by, self._partitions))
-        except (Malformed, UnicodeError) as error:
-            return problem(400, f"The body is not what {name} sends: {error}")
-        except Unreadable as error:
-            return problem(error.status, str(error), {"Connection": "close"})
-        except InboxFull as error:
-            return problem(429, str(error), {"Retry-After": str(error.retry_after)})
-        except StorageUnavailable:
-            return problem(
-                503, "The database does not take events at the moment: nothing was accepted.", {"Retry-After": "5"}
-            )
+        except (Malformed, UnicodeError, Unreadable, InboxFull, StorageUnavailable) as error:
+            return _refused(_said_of(error, name))
         self._accepted[name].inc(len(events))
         return web.Response(body=b'{"accepted": %d}' % len(events), status=202, headers=_JSON)
 
@@ -97,6 +82,25 @@ class WebhookDoor:
         if self._token is None:
             return problem(401, "No token is set: start Tandem with TANDEM_WEBHOOK_TOKEN.", headers)
         return problem(401, "Send the header Authorization: Bearer <TANDEM_WEBHOOK_TOKEN>.", headers)
+
+
+def _refused(answer: web.Response) -> web.Response:
+    REQUESTS_REFUSED.labels(str(answer.status)).inc()
+    return answer
+
+
+def _said_of(error: Exception, source: str) -> web.Response:
+    """The answer to a delivery that was not taken."""
+    match error:
+        case Unreadable():
+            return problem(error.status, str(error), {"Connection": "close"})
+        case InboxFull():
+            return problem(429, str(error), {"Retry-After": str(error.retry_after)})
+        case StorageUnavailable():
+            detail = "The database does not take events at the moment: nothing was accepted."
+            return problem(503, detail, {"Retry-After": "5"})
+        case _:
+            return problem(400, f"The body is not what {source} sends: {error}")
 
 
 def add_webhook_routes(
