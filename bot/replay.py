@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bot.config import Config
-from bot.domain.event import AlertEvent, ChangeEvent, Event, GroupResolved
+from bot.domain.event import Event
 from bot.errors import ConfigError, TandemError
 from bot.pipeline.intake import entries_for
 from bot.pipeline.worker import Worker
@@ -36,7 +36,7 @@ class Line(msgspec.Struct, frozen=True):
     received_at: Annotated[datetime, msgspec.Meta(tz=True)]
     source: str
     body: msgspec.Raw = msgspec.Raw()
-    events: list[AlertEvent | GroupResolved | ChangeEvent] = []
+    events: list[Event] = []
 
 
 Parse = Callable[[str, bytes, datetime], list[Event]]
@@ -50,7 +50,7 @@ def read_log(file: Path, parse: Parse) -> Iterator[tuple[datetime, str, list[Eve
             continue
         try:
             line = decode(text)
-            events: list[Event] = list(line.events)
+            events = line.events
             if not events and bytes(line.body):
                 events = parse(line.source, bytes(line.body), line.received_at)
         except (ValueError, LookupError, TandemError) as error:

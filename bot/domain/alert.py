@@ -8,7 +8,7 @@ import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
 from bot.domain.duration import Duration
-from bot.domain.event import AlertEvent, AlertStatus
+from bot.domain.event import AlertEvent, AlertStatus, Chart
 from bot.domain.severity import Severity
 
 MAX_CHANGES = 32
@@ -65,6 +65,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     link: str = ""
     incident_id: str | None = None
     silence_id: str | None = None
+    chart: Chart | None = None
 
     @property
     def firing(self) -> bool:
@@ -133,6 +134,7 @@ def apply(event: AlertEvent, known: Alert, change: Change, now: datetime, rules:
             annotations=event.annotations,
             group=event.group,
             truncated=event.truncated,
+            chart=event.chart or known.chart,
         )
     return note_change(changed, now, rules.flapping)
 

@@ -27,6 +27,21 @@ class ChangeKind(StrEnum):
     DATA = "data"
 
 
+class Chart(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a detector saw, small enough to travel with its alert: lines over time, or bars over bins.
+
+    ``x`` holds milliseconds since 1970 (UTC) for lines, and the bins' names for bars; every line of ``lines`` has as
+    many values, None where there was none. ``low`` and ``high`` bound what was expected, where that is known.
+    """
+
+    title: str
+    x: list[int | str]
+    lines: dict[str, list[float | None]]
+    low: list[float | None] = []
+    high: list[float | None] = []
+    unit: str = ""
+
+
 class AlertEvent(msgspec.Struct, frozen=True, tag="alert", tag_field="kind", omit_defaults=True):
     """One thing that a sender says is firing or resolved.
 
@@ -44,6 +59,7 @@ class AlertEvent(msgspec.Struct, frozen=True, tag="alert", tag_field="kind", omi
     group: str = ""
     truncated: int = 0
     link: str = ""
+    chart: Chart | None = None
 
 
 class GroupResolved(msgspec.Struct, frozen=True, tag="group_resolved", tag_field="kind"):
@@ -73,10 +89,59 @@ class ChangeEvent(msgspec.Struct, frozen=True, tag="change", tag_field="kind", o
     link: str = ""
 
 
-Event = AlertEvent | GroupResolved | ChangeEvent
+class Series(msgspec.Struct, frozen=True):
+    """One series' samples in the order in which they were sent; ``times`` in milliseconds since 1970 (UTC)."""
+
+    labels: dict[str, str]
+    times: list[int]
+    values: list[float]
+
+
+class SamplesEvent(msgspec.Struct, frozen=True, tag="samples", tag_field="kind"):
+    """Metric samples; ``labels`` are the ones that all its series share and that name the correlation domain."""
+
+    source: str
+    labels: dict[str, str]
+    series: list[Series]
+
+
+class LogLine(msgspec.Struct, frozen=True, omit_defaults=True):
+    """``time`` in milliseconds since 1970 (UTC)."""
+
+    time: int
+    text: str
+    severity: str = ""
+
+
+class LogsEvent(msgspec.Struct, frozen=True, tag="logs", tag_field="kind"):
+    """Lines of one log stream, which ``labels`` name."""
+
+    source: str
+    labels: dict[str, str]
+    lines: list[LogLine]
+
+
+class RowsKind(StrEnum):
+    PREDICTIONS = "predictions"
+    LABELS = "labels"
+
+
+class RowsEvent(msgspec.Struct, frozen=True, tag="rows", tag_field="kind", omit_defaults=True):
+    """Predictions of a model, or labels for them. The rows themselves are a file, which ``digest`` names."""
+
+    source: str
+    model: str
+    holds: RowsKind
+    digest: str
+    rows: int
+    labels: dict[str, str] = {}
+    version: str = ""
+
+
+Event = AlertEvent | GroupResolved | ChangeEvent | SamplesEvent | LogsEvent | RowsEvent
 
 encode_events = msgspec.json.Encoder().encode
-decode_events = msgspec.json.Decoder(list[AlertEvent | GroupResolved | ChangeEvent]).decode
+decode_events = msgspec.json.Decoder(list[Event]).decode
 
 
 def fingerprint_of(labels: Mapping[str, str]) -> str:

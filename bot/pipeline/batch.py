@@ -1,6 +1,6 @@
 """What travels through the stages, and the signature they share."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -8,6 +8,7 @@ from typing import NamedTuple
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.alert import Alert, Change
+from bot.domain.event import AlertEvent, Event, GroupResolved
 from bot.domain.incident import Incident, Tally, TimelineEntry, TimelineKind
 from bot.domain.rules import Rules
 from bot.domain.run import Plan, Run
@@ -33,10 +34,10 @@ class Observation(NamedTuple):
 class Batch:
     """The working set of one transaction over one partition. Stages read it, add to it, and leave it to the next.
 
-    ``observed`` holds the changes that matter to incidents, in order; ``alerts`` every alert to be
-    written, by identity; ``incidents`` those that were touched, as they will be written; ``merged`` which of them
-    became part of which other; ``heard`` when what open incidents are found by was heard of, as far as it was recently,
-    and ``keys`` what of that is to be written.
+    ``findings`` holds the alerts that our own detectors raise or resolve; ``observed`` the changes that matter to
+    incidents, in order; ``alerts`` every alert to be written, by identity; ``incidents`` those that were touched, as
+    they will be written; ``merged`` which of them became part of which other; ``heard`` when what open incidents are
+    found by was heard of, as far as it was recently, and ``keys`` what of that is to be written.
     """
 
     partition: int
@@ -48,6 +49,7 @@ class Batch:
     limit: int = 200
     position: int = 0
     entries: list[Entry] = field(default_factory=list)
+    findings: list[AlertEvent] = field(default_factory=list)
     alerts: dict[str, Alert] = field(default_factory=dict)
     observed: list[Observation] = field(default_factory=list)
     incidents: dict[str, Incident] = field(default_factory=dict)
@@ -59,6 +61,15 @@ class Batch:
     tallies: dict[str, list[Tally]] = field(default_factory=dict)
     timeline: list[TimelineEntry] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
+
+    def events(self) -> Iterator[tuple[datetime, Event]]:
+        """What came in, each with the moment of its receipt."""
+        return ((entry.received_at, event) for entry in self.entries for event in entry.events)
+
+    def alert_events(self) -> Iterator[tuple[datetime, AlertEvent | GroupResolved]]:
+        """What says that something fires or is resolved: of senders, then of our own detectors."""
+        yield from ((at, event) for at, event in self.events() if isinstance(event, AlertEvent | GroupResolved))
+        yield from ((self.now, finding) for finding in self.findings)
 
     def hear(self, incident_id: str, key: Key, first: datetime, last: datetime) -> None:
         """Say that what an incident is found by was heard of in this span of time."""

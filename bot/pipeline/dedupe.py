@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.alert import Alert, Change, apply, change_made_by, identity_of
-from bot.domain.event import AlertEvent, AlertStatus, ChangeEvent, GroupResolved, bounded, domain_of
+from bot.domain.event import AlertEvent, AlertStatus, GroupResolved, bounded, domain_of
 from bot.domain.severity import severity_of
 from bot.pipeline.batch import Batch, Observation
 from bot.pipeline.place import place_of
@@ -15,10 +15,8 @@ from bot.storage import alerts, incidents
 
 async def dedupe(batch: Batch, connection: AsyncConnection) -> None:
     arrived = [
-        (entry.received_at, domain, event)
-        for entry in batch.entries
-        for received in entry.events
-        if not isinstance(received, ChangeEvent)
+        (at, domain, event)
+        for at, received in batch.alert_events()
         for domain in [domain_of(received.labels, batch.rules.correlation.partition_by)]
         for event in await _single_events(received, domain, connection)
     ]
@@ -108,4 +106,5 @@ def _first_seen(batch: Batch, identity: str, domain: str, event: AlertEvent, at:
         group=event.group,
         truncated=event.truncated,
         link=event.link,
+        chart=event.chart,
     )

@@ -63,4 +63,4 @@ def taught_by(
 
 
 def _alerts(batch: Batch) -> Iterator[AlertEvent]:
-    return (event for entry in batch.entries for event in entry.events if isinstance(event, AlertEvent))
+    return (event for _, event in batch.alert_events() if isinstance(event, AlertEvent))

@@ -10,5 +10,5 @@ from bot.storage import changes
 
 async def note_changes(batch: Batch, connection: AsyncConnection) -> None:
     partition_by = batch.rules.correlation.partition_by
-    told = [event for entry in batch.entries for event in entry.events if isinstance(event, ChangeEvent)]
+    told = [event for _, event in batch.events() if isinstance(event, ChangeEvent)]
     await changes.save(connection, [change_from(event, domain_of(event.labels, partition_by)) for event in told])

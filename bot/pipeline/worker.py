@@ -23,14 +23,14 @@ from bot.pipeline.recall import recall
 from bot.pipeline.record import record
 from bot.pipeline.settle import settle
 from bot.pipeline.silence import silence
+from bot.pipeline.watch import Watch
 from bot.storage import alerts, offsets
 from bot.storage.database import Database
 from bot.storage.inbox import Inbox
 from detectors.topology import Topology
 
-STAGES: Sequence[Stage] = (
-    claim,
-    note_changes,
+TAKEN_IN: Sequence[Stage] = (claim, note_changes)
+FROM_ALERT_TO_MESSAGE: Sequence[Stage] = (
     learn_topology,
     dedupe,
     silence,
@@ -42,7 +42,6 @@ STAGES: Sequence[Stage] = (
     propose,
     commit,
 )
-STAGES_ON_TICK: Sequence[Stage] = (due, silence, correlate, record, settle, explain, recall, propose, commit)
 BATCH = 200
 TICK = 1.0
 
@@ -64,6 +63,7 @@ class Worker:
         clock: Callable[[], datetime],
         on_commit: Callable[[], None] = lambda: None,
         pace: Callable[[float], float] = lambda _busy: 0.0,
+        watches: Sequence[Watch] = (),
     ) -> None:
         self._database = database
         self._inbox = inbox
@@ -73,6 +73,9 @@ class Worker:
         self._clock = clock
         self._on_commit = on_commit
         self._pace = pace
+        self._watches = watches
+        self._stages = (*TAKEN_IN, *(watch.take for watch in watches), *FROM_ALERT_TO_MESSAGE)
+        self._stages_on_tick = (due, *(watch.tick for watch in watches), *FROM_ALERT_TO_MESSAGE)
         self._waiting: set[int] = set()
         self._woken = asyncio.Event()
 
@@ -110,9 +113,9 @@ class Worker:
         """What time alone brings; and entries of which no door in this process told."""
         await self._look_for_waiting()
         async with self._database.read() as connection:
-            held_back = await alerts.partitions_held_back(connection)
-        for partition in held_back:
-            await self._process(partition, STAGES_ON_TICK, BATCH)
+            held_back = set(await alerts.partitions_held_back(connection))
+        for partition in sorted(held_back.union(*(watch.awaiting() for watch in self._watches))):
+            await self._process(partition, self._stages_on_tick, BATCH)
 
     async def drain(self) -> None:
         """Work through everything that is in the inbox now."""
@@ -131,7 +134,7 @@ class Worker:
             self._waiting.discard(partition)  # before the work: who wakes us during it must be heard
             began = loop.time()
             try:
-                done = await self._process(partition, STAGES, BATCH)
+                done = await self._process(partition, self._stages, BATCH)
             except (StorageUnavailable, Conflict):
                 self._waiting.add(partition)
                 raise
@@ -146,9 +149,14 @@ class Worker:
         """One transaction; returns how many entries it worked through."""
         with BATCH_SECONDS.time():
             batch = Batch(partition, self._clock(), self._rules, self._topology, self._make_plan, self._inbox, limit)
-            async with self._database.write() as connection:
-                for stage in stages:
-                    await stage(batch, connection)
+            try:
+                async with self._database.write() as connection:
+                    for stage in stages:
+                        await stage(batch, connection)
+            except BaseException:
+                for watch in self._watches:
+                    watch.forget(partition)
+                raise
         EVENTS_PROCESSED.inc(sum(len(entry.events) for entry in batch.entries))
         if batch.touched or batch.runs:
             self._on_commit()
@@ -157,7 +165,7 @@ class Worker:
     async def _process_alone(self, partition: int) -> int:
         """Take the next entry by itself; where it fails alone too, set it aside, so that it holds up nobody."""
         try:
-            return await self._process(partition, STAGES, limit=1)
+            return await self._process(partition, self._stages, limit=1)
         except (StorageUnavailable, Conflict):
             raise
         except Exception as error:

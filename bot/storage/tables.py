@@ -51,6 +51,19 @@ class DeadLetterRow(SQLModel, table=True):
     error: str = Field(sa_type=Text)
 
 
+class DetectorStateRow(SQLModel, table=True):
+    """What a watch has learnt in a partition, as of a position in the inbox; what came after is in the inbox."""
+
+    __tablename__ = "detector_state"
+
+    partition: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    watch: str = Field(primary_key=True, sa_type=Text)
+    name: str = Field(primary_key=True, sa_type=Text)
+    position: int = Field(sa_type=BigInteger)
+    updated_at: datetime = Field(sa_type=UtcDateTime)
+    state: bytes = Field(sa_type=LargeBinary)
+
+
 class CounterRow(SQLModel, table=True):
     """Numbers that people see: counted in the transaction that uses them, so that none is skipped."""
 
@@ -93,6 +106,7 @@ class AlertRow(SQLModel, table=True):
     link: str = Field(sa_type=Text)
     incident_id: str | None = Field(sa_type=Text)
     silence_id: str | None = Field(sa_type=Text)
+    chart: Any = Field(sa_type=Json, nullable=True)
 
 
 class IncidentRow(SQLModel, table=True):

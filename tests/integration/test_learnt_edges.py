@@ -10,7 +10,7 @@ from bot.domain.event import AlertEvent, Event
 from bot.domain.rules import Rules
 from bot.pipeline.batch import Batch
 from bot.pipeline.learn_topology import learn_topology, learnt_around
-from bot.pipeline.worker import STAGES
+from bot.pipeline.worker import FROM_ALERT_TO_MESSAGE, TAKEN_IN
 from bot.remediation.planning import make_plan
 from bot.storage import learnt_edges
 from bot.storage.database import Database
@@ -72,7 +72,7 @@ async def test_an_alert_that_fires_on_teaches_on_and_one_that_ends_teaches_nothi
 
 
 async def test_what_alerts_teach_is_known_before_they_are_placed_and_correlated() -> None:
-    names = [stage.__name__ for stage in STAGES]
+    names = [stage.__name__ for stage in (*TAKEN_IN, *FROM_ALERT_TO_MESSAGE)]
     assert names.index("claim") < names.index("learn_topology") < names.index("dedupe") < names.index("correlate")
 
 
