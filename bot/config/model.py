@@ -11,6 +11,7 @@ from bot.domain.alert import AlertRules
 from bot.domain.maintenance import MaintenanceWindow
 from bot.domain.rules import CorrelationRules, Rules
 from bot.domain.runbook import Runbook
+from bot.domain.watching import LogRules, MetricRules
 
 _CHANNEL = re.compile(r"#?[^\s#]{1,80}")
 
@@ -86,6 +87,8 @@ class Config(Section):
     topology: TopologySection = TopologySection()
     services: dict[str, Service] = Field(default={}, max_length=10_000)
     models: dict[str, Model] = {}
+    metrics: MetricRules = MetricRules()
+    logs: LogRules = LogRules()
     runbooks: dict[str, Runbook] = {}
     maintenance: dict[str, MaintenanceWindow] = {}
 
@@ -120,4 +123,6 @@ class Config(Section):
             depends_on=self.depends_on,
             runbooks=self.runbooks,
             maintenance=self.maintenance,
+            metrics=self.metrics,
+            logs=self.logs,
         )

@@ -11,6 +11,7 @@ from bot.domain.alert import AlertRules
 from bot.domain.duration import Duration
 from bot.domain.maintenance import MaintenanceWindow
 from bot.domain.runbook import Runbook
+from bot.domain.watching import LogRules, MetricRules
 
 
 class CorrelationRules(BaseModel):
@@ -31,4 +32,6 @@ class Rules(msgspec.Struct, frozen=True):
     depends_on: Mapping[str, list[str]] = {}
     runbooks: Mapping[str, Runbook] = {}
     maintenance: Mapping[str, MaintenanceWindow] = {}
+    metrics: MetricRules = MetricRules()
+    logs: LogRules = LogRules()
     partitions: int = 16

@@ -1,0 +1,64 @@
+"""What of the metrics and logs that flow in is watched, and how often a false alarm may be."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from bot.domain.duration import Duration
+from bot.domain.matcher import Matcher, matches_all, parse_matcher
+from bot.domain.severity import Severity
+
+
+def _read(said: object) -> object:
+    return parse_matcher(said) if isinstance(said, str) else said
+
+
+Matchers = Annotated[list[Annotated[Matcher, BeforeValidator(_read)]], Field(min_length=1)]
+
+
+class Watched(BaseModel):
+    """Series or streams that are alike: whose labels fit all matchers. ``by`` tells the groups apart that alert."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    match: Matchers
+    by: list[str] = ["service", "job"]
+    severity: Severity = Severity.WARNING
+    one_false_alarm_in: Duration = timedelta(days=7)
+
+    def covers(self, labels: Mapping[str, str]) -> bool:
+        return matches_all(self.match, labels)
+
+
+class MetricRules(BaseModel):
+    """``watch`` by name; a series belongs to the first that covers it, and to none where none does.
+
+    At most ``most_series`` are learnt at a time; what is not seen for ``forget_after`` makes room.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    watch: dict[str, Watched] = {}
+    most_series: int = Field(default=20_000, ge=1)
+    forget_after: Duration = timedelta(days=1)
+
+    def watched_as(self, labels: Mapping[str, str]) -> str | None:
+        """The name under which a series is watched; its metric's name is the label ``__name__``."""
+        return next((name for name, watched in self.watch.items() if watched.covers(labels)), None)
+
+
+class LogRules(BaseModel):
+    """Like :class:`MetricRules` for streams of log lines. ``learn_for`` passes before a template can be unseen."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    watch: dict[str, Watched] = {}
+    most_streams: int = Field(default=1_000, ge=1)
+    learn_for: Duration = timedelta(hours=1)
+    forget_after: Duration = timedelta(days=7)
+
+    def watched_as(self, labels: Mapping[str, str]) -> str | None:
+        """The name under which a stream is watched."""
+        return next((name for name, watched in self.watch.items() if watched.covers(labels)), None)
