@@ -17,20 +17,31 @@ from sqlalchemy import make_url
 from bot.config import Config, Environment
 from bot.config.environment import secrets_from
 from bot.pipeline.intake import Intake
+from bot.pipeline.prune_samples import PruneSamples
+from bot.pipeline.watch_models import models_watch
+from bot.pipeline.watches import watches
 from bot.pipeline.worker import Worker
 from bot.remediation.planning import make_plan
 from bot.remediation.steps import Steps
 from bot.remediation.workflow import Remediation
 from bot.slack.channel import SlackChannel
+from bot.slack.chart_uploads import ChartUploads
+from bot.slack.language_model import asking
 from bot.slack.notifier import Notifier
+from bot.slack.rewriter import Rewriter
 from bot.slack.socket_mode import stay_connected
 from bot.storage import offsets
 from bot.storage.database import Database, open_database
+from bot.storage.frames import open_frames
 from bot.storage.inbox import Inbox, open_inbox
 from bot.storage.lock import hold_alone
+from bot.storage.tidying import keep_tidy
 from handlers.api import Api, Health
+from handlers.heartbeats import add_heartbeat_routes
+from handlers.models import add_model_routes
 from handlers.problem import add_wrong_doors
 from handlers.slack import SlackDoor, add_slack_route, make_bolt_app
+from handlers.telemetry import add_telemetry_routes
 from handlers.webhooks import add_webhook_routes, source_secrets
 
 DRAIN_SECONDS = 5.0
@@ -55,6 +66,7 @@ class App:
         self._stack = AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
         self._notifier: Notifier | None = None
+        self._rewriter: Rewriter | None = None
         self.url = ""
 
     async def __aenter__(self) -> "App":
@@ -80,8 +92,14 @@ class App:
     async def _start(self) -> None:
         database, inbox = await self._open_database()
         rules = self._config.rules()
+        frames = open_frames(database, self._environment.model_store)
+        self._run("model data", keep_tidy(database, frames, utc_now, self._environment.model_retention))
         intake = Intake(inbox)
-        worker = Worker(database, inbox, rules, make_plan, utc_now, self._wake, intake.rest_after)
+        self._models = models_watch(rules, utc_now, database, frames)
+        if self._models:
+            self._stack.push_async_callback(self._models.close)
+        watching = [*watches(rules, utc_now), *([self._models] if self._models else [])]
+        worker = Worker(database, inbox, rules, make_plan, utc_now, self._wake, intake.rest_after, watching)
         steps = Steps(database, utc_now, secrets_from(), self._wake)
         self._remediation = Remediation(
             database,
@@ -95,6 +113,7 @@ class App:
         self._stack.push_async_callback(self._remediation.close)
         self._stack.push_async_callback(self._drain, worker)
         self._run("worker", worker.run())
+        self._run("pruning", PruneSamples(database, inbox, rules, utc_now).run())
         self._run("remediation", self._remediation.run())
         intake.start(worker.wake)
         self._stack.push_async_callback(intake.stop)
@@ -108,7 +127,11 @@ class App:
             rules.correlation.partition_by,
             rules.partitions,
             source_secrets(),
+            self._config.sources,
         )
+        add_heartbeat_routes(http, intake, token.get_secret_value() if token else None, utc_now, rules)
+        add_telemetry_routes(http, intake, token.get_secret_value() if token else None, utc_now, rules)
+        add_model_routes(http, intake, database, frames, token.get_secret_value() if token else None, utc_now, rules)
         if token is None:
             log.warning("webhooks.closed", reason="TANDEM_WEBHOOK_TOKEN is not set: every webhook is answered with 401")
         api_token = self._environment.api_token
@@ -145,10 +168,14 @@ class App:
             session=session,
             retry_handlers=[],
         )
-        self._notifier = Notifier(database, SlackChannel(client, self._config.slack.channel), utc_now)
+        channel = SlackChannel(client, self._config.slack.channel)
+        self._notifier = Notifier(database, channel, utc_now)
         self._run("notifier", self._notifier.run())
+        self._run("charts", ChartUploads(database, channel, utc_now).run())
+        await self._start_rewriter(database)
         secret, app_token = self._environment.slack_signing_secret, self._environment.slack_app_token
-        door = SlackDoor(database, self._config.runbooks, utc_now, self._wake)
+        watched = {**self._config.logs.watch, **self._config.metrics.watch}
+        door = SlackDoor(database, self._config.runbooks, utc_now, self._wake, watched, self._models)
         bolt = make_bolt_app(client, secret.get_secret_value() if secret else None, door)
         if app_token is not None:
             self._run("socket mode", stay_connected(bolt, app_token.get_secret_value()))
@@ -156,6 +183,20 @@ class App:
             add_slack_route(http, bolt, client, secret.get_secret_value(), door)
         else:
             log.warning("slack.one_way", reason="set SLACK_SIGNING_SECRET or SLACK_APP_TOKEN, or no button will work")
+
+    async def _start_rewriter(self, database: Database) -> None:
+        """Only where a language model is configured."""
+        said = self._config.summary.rewrite
+        if said is None:
+            return
+        key = self._environment.llm_api_key
+        session = await self._stack.enter_async_context(aiohttp.ClientSession(trust_env=True))
+        ask = asking(
+            session, said.url, said.model, key.get_secret_value() if key else None, said.timeout.total_seconds()
+        )
+        names = {name for service, others in self._config.depends_on.items() for name in (service, *others)}
+        self._rewriter = Rewriter(database, ask, names, utc_now, 60 / said.per_minute, self._wake)
+        self._run("rewriter", self._rewriter.run())
 
     async def _serve(self, http: web.Application) -> None:
         runner = web.AppRunner(http, access_log=None, handle_signals=False, shutdown_timeout=10, auto_decompress=False)
@@ -178,6 +219,8 @@ class App:
         self._remediation.wake()
         if self._notifier:
             self._notifier.wake()
+        if self._rewriter:
+            self._rewriter.wake()
 
     async def _drain(self, worker: Worker) -> None:
         """Work through what is acknowledged; what does not fit the time is in the inbox for the next start."""

@@ -1,4 +1,4 @@
-"""The command line: ``tandem run | check | topology | doctor | record | replay | demo``."""
+"""The command line: ``tandem run | check | topology | doctor | record | replay | try-source | demo``."""
 
 import asyncio
 import logging
@@ -7,6 +7,7 @@ import sys
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +16,7 @@ import typer
 from rich.console import Console
 
 from bot.config import Config, Environment, load_config, read_environment
+from bot.domain.event import encode_events
 from bot.errors import ConfigError, StorageUnavailable, TandemError
 
 DEFAULT_CONFIG = Path("tandem.yaml")
@@ -66,7 +68,7 @@ def check(config: ConfigOption = None) -> None:
 def topology(
     config: ConfigOption = None,
     learnt: Annotated[
-        bool, typer.Option("--learnt", help="Also what alerts have taught, from TANDEM_DATABASE_URL.")
+        bool, typer.Option("--learnt", help="Also what alerts and calls have taught, from TANDEM_DATABASE_URL.")
     ] = False,
 ) -> None:
     """Print what depends on what, from tandem.yaml and the files it imports, and what is doubtful in it."""
@@ -110,7 +112,30 @@ def replay(
     with _clear_errors():
         settings = _read_config(config, read_environment())
         then = read_made(file)
-        print_incidents(asyncio.run(replay_file(file, settings, parse_delivery)), then, out, as_json)
+        parse = partial(parse_delivery, mapped=settings.sources)
+        print_incidents(asyncio.run(replay_file(file, settings, parse)), then, out, as_json)
+
+
+@cli.command("try-source")
+def try_source(
+    name: Annotated[str, typer.Argument(help="The source, as in POST /webhooks/NAME.", metavar="NAME")],
+    file: Annotated[Path, typer.Argument(help="A body as its sender posts it.", metavar="FILE")],
+    config: ConfigOption = None,
+) -> None:
+    """Show what a body becomes, before its sender is told the address."""
+    from handlers.webhooks import parse_delivery
+
+    with _clear_errors():
+        settings = _read_config(config, read_environment())
+        if not file.is_file():
+            raise ConfigError(f"{file}: there is no such file")
+        try:
+            events = parse_delivery(name, file.read_bytes(), datetime.now(UTC), settings.sources)
+        except (LookupError, TandemError, UnicodeError) as error:
+            raise ConfigError(f"{file}: {error}") from error
+        for event in events:
+            out.print_json(encode_events(event).decode())
+        out.print(f"{len(events)} {'event' if len(events) == 1 else 'events'} of {name}; nothing was sent or stored")
 
 
 @cli.command()

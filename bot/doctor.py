@@ -11,13 +11,17 @@ import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
+from sqlalchemy import inspect
 
 from bot.config import Config, Environment, read_environment
 from bot.errors import ConfigError, TandemError
+from bot.pipeline.alibi_missing import missing
 from bot.slack.channel import SlackChannel
-from bot.storage.database import open_database
+from bot.storage import audit
+from bot.storage.database import Database, open_database
+from bot.storage.tables import AuditRow
 
-SCOPES = ("chat:write", "channels:read", "channels:history", "groups:read", "groups:history", "commands")
+SCOPES = ("chat:write", "files:write", "channels:read", "channels:history", "groups:read", "groups:history", "commands")
 MAX_SKEW = timedelta(seconds=60)
 _SECRET = re.compile(r"[0-9a-f]{32}")
 
@@ -49,8 +53,9 @@ async def diagnose(load: Callable[[], Config]) -> list[Finding]:
     except ConfigError as error:
         return [Finding(Mark.FAIL, "configuration", str(error), "Mend what it names; `tandem check` looks again.")]
     findings = [Finding(Mark.OK, "configuration", _extent(config))]
-    findings.append(await _database(environment))
+    findings += await _storage(environment)
     findings += _doors(environment)
+    findings += _engines(config)
     findings += [finding async for finding in _slack(environment, config)]
     return findings
 
@@ -59,19 +64,41 @@ def _extent(config: Config) -> str:
     return f"valid: {len(config.services)} services, {len(config.runbooks)} runbooks, channel {config.slack.channel}"
 
 
-async def _database(environment: Environment) -> Finding:
+async def _storage(environment: Environment) -> list[Finding]:
     try:
         database = open_database(environment.database_url)
         try:
             async with database.write():
                 pass
-            return Finding(Mark.OK, "database", f"takes writes ({database.engine.dialect.name})")
+            takes = Finding(Mark.OK, "database", f"takes writes ({database.engine.dialect.name})")
+            return [takes, await _audit_log(database)]
         finally:
             await database.close()
     except (TandemError, OSError) as error:
-        return Finding(
-            Mark.FAIL, "database", str(error), "Check TANDEM_DATABASE_URL, the server and the free disk space."
-        )
+        advice = "Check TANDEM_DATABASE_URL, the server and the free disk space."
+        return [Finding(Mark.FAIL, "database", str(error), advice)]
+
+
+async def _audit_log(database: Database) -> Finding:
+    """Whether each of its rows still carries the seal of the one before."""
+    async with database.read() as connection:
+        if not await connection.run_sync(lambda sync: inspect(sync).has_table(AuditRow.__tablename__)):
+            return Finding(Mark.OK, "audit log", "not begun: `tandem run` makes the tables")
+        broken = await audit.first_broken(connection)
+    if broken is None:
+        return Finding(Mark.OK, "audit log", "whole: the seal of every row holds")
+    advice = "Somebody wrote into the database past Tandem: compare with a backup, and find out who could."
+    return Finding(Mark.FAIL, "audit log", f"broken from row {broken} on: it was changed, or is missing", advice)
+
+
+def _engines(config: Config) -> list[Finding]:
+    monitors = [monitor for model in config.models.values() for monitor in model.monitors]
+    if not any(monitor.engine == "alibi" for monitor in monitors):
+        return []
+    why = missing()
+    if why is None:
+        return [Finding(Mark.OK, "alibi-detect", "is there for monitors of `engine: alibi`")]
+    return [Finding(Mark.WARN, "alibi-detect", "is not there: monitors of `engine: alibi` cannot check", why)]
 
 
 def _doors(environment: Environment) -> list[Finding]:

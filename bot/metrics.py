@@ -3,9 +3,16 @@
 from prometheus_client import Counter, Gauge, Histogram
 
 EVENTS_ACCEPTED = Counter("tandem_events_accepted_total", "Events committed to the inbox.", ["source"])
+TELEMETRY_KEPT = Counter(
+    "tandem_telemetry_kept_total", "Samples and log lines that are watched, committed to the inbox.", ["door"]
+)
+TELEMETRY_LEFT_OUT = Counter(
+    "tandem_telemetry_left_out_total", "Samples and log lines that were dropped at the door.", ["door", "reason"]
+)
 REQUESTS_REFUSED = Counter("tandem_requests_refused_total", "Requests at the doors that were refused.", ["status"])
 EVENTS_PROCESSED = Counter("tandem_events_processed_total", "Events that the pipeline has worked through.")
 SET_ASIDE = Counter("tandem_entries_set_aside_total", "Inbox entries that no attempt could work through.")
+TICKS_FAILED = Counter("tandem_ticks_failed_total", "Ticks of a partition that failed for a reason nobody foresaw.")
 COMMIT_SECONDS = Histogram(
     "tandem_inbox_commit_seconds",
     "Time of one group commit of the inbox.",
@@ -20,3 +27,11 @@ INBOX_LAG = Gauge("tandem_inbox_lag_entries", "Entries that wait to be worked th
 SLACK_CALLS = Counter("tandem_slack_calls_total", "Calls to Slack.", ["method", "outcome"])
 SLACK_OUT_OF_DATE = Gauge("tandem_slack_incidents_out_of_date", "Incidents that Slack does not show as they are.")
 RUNS_ENDED = Counter("tandem_runs_ended_total", "Runs of runbooks that ended.", ["status"])
+SERIES_WATCHED = Gauge("tandem_metric_series_watched", "Series of metrics that are learnt at the moment.")
+SERIES_REFUSED = Counter(
+    "tandem_metric_series_refused_total", "Times that a series was not learnt because there were too many."
+)
+LOG_GROUPS_WATCHED = Gauge("tandem_log_groups_watched", "Groups of log streams that are learnt at the moment.")
+LOG_LINES_LEFT_OUT = Counter(
+    "tandem_log_lines_left_out_total", "Watched log lines that no detector was given.", ["reason"]
+)

@@ -1,15 +1,16 @@
 """``tandem replay``: a recorded event log through today's configuration, on a database that is thrown away.
 
 The log is JSON Lines: ``{"received_at": …, "source": …, "body": {…}}`` with the body as its sender posted it,
+and ``headers`` where those say what it is (GitHub's ``X-GitHub-Event``, the attributes of a CloudEvent in binary mode);
 or with ``events`` in the inbox's form instead of ``body``. A line ``{"made": […]}``, which ``tandem record`` writes,
 tells which incidents were made then.
 """
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import msgspec
 from rich.console import Console
@@ -19,6 +20,7 @@ from bot.config import Config
 from bot.domain.event import Event
 from bot.errors import ConfigError, TandemError
 from bot.pipeline.intake import entries_for
+from bot.pipeline.watches import watches
 from bot.pipeline.worker import Worker
 from bot.recording import Made, made_in
 from bot.remediation.planning import make_plan
@@ -36,10 +38,16 @@ class Line(msgspec.Struct, frozen=True):
     received_at: Annotated[datetime, msgspec.Meta(tz=True)]
     source: str
     body: msgspec.Raw = msgspec.Raw()
+    headers: dict[str, str] = {}
     events: list[Event] = []
 
 
-Parse = Callable[[str, bytes, datetime], list[Event]]
+class Parse(Protocol):
+    """Turns a body into events as the door of its source does; ``headers`` are what the log holds of them."""
+
+    def __call__(
+        self, source: str, body: bytes, received_at: datetime, *, headers: Mapping[str, str]
+    ) -> list[Event]: ...
 
 
 def read_log(file: Path, parse: Parse) -> Iterator[tuple[datetime, str, list[Event]]]:
@@ -50,12 +58,22 @@ def read_log(file: Path, parse: Parse) -> Iterator[tuple[datetime, str, list[Eve
             continue
         try:
             line = decode(text)
-            events = line.events
-            if not events and bytes(line.body):
-                events = parse(line.source, bytes(line.body), line.received_at)
+            events = line.events or _parsed(line, parse)
         except (ValueError, LookupError, TandemError) as error:
             raise ConfigError(f"{file}:{number}: {error}") from error
         yield line.received_at, line.source, events
+
+
+def _parsed(line: Line, parse: Parse) -> list[Event]:
+    """The events of a body. Raises ValueError, LookupError, TandemError."""
+    if not bytes(line.body):
+        return []
+    try:
+        return parse(line.source, bytes(line.body), line.received_at, headers=line.headers)
+    except TandemError as error:
+        if "header" in str(error) and not line.headers:
+            raise ValueError(f'{error}: give it beside the body, as in "headers": {{"X-Name": "value"}}') from error
+        raise
 
 
 def read_made(file: Path) -> list[Made]:
@@ -90,7 +108,7 @@ async def replay_file(file: Path, config: Config, parse: Parse) -> list[Made]:
             await inbox.prepare(0)
             async with database.write() as connection:
                 await offsets.prepare(connection, rules.partitions)
-            worker = Worker(database, inbox, rules, make_plan, lambda: now)
+            worker = Worker(database, inbox, rules, make_plan, lambda: now, watches=watches(rules, lambda: now))
             for received_at, source, events in read_log(file, parse):
                 for moment in _ticks(now, received_at):
                     now = moment

@@ -67,7 +67,7 @@ def _label(name: str, models: set[str]) -> Text:
 
 
 async def read_learnt(url: str, now: datetime) -> list[tuple[LearntEdge, datetime]]:
-    """What alerts have taught, with when it was last seen. Raises ConfigError where there is no database."""
+    """What alerts and calls have taught, with when it was last seen. Raises ConfigError where there is no database."""
     database = open_existing(url)
     try:
         async with database.read() as connection:
@@ -77,7 +77,9 @@ async def read_learnt(url: str, now: datetime) -> list[tuple[LearntEdge, datetim
 
 
 def print_learnt(edges: Sequence[tuple[LearntEdge, datetime]], now: datetime, out: Console) -> None:
-    table = Table("service", "depends on", "domain", "last seen", title=f"{len(edges)} edges learnt from alerts")
+    table = Table(
+        "service", "depends on", "domain", "last seen", title=f"{len(edges)} edges learnt from alerts and calls"
+    )
     for edge, last_seen in edges:
         ago = f"{format_duration(now - last_seen)} ago" if last_seen <= now else "taught by hand"
         table.add_row(Text(edge.service), Text(edge.depends_on), Text(edge.domain), ago)

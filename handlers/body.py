@@ -24,8 +24,8 @@ class Unreadable(Exception):
 class _Bounded:
     """Collects a body. ``add`` raises Unreadable and zlib.error."""
 
-    def __init__(self, encoding: str, limit: int) -> None:
-        if encoding not in ("identity", *_PACKED):
+    def __init__(self, encoding: str, limit: int, left_packed: str) -> None:
+        if encoding not in ("identity", *_PACKED, left_packed):
             raise Unreadable(415, f"Content-Encoding {encoding[:40]!r} is not taken, only gzip and deflate.")
         self._unpack = zlib.decompressobj(_GZIP_OR_ZLIB) if encoding in _PACKED else None
         self._limit = limit
@@ -53,12 +53,12 @@ def _at_hand(request: web.Request, limit: int) -> bytes:
     return whole
 
 
-async def read_body(request: web.Request, limit: int) -> bytes:
-    """The body. Raises Unreadable."""
+async def read_body(request: web.Request, limit: int, left_packed: str = "identity") -> bytes:
+    """The body; what is packed as ``left_packed`` is for the caller to unpack. Raises Unreadable."""
     if request.content.is_eof() and "Content-Encoding" not in request.headers:
         return _at_hand(request, limit)
     encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
-    body = _Bounded(encoding, limit)
+    body = _Bounded(encoding, limit, left_packed)
     if (request.content_length or 0) > limit:
         raise Unreadable(413, f"At most {limit} bytes are taken at once.")
     try:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from datetime import timedelta
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -23,7 +24,15 @@ class Environment(BaseSettings):
     slack_bot_token: SecretStr | None = Field(default=None, validation_alias="SLACK_BOT_TOKEN")
     slack_signing_secret: SecretStr | None = Field(default=None, validation_alias="SLACK_SIGNING_SECRET")
     slack_app_token: SecretStr | None = Field(default=None, validation_alias="SLACK_APP_TOKEN")
+    model_store: str | None = Field(default=None, validation_alias="TANDEM_MODEL_STORE")
+    model_retention_days: int = Field(default=90, ge=1, le=36_500, validation_alias="TANDEM_MODEL_RETENTION_DAYS")
     slack_api_url: str = Field(default="https://slack.com/api/", validation_alias="SLACK_API_URL")
+    llm_api_key: SecretStr | None = Field(default=None, validation_alias="TANDEM_LLM_API_KEY")
+
+    @property
+    def model_retention(self) -> timedelta:
+        """For how long predictions and labels are kept."""
+        return timedelta(days=self.model_retention_days)
 
     @property
     def api_token(self) -> SecretStr | None:

@@ -15,6 +15,7 @@ from bot.config.nearest import nearest
 from bot.config.topology import Graph, doubts_of, import_files
 from bot.domain.runbook import Runbook, Step
 from bot.errors import ConfigError, PlanError
+from bot.pipeline.alibi_missing import missing
 from bot.remediation.executors import parameter_names, parameters_of
 from bot.remediation.planning import check_templates
 
@@ -43,7 +44,15 @@ def load_config(path: Path) -> tuple[Config, list[str]]:
         }
     )
     graph.add(imported)
-    return config.importing(imported.depends_on), list(doubts_of(graph))
+    return config.importing(imported.depends_on), [*doubts_of(graph), *_engines_missing(config, document)]
+
+
+def _engines_missing(config: Config, document: Document) -> Iterator[str]:
+    """Monitors of an engine that is not installed: those that Tandem makes itself go on."""
+    for name, model in config.models.items():
+        for i, monitor in enumerate(model.monitors):
+            if monitor.engine == "alibi" and (why := missing()):
+                yield f"{document.where(('models', name, 'monitors', i, 'engine'))}: {why}"
 
 
 def _lines_of(error: ValidationError, document: Document) -> Iterator[str]:

@@ -2,17 +2,25 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 from bot.config.document import Place
 from bot.domain.alert import AlertRules
+from bot.domain.duration import Duration
+from bot.domain.heartbeat import Heartbeat
 from bot.domain.maintenance import MaintenanceWindow
+from bot.domain.mapping import SourceMapping
+from bot.domain.monitor import Feature, MonitorRules, WatchedModel, by_name
 from bot.domain.rules import CorrelationRules, Rules
 from bot.domain.runbook import Runbook
 from bot.domain.watching import LogRules, MetricRules
 
+NAME = r"^[a-z0-9][a-z0-9-]{0,59}$"
+"""What may stand in an address."""
 _CHANNEL = re.compile(r"#?[^\s#]{1,80}")
 
 
@@ -20,6 +28,21 @@ def _check_channel(channel: str) -> str:
     if not _CHANNEL.fullmatch(channel):
         raise ValueError("write a channel's name, as in '#incidents' (with the quotes), or its id")
     return channel
+
+
+def _check_url(url: str) -> str:
+    parsed = urlsplit(url)
+    if parsed.scheme not in ("http", "https") or not parsed.hostname or parsed.query or parsed.fragment:
+        raise ValueError("write an address, as in https://api.openai.com/v1")
+    if parsed.username is not None or parsed.password is not None:
+        raise ValueError("no password belongs here: the key is read from TANDEM_LLM_API_KEY")
+    return url
+
+
+def _check_timeout(timeout: timedelta) -> timedelta:
+    if not timedelta(seconds=0.1) <= timeout <= timedelta(minutes=2):
+        raise ValueError("write a time from 100ms to 2m")
+    return timeout
 
 
 class Section(BaseModel):
@@ -42,6 +65,21 @@ def keys_of(model: type[BaseModel]) -> list[str]:
 
 class SlackSection(Section):
     channel: Annotated[str, AfterValidator(_check_channel)] = "#incidents"
+
+
+class RewriteSection(Section):
+    """A language model that puts summaries into plainer words; ``url`` is what stands before ``/chat/completions``."""
+
+    url: Annotated[str, AfterValidator(_check_url)]
+    model: Annotated[str, Field(min_length=1, max_length=200)]
+    timeout: Annotated[Duration, AfterValidator(_check_timeout)] = timedelta(seconds=10)
+    per_minute: Annotated[int, Field(ge=1, le=600)] = 10
+
+
+class SummarySection(Section):
+    """How summaries are said."""
+
+    rewrite: RewriteSection | None = None
 
 
 class TopologySection(Section):
@@ -67,8 +105,18 @@ class Model(Section):
     served_by: str | None = None
     depends_on: list[str] = []
     reads: list[str] = []
-    features: dict[str, Any] = {}
-    monitors: list[dict[str, Any]] = []
+    features: dict[str, Feature] = {}
+    monitors: list[MonitorRules] = []
+
+    @model_validator(mode="after")
+    def _monitors_are_told_apart(self) -> Self:
+        by_name(self.monitors)
+        return self
+
+    @property
+    def watched(self) -> WatchedModel:
+        """The part that its monitors work by."""
+        return WatchedModel(features=self.features, monitors=by_name(self.monitors))
 
     @property
     def dependencies(self) -> list[tuple[Place, str]]:
@@ -84,11 +132,14 @@ class Config(Section):
     slack: SlackSection = SlackSection()
     correlation: CorrelationRules = CorrelationRules()
     alerts: AlertRules = AlertRules()
+    summary: SummarySection = SummarySection()
     topology: TopologySection = TopologySection()
     services: dict[str, Service] = Field(default={}, max_length=10_000)
     models: dict[str, Model] = {}
     metrics: MetricRules = MetricRules()
     logs: LogRules = LogRules()
+    heartbeats: dict[Annotated[str, Field(pattern=NAME)], Heartbeat] = {}
+    sources: dict[Annotated[str, Field(pattern=NAME)], SourceMapping] = {}
     runbooks: dict[str, Runbook] = {}
     maintenance: dict[str, MaintenanceWindow] = {}
 
@@ -125,4 +176,6 @@ class Config(Section):
             maintenance=self.maintenance,
             metrics=self.metrics,
             logs=self.logs,
+            heartbeats=self.heartbeats,
+            models={name: model.watched for name, model in self.models.items()},
         )

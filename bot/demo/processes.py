@@ -26,6 +26,16 @@ def config_file(folder: Path) -> Path:
     return folder / "supervisord.conf"
 
 
+def release_file(folder: Path) -> Path:
+    """Names the release of the weather features that is to run."""
+    return folder / "weather-features"
+
+
+def release(folder: Path, version: str) -> list[str]:
+    """The command that releases a version of the weather features."""
+    return [sys.executable, "-m", "bot.demo.release", str(release_file(folder)), version]
+
+
 def control(folder: Path, *words: str) -> list[str]:
     """The command that tells the supervisor something."""
     return [sys.executable, "-m", "supervisor.supervisorctl", "-c", str(config_file(folder)), *words]
@@ -52,6 +62,7 @@ def write_config(folder: Path) -> None:
     config["program:shops"] = _program("load", api)
     config["program:checker"] = _program("checker", api)
     config["program:noisy-neighbour"] = _program("hog", autostart=False)
+    config["program:feature-pipeline"] = _program("feature_pipeline", str(release_file(folder)), autostart=False)
     for number in range(POOL):
         config[f"program:worker-{number}"] = _program("worker", api, str(number), autostart=number == 0)
     config["group:forecast"] = {"programs": ",".join(f"worker-{number}" for number in range(POOL))}

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import random
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,11 +12,13 @@ from typing import Self
 
 import aiohttp
 
-from bot.demo import checker, processes
+from bot.demo import checker, feature_pipeline, processes
+from bot.demo.features import BAD, GOOD, MODEL, reference_columns
 from bot.errors import TandemError
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 10.0
+REFERENCE_ROWS = 5000
 
 
 class StageError(TandemError):
@@ -40,13 +43,19 @@ class Stats:
 class Stage:
     """Runs the processes while its context is entered, and writes into ``folder`` only.
 
-    ``webhook_url`` is told of alerts in Alertmanager's format, with ``webhook_token`` as a bearer token.
+    ``webhook_url`` is told of alerts in Alertmanager's format, with ``webhook_token`` as a bearer token; Tandem at
+    ``tandem_url`` is told of predictions and of releases of the features, with the same token.
     """
 
-    def __init__(self, folder: Path, webhook_url: str, webhook_token: str) -> None:
+    def __init__(self, folder: Path, webhook_url: str, webhook_token: str, tandem_url: str = "") -> None:
         self._folder = folder.resolve()
         self._log = self._folder / "stage.log"
-        self._webhook = {checker.URL: webhook_url, checker.TOKEN: webhook_token}
+        self._tandem_url, self._token = tandem_url, webhook_token
+        self._told = {
+            checker.URL: webhook_url,
+            checker.TOKEN: webhook_token,
+            feature_pipeline.URL: tandem_url,
+        }
         self._supervisor: asyncio.subprocess.Process | None = None
 
     @property
@@ -59,17 +68,23 @@ class Stage:
         """Stops all workers but the first; exits with 0 also where they do not run."""
         return processes.control(self._folder, "stop", *processes.extra_workers())
 
+    @property
+    def roll_back_argv(self) -> list[str]:
+        """Releases the weather features as they were; exits with 0 also where they are so already."""
+        return processes.release(self._folder, GOOD)
+
     async def __aenter__(self) -> Self:
         """Start the processes. Raises StageError if the service does not come to answer."""
         if len(os.fsencode(processes.control_socket(self._folder))) > processes.LONGEST_SOCKET:
             raise StageError(f"{self._folder} is too long a path for the stage: Unix sockets allow about 100 bytes")
         self._folder.mkdir(parents=True, exist_ok=True)
         processes.write_config(self._folder)
+        processes.release_file(self._folder).write_text(GOOD)
         config = str(processes.config_file(self._folder))
         with self._log.open("wb") as log:
             self._supervisor = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "bot.demo.supervisor", "--nodaemon", "-c", config),
-                env={**os.environ, **self._webhook},
+                env={**os.environ, **self._told},
                 stdin=asyncio.subprocess.PIPE,  # the supervisor's lifeline
                 stdout=log,
                 stderr=log,
@@ -106,6 +121,20 @@ class Stage:
     async def stop_hog(self) -> None:
         await self._control("stop", "noisy-neighbour")
 
+    async def start_features(self, reference: str) -> None:
+        """Give Tandem the model's training data as a reference, and begin to log predictions."""
+        columns = {"columns": reference_columns(REFERENCE_ROWS, random.Random(46))}
+        async with (
+            aiohttp.ClientSession(headers={"Authorization": f"Bearer {self._token}"}) as session,
+            session.put(f"{self._tandem_url}/models/{MODEL}/references/{reference}", json=columns) as answer,
+        ):
+            if answer.status >= 400:
+                raise StageError(f"the reference was not taken: {answer.status} {await answer.text()}")
+        await self._control("start", "feature-pipeline")
+
+    async def release_bad_features(self) -> None:
+        await self._run(processes.release(self._folder, BAD))
+
     def _log_tail(self) -> str:
         return self._log.read_text(errors="replace")[-2000:]
 
@@ -121,12 +150,15 @@ class Stage:
             await asyncio.sleep(0.1)
 
     async def _control(self, *words: str) -> None:
+        await self._run(processes.control(self._folder, *words))
+
+    async def _run(self, command: list[str]) -> None:
         process = await asyncio.create_subprocess_exec(
-            *processes.control(self._folder, *words), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+            *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
         )
         said, _ = await process.communicate()
         if process.returncode:
-            raise StageError(f"supervisorctl {' '.join(words)}: {said.decode().strip()}")
+            raise StageError(f"{' '.join(command[2:])}: {said.decode().strip()}")
 
     async def _stop(self) -> None:
         """End the supervisor, which ends all others. Were it killed, they would notice that and end, too."""

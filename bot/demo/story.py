@@ -18,12 +18,15 @@ import aiohttp
 import yaml
 from rich.console import Console
 
+from bot.demo.features import DATASET, MODEL
 from bot.demo.stage import Stage
 from bot.errors import TandemError
 from bot.localslack import LocalSlack
 
 ON_CALL = "U012AB3CD"
 CHANNEL = "incidents"
+WINDOW_ROWS = 400
+CALM_SECONDS = 4
 _LOG_TAIL = 30
 
 
@@ -39,6 +42,7 @@ async def tell(auto: bool, out: Console) -> int:
         try:
             async with _cast(folder, _free_port()) as (slack, stage):
                 await _first_chapter(slack, stage, auto, out)
+                await _second_chapter(slack, stage, auto, out)
                 out.print(f"The end, after {time.monotonic() - began:.0f} s.")
                 if not auto:
                     out.print("Everything keeps running: look around, try /incident list. Ctrl-C ends it.")
@@ -57,7 +61,7 @@ async def _cast(folder: Path, port: int) -> AsyncIterator[tuple[LocalSlack, Stag
     """Everyone on stage: Slack, the forecast service with its checker, and the bot between them."""
     token, url = secrets.token_hex(16), f"http://127.0.0.1:{port}"
     async with LocalSlack(signing_secret=secrets.token_hex(16), request_url=f"{url}/slack/events") as slack:
-        stage = Stage(folder / "stage", f"{url}/webhooks/alertmanager", token)
+        stage = Stage(folder / "stage", f"{url}/webhooks/alertmanager", token, url)
         config = folder / "tandem.yaml"
         config.write_text(yaml.safe_dump(_config(stage), sort_keys=False))
         async with _bot(folder, config, port, _environment(folder, slack, token)), stage:
@@ -73,11 +77,19 @@ def _config(stage: Stage) -> dict[str, Any]:
         "verify": {"alerts_resolved": True, "within": "3m"},
         "approval": {"approvers": [ON_CALL], "required": 1, "expires": "1h"},
     }
+    roll_back = {
+        "title": "Roll the weather features back",
+        "when": {"cause": "data"},
+        "steps": [{"command": {"argv": stage.roll_back_argv, "timeout": "60s", "repeatable": True}}],
+        "verify": {"alerts_resolved": True, "within": "3m"},
+        "approval": {"approvers": [ON_CALL], "required": 1, "expires": "1h"},
+    }
+    drift = {"kind": "drift", "window": {"rows": WINDOW_ROWS}}
     return {
         "slack": {"channel": f"#{CHANNEL}"},
-        "services": {"forecast-api": {"depends_on": ["forecast-pool"]}, "forecast-pool": {}},
-        "models": {"demand-forecast": {"served_by": "forecast-api"}},
-        "runbooks": {"scale-forecast-pool": runbook},
+        "services": {"forecast-api": {"depends_on": ["forecast-pool"]}, "forecast-pool": {}, DATASET: {}},
+        "models": {MODEL: {"served_by": "forecast-api", "reads": [DATASET], "monitors": [drift]}},
+        "runbooks": {"scale-forecast-pool": runbook, "roll-back-features": roll_back},
     }
 
 
@@ -130,6 +142,30 @@ async def _first_chapter(slack: LocalSlack, stage: Stage, auto: bool, out: Conso
     message = await _message(slack, 40, "one incident is shown, with an offer", _offers_help)
     worst = await stage.stats()
     out.print(f"  … and it shows: p95 {worst.p95_ms:.0f} ms, accuracy {worst.accuracy:.0%}.")
+    message = await _approve(slack, message, auto, out)
+    after = await stage.stats()
+    out.print(f"  The pool has {after.workers} workers now; p95 {after.p95_ms:.0f} ms, accuracy {after.accuracy:.0%}.")
+    out.print(f"  Tandem: {message['text']}")
+    _expect_messages(slack, 1)
+
+
+async def _second_chapter(slack: LocalSlack, stage: Stage, auto: bool, out: Console) -> None:
+    """The data drifts after a change of its pipeline; scaling is no help, rolling the pipeline back is."""
+    out.print("Chapter 2: the data that changed")
+    await stage.start_features("2026-w46")
+    out.print(f"  {MODEL} reads {DATASET}; what it was trained on is its reference 2026-w46.")
+    await asyncio.sleep(CALM_SECONDS)
+    _expect_messages(slack, 1)
+    await stage.release_bad_features()
+    out.print(f"  A new release of {DATASET} tells the temperature in another unit …")
+    message = await _message(slack, 60, "an incident names the feature and the change", _names_the_change)
+    message = await _approve(slack, message, auto, out)
+    out.print(f"  Tandem: {message['text']}")
+    _expect_messages(slack, 2)
+
+
+async def _approve(slack: LocalSlack, message: dict[str, Any], auto: bool, out: Console) -> dict[str, Any]:
+    """Click, or wait for a person who does; returns the message once the run succeeded."""
     out.print(f"  Tandem: {message['text']}")
     if auto:
         await slack.click(ON_CALL, CHANNEL, message["ts"], "run.approve")
@@ -137,12 +173,13 @@ async def _first_chapter(slack: LocalSlack, stage: Stage, auto: bool, out: Conso
     else:
         out.print("  Your turn: look at the message in the browser and click Approve (as ana, who is on call).")
     patience = 60 if auto else 3600
-    message = await _message(slack, patience, "the run succeeds and the incident resolves", _says_fixed)
-    after = await stage.stats()
-    out.print(f"  The pool has {after.workers} workers now; p95 {after.p95_ms:.0f} ms, accuracy {after.accuracy:.0%}.")
-    out.print(f"  Tandem: {message['text']}")
-    if len(shown := slack.messages(CHANNEL)) != 1:
-        raise StoryBroke(f"one message was expected, the channel shows {len(shown)}")
+    fixed = _says_fixed_of(message["ts"])
+    return await _message(slack, patience, "the run succeeds and the incident resolves", fixed)
+
+
+def _expect_messages(slack: LocalSlack, count: int) -> None:
+    if len(shown := slack.messages(CHANNEL)) != count:
+        raise StoryBroke(f"messages expected: {count}, the channel shows {len(shown)}")
 
 
 async def _calm(stage: Stage) -> Any:
@@ -163,9 +200,18 @@ def _offers_help(message: dict[str, Any]) -> bool:
     return "run.approve" in said and "Resource contention" in said and "DemandForecastAccuracyDrop" in said
 
 
-def _says_fixed(message: dict[str, Any]) -> bool:
+def _names_the_change(message: dict[str, Any]) -> bool:
     said = str(message)
-    return "succeeded" in said and "resolved" in said and "run.approve" not in said
+    return all(part in said for part in ("run.approve", "temperature", f"{DATASET} v2")) and "Scale out" not in said
+
+
+def _says_fixed_of(ts: str) -> Callable[[dict[str, Any]], bool]:
+    def says_fixed(message: dict[str, Any]) -> bool:
+        said = str(message)
+        fixed = "succeeded" in said and "resolved" in said and "run.approve" not in said
+        return fixed and message["ts"] == ts
+
+    return says_fixed
 
 
 async def _message(

@@ -38,7 +38,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     """One episode of one alert: from the first firing to the last resolution before a new one began.
 
     ``identity`` names the alert for ever, ``episode`` counts its lives. A flapping alert counts as
-    active whatever it says at the moment.
+    active whatever it says at the moment. ``host`` is where its labels place it, or empty.
     """
 
     identity: str
@@ -66,6 +66,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     incident_id: str | None = None
     silence_id: str | None = None
     chart: Chart | None = None
+    host: str = ""
 
     @property
     def firing(self) -> bool:

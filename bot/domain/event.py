@@ -121,13 +121,22 @@ class LogsEvent(msgspec.Struct, frozen=True, tag="logs", tag_field="kind"):
     lines: list[LogLine]
 
 
+NOT_INLINE = msgspec.Raw()
+"""This very object is left out when an event is encoded; another empty one would be written, and be no JSON."""
+
+
 class RowsKind(StrEnum):
     PREDICTIONS = "predictions"
     LABELS = "labels"
 
 
 class RowsEvent(msgspec.Struct, frozen=True, tag="rows", tag_field="kind", omit_defaults=True):
-    """Predictions of a model, or labels for them. The rows themselves are a file, which ``digest`` names."""
+    """Predictions of a model, or labels for them. The rows themselves are a frame, which ``digest`` names.
+
+    A few rows may come ``inline`` instead, a JSON list of rows as the door of models takes them; then no frame is kept
+    and the digest may be empty. :mod:`bot.pipeline.keep_rows` puts both kinds where :mod:`bot.storage.model_data` reads
+    them from. ``first_at`` and ``last_at`` are the first and last moment of the rows, None for that of the receipt.
+    """
 
     source: str
     model: str
@@ -136,9 +145,21 @@ class RowsEvent(msgspec.Struct, frozen=True, tag="rows", tag_field="kind", omit_
     rows: int
     labels: dict[str, str] = {}
     version: str = ""
+    first_at: datetime | None = None
+    last_at: datetime | None = None
+    inline: msgspec.Raw = NOT_INLINE
 
 
-Event = AlertEvent | GroupResolved | ChangeEvent | SamplesEvent | LogsEvent | RowsEvent
+class PingEvent(msgspec.Struct, frozen=True, tag="ping", tag_field="kind", omit_defaults=True):
+    """A heartbeat reports, and says so where what it stands for has failed."""
+
+    source: str
+    name: str
+    labels: dict[str, str]
+    failed: bool = False
+
+
+Event = AlertEvent | GroupResolved | ChangeEvent | SamplesEvent | LogsEvent | RowsEvent | PingEvent
 
 encode_events = msgspec.json.Encoder().encode
 decode_events = msgspec.json.Decoder(list[Event]).decode

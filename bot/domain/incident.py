@@ -1,5 +1,6 @@
 """An incident: alerts that belong together, with a status, a severity, a cause and a timeline."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -7,6 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from bot.domain.cause import Cause
+from bot.domain.inhibition import Folded, folded_by_kind
 from bot.domain.memory import PastIncident
 from bot.domain.severity import Severity, most_severe
 
@@ -20,6 +22,7 @@ class IncidentStatus(StrEnum):
 class Incident(msgspec.Struct, frozen=True, kw_only=True):
     """``groups`` are the senders' groups that lead here, each with how many alerts its sender left out.
 
+    ``inhibited`` is what of its alerts a host that is down explains; they are counted with the others, and not shown.
     ``version`` grows with every change that a person could see.
     """
 
@@ -35,6 +38,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     groups: dict[str, int] = {}
     causes: list[Cause] = []
     past: list[PastIncident] = []
+    inhibited: list[Folded] = []
     opened_at: datetime
     active_at: datetime
     changed_at: datetime
@@ -86,6 +90,18 @@ class Tally(NamedTuple):
     flapping: bool
     alerts: int
     first_at: datetime
+
+
+def visible(tallies: Sequence[Tally], inhibited: Sequence[Folded]) -> list[Tally]:
+    """The tallies without what is folded; all of them where nothing would be left."""
+    hidden = folded_by_kind(inhibited)
+    left = [
+        tally._replace(alerts=tally.alerts - hidden[tally.service, tally.name, tally.severity, tally.flapping])
+        if tally.active
+        else tally
+        for tally in tallies
+    ]
+    return [tally for tally in left if tally.alerts > 0] or list(tallies)
 
 
 class TimelineKind(StrEnum):

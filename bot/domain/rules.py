@@ -9,7 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bot.domain.alert import AlertRules
 from bot.domain.duration import Duration
+from bot.domain.heartbeat import Heartbeat
 from bot.domain.maintenance import MaintenanceWindow
+from bot.domain.monitor import WatchedModel
 from bot.domain.runbook import Runbook
 from bot.domain.watching import LogRules, MetricRules
 
@@ -34,4 +36,10 @@ class Rules(msgspec.Struct, frozen=True):
     maintenance: Mapping[str, MaintenanceWindow] = {}
     metrics: MetricRules = MetricRules()
     logs: LogRules = LogRules()
+    models: Mapping[str, WatchedModel] = {}
+    heartbeats: Mapping[str, Heartbeat] = {}
     partitions: int = 16
+
+    def heartbeats_in(self, labels: Mapping[str, str]) -> list[str]:
+        """The heartbeats that an alert with these labels carries."""
+        return [name for name, heartbeat in self.heartbeats.items() if heartbeat.is_carried_by(labels)]

@@ -35,7 +35,8 @@ class Watched(BaseModel):
 class MetricRules(BaseModel):
     """``watch`` by name; a series belongs to the first that covers it, and to none where none does.
 
-    At most ``most_series`` are learnt at a time; what is not seen for ``forget_after`` makes room.
+    At most ``most_series`` are learnt at a time; what is not seen for ``forget_after`` makes room. Samples that were
+    learnt from stay in the inbox for ``keep_samples``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,6 +44,7 @@ class MetricRules(BaseModel):
     watch: dict[str, Watched] = {}
     most_series: int = Field(default=20_000, ge=1)
     forget_after: Duration = timedelta(days=1)
+    keep_samples: Duration = timedelta(hours=1)
 
     def watched_as(self, labels: Mapping[str, str]) -> str | None:
         """The name under which a series is watched; its metric's name is the label ``__name__``."""

@@ -1,55 +1,17 @@
 """The Web API's methods: each takes its arguments and returns Slack's answer. https://docs.slack.dev/reference/methods"""
 
-import json
 import uuid
-from collections.abc import Callable
-from typing import Any
 
 from bot.localslack.blocks import problems_of, problems_of_view
+from bot.localslack.method import METHODS, Failed, channel_of, decoded, joined, method
 from bot.localslack.state import APP_ID, BOT_ID, BOT_USER, TEAM, USERGROUP, Channel, Json, Workspace
 
 MAX_TEXT = 40_000
 
-Method = Callable[[Workspace, Json, str], Json]
-
-
-class Failed(Exception):
-    """An answer with ``ok: false``."""
-
-    def __init__(self, error: str, **details: Any) -> None:
-        super().__init__(error)
-        self.answer = {"ok": False, "error": error, **details}
-
-
-METHODS: dict[str, Method] = {}
-
-
-def method(name: str) -> Callable[[Method], Method]:
-    def register(function: Method) -> Method:
-        METHODS[name] = function
-        return function
-
-    return register
-
-
-def _channel(workspace: Workspace, given: Json) -> Channel:
-    found = workspace.channel(str(given.get("channel", "")))
-    if found is None:
-        raise Failed("channel_not_found")
-    return found
-
-
-def _joined(workspace: Workspace, given: Json) -> Channel:
-    """A channel in which the app may speak and read."""
-    channel = _channel(workspace, given)
-    if not channel.is_member:
-        raise Failed("not_in_channel")
-    return channel
-
 
 def _content(given: Json) -> Json:
     """Text, blocks and metadata, checked."""
-    text, blocks = given.get("text") or "", _decoded(given.get("blocks")) or []
+    text, blocks = given.get("text") or "", decoded(given.get("blocks")) or []
     if not text and not blocks:
         raise Failed("no_text")
     if len(text) > MAX_TEXT:
@@ -57,7 +19,7 @@ def _content(given: Json) -> Json:
     problems = problems_of(blocks)
     if problems:
         raise Failed("invalid_blocks", response_metadata={"messages": [f"[ERROR] {p}" for p in problems]})
-    metadata = _decoded(given.get("metadata"))
+    metadata = decoded(given.get("metadata"))
     if metadata is not None and not (
         isinstance(metadata, dict) and metadata.get("event_type") and isinstance(metadata.get("event_payload"), dict)
     ):
@@ -73,16 +35,6 @@ def _with_ids(blocks: list[Json]) -> list[Json]:
             if element.get("type") not in ("mrkdwn", "plain_text", "image") and block["type"] == "actions":
                 element.setdefault("action_id", uuid.uuid4().hex[:5])
     return blocks
-
-
-def _decoded(value: Any) -> Any:
-    """A structured argument: JSON text in a form, the value itself in a JSON body."""
-    if isinstance(value, str):
-        try:
-            return json.loads(value) if value else None
-        except ValueError as error:
-            raise Failed("invalid_arguments") from error
-    return value
 
 
 @method("api.test")
@@ -104,7 +56,7 @@ def auth_test(workspace: Workspace, given: Json, base: str) -> Json:
 
 @method("chat.postMessage")
 def post_message(workspace: Workspace, given: Json, base: str) -> Json:
-    channel = _joined(workspace, given)
+    channel = joined(workspace, given)
     thread = given.get("thread_ts")
     if thread and not any(message["ts"] == thread for message in channel.messages):
         raise Failed("thread_not_found")
@@ -125,7 +77,7 @@ def post_message(workspace: Workspace, given: Json, base: str) -> Json:
 
 @method("chat.update")
 def update_message(workspace: Workspace, given: Json, base: str) -> Json:
-    channel = _channel(workspace, given)
+    channel = channel_of(workspace, given)
     message = channel.find(str(given.get("ts", "")))
     if message is None:
         raise Failed("message_not_found")
@@ -137,7 +89,7 @@ def update_message(workspace: Workspace, given: Json, base: str) -> Json:
 
 @method("chat.delete")
 def delete_message(workspace: Workspace, given: Json, base: str) -> Json:
-    channel, ts = _channel(workspace, given), str(given.get("ts", ""))
+    channel, ts = channel_of(workspace, given), str(given.get("ts", ""))
     if channel.find(ts) is None:
         raise Failed("message_not_found")
     channel.messages = [message for message in channel.messages if message["ts"] != ts]
@@ -148,7 +100,7 @@ def delete_message(workspace: Workspace, given: Json, base: str) -> Json:
 
 @method("chat.postEphemeral")
 def post_ephemeral(workspace: Workspace, given: Json, base: str) -> Json:
-    channel = _channel(workspace, given)
+    channel = channel_of(workspace, given)
     if given.get("user") not in workspace.users:
         raise Failed("user_not_in_channel")
     message = {
@@ -164,7 +116,7 @@ def post_ephemeral(workspace: Workspace, given: Json, base: str) -> Json:
 
 @method("chat.getPermalink")
 def get_permalink(workspace: Workspace, given: Json, base: str) -> Json:
-    channel, ts = _channel(workspace, given), str(given.get("message_ts", ""))
+    channel, ts = channel_of(workspace, given), str(given.get("message_ts", ""))
     if channel.find(ts) is None:
         raise Failed("message_not_found")
     return {"channel": channel.id, "permalink": f"{base}/#{channel.id}/{ts}"}
@@ -192,13 +144,13 @@ def _between(messages: list[Json], given: Json) -> list[Json]:
 
 @method("conversations.history")
 def history(workspace: Workspace, given: Json, base: str) -> Json:
-    found = _between(_joined(workspace, given).messages, given)
+    found = _between(joined(workspace, given).messages, given)
     return _page(list(reversed(found)), given, "messages")
 
 
 @method("conversations.replies")
 def replies(workspace: Workspace, given: Json, base: str) -> Json:
-    channel, ts = _channel(workspace, given), str(given.get("ts", ""))
+    channel, ts = channel_of(workspace, given), str(given.get("ts", ""))
     parent = next((message for message in channel.messages if message["ts"] == ts), None)
     if parent is None:
         raise Failed("thread_not_found")
@@ -217,24 +169,24 @@ def list_channels(workspace: Workspace, given: Json, base: str) -> Json:
 
 @method("conversations.info")
 def channel_info(workspace: Workspace, given: Json, base: str) -> Json:
-    return {"channel": _described(_channel(workspace, given))}
+    return {"channel": _described(channel_of(workspace, given))}
 
 
 @method("conversations.join")
 def join(workspace: Workspace, given: Json, base: str) -> Json:
-    channel = _channel(workspace, given)
+    channel = channel_of(workspace, given)
     channel.is_member = True
     return {"channel": _described(channel)}
 
 
 @method("conversations.members")
 def members(workspace: Workspace, given: Json, base: str) -> Json:
-    _channel(workspace, given)
+    channel_of(workspace, given)
     return {"members": [*workspace.users, BOT_USER], "response_metadata": {"next_cursor": ""}}
 
 
 def _view(workspace: Workspace, given: Json) -> Json:
-    view = _decoded(given.get("view"))
+    view = decoded(given.get("view"))
     problems = problems_of_view(view)
     if problems:
         raise Failed("invalid_arguments", response_metadata={"messages": [f"[ERROR] {p}" for p in problems]})
@@ -319,42 +271,8 @@ def list_usergroup(workspace: Workspace, given: Json, base: str) -> Json:
 
 @method("reactions.add")
 def add_reaction(workspace: Workspace, given: Json, base: str) -> Json:
-    message = _channel(workspace, given).find(str(given.get("timestamp", "")))
+    message = channel_of(workspace, given).find(str(given.get("timestamp", "")))
     if message is None:
         raise Failed("message_not_found")
     message.setdefault("reactions", []).append({"name": given.get("name"), "users": [BOT_USER], "count": 1})
     return {}
-
-
-@method("files.getUploadURLExternal")
-def get_upload_url(workspace: Workspace, given: Json, base: str) -> Json:
-    if not given.get("filename") or not str(given.get("length", "")).isdecimal():
-        raise Failed("invalid_arguments")
-    file_id = f"F{uuid.uuid4().hex[:10].upper()}"
-    while len(workspace.files) >= 100:
-        del workspace.files[next(iter(workspace.files))]
-    workspace.files[file_id] = {
-        "id": file_id,
-        "name": given["filename"],
-        "length": int(given["length"]),
-        "content": b"",
-    }
-    return {"upload_url": f"{base}/_files/{file_id}", "file_id": file_id}
-
-
-@method("files.completeUploadExternal")
-def complete_upload(workspace: Workspace, given: Json, base: str) -> Json:
-    files: list[Json] = []
-    for wanted in _decoded(given.get("files")) or []:
-        file = workspace.files.get(str(wanted.get("id")))
-        if file is None or len(file["content"]) != file["length"]:
-            raise Failed("file_not_found")
-        url = f"{base}/_files/{file['id']}"
-        files.append({"id": file["id"], "name": file["name"], "title": wanted.get("title"), "url_private": url})
-    if given.get("channel_id"):
-        channel = _channel(workspace, {"channel": given["channel_id"]})
-        message = {"type": "message", "ts": workspace.next_ts(), "user": BOT_USER, "bot_id": BOT_ID, "files": files}
-        message |= {"text": given.get("initial_comment") or ""}
-        message |= {"thread_ts": given["thread_ts"]} if given.get("thread_ts") else {}
-        workspace.add(channel, message)
-    return {"files": files}

@@ -12,15 +12,16 @@ from typing import Any
 
 from aiohttp import web
 
+from bot.localslack import files, methods
 from bot.localslack.control import Control, same_origin
 from bot.localslack.delivery import Delivery, sign
 from bot.localslack.faults import SLOW_SECONDS, Fault, Faults
-from bot.localslack.methods import METHODS, Failed
+from bot.localslack.method import METHODS, Failed
 from bot.localslack.people import People
 from bot.localslack.state import DEFAULT_USERS, Channel, Json, Workspace, channel_id_of
 
 STATIC = Path(__file__).parent / "static"
-SCOPES = "chat:write,channels:read,channels:history,groups:read,groups:history,commands"
+SCOPES = "chat:write,files:write,channels:read,channels:history,groups:read,groups:history,commands"
 _NEEDED = {
     "chat.postMessage": "chat:write",
     "chat.postEphemeral": "chat:write",
@@ -29,7 +30,10 @@ _NEEDED = {
     "conversations.info": "channels:read",
     "conversations.history": "channels:history",
     "conversations.replies": "channels:history",
+    "files.getUploadURLExternal": "files:write",
+    "files.completeUploadExternal": "files:write",
 }
+assert methods and files  # importing them fills METHODS
 MAX_BODY = 20 * 2**20
 _PACED = ("chat.postMessage", "chat.update")
 
@@ -239,21 +243,7 @@ class LocalSlack:
         return web.Response(text="ok") if taken else web.json_response({"ok": False, "error": "used_url"}, status=404)
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
-        file = self._workspace.files.get(request.match_info["id"])
-        if file is None:
-            raise web.HTTPNotFound
-        if request.method == "GET":
-            return web.Response(body=file["content"], content_type="application/octet-stream")
-        file["content"] = await _upload(request)
-        return web.Response(text=f"OK - {len(file['content'])}")
-
-
-async def _upload(request: web.Request) -> bytes:
-    if not request.content_type.startswith("multipart/"):
-        return await request.read()
-    form = await request.post()
-    uploaded = next(iter(form.values()))
-    return uploaded.file.read() if isinstance(uploaded, web.FileField) else str(uploaded).encode()
+        return await files.serve_file(self._workspace, request)
 
 
 async def _arguments(request: web.Request) -> dict[str, Any]:

@@ -67,8 +67,13 @@ class Batch:
         return ((entry.received_at, event) for entry in self.entries for event in entry.events)
 
     def alert_events(self) -> Iterator[tuple[datetime, AlertEvent | GroupResolved]]:
-        """What says that something fires or is resolved: of senders, then of our own detectors."""
-        yield from ((at, event) for at, event in self.events() if isinstance(event, AlertEvent | GroupResolved))
+        """What says that something fires or is resolved: of senders, then of our own detectors.
+
+        An alert that carries a heartbeat is none of them.
+        """
+        for at, event in self.events():
+            if isinstance(event, AlertEvent | GroupResolved) and not self.rules.heartbeats_in(event.labels):
+                yield at, event
         yield from ((self.now, finding) for finding in self.findings)
 
     def hear(self, incident_id: str, key: Key, first: datetime, last: datetime) -> None:

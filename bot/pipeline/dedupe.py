@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.alert import Alert, Change, apply, change_made_by, identity_of
 from bot.domain.event import AlertEvent, AlertStatus, GroupResolved, bounded, domain_of
+from bot.domain.host import hosts_of
 from bot.domain.severity import severity_of
 from bot.pipeline.batch import Batch, Observation
 from bot.pipeline.place import place_of
@@ -107,4 +108,5 @@ def _first_seen(batch: Batch, identity: str, domain: str, event: AlertEvent, at:
         truncated=event.truncated,
         link=event.link,
         chart=event.chart,
+        host=next(iter(hosts_of(event.labels)), ""),
     )

@@ -12,7 +12,7 @@ from bot.pipeline.batch import Batch
 from bot.pipeline.summary import summarise
 from bot.storage import changes
 from detectors.rootcause import Changed, Symptom, rank
-from detectors.rootcause.alerts import CHANGE_WITHIN
+from detectors.rootcause.alerts import DATA_CHANGE_WITHIN
 
 
 async def explain(batch: Batch, connection: AsyncConnection) -> None:
@@ -37,12 +37,12 @@ async def _recent_changes(
     services = {service for incident in explained for service in incident.services}
     services |= {below for service in services for below in batch.topology.below(service)}
     began = [incident.opened_at for incident in explained]
-    since = min(began) - timedelta(seconds=CHANGE_WITHIN)
+    since = min(began) - timedelta(seconds=DATA_CHANGE_WITHIN)
     domains = {domain for incident in explained for domain in _domains(batch, incident)}
     found: dict[str, list[Changed]] = {}
     for change in await changes.between(connection, domains, services, since, max(began)):
         what = f"{change.change} of {change.service}: {change.title}" if change.title else f"{change.change}"
-        found.setdefault(change.domain, []).append(Changed(change.service, what, change.at.timestamp()))
+        found.setdefault(change.domain, []).append(Changed(change.service, what, change.at.timestamp(), change.change))
     return found
 
 

@@ -29,7 +29,7 @@ from bot.errors import Refused
 from bot.storage import alerts, audit, incidents, learnt_edges, runs
 from bot.storage.audit import AuditEntry
 from bot.storage.database import Database
-from bot.storage.learnt_edges import LearntEdge
+from bot.storage.learnt_edges import EdgeKind, LearntEdge
 
 TAUGHT_FOR = timedelta(days=90)
 _MOST_TAUGHT = 10
@@ -48,7 +48,7 @@ async def merge_by_hand(database: Database, gone_number: int, kept_number: int, 
         said = {gone.id: f"Became part of incident #{kept.number}", kept.id: f"Took in incident #{gone.number}"}
         await _say(connection, said, user, now)
         edges = [LearntEdge(kept.domain, a, b) for a, b in _pairs(gone.services, kept.services)]
-        await learnt_edges.learn(connection, kept.partition, edges, now, TAUGHT_FOR)
+        await learnt_edges.learn(connection, kept.partition, edges, now, TAUGHT_FOR, EdgeKind.BELONGS)
         entry = AuditEntry(now, user, "incident.merge", f"incident {kept.id}", {"took_in": gone.id})
         await audit.append(connection, entry)
     return kept
@@ -124,12 +124,13 @@ def _incident_of(leaving: Sequence[Alert], old: Incident, number: int, now: date
 
 
 async def _settled(connection: AsyncConnection, incident: Incident, now: datetime) -> Incident:
-    """Title and severity from the alerts that it holds now; its cause is found again with its next alert."""
+    """Title and severity from the alerts that it holds now; what else is said of it is found with its next alert."""
     tallies: list[Tally] = (await alerts.tallies_of(connection, [incident.id]))[incident.id]
     return msgspec.structs.replace(
         incident,
         title=title_from(tallies),
         severity=severity_from(tallies),
+        inhibited=[],
         changed_at=now,
         version=incident.version + 1,
     )

@@ -4,18 +4,24 @@ from datetime import UTC
 
 from bot.domain.cause import Cause
 from bot.domain.duration import format_duration
-from bot.domain.incident import Incident, Tally, most_important
+from bot.domain.incident import Incident, Tally, most_important, visible
+from bot.domain.inhibition import in_words
 from detectors.topology import Topology
 
 _NAMED = 3
 
 
 def summarise(incident: Incident, tallies: list[Tally], causes: list[Cause], topology: Topology) -> str:
-    """What is felt, since when, where it began and why we think so, how far it reaches."""
+    """What is felt, since when, where it began and why we think so, how far it reaches.
+
+    What a host that is down explains is said in one sentence of its own.
+    """
     if not tallies:
         return ""
-    shown = [tally for tally in tallies if tally.active] or tallies if incident.open else tallies
-    return " ".join([_felt(incident, shown, topology), *_began(incident, causes), _reach(incident, shown)])
+    left = visible(tallies, incident.inhibited)
+    shown = [tally for tally in left if tally.active] or left if incident.open else left
+    folded = [f"{in_words(incident.inhibited)}."] if incident.inhibited else []
+    return " ".join([_felt(incident, shown, topology), *_began(incident, causes), _reach(incident, shown), *folded])
 
 
 def _felt(incident: Incident, shown: list[Tally], topology: Topology) -> str:

@@ -8,7 +8,7 @@ import structlog
 
 from bot.domain.rules import Rules
 from bot.errors import Conflict, StorageUnavailable
-from bot.metrics import BATCH_SECONDS, EVENTS_PROCESSED, SET_ASIDE
+from bot.metrics import BATCH_SECONDS, EVENTS_PROCESSED, SET_ASIDE, TICKS_FAILED
 from bot.pipeline.batch import Batch, PlanMaker, Stage
 from bot.pipeline.claim import claim
 from bot.pipeline.commit import commit
@@ -16,7 +16,9 @@ from bot.pipeline.correlate import correlate
 from bot.pipeline.dedupe import dedupe
 from bot.pipeline.due import due
 from bot.pipeline.explain import explain
-from bot.pipeline.learn_topology import learn_topology
+from bot.pipeline.inhibit import inhibit
+from bot.pipeline.keep_rows import keep_rows
+from bot.pipeline.learn_topology import learn_around_incidents, learn_topology
 from bot.pipeline.note_changes import note_changes
 from bot.pipeline.propose import propose
 from bot.pipeline.recall import recall
@@ -29,7 +31,7 @@ from bot.storage.database import Database
 from bot.storage.inbox import Inbox
 from detectors.topology import Topology
 
-TAKEN_IN: Sequence[Stage] = (claim, note_changes)
+TAKEN_IN: Sequence[Stage] = (claim, note_changes, keep_rows)
 FROM_ALERT_TO_MESSAGE: Sequence[Stage] = (
     learn_topology,
     dedupe,
@@ -37,6 +39,8 @@ FROM_ALERT_TO_MESSAGE: Sequence[Stage] = (
     correlate,
     record,
     settle,
+    learn_around_incidents,
+    inhibit,
     explain,
     recall,
     propose,
@@ -115,7 +119,17 @@ class Worker:
         async with self._database.read() as connection:
             held_back = set(await alerts.partitions_held_back(connection))
         for partition in sorted(held_back.union(*(watch.awaiting() for watch in self._watches))):
+            await self._tick(partition)
+
+    async def _tick(self, partition: int) -> None:
+        """One partition's tick; where it fails, the others have theirs, and it has another one soon."""
+        try:
             await self._process(partition, self._stages_on_tick, BATCH)
+        except (StorageUnavailable, Conflict):
+            raise
+        except Exception as error:
+            TICKS_FAILED.inc()
+            log.error("worker.tick_failed", partition=partition, exc_info=error)
 
     async def drain(self) -> None:
         """Work through everything that is in the inbox now."""

@@ -11,10 +11,13 @@ from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
 
+from pydantic import ValidationError
+
 from bot.domain.run import Plan, PlannedStep
 from bot.domain.runbook import Runbook, Step, definition_hash
 from bot.errors import PlanError
-from bot.remediation.executors import describe, parameters_of
+from bot.remediation.executors import describe, holds_steps, parameters_of
+from bot.remediation.executors.asking import INNER_KINDS
 
 MAX_PLAN = 2500
 MAX_VALUE = 256
@@ -64,8 +67,10 @@ def _shown_length(steps: list[PlannedStep]) -> int:
 def _planned(step: Step, values: Mapping[str, str]) -> PlannedStep:
     _check_step(step)
     given = {key: value for key, value in step.parameters.items() if key != "check"}
-    filled = {key: _filled(value, values, _encoding(key, value)) for key, value in given.items()}
-    parameters = parameters_of(step.kind, filled)
+    try:
+        parameters = parameters_of(step.kind, _filled_parameters(step.kind, given, values))
+    except ValidationError as error:
+        raise PlanError(f"{step.kind}: {error.errors()[0]['msg']}") from error
     check = step.parameters.get("check")
     text = describe(step.kind, parameters)
     if check is not None:
@@ -78,6 +83,30 @@ def _planned(step: Step, values: Mapping[str, str]) -> PlannedStep:
         repeatable=parameters.repeatable,
         check=planned_check if check is not None else None,
     )
+
+
+def _filled_parameters(kind: str, given: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, Any]:
+    if holds_steps(kind):
+        return {key: _filled_around(value, values) for key, value in given.items()}
+    return {key: _filled(value, values, _encoding(key, value)) for key, value in given.items()}
+
+
+def _filled_around(value: Any, values: Mapping[str, str]) -> Any:
+    """A parameter that may be a step, or hold some, each filled in as a step of its kind is."""
+    inner = _as_step(value)
+    if inner is not None:
+        return {inner.kind: _filled_parameters(inner.kind, inner.parameters, values)}
+    if isinstance(value, dict):
+        return {name: _filled_around(item, values) for name, item in value.items()}
+    return _filled(value, values, str)
+
+
+def _as_step(value: Any) -> Step | None:
+    if isinstance(value, dict) and len(value) == 1:
+        kind, parameters = next(iter(value.items()))
+        if kind in INNER_KINDS and isinstance(parameters, dict):
+            return Step.model_validate(value)
+    return None
 
 
 def _filled(value: Any, values: Mapping[str, str], encode: Fill) -> Any:
@@ -143,6 +172,9 @@ def _check_step(step: Step) -> None:
     for name in ("headers", "env", "cwd", "method"):
         if any(_has_placeholder(text) for _, text in _texts({name: step.parameters.get(name)})):
             raise PlanError(f"{name}: no placeholder is filled in here")
+    if holds_steps(step.kind):
+        for held in _held_by(step.parameters):
+            _check_step(held)
     check = step.parameters.get("check")
     if check is not None:
         inner = Step.model_validate(check)
@@ -150,6 +182,16 @@ def _check_step(step: Step) -> None:
             raise PlanError("check: a check has no check of its own")
         parameters_of(inner.kind, inner.parameters)
         _check_step(inner)
+
+
+def _held_by(value: Any) -> Iterator[Step]:
+    """The steps among the parameters of a step."""
+    inner = _as_step(value)
+    if inner is not None:
+        yield inner
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _held_by(item)
 
 
 def _authority_of(url: str) -> str:

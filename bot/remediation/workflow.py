@@ -8,6 +8,7 @@ starting it once. https://docs.dbos.dev/python/tutorials/workflow-tutorial
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, TypeVar
@@ -72,6 +73,8 @@ class Remediation:
         """Let the steps that are being performed end, and leave; the rest of a run goes on at the next launch."""
         await self._steps.stop(grace)
         await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
+        # A workflow that ran has made DBOS's threads those of our loop, and now they are gone.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
 
     def wake(self) -> None:
         self._woken.set()

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Mapping
+from contextlib import nullcontext
 from datetime import datetime
 from typing import Any
 
@@ -46,6 +47,10 @@ _CONTENT = {
     "msg_blocks_too_long",
     "no_text",
     "invalid_metadata_format",
+    "alt_txt_too_large",
+    "file_type_not_allowed",
+    "file_upload_size_restricted",
+    "file_uploads_disabled",
 }
 _GONE = {"message_not_found", "cant_update_message", "edit_window_closed", "thread_not_found"}
 
@@ -117,6 +122,32 @@ class SlackChannel:
             channel=await self.find_id(), ts=ts, text=said.text, blocks=said.blocks, metadata=metadata
         )
         await _called("chat.update", call)
+
+    async def upload(self, name: str, content: bytes, alt: str) -> str:
+        """Bring a file to Slack, where nobody sees it until it is shared; returns its id.
+
+        https://docs.slack.dev/messaging/working-with-files
+        """
+        call = self._client.files_getUploadURLExternal(filename=name, length=len(content), alt_txt=alt)
+        answer = await _called("files.getUploadURLExternal", call)
+        try:
+            async with (
+                nullcontext(self._client.session) if self._client.session else aiohttp.ClientSession() as session,
+                session.post(answer["upload_url"], data=content) as taken,
+            ):
+                status = taken.status
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise SlackFailure(f"file upload: {type(error).__name__} {error}".strip()) from error
+        if status != 200:
+            raise SlackFailure(f"file upload: HTTP {status}")
+        return str(answer["file_id"])
+
+    async def share(self, file_id: str, title: str, thread: str) -> None:
+        """Show an uploaded file in a thread."""
+        call = self._client.files_completeUploadExternal(
+            files=[{"id": file_id, "title": title}], channel_id=await self.find_id(), thread_ts=thread
+        )
+        await _called("files.completeUploadExternal", call)
 
     async def find_message(self, incident_id: str, since: datetime) -> str | None:
         """The incident's own message among those posted since a moment."""

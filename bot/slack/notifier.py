@@ -11,7 +11,7 @@ from datetime import datetime
 
 import msgspec
 import structlog
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from bot.errors import StorageUnavailable
 from bot.metrics import SLACK_OUT_OF_DATE
@@ -24,10 +24,12 @@ from bot.slack.channel import (
     incident_metadata,
     thread_metadata,
 )
+from bot.slack.chart_uploads import MAX_CHARTS
+from bot.slack.patience import wait_for_slack
 from bot.slack.render import plain, render
 from bot.slack.thread import MAX_DETAILED, MAX_ENTRIES, render_thread
 from bot.slack.view import IncidentView, load_view
-from bot.storage import alerts, incidents, slack_messages
+from bot.storage import alerts, charts, incidents, slack_messages
 from bot.storage.database import Database
 from bot.storage.slack_messages import SlackMessage
 
@@ -35,18 +37,8 @@ INTERVAL = 1.0
 POLL = 2.0
 MESSAGES_PER_THREAD = 10
 _REFUSAL_WAIT = 15.0
-_backoff = wait_random_exponential(multiplier=1, max=60)
 
 log = structlog.get_logger(__name__)
-
-
-def _wait(state: RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, SlackRefusal):
-        return _REFUSAL_WAIT
-    if isinstance(error, SlackFailure) and error.retry_after is not None:
-        return error.retry_after
-    return _backoff(state)
 
 
 class Notifier:
@@ -84,7 +76,7 @@ class Notifier:
         while True:
             retrying = AsyncRetrying(
                 retry=retry_if_exception_type((SlackFailure, StorageUnavailable)),
-                wait=_wait,
+                wait=lambda state: wait_for_slack(state, _REFUSAL_WAIT),
                 sleep=self._sleep,
                 before_sleep=self._note_failure,
             )
@@ -199,7 +191,11 @@ class Notifier:
         await self._thread_told(message, position)
 
     async def _thread_told(self, message: SlackMessage, position: int) -> None:
-        await self._save(msgspec.structs.replace(message, thread_position=position, thread_posting=None))
+        """Charts come after what the thread says of their alerts; :mod:`bot.slack.chart_uploads` brings them."""
+        told = msgspec.structs.replace(message, thread_position=position, thread_posting=None)
+        async with self._database.write() as connection:
+            await slack_messages.save(connection, told)
+            await charts.want(connection, message.incident_id, MAX_CHARTS, self._clock())
 
     async def _save(self, message: SlackMessage) -> None:
         async with self._database.write() as connection:

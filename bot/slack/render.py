@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from bot.domain.duration import format_duration
 from bot.domain.incident import Incident, IncidentStatus, Tally
+from bot.domain.inhibition import in_words
 from bot.domain.severity import Severity
 from bot.slack.blocks import Block, button, mrkdwn, section
 from bot.slack.render_run import run_blocks, runs_to_show
@@ -28,7 +29,7 @@ class Rendered(NamedTuple):
 
 def render(view: IncidentView) -> Rendered:
     incident = view.incident
-    blocks = [_header(incident), _facts(incident), *_example(view)]
+    blocks = [_header(incident), _facts(incident), *_rewritten(view), *_example(view)]
     if view.tallies:
         blocks.append(_alerts(view))
     if incident.causes:
@@ -39,8 +40,10 @@ def render(view: IncidentView) -> Rendered:
         blocks += run_blocks(run, view)
     if incident.open:
         blocks.append(_lifecycle_buttons(incident))
+    if view.lessen:
+        blocks.append(_feedback_buttons(view))
     blocks.append(_footer(incident))
-    return Rendered(fallback_text(incident), blocks)
+    return Rendered(fallback_text(view), blocks)
 
 
 def headline(incident: Incident) -> str:
@@ -50,9 +53,10 @@ def headline(incident: Incident) -> str:
     return f"{icon} #{incident.number} {title}"
 
 
-def fallback_text(incident: Incident) -> str:
+def fallback_text(view: IncidentView) -> str:
     """The message without blocks: what happened, how bad, in which state."""
-    said = f"{headline(incident)} — {incident.status}, {incident.severity}. {incident.summary}"
+    incident = view.incident
+    said = f"{headline(incident)} — {incident.status}, {incident.severity}. {view.rewritten or incident.summary}"
     return one_line(said, 2900)
 
 
@@ -70,6 +74,11 @@ def _facts(incident: Incident) -> Block:
     return section("\n".join(lines))
 
 
+def _rewritten(view: IncidentView) -> list[Block]:
+    """In a language model's words; what it was made from follows as it is."""
+    return [section(f"_{literal(view.rewritten, 1000)}_")] if view.rewritten else []
+
+
 def _status(incident: Incident) -> str:
     if incident.status is IncidentStatus.ACKNOWLEDGED and incident.acknowledged_by:
         return f"👀 acknowledged by {who(incident.acknowledged_by)}"
@@ -81,14 +90,16 @@ def _status(incident: Incident) -> str:
 
 
 def _alerts(view: IncidentView) -> Block:
-    shown = view.active if view.incident.open and view.active else view.tallies
-    count = sum(tally.alerts for tally in shown)
+    shown = view.shown
+    count = sum(tally.alerts for tally in (view.active if view.incident.open and view.active else view.tallies))
     what = "What fires" if view.incident.open and view.active else "What fired"
     lines = [f"*{what}* · {count} alert{'s' if count != 1 else ''}"]
     lines += [_line(tally) for tally in shown[:MAX_KINDS]]
     hidden = shown[MAX_KINDS:]
     if hidden:
         lines.append(f"… and {sum(tally.alerts for tally in hidden)} more alerts of {len(hidden)} other kinds")
+    if view.incident.inhibited:
+        lines.append(f"• 🔕 {literal(in_words(view.incident.inhibited), 600)}")
     if view.incident.truncated:
         unknown = "" if view.incident.open else ", and of which it does not say whether they have ended"
         lines.append(f"… and {view.incident.truncated} more that the sender left out of its notification{unknown}")
@@ -138,6 +149,16 @@ def _lifecycle_buttons(incident: Incident) -> Block:
     return {"type": "actions", "block_id": "incident", "elements": buttons}
 
 
+def _feedback_buttons(view: IncidentView) -> Block:
+    """One for each group of a watch whose alerts are here; what it does is said in the thread."""
+    buttons = []
+    for n, alert in enumerate(view.lessen):
+        label = "Not useful" if len(view.lessen) == 1 else one_line(f"Not useful: {alert.group}", 75)
+        action = "alert.not_useful" + (f".{n}" if n else "")
+        buttons.append(button(action, label, f"{view.incident.id}:{alert.identity}"))
+    return {"type": "actions", "block_id": "feedback", "elements": buttons}
+
+
 def _footer(incident: Incident) -> Block:
     where = f" · {literal(incident.domain, 100)}" if incident.domain.strip("/") else ""
     text = f"Incident #{incident.number}{where} · changed {when(incident.changed_at)} · details in the thread"
@@ -146,4 +167,4 @@ def _footer(incident: Incident) -> Block:
 
 def plain(view: IncidentView) -> Rendered:
     """The message without blocks, for the day Slack refuses what :func:`render` made."""
-    return Rendered(fallback_text(view.incident), [])
+    return Rendered(fallback_text(view), [])

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import RowMapping, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.alert import Alert
 from bot.domain.event import AlertStatus
 from bot.domain.incident import Tally
+from bot.domain.inhibition import Placed
 from bot.domain.severity import Severity
 from bot.storage.database import row_of, table_of, upsert
 from bot.storage.tables import AlertRow, SilenceRow
@@ -84,6 +85,41 @@ async def tallies_of(connection: AsyncConnection, incident_ids: Iterable[str]) -
     return found
 
 
+async def placed_with_names(
+    connection: AsyncConnection, incident_ids: Iterable[str], names: Iterable[str]
+) -> list[tuple[str, Placed]]:
+    """Active alerts of these names that are placed on a host, each kind with its incident."""
+    wanted = sorted(set(names))[:_CHUNK]
+    found: list[tuple[str, Placed]] = []
+    for chunk in _chunks(set(incident_ids)):
+        these = and_(_ALERT.c.incident_id.in_(chunk), _ACTIVE, _ALERT.c.name.in_(wanted), _ALERT.c.host != "")
+        found += await _placed(connection, these)
+    return found
+
+
+async def placed_on(connection: AsyncConnection, incident_id: str, hosts: Iterable[str]) -> list[Placed]:
+    """Active alerts of an incident that are placed on these hosts; an empty host stands for those placed nowhere."""
+    found: list[Placed] = []
+    for chunk in _chunks(set(hosts)):
+        these = and_(_ALERT.c.incident_id == incident_id, _ACTIVE, _ALERT.c.host.in_(chunk))
+        found += [placed for _, placed in await _placed(connection, these)]
+    return found
+
+
+async def _placed(connection: AsyncConnection, these: ColumnElement[bool]) -> list[tuple[str, Placed]]:
+    alike = (_ALERT.c.service, _ALERT.c.name, _ALERT.c.severity, _ALERT.c.flapping, _ALERT.c.host)
+    rows = await connection.execute(
+        select(_ALERT.c.incident_id, *alike, func.count(), func.min(_ALERT.c.starts_at))
+        .where(these)
+        .group_by(_ALERT.c.incident_id, *alike)
+        .order_by(_ALERT.c.incident_id, *alike)
+    )
+    return [
+        (incident_id, Placed(service, name, Severity(severity), bool(flapping), host, count, first_at))
+        for incident_id, service, name, severity, flapping, host, count, first_at in rows
+    ]
+
+
 async def example_of(connection: AsyncConnection, incident_id: str, service: str, name: str) -> Alert | None:
     """The earliest active alert of a kind, for its annotations."""
     rows = await connection.execute(
@@ -94,6 +130,17 @@ async def example_of(connection: AsyncConnection, incident_id: str, service: str
     )
     row = rows.mappings().first()
     return _alert(row) if row else None
+
+
+async def of_source(connection: AsyncConnection, incident_id: str, source: str, limit: int = 50) -> list[Alert]:
+    """The alerts of an incident that one source raised, the earliest first."""
+    rows = await connection.execute(
+        select(_ALERT)
+        .where(_ALERT.c.incident_id == incident_id, _ALERT.c.source == source, _ALERT.c.current)
+        .order_by(_ALERT.c.starts_at, _ALERT.c.identity)
+        .limit(limit)
+    )
+    return [_alert(row) for row in rows.mappings()]
 
 
 async def firing_of_group(connection: AsyncConnection, domain: str, source: str, group: str) -> list[Alert]:

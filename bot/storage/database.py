@@ -212,5 +212,7 @@ async def insert_missing(connection: AsyncConnection, table: Table, rows: Sequen
     if not rows:
         return 0
     insert = postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
-    result = await connection.execute(insert.on_conflict_do_nothing(), list(rows))
+    # or PostgreSQL's count is thrown away: https://docs.sqlalchemy.org/en/20/core/connections.html
+    counted = insert.on_conflict_do_nothing().execution_options(preserve_rowcount=True)
+    result = await connection.execute(counted, list(rows))
     return result.rowcount

@@ -1,6 +1,6 @@
 """What watches have learnt: snapshots, each as of a position in the inbox."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -12,6 +12,8 @@ from bot.storage.tables import DetectorStateRow
 
 _STATE = table_of(DetectorStateRow)
 _CHUNK = 1000
+_MARK = ""
+"""The name of a snapshot that holds nothing but its position."""
 
 
 class Snapshot(NamedTuple):
@@ -45,3 +47,37 @@ async def forget(connection: AsyncConnection, partition: int, watch: str, names:
         chunk = ordered[start : start + _CHUNK]
         mine = (_STATE.c.partition == partition, _STATE.c.watch == watch, _STATE.c.name.in_(chunk))
         await connection.execute(delete(_STATE).where(*mine))
+
+
+async def mark(connection: AsyncConnection, partition: int, watch: str, position: int, now: datetime) -> None:
+    """Say that what came up to ``position`` is in the snapshots of a watch: nobody needs to read it again for them."""
+    await save(connection, partition, watch, {_MARK: b""}, position, now)
+
+
+async def mark_of(connection: AsyncConnection, partition: int, watch: str) -> int | None:
+    """How far everything is in the snapshots of a watch; None where it has none."""
+    mine = (_STATE.c.partition == partition, _STATE.c.watch == watch, _STATE.c.name == _MARK)
+    return await connection.scalar(select(_STATE.c.position).where(*mine))
+
+
+async def marks(connection: AsyncConnection, watch: str) -> dict[int, int]:
+    """:func:`mark_of` for all partitions that have one."""
+    mine = (_STATE.c.watch == watch, _STATE.c.name == _MARK)
+    rows = await connection.execute(select(_STATE.c.partition, _STATE.c.position).where(*mine))
+    return {partition: position for partition, position in rows}
+
+
+async def pages(
+    connection: AsyncConnection, partition: int, watch: str, size: int = _CHUNK
+) -> AsyncIterator[dict[str, Snapshot]]:
+    """Like :func:`load`, in bites that nobody has to wait for long. Without the mark."""
+    last = _MARK
+    while True:
+        mine = (_STATE.c.partition == partition, _STATE.c.watch == watch, _STATE.c.name > last)
+        query = select(_STATE.c.name, _STATE.c.position, _STATE.c.state).where(*mine).order_by(_STATE.c.name)
+        rows = await connection.execute(query.limit(size))
+        page = {name: Snapshot(position, state) for name, position, state in rows}
+        if not page:
+            return
+        yield page
+        last = next(reversed(page))

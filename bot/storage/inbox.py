@@ -6,9 +6,10 @@ are in :mod:`bot.storage.offsets`, with the state.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import accumulate
 
 import msgspec
-from sqlalchemy import CTE, func, literal, select, text, union_all
+from sqlalchemy import CTE, delete, func, literal, select, text, union_all
 
 from bot.domain.event import Event, decode_events
 from bot.storage.database import Database, open_database, table_of
@@ -16,6 +17,10 @@ from bot.storage.tables import InboxRow
 
 _INBOX = table_of(InboxRow)
 _APPEND_LOCK = 0x696E626F  # held to the commit: the order of seq is the order of commits
+MOST_BYTES = 4 * 2**20
+"""So much is read at once, or one entry: some 15,000 samples, and a transaction that nobody waits for long."""
+_SAMPLES = b'[{"kind":"samples"'
+"""How the payload of samples begins: a delivery of samples holds nothing else."""
 MOST_AT_ONCE = 8000
 """SQLite takes 32,766 values in one statement, PostgreSQL 65,535."""
 
@@ -69,7 +74,7 @@ class Inbox:
         await (_append_to_sqlite if self.database.is_sqlite else _append_to_postgresql)(self.database, entries)
 
     async def entries_after(self, partition: int, position: int, limit: int) -> list[Entry]:
-        """The next entries of a partition, in order."""
+        """The next entries of a partition, in order; fewer than there are where they are large."""
         query = (
             select(_INBOX.c.seq, _INBOX.c.received_at, _INBOX.c.payload)
             .where(_INBOX.c.partition == partition, _INBOX.c.seq > position)
@@ -78,7 +83,9 @@ class Inbox:
         )
         async with self.database.read() as connection:
             rows = (await connection.execute(query)).all()
-        return [Entry(seq, received_at, decode_events(payload)) for seq, received_at, payload in rows]
+        sizes = accumulate(len(payload) for _, _, payload in rows)
+        fit = max(1, sum(size <= MOST_BYTES for size in sizes))
+        return [Entry(seq, received_at, decode_events(payload)) for seq, received_at, payload in rows[:fit]]
 
     async def raw_entries_after(self, seq: int, limit: int) -> list[tuple[int, str, datetime, bytes]]:
         """The next entries of all partitions in order: position, source, moment of receipt, encoded events."""
@@ -90,6 +97,27 @@ class Inbox:
         )
         async with self.database.read() as connection:
             return [(row[0], row[1], row[2], row[3]) for row in await connection.execute(query)]
+
+    async def prune_samples(self, partition: int, after: int, until: int, before: datetime, most: int) -> int:
+        """Delete entries of metric samples behind ``after`` up to ``until`` that were received ``before`` a moment.
+
+        At most ``most`` entries are looked at; returns the position up to which they were, which is ``after`` where
+        there is no more to do. Nothing else is deleted, and no number is given again.
+        """
+        query = (
+            select(_INBOX.c.seq, func.substr(_INBOX.c.payload, 1, len(_SAMPLES)))
+            .where(_INBOX.c.partition == partition, _INBOX.c.seq > after, _INBOX.c.seq <= until)
+            .where(_INBOX.c.received_at < before)
+            .order_by(_INBOX.c.seq)
+            .limit(most)
+        )
+        async with self.database.read() as connection:
+            rows = (await connection.execute(query)).all()
+        samples = [seq for seq, begins in rows if bytes(begins) == _SAMPLES]
+        if samples:
+            async with self.database.write() as connection:
+                await connection.execute(delete(_INBOX).where(_INBOX.c.seq.in_(samples)))
+        return rows[-1][0] if rows else after
 
     async def next_seq(self, partition: int, position: int) -> int | None:
         """Where the next entry of a partition stands, without reading it."""

@@ -1,7 +1,8 @@
-"""Edges of the topology that alerts have taught: bounded, and forgotten when they are not seen for long."""
+"""Edges of the topology that were learnt: bounded, and forgotten when they are not seen for long."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, and_, delete, func, select, tuple_
@@ -16,11 +17,24 @@ RENEWED = timedelta(hours=1)
 MOST = 10_000
 """Edges of one partition; beyond, those seen longest ago go."""
 EVERYWHERE = 30
-"""A service that depends on more than so many others was seen nearly everywhere, and where it was tells nothing."""
+"""A service that runs on more than so many hosts was seen nearly everywhere, and where it was tells nothing."""
+CALLS_AWAY = 3
+"""How far calls are followed from a name, as far as the topology looks."""
+MOST_AROUND = 2000
+"""Edges that are looked at around a set of names, the last seen first; beyond, no call is followed further."""
 _CHUNK = 1000
+_Column = ColumnElement[str]
 
 _EDGE = table_of(LearntEdgeRow)
 _KEY = (_EDGE.c.domain, _EDGE.c.service, _EDGE.c.depends_on)
+
+
+class EdgeKind(StrEnum):
+    """What taught an edge: an alert of a service on a host, metrics of calls, or a person who merged incidents."""
+
+    RUNS_ON = "runs on"
+    CALLS = "calls"
+    BELONGS = "belongs to"
 
 
 class LearntEdge(NamedTuple):
@@ -37,6 +51,7 @@ async def learn(
     edges: Iterable[LearntEdge],
     now: datetime,
     kept: timedelta = KEPT,
+    kind: EdgeKind = EdgeKind.RUNS_ON,
 ) -> None:
     """Keep the edges of a partition, as seen now, for a span; and forget what has grown old."""
     seen = set(edges)
@@ -48,7 +63,7 @@ async def learn(
         known |= {LearntEdge(*row) for row in rows}
     new = sorted(seen - known)
     if new:
-        at = {"partition": partition, "last_seen": now + kept - KEPT}
+        at = {"partition": partition, "last_seen": now + kept - KEPT, "kind": kind.value}
         await upsert(connection, _EDGE, [edge._asdict() | at for edge in new])
         await _forget(connection, partition, now)
 
@@ -72,23 +87,52 @@ async def _forget(connection: AsyncConnection, partition: int, now: datetime) ->
 async def learnt_edges(
     connection: AsyncConnection, domains: Iterable[str], names: Iterable[str], now: datetime
 ) -> dict[str, list[str]]:
-    """What services depend on, as alerts of the domains have taught it, around the services and hosts of these names.
+    """What services depend on, as the domains have taught it, around the services and hosts of these names.
 
-    Around a name are its own edges, and those of everything that depends on the same. A service seen on very many
-    hosts is left out.
+    Around a name are its own edges, and those of everything that depends on the same; and who calls whom, a few calls
+    away. Where a service runs that was seen on very many hosts is left out.
     """
     known = and_(_EDGE.c.domain.in_(set(domains)), _EDGE.c.last_seen >= now - KEPT)
-    ends = set(names)
-    for chunk in _chunks(set(ends)):
-        rows = await connection.execute(select(_EDGE.c.depends_on).where(known, _EDGE.c.service.in_(chunk)))
-        ends |= {end for (end,) in rows}
+    wanted = set(names)
+    below = await _followed(connection, known, wanted, _EDGE.c.service, _EDGE.c.depends_on)
+    ends = wanted | {edge.depends_on for edge in below if edge.service in wanted}
+    above = await _followed(connection, known, ends, _EDGE.c.depends_on, _EDGE.c.service)
+    calls = {edge for edge in below if edge.kind is EdgeKind.CALLS}
     found: dict[str, set[str]] = {}
-    for chunk in _chunks(ends):
-        pairs = select(_EDGE.c.service, _EDGE.c.depends_on).where(known, _EDGE.c.depends_on.in_(chunk))
-        for service, end in await connection.execute(pairs):
-            found.setdefault(service, set()).add(end)
-    everywhere = await _seen_everywhere(connection, known, found)
-    return {service: sorted(found[service]) for service in sorted(found.keys() - everywhere)}
+    runs_on = {edge.service for edge in above if edge.kind is EdgeKind.RUNS_ON}
+    everywhere = await _seen_everywhere(connection, known, runs_on)
+    for edge in calls | above:
+        if edge.kind is not EdgeKind.RUNS_ON or edge.service not in everywhere:
+            found.setdefault(edge.service, set()).add(edge.depends_on)
+    return {service: sorted(found[service]) for service in sorted(found)}
+
+
+class _Edge(NamedTuple):
+    service: str
+    depends_on: str
+    kind: EdgeKind
+
+
+async def _followed(
+    connection: AsyncConnection, known: ColumnElement[bool], names: set[str], start: _Column, end: _Column
+) -> set[_Edge]:
+    """All edges that start at the names, and the calls that go on from where calls lead."""
+    found: set[_Edge] = set()
+    seen, frontier = set(names), names
+    for hop in range(CALLS_AWAY):
+        fresh: set[_Edge] = set()
+        for chunk in _chunks(frontier):
+            query = select(_EDGE.c.service, _EDGE.c.depends_on, _EDGE.c.kind).where(known, start.in_(chunk))
+            if hop:
+                query = query.where(_EDGE.c.kind == EdgeKind.CALLS.value)
+            rows = await connection.execute(query.order_by(_EDGE.c.last_seen.desc(), *_KEY).limit(MOST_AROUND))
+            fresh |= {_Edge(service, other, EdgeKind(kind)) for service, other, kind in rows}
+        found |= fresh
+        frontier = {getattr(edge, end.name) for edge in fresh if edge.kind is EdgeKind.CALLS} - seen
+        seen |= frontier
+        if not frontier or len(found) > MOST_AROUND:
+            break
+    return found
 
 
 async def _seen_everywhere(
@@ -98,11 +142,24 @@ async def _seen_everywhere(
     for chunk in _chunks(services):
         rows = await connection.execute(
             select(_EDGE.c.service)
-            .where(known, _EDGE.c.service.in_(chunk))
+            .where(known, _EDGE.c.service.in_(chunk), _EDGE.c.kind == EdgeKind.RUNS_ON.value)
             .group_by(_EDGE.c.domain, _EDGE.c.service)
             .having(func.count() > EVERYWHERE)
         )
         found |= {service for (service,) in rows}
+    return found
+
+
+async def hosts_of(
+    connection: AsyncConnection, domain: str, services: Iterable[str], now: datetime
+) -> dict[str, set[str]]:
+    """On which hosts alerts have placed services."""
+    found: dict[str, set[str]] = {}
+    placed = and_(_EDGE.c.domain == domain, _EDGE.c.last_seen >= now - KEPT, _EDGE.c.kind == EdgeKind.RUNS_ON.value)
+    for chunk in _chunks(services):
+        pairs = select(_EDGE.c.service, _EDGE.c.depends_on).where(placed, _EDGE.c.service.in_(chunk))
+        for service, host in await connection.execute(pairs):
+            found.setdefault(service, set()).add(host)
     return found
 
 

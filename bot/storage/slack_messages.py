@@ -8,7 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.severity import Severity
 from bot.storage.database import insert_missing, row_of, table_of, upsert
-from bot.storage.tables import IncidentRow, SlackMessageRow, SlackRequestRow, TimelineRow
+from bot.storage.slack_tables import SlackMessageRow, SlackRequestRow
+from bot.storage.tables import IncidentRow, TimelineRow
 
 _INCIDENT = table_of(IncidentRow)
 _MESSAGE = table_of(SlackMessageRow)

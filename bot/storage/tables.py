@@ -107,6 +107,7 @@ class AlertRow(SQLModel, table=True):
     incident_id: str | None = Field(sa_type=Text)
     silence_id: str | None = Field(sa_type=Text)
     chart: Any = Field(sa_type=Json, nullable=True)
+    host: str = Field(sa_type=Text)
 
 
 class IncidentRow(SQLModel, table=True):
@@ -125,6 +126,7 @@ class IncidentRow(SQLModel, table=True):
     groups: dict[str, int] = Field(sa_type=Json)
     causes: list[Any] = Field(sa_type=Json)
     past: list[Any] = Field(sa_type=Json)
+    inhibited: list[Any] = Field(sa_type=Json)
     opened_at: datetime = Field(sa_type=UtcDateTime)
     active_at: datetime = Field(sa_type=UtcDateTime)
     changed_at: datetime = Field(sa_type=UtcDateTime)
@@ -175,6 +177,17 @@ class TimelineRow(SQLModel, table=True):
     actor: str | None = Field(sa_type=Text)
 
 
+class SummaryRewriteRow(SQLModel, table=True):
+    """What a language model made of an incident's facts at a version; empty where it made nothing that can be used."""
+
+    __tablename__ = "summary_rewrite"
+
+    incident_id: str = Field(primary_key=True, sa_type=Text)
+    version: int
+    facts: str = Field(sa_type=Text)
+    text: str = Field(sa_type=Text)
+
+
 class ChangeRow(SQLModel, table=True):
     """What was changed where and when; told again, it is the same row."""
 
@@ -194,7 +207,7 @@ class ChangeRow(SQLModel, table=True):
 
 
 class LearntEdgeRow(SQLModel, table=True):
-    """What alerts have taught of the topology; a name tells something only in its correlation domain."""
+    """What was learnt of the topology; a name tells something only in its correlation domain."""
 
     __tablename__ = "learnt_edge"
     __table_args__ = (
@@ -207,6 +220,7 @@ class LearntEdgeRow(SQLModel, table=True):
     depends_on: str = Field(primary_key=True, sa_type=Text)
     partition: int
     last_seen: datetime = Field(sa_type=UtcDateTime)
+    kind: str = Field(sa_type=Text)
 
 
 class SilenceRow(SQLModel, table=True):
@@ -268,30 +282,3 @@ class AuditRow(SQLModel, table=True):
     details: str = Field(sa_type=Text)
     previous_hash: str = Field(sa_type=Text)
     hash: str = Field(sa_type=Text)
-
-
-class SlackMessageRow(SQLModel, table=True):
-    """What Slack shows of an incident: which message, which version, how far its thread has come.
-
-    ``posting_since`` and ``thread_posting`` are set before a call whose answer may be lost, so that
-    after a crash the notifier looks for its own message before it posts another.
-    """
-
-    __tablename__ = "slack_message"
-
-    incident_id: str = Field(primary_key=True, sa_type=Text)
-    channel: str | None = Field(sa_type=Text)
-    ts: str | None = Field(sa_type=Text)
-    shown_version: int
-    posting_since: datetime | None = Field(sa_type=UtcDateTime)
-    thread_position: int = Field(sa_type=BigInteger)
-    thread_posting: int | None = Field(sa_type=BigInteger)
-
-
-class SlackRequestRow(SQLModel, table=True):
-    """Signatures of the Slack requests of the last minutes, so that none is taken twice."""
-
-    __tablename__ = "slack_request"
-
-    signature: str = Field(primary_key=True, sa_type=Text)
-    received_at: datetime = Field(sa_type=UtcDateTime)

@@ -77,6 +77,18 @@ class Ensemble(msgspec.Struct, array_like=True):
         first = self.intake.first or 0.0
         return first + low, first + high
 
+    def latest(self) -> float | None:
+        """The last value, or of a counter its last rate a second; None where there was none yet."""
+        return None if self.intake.first is None else self.intake.first + self.value.means[0]
+
+    def pause(self, seconds: float) -> None:
+        """Say that nobody watched for so long: no stay has lasted the longer for it."""
+        self.stuck.since += seconds
+
+    def is_overdue(self, silence: float) -> bool:
+        """Whether a series that came regularly has been silent for too many seconds to be so still."""
+        return self.gaps.intervals.exceeded_by(silence)
+
     def state(self) -> bytes:
         return msgspec.msgpack.encode(self, enc_hook=packed)
 

@@ -14,7 +14,7 @@ class Burst:
     Parameters
     ----------
     surprise
-        Standard deviations above the usual, beyond which a count is a finding.
+        Standard deviations above the usual, beyond which a count is a finding if it also exceeds all of late.
     least
         Errors in a window below which nothing is a burst.
     learning
@@ -30,16 +30,18 @@ class Burst:
     """
 
     def __init__(self, surprise: float = 6.0, least: int = 5, learning: int = 30) -> None:
-        self._surprise = surprise
+        self.surprise = surprise
         self._least = least
         self._learning = learning
         self._usual = Baseline()
 
     def update(self, window: Window) -> list[Finding]:
         count, usual = sum(window.errors.values()), self._usual
-        self._usual = usual.learn(count)
         surprise = usual.surprise(count)
-        if usual.windows < self._learning or count < self._least or surprise <= self._surprise:
+        abnormal = usual.windows >= self._learning and count >= self._least and surprise > 0
+        abnormal = abnormal and usual.departs(count, self.surprise)
+        self._usual = usual.learn(count, abnormal)
+        if not abnormal:
             return []
         loudest = max(window.errors, key=lambda template: (window.errors[template], -template))
         return [Finding("burst", loudest, score(surprise), count, usual.expected())]

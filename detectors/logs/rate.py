@@ -13,7 +13,7 @@ class Rate:
     Parameters
     ----------
     surprise
-        Standard deviations from the usual, beyond which a count is a finding.
+        Standard deviations from the usual, beyond which a count is a finding if it also departs from all of late.
     learning
         Windows of a template before it is judged.
     most
@@ -29,21 +29,25 @@ class Rate:
     """
 
     def __init__(self, surprise: float = 6.0, learning: int = 30, most: int = 2000) -> None:
-        self._surprise = surprise
+        self.surprise = surprise
         self._learning = learning
         self._usual: Recent[Baseline] = Recent(most)
 
     def update(self, window: Window) -> list[Finding]:
-        self._usual.follow(window.became, lambda one, other: max(one, other, key=lambda usual: usual.windows))
+        self._usual.follow(window.became, Baseline.join)
         found = []
         for template in {**self._usual, **window.lines}:
             count = window.lines.get(template, 0)
             usual = self._usual.get(template, Baseline())
-            surprise = usual.surprise(count)
-            if usual.windows >= self._learning and abs(surprise) > self._surprise:
-                found.append(Finding("rate", template, score(surprise), count, usual.expected()))
-            self._usual.put(template, usual.learn(count), seen=count > 0)
+            abnormal = usual.windows >= self._learning and usual.departs(count, self.surprise)
+            if abnormal:
+                found.append(Finding("rate", template, score(usual.surprise(count)), count, usual.expected()))
+            self._usual.put(template, usual.learn(count, abnormal), seen=count > 0)
         return found
+
+    def __len__(self) -> int:
+        """How many templates are known."""
+        return len(self._usual)
 
     def state(self) -> dict[str, Any]:
         return {"usual": [[template, *usual] for template, usual in self._usual.items()]}

@@ -103,6 +103,12 @@ class Miner:
         """The template as people read it, empty where it is forgotten."""
         return "".join(self._templates.get(self.current(template), ())).replace(VALUE, "<*>")
 
+    def rest(self) -> None:
+        """Let go of the lines and words that are remembered for speed only, as a quiet stream need not hold them."""
+        self._by_line.clear()
+        self._by_mask.clear()
+        self._words.clear()
+
     def state(self) -> dict[str, Any]:
         """All that was learnt, fit for JSON."""
         templates = [[key, list(tokens), self._last_seen[key]] for key, tokens in self._templates.items()]

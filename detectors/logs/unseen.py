@@ -1,5 +1,6 @@
 """A template that was never seen before, once enough was seen to say so."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from detectors.logs.recent import Recent
@@ -38,18 +39,21 @@ class Unseen:
         if self._since is None:
             self._since = window.at - window.seconds
         new = [template for template in window.lines if template not in self._known]
-        for template in window.lines:
-            self._known.put(template, True)
+        self.know(window.lines)
         if window.at - self._since <= self._learning:
             return []
         rarity = 1.0 - self._novelty
         self._novelty += (bool(new) - self._novelty) / MEMORY
         return [Finding("unseen", template, rarity, window.lines[template], 0.0) for template in new]
 
+    def know(self, templates: Iterable[int]) -> None:
+        """Take in templates that came outside any window."""
+        for template in templates:
+            self._known.put(template, True)
+
     def state(self) -> dict[str, Any]:
         return {"known": list(self._known), "since": self._since, "novelty": self._novelty}
 
     def restore(self, state: dict[str, Any]) -> None:
         self._since, self._novelty = state["since"], state["novelty"]
-        for template in state["known"]:
-            self._known.put(template, True)
+        self.know(state["known"])

@@ -2,6 +2,7 @@
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingRegressor
+from threadpoolctl import threadpool_limits
 
 from detectors.drift.packing import Array
 
@@ -32,15 +33,22 @@ class LossEstimator:
 
     def fit(self, features: Array, predicted: Array, truth: Array) -> "LossEstimator":
         """Learns from features of shape (rows, n; NaN for missing), predictions and true values of shape (rows,)."""
+        features = np.where(np.isnan(features).all(axis=0), 0.0, features)  # the trees want a value in each column
         inputs, error = np.column_stack([features, predicted]), predicted - truth
-        self._absolute.fit(inputs, np.abs(error))
-        self._squared.fit(inputs, error**2)
+        with threadpool_limits(1, "openmp"):  # beside other work, threads that wait for each other cost most
+            self._absolute.fit(inputs, np.abs(error))
+            self._squared.fit(inputs, error**2)
         return self
 
     def estimate(self, features: Array, predicted: Array) -> dict[str, float]:
         """The expected mean absolute and root mean squared error, in the target's unit; empty without rows."""
         if not len(predicted):
             return {}
-        inputs = np.column_stack([features, predicted])
-        absolute, squared = (model.predict(inputs).clip(min=0) for model in (self._absolute, self._squared))
+        absolute, squared = self.losses(features, predicted)
         return {"mae": float(absolute.mean()), "rmse": float(np.sqrt(squared.mean()))}
+
+    def losses(self, features: Array, predicted: Array) -> tuple[Array, Array]:
+        """The expected absolute and squared error of each row, both of shape (rows,); needs one row at least."""
+        inputs = np.column_stack([features, predicted])
+        with threadpool_limits(1, "openmp"):
+            return self._absolute.predict(inputs).clip(min=0), self._squared.predict(inputs).clip(min=0)

@@ -49,3 +49,38 @@ def regression(truth: Array, predicted: Array) -> dict[str, float]:
     if len(truth) > 1 and np.ptp(truth) > 0:
         measured["r2"] = metrics.r2_score(truth, predicted)
     return {name: float(value) for name, value in measured.items()}
+
+
+def forecasting(truth: Array, predicted: Array, unit: float | None = None) -> dict[str, float]:
+    """What :func:`regression` says, and the mean absolute percentage error where the truth is not 0 (as a share).
+
+    Parameters
+    ----------
+    truth, predicted
+        Of shape (rows,). Without rows nothing is measured: the answer is empty.
+    unit
+        What :func:`naive_error` says of the reference: adds the mean absolute scaled error (MASE; Hyndman and Koehler,
+        Another look at measures of forecast accuracy, International Journal of Forecasting 22, 2006).
+
+    Examples
+    --------
+    >>> measured = forecasting(np.array([10.0, 20.0]), np.array([11.0, 18.0]), unit=3.0)
+    >>> measured["mape"], measured["mase"]
+    (0.1, 0.5)
+    """
+    measured = regression(truth, predicted)
+    told = truth != 0
+    if told.any():
+        measured["mape"] = float(np.mean(np.abs((predicted - truth)[told] / truth[told])))
+    if unit and measured:
+        measured["mase"] = measured["mae"] / unit
+    return measured
+
+
+def naive_error(truth: Array) -> float:
+    """The mean absolute error of the forecast "as last time", over values in the order of time: shape (rows,).
+
+    >>> naive_error(np.array([1.0, 3.0, 2.0]))
+    1.5
+    """
+    return float(np.mean(np.abs(np.diff(truth)))) if len(truth) > 1 else 0.0

@@ -17,6 +17,9 @@ CLEAR = 0.5
 """Below this score the cause is not clear: what would be named is wrong more often than right."""
 CHANGE_WITHIN = 1800.0
 """A change so many seconds before the first alert may be what broke it."""
+DATA_CHANGE_WITHIN = 86_400.0
+"""Likewise a change of data or of a model, where a model's data or its performance is what went wrong: that shows only
+when enough rows or labels have come."""
 _ALSO = 0.1
 _MOST = 3
 
@@ -27,6 +30,7 @@ _SILENT = -2.4  # it has no alert
 _SPREADS = 2.4  # for the share of its direct dependants that are affected
 _ELSE = -1.3  # it is something else
 _CHANGED = 1.5  # it was changed shortly before; storms have no changes, so this one is not fitted
+_FITS = 1.5  # and that was a change of data or of a model, which is what the alerts speak of; not fitted either
 
 _KINDS = {
     "resource": r"cpu|memory|oom|disk|filesystem|inode|swap|throttl|saturat|contention|starv|pressure|load(?!balanc)"
@@ -36,6 +40,9 @@ _KINDS = {
     "traffic": r"traffic|throughput|requests? ?surge|rate ?limit|conntrack|too ?many ?connections",
     "dependency": r"down|dead|absent|unreachable|not ?ready|crash|missing|killed|restarted",
 }
+_OF_MODELS = ("data", "model")
+_TELLING = ("resource", *_OF_MODELS)
+"""What an alert may speak of that is a cause by itself, and not only a sign of one."""
 _PATTERNS = {kind: re.compile(pattern, re.IGNORECASE) for kind, pattern in _KINDS.items()}
 
 
@@ -49,11 +56,15 @@ class Symptom(NamedTuple):
 
 
 class Changed(NamedTuple):
-    """A change of a service, as people would say it: ``deployed v3``. ``at`` is in seconds."""
+    """A change of a service, as people would say it: ``deployed v3``. ``at`` is in seconds.
+
+    ``kind`` is ``data`` or ``model`` where it was one of these that was changed.
+    """
 
     service: str
     what: str
     at: float
+    kind: str = ""
 
 
 class _Candidate(NamedTuple):
@@ -63,11 +74,12 @@ class _Candidate(NamedTuple):
     direct: int
     deeper: bool
     change: Changed | None
+    fits: bool
 
     @property
     def supported(self) -> bool:
         """Whether there is more to show for it than that it is affected."""
-        return bool(self.dependants or self.change or _named(self.own, "resource"))
+        return bool(self.dependants or self.change or any(_named(self.own, kind) for kind in _TELLING))
 
 
 def rank(symptoms: Sequence[Symptom], topology: Topology, changes: Sequence[Changed] = ()) -> list[Finding]:
@@ -75,7 +87,7 @@ def rank(symptoms: Sequence[Symptom], topology: Topology, changes: Sequence[Chan
 
     Candidates are the affected services, and those without alerts on which several of them depend. One is named only
     with something to show for it: another affected service depends on it, its alerts speak of a resource that runs
-    short, or it was changed shortly before.
+    short or of a model or its data, or it was changed shortly before.
 
     Parameters
     ----------
@@ -113,7 +125,8 @@ def _candidates(
     symptoms: Sequence[Symptom], affected: Mapping[str, float], topology: Topology, changes: Sequence[Changed]
 ) -> list[_Candidate]:
     began = min(affected.values(), default=0.0)
-    changed = {c.service: c for c in sorted(changes, key=lambda c: c.at) if 0 <= began - c.at <= CHANGE_WITHIN}
+    of_models = any(_named(symptoms, kind) for kind in _OF_MODELS)
+    changed = {c.service: c for c in sorted(changes, key=lambda c: c.at) if _is_near(c, began, of_models)}
     own: dict[str, list[Symptom]] = {}
     for symptom in symptoms:
         own.setdefault(symptom.service, []).append(symptom)
@@ -134,9 +147,15 @@ def _candidates(
             sum(other in affected for other in topology.dependants(name)),
             any(other in affected and name not in topology.below(other) for other in topology.below(name)),
             changed.get(name),
+            of_models and name in changed and changed[name].kind in _OF_MODELS,
         )
         for name in sorted(affected.keys() | silent)
     ]
+
+
+def _is_near(change: Changed, began: float, of_models: bool) -> bool:
+    within = DATA_CHANGE_WITHIN if of_models and change.kind in _OF_MODELS else CHANGE_WITHIN
+    return 0 <= began - change.at <= within
 
 
 def _utility(one: _Candidate, affected: int, topology: Topology) -> float:
@@ -149,6 +168,7 @@ def _utility(one: _Candidate, affected: int, topology: Topology) -> float:
         + _SILENT * (not one.own)
         + _SPREADS * spreads
         + _CHANGED * (one.change is not None)
+        + _FITS * one.fits
     )
 
 
@@ -158,7 +178,7 @@ def _named(own: Sequence[Symptom], kind: str) -> list[str]:
 
 def _kind(one: _Candidate) -> str:
     if one.change:
-        return "change"
+        return one.change.kind if one.change.kind in _OF_MODELS else "change"
     if not one.own:
         return "dependency"
     return next((kind for kind in _PATTERNS if _named(one.own, kind)), "unknown")
@@ -170,7 +190,7 @@ def _evidence(one: _Candidate, affected: Mapping[str, float], topology: Topology
     if one.change:
         minutes = (min(affected.values()) - one.change.at) / 60
         said.append(f"{one.change.what} {minutes:.0f} min earlier")
-    if names := _named(one.own, "resource"):
+    if names := next(filter(None, (_named(one.own, kind) for kind in _TELLING)), []):
         said.append(f"{_some(names)} {'fires' if len(names) == 1 else 'fire'} on {one.service}")
     if one.dependants:
         verb = "depends" if len(one.dependants) == 1 else "depend"

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -12,11 +12,13 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.runbook import Runbook
+from bot.domain.watching import Watched
 from bot.errors import Refused, StorageUnavailable
-from bot.pipeline import lifecycle
+from bot.pipeline import feedback, lifecycle
+from bot.pipeline.watch_models import ModelsWatch
 from bot.remediation.approval import Verdict, decide
 from bot.storage.database import Database
-from handlers.slack import commands, modal
+from handlers.slack import commands, modal, model
 
 log = structlog.get_logger(__name__)
 _UNAVAILABLE = "Tandem cannot reach its database at the moment: nothing was changed. Please try again."
@@ -24,12 +26,17 @@ _UNAVAILABLE = "Tandem cannot reach its database at the moment: nothing was chan
 
 @dataclass(frozen=True)
 class SlackDoor:
-    """What the listeners work with. ``on_change`` is called when something was changed that Slack shows."""
+    """What the listeners work with. ``on_change`` is called when something was changed that Slack shows.
+
+    ``watched`` are the watches of tandem.yaml by name, ``models`` is what watches models, where anything does.
+    """
 
     database: Database
     runbooks: Mapping[str, Runbook]
     clock: Callable[[], datetime]
     on_change: Callable[[], None]
+    watched: Mapping[str, Watched] = field(default_factory=dict)
+    models: ModelsWatch | None = None
 
 
 def make_bolt_app(client: AsyncWebClient, signing_secret: str | None, door: SlackDoor) -> AsyncApp:
@@ -37,8 +44,10 @@ def make_bolt_app(client: AsyncWebClient, signing_secret: str | None, door: Slac
     app = AsyncApp(client=client, signing_secret=signing_secret or "unused in Socket Mode")
     app.action(re.compile(r"^run\.(approve|reject)"))(_decision(door))
     app.action(re.compile(r"^incident\.(ack|resolve)"))(_lifecycle(door))
+    app.action(re.compile(r"^alert\.not_useful"))(_not_useful(door))
     app.action(re.compile(r".*"))(_other_action)
     app.command("/incident")(_command(door))
+    app.command("/model")(_model(door))
     app.view(modal.CALLBACK_ID)(_silence(door))
     return app
 
@@ -93,6 +102,24 @@ def _lifecycle(door: SlackDoor) -> Listener:
     return listen
 
 
+def _not_useful(door: SlackDoor) -> Listener:
+    async def listen(
+        ack: AsyncAck, body: dict[str, Any], action: dict[str, Any], client: AsyncWebClient, respond: AsyncRespond
+    ) -> None:
+        await ack()
+        incident_id, _, identity = str(action.get("value", "")).partition(":")
+        user = body["user"]["id"]
+        try:
+            await feedback.not_useful(door.database, door.watched, incident_id, identity, user, door.clock())
+        except Refused as refused:
+            await tell(client, body, respond, str(refused))
+        except StorageUnavailable:
+            await tell(client, body, respond, _UNAVAILABLE)
+        door.on_change()
+
+    return listen
+
+
 async def _other_action(ack: AsyncAck) -> None:
     """Buttons that only open a link, and those of an older version."""
     await ack()
@@ -113,6 +140,21 @@ def _command(door: SlackDoor) -> Listener:
             said = _UNAVAILABLE
         await respond(text=said, response_type="ephemeral")
         door.on_change()
+
+    return listen
+
+
+def _model(door: SlackDoor) -> Listener:
+    async def listen(ack: AsyncAck, command: dict[str, Any], respond: AsyncRespond) -> None:
+        await ack()
+        text = str(command.get("text", "")).strip()
+        try:
+            said = await model.answer(door.database, door.models, text, command["user_id"], door.clock())
+        except Refused as refused:
+            said = str(refused)
+        except StorageUnavailable:
+            said = _UNAVAILABLE
+        await respond(text=said, response_type="ephemeral")
 
     return listen
 

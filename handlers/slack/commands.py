@@ -17,6 +17,7 @@ from bot.slack.text import escaped, inline_code, literal, one_line, when, who
 from bot.storage import alerts, audit, incidents, silences
 from bot.storage.audit import AuditEntry
 from bot.storage.database import Database
+from handlers.slack import noise
 
 MAX_SILENCE = timedelta(days=30)
 _LISTED = 20
@@ -30,6 +31,8 @@ HELP = """*`/incident list`* the open incidents
 *`/incident silence`* the same, as a form
 *`/incident silences`* the silences in force
 *`/incident unsilence ID`* end one now
+*`/incident noise 7`* which alerts of the last 7 days called people for nothing
+*`/incident noise undo ID`* take a “Not useful” back
 *`/incident help`* this"""
 
 Answer = Callable[[Database, str, str, datetime], Awaitable[str]]
@@ -209,4 +212,5 @@ _COMMANDS: dict[str, Answer] = {
     "silence": _silence,
     "silences": _silences,
     "unsilence": _unsilence,
+    "noise": noise.answer,
 }

@@ -4,12 +4,14 @@ https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protoc
 
 Data with ``labels`` is taken as an alert of our own schema (``labels, annotations, status, severity, starts_at,
 ends_at, fingerprint``). Anything else becomes an alert named after the event's type, about the service that its data or
-subject names; the same type ending in ``.resolved`` resolves it.
+subject names; the same type ending in ``.resolved`` resolves it. What Seldon's and KServe's detectors of drift and
+outliers say has a form of its own (``seldon.py``), and what KServe's logger sends is no alert, but predictions
+(``kserve.py``).
 """
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -23,8 +25,10 @@ from cloudevents.core.v1.event import REQUIRED_ATTRIBUTES
 
 from bot.domain.event import AlertEvent, AlertStatus, Event, fingerprint_of
 from handlers.webhooks.clean import clean, clean_labels, clean_link
+from handlers.webhooks.kserve import is_inference, rows_of
 from handlers.webhooks.moments import Moment, in_utc
 from handlers.webhooks.registry import Malformed, bearer, source
+from handlers.webhooks.seldon import from_seldon, is_seldon
 
 NAME = "cloudevents"
 MAX_EVENTS = 10_000
@@ -69,7 +73,7 @@ def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> lis
     headers = {name.lower(): value for name, value in headers.items()}
     content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type != _BATCH:
-        return [_event(_parsed(headers, body, "the event", received_at), received_at, "$")]
+        return [*_events(_parsed(headers, body, "the event", received_at), received_at, "$")]
     try:
         batch = msgspec.json.decode(body, type=list[msgspec.Raw])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -77,8 +81,9 @@ def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> lis
     if len(batch) > MAX_EVENTS:
         raise Malformed(f"the batch: at most {MAX_EVENTS} events are taken at once")
     return [
-        _event(_parsed(_STRUCTURED, bytes(raw), f"$[{i}]", received_at), received_at, f"$[{i}]")
+        event
         for i, raw in enumerate(batch)
+        for event in _events(_parsed(_STRUCTURED, bytes(raw), f"$[{i}]", received_at), received_at, f"$[{i}]")
     ]
 
 
@@ -117,8 +122,16 @@ def _explained(error: CloudEventValidationError) -> str:
     return "; ".join(said) or str(error)
 
 
-def _event(event: BaseCloudEvent, received_at: datetime, where: str) -> AlertEvent:
+def _events(event: BaseCloudEvent, received_at: datetime, where: str) -> Sequence[Event]:
     data = _decoded(event)
+    if is_inference(_type_of(event)):
+        return rows_of(event, data, _time_of(event, where) or received_at, where)
+    return [_alert(event, data, received_at, where)]
+
+
+def _alert(event: BaseCloudEvent, data: Any, received_at: datetime, where: str) -> AlertEvent:
+    if is_seldon(_type_of(event)):
+        return from_seldon(event, data, _time_of(event, where) or received_at, where)
     if isinstance(data, dict) and "labels" in data:
         return _own_schema(event, data, received_at, where)
     return _generic(event, data if isinstance(data, dict) else {}, received_at, where)

@@ -4,21 +4,27 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from types import MappingProxyType
 
 import structlog
 from aiohttp import web
+from multidict import CIMultiDict
 
 from bot.domain.event import Event
-from bot.errors import InboxFull, StorageUnavailable
+from bot.domain.mapping import SourceMapping
+from bot.errors import ConfigError, InboxFull, StorageUnavailable
 from bot.metrics import EVENTS_ACCEPTED, REQUESTS_REFUSED
 from bot.pipeline.intake import Intake, entries_for
 from handlers.body import Unreadable, read_body
 from handlers.problem import problem
-from handlers.webhooks.registry import Malformed, Source, all_sources, nearest
+from handlers.webhooks.mapped import mapped_sources
+from handlers.webhooks.registry import CannotTell, Malformed, NotAuthentic, Source, all_sources, nearest
 
 MAX_BODY = 5 * 2**20
 
 _JSON = {"Content-Type": "application/json"}
+
+_REFUSALS = (Malformed, UnicodeError, Unreadable, InboxFull, StorageUnavailable, NotAuthentic, CannotTell)
 
 log = structlog.get_logger(__name__)
 
@@ -32,41 +38,48 @@ class WebhookDoor:
         partition_by: Sequence[str],
         partitions: int,
         secrets: Mapping[str, str],
+        mapped: Mapping[str, SourceMapping],
     ) -> None:
         self._intake = intake
         self._token = token.encode() if token else None
         self._clock = clock
         self._partition_by = partition_by
         self._partitions = partitions
-        self._sources = all_sources()
+        self._sources = known_sources(mapped)
         self._secrets = {name: secret.encode() for name, secret in secrets.items()}
         self._accepted = {name: EVENTS_ACCEPTED.labels(name) for name in self._sources}
 
     def add_routes(self, app: web.Application) -> None:
         """A route a source, as aiohttp finds those fastest, and one for names that are none."""
         for source in self._sources.values():
-            app.router.add_post(f"/webhooks/{source.name}", partial(self._take, source))
+            app.router.add_post(f"/webhooks/{source.name}", partial(self._take, source, self._signs(source)))
         app.router.add_post("/webhooks/{source}", self._refuse_unknown)
 
     async def _refuse_unknown(self, request: web.Request) -> web.Response:
         name = request.match_info["source"]
-        return _refused(problem(404, f"No source is named {name[:60]!r}: {nearest(name)}"))
+        return _refused(problem(404, f"No source is named {name[:60]!r}: {nearest(name, self._sources)}"))
 
-    async def _take(self, source: Source, request: web.Request) -> web.Response:
-        name, headers = source.name, request.headers
-        if not source.verify(headers, self._token):
+    async def _take(self, source: Source, signs: bool, request: web.Request) -> web.Response:
+        name = source.name
+        headers = with_token(request) if source.token_in_address else request.headers
+        if not signs and not (source.verify and source.verify(headers, self._token)):
             return _refused(self._unauthentic())
         try:
             body = await read_body(request, MAX_BODY)
-            if source.signature and not self._signed(source, headers, body):
+            if signs and not self._signed(source, headers, body):
                 return _refused(self._unsigned(source))
+            if source.prove:
+                await source.prove(headers, body)
             received_at = self._clock()
             events = source.parse(body, headers, received_at)
             await self._intake.append(entries_for(events, name, received_at, self._partition_by, self._partitions))
-        except (Malformed, UnicodeError, Unreadable, InboxFull, StorageUnavailable) as error:
+        except _REFUSALS as error:
             return _refused(_said_of(error, name))
         self._accepted[name].inc(len(events))
         return web.Response(body=b'{"accepted": %d}' % len(events), status=202, headers=_JSON)
+
+    def _signs(self, source: Source) -> bool:
+        return source.signature is not None and (source.verify is None or source.name in self._secrets)
 
     def _signed(self, source: Source, headers: Mapping[str, str], body: bytes) -> bool:
         secret = self._secrets.get(source.name)
@@ -84,6 +97,13 @@ class WebhookDoor:
         return problem(401, "Send the header Authorization: Bearer <TANDEM_WEBHOOK_TOKEN>.", headers)
 
 
+def with_token(request: web.Request) -> Mapping[str, str]:
+    """The headers; where none authorises, the token of the address does."""
+    if "Authorization" in request.headers or "token" not in request.query:
+        return request.headers
+    return CIMultiDict([*request.headers.items(), ("Authorization", f"Bearer {request.query['token']}")])
+
+
 def _refused(answer: web.Response) -> web.Response:
     REQUESTS_REFUSED.labels(str(answer.status)).inc()
     return answer
@@ -99,6 +119,10 @@ def _said_of(error: Exception, source: str) -> web.Response:
         case StorageUnavailable():
             detail = "The database does not take events at the moment: nothing was accepted."
             return problem(503, detail, {"Retry-After": "5"})
+        case NotAuthentic():
+            return problem(401, str(error))
+        case CannotTell():
+            return problem(503, str(error), {"Retry-After": "5"})
         case _:
             return problem(400, f"The body is not what {source} sends: {error}")
 
@@ -111,9 +135,18 @@ def add_webhook_routes(
     partition_by: Sequence[str],
     partitions: int,
     secrets: Mapping[str, str] | None = None,
+    mapped: Mapping[str, SourceMapping] | None = None,
 ) -> None:
-    """``secrets`` are those of the senders that sign, by source."""
-    WebhookDoor(intake, token, clock, partition_by, partitions, secrets or {}).add_routes(app)
+    """``secrets`` are those of the senders that sign, by source; ``mapped`` the sources that tandem.yaml describes."""
+    WebhookDoor(intake, token, clock, partition_by, partitions, secrets or {}, mapped or {}).add_routes(app)
+
+
+def known_sources(mapped: Mapping[str, SourceMapping]) -> dict[str, Source]:
+    """Those of this folder and those of tandem.yaml. Raises ConfigError where one takes another's name."""
+    for name in mapped:
+        if name in all_sources():
+            raise ConfigError(f"sources.{name}: there is a source of this name already; choose another one")
+    return {**all_sources(), **mapped_sources(mapped)}
 
 
 def source_secrets(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -122,9 +155,19 @@ def source_secrets(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     return {source.name: environ[source.secret_variable] for source in signing if environ.get(source.secret_variable)}
 
 
-def parse_delivery(source: str, body: bytes, received_at: datetime) -> list[Event]:
-    """The events of a body, as its door would parse it. Raises LookupError for an unknown source, Malformed."""
-    known = all_sources().get(source)
-    if known is None:
-        raise LookupError(f"no source is named {source!r}: {nearest(source)}")
-    return known.parse(body, {"content-type": "application/json"}, received_at)
+def parse_delivery(
+    source: str,
+    body: bytes,
+    received_at: datetime,
+    mapped: Mapping[str, SourceMapping] = MappingProxyType({}),
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> list[Event]:
+    """The events of a body, as its door would parse it. Raises LookupError for an unknown source, Malformed.
+
+    ``headers`` are those that a sender's parser needs beside the body, such as ``X-GitHub-Event``.
+    """
+    known = known_sources(mapped)
+    if source not in known:
+        raise LookupError(f"no source is named {source!r}: {nearest(source, known)}")
+    given = {"content-type": "application/json"} | {name.lower(): value for name, value in headers.items()}
+    return known[source].parse(body, given, received_at)

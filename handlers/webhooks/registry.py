@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
 from functools import cache
 from typing import NamedTuple, TypeVar
@@ -32,8 +32,21 @@ Signature = Callable[[Mapping[str, str], bytes, bytes], bool]
 """Whether a sender that signs vouches for a body, from headers, body and the secret that it was given."""
 
 
+Prove = Callable[[Mapping[str, str], bytes], Awaitable[None]]
+"""Proves, from headers and body, who sent it, and may ask others for that; answers the sender's handshake where it has
+one. Raises Malformed, NotAuthentic, CannotTell."""
+
+
 class Malformed(TandemError):
     """The body is not what this source sends; the message says where and why."""
+
+
+class NotAuthentic(TandemError):
+    """The sender is not who it should be; the message says why."""
+
+
+class CannotTell(TandemError):
+    """Whether the sender is who it should be is not known at the moment: it may send again."""
 
 
 _T = TypeVar("_T")
@@ -48,10 +61,18 @@ def decoded(decode: Callable[[bytes], _T], body: bytes) -> _T:
 
 
 class Source(NamedTuple):
+    """A sender that can do both signs where it was given a secret, and shows the token where it was not.
+
+    ``token_in_address`` is for senders that can set no header: the token may also be the address's ``?token=``.
+    ``prove`` comes on top of either, for senders whose signature is checked with what others hold.
+    """
+
     name: str
     parse: Parse
-    verify: Verify
+    verify: Verify | None
     signature: Signature | None = None
+    token_in_address: bool = False
+    prove: Prove | None = None
 
     @property
     def secret_variable(self) -> str:
@@ -62,18 +83,25 @@ class Source(NamedTuple):
 _known: dict[str, Source] = {}
 
 
-def source(name: str, *, verify: Verify | None = None, signature: Signature | None = None) -> Callable[[Parse], Parse]:
-    """Register a parser under the last part of its door's path; the sender shows a token, or signs with a secret.
+def source(
+    name: str,
+    *,
+    verify: Verify | None = None,
+    signature: Signature | None = None,
+    token_in_address: bool = False,
+    prove: Prove | None = None,
+) -> Callable[[Parse], Parse]:
+    """Register a parser under the last part of its door's path: its sender shows a token, signs, or does either.
 
     Raises ValueError where the name is taken.
     """
-    if (verify is None) == (signature is None):
-        raise ValueError(f"{name}: either verify or signature says how its sender is known")
+    if verify is None and signature is None:
+        raise ValueError(f"{name}: verify or signature says how its sender is known")
 
     def register(parse: Parse) -> Parse:
         if name in _known:
             raise ValueError(f"two sources are named {name!r}")
-        _known[name] = Source(name, parse, verify or _after_the_body, signature)
+        _known[name] = Source(name, parse, verify, signature, token_in_address, prove)
         return parse
 
     return register
@@ -88,10 +116,11 @@ def all_sources() -> dict[str, Source]:
     return _known
 
 
-def nearest(name: str) -> str:
+def nearest(name: str, known: Iterable[str]) -> str:
     """A hint for whoever mistyped a source's name."""
-    close = difflib.get_close_matches(name, all_sources(), n=1)
-    return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(sorted(all_sources()))}."
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(names)}."
 
 
 def bearer(headers: Mapping[str, str], token: bytes | None) -> bool:
@@ -102,9 +131,19 @@ def bearer(headers: Mapping[str, str], token: bytes | None) -> bool:
     return hmac.compare_digest(given.strip().encode(errors="replace"), token) and scheme.lower() == "bearer"
 
 
-def _after_the_body(headers: Mapping[str, str], token: bytes | None) -> bool:
-    """Who signs is known only when the body is there."""
-    return True
+def bearer_or_like(headers: Mapping[str, str], token: bytes | None) -> bool:
+    """:func:`bearer`, or the token as the password of ``Authorization: Basic``, whatever the user's name.
+
+    https://www.rfc-editor.org/rfc/rfc7617
+    """
+    scheme, _, given = headers.get("authorization", "").partition(" ")
+    if token is None or scheme.lower() != "basic":
+        return bearer(headers, token)
+    try:
+        _, _, password = base64.b64decode(given, validate=True).partition(b":")
+    except (binascii.Error, ValueError):
+        return False
+    return hmac.compare_digest(password, token)
 
 
 def hmac_sha256(header: str, prefix: str = "") -> Signature:

@@ -24,6 +24,7 @@ MAX_ALERTS = 5
 needs_prometheus = pytest.mark.skipif(
     not (PROMETHEUS and ALERTMANAGER), reason="prometheus and its alertmanager are not both installed here"
 )
+needs_prometheus_alone = pytest.mark.skipif(not PROMETHEUS, reason="prometheus is not installed here")
 
 _RULES = {
     "groups": [
@@ -108,7 +109,7 @@ async def watching(exporter: Exporter, tandem: Tandem) -> AsyncIterator[Alertman
     )
     _write(folder / "rules.yml", _RULES)
     prometheus = (
-        *(PROMETHEUS, f"--config.file={_write(folder / 'prometheus.yml', _scrapes(exporter.port, ports[0]))}"),
+        *(PROMETHEUS, f"--config.file={_write(folder / 'prometheus.yml', _alerts(exporter.port, ports[0]))}"),
         *(f"--web.listen-address=127.0.0.1:{ports[1]}", f"--storage.tsdb.path={folder / 'prometheus'}"),
     )
     async with (
@@ -116,6 +117,25 @@ async def watching(exporter: Exporter, tandem: Tandem) -> AsyncIterator[Alertman
         _program(ports[1], folder / "prometheus.log", *prometheus),
     ):
         yield Alertmanager(ports[0])
+
+
+@asynccontextmanager
+async def writing(exporter: Exporter, tandem: Tandem) -> AsyncIterator[int]:
+    """Prometheus scrapes the exporter and writes all of it to the bot, as docs/telemetry.md says; yields its port."""
+    assert PROMETHEUS
+    folder, port = tandem.folder, free_port()
+    remote = {
+        "url": f"{tandem.url}/api/v1/write",
+        "authorization": {"credentials": TOKEN},
+        "queue_config": {"batch_send_deadline": "200ms", "max_backoff": "500ms"},
+    }
+    config = {**_scrapes(exporter.port), "remote_write": [remote]}
+    command = (
+        *(PROMETHEUS, f"--config.file={_write(folder / 'prometheus.yml', config)}"),
+        *(f"--web.listen-address=127.0.0.1:{port}", f"--storage.tsdb.path={folder / 'prometheus'}"),
+    )
+    async with _program(port, folder / "prometheus.log", *command):
+        yield port
 
 
 def _routes(tandem: Tandem) -> dict[str, Any]:
@@ -131,11 +151,17 @@ def _routes(tandem: Tandem) -> dict[str, Any]:
     }
 
 
-def _scrapes(exporter: int, alertmanager: int) -> dict[str, Any]:
+def _alerts(exporter: int, alertmanager: int) -> dict[str, Any]:
     return {
-        "global": {"scrape_interval": "200ms", "scrape_timeout": "200ms", "evaluation_interval": "200ms"},
+        **_scrapes(exporter),
         "rule_files": ["rules.yml"],
         "alerting": {"alertmanagers": [{"static_configs": [{"targets": [f"127.0.0.1:{alertmanager}"]}]}]},
+    }
+
+
+def _scrapes(exporter: int) -> dict[str, Any]:
+    return {
+        "global": {"scrape_interval": "200ms", "scrape_timeout": "200ms", "evaluation_interval": "200ms"},
         "scrape_configs": [{"job_name": "shop", "static_configs": [{"targets": [f"127.0.0.1:{exporter}"]}]}],
     }
 

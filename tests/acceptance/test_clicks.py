@@ -82,6 +82,7 @@ async def test_an_approved_run_does_what_was_shown_is_verified_and_the_message_s
         "run.verifying",
         "run.succeeded",
     ]
+    assert await tandem.stop() == 0, tandem.log.read_text()[-2000:]
 
 
 async def test_a_click_by_somebody_who_may_not_approve_is_refused_to_them_alone_and_audited(tandem: Tandem) -> None:

@@ -327,3 +327,29 @@ async def test_the_page_asks_nobody_but_its_own_server(
     asked = [entry["params"]["request"]["url"] for entry in log if entry["method"] == "Network.requestWillBeSent"]
     assert asked
     assert [url for url in asked if not url.startswith((slack.url, "data:", "about:"))] == []
+
+
+# One pixel, as small as a PNG can be.
+PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c6360606060000000050001"
+    "a5f645400000000049454e44ae426082"
+)
+
+
+async def test_a_picture_that_was_uploaded_to_a_thread_is_seen_there(browser: Browser, bot: AsyncWebClient) -> None:
+    ts = await post(bot, section("*What fires*"))
+    await bot.files_upload_v2(
+        filename="chart.png",
+        content=PNG,
+        title="p95 of checkout",
+        alt_txt="last 300 ms",
+        channel="C0INCIDENTS",
+        thread_ts=ts,
+    )
+    await browser.click(f"[data-ts='{ts}'] [data-testid=replies]")
+    picture = await browser.see(".file-image img")
+    assert picture.get_attribute("alt") == "last 300 ms"
+    await browser.until(
+        lambda d: d.execute_script("return document.querySelector('.file-image img').naturalWidth") == 1, "not loaded"
+    )
+    assert "p95 of checkout" in (await browser.see(".file-image")).text

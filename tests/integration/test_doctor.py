@@ -1,6 +1,7 @@
 """``tandem doctor``: whatever is missing, it says what, and what to do."""
 
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,9 @@ import pytest
 from bot.config import Config, load_config
 from bot.doctor import SCOPES, Finding, Mark, diagnose
 from bot.localslack import LocalSlack
+from bot.storage import audit
+from bot.storage.audit import AuditEntry
+from bot.storage.database import open_database
 
 HEX = "0123456789abcdef" * 2
 SOUND = {
@@ -45,6 +49,7 @@ async def test_where_nothing_is_missing_everything_is_ok(monkeypatch: pytest.Mon
         subjects = {
             "configuration",
             "database",
+            "audit log",
             "webhooks",
             "buttons",
             "Slack token",
@@ -110,6 +115,23 @@ async def test_what_is_amiss_is_named_with_what_to_do(
     finding = _failed(found)[subject]
     assert text in finding.text
     assert advice in finding.advice
+
+
+async def test_an_audit_log_that_was_written_into_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    database = open_database(f"sqlite:///{tmp_path}/t.db")
+    await database.migrate()
+    async with database.write() as connection:
+        for action in ("first", "second", "third"):
+            entry = AuditEntry(at=datetime(2026, 3, 1, tzinfo=UTC), actor="U1", action=action, subject="s", details={})
+            await audit.append(connection, entry)
+    assert (await _diagnose(monkeypatch, tmp_path))["audit log"].mark is Mark.OK
+    async with database.write() as connection:
+        await connection.exec_driver_sql("DROP TRIGGER audit_no_update")
+        await connection.exec_driver_sql("UPDATE audit SET actor = 'U2' WHERE seq = 2")
+    await database.close()
+    found = (await _diagnose(monkeypatch, tmp_path))["audit log"]
+    assert found.mark is Mark.FAIL
+    assert "row 2" in found.text
 
 
 async def test_a_slack_that_cannot_be_reached_is_no_wrong_token(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bot.config import Config
+from bot.domain.event import ChangeEvent
 from bot.domain.rules import Rules
 from bot.errors import ConfigError
 from bot.recording import Made, record
@@ -18,6 +19,8 @@ from handlers.webhooks import parse_delivery
 from tests.acceptance.harness import alert, delivery
 from tests.conftest import Clock
 from tests.integration.pipeline_driver import Pipeline, make_alert
+from tests.unit.test_changes_github import DEPLOYMENT_STATUS, RELEASE
+from tests.unit.test_changes_gitlab import DEPLOYMENT
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -51,6 +54,41 @@ def test_a_line_that_cannot_be_read_is_named(tmp_path: Path, line: str, said: st
         list(read_log(log, parse_delivery))
     assert str(refused.value).startswith(f"{log}:3: ")
     assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("source", "body", "headers"),
+    [
+        ("github", DEPLOYMENT_STATUS, {"X-GitHub-Event": "deployment_status"}),
+        ("github", RELEASE, {"x-github-event": "release"}),
+        ("gitlab", DEPLOYMENT, {}),
+    ],
+)
+def test_a_raw_delivery_is_read_with_the_headers_that_say_what_it_is(
+    tmp_path: Path, source: str, body: Any, headers: dict[str, str]
+) -> None:
+    line = json.loads(_line(timedelta(), body, source)) | ({"headers": headers} if headers else {})
+    [(_, _, [event])] = read_log(_log(tmp_path, json.dumps(line)), parse_delivery)
+    assert isinstance(event, ChangeEvent)
+    assert event.service == "checkout"
+
+
+def test_a_raw_delivery_without_the_header_that_it_needs_says_how_to_give_it(tmp_path: Path) -> None:
+    log = _log(tmp_path, _line(timedelta(), DEPLOYMENT_STATUS, "github"))
+    with pytest.raises(ConfigError, match=r":1: the header X-GitHub-Event is missing: give it beside the body"):
+        list(read_log(log, parse_delivery))
+
+
+async def test_a_deployment_of_a_raw_log_is_evidence_for_the_cause(tmp_path: Path) -> None:
+    deployed = DEPLOYMENT_STATUS["deployment_status"] | {"created_at": (START - timedelta(minutes=6)).isoformat()}
+    line = json.loads(_line(-timedelta(minutes=6), DEPLOYMENT_STATUS | {"deployment_status": deployed}, "github"))
+    log = _log(
+        tmp_path,
+        json.dumps(line | {"headers": {"X-GitHub-Event": "deployment_status"}}),
+        _line(timedelta(), delivery(alert() | {"startsAt": START.isoformat()})),
+    )
+    [made] = await replay_file(log, Config(), parse_delivery)
+    assert made.cause == "checkout (change)"
 
 
 async def test_an_empty_log_makes_no_incidents(tmp_path: Path) -> None:

@@ -14,8 +14,9 @@ from bot.errors import Conflict, StorageUnavailable
 from bot.pipeline.intake import entries_for
 from bot.storage import audit, incidents, offsets
 from bot.storage.audit import AuditEntry
-from bot.storage.database import Database
+from bot.storage.database import Database, insert_missing, table_of
 from bot.storage.inbox import Inbox
+from bot.storage.slack_tables import SlackRequestRow
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -111,3 +112,14 @@ async def test_moments_and_text_of_all_planes_come_back_as_they_were(database: D
     async with database.read() as connection:
         [row] = await audit.entries(connection)
     assert said in row["details"]
+
+
+async def test_of_rows_to_insert_the_new_ones_are_counted(database: Database) -> None:
+    def rows(*signatures: str) -> list[dict[str, object]]:
+        return [{"signature": signature, "received_at": NOW} for signature in signatures]
+
+    async with database.write() as connection:
+        requests = table_of(SlackRequestRow)
+        assert await insert_missing(connection, requests, rows("a", "b")) == 2
+        assert await insert_missing(connection, requests, rows("a")) == 0
+        assert await insert_missing(connection, requests, rows("b", "c")) == 1

@@ -124,7 +124,7 @@ def test_an_unknown_key_inside_a_runbook_names_the_nearest(path: Path, part: str
     "step, place, why",
     [
         ("commnd: {argv: [x]}", "commnd", "no executor is named 'commnd'; did you mean 'command'?"),
-        ("zzz: {}", "zzz", "no executor is named 'zzz'; known are command, http"),
+        ("zzz: {}", "zzz", "no executor is named 'zzz'; known are command, gate, http"),
         ("command: {argv: [x], timout: 1s}", "command.timout", "is no known key of command; did you mean 'timeout'?"),
         ("command: {argv: [x], timeout: 7h}", "command.timeout", "a step takes more than nothing and at most 6h"),
         ("command: {argv: [x], timeout: soon}", "command.timeout", "'soon' is no duration: write a number and a unit"),

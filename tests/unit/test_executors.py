@@ -25,7 +25,7 @@ def errors(kind: str, **raw: Any) -> str:
     return str(refused.value)
 
 
-@pytest.mark.parametrize("kind, hint", [("comand", "did you mean 'command'"), ("zzz", "known are command, http")])
+@pytest.mark.parametrize("kind, hint", [("comand", "did you mean 'command'"), ("zzz", "known are command, gate, http")])
 def test_an_unknown_executor_is_an_error_that_names_the_nearest(kind: str, hint: str) -> None:
     for ask in (lambda: parameters_of(kind, {}), lambda: parameter_names(kind)):
         with pytest.raises(ValueError, match=f"no executor is named '{kind}'; {hint}"):

@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.domain.alert import Alert
 from bot.domain.incident import Incident, IncidentStatus, Tally
 from bot.domain.run import Decision, Phase, Plan, PlannedStep, Run, RunStatus, StepRecord, StepStatus, plan_hash
 from bot.domain.severity import Severity
 from bot.localslack.blocks import problems_of
 from bot.slack.render import Rendered, plain, render
-from bot.slack.view import IncidentView
-from tests.unit.strategies import NOON, hostile, views
+from bot.slack.view import MAX_LESSENED, IncidentView
+from tests.unit.strategies import NOON, alerts, hostile, views
 
 WORST = "&<*`🔥" * 1000
 
@@ -222,3 +223,12 @@ def test_the_text_of_a_notification_says_number_state_and_severity(
     text = render(view(incident(status=status, severity=severity, title=title[:500]))).text
     assert "#12 " in text
     assert f" — {status}, {severity}." in text
+
+
+@given(st.lists(alerts(hostile), min_size=1, max_size=MAX_LESSENED))
+def test_buttons_of_usefulness_are_taken_whatever_the_groups_are_called(found: list[Alert]) -> None:
+    named = [msgspec.structs.replace(alert, group=alert.name * 20) for alert in found]
+    rendered = render(msgspec.structs.replace(view(incident()), lessen=named))
+    assert_sound(rendered)
+    [block] = [block for block in rendered.blocks if block.get("block_id") == "feedback"]
+    assert [element["value"] for element in block["elements"]] == ["abc:i"] * len(found)

@@ -132,3 +132,36 @@ def test_a_recent_change_is_evidence_also_on_a_service_without_alerts() -> None:
 def test_a_change_after_the_first_alert_or_long_before_is_none(at: float) -> None:
     affected = [symptom("web", at=1000.0), symptom("api", at=1020.0)]
     assert rank(affected, SHOP, [Changed("api", "deployed v3", at)]) == rank(affected, SHOP)
+
+
+FORECAST = Topology({"forecast": ["api", "sales"], "api": ["pool"]})
+
+
+@pytest.mark.parametrize("hours", [0.1, 12.0])
+def test_a_change_of_data_explains_a_drift_that_shows_only_hours_later(hours: float) -> None:
+    changed = Changed("sales", "data of sales: prices in cents", 1e5 - hours * 3600, "data")
+    found = rank([symptom("forecast", "FeatureDrift", at=1e5)], FORECAST, [changed])[0]
+    assert (found.service, found.kind) == ("sales", "data")
+
+
+def test_a_change_of_data_hours_ago_explains_no_latency() -> None:
+    changed = Changed("sales", "data of sales", 1e5 - 12 * 3600, "data")
+    affected = [symptom("forecast", at=1e5)]
+    assert rank(affected, FORECAST, [changed]) == rank(affected, FORECAST)
+
+
+def test_a_promotion_explains_a_model_that_got_worse() -> None:
+    changed = Changed("forecast", "model of forecast: v7 is champion", 1e5 - 3600, "model")
+    found = rank([symptom("forecast", "ModelPerformance", at=1e5)], FORECAST, [changed])[0]
+    assert (found.service, found.kind) == ("forecast", "model")
+
+
+def test_contention_below_a_model_explains_that_it_got_worse_better_than_the_model_itself() -> None:
+    affected = [symptom("forecast", "ModelPerformance", at=90.0), symptom("api", at=60.0), symptom("pool", "HighCPU")]
+    assert (rank(affected, FORECAST)[0].service, rank(affected, FORECAST)[0].kind) == ("pool", "resource")
+
+
+@pytest.mark.parametrize("name, kind", [("FeatureDrift", "data"), ("ModelPerformance", "model")])
+def test_a_model_alone_that_drifts_or_gets_worse_is_its_own_cause(name: str, kind: str) -> None:
+    [found] = rank([symptom("forecast", name)], FORECAST)
+    assert (found.service, found.kind) == ("forecast", kind)

@@ -62,8 +62,8 @@ def test_two_sources_cannot_have_one_name() -> None:
 
 
 def test_an_unknown_source_is_told_the_nearest_known_one() -> None:
-    assert nearest("alertmanger") == "did you mean 'alertmanager'?"
-    assert nearest("zzz").startswith("known are alertmanager, ")
+    assert nearest("alertmanger", all_sources()) == "did you mean 'alertmanager'?"
+    assert nearest("zzz", all_sources()).startswith("known are alertmanager, ")
     with pytest.raises(LookupError, match="no source is named 'alertmanger': did you mean 'alertmanager'"):
         parse_delivery("alertmanger", b"{}", NOON)
 

@@ -23,18 +23,22 @@ class Executor(NamedTuple):
     parameters: type[StepParameters]
     describe: Describe
     run: Run
+    holds_steps: bool = False
+    """Whether there are steps among its parameters, such as the request that starts a pipeline."""
 
 
 _known: dict[str, Executor] = {}
 
 
-def executor(kind: str, parameters: type[StepParameters], describe: Describe) -> Callable[[Run], Run]:
+def executor(
+    kind: str, parameters: type[StepParameters], describe: Describe, holds_steps: bool = False
+) -> Callable[[Run], Run]:
     """Register what performs steps of a kind. Raises ValueError where the kind is taken."""
 
     def register(run: Run) -> Run:
         if kind in _known:
             raise ValueError(f"two executors are named {kind!r}")
-        _known[kind] = Executor(kind, parameters, describe, run)
+        _known[kind] = Executor(kind, parameters, describe, run, holds_steps)
         return run
 
     return register
@@ -65,6 +69,11 @@ def parameters_of(kind: str, raw: Mapping[str, Any]) -> StepParameters:
 def parameter_names(kind: str) -> list[str]:
     """What may be said of steps of a kind. Raises ValueError for an unknown kind."""
     return list(_of_kind(kind).parameters.model_fields)
+
+
+def holds_steps(kind: str) -> bool:
+    """Whether steps of a kind have steps among their parameters. Raises ValueError for an unknown kind."""
+    return _of_kind(kind).holds_steps
 
 
 def describe(kind: str, parameters: StepParameters) -> str:

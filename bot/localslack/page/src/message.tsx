@@ -110,11 +110,18 @@ function Author({ message, children }: { message: Said | Ephemeral; children: Co
 function Attached({ message }: { message: Said }) {
   return (
     <>
-      {message.files?.map((file) => (
-        <a key={file.id} class="file" href={new URL(file.url_private).pathname} download={file.name}>
-          📄 {file.title ?? file.name}
-        </a>
-      ))}
+      {message.files?.map((file) =>
+        file.mimetype?.startsWith("image/") ? (
+          <figure key={file.id} class="file-image">
+            <figcaption>{file.title ?? file.name}</figcaption>
+            <img src={new URL(file.url_private).pathname} alt={file.alt_txt || file.name} />
+          </figure>
+        ) : (
+          <a key={file.id} class="file" href={new URL(file.url_private).pathname} download={file.name}>
+            📄 {file.title ?? file.name}
+          </a>
+        ),
+      )}
       {message.reactions && (
         <p class="reactions">
           {message.reactions.map((reaction) => (

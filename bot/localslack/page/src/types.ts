@@ -92,7 +92,7 @@ export interface Message {
   reply_count?: number;
   latest_reply?: string;
   reactions?: { name: string; count: number }[];
-  files?: { id: string; name: string; title?: string; url_private: string }[];
+  files?: { id: string; name: string; title?: string; mimetype?: string; alt_txt?: string; url_private: string }[];
 }
 
 /** Seen by one person only, who is its `user`; a local one is the page's own. */

@@ -1,0 +1,54 @@
+"""How any JSON becomes alerts: a source of one's own, described in tandem.yaml by JMESPath expressions.
+
+https://jmespath.org/specification.html
+"""
+
+from typing import Annotated, Any
+
+import jmespath
+from jmespath.exceptions import JMESPathError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+
+def _check_expression(text: str) -> str:
+    try:
+        jmespath.compile(text)
+    except JMESPathError as error:
+        why = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(f"{text!r} is no JMESPath expression: {why}") from error
+    return text
+
+
+Expression = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_check_expression)]
+
+
+class SourceMapping(BaseModel):
+    """``events`` picks the alerts out of a delivery, one or a list of them; the others are asked of each alert.
+
+    ``firing`` is true or false (as JMESPath counts: also empty and missing are false); without it, what comes fires.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    events: Expression = "@"
+    name: Expression
+    firing: Expression | None = None
+    id: Expression | None = None
+    service: Expression | None = None
+    severity: Expression | None = None
+    summary: Expression | None = None
+    starts_at: Expression | None = None
+    ends_at: Expression | None = None
+    group: Expression | None = None
+    link: Expression | None = None
+    labels: dict[str, Expression] = {}
+
+
+def search(expression: str | None, within: Any) -> Any:
+    """What an expression finds; None where it finds nothing or is not given. Raises ValueError with its reason."""
+    if expression is None:
+        return None
+    try:
+        return jmespath.search(expression, within)
+    except (JMESPathError, TypeError) as error:
+        raise ValueError(f"{expression!r}: {error}") from error

@@ -1,0 +1,53 @@
+"""What the Web API's methods have in common: how they are registered, fail, and read their arguments."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from bot.localslack.state import Channel, Json, Workspace
+
+Method = Callable[[Workspace, Json, str], Json]
+
+
+class Failed(Exception):
+    """An answer with ``ok: false``."""
+
+    def __init__(self, error: str, **details: Any) -> None:
+        super().__init__(error)
+        self.answer = {"ok": False, "error": error, **details}
+
+
+METHODS: dict[str, Method] = {}
+
+
+def method(name: str) -> Callable[[Method], Method]:
+    def register(function: Method) -> Method:
+        METHODS[name] = function
+        return function
+
+    return register
+
+
+def channel_of(workspace: Workspace, given: Json) -> Channel:
+    found = workspace.channel(str(given.get("channel", "")))
+    if found is None:
+        raise Failed("channel_not_found")
+    return found
+
+
+def joined(workspace: Workspace, given: Json) -> Channel:
+    """A channel in which the app may speak and read."""
+    channel = channel_of(workspace, given)
+    if not channel.is_member:
+        raise Failed("not_in_channel")
+    return channel
+
+
+def decoded(value: Any) -> Any:
+    """A structured argument: JSON text in a form, the value itself in a JSON body."""
+    if isinstance(value, str):
+        try:
+            return json.loads(value) if value else None
+        except ValueError as error:
+            raise Failed("invalid_arguments") from error
+    return value

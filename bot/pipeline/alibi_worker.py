@@ -1,0 +1,73 @@
+"""alibi-detect in a process of its own, in any Python that has it: requests on stdin, answers on stdout.
+
+Run as a file, never imported by the bot: it knows nothing but numpy and alibi-detect, which is slow to import, needs
+other versions of what we need, and is under a licence of its own. A message is four bytes of length (big-endian) and
+so many bytes: a request is a line of JSON and then an .npz, an answer is JSON.
+"""
+
+import io
+import json
+import os
+import struct
+import sys
+from typing import Any, BinaryIO
+
+import numpy as np
+
+
+def main() -> None:
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what libraries print must not come between the answers
+    requests = sys.stdin.buffer
+    try:
+        from alibi_detect import cd  # type: ignore[import-not-found,import-untyped,unused-ignore]  # noqa: PLC0415
+        from alibi_detect.version import __version__  # type: ignore  # noqa: PLC0415
+    except ImportError as error:
+        say(answers, {"missing": str(error)})
+        return
+    say(answers, {"ready": __version__})
+    while (request := read(requests)) is not None:
+        try:
+            say(answers, answer(cd, request))
+        except Exception as error:  # the process that asked decides what becomes of it
+            say(answers, {"error": f"{type(error).__name__}: {error}"[:500]})
+
+
+def read(requests: BinaryIO) -> bytes | None:
+    head = requests.read(4)
+    return requests.read(struct.unpack(">I", head)[0]) if len(head) == 4 else None
+
+
+def say(answers: BinaryIO, said: object) -> None:
+    packed = json.dumps(said).encode()
+    answers.write(struct.pack(">I", len(packed)) + packed)
+    answers.flush()
+
+
+def answer(cd: Any, request: bytes) -> dict[str, Any]:
+    """One test of a window against a reference: ``test`` is univariate (TabularDrift) or mmd (MMDDrift)."""
+    line, _, packed = request.partition(b"\n")
+    asked = json.loads(line)
+    with np.load(io.BytesIO(packed), allow_pickle=False) as arrays:
+        reference, window = arrays["reference"], arrays["window"]
+    if asked["test"] == "mmd":
+        found = mmd(cd, reference, window, asked["alpha"])
+        return {"p": float(found["p_val"]), "distance": float(found["distance"])}
+    categories = {place: None for place in asked["categorical"]}
+    detector = cd.TabularDrift(reference, p_val=asked["alpha"], categories_per_feature=categories or None)
+    return {"p": [float(p) for p in detector.predict(window, drift_type="batch")["data"]["p_val"]]}
+
+
+def mmd(cd: Any, reference: Any, window: Any, alpha: float) -> Any:
+    """With PyTorch or with TensorFlow, whichever is there."""
+    np.random.seed(0)
+    try:
+        detector = cd.MMDDrift(reference, backend="pytorch", p_val=alpha, n_permutations=500)
+    except ImportError:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        detector = cd.MMDDrift(reference, backend="tensorflow", p_val=alpha, n_permutations=500)
+    return detector.predict(window)["data"]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,175 @@
+"""A group of watched series: what it has learnt, when it fires, and when it is normal again."""
+
+from collections.abc import Iterable
+from itertools import islice
+
+import msgspec
+
+from bot.domain.event import bounded, fingerprint_of
+from detectors.groups import Evidence, Outlier, outliers
+from detectors.groups.member import Member
+
+INSTANCE_LABELS = (
+    *("instance", "pod", "worker", "replica", "host", "hostname", "node", "pod_name", "container_id"),
+    *("host_name", "host_id", "service_instance_id"),
+    *("k8s_pod_name", "k8s_pod_uid", "k8s_pod_ip", "k8s_node_name", "k8s_node_uid"),
+)
+"""Labels that tell members apart which should be alike."""
+MOST_PEERS = 2000
+"""Of more members that should be alike, those that came first are compared: a look is not to hold up others."""
+_LOOK_AT_PEERS = 60.0
+_LOOKS = 5
+"""So many looks in a row have to agree that a member differs, or that it no longer does."""
+_RECENT = 9
+_STALE = 300.0
+_MEMORY_OF_USUAL = 3600.0
+
+
+class Firing(msgspec.Struct, array_like=True):
+    """``since`` in seconds since the epoch; ``told`` says of how many members the alert speaks, 0 before it does."""
+
+    since: float
+    threshold: float = 0.0
+    told: int = 0
+
+
+class GroupState(msgspec.Struct, array_like=True):
+    """What is kept of a group over restarts, beside its members. ``differing`` counts looks by member."""
+
+    watch: str
+    labels: dict[str, str]
+    evidence: Evidence = msgspec.field(default_factory=Evidence)
+    off_course: Firing | None = None
+    unlike_peers: Firing | None = None
+    missing: Firing | None = None
+    differing: dict[str, int] = {}
+    looked_at: float = 0.0
+    usual: float = 0.0
+    counted_at: float = 0.0
+
+
+class Group:
+    """``members`` by the fingerprint of their labels."""
+
+    def __init__(self, state: GroupState) -> None:
+        self.state = state
+        self.name = group_name(state.watch, state.labels)
+        self.members: dict[str, Member] = {}
+        self.outliers: dict[str, Outlier] = {}
+        self._alike: dict[str, dict[str, Member]] = {}
+
+    @property
+    def text(self) -> str:
+        """What its alerts call it."""
+        labels = (f"{name}={value}" for name, value in sorted(self.state.labels.items()))
+        return bounded(" ".join([self.state.watch, *labels]))
+
+    def join(self, name: str, member: Member) -> None:
+        self.members[name] = member
+        self._alike.setdefault(_likeness(member), {})[name] = member
+
+    def leave(self, name: str) -> None:
+        member = self.members.pop(name)
+        alike = self._alike[_likeness(member)]
+        del alike[name]
+        if not alike:
+            del self._alike[_likeness(member)]
+        self.state.differing.pop(name, None)
+
+    def note(self, name: str, at: float, rarity: float, span: float, may_fire: bool = True) -> None:
+        """A member surprises. ``span`` in seconds: no more than one false alarm in it."""
+        state, member = self.state, self.members[name]
+        state.evidence.add(name, at, rarity, span, goes_on=state.off_course is not None)
+        if state.off_course is not None:
+            if member.off is None:
+                member.go_off(at, rarity)
+        elif may_fire and state.evidence.exceeds(at, span):
+            state.off_course = Firing(at, state.evidence.tail.threshold(at, span))
+            self._mark_off(at)
+
+    def off(self) -> dict[str, Member]:
+        """The members that are off their course, the rarest first."""
+        found = [(member.off.rarity, name, member) for name, member in self.members.items() if member.off]
+        return {name: member for _, name, member in sorted(found, key=lambda one: (-one[0], one[1]))}
+
+    def is_on_course_again(self) -> bool:
+        """Whether what is still off is less than half of what it took to fire."""
+        firing = self.state.off_course
+        standing = sum(member.off.rarity for member in self.members.values() if member.off)
+        return firing is not None and standing < firing.threshold / 2
+
+    def look_at_peers(self, at: float) -> bool:
+        """Compare the members with each other, at most once a minute; whether that was done now."""
+        if at < self.state.looked_at + _LOOK_AT_PEERS:
+            return False
+        self.state.looked_at = at
+        found = {one.name: one for alike in self._alike.values() for one in _outliers_of(alike, at)}
+        known = self.state.differing
+        for name in {**known, **found}:
+            step = 1 if name in found else -1
+            looks = min(max(known.get(name, 0) + step, 0), _LOOKS)
+            known[name] = looks
+            if not looks:
+                del known[name]
+        self.outliers = {name: one for name, one in {**self.outliers, **found}.items() if name in known}
+        return True
+
+    def is_unlike_peers(self) -> bool:
+        """Whether a member has differed for long enough; while the alert fires, until none has for as long."""
+        if self.state.unlike_peers is not None:
+            return bool(self.state.differing)
+        return _LOOKS in self.state.differing.values()
+
+    def unlike(self) -> dict[str, Outlier]:
+        """The members that have differed from their peers for long enough, the furthest first."""
+        looks = self.state.differing
+        if _LOOKS not in looks.values():
+            return dict(self.outliers)
+        return {name: one for name, one in self.outliers.items() if looks.get(name) == _LOOKS}
+
+    def count(self, live: int, silent: int, now: float) -> None:
+        """Judge how many regular members still come, ``now`` in seconds since the epoch.
+
+        Of members that are replaced by others as many come as before; fewer than half of what is usual is a finding.
+        What is usual fades within the hour.
+        """
+        state = self.state
+        if state.missing is not None:
+            if live > state.usual / 2:
+                state.missing = None
+        elif silent and live < state.usual / 2:
+            state.missing = Firing(now, told=silent)
+        else:
+            faded = min(1.0, max(0.0, now - state.counted_at) / _MEMORY_OF_USUAL)
+            state.usual = max(float(live), state.usual + (live - state.usual) * faded)
+        state.counted_at = now
+
+    def _mark_off(self, at: float) -> None:
+        for name, rarity in self.state.evidence.surprised(at).items():
+            member = self.members.get(name)
+            if member is not None and member.off is None:
+                member.go_off(at, rarity)
+
+
+def group_name(watch: str, labels: dict[str, str]) -> str:
+    return fingerprint_of({"": watch, **labels})
+
+
+def _likeness(member: Member) -> str:
+    return fingerprint_of({name: value for name, value in member.labels.items() if name not in INSTANCE_LABELS})
+
+
+def _outliers_of(alike: dict[str, Member], at: float) -> Iterable[Outlier]:
+    fresh = dict(islice(((name, member) for name, member in alike.items() if _is_fresh(member, at)), MOST_PEERS))
+    values = {name: member.recent.middle(_RECENT) for name, member in fresh.items()}
+    if len(values) < 2:
+        return []
+    moves = sorted(high - low for low, high in (member.recent.range(_RECENT) for member in fresh.values()))
+    return outliers(values, noise=moves[len(moves) // 2])
+
+
+def _is_fresh(member: Member, at: float) -> bool:
+    if member.count < _RECENT:
+        return False
+    durations = member.ensemble.gaps.intervals.durations
+    return at - member.recent.last_at() <= max(_STALE, 2 * durations[-1] if durations else 0.0)

@@ -1,0 +1,117 @@
+"""Steps within a step: a request or a command whose answer is JSON that the step itself reads."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import aiohttp
+import msgspec
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from bot.remediation.executors import command, http
+from bot.remediation.executors.command import CommandParameters
+from bot.remediation.executors.http import HttpParameters
+from bot.remediation.executors.step import MAX_OUTPUT, presentable
+from bot.remediation.executors.web import SecretMissing, answered, filled, session
+
+INNER_KINDS = ("http", "command")
+_SHOWN = 500
+
+
+class Request(BaseModel):
+    """``http: {…}``, whose answer is JSON."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    http: HttpParameters
+
+
+class Ask(BaseModel):
+    """``http: {…}`` or ``command: {…}``, whose answer is JSON."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    http: HttpParameters | None = None
+    command: CommandParameters | None = None
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> "Ask":
+        if (self.http is None) == (self.command is None):
+            raise ValueError("say either http or command")
+        return self
+
+
+class Heard(NamedTuple):
+    """``value`` is the JSON that was answered, None where there was none; ``said`` is the answer for people, cut."""
+
+    ok: bool
+    value: Any
+    said: str
+
+
+def described(one: Ask | Request) -> str:
+    if one.http is not None:
+        return http.describe(one.http)
+    assert isinstance(one, Ask) and one.command is not None  # as its validator saw to
+    return command.describe(one.command)
+
+
+async def ask(one: Ask | Request, secrets: Mapping[str, str]) -> Heard:
+    """Perform it once. What goes wrong is what was heard, not an error of ours."""
+    if one.http is not None:
+        return await _requested(one.http, secrets)
+    assert isinstance(one, Ask) and one.command is not None  # as its validator saw to
+    outcome = await command.run(one.command, secrets)
+    return Heard(outcome.ok, _json_in(outcome.output), outcome.output[-_SHOWN:])
+
+
+def _json_in(output: str) -> Any:
+    """A program's output as JSON: all of it, or its last line, as others may write before it."""
+    for text in (output, output.rpartition("\n")[2]):
+        try:
+            return msgspec.json.decode(text)
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            continue
+    return None
+
+
+async def _requested(parameters: HttpParameters, secrets: Mapping[str, str]) -> Heard:
+    seconds = parameters.timeout.total_seconds()
+    body = None if parameters.body is None else http.encoded(parameters.body)
+    usual = {"Content-Type": "application/json"} if isinstance(parameters.body, dict | list) else {}
+    try:
+        headers = filled(parameters.headers, secrets)
+        async with asyncio.timeout(seconds), session(usual) as client:
+            answer = await answered(client, parameters.method, parameters.url, headers=headers, data=body)
+    except TimeoutError:
+        return Heard(False, None, f"no answer within {seconds:g} s")
+    except SecretMissing as error:
+        return Heard(False, None, str(error))
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        said = presentable(f"not answered: {error or type(error).__name__}".encode(), 0, secrets.values())
+        return Heard(False, None, said)
+    said = presentable(answer.body[:MAX_OUTPUT], max(0, len(answer.body) - MAX_OUTPUT), secrets.values())[:_SHOWN]
+    return Heard(parameters.expects(answer.status), _decoded(answer.body), f"HTTP {answer.status}\n{said}".strip())
+
+
+def _decoded(body: bytes) -> Any:
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
+
+
+def at_path(value: Any, path: str) -> Any:
+    """What a dotted path leads to, None where it leads nowhere.
+
+    >>> at_path({"run": {"id": 7, "tags": ["a", "b"]}}, "run.id"), at_path({"run": {"tags": ["a", "b"]}}, "run.tags.1")
+    (7, 'b')
+    """
+    for part in path.split("."):
+        if isinstance(value, dict):
+            value = value.get(part)
+        elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
+            value = value[int(part)]
+        else:
+            return None
+    return value

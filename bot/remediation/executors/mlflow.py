@@ -1,0 +1,229 @@
+"""``mlflow``: says which version of a registered model is served, by moving an alias or, in older registries, a stage.
+
+https://mlflow.org/docs/latest/api_reference/rest-api.html
+
+The version is a number; or the newest one ``before`` a number; or what another alias names. Each is the same however
+often it is asked, so a step may be repeated after a crash. What was set is read back.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar
+
+import aiohttp
+import msgspec
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
+from yarl import URL
+
+from bot.errors import TandemError
+from bot.remediation.executors.registry import executor
+from bot.remediation.executors.step import Outcome, StepParameters, presentable
+from bot.remediation.executors.web import Headers, SecretMissing, Url, answered, filled, session, shown
+
+_Shape = TypeVar("_Shape")
+_PAGE = 200
+_NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # the latter for an alias that nobody set
+
+# MLflow's own names have no slash and no colon; a quotation mark would end the filter in which a name is sent.
+_Name = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^/:'\"\x00-\x1f]+$")]
+_Version = Annotated[str, StringConstraints(pattern=r"^(?:[0-9]{1,9}|\$\{[\w.]+\})$")]
+
+
+class MlflowParameters(StepParameters):
+    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
+
+    repeatable: bool = True
+    url: Url
+    headers: Headers = Field(default={})
+    model: _Name
+    alias: _Name | None = None
+    stage: Literal["Staging", "Production", "Archived", "None"] | None = None
+    archive_others: bool = False
+    version: _Version | None = None
+    before: _Version | None = None
+    from_alias: _Name | None = None
+    instead_of: _Version | None = None
+
+    @model_validator(mode="after")
+    def _says_what(self) -> "MlflowParameters":
+        if (self.alias is None) == (self.stage is None):
+            raise ValueError("say either alias or stage")
+        if sum(one is not None for one in (self.version, self.before, self.from_alias)) != 1:
+            raise ValueError("say one of version, before and from_alias")
+        if self.alias is None and self.instead_of is not None:
+            raise ValueError("instead_of is for an alias")
+        if self.stage is None and self.archive_others:
+            raise ValueError("archive_others is for a stage")
+        return self
+
+
+class _Registered(msgspec.Struct, frozen=True):
+    version: str
+    status: str = "READY"
+    current_stage: str = "None"
+
+
+class _One(msgspec.Struct, frozen=True):
+    model_version: _Registered
+
+
+class _Page(msgspec.Struct, frozen=True):
+    model_versions: list[_Registered] = []
+    next_page_token: str = ""
+
+
+class _Refused(TandemError):
+    """The registry did not do it, or what it holds is not what was approved."""
+
+
+def describe(parameters: MlflowParameters) -> str:
+    if parameters.version:
+        which = f"version {parameters.version}"
+    elif parameters.before:
+        which = f"the newest version before {parameters.before}"
+    else:
+        which = f"the version that {parameters.from_alias} names"
+    what = f"alias {parameters.alias}" if parameters.alias else f"stage {parameters.stage}"
+    only = f", if it is version {parameters.instead_of}" if parameters.instead_of else ""
+    others = " (versions in it are archived)" if parameters.archive_others else ""
+    said = f"MLflow: set {what} of {parameters.model}{only} to {which}{others}"
+    return "\n".join([said, f"at {parameters.url}", *shown(parameters.headers)])
+
+
+@executor("mlflow", MlflowParameters, describe)
+async def run(parameters: MlflowParameters, secrets: Mapping[str, str]) -> Outcome:
+    seconds = parameters.timeout.total_seconds()
+    try:
+        headers = filled(parameters.headers, secrets)
+        async with asyncio.timeout(seconds), session(headers) as client:
+            registry = _Registry(client, URL(parameters.url), parameters.model)
+            done = await _performed(registry, parameters)
+            return Outcome(True, presentable(done.encode(), 0, secrets.values()))
+    except TimeoutError:
+        return Outcome(False, f"no answer within {seconds:g} s")
+    except (SecretMissing, _Refused, aiohttp.ClientError, OSError, ValueError) as error:
+        said = f"{error or type(error).__name__}".encode()
+        return Outcome(False, presentable(said, 0, secrets.values()))
+
+
+async def _performed(registry: "_Registry", parameters: MlflowParameters) -> str:
+    target = await _target(registry, parameters)
+    if parameters.alias:
+        return await _move_alias(registry, parameters.alias, target, parameters.instead_of)
+    assert parameters.stage is not None  # as its validator saw to
+    return await _move_stage(registry, parameters.stage, target, parameters.archive_others)
+
+
+async def _target(registry: "_Registry", parameters: MlflowParameters) -> str:
+    """The version that shall be served."""
+    if parameters.version:
+        return (await registry.version(parameters.version)).version
+    if parameters.before:
+        return await registry.newest_before(int(parameters.before))
+    assert parameters.from_alias is not None  # as its validator saw to
+    named = await registry.named_by(parameters.from_alias)
+    if named is None:
+        raise _Refused(f"{parameters.model} has no alias {parameters.from_alias}: nothing was set")
+    return named
+
+
+async def _move_alias(registry: "_Registry", alias: str, target: str, instead_of: str | None) -> str:
+    before = await registry.named_by(alias)
+    if before == target:
+        return f"{alias} of {registry.model} is version {target} already"
+    if instead_of is not None and before != instead_of:
+        raise _Refused(f"{alias} of {registry.model} is {_named(before)}, not version {instead_of}: nothing was set")
+    await registry.set_alias(alias, target)
+    now = await registry.named_by(alias)
+    if now != target:
+        raise _Refused(f"{alias} of {registry.model} was set to version {target}, and is {_named(now)}")
+    return f"{alias} of {registry.model} is version {target}; it was {_named(before)}"
+
+
+async def _move_stage(registry: "_Registry", stage: str, target: str, archive_others: bool) -> str:
+    before = (await registry.version(target)).current_stage
+    if before != stage or archive_others:
+        await registry.set_stage(stage, target, archive_others)
+    now = (await registry.version(target)).current_stage
+    if now != stage:
+        raise _Refused(f"version {target} of {registry.model} was moved to {stage}, and is in {now}")
+    return f"version {target} of {registry.model} is in {stage}; it was in {before}"
+
+
+def _named(version: str | None) -> str:
+    return "nothing" if version is None else f"version {version}"
+
+
+class _Registry:
+    """The registry as one model sees it. Raises _Refused with the registry's own words."""
+
+    def __init__(self, client: aiohttp.ClientSession, server: URL, model: str) -> None:
+        self._client = client
+        self._api = server / "api/2.0/mlflow"
+        self.model = model
+
+    async def named_by(self, alias: str) -> str | None:
+        """The version that an alias names, None where there is no such alias."""
+        body = await self._call(
+            "GET", "registered-models/alias", params={"name": self.model, "alias": alias}, missing=_NOT_THERE
+        )
+        return None if body is None else _read(body, _One).model_version.version
+
+    async def version(self, number: str) -> _Registered:
+        body = await self._call("GET", "model-versions/get", params={"name": self.model, "version": number})
+        return _read(body, _One).model_version
+
+    async def newest_before(self, number: int) -> str:
+        """The greatest version below ``number`` that is ready to be served."""
+        params = {"filter": f"name='{self.model}'", "max_results": str(_PAGE)}
+        numbers: list[int] = []
+        while True:
+            page = _read(await self._call("GET", "model-versions/search", params=params), _Page)
+            numbers += [int(one.version) for one in page.model_versions if one.status == "READY"]
+            if not page.next_page_token:
+                break
+            params["page_token"] = page.next_page_token
+        earlier = [one for one in numbers if one < number]
+        if not earlier:
+            raise _Refused(f"{self.model} has no version before {number} that is ready: nothing was set")
+        return str(max(earlier))
+
+    async def set_alias(self, alias: str, version: str) -> None:
+        await self._call(
+            "POST", "registered-models/alias", json={"name": self.model, "alias": alias, "version": version}
+        )
+
+    async def set_stage(self, stage: str, version: str, archive_others: bool) -> None:
+        said: dict[str, Any] = {"name": self.model, "version": version, "stage": stage}
+        said["archive_existing_versions"] = archive_others
+        await self._call("POST", "model-versions/transition-stage", json=said)
+
+    async def _call(self, method: str, path: str, missing: tuple[str, ...] = (), **sent: Any) -> bytes | None:
+        """The answer's body; None where the registry says that there is no such thing, in one of ``missing``."""
+        answer = await answered(self._client, method, self._api / path, **sent)
+        if answer.ok:
+            return answer.body
+        said = _error_in(answer.body)
+        if said.error_code in missing:
+            return None
+        words = said.message or answer.body[:300].decode(errors="replace")
+        raise _Refused(f"HTTP {answer.status} of the registry: {said.error_code} {words}".strip())
+
+
+class _Error(msgspec.Struct, frozen=True):
+    error_code: str = ""
+    message: str = ""
+
+
+def _error_in(body: bytes) -> _Error:
+    try:
+        return msgspec.json.decode(body, type=_Error)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return _Error()
+
+
+def _read(body: bytes | None, shape: type[_Shape]) -> _Shape:
+    try:
+        return msgspec.json.decode(body or b"", type=shape)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise _Refused(f"the registry's answer is none of MLflow's: {error}") from error

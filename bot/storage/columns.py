@@ -1,0 +1,267 @@
+"""What columns the tables of models have, and one form for what can be written in many.
+
+Predictions: ``id`` (text), ``timestamp`` (microseconds, UTC), ``prediction``, ``score``, ``version`` and one column
+``feature.<name>`` a feature. Labels: ``id``, ``label``, ``timestamp``. References: like predictions, with a ``label``
+where it is known. What was not said of a row is null.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from bot.domain.event import RowsKind
+from bot.errors import TandemError
+from detectors.drift.packing import Array
+
+FEATURE = "feature."
+MOMENT = pa.timestamp("us", tz="UTC")
+LABELS = ("id", "label", "timestamp")
+REFERENCE = "reference"
+KNOWN: Mapping[str, tuple[str, ...]] = {
+    RowsKind.PREDICTIONS: ("id", "timestamp", "prediction", "score", "version"),
+    RowsKind.LABELS: LABELS,
+    REFERENCE: ("id", "timestamp", "prediction", "score", "version", "label"),
+}
+"""The columns that are no features, by what a table holds."""
+MOST_NAME = 200
+_EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+_FIXED = {"id": pa.string(), "timestamp": MOMENT, "score": pa.float64(), "version": pa.string()}
+
+
+class Unfit(TandemError):
+    """A table cannot be taken; the message names the column, and the row where it is one row's fault."""
+
+
+def canonical(table: pa.Table) -> pa.Table:
+    """The table in the one form in which it is kept: columns by name, plain numbers, booleans, text and moments.
+
+    How a file was written leaves no trace: row groups, dictionaries, 64-bit offsets, metadata. Raises Unfit for a
+    column that is nested or binary, and for two of one name.
+    """
+    names = table.column_names
+    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    if twice:
+        raise Unfit(f"there are two columns {twice[0]!r}")
+    columns = {name: _plain(name, table[name]) for name in sorted(names)}
+    return pa.table({name: _whole(column) for name, column in columns.items()})
+
+
+def digest_of(table: pa.Table) -> str:
+    """The name of a canonical table's content: 40 hexadecimal digits of BLAKE2b over names, types and values."""
+    said = hashlib.blake2b(digest_size=20)
+    said.update(b"%d\0" % table.num_rows)
+    for name in table.column_names:
+        column = _whole(table[name])
+        said.update(f"{name}\0{column.type}\0".encode())
+        for part in _content(column):
+            said.update(part)
+    return said.hexdigest()
+
+
+def features_of(table: pa.Table) -> dict[str, Array]:
+    """A table's features, by their own names, as the detectors take them: missing values are NaN or None."""
+    names = [name for name in table.column_names if name.startswith(FEATURE)]
+    return {name.removeprefix(FEATURE): array_of(table[name]) for name in names}
+
+
+def array_of(column: pa.ChunkedArray) -> Array:
+    """A column as an array of shape (rows,): numbers with NaN for missing ones; all else as objects, None for missing.
+
+    Moments become seconds since 1970 (UTC).
+    """
+    if pa.types.is_timestamp(column.type):
+        return np.asarray(pc.divide(pc.cast(pc.cast(column, pa.int64()), pa.float64()), 1e6).to_numpy())
+    if pa.types.is_boolean(column.type) or pa.types.is_null(column.type):
+        return np.array(column.to_pylist(), dtype=object)
+    if not pa.types.is_string(column.type) and column.null_count:
+        column = pc.cast(column, pa.float64(), safe=False)
+    return np.asarray(column.to_numpy())
+
+
+def stacked(tables: Sequence[pa.Table]) -> pa.Table:
+    """Tables one below the other. What a table lacks is null; numbers of different kinds become floats, and what is a
+    number here and text there becomes text."""
+    types: dict[str, pa.DataType] = {}
+    for table in tables:
+        for field in table.schema:
+            types[field.name] = _common(types.get(field.name), field.type)
+    fitted = [
+        pa.table(
+            {
+                name: _cast(table[name], kind) if name in table.column_names else pa.nulls(table.num_rows, kind)
+                for name, kind in types.items()
+            }
+        )
+        for table in tables
+    ]
+    return pa.concat_tables(fitted) if fitted else pa.table({})
+
+
+def laid_out(table: pa.Table, known: Sequence[str]) -> pa.Table:
+    """A table as a sender laid it out, in our columns: what is not one of ``known`` is a feature.
+
+    Features may be named plainly, with the prefix ``feature.``, or be the fields of one struct ``features``. Raises
+    Unfit.
+    """
+    columns: dict[str, Any] = {}
+    for name in table.column_names:
+        for ours, column in _features(name, table[name]) if name not in known else [(name, table[name])]:
+            if ours in columns:
+                raise Unfit(f"the feature {ours.removeprefix(FEATURE)!r} is there twice")
+            columns[ours] = column
+    plain = canonical(pa.table(columns))
+    return pa.table({name: _as_fixed(name, plain[name]) for name in plain.column_names})
+
+
+def checked(table: pa.Table, kind: str) -> pa.Table:
+    """The table, laid out, if it can be kept as what it is to hold. Raises Unfit."""
+    bad = next((name for name in table.column_names if len(name) > MOST_NAME or not name.isprintable()), None)
+    if bad is not None:
+        raise Unfit(f"the column's name {bad[:40]!r} is longer than {MOST_NAME} characters or not printable")
+    for name in () if kind == REFERENCE else ("id", "label") if kind == RowsKind.LABELS else ("id",):
+        _check_filled(table, name)
+    if kind == RowsKind.LABELS and (others := sorted(set(table.column_names) - set(LABELS))):
+        raise Unfit(f"labels have the columns {', '.join(LABELS)}, not {others[0].removeprefix(FEATURE)!r}")
+    if kind == REFERENCE and not (table.num_rows and any(name.startswith(FEATURE) for name in table.column_names)):
+        raise Unfit("a reference needs one row and one feature at least")
+    if "timestamp" in table.column_names:
+        _check_moments(table["timestamp"])
+    return table
+
+
+def span_of(table: pa.Table, received_at: datetime) -> tuple[datetime, datetime]:
+    """The first and last moment of a table's rows; a row without one has that of its receipt."""
+    column = table["timestamp"] if "timestamp" in table.column_names else pa.nulls(table.num_rows, MOMENT)
+    moments = [moment.astimezone(UTC) for moment in pc.min_max(column).as_py().values() if moment is not None]
+    if column.null_count or not moments:
+        moments.append(received_at)
+    return min(moments), max(moments)
+
+
+def _check_filled(table: pa.Table, name: str) -> None:
+    if not table.num_rows:
+        return
+    if name not in table.column_names:
+        raise Unfit(f"the column {name} is missing")
+    if table[name].null_count:
+        row = pc.index(pc.is_null(table[name]), True).as_py()
+        raise Unfit(f"{name} is missing in row {row} (counted from 0)")
+
+
+def _check_moments(column: pa.ChunkedArray) -> None:
+    odd = pc.or_(pc.less(column, pa.scalar(_EARLIEST, MOMENT)), pc.greater(column, pa.scalar(_LATEST, MOMENT)))
+    row = pc.index(pc.fill_null(odd, False), True).as_py()
+    if row >= 0:
+        raise Unfit(f"timestamp in row {row} (counted from 0) is not between the years 1970 and 2200")
+
+
+def column_of(name: str, values: Sequence[Any]) -> pa.Array:
+    """A column from JSON values. Values of different kinds become text, as the sender wrote them. Raises Unfit."""
+    try:
+        column = pa.array(values)
+    except UnicodeEncodeError as error:
+        raise Unfit(f"{name}: half a character") from error
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+        kinds = {type(value) for value in values if value is not None}
+    else:
+        return column
+    if kinds <= {int, float}:
+        return pa.array([None if value is None else float(value) for value in values], pa.float64())
+    if kinds & {dict, list}:
+        return _refuse(name)
+    return pa.array([None if value is None else str(value) for value in values], pa.string())
+
+
+def _refuse(name: str) -> NoReturn:
+    raise Unfit(f"{name}: only numbers, booleans, text and moments are taken, no lists and no objects")
+
+
+def _features(name: str, column: pa.ChunkedArray) -> list[tuple[str, pa.ChunkedArray]]:
+    if name == "features" and pa.types.is_struct(column.type):
+        fields = [column.type.field(at).name for at in range(column.type.num_fields)]
+        return [(FEATURE + field, pc.struct_field(column, field)) for field in fields]
+    return [(name if name.startswith(FEATURE) else FEATURE + name, column)]
+
+
+def _as_fixed(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
+    kind = _FIXED.get(name)
+    if kind is None or column.type == kind:
+        return column
+    try:
+        return pc.cast(column, kind)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        what = {"timestamp": "moments, in RFC 3339 or a Parquet timestamp"}.get(name, str(kind))
+        raise Unfit(f"{name} must hold {what}: {error}") from error
+
+
+def _plain(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        return _plain(name, pc.cast(column, kind.value_type))
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return pc.cast(column, pa.string())
+    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+        return _moments(name, column)
+    if pa.types.is_decimal(kind) or pa.types.is_float16(kind):
+        return pc.cast(column, pa.float64())
+    simple = pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_string, pa.types.is_null
+    return column if any(of_kind(kind) for of_kind in simple) else _refuse(name)
+
+
+def _moments(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
+    try:
+        return pc.cast(column, pa.timestamp("us"), safe=False).cast(MOMENT)
+    except pa.ArrowInvalid as error:
+        raise Unfit(f"{name}: {error}") from error
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    combined = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    return pa.concat_arrays(combined.chunks) if isinstance(combined, pa.ChunkedArray) else combined
+
+
+def _content(column: pa.Array) -> list[bytes]:
+    """The values as bytes; what lies in memory under a null, and which NaN it is, makes no difference."""
+    if pa.types.is_null(column.type):
+        return []
+    missing = np.packbits(column.is_null().to_numpy(zero_copy_only=False)).tobytes()
+    if pa.types.is_string(column.type):
+        filled = column.fill_null("")
+        lengths = pc.cast(pc.binary_length(filled), pa.int64()).to_numpy()
+        offsets = np.frombuffer(filled.buffers()[1], np.int32)[filled.offset : filled.offset + len(filled) + 1]
+        data = filled.buffers()[2]
+        text = memoryview(data)[offsets[0] : offsets[-1]].tobytes() if data is not None and len(filled) else b""
+        return [missing, lengths.tobytes(), text]
+    if pa.types.is_timestamp(column.type):
+        column = column.cast(pa.int64())
+    if pa.types.is_boolean(column.type):
+        return [missing, np.packbits(column.fill_null(False).to_numpy(zero_copy_only=False)).tobytes()]
+    values = column.fill_null(0).to_numpy()
+    if values.dtype.kind == "f":
+        values = np.where(np.isnan(values), values.dtype.type("nan"), values)
+    return [missing, values.tobytes()]
+
+
+def _common(one: pa.DataType | None, other: pa.DataType) -> pa.DataType:
+    if one is None or one == other or pa.types.is_null(one):
+        return other
+    if pa.types.is_null(other):
+        return one
+    both = (one, other)
+    if all(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind) for kind in both):
+        return pa.int64() if all(pa.types.is_signed_integer(kind) for kind in both) else pa.float64()
+    return pa.string()
+
+
+def _cast(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    return column if column.type == kind else pc.cast(column, kind, safe=False)
+
+
+def schema_of(table: pa.Table) -> Mapping[str, str]:
+    """The types of a table's columns, by name."""
+    return {field.name: str(field.type) for field in table.schema}

@@ -1,0 +1,117 @@
+"""A column beside its reference, in words and in bars: by how much it moved."""
+
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from detectors.drift.counted import population_stability
+from detectors.drift.packing import Array
+from detectors.drift.profile import Categorical, Column, Numeric, Profile
+
+_BINS = 10
+_MOST_CATEGORIES = 10
+_MISSING, _OTHERS = "missing", "others"
+
+
+class Bars(NamedTuple):
+    """Shares of the rows, in percent, by bin or by category."""
+
+    bins: list[str]
+    reference: list[float]
+    now: list[float]
+
+
+def in_words(name: str, before: Column, after: Column) -> str:
+    """What moved.
+
+    Examples
+    --------
+    >>> from detectors.drift.profile import build
+    >>> reference = build({"price": np.arange(100.0), "shop": np.array(["a", "b"] * 50)})
+    >>> now = reference.read({"price": np.arange(100.0) + 50, "shop": np.array(["b"] * 10)})
+    >>> in_words("price", reference.columns["price"], now.columns["price"])
+    'price: median 49.5 → 99.5 (PSI 2.24)'
+    >>> in_words("shop", reference.columns["shop"], now.columns["shop"])
+    'shop: b 50 % → 100 % (PSI 1.38)'
+    """
+    stability = population_stability(Profile(0, {name: before}), Profile(0, {name: after}))
+    by_how_much = f" (PSI {stability[name].statistic:.2f})" if name in stability else ""
+    return f"{name}: {_change(before, after)}{by_how_much}"
+
+
+def bars(before: Column, after: Column) -> Bars:
+    """The reference's tenths of numbers, or the categories that are most frequent; shares of all rows, in percent."""
+    if isinstance(before, Numeric) and isinstance(after, Numeric):
+        return _of_numbers(before, after)
+    if isinstance(before, Categorical) and isinstance(after, Categorical):
+        return _of_categories(before, after)
+    return Bars([], [], [])
+
+
+def _change(before: Column, after: Column) -> str:
+    missing = [column.missing / max(column.rows + column.missing, 1) for column in (before, after)]
+    if abs(missing[1] - missing[0]) > 0.1:
+        return f"missing {missing[0]:.0%} → {missing[1]:.0%}".replace("%", " %")
+    if isinstance(before, Numeric) and isinstance(after, Numeric) and before.rows and after.rows:
+        with np.errstate(invalid="ignore"):  # infinite values have no deviation
+            medians = [float(np.median(column.values)) for column in (before, after)]
+            deviations = [float(np.std(column.values.astype(np.float64))) for column in (before, after)]
+        if abs(medians[1] - medians[0]) >= 0.1 * deviations[0]:
+            return f"median {medians[0]:.4g} → {medians[1]:.4g}"
+        return f"deviation {deviations[0]:.4g} → {deviations[1]:.4g}"
+    if isinstance(before, Categorical) and isinstance(after, Categorical):
+        shares = [_shares(column) for column in (before, after)]
+        names = sorted(shares[0].keys() | shares[1].keys())
+        moved = max(names, key=lambda name: shares[1].get(name, 0) - shares[0].get(name, 0), default="")
+        return f"{moved} {shares[0].get(moved, 0):.0%} → {shares[1].get(moved, 0):.0%}".replace("%", " %")
+    return "no values now"
+
+
+def _shares(column: Categorical) -> dict[str, float]:
+    return {name: count / max(column.rows, 1) for name, count in column.counts.items()}
+
+
+def _of_numbers(before: Numeric, after: Numeric) -> Bars:
+    if not before.rows:
+        return Bars([], [], [])
+    places = (np.arange(1, _BINS) / _BINS * len(before.values)).astype(np.int64)
+    edges = np.unique(before.values[places])
+    names = [f"≤ {edges[0]:.3g}", *(f"{low:.3g}–{high:.3g}" for low, high in pairwise(edges))]
+    names += [f"> {edges[-1]:.3g}", _MISSING]
+    return Bars(_apart(names), *(_in_percent(_counts(column, edges)) for column in (before, after)))
+
+
+def _counts(column: Numeric, edges: Array) -> Array:
+    scale = column.rows / max(len(column.values), 1)
+    upto = column.values.searchsorted(edges, "right") * scale
+    return np.array([*np.diff([0.0, *upto, column.rows]), column.missing])
+
+
+def _of_categories(before: Categorical, after: Categorical) -> Bars:
+    weight = {name: before.counts.get(name, 0) / max(before.rows, 1) for name in before.counts | after.counts}
+    for name, count in after.counts.items():
+        weight[name] += count / max(after.rows, 1)
+    named = sorted(weight, key=lambda name: -weight[name])[:_MOST_CATEGORIES]
+    sides = []
+    for column in (before, after):
+        counts = [column.counts.get(name, 0) for name in named]
+        sides.append(_in_percent(np.array([*counts, column.rows - sum(counts), column.missing], dtype=np.float64)))
+    return Bars(_apart([*named, _OTHERS, _MISSING]), *sides)
+
+
+def _in_percent(counts: Array) -> list[float]:
+    return [round(float(share), 2) for share in counts / max(counts.sum(), 1) * 100]
+
+
+def _apart(names: list[str]) -> list[str]:
+    """Names that are told apart, though rounding made them one."""
+    seen: dict[str, int] = {}
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+    count: dict[str, int] = {}
+    told = []
+    for name in names:
+        count[name] = count.get(name, 0) + 1
+        told.append(name if seen[name] == 1 else f"{name} ({count[name]})")
+    return told

@@ -1,0 +1,80 @@
+"""The life of a drift monitor: quiet, drifted, recovered, quiet again."""
+
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from detectors.drift.packing import pack, unpack
+from detectors.drift.profile import Profile
+from detectors.drift.recovery import Recovery
+from detectors.drift.sequential import Monitor
+
+
+class Standing(NamedTuple):
+    """Whether it is ``drifted`` by now, in which columns (the surest first), and the evidence when that was found."""
+
+    drifted: bool
+    columns: list[str]
+    evidence: float
+
+
+class Life(msgspec.Struct):
+    """A :class:`Monitor` that begins anew after its alarm, and a :class:`Recovery` that says when the alarm is over.
+
+    The monitor's promise holds from each beginning to the next alarm. What drifts on in another way is found by the
+    monitor that began anew, and then it is this from which the data must recover.
+
+    Examples
+    --------
+    >>> from detectors.drift.profile import build
+    >>> random = np.random.default_rng(1)
+    >>> reference = build({"size": random.normal(size=1000)})
+    >>> life = Life.against(reference)
+    >>> batches = [random.normal(shift, size=200) for shift in (0, 0, 2, 2, 0, 0)]
+    >>> [life.update(reference, reference.read({"size": batch})).drifted for batch in batches]
+    [False, False, True, True, True, False]
+    """
+
+    alpha: float
+    seed: int
+    monitor: Monitor
+    recovery: Recovery | None = None
+    standing: Standing = Standing(False, [], 1.0)
+    lives: int = 1
+
+    @classmethod
+    def against(cls, reference: Profile, alpha: float = 0.05, seed: int = 0) -> "Life":
+        """A life that begins; ``reference`` needs one row at least."""
+        return cls(alpha, seed, Monitor.against(reference, alpha, seed))
+
+    def update(self, reference: Profile, now: Profile) -> Standing:
+        """How it stands with this batch, as the reference reads it. ``reference`` is the same as at the beginning."""
+        verdict = self.monitor.update(now)
+        if verdict.drift:
+            self._alarm(reference, verdict.columns, verdict.evidence)
+        elif self.recovery is not None and self.recovery.update(now, self._random()):
+            self._begin_anew(reference)
+            self.recovery, self.standing = None, Standing(False, [], 1.0)
+        return self.standing
+
+    def _alarm(self, reference: Profile, columns: list[str], evidence: float) -> None:
+        monitor = self.monitor
+        recent = dict(zip(monitor.bins, monitor.recent, strict=True))
+        self.recovery = Recovery.of({name: (monitor.bins[name], recent[name]) for name in columns})
+        self.standing = Standing(True, columns, evidence)
+        self._begin_anew(reference)
+
+    def _begin_anew(self, reference: Profile) -> None:
+        self.monitor = Monitor.against(reference, self.alpha, self.seed + self.lives)
+        self.lives += 1
+
+    def _random(self) -> np.random.Generator:
+        return np.random.default_rng([self.seed, self.lives, self.monitor.batches])
+
+    def state(self) -> bytes:
+        return pack(self)
+
+    @classmethod
+    def restore(cls, state: bytes) -> "Life":
+        return unpack(state, cls)

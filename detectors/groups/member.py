@@ -1,0 +1,174 @@
+"""A member of a group: one series with its ensemble, and whether it is off its usual course."""
+
+import math
+from typing import Any
+
+import msgspec
+
+from detectors.anomaly import ALARM, Ensemble
+from detectors.anomaly.floats import packed, unpacked
+from detectors.anomaly.longest import KEPT
+from detectors.anomaly.recent import Recent
+
+LEARN_SAMPLES = 200
+LEARN_SECONDS = 1800.0
+_CALM = 300.0
+_CALM_SAMPLES = 5
+_MARGIN = 0.25
+_LEAST_SILENCE = 120.0
+_MISSED = 3.0
+_FALLS = 5
+_FALLS_AMONG = 20
+_RARITY = 0.08  # the ensemble scores a rarity r as r / (r + 0.08)
+_MOST = 1e6
+
+
+class Off(msgspec.Struct, array_like=True):
+    """Since when a member is off its course, when it last was, what was expected, and the value furthest from it."""
+
+    since: float
+    last: float
+    low: float
+    high: float
+    rarity: float
+    worst: float
+    back: int = 0  # samples that were as expected, in a row
+
+    def excess(self, value: float) -> float:
+        """How far a value is outside of what was expected; not positive inside."""
+        return max(self.low - value, value - self.high)
+
+    def is_outside(self, value: float) -> bool:
+        return self.excess(value) > _MARGIN * (self.high - self.low)
+
+    def returns(self, at: float, value: float) -> bool:
+        """Look at the next value. Whether the member has been on its course for long enough."""
+        if self.is_outside(value):
+            self.last, self.back = at, 0
+            self.worst = max(self.worst, value, key=self.excess)
+        else:
+            self.back += 1
+        return self.back >= _CALM_SAMPLES and at - self.last >= _CALM
+
+
+class Member(msgspec.Struct, array_like=True):
+    """Judges the samples of one series, which is named by its ``labels``.
+
+    Its first 200 samples and half an hour are for learning: they surprise nobody. A member whose score alarms is *off*
+    until its values have been in the range that was expected before for five minutes and five samples, or until that
+    has been so for so long that it is usual.
+
+    Examples
+    --------
+    >>> member = Member.of({"__name__": "queue_length"}, counter=False)
+    >>> calm = [member.update(60.0 * at, at % 7) for at in range(1000)]
+    >>> max(calm), member.update(60_000.0, 50.0) > 1.0, member.off.worst
+    (0.0, True, 50.0)
+    >>> calm = [member.update(60.0 * at, at % 7) for at in range(1001, 1020)]
+    >>> member.off is None
+    True
+    """
+
+    labels: dict[str, str]
+    ensemble: Ensemble = msgspec.field(default_factory=Ensemble)
+    recent: Recent = msgspec.field(default_factory=Recent)
+    count: int = 0
+    began: float = 0.0
+    heard_at: float = 0.0  # when its last sample was received
+    off: Off | None = None
+    falls: int = 0
+
+    @classmethod
+    def of(cls, labels: dict[str, str], counter: bool) -> "Member":
+        """Silence is no surprise to a member: who counts its group's members misses it."""
+        ensemble = Ensemble.of_counter() if counter else Ensemble()
+        ensemble.gaps.surprise = 0.0
+        return cls(labels, ensemble)
+
+    def update(self, at: float, value: float, usual_after: float = math.inf) -> float:
+        """How rare the next sample is for the series: 0 for most. ``at`` and ``usual_after`` are in seconds."""
+        before = self.ensemble.intake.last
+        if at <= before:
+            return 0.0
+        if self.ensemble.is_overdue(at - before):
+            self.ensemble.pause(at - before)
+        self._doubt_counter(value)
+        score = self.ensemble.update(at, value)
+        observed = self.ensemble.latest()
+        if observed is None or self.ensemble.intake.last == before:
+            return 0.0
+        self._note(at, observed)
+        if score and self.is_learnt(at):
+            rarity = min(_MOST, _RARITY * score / (1 - score)) if score < 1 else _MOST
+            if score >= ALARM:
+                self.go_off(at, rarity)
+            return rarity
+        if self.off and (self.off.returns(at, observed) or at - self.off.since >= usual_after):
+            self.off = None
+        return 0.0
+
+    def is_learnt(self, at: float) -> bool:
+        return self.count > LEARN_SAMPLES and at - self.began >= LEARN_SECONDS
+
+    def is_live(self, now: float, since: float) -> bool:
+        """Whether it comes as regularly as ever, or came just now and may have begun to. As :meth:`silent_for`."""
+        silence = now - max(self.heard_at, since)
+        return silence < _LEAST_SILENCE or (self.is_regular() and self.silent_for(now, since) is None)
+
+    def is_regular(self) -> bool:
+        """Whether enough is known of its intervals to miss it."""
+        return len(self.ensemble.gaps.intervals.durations) >= KEPT
+
+    def silent_for(self, now: float, since: float) -> float | None:
+        """Seconds without a sample at ``now``, where a series as regular as this should not be silent for so long.
+
+        What was before ``since`` does not count: nobody listened.
+        """
+        durations = self.ensemble.gaps.intervals.durations
+        silence = now - max(self.heard_at, since)
+        if not durations or silence < max(_LEAST_SILENCE, _MISSED * durations[-1]):
+            return None
+        return silence if self.ensemble.is_overdue(silence) else None
+
+    def state(self) -> bytes:
+        return msgspec.msgpack.encode(self, enc_hook=packed)
+
+    @classmethod
+    def restore(cls, state: bytes) -> "Member":
+        """Raises msgspec.DecodeError for what is no state of a member."""
+        return _decoder.decode(state)
+
+    def _doubt_counter(self, value: float) -> None:
+        """What falls more often than counters are reset is a gauge with the name of a counter: it is learnt anew."""
+        counter = self.ensemble.intake.counter
+        if counter is None or counter.at is None or not value < counter.value:
+            return
+        self.falls += 1
+        if self.falls >= _FALLS and self.falls * _FALLS_AMONG > self.count:
+            gauge = Member.of(self.labels, counter=False)
+            self.ensemble, self.recent, self.count, self.off = gauge.ensemble, gauge.recent, 0, None
+
+    def _note(self, at: float, observed: float) -> None:
+        if not self.count:
+            self.began = at
+        self.count += 1
+        self.recent.add(at, observed)
+
+    def go_off(self, at: float, rarity: float) -> None:
+        """Take the last value for one that is off the member's course."""
+        observed = self.ensemble.latest()
+        if observed is None:
+            return
+        if self.off is None:
+            low, high = self.ensemble.expected()
+            self.off = Off(at, at, low, high, rarity, observed)
+            return
+        self.off.last, self.off.back, self.off.rarity = at, 0, max(self.off.rarity, rarity)
+        self.off.worst = max(self.off.worst, observed, key=self.off.excess)
+
+
+def _unpacked(kind: Any, value: Any) -> Any:
+    return unpacked(kind, value)
+
+
+_decoder = msgspec.msgpack.Decoder(Member, dec_hook=_unpacked)

@@ -1,0 +1,175 @@
+"""A metric as a mean of bounded values, so that it can be bet on: how bad each row (or pair, or query) is."""
+
+from typing import NamedTuple
+
+import numpy as np
+from sklearn import metrics
+
+from detectors.drift.packing import Array
+from detectors.performance.ranking import gain, reciprocal_rank
+
+ERRORS = ("mae", "rmse", "mape", "mase")
+OF_TWO_CLASSES = ("precision", "recall", "f1", "roc_auc")
+_ROOM = 4.0
+"""The largest error that counts, beside the limit and the reference's 99th percentile."""
+
+
+class Rows(NamedTuple):
+    """Predictions with their labels, each of shape (rows,). ``positive`` is the greater of two classes.
+
+    ``score`` is the probability of that class; for rankings, what the rows of one ``group`` are ordered by.
+    """
+
+    truth: Array
+    predicted: Array
+    score: Array | None = None
+    group: Array | None = None
+
+    def where(self, chosen: Array) -> "Rows":
+        score, group = (None if column is None else column[chosen] for column in (self.score, self.group))
+        return Rows(self.truth[chosen], self.predicted[chosen], score, group)
+
+
+class Scale(NamedTuple):
+    """How a metric's values are read: ``limit`` in the metric's unit, beyond which the model is worse than it may be.
+
+    ``cap`` is the largest loss that counts (of errors), ``unit`` what a mean absolute scaled error is scaled by, and
+    ``positive`` the class that precision and recall are of.
+    """
+
+    metric: str
+    limit: float
+    cap: float = 1.0
+    unit: float = 1.0
+    positive: object = 1
+
+    @property
+    def level(self) -> float:
+        """The limit of the badness, between 0 and 1: the metric is worse than its limit as the badness's mean is."""
+        if self.metric in ERRORS:
+            return (self.limit**2 if self.metric == "rmse" else self.limit) / self.cap
+        return (2 - 2 * self.limit) / (2 - self.limit) if self.metric == "f1" else 1 - self.limit
+
+
+def scale_for(metric: str, limit: float, losses: Array | None = None, unit: float = 1.0, positive: object = 1) -> Scale:
+    """The scale of a metric: the largest loss that counts comes from the ``losses`` of a reference, where it has them.
+
+    Raises ValueError where the limit is none that the metric can pass.
+    """
+    if metric not in ERRORS:
+        if not 0 < limit < 1:
+            raise ValueError(f"{metric} lies between 0 and 1, and its limit would be {limit:.3g}")
+        return Scale(metric, limit, positive=positive)
+    if not 0 < limit < float("inf"):
+        raise ValueError(f"{metric} is positive, and its limit would be {limit:.3g}")
+    bound = limit**2 if metric == "rmse" else limit
+    usual = float(np.quantile(losses, 0.99)) if losses is not None and len(losses) else 0.0
+    scale = Scale(metric, limit, _ROOM * max(usual, bound), unit)
+    if not 0 < scale.level < 1:
+        raise ValueError(f"the reference's {metric} is too uneven: a few errors dwarf all others")
+    return scale
+
+
+def losses_of(rows: Rows, metric: str, unit: float = 1.0) -> Array:
+    """Of an error: each row's loss, whose mean (of ``rmse`` the root of the mean) the metric is."""
+    with np.errstate(over="ignore"):
+        error = np.abs(rows.predicted - rows.truth)
+    if metric == "mape":
+        told = rows.truth != 0
+        return np.asarray(error[told] / np.abs(rows.truth[told]))
+    with np.errstate(over="ignore"):
+        return np.asarray(error**2 if metric == "rmse" else error / (unit if metric == "mase" else 1.0))
+
+
+def badness(rows: Rows, scale: Scale) -> Array:
+    """How bad each row is, from 0 to 1: its mean is at most ``scale.level`` while the metric is within its limit.
+
+    Precision is judged by what was said to be positive, recall by what is; the area under the ROC curve by pairs of a
+    positive and a negative row, ndcg and mrr by groups. F1 ≥ f is a bound on a mean too: f·(2TP + FP + FN) ≤ 2TP.
+
+    Examples
+    --------
+    >>> rows = Rows(truth=np.array([0, 1, 1, 1]), predicted=np.array([0, 1, 1, 0]))
+    >>> float(badness(rows, scale_for("accuracy", 0.9)).mean())
+    0.25
+    >>> badness(rows, scale_for("recall", 0.9)).tolist()
+    [0.0, 0.0, 1.0]
+    """
+    metric = scale.metric
+    if metric in ERRORS:
+        return np.asarray((losses_of(rows, metric, scale.unit) / scale.cap).clip(0, 1))
+    if metric in ("ndcg", "mrr"):
+        return np.array([1 - gain(*one) if metric == "ndcg" else 1 - reciprocal_rank(*one) for one in _groups(rows)])
+    if metric == "accuracy":
+        return np.asarray((rows.truth != rows.predicted).astype(np.float64))
+    if metric == "roc_auc":
+        return _misordered(rows, scale.positive)
+    return _of_two_classes(rows.truth == scale.positive, rows.predicted == scale.positive, scale)
+
+
+def value_of(rows: Rows, scale: Scale) -> float | None:
+    """The metric itself; None where these rows say nothing of it, such as a recall without positive rows.
+
+    >>> value_of(Rows(truth=np.array([0, 1, 1, 1]), predicted=np.array([0, 1, 1, 0])), scale_for("f1", 0.9))
+    0.8
+    """
+    metric = scale.metric
+    if metric == "f1":
+        truth, said = rows.truth == scale.positive, rows.predicted == scale.positive
+        either = np.count_nonzero(truth) + np.count_nonzero(said)
+        return float(2 * np.count_nonzero(truth & said) / either) if either else None
+    if metric == "roc_auc":
+        positive = rows.truth == scale.positive
+        both = rows.score is not None and bool(positive.any()) and not positive.all()
+        return float(metrics.roc_auc_score(positive, rows.score)) if both else None
+    each = losses_of(rows, metric, scale.unit) if metric in ERRORS else 1 - badness(rows, scale)
+    if not len(each):
+        return None
+    return float(np.sqrt(each.mean()) if metric == "rmse" else each.mean())
+
+
+def expected_badness(chance: Array, predicted: Array, scale: Scale) -> Array:
+    """The same before labels have come: ``chance`` is each row's chance that its label is the positive class.
+
+    ``predicted`` says for which rows the model predicted that class; both of shape (rows,).
+    """
+    metric, limit = scale.metric, scale.limit
+    if metric == "accuracy":
+        return np.where(predicted, 1 - chance, chance)
+    if metric == "precision":
+        return np.asarray(1 - chance[predicted])
+    if metric == "recall":
+        return np.where(predicted, limit * chance - chance, limit * chance) + 1 - limit
+    if metric == "f1":
+        cost = np.where(predicted, limit * (chance + 1) - 2 * chance, limit * chance)
+        return np.asarray((cost + 2 - 2 * limit) / (2 - limit)).clip(0, 1)
+    raise ValueError(f"{metric} cannot be estimated row by row")
+
+
+def _of_two_classes(truth: Array, said: Array, scale: Scale) -> Array:
+    if scale.metric == "precision":
+        return np.asarray((~truth[said]).astype(np.float64))
+    if scale.metric == "recall":
+        return np.asarray((~said[truth]).astype(np.float64))
+    cost = np.where(truth & said, 2 * scale.limit - 2, np.where(truth != said, scale.limit, 0.0))
+    return np.asarray((cost + 2 - 2 * scale.limit) / (2 - scale.limit)).clip(0, 1)
+
+
+def _misordered(rows: Rows, positive: object) -> Array:
+    """Pairs that share no row, in the order of their arrival: so they tell of the model one after another."""
+    if rows.score is None:
+        return np.zeros(0)
+    is_positive = rows.truth == positive
+    above, below = rows.score[is_positive], rows.score[~is_positive]
+    pairs = min(len(above), len(below))
+    above, below = above[:pairs], below[:pairs]
+    return np.where(above > below, 0.0, np.where(above == below, 0.5, 1.0))
+
+
+def _groups(rows: Rows) -> list[tuple[Array, Array]]:
+    """The relevance and the score of each group's rows, the groups as they came."""
+    if rows.group is None:
+        return []
+    order = rows.score if rows.score is not None else rows.predicted
+    names, place = np.unique(rows.group.astype(str), return_inverse=True)
+    return [(rows.truth[place == at], order[place == at]) for at in range(len(names))]

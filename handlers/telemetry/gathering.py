@@ -1,0 +1,163 @@
+"""What a delivery of telemetry comes to: what somebody watches becomes events, of the rest only the count is kept."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+from bot.domain.event import Event, LogLine, LogsEvent, SamplesEvent, Series
+from bot.domain.rules import Rules
+from bot.errors import TandemError
+from handlers.body import Unreadable
+
+MOST_AT_ONCE = 200_000
+"""Samples or log lines of one request."""
+MOST_KEPT_BYTES = 32 * 2**20
+"""What is watched of one request, about: less than the intake holds, or it would never be taken."""
+_BYTES_OF_A_SAMPLE = 40
+MOST_LABELS = 64
+MOST_LABEL_BYTES = 4 * 2**10
+AHEAD_MS = 10 * 60 * 1000
+"""How far the sender's clock may be ahead of ours; Prometheus's own receivers allow as much."""
+MOST_REMEMBERED = 100_000
+"""Series for which it is remembered whether somebody watches them; the least lately seen is forgotten first."""
+LEARNT_FROM = "traces_service_graph_request_total"
+"""The calls between services, as traces count them: kept whether watched or not, for they teach the topology."""
+
+
+class LeftOut(StrEnum):
+    """Why something that was sent is not kept."""
+
+    UNWATCHED = "unwatched"
+    NOT_FINITE = "not_finite"  # NaN, infinite, or a marker that a series has ended
+    OUT_OF_BOUNDS = "out_of_bounds"  # before 1970 or too far ahead
+    INVALID = "invalid"  # labels or contents that the protocol does not allow, or too many of them
+
+
+class InvalidPart(TandemError):
+    """A series, a point or a record that cannot be taken; the others of its delivery can. The message says why."""
+
+
+class Kept(NamedTuple):
+    """A series or a stream that is kept, the values of its ``partition_by`` labels, and how long its labels are."""
+
+    labels: dict[str, str]
+    domain: tuple[str, ...]
+    size: int
+
+
+class Watching:
+    """Decides what is kept, by ``metrics.watch`` and ``logs.watch`` of tandem.yaml."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self.partition_by = tuple(rules.correlation.partition_by)
+
+    def series(self, labels: dict[str, str]) -> Kept | None:
+        """The series, or None where nobody watches it. Raises InvalidPart."""
+        size = checked_size(labels)
+        watched = labels.get("__name__") == LEARNT_FROM or self._rules.metrics.watched_as(labels) is not None
+        return self._kept(labels, size) if watched else None
+
+    def stream(self, labels: dict[str, str]) -> Kept | None:
+        """The stream of log lines, or None where nobody watches it. Raises InvalidPart."""
+        size = checked_size(labels)
+        return None if self._rules.logs.watched_as(labels) is None else self._kept(labels, size)
+
+    def _kept(self, labels: dict[str, str], size: int) -> Kept:
+        return Kept(labels, tuple(labels.get(name, "") for name in self.partition_by), size)
+
+
+def checked_size(labels: Mapping[str, str]) -> int:
+    """How long the labels are together. Raises InvalidPart where they are too many or too long."""
+    check_number(len(labels))
+    size = sum(len(name) + len(value) for name, value in labels.items())
+    check_size(size)
+    return size
+
+
+def check_size(labels: int) -> None:
+    """Raises InvalidPart where so many bytes of labels are too long to be remembered."""
+    if labels > MOST_LABEL_BYTES:
+        raise InvalidPart(f"the labels are longer than the {MOST_LABEL_BYTES} bytes that are taken")
+
+
+def check_number(labels: int) -> None:
+    """Raises InvalidPart where there are too many of them to look at."""
+    if labels > MOST_LABELS:
+        raise InvalidPart(f"{labels} labels are more than the {MOST_LABELS} that are taken")
+
+
+class Gathering:
+    """Collects one delivery."""
+
+    def __init__(self, received_at: datetime) -> None:
+        self.received_ms = int(received_at.timestamp() * 1000)
+        self._latest = self.received_ms + AHEAD_MS
+        self.kept = 0
+        self.left_out: Counter[LeftOut] = Counter()
+        self.rejected = 0
+        self.said = ""
+        self._counted = 0
+        self._bytes = 0
+        self._series: dict[tuple[str, ...], list[Series]] = {}
+        self._streams: dict[int, tuple[Kept, list[LogLine]]] = {}
+
+    def count(self, sent: int) -> None:
+        """To be called before anything is looked at, whatever it is. Raises Unreadable beyond MOST_AT_ONCE."""
+        self._counted += sent
+        if self._counted > MOST_AT_ONCE:
+            raise Unreadable(413, f"At most {MOST_AT_ONCE} samples or log lines are taken at once.")
+
+    def reject(self, sent: int, reason: LeftOut, said: str) -> None:
+        """Leave out what the sender should be told of."""
+        self.left_out[reason] += sent
+        self.rejected += sent
+        self.said = self.said or said
+
+    def in_bounds(self, time: int) -> bool:
+        return 0 < time <= self._latest
+
+    def unwatched(self, sent: int) -> None:
+        self.left_out[LeftOut.UNWATCHED] += sent
+
+    def samples(self, kept: Kept, samples: Sequence[tuple[int, float]]) -> None:
+        """The samples of one series, as (milliseconds since 1970, value), in the order in which they were sent."""
+        if all(math.isfinite(value) and 0 < time <= self._latest for time, value in samples):
+            self._keep(kept, samples)
+            return
+        finite = [sample for sample in samples if math.isfinite(sample[1])]
+        fit = [sample for sample in finite if self.in_bounds(sample[0])]
+        self.left_out[LeftOut.NOT_FINITE] += len(samples) - len(finite)
+        if len(fit) < len(finite):
+            self.reject(len(finite) - len(fit), LeftOut.OUT_OF_BOUNDS, "a sample is from before 1970 or the future")
+        self._keep(kept, fit)
+
+    def _keep(self, kept: Kept, fit: Sequence[tuple[int, float]]) -> None:
+        if fit:
+            self._weigh(kept.size + _BYTES_OF_A_SAMPLE * len(fit))
+            self.kept += len(fit)
+            series = Series(kept.labels, [time for time, _ in fit], [value for _, value in fit])
+            self._series.setdefault(kept.domain, []).append(series)
+
+    def line(self, kept: Kept, line: LogLine) -> None:
+        self._weigh(len(line.text) + _BYTES_OF_A_SAMPLE)
+        self.kept += 1
+        self._streams.setdefault(id(kept), (kept, []))[1].append(line)
+
+    def _weigh(self, size: int) -> None:
+        """Raises Unreadable where what is watched becomes more than one entry of the inbox should hold."""
+        self._bytes += size
+        if self._bytes > MOST_KEPT_BYTES:
+            raise Unreadable(413, f"More than {MOST_KEPT_BYTES} bytes are watched of it: send less at once.")
+
+    def events(self, source: str, partition_by: Iterable[str]) -> list[Event]:
+        """An event for each domain of samples, and for each stream of lines."""
+        names = tuple(partition_by)
+        samples: list[Event] = [
+            SamplesEvent(source, {name: value for name, value in zip(names, domain, strict=True) if value}, series)
+            for domain, series in self._series.items()
+        ]
+        return samples + [LogsEvent(source, kept.labels, lines) for kept, lines in self._streams.values()]

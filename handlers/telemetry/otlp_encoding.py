@@ -1,0 +1,71 @@
+"""The two encodings of OTLP/HTTP: protobuf, and its JSON. https://opentelemetry.io/docs/specs/otlp/#otlphttp"""
+
+import json
+from typing import Any, Protocol, TypeVar
+
+from google.protobuf import json_format
+from google.protobuf.message import DecodeError, Message
+
+from handlers.webhooks.registry import Malformed
+
+_M = TypeVar("_M", bound=Message)
+
+_NOT_NEEDED = ("traceId", "spanId", "exemplars")
+"""Trace ids are in hexadecimal digits here, where protobuf's JSON has base64; nothing of ours looks at them."""
+
+
+class Encoding(Protocol):
+    content_type: str
+    weight: int
+    """What it costs to decode a byte, in protobuf's."""
+
+    def decode(self, kind: type[_M], body: bytes) -> _M:
+        """Raises Malformed."""
+
+    def encode(self, message: Message) -> bytes: ...
+
+
+class _Protobuf:
+    content_type = "application/x-protobuf"
+    weight = 1
+
+    def decode(self, kind: type[_M], body: bytes) -> _M:
+        try:
+            return kind.FromString(body)
+        except DecodeError as error:
+            raise Malformed(f"it is no {kind.DESCRIPTOR.name}: {error}") from error
+
+    def encode(self, message: Message) -> bytes:
+        return message.SerializeToString()
+
+
+class _Json:
+    content_type = "application/json"
+    weight = 16
+
+    def decode(self, kind: type[_M], body: bytes) -> _M:
+        try:
+            document = json.loads(body, object_hook=_without_ids)
+            if not isinstance(document, dict):
+                raise ValueError("it is no object")
+            return json_format.ParseDict(document, kind(), ignore_unknown_fields=True)
+        except (ValueError, RecursionError, json_format.ParseError) as error:
+            raise Malformed(f"it is no {kind.DESCRIPTOR.name}: {error}") from error
+
+    def encode(self, message: Message) -> bytes:
+        return json_format.MessageToJson(message, indent=None).encode()
+
+
+PROTOBUF: Encoding = _Protobuf()
+JSON: Encoding = _Json()
+
+
+def encoding_of(content_type: str) -> Encoding | None:
+    """By a request's content type without its parameters, or None where it is neither."""
+    return next((one for one in (PROTOBUF, JSON) if one.content_type == content_type), None)
+
+
+def _without_ids(fields: dict[str, Any]) -> dict[str, Any]:
+    for name in _NOT_NEEDED:
+        fields.pop(name, None)
+    return fields

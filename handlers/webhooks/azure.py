@@ -1,0 +1,102 @@
+"""Azure Monitor's action groups, with the common alert schema.
+
+https://learn.microsoft.com/en-us/azure/azure-monitor/alerts/alerts-common-schema
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Literal
+from urllib.parse import quote
+
+import msgspec
+
+from bot.domain.event import AlertEvent, AlertStatus, Event
+from handlers.webhooks.clean import clean, clean_link
+from handlers.webhooks.labels import with_values
+from handlers.webhooks.moments import Moment, in_utc
+from handlers.webhooks.registry import Malformed, bearer_or_like, decoded, source
+
+NAME = "azure"
+_SEVERITIES = {"sev0": "critical", "sev1": "high", "sev2": "warning", "sev3": "info", "sev4": "info"}
+"""Critical, error, warning, informational, verbose: not the levels that others mean by these words."""
+
+_PORTAL = "https://portal.azure.com/#blade/Microsoft_Azure_Monitoring/AlertDetailsTemplateBlade/alertId/"
+
+
+class _Essentials(msgspec.Struct, frozen=True, rename="camel"):
+    alert_id: str
+    monitor_condition: Literal["Fired", "Resolved"]
+    alert_rule: str = ""
+    severity: str = ""
+    signal_type: str | None = None
+    monitoring_service: str | None = None
+    alert_target_ids: list[str] | None = msgspec.field(name="alertTargetIDs", default=None)
+    configuration_items: list[str] | None = None
+    fired_date_time: Moment | None = None
+    resolved_date_time: Moment | None = None
+    description: str | None = None
+    investigation_link: str | None = None
+
+
+class _Data(msgspec.Struct, frozen=True, rename="camel"):
+    essentials: _Essentials
+    custom_properties: dict[str, str | None] | None = None
+
+
+class _Delivery(msgspec.Struct, frozen=True, rename="camel"):
+    schema_id: Literal["azureMonitorCommonAlertSchema"]
+    data: _Data
+
+
+_decode = msgspec.json.Decoder(_Delivery).decode
+
+
+@source(NAME, verify=bearer_or_like, token_in_address=True)
+def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> list[Event]:
+    data = decoded(_decode, body).data
+    said = data.essentials
+    if not said.alert_id:
+        raise Malformed("$.data.essentials.alertId is empty")
+    resolved = said.monitor_condition == "Resolved"
+    began = in_utc(said.fired_date_time, "$.data.essentials.firedDateTime") if said.fired_date_time else None
+    ended = in_utc(said.resolved_date_time, "$.data.essentials.resolvedDateTime") if said.resolved_date_time else None
+    return [
+        AlertEvent(
+            source=NAME,
+            fingerprint=clean(said.alert_id),
+            status=AlertStatus.RESOLVED if resolved else AlertStatus.FIRING,
+            labels=_labels_of(data),
+            starts_at=began or received_at,
+            annotations=with_values({"summary": said.description}),
+            ends_at=ended if resolved else None,
+            group=clean(said.alert_rule),
+            link=clean_link(said.investigation_link or "") or _PORTAL + quote(said.alert_id, safe=""),
+        )
+    ]
+
+
+def _labels_of(data: _Data) -> dict[str, str]:
+    """The custom properties of the rule, one of which may be the service; else that is the resource's own name."""
+    said = data.essentials
+    target = next(iter(said.alert_target_ids or []), "")
+    resource = next(iter(said.configuration_items or []), "") or target.rpartition("/")[2]
+    return with_values(
+        {"service": resource, "severity": _SEVERITIES.get(said.severity.lower(), said.severity)}
+        | (data.custom_properties or {})
+        | {
+            "alertname": said.alert_rule or "Azure Monitor alert",
+            "resource": resource,
+            "resource_group": _part(target, "resourcegroups"),
+            "subscription": _part(target, "subscriptions"),
+            "signal": said.signal_type,
+            "monitoring_service": said.monitoring_service,
+        }
+    )
+
+
+def _part(resource_id: str, name: str) -> str:
+    """What follows a name in ``/subscriptions/…/resourceGroups/…/providers/…``, in whatever case Azure wrote it."""
+    parts = resource_id.split("/")
+    lower = [part.lower() for part in parts]
+    at = lower.index(name) + 1 if name in lower else len(parts)
+    return parts[at] if at < len(parts) else ""

@@ -1,0 +1,81 @@
+"""Datadog's webhooks integration, with the payload that docs/sources.md gives: Datadog has none of its own.
+
+https://docs.datadoghq.com/integrations/webhooks/
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import msgspec
+
+from bot.domain.event import AlertEvent, AlertStatus, Event, fingerprint_of
+from handlers.webhooks.clean import clean, clean_link
+from handlers.webhooks.labels import from_tags, with_values
+from handlers.webhooks.moments import since_1970
+from handlers.webhooks.registry import Malformed, bearer_or_like, decoded, source
+
+NAME = "datadog"
+_SEVERITY_OF_TYPE = {"error": "high", "warning": "warning", "info": "info"}
+_NOTHING = ("null", "None", "n/a")
+"""What Datadog puts where a variable has no value."""
+
+
+class _Delivery(msgspec.Struct, frozen=True):
+    transition: str
+    id: str = ""
+    monitor: str = ""
+    title: str = ""
+    type: str = ""
+    priority: str = ""
+    scope: str = ""
+    tags: str = ""
+    host: str = ""
+    metric: str = ""
+    status: str = ""
+    message: str = ""
+    link: str = ""
+    date: str | int = ""
+
+
+_decode = msgspec.json.Decoder(_Delivery).decode
+
+
+@source(NAME, verify=bearer_or_like)
+def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> list[Event]:
+    """One group of one monitor. Triggered, warned, without data and renotified all fire; recovered is resolved."""
+    said = decoded(_decode, body)
+    monitor, scope = _value(said.monitor), _value(said.scope)
+    named = _value(said.id) or (fingerprint_of({"monitor": monitor, "scope": scope}) if monitor else "")
+    if not named:
+        raise Malformed("neither $.id nor $.monitor says which alert it is: is the payload that of docs/sources.md?")
+    resolved = "recovered" in said.transition.lower() or (not _value(said.transition) and said.type == "success")
+    at = since_1970(_value(str(said.date)), "$.date") or received_at
+    annotations = {"summary": _value(said.status), "description": _value(said.message)}
+    return [
+        AlertEvent(
+            source=NAME,
+            fingerprint=clean(named),
+            status=AlertStatus.RESOLVED if resolved else AlertStatus.FIRING,
+            labels=_labels_of(said),
+            starts_at=at,
+            annotations=with_values(annotations),
+            ends_at=at if resolved else None,
+            group=monitor,
+            link=clean_link(said.link),
+        )
+    ]
+
+
+def _labels_of(said: _Delivery) -> dict[str, str]:
+    """The tags of the monitor and, which say more, those of the group that it is about."""
+    tags = from_tags(_value(said.tags).split(",")) | from_tags(_value(said.scope).split(","))
+    host = _value(said.host)
+    severity = _value(said.priority) or tags.get("severity") or _SEVERITY_OF_TYPE.get(said.type, "")
+    own = {"alertname": _value(said.title) or f"Datadog monitor {said.monitor}", "severity": severity}
+    return with_values({"service": host, "host": host} | tags | own | {"metric": _value(said.metric)})
+
+
+def _value(text: str) -> str:
+    """What a variable stood for: nothing, where Datadog knew none and left its name or a word for nothing."""
+    bare = text.strip()
+    return "" if bare in _NOTHING or (bare.startswith("$") and bare[1:].replace("_", "").isupper()) else bare

@@ -1,0 +1,120 @@
+"""Google Cloud Monitoring's webhook channel, schema version 1.2: its incidents as alerts.
+
+https://cloud.google.com/monitoring/support/notification-options#webhooks
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from bot.domain.event import AlertEvent, AlertStatus, Event
+from handlers.webhooks.clean import clean, clean_link
+from handlers.webhooks.labels import with_values
+from handlers.webhooks.moments import since_1970
+from handlers.webhooks.registry import Malformed, bearer_or_like, decoded, source
+
+NAME = "googlecloud"
+_TEST = "test"
+_NO_SEVERITY = "No severity"
+_SERVICE_LABELS = ("service", "service_name", "app", "container_name", "function_name", "job_name", "module_id")
+"""Those that name a service, the best first; without any of them the resource's own name does."""
+
+_Labels = dict[str, str | list[str] | None] | None
+
+
+class _Described(msgspec.Struct, frozen=True, rename="camel"):
+    """A resource or a metric."""
+
+    type: str = ""
+    display_name: str = ""
+    labels: _Labels = None
+
+
+class _Metadata(msgspec.Struct, frozen=True):
+    user_labels: _Labels = None
+
+
+class _Incident(msgspec.Struct, frozen=True):
+    incident_id: str
+    state: str
+    policy_name: str | None = None
+    condition_name: str | None = None
+    summary: str | None = None
+    url: str | None = None
+    severity: str | None = None
+    scoping_project_id: str | None = None
+    started_at: int | float | None = None
+    ended_at: int | float | None = None
+    resource: _Described | None = None
+    metric: _Described | None = None
+    metadata: _Metadata | None = None
+    resource_name: str | None = None
+    resource_display_name: str | None = None
+    policy_user_labels: _Labels = None
+    documentation: Any = None
+
+
+class _Delivery(msgspec.Struct, frozen=True):
+    incident: _Incident
+    version: str = ""
+
+
+_decode = msgspec.json.Decoder(_Delivery).decode
+
+
+@source(NAME, verify=bearer_or_like, token_in_address=True)
+def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> list[Event]:
+    """An incident: closed it is resolved, else it fires. What the button "Test connection" sends means nothing."""
+    delivery = decoded(_decode, body)
+    said = delivery.incident
+    if delivery.version == _TEST:
+        return []
+    if not said.incident_id:
+        raise Malformed("$.incident.incident_id is empty")
+    resolved = said.state.lower() == "closed"
+    annotations = {"summary": said.summary, "description": _written(said.documentation)}
+    return [
+        AlertEvent(
+            source=NAME,
+            fingerprint=clean(said.incident_id),
+            status=AlertStatus.RESOLVED if resolved else AlertStatus.FIRING,
+            labels=_labels_of(said),
+            starts_at=since_1970(said.started_at, "$.incident.started_at") or received_at,
+            annotations=with_values(annotations),
+            ends_at=(since_1970(said.ended_at, "$.incident.ended_at") or received_at) if resolved else None,
+            group=clean(said.policy_name or ""),
+            link=clean_link(said.url or ""),
+        )
+    ]
+
+
+def _labels_of(said: _Incident) -> dict[str, str]:
+    """Those of the metric, the resource, its owner and the policy, of which the last say most."""
+    resource, metric = said.resource or _Described(), said.metric or _Described()
+    users = said.metadata.user_labels if said.metadata else None
+    labels = _text(metric.labels) | _text(resource.labels) | _text(users) | _text(said.policy_user_labels)
+    named = next((labels[name] for name in _SERVICE_LABELS if labels.get(name)), "")
+    own = {
+        "alertname": said.policy_name or said.condition_name or f"Google Cloud incident {said.incident_id}",
+        "service": named or said.resource_display_name or said.resource_name,
+        "condition": said.condition_name,
+        "metric": metric.type,
+        "resource_type": resource.type,
+        "project": said.scoping_project_id,
+    }
+    severity = None if said.severity == _NO_SEVERITY else said.severity
+    return with_values(labels | own | ({"severity": severity} if severity else {}))
+
+
+def _text(labels: _Labels) -> dict[str, str]:
+    """System labels may be lists."""
+    given = (labels or {}).items()
+    return {name: value if isinstance(value, str) else ", ".join(value) for name, value in given if value}
+
+
+def _written(documentation: Any) -> str:
+    """Text, or since version 1.2 an object that holds it."""
+    said = documentation.get("content") if isinstance(documentation, dict) else documentation
+    return said if isinstance(said, str) else ""

@@ -1,0 +1,108 @@
+"""Nagios, Naemon and their like, by a notification command: what the command of docs/sources.md posts.
+
+The fields come as a form, which curl encodes by itself, as a plugin's output put into JSON by a shell would break it;
+or as a JSON object of the same names. https://assets.nagios.com/downloads/nagioscore/docs/nagioscore/4/en/macrolist.html
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from bot.domain.event import AlertEvent, AlertStatus, Event, fingerprint_of
+from handlers.webhooks.clean import clean, clean_labels, clean_link
+from handlers.webhooks.registry import Malformed, bearer_or_like, decoded, source
+
+NAME = "nagios"
+_MOST_FIELDS = 50
+
+_SEVERITIES = {
+    "OK": "",
+    "UP": "",
+    "WARNING": "warning",
+    "UNKNOWN": "warning",
+    "CRITICAL": "critical",
+    "DOWN": "critical",
+    "UNREACHABLE": "high",
+}
+"""Every state of a service and of a host; the empty ones are good."""
+
+_NOT_ABOUT_STATE = ("DOWNTIME", "CUSTOM")
+
+
+class _Notification(msgspec.Struct, frozen=True):
+    type: str
+    host: str
+    state: str
+    service: str = ""
+    output: str = ""
+    since: str | int | float = ""
+    app: str = ""
+    link: str = ""
+
+
+_decode: Any = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+@source(NAME, verify=bearer_or_like)
+def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> list[Event]:
+    return events_of(NAME, body, received_at)
+
+
+def events_of(name: str, body: bytes, received_at: datetime) -> list[Event]:
+    """What a notification says of the state; those of a downtime, and what people write, say nothing of it."""
+    said = _notification(body)
+    state = said.state.upper()
+    if state not in _SEVERITIES:
+        raise Malformed(f"$.state: {said.state[:40]!r} is none of {', '.join(_SEVERITIES)}")
+    if said.type.upper().startswith(_NOT_ABOUT_STATE):
+        return []
+    resolved = not _SEVERITIES[state]
+    since = _since(said.since) or received_at
+    summary = clean(said.output)
+    return [
+        AlertEvent(
+            source=name,
+            fingerprint=fingerprint_of({"host": clean(said.host), "service": clean(said.service)}),
+            status=AlertStatus.RESOLVED if resolved else AlertStatus.FIRING,
+            labels=_labels_of(said, _SEVERITIES[state]),
+            starts_at=since,
+            annotations={"summary": summary} if summary else {},
+            ends_at=since if resolved else None,
+            link=clean_link(said.link),
+        )
+    ]
+
+
+def _notification(body: bytes) -> _Notification:
+    fields = decoded(_decode, body) if body.lstrip().startswith(b"{") else _form(body)
+    try:
+        return msgspec.convert(fields, _Notification)
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:  # the latter for half a character
+        raise Malformed(str(error)) from error
+
+
+def _form(body: bytes) -> dict[str, str]:
+    """``application/x-www-form-urlencoded``. https://url.spec.whatwg.org/#application/x-www-form-urlencoded"""
+    try:
+        return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS))
+    except ValueError as error:
+        raise Malformed(f"neither JSON nor a form: {error}") from error
+
+
+def _since(said: str | int | float) -> datetime | None:
+    """Seconds since 1970, whole ones or not; none, or 0, where the check never changed its state."""
+    try:
+        seconds = float(said or 0)
+        return datetime.fromtimestamp(seconds, UTC) if seconds else None
+    except (ValueError, OverflowError, OSError) as error:
+        raise Malformed(f"$.since: {str(said)[:40]!r} are no seconds since 1970") from error
+
+
+def _labels_of(said: _Notification, severity: str) -> dict[str, str]:
+    """A check is about its host, unless it says of what application."""
+    labels = {"alertname": said.service or "HostDown", "host": said.host, "service": said.app or said.host}
+    labels |= {"check": said.service, "severity": severity}
+    return clean_labels({name: value for name, value in labels.items() if value})
