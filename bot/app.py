@@ -6,7 +6,7 @@ from collections.abc import Coroutine
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import structlog
@@ -16,9 +16,9 @@ from sqlalchemy import make_url
 
 from bot.config import Config, Environment
 from bot.config.environment import secrets_from
+from bot.domain.rules import Rules
 from bot.pipeline.intake import Intake
-from bot.pipeline.prune_samples import PruneSamples
-from bot.pipeline.watch_models import models_watch
+from bot.pipeline.pruning import Pruning
 from bot.pipeline.watches import watches
 from bot.pipeline.worker import Worker
 from bot.remediation.planning import make_plan
@@ -32,10 +32,11 @@ from bot.slack.rewriter import Rewriter
 from bot.slack.socket_mode import stay_connected
 from bot.storage import offsets
 from bot.storage.database import Database, open_database
-from bot.storage.frames import open_frames
+from bot.storage.frames import Frames, open_frames
 from bot.storage.inbox import Inbox, open_inbox
 from bot.storage.lock import hold_alone
 from bot.storage.tidying import keep_tidy
+from bot.tools import SilenceSync, StatusTeller, ToolTasks, silence_tools, status_tools
 from handlers.api import Api, Health
 from handlers.heartbeats import add_heartbeat_routes
 from handlers.models import add_model_routes
@@ -43,6 +44,9 @@ from handlers.problem import add_wrong_doors
 from handlers.slack import SlackDoor, add_slack_route, make_bolt_app
 from handlers.telemetry import add_telemetry_routes
 from handlers.webhooks import add_webhook_routes, source_secrets
+
+if TYPE_CHECKING:
+    from bot.pipeline.watch_models import ModelsWatch
 
 DRAIN_SECONDS = 5.0
 GC_THRESHOLDS = (20_000, 20, 20)
@@ -67,6 +71,7 @@ class App:
         self._tasks: list[asyncio.Task[None]] = []
         self._notifier: Notifier | None = None
         self._rewriter: Rewriter | None = None
+        self._tools = ToolTasks(utc_now, environment.silences_every)
         self.url = ""
 
     async def __aenter__(self) -> "App":
@@ -95,9 +100,7 @@ class App:
         frames = open_frames(database, self._environment.model_store)
         self._run("model data", keep_tidy(database, frames, utc_now, self._environment.model_retention))
         intake = Intake(inbox)
-        self._models = models_watch(rules, utc_now, database, frames)
-        if self._models:
-            self._stack.push_async_callback(self._models.close)
+        self._models = self._watch_models(rules, database, frames)
         watching = [*watches(rules, utc_now), *([self._models] if self._models else [])]
         worker = Worker(database, inbox, rules, make_plan, utc_now, self._wake, intake.rest_after, watching)
         steps = Steps(database, utc_now, secrets_from(), self._wake)
@@ -113,7 +116,7 @@ class App:
         self._stack.push_async_callback(self._remediation.close)
         self._stack.push_async_callback(self._drain, worker)
         self._run("worker", worker.run())
-        self._run("pruning", PruneSamples(database, inbox, rules, utc_now).run())
+        self._run("pruning", Pruning(database, inbox, rules, utc_now).run())
         self._run("remediation", self._remediation.run())
         intake.start(worker.wake)
         self._stack.push_async_callback(intake.stop)
@@ -139,8 +142,18 @@ class App:
             database, inbox, api_token.get_secret_value() if api_token else None, Health(self._slack_health)
         ).add_routes(http)
         await self._start_slack(database, http)
+        await self._start_tools(database)
         add_wrong_doors(http)
         await self._serve(http)
+
+    def _watch_models(self, rules: Rules, database: Database, frames: Frames) -> "ModelsWatch | None":
+        if not any(model.monitors for model in rules.models.values()):
+            return None
+        from bot.pipeline.watch_models import ModelsWatch  # brings scikit-learn: 2 s and 100 MB for who needs it
+
+        watch = ModelsWatch(rules, utc_now, database, frames)
+        self._stack.push_async_callback(watch.close)
+        return watch
 
     async def _open_database(self) -> tuple[Database, Inbox]:
         url = self._environment.database_url
@@ -198,6 +211,17 @@ class App:
         self._rewriter = Rewriter(database, ask, names, utc_now, 60 / said.per_minute, self._wake)
         self._run("rewriter", self._rewriter.run())
 
+    async def _start_tools(self, database: Database) -> None:
+        """Only those that the environment holds an address or a token of."""
+        tellers, syncs = status_tools(self._environment), silence_tools(self._environment)
+        if not tellers and not syncs:
+            return
+        session = await self._stack.enter_async_context(aiohttp.ClientSession(trust_env=True))
+        for teller in tellers:
+            self._run(f"{teller.name} statuses", self._tools.tell(StatusTeller(database, teller, session)))
+        for tool in syncs:
+            self._run(f"{tool.name} silences", self._tools.sync(SilenceSync(database, tool, session)))
+
     async def _serve(self, http: web.Application) -> None:
         runner = web.AppRunner(http, access_log=None, handle_signals=False, shutdown_timeout=10, auto_decompress=False)
         self._stack.push_async_callback(runner.cleanup)
@@ -221,6 +245,7 @@ class App:
             self._notifier.wake()
         if self._rewriter:
             self._rewriter.wake()
+        self._tools.wake()
 
     async def _drain(self, worker: Worker) -> None:
         """Work through what is acknowledged; what does not fit the time is in the inbox for the next start."""

@@ -28,6 +28,16 @@ class Environment(BaseSettings):
     model_retention_days: int = Field(default=90, ge=1, le=36_500, validation_alias="TANDEM_MODEL_RETENTION_DAYS")
     slack_api_url: str = Field(default="https://slack.com/api/", validation_alias="SLACK_API_URL")
     llm_api_key: SecretStr | None = Field(default=None, validation_alias="TANDEM_LLM_API_KEY")
+    alertmanager_url: str | None = Field(default=None, validation_alias="TANDEM_ALERTMANAGER_URL")
+    alertmanager_token: SecretStr | None = Field(default=None, validation_alias="TANDEM_ALERTMANAGER_TOKEN")
+    grafana_url: str | None = Field(default=None, validation_alias="TANDEM_GRAFANA_URL")
+    grafana_token: SecretStr | None = Field(default=None, validation_alias="TANDEM_GRAFANA_TOKEN")
+    pagerduty_token: SecretStr | None = Field(default=None, validation_alias="TANDEM_PAGERDUTY_TOKEN")
+    pagerduty_from: str | None = Field(default=None, validation_alias="TANDEM_PAGERDUTY_FROM")
+    pagerduty_url: str = Field(default="https://api.pagerduty.com", validation_alias="TANDEM_PAGERDUTY_URL")
+    opsgenie_token: SecretStr | None = Field(default=None, validation_alias="TANDEM_OPSGENIE_TOKEN")
+    opsgenie_url: str = Field(default="https://api.opsgenie.com", validation_alias="TANDEM_OPSGENIE_URL")
+    silences_every: float = Field(default=30.0, ge=1, le=3600, validation_alias="TANDEM_SILENCES_EVERY")
 
     @property
     def model_retention(self) -> timedelta:

@@ -46,7 +46,7 @@ class AlertEvent(msgspec.Struct, frozen=True, tag="alert", tag_field="kind", omi
     """One thing that a sender says is firing or resolved.
 
     ``group`` is the sender's own grouping; ``truncated`` counts the alerts of that group which the
-    sender left out of the delivery.
+    sender left out of the delivery. ``acknowledged_by`` is who says there, with this event, that they look after it.
     """
 
     source: str
@@ -60,6 +60,7 @@ class AlertEvent(msgspec.Struct, frozen=True, tag="alert", tag_field="kind", omi
     truncated: int = 0
     link: str = ""
     chart: Chart | None = None
+    acknowledged_by: str = ""
 
 
 class GroupResolved(msgspec.Struct, frozen=True, tag="group_resolved", tag_field="kind"):

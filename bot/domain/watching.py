@@ -52,7 +52,10 @@ class MetricRules(BaseModel):
 
 
 class LogRules(BaseModel):
-    """Like :class:`MetricRules` for streams of log lines. ``learn_for`` passes before a template can be unseen."""
+    """Like :class:`MetricRules` for streams of log lines. ``learn_for`` passes before a template can be unseen.
+
+    Lines that were learnt from stay in the inbox for ``keep_lines``.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -60,6 +63,7 @@ class LogRules(BaseModel):
     most_streams: int = Field(default=1_000, ge=1)
     learn_for: Duration = timedelta(hours=1)
     forget_after: Duration = timedelta(days=7)
+    keep_lines: Duration = timedelta(hours=1)
 
     def watched_as(self, labels: Mapping[str, str]) -> str | None:
         """The name under which a stream is watched."""

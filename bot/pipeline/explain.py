@@ -7,12 +7,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.cause import Cause, CauseKind
 from bot.domain.change import domains_that_count
+from bot.domain.event import ChangeKind
 from bot.domain.incident import Incident, TimelineKind
 from bot.pipeline.batch import Batch
 from bot.pipeline.summary import summarise
 from bot.storage import changes
 from detectors.rootcause import Changed, Symptom, rank
 from detectors.rootcause.alerts import DATA_CHANGE_WITHIN
+
+_NAMED = {ChangeKind.CONFIG: "config change", ChangeKind.DATA: "data change", ChangeKind.MODEL: "model change"}
 
 
 async def explain(batch: Batch, connection: AsyncConnection) -> None:
@@ -41,7 +44,8 @@ async def _recent_changes(
     domains = {domain for incident in explained for domain in _domains(batch, incident)}
     found: dict[str, list[Changed]] = {}
     for change in await changes.between(connection, domains, services, since, max(began)):
-        what = f"{change.change} of {change.service}: {change.title}" if change.title else f"{change.change}"
+        named = _NAMED.get(change.change, str(change.change))
+        what = f"{named} of {change.service}: {change.title}" if change.title else f"{named} of {change.service}"
         found.setdefault(change.domain, []).append(Changed(change.service, what, change.at.timestamp(), change.change))
     return found
 

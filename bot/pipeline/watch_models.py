@@ -216,10 +216,3 @@ def _is_full(rules: MonitorRules, waiting: Waiting, now: datetime) -> bool:
     if window.rows is not None:
         return waiting.rows >= window.rows
     return waiting.since is not None and window.time is not None and now - waiting.since >= window.time
-
-
-def models_watch(rules: Rules, clock: Callable[[], datetime], database: Database, frames: Frames) -> ModelsWatch | None:
-    """The watch, where any model has monitors."""
-    if not any(model.monitors for model in rules.models.values()):
-        return None
-    return ModelsWatch(rules, clock, database, frames)

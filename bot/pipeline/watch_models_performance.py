@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from bot.domain.event import Chart
 from bot.domain.monitor import Metric, MonitorKind, MonitorRules, WatchedModel
 from bot.pipeline.watch_models_estimates import Estimates
 from bot.pipeline.watch_models_rows import Task, task_of
@@ -82,10 +83,10 @@ def check_performance(
     whole = judge.of(window.table)
     worse = state.whole.update(whole.badness)
     inside = _update_slices(state, judge, window.table)
-    lines = [_line(judge, one, window.table) for one in inside]
+    values = {bet.slice.text: _value(judge, bet, window.table) for bet in inside}
     if monitor.slices == "auto" and not worse:
         _look_for_slices(state, monitor, model, judge, window.table, known)
-    return _outcome(monitor, pack(state), judge, whole, worse, inside, lines, window, known)
+    return _outcome(monitor, pack(state), judge, whole, worse, inside, values, window, known)
 
 
 def judge_for(monitor: MonitorRules, table: Table, known: Known | None) -> Judge:
@@ -169,11 +170,22 @@ def _look_for_slices(
         state.slices = [bet for bet in state.slices if id(bet) not in gone]
 
 
-def _line(judge: Judge, bet: Bet, table: Table) -> str:
+def _value(judge: Judge, bet: Bet, table: Table) -> tuple[float | None, int]:
+    """The metric in a slice, where it can be told, and in how many rows."""
     mask = bet.slice.holds(table.features, table.rows)
-    value = judge.of(chosen(table, mask)).value if mask.any() else None
-    told = "" if value is None else f": {judge.scale.metric} {value:.3g} in {int(mask.sum())} rows"
-    return f"where {bet.slice.text}{told}"
+    return (judge.of(chosen(table, mask)).value if mask.any() else None), int(mask.sum())
+
+
+def _line(scale: Scale, where: str, value: float | None, rows: int) -> str:
+    return f"where {where}" + ("" if value is None else f": {scale.metric} {value:.3g} in {rows} rows")
+
+
+def _chart(judge: Judge, whole: Judged, values: dict[str, tuple[float | None, int]]) -> Chart:
+    """The metric on the reference, now, and in the slices where it is too bad."""
+    bars = {"reference": judge.baseline, "now": whole.value}
+    bars |= {where: value for where, (value, _) in values.items()}
+    title = f"{judge.scale.metric}, limit {judge.scale.limit:.3g}"
+    return Chart(title, list(bars), {judge.scale.metric: list(bars.values())})
 
 
 def _outcome(
@@ -183,11 +195,12 @@ def _outcome(
     whole: Judged,
     worse: bool,
     inside: list[Bet],
-    lines: list[str],
+    values: dict[str, tuple[float | None, int]],
     window: Window,
     known: Known | None,
 ) -> Outcome:
     metric, scale = monitor.metric, judge.scale
+    lines = [_line(scale, where, *told) for where, told in values.items()]
     about = "estimated " if judge.estimates is not None else ""
     value = "unknown" if whole.value is None else f"{whole.value:.3g}"
     bound = f"{'at most' if monitor.metric and monitor.metric.is_error else 'at least'} {scale.limit:.3g}"
@@ -199,4 +212,4 @@ def _outcome(
     details = [*lines, *([window.missed] if window.missed else [])]
     chance = f"{monitor.alpha:.2g}"
     guarantee = f"a false alarm in its whole life with a chance of {chance} at most, as long as it is {bound}"
-    return Outcome(packed, worse or bool(inside), said, details, features, None, guarantee)
+    return Outcome(packed, worse or bool(inside), said, details, features, _chart(judge, whole, values), guarantee)

@@ -11,7 +11,7 @@ from itertools import accumulate
 import msgspec
 from sqlalchemy import CTE, delete, func, literal, select, text, union_all
 
-from bot.domain.event import Event, decode_events
+from bot.domain.event import Event, LogsEvent, SamplesEvent, decode_events
 from bot.storage.database import Database, open_database, table_of
 from bot.storage.tables import InboxRow
 
@@ -19,7 +19,6 @@ _INBOX = table_of(InboxRow)
 _APPEND_LOCK = 0x696E626F  # held to the commit: the order of seq is the order of commits
 MOST_BYTES = 4 * 2**20
 """So much is read at once, or one entry: some 15,000 samples, and a transaction that nobody waits for long."""
-_SAMPLES = b'[{"kind":"samples"'
 """How the payload of samples begins: a delivery of samples holds nothing else."""
 MOST_AT_ONCE = 8000
 """SQLite takes 32,766 values in one statement, PostgreSQL 65,535."""
@@ -98,14 +97,17 @@ class Inbox:
         async with self.database.read() as connection:
             return [(row[0], row[1], row[2], row[3]) for row in await connection.execute(query)]
 
-    async def prune_samples(self, partition: int, after: int, until: int, before: datetime, most: int) -> int:
-        """Delete entries of metric samples behind ``after`` up to ``until`` that were received ``before`` a moment.
+    async def prune(
+        self, kind: type[SamplesEvent | LogsEvent], partition: int, after: int, until: int, before: datetime, most: int
+    ) -> int:
+        """Delete entries of one kind of event behind ``after`` up to ``until`` that were received ``before`` a moment.
 
         At most ``most`` entries are looked at; returns the position up to which they were, which is ``after`` where
         there is no more to do. Nothing else is deleted, and no number is given again.
         """
+        begins = _beginning_of(kind)
         query = (
-            select(_INBOX.c.seq, func.substr(_INBOX.c.payload, 1, len(_SAMPLES)))
+            select(_INBOX.c.seq, func.substr(_INBOX.c.payload, 1, len(begins)))
             .where(_INBOX.c.partition == partition, _INBOX.c.seq > after, _INBOX.c.seq <= until)
             .where(_INBOX.c.received_at < before)
             .order_by(_INBOX.c.seq)
@@ -113,10 +115,10 @@ class Inbox:
         )
         async with self.database.read() as connection:
             rows = (await connection.execute(query)).all()
-        samples = [seq for seq, begins in rows if bytes(begins) == _SAMPLES]
-        if samples:
+        found = [seq for seq, beginning in rows if bytes(beginning) == begins]
+        if found:
             async with self.database.write() as connection:
-                await connection.execute(delete(_INBOX).where(_INBOX.c.seq.in_(samples)))
+                await connection.execute(delete(_INBOX).where(_INBOX.c.seq.in_(found)))
         return rows[-1][0] if rows else after
 
     async def next_seq(self, partition: int, position: int) -> int | None:
@@ -157,6 +159,11 @@ def open_inbox(database: Database) -> Inbox:
     if not database.is_sqlite:
         return Inbox(database, shared=True)
     return Inbox(open_database(database.beside("inbox")), shared=False)
+
+
+def _beginning_of(kind: type[SamplesEvent | LogsEvent]) -> bytes:
+    """How entries of this kind begin: a door writes an entry from events of one kind."""
+    return b'[{"kind":"%s"' % str(kind.__struct_config__.tag).encode()
 
 
 def _as_rows(positions: Mapping[int, int]) -> CTE:

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -17,11 +17,15 @@ from bot.storage.columns import FEATURE, array_of, canonical, schema_of
 from bot.storage.database import insert_missing, row_of, table_of, upsert
 from bot.storage.frames import Frames, file_of
 from bot.storage.model_tables import ReferenceRow
-from detectors.drift.profile import Profile, build
+from detectors.drift.packing import Array
+from detectors.drift.profile import Profile
+from detectors.drift.sketch import build_in_parts
 
 _REFERENCE = table_of(ReferenceRow)
 MOST_VERSIONS = 1000
 _OUTPUTS = ("prediction", "score", "label")
+_PART = 2**18
+"""Rows that are unpacked at once to build a profile."""
 
 
 class Lineage(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -178,8 +182,13 @@ async def outputs_of(frames: Frames, reference: Reference) -> Profile:
 
 def _packed_profile(table: pa.Table, categorical: Collection[str]) -> bytes:
     names = [name for name in table.column_names if name.startswith(FEATURE) or name in _OUTPUTS]
-    columns = {name: array_of(table[name]) for name in names}
-    return build(columns, [FEATURE + name for name in categorical]).state()
+    columns = {name: _parts(table[name]) for name in names}
+    return build_in_parts(columns, [FEATURE + name for name in categorical]).state()
+
+
+def _parts(column: pa.ChunkedArray) -> Iterator[Array]:
+    """The column piece by piece: as objects, text takes many times the memory that it has in the table."""
+    return (array_of(column.slice(start, _PART)) for start in range(0, len(column), _PART))
 
 
 _NEWEST_FIRST = (_REFERENCE.c.created_at.desc(), _REFERENCE.c.version.desc())

@@ -12,6 +12,7 @@ from bot.storage.database import insert_missing, row_of, table_of
 from bot.storage.tables import SilenceRow
 
 _SILENCE = table_of(SilenceRow)
+_CHUNK = 500
 
 
 async def add(connection: AsyncConnection, silence: Silence) -> None:
@@ -34,4 +35,20 @@ async def end(connection: AsyncConnection, silence_id: str, now: datetime) -> bo
     result = await connection.execute(
         update(_SILENCE).where(_SILENCE.c.id == silence_id, _SILENCE.c.ends_at > now).values(ends_at=now)
     )
+    return result.rowcount == 1
+
+
+async def by_ids(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, Silence]:
+    """Silences by id, also those that are over."""
+    found: dict[str, Silence] = {}
+    for start in range(0, len(ids), _CHUNK):
+        rows = await connection.execute(select(_SILENCE).where(_SILENCE.c.id.in_(ids[start : start + _CHUNK])))
+        found |= {row["id"]: msgspec.convert(dict(row), Silence) for row in rows.mappings()}
+    return found
+
+
+async def move_end(connection: AsyncConnection, known: Silence, ends_at: datetime) -> bool:
+    """Give a silence another end; False where it has changed since it was read."""
+    unchanged = (_SILENCE.c.id == known.id, _SILENCE.c.ends_at == known.ends_at)
+    result = await connection.execute(update(_SILENCE).where(*unchanged).values(ends_at=ends_at))
     return result.rowcount == 1

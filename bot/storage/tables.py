@@ -233,6 +233,7 @@ class SilenceRow(SQLModel, table=True):
     ends_at: datetime = Field(sa_type=UtcDateTime)
     created_by: str = Field(sa_type=Text)
     comment: str = Field(sa_type=Text)
+    origin: str = Field(sa_type=Text)
 
 
 class RunRow(SQLModel, table=True):

@@ -11,6 +11,8 @@ from detectors.drift.packing import Array, pack, unpack
 
 _RESOLUTION = 1e-5
 _LARGEST_SINGLE = float(np.finfo(np.float32).max)
+MOST = 1_000_000
+"""Values kept of a column: up to so many rows it is exact."""
 
 
 class Numeric(msgspec.Struct, frozen=True, tag=True):
@@ -77,7 +79,7 @@ class Profile(msgspec.Struct, frozen=True):
         return unpack(state, cls)
 
 
-def build(table: Mapping[str, Array], categorical: Collection[str] = (), most: int = 1_000_000) -> Profile:
+def build(table: Mapping[str, Array], categorical: Collection[str] = (), most: int = MOST) -> Profile:
     """The profile of a reference.
 
     Parameters
@@ -147,10 +149,14 @@ def _numeric(numbers: Array) -> Numeric:
 def _categorical(raw: Array) -> Categorical:
     counts = Counter(raw.tolist())
     missing = sum(count for value, count in counts.items() if is_missing(value))
+    return counted({value: count for value, count in counts.items() if not is_missing(value)}, missing)
+
+
+def counted(counts: Mapping[object, int], missing: int) -> Categorical:
+    """A column of categories, from how often each value is there that is not missing."""
     texts: Counter[str] = Counter()
     for value, count in counts.items():
-        if not is_missing(value):
-            texts[category(value)] += count
+        texts[category(value)] += count
     return Categorical(dict(sorted(texts.items())), missing)
 
 

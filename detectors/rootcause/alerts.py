@@ -188,8 +188,7 @@ def _evidence(one: _Candidate, affected: Mapping[str, float], topology: Topology
     said = []
     others = len(affected.keys() - {one.service})
     if one.change:
-        minutes = (min(affected.values()) - one.change.at) / 60
-        said.append(f"{one.change.what} {minutes:.0f} min earlier")
+        said.append(f"{one.change.what}, {_span(min(affected.values()) - one.change.at)} earlier")
     if names := next(filter(None, (_named(one.own, kind) for kind in _TELLING)), []):
         said.append(f"{_some(names)} {'fires' if len(names) == 1 else 'fire'} on {one.service}")
     if one.dependants:
@@ -202,6 +201,12 @@ def _evidence(one: _Candidate, affected: Mapping[str, float], topology: Topology
     if lead > 0:
         said.append(f"first to fire, {lead:.0f} s before the rest" if lead >= 1 else "first to fire")
     return said
+
+
+def _span(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"
 
 
 def _some(names: Sequence[str]) -> str:

@@ -14,7 +14,6 @@ from bot.storage import references
 from bot.storage.columns import FEATURE, REFERENCE
 from bot.storage.database import Database
 from bot.storage.frames import Frames
-from bot.storage.reference_diff import difference
 from bot.storage.references import Lineage, Reference, Stored
 from handlers.models.access import Access, Refusal, query_of, version_of
 from handlers.models.uploads import Uploads
@@ -83,6 +82,8 @@ class ReferenceDoor:
 
     async def compare(self, request: web.Request) -> web.Response:
         """What changed from the first version named to the second."""
+        from bot.storage.reference_diff import difference  # brings SciPy
+
         before, after = await self._known(request), await self._known(request, "other")
         one, other = [await references.profile_of(self._frames, known) for known in (before, after)]
         found = await asyncio.to_thread(difference, one, other)

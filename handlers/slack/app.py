@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
@@ -15,10 +15,12 @@ from bot.domain.runbook import Runbook
 from bot.domain.watching import Watched
 from bot.errors import Refused, StorageUnavailable
 from bot.pipeline import feedback, lifecycle
-from bot.pipeline.watch_models import ModelsWatch
 from bot.remediation.approval import Verdict, decide
 from bot.storage.database import Database
 from handlers.slack import commands, modal, model
+
+if TYPE_CHECKING:
+    from bot.pipeline.watch_models import ModelsWatch
 
 log = structlog.get_logger(__name__)
 _UNAVAILABLE = "Tandem cannot reach its database at the moment: nothing was changed. Please try again."
@@ -36,7 +38,7 @@ class SlackDoor:
     clock: Callable[[], datetime]
     on_change: Callable[[], None]
     watched: Mapping[str, Watched] = field(default_factory=dict)
-    models: ModelsWatch | None = None
+    models: "ModelsWatch | None" = None
 
 
 def make_bolt_app(client: AsyncWebClient, signing_secret: str | None, door: SlackDoor) -> AsyncApp:

@@ -2,18 +2,21 @@
 
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from bot.config.nearest import nearest
 from bot.domain.duration import format_duration
 from bot.domain.event import Chart
 from bot.errors import Refused
-from bot.pipeline.watch_models import ModelsWatch
 from bot.pipeline.watch_models_memory import MonitorState
 from bot.slack.text import code_block, escaped, inline_code, literal, one_line, when
 from bot.storage import audit, references
 from bot.storage.audit import AuditEntry
 from bot.storage.database import Database
 from bot.storage.references import Reference
+
+if TYPE_CHECKING:
+    from bot.pipeline.watch_models import ModelsWatch  # brings scikit-learn: only for those who watch models
 
 HELP = """*`/model list`* the models that are watched
 *`/model show NAME`* its version and reference, what the last checks said, and a chart
@@ -24,10 +27,10 @@ _LISTED = 20
 _BAR = 20
 _CHART_LINES = 12
 
-Answer = Callable[[Database, ModelsWatch, list[str], str, datetime], Awaitable[str]]
+Answer = Callable[[Database, "ModelsWatch", list[str], str, datetime], Awaitable[str]]
 
 
-async def answer(database: Database, watch: ModelsWatch | None, text: str, user: str, now: datetime) -> str:
+async def answer(database: Database, watch: "ModelsWatch | None", text: str, user: str, now: datetime) -> str:
     """Do what the command says; returns the answer in Slack's mrkdwn. Raises Refused, StorageUnavailable."""
     words = text.split()
     word = words[0].lower() if words else "help"
@@ -41,7 +44,7 @@ async def answer(database: Database, watch: ModelsWatch | None, text: str, user:
     return await known(database, watch, words[1:], user, now)
 
 
-async def _list(database: Database, watch: ModelsWatch, words: list[str], user: str, now: datetime) -> str:
+async def _list(database: Database, watch: "ModelsWatch", words: list[str], user: str, now: datetime) -> str:
     lines = []
     for name in sorted(watch.models)[:_LISTED]:
         async with database.read() as connection:
@@ -53,7 +56,7 @@ async def _list(database: Database, watch: ModelsWatch, words: list[str], user: 
     return "\n".join([*lines, *more])
 
 
-async def _show(database: Database, watch: ModelsWatch, words: list[str], user: str, now: datetime) -> str:
+async def _show(database: Database, watch: "ModelsWatch", words: list[str], user: str, now: datetime) -> str:
     name = _named(watch, words, "show demand-forecast")
     async with database.read() as connection:
         reference = await references.current(connection, name, now)
@@ -69,14 +72,14 @@ async def _show(database: Database, watch: ModelsWatch, words: list[str], user: 
     return "\n".join([*lines, *([_drawn(charts[0])] if charts else [])])
 
 
-async def _check(database: Database, watch: ModelsWatch, words: list[str], user: str, now: datetime) -> str:
+async def _check(database: Database, watch: "ModelsWatch", words: list[str], user: str, now: datetime) -> str:
     name = _named(watch, words, "check demand-forecast")
     if not watch.check_now(name):
         raise Refused(f"Nothing came of {inline_code(name, 100)} since its last checks.")
     return f"Checking {inline_code(name, 100)}; in a moment `/model show` says what was found."
 
 
-async def _choose(database: Database, watch: ModelsWatch, words: list[str], user: str, now: datetime) -> str:
+async def _choose(database: Database, watch: "ModelsWatch", words: list[str], user: str, now: datetime) -> str:
     name = _named(watch, words, "reference demand-forecast v3")
     if len(words) != 2:
         raise Refused("Say which version, as in: `/model reference demand-forecast v3`.")
@@ -93,7 +96,7 @@ async def _choose(database: Database, watch: ModelsWatch, words: list[str], user
     return f"{inline_code(name, 100)} is compared with {inline_code(version, 100)} from its next check on."
 
 
-def _named(watch: ModelsWatch, words: list[str], example: str) -> str:
+def _named(watch: "ModelsWatch", words: list[str], example: str) -> str:
     if not words:
         raise Refused(f"Say which model, as in: `/model {example}`.")
     if words[0] not in watch.models:
@@ -110,7 +113,7 @@ def _reference(reference: Reference | None) -> str:
     return f"reference {inline_code(reference.version, 100)}{model} ({reference.rows:,} rows{pinned})"
 
 
-def _heard(watch: ModelsWatch, name: str, now: datetime) -> str:
+def _heard(watch: "ModelsWatch", name: str, now: datetime) -> str:
     newest = max((head.newest_at for head in watch.heads(name) if head.newest_at), default=None)
     return "no predictions yet" if newest is None else f"last predictions {format_duration(now - newest)} ago"
 

@@ -70,7 +70,7 @@ def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> lis
             annotations=with_values({"summary": said.description}),
             ends_at=ended if resolved else None,
             group=clean(said.alert_rule),
-            link=clean_link(said.investigation_link or "") or _PORTAL + quote(said.alert_id, safe=""),
+            link=clean_link(said.investigation_link or "") or _PORTAL + quote(clean(said.alert_id), safe=""),
         )
     ]
 

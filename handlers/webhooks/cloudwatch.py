@@ -114,8 +114,8 @@ def _region_of(alarm: _Alarm) -> str:
 
 def _link_of(alarm: _Alarm) -> str:
     region = _region_of(alarm)
-    if not region.replace("-", "").isalnum():
+    if not (region.isascii() and region.replace("-", "").isalnum()):
         return ""
     console = "console.amazonaws.cn" if alarm.alarm_arn.startswith("arn:aws-cn:") else "console.aws.amazon.com"
-    name = quote(alarm.alarm_name, safe="")
+    name = quote(clean(alarm.alarm_name), safe="")
     return f"https://{region}.{console}/cloudwatch/home?region={region}#alarmsV2:alarm/{name}"

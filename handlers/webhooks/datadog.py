@@ -3,6 +3,7 @@
 https://docs.datadoghq.com/integrations/webhooks/
 """
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -18,6 +19,11 @@ NAME = "datadog"
 _SEVERITY_OF_TYPE = {"error": "high", "warning": "warning", "info": "info"}
 _NOTHING = ("null", "None", "n/a")
 """What Datadog puts where a variable has no value."""
+
+_BEFORE_THE_TITLE = re.compile(
+    r"(?:\[(?:P[1-5]|Monitor Alert|(?:Re-)?(?:Triggered|Warn|No Data|Notify|Recovered)[^\]]*)\]\s*)+", re.IGNORECASE
+)
+"""Priority and transition, as in ``[P1] [Triggered on {host:a}] Host is down``: the name stays when they change."""
 
 
 class _Delivery(msgspec.Struct, frozen=True):
@@ -71,8 +77,14 @@ def _labels_of(said: _Delivery) -> dict[str, str]:
     tags = from_tags(_value(said.tags).split(",")) | from_tags(_value(said.scope).split(","))
     host = _value(said.host)
     severity = _value(said.priority) or tags.get("severity") or _SEVERITY_OF_TYPE.get(said.type, "")
-    own = {"alertname": _value(said.title) or f"Datadog monitor {said.monitor}", "severity": severity}
+    title = _title(_value(said.title))
+    own = {"alertname": title or f"Datadog monitor {said.monitor or said.id}", "severity": severity}
     return with_values({"service": host, "host": host} | tags | own | {"metric": _value(said.metric)})
+
+
+def _title(said: str) -> str:
+    begins = _BEFORE_THE_TITLE.match(said)
+    return said[begins.end() :] or said if begins else said
 
 
 def _value(text: str) -> str:

@@ -21,7 +21,7 @@ _NO_SEVERITY = "No severity"
 _SERVICE_LABELS = ("service", "service_name", "app", "container_name", "function_name", "job_name", "module_id")
 """Those that name a service, the best first; without any of them the resource's own name does."""
 
-_Labels = dict[str, str | list[str] | None] | None
+_Labels = dict[str, str | None] | None
 
 
 class _Described(msgspec.Struct, frozen=True, rename="camel"):
@@ -109,9 +109,7 @@ def _labels_of(said: _Incident) -> dict[str, str]:
 
 
 def _text(labels: _Labels) -> dict[str, str]:
-    """System labels may be lists."""
-    given = (labels or {}).items()
-    return {name: value if isinstance(value, str) else ", ".join(value) for name, value in given if value}
+    return {name: value for name, value in (labels or {}).items() if value}
 
 
 def _written(documentation: Any) -> str:

@@ -14,7 +14,7 @@ from bot.domain.event import AlertEvent, AlertStatus, Event
 from handlers.webhooks.clean import clean
 from handlers.webhooks.labels import from_tags, with_values
 from handlers.webhooks.moments import since_1970
-from handlers.webhooks.registry import bearer_or_like, decoded, source
+from handlers.webhooks.registry import Malformed, bearer_or_like, decoded, source
 
 NAME = "opsgenie"
 _STATUS = {
@@ -65,18 +65,21 @@ def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> lis
     if status is None:
         return []
     alert = decoded(_decode, body).alert
+    id_ = clean(alert.alert_id)
+    if not id_:
+        raise Malformed("$.alert.alertId is empty")
     changed = since_1970(alert.updated_at, "$.alert.updatedAt")
     return [
         AlertEvent(
             source=NAME,
-            fingerprint=clean(alert.alert_id),
+            fingerprint=id_,
             status=status,
             labels=_labels_of(alert),
             starts_at=since_1970(alert.created_at, "$.alert.createdAt") or received_at,
             annotations=with_values({"description": alert.description}),
             ends_at=(changed or received_at) if status is AlertStatus.RESOLVED else None,
             group=clean(alert.alias or ""),
-            link=f"https://app.opsgenie.com/alert/detail/{quote(alert.alert_id, safe='')}/details",
+            link=f"https://app.opsgenie.com/alert/detail/{quote(id_, safe='')}/details",
         )
     ]
 

@@ -29,6 +29,7 @@ TOPICS = "TANDEM_CLOUDWATCH_TOPICS"
 """The topics that may send, by ARN and parted by commas; without it, all whose sender knows the token."""
 
 _HOST = re.compile(r"sns\.[a-z0-9-]+\.amazonaws\.com(\.cn)?")
+_SUBJECT = re.compile(r"sns(\.[a-z0-9-]+)?\.amazonaws\.com(\.cn)?")
 _HASHES = {"1": SHA1, "2": SHA256}
 _TIMEOUT = aiohttp.ClientTimeout(total=8)  # SNS waits for 15 seconds
 _LARGEST = 64 * 1024
@@ -116,8 +117,8 @@ class Amazon:
             await self._confirm(message)
 
     async def _certificate(self, url: str) -> x509.Certificate:
-        if not self._trusted(url):
-            raise NotAuthentic("SigningCertURL is no address of Amazon SNS.")
+        if not (self._trusted(url) and URL(url).path.endswith(".pem")):
+            raise NotAuthentic("SigningCertURL is no address of a certificate at Amazon SNS.")
         async with self._fetching:  # or a crowd of first messages would each ask for it
             if url not in self._certificates:
                 certificate = _parsed(await _got(url))
@@ -133,10 +134,19 @@ class Amazon:
         log.info("sns.subscribed", topic=message.topic_arn[:300])
 
 
+def _is_of_sns(certificate: x509.Certificate) -> bool:
+    """Whether it was made out to SNS, everywhere or in one region."""
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
+        return False
+    return any(_SUBJECT.fullmatch(name) for name in names.get_values_for_type(x509.DNSName))
+
+
 def _check_signature(message: Message, certificate: x509.Certificate) -> None:
     key = certificate.public_key()
-    if not isinstance(key, RSAPublicKey):
-        raise NotAuthentic("The certificate of the signature has no RSA key.")
+    if not isinstance(key, RSAPublicKey) or not _is_of_sns(certificate):
+        raise NotAuthentic("The certificate of the signature is none of Amazon SNS.")
     try:
         signature = base64.b64decode(message.signature, validate=True)
         key.verify(signature, signed_text(message), PKCS1v15(), _HASHES[message.signature_version]())

@@ -21,6 +21,7 @@ ALERTMANAGER = shutil.which("prometheus-alertmanager") or shutil.which("alertman
 QUEUES = [f"q{number:02}" for number in range(25)]
 MAX_ALERTS = 5
 
+needs_alertmanager = pytest.mark.skipif(ALERTMANAGER is None, reason="prometheus-alertmanager is not installed here")
 needs_prometheus = pytest.mark.skipif(
     not (PROMETHEUS and ALERTMANAGER), reason="prometheus and its alertmanager are not both installed here"
 )
@@ -81,11 +82,38 @@ class Alertmanager:
     """What it says of itself."""
 
     def __init__(self, port: int) -> None:
-        self._url = f"http://127.0.0.1:{port}"
+        self._url = self.url = f"http://127.0.0.1:{port}"
 
     async def active(self) -> set[str]:
         """The names of the alerts that fire."""
         return {alert["labels"]["alertname"] for alert in json.loads(await self._get("/api/v2/alerts?active=true"))}
+
+    async def silences(self) -> list[dict[str, Any]]:
+        """All of them, also those that are over."""
+        found: list[dict[str, Any]] = json.loads(await self._get("/api/v2/silences"))
+        return found
+
+    async def silence(self, ends_at: str, *matchers: Mapping[str, Any], **fields: str) -> str:
+        """Make a silence there, or change the one that ``id`` names; returns its id."""
+        wanted = {"matchers": list(matchers), "startsAt": "2026-01-01T00:00:00Z", "endsAt": ends_at, **fields}
+        async with aiohttp.ClientSession() as session:
+            async with session.post(f"{self.url}/api/v2/silences", json=wanted) as answer:
+                assert answer.status == 200, await answer.text()
+                return str((await answer.json())["silenceID"])
+
+    async def expire(self, silence: str) -> None:
+        async with aiohttp.ClientSession() as session:
+            async with session.delete(f"{self.url}/api/v2/silence/{silence}") as answer:
+                assert answer.status == 200, await answer.text()
+
+    async def asked_for_silences(self) -> int:
+        """How often somebody has read its silences."""
+        metrics = await self._get("/metrics")
+        counted = re.findall(
+            r'(?m)^alertmanager_http_request_duration_seconds_count{handler="/api/v2/silences",method="get"} (\d+)$',
+            metrics,
+        )
+        return sum(map(int, counted))
 
     async def given_up(self) -> int:
         """How many deliveries failed for good, each after several attempts; the next begins anew."""
@@ -117,6 +145,20 @@ async def watching(exporter: Exporter, tandem: Tandem) -> AsyncIterator[Alertman
         _program(ports[1], folder / "prometheus.log", *prometheus),
     ):
         yield Alertmanager(ports[0])
+
+
+@asynccontextmanager
+async def alertmanager_alone(folder: Path) -> AsyncIterator[Alertmanager]:
+    """One that tells nobody of anything."""
+    assert ALERTMANAGER
+    port = free_port()
+    config = _write(folder / "alertmanager.yml", {"route": {"receiver": "nobody"}, "receivers": [{"name": "nobody"}]})
+    command = (
+        *(ALERTMANAGER, f"--config.file={config}", f"--web.listen-address=127.0.0.1:{port}"),
+        *("--cluster.listen-address=", f"--storage.path={folder / 'alertmanager'}"),
+    )
+    async with _program(port, folder / "alertmanager.log", *command):
+        yield Alertmanager(port)
 
 
 @asynccontextmanager

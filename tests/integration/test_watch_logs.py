@@ -9,6 +9,7 @@ from bot.domain.event import ChangeEvent, ChangeKind, Event, LogLine, LogsEvent
 from bot.domain.incident import IncidentStatus
 from bot.domain.rules import Rules
 from bot.domain.watching import LogRules
+from bot.pipeline.pruning import Pruning
 from bot.pipeline.watch_logs import LogsWatch
 from bot.pipeline.watches import watches
 from bot.pipeline.worker import Worker
@@ -276,3 +277,24 @@ async def test_a_crash_between_two_batches_loses_no_line_and_no_finding(tmp_path
         return found
 
     assert await told(tmp_path / "one", restarts=False) == await told(tmp_path / "other", restarts=True)
+
+
+async def test_lines_that_were_learnt_are_deleted_from_the_inbox_and_nothing_else_is(flow: Flow) -> None:
+    change = ChangeEvent("changes", "1", "checkout", ChangeKind.DEPLOY, "checkout 2", flow.clock.now)
+    await flow.pipeline.send(change)
+    await flow.minutes(70)
+    one = flow.pipeline
+    pruning = Pruning(one.database, one.inbox, one.rules, one.clock)
+    while await pruning.prune():
+        pass
+    left = [
+        event
+        for partition in (0, 1)
+        for entry in await one.inbox.entries_after(partition, 0, 10_000)
+        for event in entry.events
+    ]
+    assert [event for event in left if isinstance(event, ChangeEvent)] == [change]
+    assert 0 < sum(isinstance(event, LogsEvent) for event in left) <= 62
+    flow.restart()
+    await flow.minutes(3)
+    assert await flow.names() == []

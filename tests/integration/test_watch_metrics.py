@@ -12,7 +12,7 @@ from bot.domain.event import AlertEvent, SamplesEvent, Series
 from bot.domain.incident import IncidentStatus
 from bot.domain.sensitivity import Sensitivity
 from bot.errors import StorageUnavailable
-from bot.pipeline.prune_samples import PruneSamples
+from bot.pipeline.pruning import Pruning
 from bot.storage import offsets, sensitivity
 from bot.storage.database import Database
 from bot.storage.inbox import Inbox
@@ -215,7 +215,7 @@ async def test_samples_that_were_learnt_are_deleted_from_the_inbox_and_nothing_e
     await metrics.pipeline.send(alert())
     await metrics.wait_in_the_inbox(80)
     await metrics.pipeline.worker.drain()
-    pruning = PruneSamples(database, inbox, metrics.pipeline.rules, clock)
+    pruning = Pruning(database, inbox, metrics.pipeline.rules, clock)
     while await pruning.prune():
         pass
     left = await inbox.entries_after(0, 0, 1000)

@@ -170,6 +170,7 @@ async def test_a_slice_is_found_where_the_whole_looks_fine(make: Make, random: n
         await models.label(ids, right.astype(float))
     [alert] = await models.alerts_of(await models.only_incident())
     assert "where shop = b" in alert.annotations["summary"] and alert.labels["feature"] == "shop"
+    assert alert.chart and alert.chart.x == ["reference", "now", "shop = b"]
 
 
 async def test_performance_is_estimated_where_no_labels_have_come(make: Make, random: np.random.Generator) -> None:

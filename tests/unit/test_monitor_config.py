@@ -1,4 +1,4 @@
-"""Monitors in tandem.yaml: what is right is taken, and what is wrong is named with its place and the nearest right one."""
+"""Monitors in tandem.yaml: what is right is taken; what is wrong is named with its place and the nearest right one."""
 
 from datetime import timedelta
 from pathlib import Path

@@ -124,7 +124,7 @@ def test_the_evidence_can_be_checked() -> None:
 def test_a_recent_change_is_evidence_also_on_a_service_without_alerts() -> None:
     affected = [symptom("web", at=1000.0), symptom("cart", at=1010.0), symptom("api", at=1020.0)]
     found = rank(affected, SHOP, [Changed("api", "deployed v3", 640.0)])[0]
-    assert (found.service, found.kind, found.evidence[0]) == ("api", "change", "deployed v3 6 min earlier")
+    assert (found.service, found.kind, found.evidence[0]) == ("api", "change", "deployed v3, 6 min earlier")
     assert found.score > rank(affected, SHOP)[0].score
 
 

@@ -39,9 +39,13 @@ HEARTBEAT: dict[str, Any] = {
 DELIVERY: dict[str, Any] = {"heartbeat": HEARTBEAT, "monitor": MONITOR, "msg": "[shop] [🔴 Down] connect ECONNREFUSED"}
 
 
+def parsed(document: Any) -> list[Any]:
+    return parse(msgspec.json.encode(document), {}, NOON)
+
+
 def events_of(heartbeat: Any = None, monitor: Any = None, **fields: Any) -> list[Any]:
     changed = {"heartbeat": HEARTBEAT | (heartbeat or {}), "monitor": MONITOR | (monitor or {})}
-    return parse(msgspec.json.encode({**DELIVERY, **changed, **fields}), {}, NOON)
+    return parsed({**DELIVERY, **changed, **fields})
 
 
 def test_a_monitor_that_is_down_fires_since_its_heartbeat_which_is_in_utc() -> None:
@@ -86,25 +90,25 @@ def test_neither_a_retry_nor_a_maintenance_begins_or_ends_anything(status: int) 
 
 
 def test_a_test_message_means_nothing() -> None:
-    assert events_of(monitor=None) != parse(b'{"heartbeat":null,"monitor":null,"msg":"Tandem Testing"}', {}, NOON) == []
+    assert parsed({"heartbeat": None, "monitor": None, "msg": "Tandem Testing"}) == []
 
 
 def test_a_certificate_that_ends_is_an_alert_without_an_end() -> None:
     said = "[shop][https://shop.example/health] server certificate shop.example will expire in 14 days"
-    [event] = parse(msgspec.json.encode({"heartbeat": None, "monitor": None, "msg": said}), {}, NOON)
+    [event] = parsed({"heartbeat": None, "monitor": None, "msg": said})
     assert (event.status, event.labels["alertname"], event.labels["service"]) == (
         "firing",
         "CertificateExpires",
         "shop",
     )
     assert event.annotations["summary"] == "server certificate shop.example will expire in 14 days"
-    [later] = parse(msgspec.json.encode({"msg": said.replace("14", "7")}), {}, NOON)
+    [later] = parsed({"msg": said.replace("14", "7")})
     assert later.fingerprint == event.fingerprint
 
 
 def test_what_a_monitor_does_not_say_is_left_out() -> None:
     least = {"heartbeat": {"status": 0, "time": "2026-03-01 11:51:35"}, "monitor": {"id": 1, "name": "shop"}}
-    [event] = parse(msgspec.json.encode(least), {}, NOON)
+    [event] = parsed(least)
     assert event.labels == {"alertname": "MonitorDown", "service": "shop", "monitor": "shop", "severity": "high"}
     assert (event.annotations, event.link) == ({}, "")
 
@@ -120,4 +124,4 @@ def test_what_a_monitor_does_not_say_is_left_out() -> None:
 )
 def test_what_is_malformed_is_named(fields: dict[str, Any], where: str) -> None:
     with pytest.raises(Malformed, match=where):
-        parse(msgspec.json.encode({**DELIVERY, **fields}), {}, NOON)
+        parsed({**DELIVERY, **fields})

@@ -3,9 +3,9 @@
 from alembic import context
 from sqlmodel import SQLModel
 
-from bot.storage import model_tables, slack_tables, tables
+from bot.storage import model_tables, slack_tables, tables, tool_tables
 
-assert tables and slack_tables and model_tables  # importing them fills the metadata
+assert tables and slack_tables and model_tables and tool_tables  # importing them fills the metadata
 
 context.configure(
     connection=context.config.attributes["connection"],
