@@ -26,6 +26,12 @@ BATCH_SECONDS = Histogram(
 INBOX_LAG = Gauge("tandem_inbox_lag_entries", "Entries that wait to be worked through.")
 SLACK_CALLS = Counter("tandem_slack_calls_total", "Calls to Slack.", ["method", "outcome"])
 SLACK_OUT_OF_DATE = Gauge("tandem_slack_incidents_out_of_date", "Incidents that Slack does not show as they are.")
+SLACK_UP = Gauge("tandem_slack_up", "1 where the last call to Slack was well, 0 where not; NaN without a Slack token.")
+SLACK_UNSHOWN_SINCE = Gauge(
+    "tandem_slack_oldest_unshown_timestamp_seconds",
+    "Since when something of an incident is not in Slack; NaN where everything is.",
+)
+INCIDENTS_OPEN = Gauge("tandem_incidents_open", "Incidents that are not resolved.", ["severity"])
 RUNS_ENDED = Counter("tandem_runs_ended_total", "Runs of runbooks that ended.", ["status"])
 SERIES_WATCHED = Gauge("tandem_metric_series_watched", "Series of metrics that are learnt at the moment.")
 SERIES_REFUSED = Counter(

@@ -14,9 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.alert import Alert
 from bot.domain.incident import Incident, TimelineEntry
 from bot.domain.run import Run, StepRecord
+from bot.domain.severity import Severity
 from bot.errors import StorageUnavailable
-from bot.metrics import INBOX_LAG
-from bot.storage import alerts, incidents, offsets, runs
+from bot.metrics import INBOX_LAG, INCIDENTS_OPEN, SLACK_UNSHOWN_SINCE, SLACK_UP
+from bot.storage import alerts, figures, incidents, offsets, runs
 from bot.storage.database import Database
 from bot.storage.inbox import Inbox
 from handlers.problem import problem
@@ -24,6 +25,7 @@ from handlers.problem import problem
 MAX_LIMIT = 500
 DEFAULT_LIMIT = 50
 _MAX_ALERTS = 100_000
+_UNKNOWN = float("nan")
 _STATUSES = ("triggered", "acknowledged", "resolved", "open")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -112,11 +114,25 @@ class Api:
         return await self._inbox.lag(positions)
 
     async def _metrics(self, request: web.Request) -> web.StreamResponse:
+        """What is counted in the database is NaN while that does not answer: nobody knows then."""
+        slack, _ = self._health.slack()
         try:
-            INBOX_LAG.set(await self._lag())
+            await self._count(slack_is_on=slack != "off")
         except StorageUnavailable:
-            INBOX_LAG.set(float("nan"))
+            for gauge in (INBOX_LAG, SLACK_UNSHOWN_SINCE, *(INCIDENTS_OPEN.labels(level.value) for level in Severity)):
+                gauge.set(_UNKNOWN)
+        SLACK_UP.set(_UNKNOWN if slack == "off" else slack == "ok")
         return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def _count(self, slack_is_on: bool) -> None:
+        """Set the gauges of what is counted in the database. Raises StorageUnavailable."""
+        INBOX_LAG.set(await self._lag())
+        async with self._database.read() as connection:
+            counts = await figures.open_by_severity(connection)
+            since = await figures.oldest_unshown(connection) if slack_is_on else None
+        for severity, count in counts.items():
+            INCIDENTS_OPEN.labels(severity.value).set(count)
+        SLACK_UNSHOWN_SINCE.set(since.timestamp() if since else _UNKNOWN)
 
 
 class _Bad(int):

@@ -44,7 +44,8 @@ def _refusal_of(incident: Incident | None, to: IncidentStatus) -> str:
     if not incident.open:
         return f"Incident #{incident.number} is already resolved: nothing was changed."
     if incident.status is to:
-        by = f" by <@{incident.acknowledged_by}>" if incident.acknowledged_by else ""
+        who = incident.acknowledged_by or ""
+        by = f" by <@{who}>" if who.isalnum() else ""  # a name from another tool is not for markup
         return f"Incident #{incident.number} is already acknowledged{by}."
     return ""
 

@@ -9,6 +9,7 @@ import structlog
 from bot.domain.rules import Rules
 from bot.errors import Conflict, StorageUnavailable
 from bot.metrics import BATCH_SECONDS, EVENTS_PROCESSED, SET_ASIDE, TICKS_FAILED
+from bot.pipeline.acknowledge import acknowledge
 from bot.pipeline.batch import Batch, PlanMaker, Stage
 from bot.pipeline.claim import claim
 from bot.pipeline.commit import commit
@@ -37,6 +38,7 @@ FROM_ALERT_TO_MESSAGE: Sequence[Stage] = (
     dedupe,
     silence,
     correlate,
+    acknowledge,
     record,
     settle,
     learn_around_incidents,

@@ -112,7 +112,10 @@ class AlertRow(SQLModel, table=True):
 
 class IncidentRow(SQLModel, table=True):
     __tablename__ = "incident"
-    __table_args__ = (Index("incident_by_status", "status", "number"),)
+    __table_args__ = (
+        Index("incident_by_status", "status", "number"),
+        Index("incident_by_change", "changed_at"),
+    )
 
     id: str = Field(primary_key=True, sa_type=Text)
     number: int = Field(unique=True, sa_type=BigInteger)

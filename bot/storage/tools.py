@@ -60,14 +60,11 @@ def _to_tell(tool: str, now: datetime) -> ColumnElement[bool]:
 
 async def silences_untold(connection: AsyncConnection, tool: str, now: datetime) -> bool:
     """Whether a silence was made or ended here that the tool does not know of."""
-    changed = exists().where(
-        _LINK.c.tool == tool,
-        _LINK.c.silence_id == _SILENCE.c.id,
-        _LINK.c.refused == "",
-        _LINK.c.ends_at != _SILENCE.c.ends_at,
-    )
-    rows = await connection.execute(select(_SILENCE.c.id).where(or_(_to_tell(tool, now), changed)).limit(1))
-    return rows.first() is not None
+    changed = and_(_LINK.c.tool == tool, _LINK.c.refused == "", _LINK.c.ends_at != _SILENCE.c.ends_at)
+    ended = select(_LINK.c.silence_id).join(_SILENCE, _SILENCE.c.id == _LINK.c.silence_id).where(changed)
+    made = select(_SILENCE.c.id).where(_to_tell(tool, now))
+    found = [(await connection.execute(query.limit(1))).first() for query in (ended, made)]
+    return any(found)
 
 
 async def silences_to_tell(connection: AsyncConnection, tool: str, now: datetime) -> list[Silence]:
@@ -79,6 +76,15 @@ async def silences_to_tell(connection: AsyncConnection, tool: str, now: datetime
 async def silence_links(connection: AsyncConnection, tool: str) -> list[SilenceLink]:
     rows = await connection.execute(select(_LINK).where(_LINK.c.tool == tool).order_by(_LINK.c.silence_id))
     return [msgspec.convert(dict(row), SilenceLink) for row in rows.mappings()]
+
+
+async def silence_refusals(connection: AsyncConnection) -> dict[str, list[tuple[str, str]]]:
+    """For each silence that tools did not take, these tools and why."""
+    rows = await connection.execute(select(_LINK).where(_LINK.c.refused != "").order_by(_LINK.c.tool))
+    found: dict[str, list[tuple[str, str]]] = {}
+    for row in rows.mappings():
+        found.setdefault(row["silence_id"], []).append((row["tool"], row["refused"]))
+    return found
 
 
 async def save_silence(connection: AsyncConnection, link: SilenceLink) -> None:

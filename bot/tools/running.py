@@ -68,12 +68,15 @@ class ToolTasks:
 async def _patiently(tool: str, work: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
     """What the work comes to; what fails is tried again, for as long as it takes."""
 
+    async def attempt() -> _T:
+        return await work()
+
     def note(state: RetryCallState) -> None:
         reason = str(state.outcome.exception()) if state.outcome else ""
         log.warning("tools.retry", tool=tool, reason=reason, retry_in=round(state.upcoming_sleep, 1))
 
     failures = (ToolFailure, ToolRefused, StorageUnavailable)
-    return await AsyncRetrying(retry=retry_if_exception_type(failures), wait=_wait, before_sleep=note)(work)
+    return await AsyncRetrying(retry=retry_if_exception_type(failures), wait=_wait, before_sleep=note)(attempt)
 
 
 async def _rest(woken: asyncio.Event) -> None:

@@ -112,13 +112,15 @@ class SilenceSync:
             known = await silences.by_ids(connection, [link.silence_id for link in links])
             untold = await tools.silences_to_tell(connection, self.name, now)
         linked = {link.there for link in links}
+        unknown = [one for one in theirs.values() if one.id not in linked and not one.over(now)]
+        named = {_named_in(one): one for one in unknown}
+        ours_there = {named[silence.id].id for silence in untold if silence.id in named}
+        # New ones first: a silence that is edited there is another one, and nothing may slip out between the two.
+        await self._take_in([one for one in unknown if one.id not in ours_there], now)
         for link in links:
             await self._settle(link, known.get(link.silence_id), theirs.get(link.there), now)
-        named = {name: one for one in theirs.values() if one.id not in linked and (name := _named_in(one, now))}
         for silence in untold:
             await self._add(silence, named)
-        taken = linked | {named[silence.id].id for silence in untold if silence.id in named}
-        await self._take_in([one for one in theirs.values() if one.id not in taken and not one.over(now)], now)
 
     async def _settle(
         self, link: SilenceLink, ours: Silence | None, theirs: TheirSilence | None, now: datetime
@@ -204,11 +206,9 @@ class SilenceSync:
             await tools.save_silence(connection, link)
 
 
-def _named_in(silence: TheirSilence, now: datetime) -> str:
-    """Which of ours it says it is, where it is in force."""
-    if silence.over(now) or not silence.created_by.startswith(OURS):
-        return ""
-    found = _NAMED.search(silence.comment)
+def _named_in(silence: TheirSilence) -> str:
+    """Which of ours it says it is."""
+    found = _NAMED.search(silence.comment) if silence.created_by.startswith(OURS) else None
     return found[1] if found else ""
 
 

@@ -3,7 +3,7 @@
 import msgspec
 
 
-class Counter(msgspec.Struct, array_like=True):
+class Counter(msgspec.Struct, array_like=True, gc=False):
     """Turns a counter into its rate of increase a second.
 
     Examples

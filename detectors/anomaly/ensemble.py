@@ -17,7 +17,7 @@ from detectors.anomaly.stuck import Stuck
 RECENT = 16
 
 
-class Ensemble(msgspec.Struct, array_like=True):
+class Ensemble(msgspec.Struct, array_like=True, gc=False):
     """Watches one series. Knows nothing of its unit, scale, interval or kind, and has nothing to tune.
 
     Spikes and level shifts are values never seen; bursts and changed variance are new contexts of values; drifts and
@@ -42,10 +42,10 @@ class Ensemble(msgspec.Struct, array_like=True):
     """
 
     intake: Intake = msgspec.field(default_factory=Intake)
-    value: Novelty = msgspec.field(default_factory=lambda: Novelty(spans=[1.0], reach=0.03))
-    shape: Novelty = msgspec.field(default_factory=lambda: Novelty(spans=[1.0, 3.0, 10.0], reach=0.15))
-    level: Novelty = msgspec.field(default_factory=lambda: Novelty(spans=[30.0], reach=0.05))
-    season: Season = msgspec.field(default_factory=lambda: Season(Novelty(spans=[10.0], reach=0.15)))
+    value: Novelty = msgspec.field(default_factory=lambda: Novelty(spans=(1.0,), reach=0.03))
+    shape: Novelty = msgspec.field(default_factory=lambda: Novelty(spans=(1.0, 3.0, 10.0), reach=0.15))
+    level: Novelty = msgspec.field(default_factory=lambda: Novelty(spans=(30.0,), reach=0.05))
+    season: Season = msgspec.field(default_factory=lambda: Season(Novelty(spans=(10.0,), reach=0.15)))
     stuck: Stuck = msgspec.field(default_factory=lambda: Stuck(surprise=2.0))
     gaps: Gaps = msgspec.field(default_factory=lambda: Gaps(surprise=1.0))
     peaks: Peaks = msgspec.field(default_factory=Peaks)

@@ -6,7 +6,7 @@ from detectors.anomaly.longest import Longest
 from detectors.anomaly.sample import Sample
 
 
-class Gaps(msgspec.Struct, array_like=True):
+class Gaps(msgspec.Struct, array_like=True, gc=False):
     """Surprise at the end of a silence that earlier intervals do not explain.
 
     Parameters

@@ -4,12 +4,14 @@ import math
 
 import msgspec
 
+from detectors.anomaly.floats import Floats, doubles
+
 KEPT = 8
 _SPREAD = 0.1
 _SURPRISE = 5.0
 
 
-class Longest(msgspec.Struct, array_like=True):
+class Longest(msgspec.Struct, array_like=True, gc=False):
     """The tail of durations: the 8 longest, with the Pareto tail that Hill's estimator fits to them.
 
     A duration exceeds them when its chance under that tail is below e⁻⁵. Where all durations are alike, 1.65 times
@@ -25,11 +27,11 @@ class Longest(msgspec.Struct, array_like=True):
     (False, True)
     """
 
-    durations: list[float] = []  # ascending
+    durations: Floats = msgspec.field(default_factory=doubles)  # ascending
 
     def add(self, duration: float) -> None:
         if len(self.durations) < KEPT or duration > self.durations[0]:
-            self.durations = sorted([*self.durations, duration])[-KEPT:]
+            self.durations = doubles(sorted([*self.durations, duration])[-KEPT:])
 
     def exceeded_by(self, duration: float) -> bool:
         if len(self.durations) < KEPT or duration <= self.durations[-1] or self.durations[0] <= 0:

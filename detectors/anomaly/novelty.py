@@ -5,16 +5,18 @@ seen; a context that no prototype covers is new, and becomes a prototype itself.
 adaptive resonance theory (Carpenter, Grossberg and Rosen, Neural Networks 1991) with a nearest neighbour's distance.
 """
 
+from collections.abc import Iterable
+
 import msgspec
 
-from detectors.anomaly.floats import Floats, floats
+from detectors.anomaly.floats import Floats, doubles, floats, shared
 from detectors.anomaly.sample import Sample
 
 PROTOTYPES = 64
 HORIZON = 20_000
 
 
-class Novelty(msgspec.Struct, array_like=True):
+class Novelty(msgspec.Struct, array_like=True, gc=False):
     """Surprise at contexts never seen: spikes and new levels with short spans, shifts and drifts with long ones.
 
     Parameters
@@ -30,29 +32,33 @@ class Novelty(msgspec.Struct, array_like=True):
 
     Examples
     --------
-    >>> detector = Novelty(spans=[1.0], reach=0.1)
+    >>> detector = Novelty(spans=(1.0,), reach=0.1)
     >>> [round(detector.update(Sample(at, value, 1)), 2) for at, value in enumerate([0, 10, 5, 5.5, 20])]
     [0.0, 10.0, 5.0, 0.0, 5.0]
     """
 
-    spans: list[float]
+    spans: tuple[float, ...]
     reach: float
     count: int = 0
     means: list[float] = []
-    low: list[float] = []
-    high: list[float] = []
-    tolerance: list[float] = []
-    prototypes: list[Floats] = []  # the one that matched last comes first
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
+    tolerance: tuple[float, ...] = ()
+    prototypes: Floats = msgspec.field(default_factory=floats)  # one behind the other, that which matched last first
     fresh: int = 0  # how many, from the first, matched since the last sweep
+
+    def __post_init__(self) -> None:
+        self.spans = shared(self.spans)
 
     def update(self, sample: Sample) -> float:
         self._average(sample.value)
-        index = self._match()
-        surprise = self._distance() if index is None else 0.0
-        if index != 0:
-            self.prototypes.insert(0, floats(self.means) if index is None else self.prototypes.pop(index))
-            del self.prototypes[PROTOTYPES:]
-        if index is None or index >= self.fresh:
+        at = self._match()
+        surprise = self._distance() if at is None else 0.0
+        if at:
+            self._put_first(at)
+        elif at is None:
+            self._remember()
+        if at is None or at >= self.fresh * len(self.spans):
             self.fresh = min(self.fresh + 1, PROTOTYPES)
         if self.count % HORIZON == 0:
             self._sweep()
@@ -60,44 +66,66 @@ class Novelty(msgspec.Struct, array_like=True):
 
     def recent_range(self, prototypes: int) -> tuple[float, float]:
         """Least and greatest first average of so many prototypes: those that matched last, before the last sample."""
-        places = [prototype[0] for prototype in self.prototypes[1 : 1 + prototypes] or self.prototypes] or [0.0]
-        return min(places), max(places)
+        places = self.prototypes[:: len(self.spans)]
+        before = places[1 : 1 + prototypes] or places or doubles([0.0])
+        return min(before), max(before)
 
     def _average(self, value: float) -> None:
         if not self.means:
             self.means = [value] * len(self.spans)
-            self.low, self.high, self.tolerance = self.means[:], self.means[:], [0.0] * len(self.spans)
-        self.count += 1
+            self._widen(self.means, self.means)
+        self.count = count = self.count + 1
+        means, low, high, wider = self.means, self.low, self.high, False
         for i, span in enumerate(self.spans):
-            mean = self.means[i]
-            mean += (value - mean) / (span if span < self.count else self.count)
-            self.means[i] = mean
-            if not self.low[i] <= mean <= self.high[i]:
-                self.low[i], self.high[i] = min(self.low[i], mean), max(self.high[i], mean)
-                self.tolerance[i] = self.reach * (self.high[i] - self.low[i])
+            mean = means[i]
+            means[i] = mean = mean + (value - mean) / (span if span < count else count)
+            if not low[i] <= mean <= high[i]:
+                wider = True
+        if wider:
+            self._widen(map(min, low, means), map(max, high, means))
+
+    def _widen(self, low: Iterable[float], high: Iterable[float]) -> None:
+        self.low, self.high = tuple(low), tuple(high)
+        self.tolerance = tuple([self.reach * (most - least) for least, most in zip(self.low, self.high, strict=True)])
 
     def _match(self) -> int | None:
-        """The first prototype that is within reach."""
-        means, tolerance = self.means, self.tolerance
-        for index, prototype in enumerate(self.prototypes):
-            for mean, place, most in zip(means, prototype, tolerance):  # noqa: B905  (this loop is the hot one)
-                if not -most <= mean - place <= most:
-                    break
-            else:
-                return index
+        """Where the first prototype begins that is within reach."""
+        prototypes, width, mean, most = self.prototypes, len(self.spans), self.means[0], self.tolerance[0]
+        for at in range(0, len(prototypes), width):  # this loop is the hot one
+            if -most <= mean - prototypes[at] <= most and (width == 1 or self._covers(at)):
+                return at
         return None
+
+    def _covers(self, at: int) -> bool:
+        """Whether the prototype that begins there, and is within reach by its first average, is so by the others."""
+        means, prototypes, tolerance = self.means, self.prototypes, self.tolerance
+        for i in range(1, len(means)):  # noqa: SIM110  (all() takes twice as long)
+            if not -tolerance[i] <= means[i] - prototypes[at + i] <= tolerance[i]:
+                return False
+        return True
 
     def _distance(self) -> float:
         """How many reaches the nearest prototype is away."""
         scales = [1 / most if most else 0.0 for most in self.tolerance]
-        return min((self._reaches(prototype, scales) for prototype in self.prototypes), default=0.0)
+        each = [iter(self.prototypes)] * len(self.spans)
+        return min((self._reaches(prototype, scales) for prototype in zip(*each, strict=True)), default=0.0)
 
-    def _reaches(self, prototype: Floats, scales: list[float]) -> float:
+    def _reaches(self, prototype: tuple[float, ...], scales: list[float]) -> float:
         return max(abs(mean - p) * scale for mean, p, scale in zip(self.means, prototype, scales, strict=True))
 
+    def _put_first(self, at: int) -> None:
+        end = at + len(self.spans)
+        prototype = self.prototypes[at:end]
+        del self.prototypes[at:end]
+        self.prototypes[:0] = prototype
+
+    def _remember(self) -> None:
+        self.prototypes[:0] = floats(self.means)
+        del self.prototypes[PROTOTYPES * len(self.spans) :]
+
     def _sweep(self) -> None:
-        del self.prototypes[self.fresh :]
+        width = len(self.spans)
+        del self.prototypes[self.fresh * width :]
         self.fresh = 0
-        columns = list(zip(*self.prototypes, strict=True))
-        self.low, self.high = [min(column) for column in columns], [max(column) for column in columns]
-        self.tolerance = [self.reach * (high - low) for high, low in zip(self.high, self.low, strict=True)]
+        columns = [self.prototypes[place::width] for place in range(width)]
+        self._widen(map(min, columns), map(max, columns))

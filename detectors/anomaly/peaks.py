@@ -2,6 +2,8 @@
 
 import msgspec
 
+from detectors.anomaly.floats import Floats, doubles
+
 KEPT = 32
 ALARM = 0.5
 _RARITY = 0.08
@@ -9,7 +11,7 @@ _QUIET_SHARE = 0.02
 _QUIET_LONGEST = 400.0
 
 
-class Peaks(msgspec.Struct, array_like=True):
+class Peaks(msgspec.Struct, array_like=True, gc=False):
     """Weighs each surprise against the series' own earlier peaks: who surprises often has to surprise more.
 
     A peak is the largest surprise until none was larger for a quiet time, 2 % of the samples seen and 400 at most. A
@@ -27,7 +29,7 @@ class Peaks(msgspec.Struct, array_like=True):
     """
 
     count: int = 0
-    earlier: list[float] = []
+    earlier: Floats = msgspec.field(default_factory=doubles)
     latest: float = 0.0
     latest_at: int = 0
     alarm_at: int | None = None  # when the event that alarmed last surprised
@@ -39,7 +41,7 @@ class Peaks(msgspec.Struct, array_like=True):
             return 0.0
         quiet = min(_QUIET_SHARE * self.count, _QUIET_LONGEST)
         if self.latest and self.count - self.latest_at > quiet:
-            self.earlier = [*self.earlier, self.latest][-KEPT:]
+            self.earlier = doubles([*self.earlier, self.latest][-KEPT:])
             self.latest = 0.0
         goes_on = self.alarm_at is not None and self.count - self.alarm_at <= quiet
         if goes_on:

@@ -11,7 +11,7 @@ KEPT = 60
 _TRIMMED_AT = 90
 
 
-class Recent(msgspec.Struct, array_like=True):
+class Recent(msgspec.Struct, array_like=True, gc=False):
     """At least the last 60 values, if there were so many, in single precision.
 
     Examples

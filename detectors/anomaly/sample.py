@@ -18,7 +18,7 @@ class Sample(NamedTuple):
     interval: float
 
 
-class Intake(msgspec.Struct, array_like=True):
+class Intake(msgspec.Struct, array_like=True, gc=False):
     """Turns timestamps and values into samples.
 
     Parameters

@@ -17,7 +17,7 @@ def _nothing() -> Floats:
     return floats([math.nan] * _BINS)
 
 
-class Season(msgspec.Struct, array_like=True):
+class Season(msgspec.Struct, array_like=True, gc=False):
     """Novelty of what is left of the series without its daily profile.
 
     The profile is a running mean for each quarter of an hour of the day; a quarter never seen expects nothing.
@@ -29,7 +29,7 @@ class Season(msgspec.Struct, array_like=True):
 
     Examples
     --------
-    >>> detector = Season(Novelty(spans=[1.0], reach=0.15))
+    >>> detector = Season(Novelty(spans=(1.0,), reach=0.15))
     >>> days = [detector.update(Sample(3600.0 * hour, hour % 24, 3600)) for hour in range(240)]
     >>> max(days[24:]), detector.update(Sample(3600.0 * 243, 15, 3600)) > 1
     (0.0, True)
@@ -46,4 +46,4 @@ class Season(msgspec.Struct, array_like=True):
             return 0.0
         rest = sample.value - expected
         self.profile[quarter] = expected + _MEMORY * rest
-        return self.rest.update(sample._replace(value=rest))
+        return self.rest.update(Sample(sample.at, rest, sample.interval))

@@ -9,7 +9,7 @@ _BAND = 0.3
 _HORIZON = 20_000
 
 
-class Stuck(msgspec.Struct, array_like=True):
+class Stuck(msgspec.Struct, array_like=True, gc=False):
     """Surprise, once, when a stay within 30 % of the series' range becomes longer than all earlier ones explain.
 
     The range forgets its extremes over some 20,000 samples.

@@ -23,7 +23,7 @@ _RARITY = 0.08  # the ensemble scores a rarity r as r / (r + 0.08)
 _MOST = 1e6
 
 
-class Off(msgspec.Struct, array_like=True):
+class Off(msgspec.Struct, array_like=True, gc=False):
     """Since when a member is off its course, when it last was, what was expected, and the value furthest from it."""
 
     since: float
@@ -51,7 +51,7 @@ class Off(msgspec.Struct, array_like=True):
         return self.back >= _CALM_SAMPLES and at - self.last >= _CALM
 
 
-class Member(msgspec.Struct, array_like=True):
+class Member(msgspec.Struct, array_like=True, gc=False):
     """Judges the samples of one series, which is named by its ``labels``.
 
     Its first 200 samples and half an hour are for learning: they surprise nobody. A member whose score alarms is *off*

@@ -14,7 +14,7 @@ from bot.errors import Refused
 from bot.pipeline import lifecycle, regroup
 from bot.slack.render import SEVERITY_ICON, headline
 from bot.slack.text import escaped, inline_code, literal, one_line, when, who
-from bot.storage import alerts, audit, incidents, silences
+from bot.storage import alerts, audit, incidents, silences, tools
 from bot.storage.audit import AuditEntry
 from bot.storage.database import Database
 from handlers.slack import noise
@@ -178,9 +178,14 @@ async def add_silence(
 async def _silences(database: Database, rest: str, user: str, now: datetime) -> str:
     async with database.read() as connection:
         found = await silences.not_ended(connection, now)
+        refusals = await tools.silence_refusals(connection)
     if not found:
         return "No silence is in force."
-    lines = [f"• `{silence.id}` {_described(silence)} by {who(silence.created_by)}" for silence in found[:_LISTED]]
+    lines = [
+        f"• {inline_code(silence.id, 100)} {_described(silence)} by {who(silence.created_by)}"
+        + "".join(f" · not in {tool}: {literal(why, 200)}" for tool, why in refusals.get(silence.id, []))
+        for silence in found[:_LISTED]
+    ]
     more = [f"… and {len(found) - _LISTED} more"] if len(found) > _LISTED else []
     return "\n".join(lines + more)
 

@@ -34,12 +34,24 @@ class _Dimension(msgspec.Struct, frozen=True):
     value: str
 
 
-class _Trigger(msgspec.Struct, frozen=True, rename="pascal"):
-    """A composite alarm has none; one of a metric expression has its dimensions elsewhere."""
-
+class _Metric(msgspec.Struct, frozen=True, rename="pascal"):
     metric_name: str | None = None
     namespace: str | None = None
     dimensions: list[_Dimension] | None = None
+
+
+class _Statistic(msgspec.Struct, frozen=True, rename="pascal"):
+    metric: _Metric | None = None
+
+
+class _Query(msgspec.Struct, frozen=True, rename="pascal"):
+    metric_stat: _Statistic | None = None
+
+
+class _Trigger(_Metric, frozen=True, rename="pascal"):
+    """An alarm of an expression or of an anomaly has several metrics instead of one of its own."""
+
+    metrics: list[_Query] | None = None
 
 
 class _Alarm(msgspec.Struct, frozen=True, rename="pascal"):
@@ -52,6 +64,7 @@ class _Alarm(msgspec.Struct, frozen=True, rename="pascal"):
     state_change_time: str = ""
     region: str = ""
     trigger: _Trigger | None = None
+    """A composite alarm has none."""
 
 
 _decode_alarm = msgspec.json.Decoder(_Alarm).decode
@@ -89,21 +102,27 @@ def _event(alarm: _Alarm, received_at: datetime) -> AlertEvent:
 
 
 def _labels_of(alarm: _Alarm) -> dict[str, str]:
-    trigger = alarm.trigger or _Trigger()
-    dimensions = {one.name: one.value for one in trigger.dimensions or []}
+    metric = _metric_of(alarm.trigger or _Trigger())
+    dimensions = {one.name: one.value for one in metric.dimensions or []}
     named = next((dimensions[name] for name in _SERVICE_DIMENSIONS if name in dimensions), "")
     return with_values(
         dimensions
         | {
             "alertname": alarm.alarm_name,
             "service": named or next(iter(dimensions.values()), ""),
-            "metric": trigger.metric_name,
-            "namespace": trigger.namespace,
+            "metric": metric.metric_name,
+            "namespace": metric.namespace,
             "account": alarm.account,
             "region": _region_of(alarm) or alarm.region,
             "state": alarm.new_state_value if alarm.new_state_value == "INSUFFICIENT_DATA" else "",
         }
     )
+
+
+def _metric_of(trigger: _Trigger) -> _Metric:
+    """The trigger's own metric, else the first that its expression is of."""
+    stated = [query.metric_stat.metric for query in trigger.metrics or [] if query.metric_stat]
+    return next((metric for metric in stated if metric), trigger)
 
 
 def _region_of(alarm: _Alarm) -> str:

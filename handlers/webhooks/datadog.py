@@ -51,7 +51,9 @@ def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> lis
     """One group of one monitor. Triggered, warned, without data and renotified all fire; recovered is resolved."""
     said = decoded(_decode, body)
     monitor, scope = _value(said.monitor), _value(said.scope)
-    named = _value(said.id) or (fingerprint_of({"monitor": monitor, "scope": scope}) if monitor else "")
+    by_group = fingerprint_of({"monitor": monitor, "scope": scope}) if monitor else ""
+    # Datadog does not say whether its key is one for all groups of a monitor, of which each recovers by itself.
+    named = by_group if scope else _value(said.id) or by_group
     if not named:
         raise Malformed("neither $.id nor $.monitor says which alert it is: is the payload that of docs/sources.md?")
     resolved = "recovered" in said.transition.lower() or (not _value(said.transition) and said.type == "success")

@@ -19,7 +19,6 @@ NAME = "kubernetes"
 
 _ENDED_BY = {
     "NodeReady": "NodeNotReady",
-    "NodeSchedulable": "NodeNotSchedulable",
     "NodeHasSufficientMemory": "NodeHasInsufficientMemory",
     "NodeHasNoDiskPressure": "NodeHasDiskPressure",
     "NodeHasSufficientPID": "NodeHasInsufficientPID",
@@ -31,10 +30,10 @@ _ENDED_BY = {
 """What a normal event says is over, of the same object."""
 
 _TOLD_AS_NORMAL = {"NodeNotReady", "NodeHasInsufficientMemory", "NodeHasDiskPressure", "NodeHasInsufficientPID"}
-"""Troubles that the kubelet tells of as normal events. Cordoning a node is none."""
+"""Troubles that the kubelet tells of as normal events."""
 
 _CONTAINER_OVER = {"Started", "Killing"}
-"""A container that starts, or is stopped for good, ends what was said of it and of its pod before."""
+"""A container that starts, or is stopped, ends what was said of it and of its pod before."""
 
 _SERVICE_LABELS = ("app.kubernetes.io/name", "app", "k8s-app")
 _WORKLOADS = {
@@ -48,8 +47,11 @@ _WORKLOADS = {
     "Rollout",
 }
 _SAFE = "[bcdfghjklmnpqrstvwxz2456789]"
-_OF_REPLICA_SET = re.compile(rf"-{_SAFE}{{6,10}}(-{_SAFE}{{5}})?\Z")
-"""What a Deployment appends to the name of its ReplicaSet, and that to its pods'. k8s.io/apimachinery/pkg/util/rand"""
+_ADDED = {
+    "Pod": re.compile(rf"(-{_SAFE}{{6,10}})?-{_SAFE}{{5}}\Z"),
+    "ReplicaSet": re.compile(rf"-{_SAFE}{{6,10}}\Z"),
+}
+"""What workloads add to their own name for what they make. k8s.io/apimachinery/pkg/util/rand has the alphabet."""
 
 
 class _Object(msgspec.Struct, frozen=True, rename="camel"):
@@ -155,4 +157,5 @@ def _service_of(about: _Object) -> str:
     named = next((labels[label] for label in _SERVICE_LABELS if labels.get(label)), "")
     if named or about.kind in _WORKLOADS:
         return named or about.name
-    return _OF_REPLICA_SET.sub("", about.name) if about.kind in {"Pod", "ReplicaSet"} else ""
+    added = _ADDED.get(about.kind)
+    return added.sub("", about.name) if added else ""

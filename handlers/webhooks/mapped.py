@@ -1,7 +1,7 @@
 """Sources that tandem.yaml describes: any JSON becomes alerts by JMESPath expressions."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -9,12 +9,11 @@ import msgspec
 from bot.domain.event import AlertEvent, AlertStatus, Event, fingerprint_of
 from bot.domain.mapping import SourceMapping, search
 from handlers.webhooks.clean import clean, clean_labels, clean_link
-from handlers.webhooks.moments import in_utc
+from handlers.webhooks.moments import from_iso, since_1970
 from handlers.webhooks.registry import Malformed, Parse, Source, bearer_or_like, decoded
 
 MAX_ALERTS = 10_000
 _LONGEST = 10_000
-_MILLISECONDS_FROM = 1e11  # as seconds this would be the year 5138
 _decode: Callable[[bytes], Any] = msgspec.json.Decoder().decode
 
 
@@ -81,14 +80,6 @@ def _text(value: Any) -> str:
 def _moment(expression: str | None, alert: Any, where: str) -> datetime | None:
     """A moment as RFC 3339, or in seconds or milliseconds since 1970; None where there is none."""
     value = _found(expression, alert, where)
-    try:
-        if isinstance(value, bool) or not value:
-            return None
-        if isinstance(value, int | float):
-            return datetime.fromtimestamp(value / (1000 if abs(value) >= _MILLISECONDS_FROM else 1), UTC)
-        moment = msgspec.convert(value, datetime)
-    except (msgspec.ValidationError, ValueError, OverflowError, OSError) as error:
-        raise Malformed(f"{where}: {_text(value)[:60]!r} is no moment: {error}") from error
-    if moment.tzinfo is None:
-        raise Malformed(f"{where}: {_text(value)[:60]!r} has no zone")
-    return in_utc(moment, where)
+    if isinstance(value, bool) or not value:
+        return None
+    return since_1970(value, where) if isinstance(value, int | float) else from_iso(_text(value), where)

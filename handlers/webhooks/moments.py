@@ -1,6 +1,5 @@
 """Moments as senders write them."""
 
-import math
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -36,7 +35,7 @@ def since_1970(value: float | str | None, where: str) -> datetime | None:
         number = float(value or 0)
         for _ in range(3):
             number = number / 1000 if abs(number) >= _AS_SECONDS_THE_YEAR_5138 else number
-        return datetime.fromtimestamp(number, UTC) if number and math.isfinite(number) else None
+        return datetime.fromtimestamp(number, UTC) if number else None
     except (ValueError, OverflowError, OSError) as error:
         raise Malformed(f"{where}: {str(value)[:60]!r} is no moment: {error}") from error
 

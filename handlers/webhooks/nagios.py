@@ -5,7 +5,7 @@ or as a JSON object of the same names. https://assets.nagios.com/downloads/nagio
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -13,6 +13,7 @@ import msgspec
 
 from bot.domain.event import AlertEvent, AlertStatus, Event, fingerprint_of
 from handlers.webhooks.clean import clean, clean_labels, clean_link
+from handlers.webhooks.moments import since_1970
 from handlers.webhooks.registry import Malformed, bearer_or_like, decoded, source
 
 NAME = "nagios"
@@ -60,7 +61,7 @@ def events_of(name: str, body: bytes, received_at: datetime) -> list[Event]:
     if said.type.upper().startswith(_NOT_ABOUT_STATE):
         return []
     resolved = not _SEVERITIES[state]
-    since = _since(said.since) or received_at
+    since = since_1970(said.since, "$.since") or received_at
     summary = clean(said.output)
     return [
         AlertEvent(
@@ -90,15 +91,6 @@ def _form(body: bytes) -> dict[str, str]:
         return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS))
     except ValueError as error:
         raise Malformed(f"neither JSON nor a form: {error}") from error
-
-
-def _since(said: str | int | float) -> datetime | None:
-    """Seconds since 1970, whole ones or not; none, or 0, where the check never changed its state."""
-    try:
-        seconds = float(said or 0)
-        return datetime.fromtimestamp(seconds, UTC) if seconds else None
-    except (ValueError, OverflowError, OSError) as error:
-        raise Malformed(f"$.since: {str(said)[:40]!r} are no seconds since 1970") from error
 
 
 def _labels_of(said: _Notification, severity: str) -> dict[str, str]:

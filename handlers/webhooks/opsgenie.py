@@ -27,6 +27,7 @@ _STATUS = {
     "Delete": AlertStatus.RESOLVED,
 }
 """Of all other actions, such as AddNote, nobody can tell whether the alert is still open."""
+_LONGEST_NAME = 100
 
 
 class _Alert(msgspec.Struct, frozen=True, rename="camel"):
@@ -61,13 +62,15 @@ _decode_action = msgspec.json.Decoder(_Action).decode
 
 @source(NAME, verify=bearer_or_like)
 def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> list[Event]:
-    status = _STATUS.get(decoded(_decode_action, body).action)
+    action = decoded(_decode_action, body).action
+    status = _STATUS.get(action)
     if status is None:
         return []
     alert = decoded(_decode, body).alert
     id_ = clean(alert.alert_id)
     if not id_:
         raise Malformed("$.alert.alertId is empty")
+    who = clean(alert.username or "somebody")
     changed = since_1970(alert.updated_at, "$.alert.updatedAt")
     return [
         AlertEvent(
@@ -80,6 +83,7 @@ def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> lis
             ends_at=(changed or received_at) if status is AlertStatus.RESOLVED else None,
             group=clean(alert.alias or ""),
             link=f"https://app.opsgenie.com/alert/detail/{quote(id_, safe='')}/details",
+            acknowledged_by=f"Opsgenie: {who}"[:_LONGEST_NAME] if action == "Acknowledge" else "",
         )
     ]
 

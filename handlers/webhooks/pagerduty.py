@@ -18,11 +18,16 @@ from handlers.webhooks.registry import decoded, source
 
 NAME = "pagerduty"
 SIGNATURE = "x-pagerduty-signature"
+_LONGEST_NAME = 100
 _SEVERITY_OF_URGENCY = {"high": "high", "low": "warning"}
 
 
 class _Named(msgspec.Struct, frozen=True):
     summary: str = ""
+
+
+class _Agent(msgspec.Struct, frozen=True):
+    summary: str | None = None
 
 
 class _Incident(msgspec.Struct, frozen=True):
@@ -42,6 +47,7 @@ class _Happening(msgspec.Struct, frozen=True):
     event_type: str
     resource_type: str = ""
     occurred_at: Moment | None = None
+    agent: _Agent | None = None
     data: msgspec.Raw = msgspec.Raw(b"null")
 
 
@@ -68,7 +74,11 @@ def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> lis
     if not event.event_type.startswith("incident.") or not _is_incident(event.data):
         return []
     incident = decoded(_decode_incident, bytes(event.data))
-    return [_alert(incident, event.occurred_at, received_at)]
+    alert = _alert(incident, event.occurred_at, received_at)
+    if event.event_type == "incident.acknowledged" and incident.status == "acknowledged":
+        who = clean((event.agent and event.agent.summary) or "somebody")
+        alert = msgspec.structs.replace(alert, acknowledged_by=f"PagerDuty: {who}"[:_LONGEST_NAME])
+    return [alert]
 
 
 def _is_incident(data: msgspec.Raw) -> bool:

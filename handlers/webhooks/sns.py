@@ -69,7 +69,7 @@ def is_amazon(url: str) -> bool:
         mine = parsed.scheme == "https" and parsed.explicit_port in (None, 443) and parsed.user is None
     except ValueError:
         return False
-    return mine and _HOST.fullmatch(parsed.host or "") is not None
+    return mine and _HOST.fullmatch(parsed.raw_host or "") is not None
 
 
 def signed_text(message: Message) -> bytes:
@@ -115,10 +115,14 @@ class Amazon:
         _check_signature(message, certificate)
         if message.type == "SubscriptionConfirmation":
             await self._confirm(message)
+        elif message.type == "UnsubscribeConfirmation":
+            log.warning("sns.unsubscribed", topic=message.topic_arn[:300])
 
     async def _certificate(self, url: str) -> x509.Certificate:
         if not (self._trusted(url) and URL(url).path.endswith(".pem")):
             raise NotAuthentic("SigningCertURL is no address of a certificate at Amazon SNS.")
+        if url in self._certificates:
+            return self._certificates[url]
         async with self._fetching:  # or a crowd of first messages would each ask for it
             if url not in self._certificates:
                 certificate = _parsed(await _got(url))

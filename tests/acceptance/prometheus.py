@@ -96,24 +96,17 @@ class Alertmanager:
     async def silence(self, ends_at: str, *matchers: Mapping[str, Any], **fields: str) -> str:
         """Make a silence there, or change the one that ``id`` names; returns its id."""
         wanted = {"matchers": list(matchers), "startsAt": "2026-01-01T00:00:00Z", "endsAt": ends_at, **fields}
-        async with aiohttp.ClientSession() as session:
-            async with session.post(f"{self.url}/api/v2/silences", json=wanted) as answer:
-                assert answer.status == 200, await answer.text()
-                return str((await answer.json())["silenceID"])
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(f"{self.url}/api/v2/silences", json=wanted) as answer,
+        ):
+            assert answer.status == 200, await answer.text()
+            return str((await answer.json())["silenceID"])
 
     async def expire(self, silence: str) -> None:
-        async with aiohttp.ClientSession() as session:
-            async with session.delete(f"{self.url}/api/v2/silence/{silence}") as answer:
-                assert answer.status == 200, await answer.text()
-
-    async def asked_for_silences(self) -> int:
-        """How often somebody has read its silences."""
-        metrics = await self._get("/metrics")
-        counted = re.findall(
-            r'(?m)^alertmanager_http_request_duration_seconds_count{handler="/api/v2/silences",method="get"} (\d+)$',
-            metrics,
-        )
-        return sum(map(int, counted))
+        address = f"{self.url}/api/v2/silence/{silence}"
+        async with aiohttp.ClientSession() as session, session.delete(address) as answer:
+            assert answer.status == 200, await answer.text()
 
     async def given_up(self) -> int:
         """How many deliveries failed for good, each after several attempts; the next begins anew."""
@@ -126,8 +119,10 @@ class Alertmanager:
 
 
 @asynccontextmanager
-async def watching(exporter: Exporter, tandem: Tandem) -> AsyncIterator[Alertmanager]:
-    """Prometheus scrapes the exporter, and Alertmanager tells the bot of what fires."""
+async def watching(
+    exporter: Exporter, tandem: Tandem, rules: Mapping[str, Any] = _RULES
+) -> AsyncIterator[Alertmanager]:
+    """Prometheus scrapes the exporter, and Alertmanager tells the bot of what fires by the ``rules``."""
     assert PROMETHEUS and ALERTMANAGER
     folder, ports = tandem.folder, (free_port(), free_port())
     alertmanager = (
@@ -135,7 +130,7 @@ async def watching(exporter: Exporter, tandem: Tandem) -> AsyncIterator[Alertman
         *(f"--web.listen-address=127.0.0.1:{ports[0]}", "--cluster.listen-address="),
         f"--storage.path={folder / 'alertmanager'}",
     )
-    _write(folder / "rules.yml", _RULES)
+    _write(folder / "rules.yml", rules)
     prometheus = (
         *(PROMETHEUS, f"--config.file={_write(folder / 'prometheus.yml', _alerts(exporter.port, ports[0]))}"),
         *(f"--web.listen-address=127.0.0.1:{ports[1]}", f"--storage.tsdb.path={folder / 'prometheus'}"),

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from detectors.logs import Miner
 from tests.benchmarks.command import parser_for, report, require
+from tests.benchmarks.compare import LOGS, VARIABLE, ask
 
 ROUNDS = 5
 
@@ -25,14 +26,29 @@ class System(NamedTuple):
 
 
 def main() -> None:
-    options = parser_for(__doc__ or "").parse_args()
+    parser = parser_for(__doc__ or "")
+    parser.add_argument("--compare", action="store_true", help=f"score drain3 as well, see {VARIABLE}")
+    options = parser.parse_args()
     systems = [_read(path) for path in _files(require(options.data / "loghub"))]
     groups = {system.name: group(system.lines) for system in systems}
     if options.out:
         _write(options.out, systems, groups)
     scores = {system.name: accuracy(groups[system.name], system.truth) for system in systems}
     mean = sum(scores.values()) / len(scores)
-    report({"mean": mean, "lines_per_s": _lines_per_second(systems), "systems": scores})
+    others = {"others": _others(systems)} if options.compare else {}
+    report({"mean": mean, "lines_per_s": _lines_per_second(systems), "systems": scores, **others})
+
+
+def _others(systems: Sequence[System]) -> dict[str, dict[str, float]]:
+    """The figures of other miners on the same lines, where there is an interpreter that has them."""
+    figures = {}
+    for name in LOGS:
+        answer = ask(name, [system.lines for system in systems])
+        if answer is not None:
+            scores = [accuracy(groups, system.truth) for groups, system in zip(answer["found"], systems, strict=True)]
+            lines = sum(len(system.lines) for system in systems)
+            figures[name] = {"mean": sum(scores) / len(scores), "lines_per_s": lines / answer["seconds"]}
+    return figures
 
 
 def group(lines: Sequence[str]) -> list[int]:

@@ -3,12 +3,14 @@
 import csv
 import json
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from detectors.anomaly import Ensemble
 from tests.benchmarks.command import parser_for, report, require
+from tests.benchmarks.compare import METRICS, VARIABLE, ask
 from tests.benchmarks.nab_scoring import PROFILES, Scored, best_score
 
 
@@ -30,7 +32,9 @@ class Run(NamedTuple):
 
 
 def main() -> None:
-    options = parser_for(__doc__ or "").parse_args()
+    parser = parser_for(__doc__ or "")
+    parser.add_argument("--compare", action="store_true", help=f"score river and statsmodels as well, see {VARIABLE}")
+    options = parser.parse_args()
     folder = require(options.data / "nab")
     labels = json.loads((folder / "labels/combined_windows.json").read_text())
     series = [_read(file, labels) for file in sorted(folder.glob("data/*/*.csv"))]
@@ -45,7 +49,21 @@ def main() -> None:
     figures = {name: round(found.score, 2) for name, found in best.items()}
     points_per_s = sum(len(one.values) for one in series) / sum(run.seconds for run in runs)
     size = max(run.size for run in runs)
-    report({**figures, "points_per_s": round(points_per_s, 1), "bytes_per_series": float(size)})
+    others = {"others": _others(series)} if options.compare else {}
+    report({**figures, "points_per_s": round(points_per_s, 1), "bytes_per_series": float(size), **others})
+
+
+def _others(series: Sequence[Series]) -> dict[str, dict[str, float]]:
+    """The figures of other detectors on the same rows, where there is an interpreter that has them."""
+    given = [{"times": _stamps(one), "values": [float(value) for value in one.values]} for one in series]
+    figures = {}
+    for name in METRICS:
+        answer = ask(name, given)
+        if answer is not None:
+            scored = [Scored(scores, one.windows) for scores, one in zip(answer["found"], series, strict=True)]
+            figures[name] = {profile: round(best_score(scored, PROFILES[profile]).score, 2) for profile in PROFILES}
+            figures[name]["points_per_s"] = round(sum(len(one.values) for one in series) / answer["seconds"], 1)
+    return figures
 
 
 def _read(path: Path, labels: dict[str, list[list[str]]]) -> Series:
@@ -59,12 +77,16 @@ def _read(path: Path, labels: dict[str, list[list[str]]]) -> Series:
 
 
 def _run(series: Series) -> Run:
-    stamps = [datetime.fromisoformat(time).replace(tzinfo=UTC).timestamp() for time in series.times]
+    stamps = _stamps(series)
     values = [float(value) for value in series.values]
     ensemble = Ensemble()
     began = time.perf_counter()
     scores = [ensemble.update(stamp, value) for stamp, value in zip(stamps, values, strict=True)]
     return Run(scores, time.perf_counter() - began, len(ensemble.state()))
+
+
+def _stamps(series: Series) -> list[float]:
+    return [datetime.fromisoformat(time).replace(tzinfo=UTC).timestamp() for time in series.times]
 
 
 def _write(folder: Path, series: Series, scores: list[float]) -> None:

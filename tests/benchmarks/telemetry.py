@@ -19,6 +19,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 import aiohttp
+import psutil  # type: ignore[import-untyped]
 
 from bot.domain.event import SamplesEvent, decode_events
 from tests.acceptance.harness import TOKEN, Tandem, running, until
@@ -41,9 +42,10 @@ PATIENCE = 60.0
 
 
 class Counts(NamedTuple):
-    """What the bot says of itself at a moment."""
+    """What the bot says of itself at a moment, and the CPU seconds it has used."""
 
     at: float
+    cpu: float
     kept: float
     unwatched: float
     accepted: float
@@ -73,15 +75,14 @@ async def _measure(options: Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="tandem-telemetry-") as name:
         async with running(Path(name), _config(options.series)) as tandem, _session() as session:
             sender = Sender(session, tandem.url, TOKEN)
-            before = _memory_of(tandem)
+            before = _process_of(tandem).memory_info().rss
             ended_at = await _teach_canaries(sender)
             await _worked_through(tandem)
             start = await _counts(tandem)
-            delays = await _load(tandem, session, sender, options, ended_at)
-            end = await _counts(tandem)
+            end, delays = await _load(tandem, sender, options, ended_at)
             await _worked_through(tandem)
             drained = await _counts(tandem)
-            memory = _memory_of(tandem) - before
+            memory = _process_of(tandem).memory_info().rss - before
             await tandem.kill()
             lost = sender.accepted - _stored(tandem)
     return _figures(start, end, drained, memory, delays, lost)
@@ -118,10 +119,8 @@ def _canary(canary: int, times: Sequence[float], level: float) -> bytes:
     return packed(series)
 
 
-async def _load(
-    tandem: Tandem, session: aiohttp.ClientSession, sender: Sender, options: Namespace, ended_at: float
-) -> list[float]:
-    """Let the senders work for a while; the seconds from the shift of a canary's level to its alert."""
+async def _load(tandem: Tandem, sender: Sender, options: Namespace, ended_at: float) -> tuple[Counts, list[float]]:
+    """Let the senders work for a while; what was counted then, and the canaries' delays."""
     deadline = time.monotonic() + options.seconds
     behind = 0.0
 
@@ -131,17 +130,18 @@ async def _load(
             behind = (await _counts(tandem)).behind
             await asyncio.sleep(0.2)
 
-    shares = _shares(options.series)
-    began = time.time() - DAY
+    def goes_on() -> bool:
+        return bool(time.monotonic() < deadline)
+
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(look())
-        for bodies in shares:
-            goes_on = send_rounds(
-                sender, bodies, began, INTERVAL, lambda: time.monotonic() < deadline, lambda: behind < MOST_BEHIND
-            )
-            tasks.create_task(goes_on)
         shifts = tasks.create_task(_shift_canaries(tandem, sender, ended_at, options.seconds))
-    return shifts.result()
+        async with asyncio.TaskGroup() as senders:
+            senders.create_task(look())
+            for bodies in _shares(options.series):
+                rounds = send_rounds(sender, bodies, time.time() - DAY, INTERVAL, goes_on, lambda: behind < MOST_BEHIND)
+                senders.create_task(rounds)
+        end = await _counts(tandem)
+    return end, shifts.result()
 
 
 def _shares(series: int) -> list[list[Body]]:
@@ -157,6 +157,7 @@ def _shares(series: int) -> list[list[Body]]:
 
 
 async def _shift_canaries(tandem: Tandem, sender: Sender, ended_at: float, seconds: float) -> list[float]:
+    """Shift the level of one after the other; the seconds from its sending to its alert in the API."""
     delays = []
     for canary in range(CANARIES):
         await asyncio.sleep(seconds / (CANARIES + 1))
@@ -181,9 +182,9 @@ def _figures(
         "seconds": round(seconds, 1),
         "points_per_s": round((end.kept - start.kept) / seconds, 1),
         "worked_points_per_s": round((end.worked() - start.worked()) / seconds, 1),
+        "worked_points_per_cpu_s": round((end.worked() - start.worked()) / (end.cpu - start.cpu), 1),
         "unwatched_per_s": round((end.unwatched - start.unwatched) / seconds, 1),
         "entries_behind": end.behind,
-        "seconds_to_work_through_the_rest": round(drained.at - end.at, 2),
         "mb_per_10000_series": round(memory / 2**20 * 10_000 / drained.series, 1),
         "alert_after_s": round(statistics.median(delays), 2),
         "alert_after_s_worst": round(max(delays), 2),
@@ -210,14 +211,13 @@ async def _counts(tandem: Tandem) -> Counts:
         "tandem_metric_series_watched",
     )
     found = (re.search(rf"^{re.escape(name)} (\S+)$", text, re.MULTILINE) for name in names)
-    return Counts(time.monotonic(), *(float(one[1]) if one else 0.0 for one in found))
+    cpu = sum(_process_of(tandem).cpu_times()[:2])
+    return Counts(time.monotonic(), cpu, *(float(one[1]) if one else 0.0 for one in found))
 
 
-def _memory_of(tandem: Tandem) -> int:
-    """Resident bytes."""
+def _process_of(tandem: Tandem) -> psutil.Process:
     assert tandem.process is not None
-    status = Path(f"/proc/{tandem.process.pid}/status").read_text()
-    return int(status.partition("VmRSS:")[2].split()[0]) * 1024
+    return psutil.Process(tandem.process.pid)
 
 
 def _stored(tandem: Tandem) -> int:

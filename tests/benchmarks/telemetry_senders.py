@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 import aiohttp
 import cramjam
@@ -58,23 +59,25 @@ class Body:
 
 
 class Sender:
-    """Sends what it is given to one bot, and again after a 503 when that says; counts what was acknowledged."""
+    """Sends what it is given to one bot, again after a 503 when that says; counts what was acknowledged."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str, token: str) -> None:
         self._session, self._url, self._headers = session, f"{url}/api/v1/write", headers_of(token)
-        self.accepted = self.refused = 0
+        self.accepted = self.again = 0
 
     async def send(self, body: bytes, samples: int) -> None:
         while True:
-            async with self._session.post(self._url, data=body, headers=self._headers) as answer:
-                if answer.status == 204:
-                    self.accepted += samples
-                    return
-                if answer.status != 503:
-                    raise RuntimeError(f"the bot answered {answer.status}: {await answer.text()}")
-                self.refused += 1
-                wait = float(answer.headers.get("Retry-After", 0))
-            await asyncio.sleep(max(wait, _LEAST_RETRY))
+            wait = _LEAST_RETRY
+            with suppress(aiohttp.ClientConnectionError):  # a bot that is down will be there again
+                async with self._session.post(self._url, data=body, headers=self._headers) as answer:
+                    if answer.status == 204:
+                        self.accepted += samples
+                        return
+                    if answer.status != 503:
+                        raise RuntimeError(f"the bot answered {answer.status}: {await answer.text()}")
+                    wait = max(wait, float(answer.headers.get("Retry-After", 0)))
+            self.again += 1
+            await asyncio.sleep(wait)
 
 
 async def send_rounds(

@@ -81,6 +81,11 @@ async def test_a_subscription_is_confirmed_once_its_signature_holds(
     assert sender.asked == {"/certificate.pem": 1, "/confirm": 1}
 
 
+async def test_a_subscription_that_somebody_ended_stays_ended(sender: Sender, amazon: Amazon) -> None:
+    await amazon.prove({}, sender.body("UnsubscribeConfirmation"))
+    assert sender.asked == {"/certificate.pem": 1}, "its SubscribeURL would subscribe again"
+
+
 async def test_the_certificate_is_fetched_once_for_a_crowd(sender: Sender, amazon: Amazon) -> None:
     await asyncio.gather(*(amazon.prove({}, sender.body()) for _ in range(20)))
     assert sender.asked == {"/certificate.pem": 1}

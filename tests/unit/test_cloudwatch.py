@@ -93,6 +93,18 @@ def test_a_composite_alarm_has_no_metric_and_china_has_a_console_of_its_own() ->
     assert event.link.startswith("https://cn-north-1.console.amazonaws.cn/")
 
 
+def test_an_alarm_of_an_expression_is_one_of_the_first_metric_in_it() -> None:
+    metric = {
+        "Dimensions": [{"value": "cart", "name": "AutoScalingGroupName"}],
+        "MetricName": "GroupDesiredCapacity",
+        "Namespace": "AWS/AutoScaling",
+    }
+    expression = {"Expression": "ANOMALY_DETECTION_BAND(m1, 2)", "Id": "ad1", "ReturnData": True}
+    stated = {"Id": "m1", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Average"}, "ReturnData": False}
+    event = event_of(Trigger={"Period": 60, "Metrics": [expression, stated]})
+    assert (event.labels["service"], event.labels["metric"]) == ("cart", "GroupDesiredCapacity")
+
+
 def test_what_the_alarm_does_not_say_is_left_out() -> None:
     [event] = parse(body_of('{"AlarmName":"a","NewStateValue":"ALARM","New":[1]}'), {}, NOON)
     assert isinstance(event, AlertEvent)

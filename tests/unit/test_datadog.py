@@ -69,7 +69,7 @@ def test_the_payload_of_the_documentation_filled_in_is_an_alert_of_its_group() -
         "host": "web-1",
         "metric": "system.load.1",
     }
-    assert (event.fingerprint, event.group, event.status) == (ALERT["id"], "1234", "firing")
+    assert (event.group, event.status) == ("1234", "firing")
     assert event.starts_at == datetime(2014, 7, 29, 19, 37, 52, tzinfo=UTC)
     assert event.annotations == {"summary": ALERT["status"], "description": ALERT["message"]}
     assert event.link == ALERT["link"]
@@ -78,13 +78,18 @@ def test_the_payload_of_the_documentation_filled_in_is_an_alert_of_its_group() -
 @pytest.mark.parametrize("transition", ["Re-Triggered", "No Data", "Re-No Data", "Warn", "Re-Warn", "Renotify", "null"])
 def test_all_but_a_recovery_fires_under_the_same_fingerprint(transition: str) -> None:
     event = event_of(transition=transition)
-    assert (event.status, event.fingerprint, event.ends_at) == ("firing", ALERT["id"], None)
+    assert (event.status, event.fingerprint, event.ends_at) == ("firing", event_of().fingerprint, None)
 
 
 @pytest.mark.parametrize("fields", [{"transition": "Recovered"}, {"transition": "null", "type": "success"}])
 def test_a_recovery_is_resolved_and_says_when(fields: dict[str, str]) -> None:
     event = event_of(**fields)
-    assert (event.status, event.fingerprint, event.ends_at) == ("resolved", ALERT["id"], event.starts_at)
+    assert (event.status, event.fingerprint, event.ends_at) == ("resolved", event_of().fingerprint, event.starts_at)
+
+
+def test_each_group_of_a_monitor_is_an_alert_of_its_own_and_without_groups_datadogs_key_names_it() -> None:
+    assert event_of(scope="service:shop").fingerprint != event_of().fingerprint
+    assert event_of(scope="").fingerprint == ALERT["id"]
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,7 @@ def test_what_is_normal_and_ends_nothing_is_no_alert(reason: str) -> None:
         ({"labels": None}, "cart"),
         ({"kind": "Deployment", "name": "ledger"}, "ledger"),
         ({"kind": "ReplicaSet", "name": "cart-7d9f8b6c5"}, "cart"),
+        ({"name": "node-exporter-x2x5z"}, "node-exporter"),
         ({"name": "db-0"}, "db-0"),
         ({"name": "demand-forecast"}, "demand-forecast"),
         ({"kind": "PersistentVolumeClaim", "name": "data"}, None),

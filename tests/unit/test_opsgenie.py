@@ -65,6 +65,13 @@ def test_what_happens_to_an_open_alert_leaves_it_firing(action: str) -> None:
     assert (event.status, event.fingerprint, event.ends_at) == ("firing", ALERT["alertId"], None)
 
 
+@pytest.mark.parametrize(
+    ("action", "who"), [("Acknowledge", "Opsgenie: ada@acme.example"), ("UnAcknowledge", ""), ("Create", "")]
+)
+def test_an_acknowledgement_says_by_whom(action: str, who: str) -> None:
+    assert [event.acknowledged_by for event in events_of(action, username="ada@acme.example")] == [who]
+
+
 @pytest.mark.parametrize("action", ["Close", "Delete"])
 @pytest.mark.parametrize("updated", [1625239293064, 1625239293064000000])
 def test_a_closed_alert_is_resolved_at_a_moment_in_milli_or_nanoseconds(action: str, updated: int) -> None:

@@ -33,12 +33,13 @@ INCIDENT: dict[str, Any] = {
 }
 
 
-def events_of(kind: str, data: Any) -> list[Any]:
+def events_of(kind: str, data: Any, **fields: Any) -> list[Any]:
     happening = {
         "event_type": kind,
         "resource_type": "incident",
         "occurred_at": "2020-10-02T18:45:22.169Z",
         "data": data,
+        **fields,
     }
     return parse(msgspec.json.encode({"event": happening}), {}, NOON)
 
@@ -63,6 +64,20 @@ def test_its_resolution_says_when_it_ended() -> None:
     [event] = events_of("incident.resolved", {**INCIDENT, "status": "resolved"})
     assert (event.status, event.fingerprint) == ("resolved", "PGR0VU2")
     assert event.ends_at == datetime(2020, 10, 2, 18, 45, 22, 169000, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("agent", "who"),
+    [
+        ({"id": "PLH1HKV", "summary": "Tenex Engineer", "type": "user_reference"}, "PagerDuty: Tenex Engineer"),
+        ({"id": "P", "summary": None}, "PagerDuty: somebody"),
+        (None, "PagerDuty: somebody"),
+    ],
+)
+def test_its_acknowledgement_says_by_whom(agent: Any, who: str) -> None:
+    acknowledged = {**INCIDENT, "status": "acknowledged"}
+    assert [event.acknowledged_by for event in events_of("incident.acknowledged", acknowledged, agent=agent)] == [who]
+    assert [event.acknowledged_by for event in events_of("incident.escalated", acknowledged, agent=agent)] == [""]
 
 
 @pytest.mark.parametrize(("urgency", "severity"), [("high", "high"), ("low", "warning")])

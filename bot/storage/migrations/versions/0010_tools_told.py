@@ -12,6 +12,7 @@ depends_on = None
 def upgrade() -> None:
     with op.batch_alter_table("silence") as table:
         table.add_column(sa.Column("origin", sa.Text(), nullable=False, server_default=""))
+    op.create_index("incident_by_change", "incident", ["changed_at"], unique=False)
     op.create_table(
         "tool_silence",
         sa.Column("tool", sa.Text(), nullable=False),

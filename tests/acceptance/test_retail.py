@@ -1,0 +1,130 @@
+"""The whole retail case: real processes under supervisord, Prometheus, Alertmanager and MLflow; both chapters of it."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from bot.demo import processes
+from bot.demo.features import BAD, DATASET, GOOD, MODEL
+from bot.demo.stage import Stage
+from tests.acceptance.harness import CHANNEL, ON_CALL, Tandem, running, until
+from tests.acceptance.mlflow_server import MlflowServer, mlflow_server
+from tests.acceptance.model_tools import SECRET, python_of
+from tests.acceptance.prometheus import Alertmanager, needs_prometheus, watching
+from tests.acceptance.retail import (
+    ALERTS,
+    CHAMPION,
+    ROLL_BACK,
+    RULES,
+    SCALE_OUT,
+    StageExporter,
+    config,
+    exit_code,
+    staged,
+)
+
+PATIENCE = 90
+
+pytestmark = needs_prometheus
+needs_mlflow = pytest.mark.skipif(not python_of("mlflow"), reason="TANDEM_MLFLOW_PYTHON names no Python with mlflow")
+only_without_mlflow = pytest.mark.skipif(bool(python_of("mlflow")), reason="mlflow is here, and told of with the rest")
+
+
+class Cast(NamedTuple):
+    """Everyone in the story."""
+
+    tandem: Tandem
+    folder: Path
+    stage: Stage
+    alertmanager: Alertmanager
+    mlflow: MlflowServer | None
+
+
+@pytest.fixture(params=[pytest.param(True, marks=needs_mlflow), pytest.param(False, marks=only_without_mlflow)])
+async def mlflow(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[MlflowServer | None]:
+    """A registry whose champion is the second version of the model, promoted in place of the first; or none."""
+    if not request.param:
+        yield None
+        return
+    async with mlflow_server(tmp_path) as server:
+        await server.register(MODEL, 2)
+        for version in ("1", "2"):
+            await server.call("registered-models/alias", name=MODEL, alias=CHAMPION, version=version)
+        yield server
+
+
+@pytest.fixture
+async def cast(tmp_path: Path, mlflow: MlflowServer | None) -> AsyncIterator[Cast]:
+    folder = tmp_path.resolve() / "stage"
+    async with (
+        running(tmp_path, config(folder, mlflow), environment={"TANDEM_MLFLOW_SECRET": SECRET}) as tandem,
+        staged(folder, tandem) as stage,
+        StageExporter(stage) as exporter,
+        watching(exporter, tandem, RULES) as alertmanager,
+    ):
+        if mlflow:
+            await mlflow.tell(f"{tandem.url}/webhooks/mlflow")
+        yield Cast(tandem, folder, stage, alertmanager, mlflow)
+
+
+async def test_the_retail_case_is_two_incidents_each_with_its_own_cause_and_remedy_and_proof(cast: Cast) -> None:
+    first = await _the_noisy_neighbour(cast)
+    await cast.stage.stop_hog()
+    second = await _the_data_that_changed(cast)
+    assert [shown["ts"] for shown in cast.tandem.slack.messages(CHANNEL)] == [first, second]
+
+
+async def _the_noisy_neighbour(cast: Cast) -> str:
+    """Everything that a starved pool breaks is one incident, and more workers are its end; returns its message."""
+    tandem = cast.tandem
+    await cast.stage.start_hog()
+    offered = ("Resource contention on forecast-pool", SCALE_OUT, "run.approve", *ALERTS)
+    message = await tandem.message(*offered, absent=ROLL_BACK, seconds=PATIENCE)
+    assert await cast.alertmanager.active() == ALERTS
+    assert (await cast.stage.stats()).workers == 1
+    await tandem.slack.click(ON_CALL, CHANNEL, message["ts"], "run.approve")
+    ended = await tandem.message("resolved after", "Verified: the alerts have resolved", seconds=PATIENCE)
+    assert ended["ts"] == message["ts"]
+    last = processes.extra_workers()[-1]
+    assert await exit_code(processes.control(cast.folder, "status", last)) == 0, "supervisord says that it does not run"
+    assert await cast.alertmanager.active() == set()
+    [incident] = await tandem.incidents()
+    assert _told(incident) == (ALERTS, {"alertmanager"}, ("forecast-pool", "resource"), ["succeeded"])
+    return str(message["ts"])
+
+
+async def _the_data_that_changed(cast: Cast) -> str:
+    """A drift after a release ends with that release, and more workers are not offered; returns its message."""
+    tandem = cast.tandem
+    await cast.stage.start_features("2026-w46")
+    await until(lambda: _found_calm(tandem), "the monitor finds the data as it was", PATIENCE)
+    await cast.stage.release_bad_features()
+    offered = (f"data of {DATASET}", f"{DATASET} {BAD}", "temperature", ROLL_BACK, "run.approve")
+    message = await tandem.message(*offered, absent=SCALE_OUT, seconds=PATIENCE)
+    await tandem.slack.click(ON_CALL, CHANNEL, message["ts"], "run.approve")
+    ended = await tandem.message("FeatureDrift", "Verified: the alerts have resolved", seconds=PATIENCE)
+    assert ended["ts"] == message["ts"]
+    assert processes.release_file(cast.folder).read_text().strip() == GOOD
+    if cast.mlflow:
+        assert await cast.mlflow.named_by(MODEL, CHAMPION) == "1"
+    incident = (await tandem.incidents())[0]
+    assert _told(incident) == ({"FeatureDrift"}, {"tandem"}, (DATASET, "data"), ["succeeded"])
+    assert {alert["labels"]["feature"] for alert in incident["alerts"]} == {"temperature"}
+    return str(message["ts"])
+
+
+async def _found_calm(tandem: Tandem) -> bool:
+    """Whether ``/model show`` tells of a check, and of nothing that fires."""
+    await tandem.slack.command(ON_CALL, CHANNEL, "/model", f"show {MODEL}")
+    answers = [str(said["text"]) for said in tandem.slack.ephemerals(ON_CALL)]
+    assert not any("🔴" in said for said in answers), answers[-1]
+    return bool(answers) and "🟢" in answers[-1]
+
+
+def _told(incident: dict[str, Any]) -> tuple[set[str], set[str], tuple[str, str], list[str]]:
+    """The names of its alerts and who sent them, the service and kind of its cause, how its runs ended."""
+    alerts, cause = incident["alerts"], incident["causes"][0]
+    names, sources = ({alert["labels"]["alertname"] for alert in alerts}, {alert["source"] for alert in alerts})
+    return names, sources, (cause["service"], cause["kind"]), [run["status"] for run in incident["runs"]]
