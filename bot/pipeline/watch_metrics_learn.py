@@ -1,7 +1,6 @@
 """How the metrics' watch learns: from each sample once, in the order of the inbox."""
 
 import asyncio
-import sys
 import time
 from collections.abc import Callable, Mapping
 
@@ -17,7 +16,8 @@ from bot.storage.inbox import Entry
 
 _AHEAD = 600.0
 """Seconds that a sender's clock may be ahead: what comes from further ahead would hold up all that follows."""
-_BREATH = 0.02
+_BREATH = 0.005
+"""Seconds of learning between two turns of the others: a request at a door takes several turns."""
 _SAY_AGAIN = 60.0
 
 log = structlog.get_logger(__name__)
@@ -118,8 +118,7 @@ class Learner:
         if watch is None or not self._room.is_left(now):
             return None
         group = _group_of(self._rules, self._memory, watch, labels)
-        interned = {sys.intern(label): sys.intern(value) for label, value in labels.items()}
-        self._memory.add_series(name, interned, group)
+        self._memory.add_series(name, labels, group)
         return group
 
     def _span(self, group: Group) -> float:

@@ -1,6 +1,7 @@
 """What the metrics' watch has learnt of a partition: in memory, and its snapshots."""
 
 import asyncio
+import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
@@ -126,6 +127,7 @@ class Memory:
         return msgspec.msgpack.encode(group.state) if group else None
 
     def _join(self, name: str, member: Member, group: Group) -> None:
+        member.labels = {sys.intern(label): sys.intern(value) for label, value in member.labels.items()}
         group.join(name, member)
         self.group_of[name] = group
 

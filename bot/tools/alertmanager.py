@@ -70,14 +70,17 @@ class AlertmanagerSilences:
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise ToolFailure(f"its silences cannot be read: {error}") from error
 
-    async def add(self, session: aiohttp.ClientSession, silence: Silence, created_by: str, comment: str) -> str:
-        """Make a silence; returns its id there. Raises ToolFailure, ToolRefused."""
+    async def add(
+        self, session: aiohttp.ClientSession, silence: Silence, created_by: str, comment: str, replaces: str
+    ) -> str:
+        """Make a silence, in place of one where that is named; returns its id. Raises ToolFailure, ToolRefused."""
         wanted = {
             "matchers": [_shaped(matcher) for matcher in silence.matchers],
             "startsAt": silence.starts_at.isoformat(),
             "endsAt": silence.ends_at.isoformat(),
             "createdBy": created_by,
             "comment": comment,
+            **({"id": replaces} if replaces else {}),
         }
         body = await call(session, "POST", f"{self._api}/silences", self._headers, wanted)
         try:

@@ -56,7 +56,9 @@ class SilenceTool(Protocol):
 
     async def silences(self, session: aiohttp.ClientSession) -> list[TheirSilence]: ...
 
-    async def add(self, session: aiohttp.ClientSession, silence: Silence, created_by: str, comment: str) -> str: ...
+    async def add(
+        self, session: aiohttp.ClientSession, silence: Silence, created_by: str, comment: str, replaces: str
+    ) -> str: ...
 
     async def end(self, session: aiohttp.ClientSession, there: str) -> None: ...
 
@@ -66,6 +68,7 @@ class Step(Enum):
 
     KEEP = "keep"
     END_THERE = "end there"
+    CHANGE_THERE = "give it our end there"
     MAKE_AGAIN = "make again"
     TAKE_END = "take the tool's end"
     END_HERE = "end here"
@@ -81,7 +84,9 @@ def step_for(link: SilenceLink, ours: Silence | None, theirs: TheirSilence | Non
     if link.refused:
         return Step.KEEP
     if ours is None or _differ(ours.ends_at, link.ends_at):
-        return Step.END_THERE if over_here else Step.KEEP
+        if over_here:
+            return Step.END_THERE
+        return Step.MAKE_AGAIN if over_there else Step.CHANGE_THERE  # another tool has lengthened it
     if theirs is None:
         return Step.END_HERE if ours.origin else Step.MAKE_AGAIN
     return Step.TAKE_END if _differ(theirs.ends_at, link.ends_at) else Step.KEEP
@@ -137,6 +142,8 @@ class SilenceSync:
                     log.info("tools.silence_ended_there", tool=self.name, silence=link.silence_id)
             case Step.MAKE_AGAIN if ours:
                 await self._add(ours, {})
+            case Step.CHANGE_THERE if ours:
+                await self._add(ours, {}, replaces=link.there)
             case Step.TAKE_END if ours and theirs:
                 await self._end_here(link, ours, min(theirs.ends_at, now) if theirs.expired else theirs.ends_at, now)
             case Step.END_HERE if ours:
@@ -145,7 +152,7 @@ class SilenceSync:
                 async with self._database.write() as connection:
                     await tools.forget_silence(connection, link)
 
-    async def _add(self, silence: Silence, named: Mapping[str, TheirSilence]) -> None:
+    async def _add(self, silence: Silence, named: Mapping[str, TheirSilence], replaces: str = "") -> None:
         """Make one of ours there, unless it is there already."""
         link = SilenceLink(tool=self.name, silence_id=silence.id, there="", ends_at=silence.ends_at)
         found = named.get(silence.id)
@@ -154,7 +161,8 @@ class SilenceSync:
             return
         comment = f"{silence.comment or 'silenced in Slack'} (Tandem silence {silence.id})"
         try:
-            there = await self._tool.add(self._session, silence, f"{OURS}: {silence.created_by}", comment)
+            author = f"{OURS}: {silence.created_by}"
+            there = await self._tool.add(self._session, silence, author, comment, replaces)
         except ToolRefused as refused:
             await self._note_refusal(link, refused)
             return

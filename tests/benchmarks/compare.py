@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 VARIABLE = "TANDEM_COMPARE_PYTHON"
-METRICS = ("river HalfSpaceTrees", "river GaussianScorer", "statsmodels ExponentialSmoothing")
+METRICS = ("river HalfSpaceTrees", "statsmodels ExponentialSmoothing")
 LOGS = ("drain3",)
 _PROGRAM = Path(__file__).with_name("compare_others.py")
 

@@ -27,19 +27,6 @@ def _half_space_trees(series: Sequence[dict[str, list[float]]]) -> list[list[flo
     return found
 
 
-def _gaussian_scorer(series: Sequence[dict[str, list[float]]]) -> list[list[float]]:
-    """river: how far a value is in the tail of a Gaussian of the last 1,000."""
-    found = []
-    for one in series:
-        model = anomaly.GaussianScorer(window_size=1000, grace_period=100)
-        scores = []
-        for value in one["values"]:
-            scores.append(float(model.score_one(None, value)))
-            model.learn_one(None, value)
-        found.append(scores)
-    return found
-
-
 def _holt_winters(series: Sequence[dict[str, list[float]]]) -> list[list[float]]:
     """statsmodels: exponential smoothing with a daily season, fitted on the probation only."""
     warnings.simplefilter("ignore")  # what does not converge is taken as it is
@@ -59,9 +46,18 @@ def _holt_winters(series: Sequence[dict[str, list[float]]]) -> list[list[float]]
         begin |= {"initial_seasonal": fitted.params["initial_seasons"]} if seasonal else {}
         model = ExponentialSmoothing(values, **{**options, "initialization_method": "known"}, **begin)
         residuals = np.nan_to_num(np.abs(model.fit(**smoothing, optimized=False).resid), nan=0.0, posinf=0.0)
-        spread = float(np.median(residuals[:first])) or float(np.mean(residuals[:first])) or 1.0
-        found.append((residuals / (residuals + 10 * spread)).tolist())
+        found.append(_surprise(residuals, first))
     return found
+
+
+def _surprise(residuals: Any, first: int) -> list[float]:
+    """Each residual by the root mean square of up to 1,000 before it, from the end of the probation on; in [0, 1)."""
+    sums = np.concatenate(([0.0], np.cumsum(residuals**2)))
+    ends = np.arange(len(residuals))
+    begins = np.maximum(ends - 1000, 0)
+    spread = np.sqrt((sums[ends] - sums[begins]).clip(min=0) / np.maximum(ends - begins, 1))
+    deviations = residuals / np.maximum(spread, 1e-9)
+    return list(map(float, np.where(ends < first, 0.0, deviations / (deviations + 10))))
 
 
 def _drain3(systems: Sequence[Sequence[str]]) -> list[list[int]]:
@@ -75,7 +71,6 @@ def _drain3(systems: Sequence[Sequence[str]]) -> list[list[int]]:
 
 _TASKS: dict[str, Callable[[Any], Any]] = {
     "river HalfSpaceTrees": _half_space_trees,
-    "river GaussianScorer": _gaussian_scorer,
     "statsmodels ExponentialSmoothing": _holt_winters,
     "drain3": _drain3,
 }

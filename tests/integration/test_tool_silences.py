@@ -210,3 +210,23 @@ async def test_matchers_that_cannot_be_used_here_are_left_alone(shared: Shared) 
     shared.server.make(shared.clock.now + timedelta(hours=2), {**CART, "value": "(", "isRegex": True})
     await shared.round()
     assert await shared.here() == []
+
+
+async def test_what_one_tool_lengthens_lasts_as_long_in_another_and_then_all_is_quiet(
+    shared: Shared, database: Database, clock: Clock
+) -> None:
+    server = SilenceServer(clock, GRAFANA_PATH, TOKEN, created=202)
+    async with server.listening(), aiohttp.ClientSession() as session:
+        other = Shared(database, clock, server, SilenceSync(database, _tool("grafana", server), session))
+        await shared.silence("ab12")
+        await shared.round()
+        await other.round()
+        [there] = shared.server.silences.values()
+        there["endsAt"] = (clock.now + timedelta(hours=9)).isoformat()
+        for _ in range(3):
+            await shared.round()
+            await other.round()
+        assert [one["endsAt"] for one in other.server.active()] == [there["endsAt"]]
+        assert not (await shared.to_tell() or await other.to_tell())
+        assert [len(side.server.calls) for side in (shared, other)] == [1, 2]
+        assert [one.id for one in await shared.here()] == ["ab12"]

@@ -103,6 +103,10 @@ class SilenceServer(ToolServer):
 
     async def _add(self, request: web.Request) -> web.Response:
         body = await request.json()
+        if replaced := body.pop("id", None):
+            if replaced not in self.silences:
+                return web.Response(status=404)
+            self.silences[replaced]["endsAt"] = self.clock.now.isoformat()
         made = self.make(datetime.fromisoformat(body.pop("endsAt")), *body.pop("matchers"), **body)
         return web.json_response({"silenceID": made}, status=self.created)
 

@@ -43,6 +43,8 @@ def theirs(ends_at: datetime = AGREED, expired: bool = False) -> TheirSilence:
         (ours(NOON), theirs(NOON, expired=True), Step.FORGET),
         (ours(NOON), None, Step.FORGET),
         (None, theirs(), Step.END_THERE),
+        (ours(AGREED + timedelta(hours=1)), theirs(), Step.CHANGE_THERE),
+        (ours(AGREED + timedelta(hours=1)), None, Step.MAKE_AGAIN),
     ],
 )
 def test_the_side_whose_end_has_changed_is_followed(
@@ -70,6 +72,8 @@ def test_whatever_has_changed_two_rounds_settle_it(here: datetime, there: dateti
             case Step.END_THERE:
                 other = theirs(NOON, expired=True)
                 agreed = msgspec.structs.replace(agreed, ends_at=mine.ends_at)
+            case Step.CHANGE_THERE | Step.MAKE_AGAIN:
+                other, agreed = theirs(mine.ends_at), msgspec.structs.replace(agreed, ends_at=mine.ends_at)
             case Step.TAKE_END:
                 moved = min(other.ends_at, NOON) if other.expired else other.ends_at
                 mine, agreed = ours(moved), msgspec.structs.replace(agreed, ends_at=moved)
