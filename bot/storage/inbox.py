@@ -20,7 +20,6 @@ _INBOX = table_of(InboxRow)
 _APPEND_LOCK = 0x696E626F  # held to the commit: the order of seq is the order of commits
 MOST_BYTES = 4 * 2**20
 """So much is read at once, or one entry: some 15,000 samples, and a transaction that nobody waits for long."""
-"""How the payload of samples begins: a delivery of samples holds nothing else."""
 _BITE = 2**18
 """So many bytes are decoded before others have their turn: some 5 ms."""
 MOST_AT_ONCE = 8000

@@ -26,7 +26,7 @@ _MOST = 3
 _EXPLAINS = 1.9  # for the logarithm of the share of affected services that depend on it
 _DEEPER = -2.4  # it depends on an affected service itself
 _RESOURCE = 0.9  # its alerts speak of a resource that runs short
-_SILENT = -2.4  # it has no alert
+_SILENT = -2.4  # it has no alert, and nothing that was changed there says why
 _SPREADS = 2.4  # for the share of its direct dependants that are affected
 _ELSE = -1.3  # it is something else
 _CHANGED = 1.5  # it was changed shortly before; storms have no changes, so this one is not fitted
@@ -43,6 +43,7 @@ _KINDS = {
 _OF_MODELS = ("data", "model")
 _TELLING = ("resource", *_OF_MODELS)
 """What an alert may speak of that is a cause by itself, and not only a sign of one."""
+_OF_OUTPUTS = re.compile("prediction|concept", re.IGNORECASE)
 _PATTERNS = {kind: re.compile(pattern, re.IGNORECASE) for kind, pattern in _KINDS.items()}
 
 
@@ -126,10 +127,11 @@ def _candidates(
 ) -> list[_Candidate]:
     began = min(affected.values(), default=0.0)
     of_models = any(_named(symptoms, kind) for kind in _OF_MODELS)
-    changed = {c.service: c for c in sorted(changes, key=lambda c: c.at) if _is_near(c, began, of_models)}
     own: dict[str, list[Symptom]] = {}
     for symptom in symptoms:
         own.setdefault(symptom.service, []).append(symptom)
+    near = [c for c in sorted(changes, key=lambda c: c.at) if _is_near(c, began, of_models)]
+    changed = {c.service: c for c in near if _may_cause(c, own.get(c.service, []))}
     above: dict[str, list[str]] = {}
     for service in sorted(affected):
         for below in topology.below(service):
@@ -158,6 +160,12 @@ def _is_near(change: Changed, began: float, of_models: bool) -> bool:
     return 0 <= began - change.at <= within
 
 
+def _may_cause(change: Changed, own: Sequence[Symptom]) -> bool:
+    """Another version of a model changes what it says, and not what it is fed."""
+    fed = [bool(_named([one], "data")) and not _OF_OUTPUTS.search(one.name) for one in own]
+    return change.kind != "model" or not fed or not all(fed)
+
+
 def _utility(one: _Candidate, affected: int, topology: Topology) -> float:
     explained = (len(one.dependants) + bool(one.own)) / affected
     spreads = (one.direct + 1) / (len(topology.dependants(one.service)) + 2)
@@ -165,7 +173,7 @@ def _utility(one: _Candidate, affected: int, topology: Topology) -> float:
         _EXPLAINS * log(explained)
         + _DEEPER * one.deeper
         + _RESOURCE * bool(_named(one.own, "resource"))
-        + _SILENT * (not one.own)
+        + _SILENT * (not one.own and not one.fits)
         + _SPREADS * spreads
         + _CHANGED * (one.change is not None)
         + _FITS * one.fits

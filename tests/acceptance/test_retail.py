@@ -42,7 +42,12 @@ class Cast(NamedTuple):
     mlflow: MlflowServer | None
 
 
-@pytest.fixture(params=[pytest.param(True, marks=needs_mlflow), pytest.param(False, marks=only_without_mlflow)])
+@pytest.fixture(
+    params=[
+        pytest.param(True, marks=needs_mlflow, id="with mlflow"),
+        pytest.param(False, marks=only_without_mlflow, id="without mlflow"),
+    ]
+)
 async def mlflow(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[MlflowServer | None]:
     """A registry whose champion is the second version of the model, promoted in place of the first; or none."""
     if not request.param:

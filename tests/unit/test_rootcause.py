@@ -156,6 +156,17 @@ def test_a_promotion_explains_a_model_that_got_worse() -> None:
     assert (found.service, found.kind) == ("forecast", "model")
 
 
+@pytest.mark.parametrize("promoted_first", [True, False])
+def test_a_promotion_explains_no_drift_of_what_the_model_is_fed(promoted_first: bool) -> None:
+    promoted = Changed("forecast", "model change of forecast: v7", 100.0 - promoted_first, "model")
+    released = Changed("sales", "data change of sales: v2", 99.5, "data")
+    fed = Topology({"forecast": ["sales"]})
+    found = rank([Symptom("forecast", "FeatureDrift", 1, 130.0)], fed, [promoted, released])
+    assert (found[0].service, found[0].kind) == ("sales", "data")
+    [alone] = rank([Symptom("forecast", "PredictionDrift", 1, 130.0)], fed, [promoted])
+    assert (alone.service, alone.kind) == ("forecast", "model")
+
+
 def test_contention_below_a_model_explains_that_it_got_worse_better_than_the_model_itself() -> None:
     affected = [symptom("forecast", "ModelPerformance", at=90.0), symptom("api", at=60.0), symptom("pool", "HighCPU")]
     assert (rank(affected, FORECAST)[0].service, rank(affected, FORECAST)[0].kind) == ("pool", "resource")
