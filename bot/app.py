@@ -121,20 +121,21 @@ class App:
         intake.start(worker.wake)
         self._stack.push_async_callback(intake.stop)
         http = web.Application()
-        token = self._environment.webhook_token
+        said = self._environment.webhook_token
+        token = said.get_secret_value() if said else None
         add_webhook_routes(
             http,
             intake,
-            token.get_secret_value() if token else None,
+            token,
             utc_now,
             rules.correlation.partition_by,
             rules.partitions,
             source_secrets(),
             self._config.sources,
         )
-        add_heartbeat_routes(http, intake, token.get_secret_value() if token else None, utc_now, rules)
-        add_telemetry_routes(http, intake, token.get_secret_value() if token else None, utc_now, rules)
-        add_model_routes(http, intake, database, frames, token.get_secret_value() if token else None, utc_now, rules)
+        add_heartbeat_routes(http, intake, token, utc_now, rules)
+        add_telemetry_routes(http, intake, token, utc_now, rules)
+        add_model_routes(http, intake, database, frames, token, utc_now, rules)
         if token is None:
             log.warning("webhooks.closed", reason="TANDEM_WEBHOOK_TOKEN is not set: every webhook is answered with 401")
         api_token = self._environment.api_token

@@ -14,7 +14,7 @@ from bot.domain.event import PingEvent
 from bot.domain.rules import Rules
 from bot.errors import InboxFull, StorageUnavailable
 from bot.pipeline.intake import Intake, entries_for
-from handlers.problem import problem
+from handlers.problem import not_stored, problem
 from handlers.webhooks.door import with_token
 from handlers.webhooks.registry import bearer_or_like, nearest
 
@@ -48,10 +48,8 @@ class _HeartbeatDoor:
             await self._intake.append(
                 entries_for([ping], SOURCE, self._clock(), rules.correlation.partition_by, rules.partitions)
             )
-        except InboxFull as error:
-            return problem(429, str(error), {"Retry-After": str(error.retry_after)})
-        except StorageUnavailable:
-            return problem(503, "The database does not take events at the moment.", {"Retry-After": "5"})
+        except (InboxFull, StorageUnavailable) as error:
+            return not_stored(error)
         return web.json_response({"accepted": 1}, status=202)
 
     def _known(self, name: str) -> str:

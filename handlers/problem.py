@@ -6,12 +6,24 @@ from http import HTTPStatus
 import msgspec
 from aiohttp import web
 
+from bot.errors import InboxFull, StorageUnavailable
+
+RETRY_AFTER_OUTAGE = 5
+
 
 def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> web.Response:
     """An answer that says what is wrong and, where one can know, what to do."""
     body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
     encoded = msgspec.json.encode(body)
     return web.Response(body=encoded, status=status, headers=headers, content_type="application/problem+json")
+
+
+def not_stored(error: InboxFull | StorageUnavailable, why: str = "The database does not take events") -> web.Response:
+    """The answer to what is in order but could not be kept: its sender shall come again."""
+    if isinstance(error, InboxFull):
+        return problem(429, str(error), {"Retry-After": str(error.retry_after)})
+    detail = f"{why} at the moment: nothing was accepted."
+    return problem(503, detail, {"Retry-After": str(RETRY_AFTER_OUTAGE)})
 
 
 def add_wrong_doors(app: web.Application) -> None:

@@ -32,39 +32,35 @@ class Watched(BaseModel):
         return matches_all(self.match, labels)
 
 
-class MetricRules(BaseModel):
-    """``watch`` by name; a series belongs to the first that covers it, and to none where none does.
-
-    At most ``most_series`` are learnt at a time; what is not seen for ``forget_after`` makes room. Samples that were
-    learnt from stay in the inbox for ``keep_samples``.
-    """
+class WatchRules(BaseModel):
+    """``watch`` by name; what flows in belongs to the first that covers it, and to none where none does."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     watch: dict[str, Watched] = {}
+
+    def watched_as(self, labels: Mapping[str, str]) -> str | None:
+        """The name under which a series or stream is watched; a metric's name is the label ``__name__``."""
+        return next((name for name, watched in self.watch.items() if watched.covers(labels)), None)
+
+
+class MetricRules(WatchRules):
+    """At most ``most_series`` are learnt at a time; what is not seen for ``forget_after`` makes room. Samples that were
+    learnt from stay in the inbox for ``keep_samples``.
+    """
+
     most_series: int = Field(default=20_000, ge=1)
     forget_after: Duration = timedelta(days=1)
     keep_samples: Duration = timedelta(hours=1)
 
-    def watched_as(self, labels: Mapping[str, str]) -> str | None:
-        """The name under which a series is watched; its metric's name is the label ``__name__``."""
-        return next((name for name, watched in self.watch.items() if watched.covers(labels)), None)
 
-
-class LogRules(BaseModel):
-    """Like :class:`MetricRules` for streams of log lines. ``learn_for`` passes before a template can be unseen.
+class LogRules(WatchRules):
+    """For streams of log lines. ``learn_for`` passes before a template can be unseen.
 
     Lines that were learnt from stay in the inbox for ``keep_lines``.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    watch: dict[str, Watched] = {}
     most_streams: int = Field(default=1_000, ge=1)
     learn_for: Duration = timedelta(hours=1)
     forget_after: Duration = timedelta(days=7)
     keep_lines: Duration = timedelta(hours=1)
-
-    def watched_as(self, labels: Mapping[str, str]) -> str | None:
-        """The name under which a stream is watched."""
-        return next((name for name, watched in self.watch.items() if watched.covers(labels)), None)

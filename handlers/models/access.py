@@ -15,7 +15,7 @@ from bot.storage.columns import Unfit
 from bot.storage.parquet import TooLarge
 from bot.storage.references import Taken
 from handlers.body import Unreadable
-from handlers.problem import problem
+from handlers.problem import not_stored, problem
 from handlers.webhooks.clean import clean
 from handlers.webhooks.registry import bearer
 
@@ -110,12 +110,7 @@ def _said_of(error: Exception) -> web.Response:
             return problem(409, f"{error}: choose another version, or say ?replace=true.")
         case Lost():
             return problem(410, str(error))
-        case InboxFull():
-            return problem(429, str(error), {"Retry-After": str(error.retry_after)})
-        case StorageUnavailable():
-            detail = (
-                "The database or the store of model data does not take anything at the moment: nothing was accepted."
-            )
-            return problem(503, detail, {"Retry-After": "5"})
+        case InboxFull() | StorageUnavailable():
+            return not_stored(error, "The database or the store of model data does not take anything")
         case _:
             return problem(400, f"The body cannot be taken: {error}")

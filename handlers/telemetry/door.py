@@ -26,7 +26,7 @@ from bot.errors import InboxFull, StorageUnavailable
 from bot.metrics import EVENTS_ACCEPTED, REQUESTS_REFUSED, TELEMETRY_KEPT, TELEMETRY_LEFT_OUT
 from bot.pipeline.intake import RETRY_AFTER, Intake, entries_for
 from handlers.body import Unreadable, read_body
-from handlers.problem import problem
+from handlers.problem import RETRY_AFTER_OUTAGE, problem
 from handlers.telemetry import remote_write
 from handlers.telemetry.gathering import Gathering, Watching
 from handlers.telemetry.otlp_encoding import JSON, Encoding, encoding_of
@@ -39,7 +39,6 @@ MAX_BODY = 20 * 2**20
 """Also when unpacked; what OTLP recommends. https://opentelemetry.io/docs/specs/otlp/#otlphttp-request"""
 MOST_PRESENT = 64
 """Requests whose bodies are read and worked on at a time: what they hold in memory is bounded."""
-RETRY_AFTER_OUTAGE = 5
 MOST_SAID = 500
 """Characters of what a decoder says, which may repeat what it could not decode."""
 _ASIDE = 2**20

@@ -16,7 +16,7 @@ from bot.errors import ConfigError, InboxFull, StorageUnavailable
 from bot.metrics import EVENTS_ACCEPTED, REQUESTS_REFUSED
 from bot.pipeline.intake import Intake, entries_for
 from handlers.body import Unreadable, read_body
-from handlers.problem import problem
+from handlers.problem import RETRY_AFTER_OUTAGE, not_stored, problem
 from handlers.webhooks.mapped import mapped_sources
 from handlers.webhooks.registry import CannotTell, Malformed, NotAuthentic, Source, all_sources, nearest
 
@@ -114,15 +114,12 @@ def _said_of(error: Exception, source: str) -> web.Response:
     match error:
         case Unreadable():
             return problem(error.status, str(error), {"Connection": "close"})
-        case InboxFull():
-            return problem(429, str(error), {"Retry-After": str(error.retry_after)})
-        case StorageUnavailable():
-            detail = "The database does not take events at the moment: nothing was accepted."
-            return problem(503, detail, {"Retry-After": "5"})
+        case InboxFull() | StorageUnavailable():
+            return not_stored(error)
         case NotAuthentic():
             return problem(401, str(error))
         case CannotTell():
-            return problem(503, str(error), {"Retry-After": "5"})
+            return problem(503, str(error), {"Retry-After": str(RETRY_AFTER_OUTAGE)})
         case _:
             return problem(400, f"The body is not what {source} sends: {error}")
 
