@@ -100,7 +100,9 @@ def test_there_is_an_example_worth_breaking(name: str) -> None:
     wrapped = [WITHIN[name](example) for example in EXAMPLES[name] if name in WITHIN]
     bodies = [json.dumps(body).encode() for body in (*EXAMPLES[name], *wrapped)]
     made = [events_of(all_sources()[name], body, known) for body, known in product(bodies, HEADERS)]
-    assert any(made), f"tests/unit/test_{name}.py needs a constant, or WITHIN a place for it, of which {name} makes events"
+    assert any(made), (
+        f"tests/unit/test_{name}.py needs a constant, or WITHIN a place for it, of which {name} makes events"
+    )
 
 
 @pytest.mark.parametrize("name", SOURCES)
