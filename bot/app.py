@@ -2,52 +2,60 @@
 
 import asyncio
 import gc
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import structlog
 from aiohttp import web
 from slack_sdk.web.async_client import AsyncWebClient
-from sqlalchemy import make_url
 
+from bot import tracing
 from bot.config import Config, Environment
 from bot.config.environment import secrets_from
+from bot.deadman import OpsChannel, Signs, keep_pinging
 from bot.domain.rules import Rules
+from bot.extras import make_rewriter, works_of_tools
+from bot.fleet import Fleet, make_leases, workflow_database
 from bot.pipeline.intake import Intake
 from bot.pipeline.pruning import Pruning
+from bot.pipeline.retention import Retention
 from bot.pipeline.watches import watches
 from bot.pipeline.worker import Worker
+from bot.remediation.durable import forget as forget_runs
 from bot.remediation.planning import make_plan
 from bot.remediation.steps import Steps
+from bot.remediation.traced import TracedSteps
 from bot.remediation.workflow import Remediation
 from bot.slack.channel import SlackChannel
 from bot.slack.chart_uploads import ChartUploads
-from bot.slack.language_model import asking
 from bot.slack.notifier import Notifier
 from bot.slack.rewriter import Rewriter
 from bot.slack.socket_mode import stay_connected
-from bot.storage import offsets
+from bot.storage.archive import open_archive
+from bot.storage.backlog import Backlog
 from bot.storage.database import Database, open_database
 from bot.storage.frames import Frames, open_frames
 from bot.storage.inbox import Inbox, open_inbox
+from bot.storage.inbox_switch import settle
 from bot.storage.lock import hold_alone
 from bot.storage.tidying import keep_tidy
-from bot.tools import SilenceSync, StatusTeller, ToolTasks, silence_tools, status_tools
+from bot.tools import ToolTasks
 from handlers.api import Api, Health
 from handlers.heartbeats import add_heartbeat_routes
 from handlers.models import add_model_routes
 from handlers.problem import add_wrong_doors
 from handlers.slack import SlackDoor, add_slack_route, make_bolt_app
 from handlers.telemetry import add_telemetry_routes
-from handlers.webhooks import add_webhook_routes, source_secrets
+from handlers.tracing import middlewares
+from handlers.webhooks import Deliver, Lane, add_webhook_routes, source_secrets
 
 if TYPE_CHECKING:
     from bot.pipeline.watch_models import ModelsWatch
 
+CLOSE_SECONDS = 10.0
 DRAIN_SECONDS = 5.0
 GC_THRESHOLDS = (20_000, 20, 20)
 """A busy door makes many objects that live for a moment only: looking for cycles among them is rarely worth it."""
@@ -85,6 +93,7 @@ class App:
     async def __aexit__(self, *_exc: object) -> None:
         """The doors close first and the database last: what was acknowledged is finished on the way."""
         log.info("tandem.stopping")
+        await self._fleet.leave()
         await self._stack.aclose()
         log.info("tandem.stopped")
 
@@ -98,32 +107,45 @@ class App:
         database, inbox = await self._open_database()
         rules = self._config.rules()
         frames = open_frames(database, self._environment.model_store)
-        self._run("model data", keep_tidy(database, frames, utc_now, self._environment.model_retention))
-        intake = Intake(inbox)
+        leases = make_leases(database, self._environment.replica, rules.partitions)
+        self._stack.push_async_callback(leases.stop)
+        await leases.start()
+        fleet = self._fleet = Fleet(leases, self._wake)
+        kept_for, own = self._environment.model_retention, fleet.under(database, "tidying")
+        self._play("tidying", "model data", lambda: keep_tidy(own, frames, utc_now, kept_for))
+        backlog = Backlog(database, inbox, utc_now, rules.partitions, self._environment.most_waiting)
+        await backlog.look()
+        self._run("backlog", backlog.run())
+        intake = Intake(inbox, full_for=backlog.retry_after)
         self._models = self._watch_models(rules, database, frames)
         watching = [*watches(rules, utc_now), *([self._models] if self._models else [])]
-        worker = Worker(database, inbox, rules, make_plan, utc_now, self._wake, intake.rest_after, watching)
-        steps = Steps(database, utc_now, secrets_from(), self._wake)
+        worker = Worker(database, inbox, rules, make_plan, utc_now, fleet.changed, intake.rest_after, watching, leases)
+        steps = (TracedSteps if tracing.on() else Steps)(database, utc_now, secrets_from(), fleet.changed)
         self._remediation = Remediation(
             database,
             self._config.runbooks,
             steps,
             utc_now,
-            self._wake,
-            _workflow_database(self._environment.database_url),
+            fleet.changed,
+            workflow_database(self._environment.database_url),
+            leases.replica,
+            fleet.holds("remediation"),
+            leases.members,
         )
         await self._remediation.launch()
         self._stack.push_async_callback(self._remediation.close)
         self._stack.push_async_callback(self._drain, worker)
         self._run("worker", worker.run())
-        self._run("pruning", Pruning(database, inbox, rules, utc_now).run())
+        self._play("pruning", "pruning", Pruning(fleet.under(database, "pruning"), inbox, rules, utc_now).run)
+        retention = self._retention(fleet.under(database, "retention"), inbox, rules)
+        self._play("retention", "retention", retention.run)
         self._run("remediation", self._remediation.run())
-        intake.start(worker.wake)
+        intake.start(fleet.appended)
         self._stack.push_async_callback(intake.stop)
-        http = web.Application()
+        http = web.Application(middlewares=middlewares())
         said = self._environment.webhook_token
         token = said.get_secret_value() if said else None
-        add_webhook_routes(
+        express = add_webhook_routes(
             http,
             intake,
             token,
@@ -139,20 +161,31 @@ class App:
         if token is None:
             log.warning("webhooks.closed", reason="TANDEM_WEBHOOK_TOKEN is not set: every webhook is answered with 401")
         api_token = self._environment.api_token
-        Api(
-            database, inbox, api_token.get_secret_value() if api_token else None, Health(self._slack_health)
-        ).add_routes(http)
-        await self._start_slack(database, http)
-        await self._start_tools(database)
+        health = Health(self._slack_health, fleet.share)
+        Api(database, inbox, api_token.get_secret_value() if api_token else None, health).add_routes(http)
+        self._signs = Signs(backlog, intake, self._slack_health, utc_now, self._config.deadman.after)
+        if url := self._environment.deadman_url:
+            self._run("deadman", keep_pinging(url.get_secret_value(), self._environment.deadman_every, self._signs))
+        await self._start_slack(database, http, backlog)
+        own = fleet.under(database, "tools")
+        for name, work in (await works_of_tools(self._stack, self._environment, own, self._tools)).items():
+            self._play("tools", name, work)
+        self._run("leases", fleet.work(worker, self._remediation.recover))
         add_wrong_doors(http)
-        await self._serve(http)
+        await self._serve(http, {} if tracing.on() else express)  # which makes no request that could be traced
+
+    def _retention(self, database: Database, inbox: Inbox, rules: Rules) -> Retention:
+        kept = self._config.retention
+        archive = open_archive(database, self._environment.archive) if kept.archive else None
+        return Retention(database, inbox, kept, rules, archive, utc_now, forget_runs)
 
     def _watch_models(self, rules: Rules, database: Database, frames: Frames) -> "ModelsWatch | None":
         if not any(model.monitors for model in rules.models.values()):
             return None
-        from bot.pipeline.watch_models import ModelsWatch  # brings scikit-learn: 2 s and 100 MB for who needs it
+        from bot.pipeline.watch_models import CHECK, ModelsWatch  # brings scikit-learn: 2 s, 100 MB for who needs it
 
-        watch = ModelsWatch(rules, utc_now, database, frames)
+        watch = ModelsWatch(rules, utc_now, database, frames, tell=self._fleet.leases.tell)
+        self._fleet.heard[CHECK] = watch.check_now
         self._stack.push_async_callback(watch.close)
         return watch
 
@@ -162,15 +195,12 @@ class App:
         self._stack.enter_context(hold_alone(url))
         self._stack.push_async_callback(database.close)
         await database.migrate()
-        async with database.write() as connection:
-            await offsets.prepare(connection, self._config.rules().partitions)
-            positions = await offsets.positions(connection)
-        inbox = open_inbox(database)
+        inbox = open_inbox(database, self._environment.inbox_address)
         self._stack.push_async_callback(inbox.close)
-        await inbox.prepare(max(positions.values()))
+        await settle(database, inbox, self._config.rules().partitions, self._environment.inbox_left)
         return database, inbox
 
-    async def _start_slack(self, database: Database, http: web.Application) -> None:
+    async def _start_slack(self, database: Database, http: web.Application, backlog: Backlog) -> None:
         token = self._environment.slack_bot_token
         if token is None:
             log.warning("slack.off", reason="SLACK_BOT_TOKEN is not set: incidents are kept, but nobody is told")
@@ -182,14 +212,25 @@ class App:
             session=session,
             retry_handlers=[],
         )
-        channel = SlackChannel(client, self._config.slack.channel)
-        self._notifier = Notifier(database, channel, utc_now)
-        self._run("notifier", self._notifier.run())
-        self._run("charts", ChartUploads(database, channel, utc_now).run())
-        await self._start_rewriter(database)
+        channel = SlackChannel(client, self._config.slack.channel, self._fleet.holds("notifier"))
+        own = self._fleet.under(database, "notifier")
+        self._notifier = Notifier(own, channel, utc_now, backlog=backlog)
+        self._play("notifier", "notifier", self._notifier.run)
+        self._play("notifier", "charts", ChartUploads(own, channel, utc_now).run)
+        if ops := self._config.slack.ops_channel:
+            speaks = self._fleet.holds("notifier")
+            self._run("ops channel", OpsChannel(SlackChannel(client, ops), self._signs, utc_now, speaks).run())
+        own = self._fleet.under(database, "rewriter")
+        self._rewriter = await make_rewriter(
+            self._stack, self._environment, self._config, own, utc_now, self._fleet.changed
+        )
+        if self._rewriter:
+            self._play("rewriter", "rewriter", self._rewriter.run)
         secret, app_token = self._environment.slack_signing_secret, self._environment.slack_app_token
         watched = {**self._config.logs.watch, **self._config.metrics.watch}
-        door = SlackDoor(database, self._config.runbooks, utc_now, self._wake, watched, self._models)
+        door = SlackDoor(
+            database, self._config.runbooks, utc_now, self._fleet.changed, watched, self._models, backlog.behind
+        )
         bolt = make_bolt_app(client, secret.get_secret_value() if secret else None, door)
         if app_token is not None:
             self._run("socket mode", stay_connected(bolt, app_token.get_secret_value()))
@@ -198,42 +239,26 @@ class App:
         else:
             log.warning("slack.one_way", reason="set SLACK_SIGNING_SECRET or SLACK_APP_TOKEN, or no button will work")
 
-    async def _start_rewriter(self, database: Database) -> None:
-        """Only where a language model is configured."""
-        said = self._config.summary.rewrite
-        if said is None:
-            return
-        key = self._environment.llm_api_key
-        session = await self._stack.enter_async_context(aiohttp.ClientSession(trust_env=True))
-        ask = asking(
-            session, said.url, said.model, key.get_secret_value() if key else None, said.timeout.total_seconds()
+    async def _serve(self, http: web.Application, express: Mapping[bytes, Deliver]) -> None:
+        runner = web.AppRunner(
+            http, access_log=None, handle_signals=False, shutdown_timeout=CLOSE_SECONDS, auto_decompress=False
         )
-        names = {name for service, others in self._config.depends_on.items() for name in (service, *others)}
-        self._rewriter = Rewriter(database, ask, names, utc_now, 60 / said.per_minute, self._wake)
-        self._run("rewriter", self._rewriter.run())
-
-    async def _start_tools(self, database: Database) -> None:
-        """Only those that the environment holds an address or a token of."""
-        tellers, syncs = status_tools(self._environment), silence_tools(self._environment)
-        if not tellers and not syncs:
-            return
-        session = await self._stack.enter_async_context(aiohttp.ClientSession(trust_env=True))
-        for teller in tellers:
-            self._run(f"{teller.name} statuses", self._tools.tell(StatusTeller(database, teller, session)))
-        for tool in syncs:
-            self._run(f"{tool.name} silences", self._tools.sync(SilenceSync(database, tool, session)))
-
-    async def _serve(self, http: web.Application) -> None:
-        runner = web.AppRunner(http, access_log=None, handle_signals=False, shutdown_timeout=10, auto_decompress=False)
         self._stack.push_async_callback(runner.cleanup)
         await runner.setup()
-        await web.TCPSite(runner, self._host, self._port, backlog=1024).start()
-        host, port = runner.addresses[0][:2]
+        assert runner.server is not None
+        lane = Lane(express, runner.server)
+        self._stack.push_async_callback(lane.close, CLOSE_SECONDS)
+        server = await asyncio.get_running_loop().create_server(lane, self._host, self._port, backlog=1024)
+        self._stack.callback(server.close)
+        host, port = server.sockets[0].getsockname()[:2]
         self.url = f"http://{host}:{port}"
         gc.collect()
         gc.freeze()  # what was made until here stays: no collection need look at it again
         gc.set_threshold(*GC_THRESHOLDS)
         log.info("tandem.ready", url=self.url, channel=self._config.slack.channel)
+
+    def _play(self, role: str, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._run(name, self._fleet.play(role, work))
 
     def _run(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work, name=name)
@@ -267,12 +292,3 @@ async def _cancel(task: asyncio.Task[None]) -> None:
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
-
-
-def _workflow_database(url: str) -> str:
-    """DBOS's own database: beside ours on SQLite, which takes one writer at a time; the same one on PostgreSQL."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() == "sqlite" and parsed.database:
-        path = Path(parsed.database)
-        return f"sqlite:///{path.with_name(f'{path.stem}.workflows.db')}"
-    return parsed.set(drivername="postgresql").render_as_string(hide_password=False)

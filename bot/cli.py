@@ -18,6 +18,8 @@ from rich.console import Console
 from bot.config import Config, Environment, load_config, read_environment
 from bot.domain.event import encode_events
 from bot.errors import ConfigError, StorageUnavailable, TandemError
+from bot.logs import set_up_logging
+from bot.tracing import tracing
 
 DEFAULT_CONFIG = Path("tandem.yaml")
 EXIT_CONFIG = 2
@@ -45,9 +47,9 @@ def run(
     port: Annotated[int, typer.Option(help="The port to listen on; 0 takes a free one.", min=0, max=65535)] = 8080,
 ) -> None:
     """Run the bot until SIGTERM or Ctrl-C."""
-    _set_up_logging()
-    with _clear_errors():
+    with _clear_errors(), tracing():
         environment = read_environment()
+        set_up_logging(getattr(logging, environment.log_level.upper()), environment.log_format)
         settings = _read_config(config, environment)
         _run_loop(_run(environment, settings, host, port))
 
@@ -88,7 +90,7 @@ def doctor(config: ConfigOption = None) -> None:
     """Check token, scopes, channel, signing secret, clock, database and configuration, and say what to do."""
     from bot.doctor import diagnose
 
-    _set_up_logging(logging.ERROR)
+    set_up_logging(logging.ERROR)
     findings = asyncio.run(diagnose(lambda: _read_config(config, read_environment())))
     for finding in findings:
         out.print(f"{finding.mark} {finding.subject}: {finding.text}")
@@ -108,7 +110,7 @@ def replay(
     from bot.replay import print_incidents, read_made, replay_file
     from handlers.webhooks import parse_delivery
 
-    _set_up_logging(logging.ERROR)
+    set_up_logging(logging.ERROR)
     with _clear_errors():
         settings = _read_config(config, read_environment())
         then = read_made(file)
@@ -145,9 +147,10 @@ def record(
     """Write what came in, and the incidents it made, as an event log for replay; the bot may be running."""
     from bot.recording import record as write_log
 
-    _set_up_logging(logging.ERROR)
+    set_up_logging(logging.ERROR)
     with _clear_errors():
-        deliveries, made = asyncio.run(write_log(read_environment().database_url, file))
+        environment = read_environment()
+        deliveries, made = asyncio.run(write_log(environment.database_url, file, environment.inbox_address))
         out.print(f"{file}: {deliveries} deliveries, {made} incidents")
 
 
@@ -160,7 +163,7 @@ def demo(
     """Tell the retail story on real processes, with a local Slack in the browser."""
     from bot.demo.story import tell
 
-    _set_up_logging(logging.ERROR)
+    set_up_logging(logging.ERROR)
     with _clear_errors():
         raise typer.Exit(asyncio.run(tell(auto, out)))
 
@@ -226,26 +229,6 @@ def _clear_errors() -> Iterator[None]:
     except (TandemError, OSError) as error:
         err.print(f"tandem: {error}")
         raise typer.Exit(1) from error
-
-
-def _set_up_logging(level: int = logging.INFO) -> None:
-    """Structured lines on stderr: JSON for machines, colours for a terminal."""
-    terminal = sys.stderr.isatty()
-    renderer = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *([] if terminal else [structlog.processors.dict_tracebacks]),
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=False,
-    )
-    logging.basicConfig(level=max(level, logging.WARNING), format="%(levelname)s %(name)s %(message)s")
-    logging.getLogger("slack_bolt").setLevel(logging.ERROR)  # it warns that we give it a client of our own
 
 
 if __name__ == "__main__":

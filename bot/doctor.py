@@ -14,11 +14,14 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from sqlalchemy import inspect
 
 from bot.config import Config, Environment, read_environment
+from bot.domain.duration import format_duration
 from bot.errors import ConfigError, TandemError
 from bot.pipeline.alibi_missing import missing
 from bot.slack.channel import SlackChannel
 from bot.storage import audit
+from bot.storage.archive import open_archive
 from bot.storage.database import Database, open_database
+from bot.storage.inbox import open_inbox
 from bot.storage.tables import AuditRow
 
 SCOPES = ("chat:write", "files:write", "channels:read", "channels:history", "groups:read", "groups:history", "commands")
@@ -53,7 +56,7 @@ async def diagnose(load: Callable[[], Config]) -> list[Finding]:
     except ConfigError as error:
         return [Finding(Mark.FAIL, "configuration", str(error), "Mend what it names; `tandem check` looks again.")]
     findings = [Finding(Mark.OK, "configuration", _extent(config))]
-    findings += await _storage(environment)
+    findings += await _storage(environment, config)
     findings += _doors(environment)
     findings += _engines(config)
     findings += [finding async for finding in _slack(environment, config)]
@@ -64,19 +67,54 @@ def _extent(config: Config) -> str:
     return f"valid: {len(config.services)} services, {len(config.runbooks)} runbooks, channel {config.slack.channel}"
 
 
-async def _storage(environment: Environment) -> list[Finding]:
+async def _storage(environment: Environment, config: Config) -> list[Finding]:
     try:
         database = open_database(environment.database_url)
         try:
             async with database.write():
                 pass
             takes = Finding(Mark.OK, "database", f"takes writes ({database.engine.dialect.name})")
-            return [takes, await _audit_log(database)]
+            inbox = await _inbox(database, environment.inbox_address)
+            archive = await _archive(database, environment.archive, config)
+            return [takes, await _audit_log(database), archive, *inbox]
         finally:
             await database.close()
     except (TandemError, OSError) as error:
         advice = "Check TANDEM_DATABASE_URL, the server and the free disk space."
         return [Finding(Mark.FAIL, "database", str(error), advice)]
+
+
+async def _inbox(database: Database, url: str | None) -> list[Finding]:
+    """Where it is, if not in the database."""
+    if url is None:
+        return []
+    try:
+        inbox = open_inbox(database, url)
+        try:
+            return [Finding(Mark.OK, "inbox", await inbox.reach())]
+        finally:
+            await inbox.close()
+    except TandemError as error:
+        advice = "Check TANDEM_INBOX_URL, the NATS server, its JetStream and what this user may do."
+        return [Finding(Mark.FAIL, "inbox", str(error), advice)]
+
+
+async def _archive(database: Database, address: str | None, config: Config) -> Finding:
+    """Whether what is over can be written down before it is deleted, and how it is read."""
+    kept = config.retention
+    spans = (("events", kept.events), ("incidents", kept.incidents), ("audit log", kept.audit))
+    said = ", ".join(f"{name} {format_duration(span)}" for name, span in spans)
+    if not kept.archive:
+        return Finding(Mark.OK, "archive", f"switched off; kept: {said}")
+    try:
+        archive = open_archive(database, address)
+        await archive.reach()
+    except TandemError as error:
+        advice = "Check TANDEM_ARCHIVE and who may write there: until then nothing that is over is deleted."
+        return Finding(Mark.FAIL, "archive", str(error), advice)
+    return Finding(
+        Mark.OK, "archive", f"takes files; kept: {said}; then: pandas.read_parquet('{archive.place}/incidents')"
+    )
 
 
 async def _audit_log(database: Database) -> Finding:
@@ -85,8 +123,10 @@ async def _audit_log(database: Database) -> Finding:
         if not await connection.run_sync(lambda sync: inspect(sync).has_table(AuditRow.__tablename__)):
             return Finding(Mark.OK, "audit log", "not begun: `tandem run` makes the tables")
         broken = await audit.first_broken(connection)
+        _, first = await audit.anchor(connection)
     if broken is None:
-        return Finding(Mark.OK, "audit log", "whole: the seal of every row holds")
+        since = f", from row {first} on; what was before is in the archive" if first > 1 else ""
+        return Finding(Mark.OK, "audit log", f"whole: the seal of every row holds{since}")
     advice = "Somebody wrote into the database past Tandem: compare with a backup, and find out who could."
     return Finding(Mark.FAIL, "audit log", f"broken from row {broken} on: it was changed, or is missing", advice)
 

@@ -21,8 +21,16 @@ class StorageUnavailable(TandemError):
     """The database did not take the write (disk full, server gone); nothing was acknowledged."""
 
 
+class EventTooLarge(StorageUnavailable):
+    """The inbox cannot keep one event of this size, now or later; nothing was acknowledged."""
+
+
 class Conflict(TandemError):
     """Somebody else changed the same state first; load it again and decide anew."""
+
+
+class LostLease(Conflict):
+    """Another replica has taken over what this one was doing: nothing more is done or written here."""
 
 
 class Refused(TandemError):

@@ -27,13 +27,13 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
     alerts: list[str] = []
 
 
-async def record(url: str, file: Path) -> tuple[int, int]:
+async def record(url: str, file: Path, inbox_url: str | None = None) -> tuple[int, int]:
     """Write the log; returns how many deliveries and incidents are in it. Raises ConfigError, StorageUnavailable.
 
     The bot may be running: this only reads.
     """
     database = open_existing(url)
-    inbox = open_inbox(database)
+    inbox = open_inbox(database, inbox_url)
     try:
         with file.open("wb") as out:
             deliveries = await _write_deliveries(inbox, out)

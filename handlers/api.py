@@ -3,7 +3,7 @@
 import hmac
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -16,8 +16,9 @@ from bot.domain.incident import Incident, TimelineEntry
 from bot.domain.run import Run, StepRecord
 from bot.domain.severity import Severity
 from bot.errors import StorageUnavailable
-from bot.metrics import INBOX_LAG, INCIDENTS_OPEN, SLACK_UNSHOWN_SINCE, SLACK_UP
+from bot.metrics import INBOX_LAG, INBOX_OLDEST, INCIDENTS_OPEN, PARTITION_OLDEST, SLACK_UNSHOWN_SINCE, SLACK_UP
 from bot.storage import alerts, figures, incidents, offsets, runs
+from bot.storage.backlog import Waiting, look
 from bot.storage.database import Database
 from bot.storage.inbox import Inbox
 from handlers.problem import problem
@@ -33,17 +34,33 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True)
 class Health:
-    """``slack`` says how Slack is doing: ``ok``, ``off``, or what is wrong, and whether that makes us unready."""
+    """``slack`` says how Slack is doing: ``ok``, ``off``, or what is wrong, and whether that makes us unready.
+
+    ``replica`` says which replica this is, and what it holds.
+    """
 
     slack: Callable[[], tuple[str, bool]]
+    replica: Callable[[], Mapping[str, Any]] = dict
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 class Api:
-    def __init__(self, database: Database, inbox: Inbox, token: str | None, health: Health) -> None:
+    def __init__(
+        self,
+        database: Database,
+        inbox: Inbox,
+        token: str | None,
+        health: Health,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
         self._database = database
         self._inbox = inbox
         self._token = token.encode() if token else None
         self._health = health
+        self._clock = clock
 
     def add_routes(self, app: web.Application) -> None:
         app.router.add_get("/api/incidents", self._guarded(self._list))
@@ -97,21 +114,26 @@ class Api:
         return _json({"status": "ok"})
 
     async def _ready(self, request: web.Request) -> web.StreamResponse:
-        """503 where storage is down, or Slack was never reached or refuses us; a short outage of Slack is neither."""
+        """503 where storage is down, or Slack was never reached or refuses us; a short outage of Slack is neither.
+
+        How far the pipeline is behind is said, and never a 503: a restart, or no more requests, would not help it.
+        """
         slack, ready = self._health.slack()
         try:
             async with self._database.read() as connection:
                 set_aside = await offsets.count_set_aside(connection)
-            lag = await self._lag()
+            waiting = await look(self._database, self._inbox)
         except StorageUnavailable as error:
             return _json({"status": "unavailable", "storage": str(error), "slack": slack}, 503)
-        said = {"storage": "ok", "slack": slack, "inbox_lag": lag, "set_aside": set_aside}
+        said = {"storage": "ok", "slack": slack, "set_aside": set_aside, **self._behind(waiting)}
+        said |= self._health.replica()
         return _json({"status": "ok" if ready else "unavailable", **said}, 200 if ready else 503)
 
-    async def _lag(self) -> int:
-        async with self._database.read() as connection:
-            positions = await offsets.positions(connection)
-        return await self._inbox.lag(positions)
+    def _behind(self, waiting: Waiting) -> dict[str, Any]:
+        return {"inbox_lag": waiting.entries, "oldest_waiting_seconds": self._seconds_since(waiting.oldest)}
+
+    def _seconds_since(self, moment: datetime | None) -> float:
+        return max((self._clock() - moment).total_seconds(), 0.0) if moment else 0.0
 
     async def _metrics(self, request: web.Request) -> web.StreamResponse:
         """What is counted in the database is NaN while that does not answer: nobody knows then."""
@@ -119,14 +141,24 @@ class Api:
         try:
             await self._count(slack_is_on=slack != "off")
         except StorageUnavailable:
-            for gauge in (INBOX_LAG, SLACK_UNSHOWN_SINCE, *(INCIDENTS_OPEN.labels(level.value) for level in Severity)):
+            for gauge in (
+                INBOX_LAG,
+                INBOX_OLDEST,
+                SLACK_UNSHOWN_SINCE,
+                *(INCIDENTS_OPEN.labels(level.value) for level in Severity),
+            ):
                 gauge.set(_UNKNOWN)
         SLACK_UP.set(_UNKNOWN if slack == "off" else slack == "ok")
         return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def _count(self, slack_is_on: bool) -> None:
         """Set the gauges of what is counted in the database. Raises StorageUnavailable."""
-        INBOX_LAG.set(await self._lag())
+        waiting = await look(self._database, self._inbox)
+        INBOX_LAG.set(waiting.entries)
+        INBOX_OLDEST.set(self._seconds_since(waiting.oldest))
+        PARTITION_OLDEST.clear()
+        for partition, oldest in waiting.since.items():
+            PARTITION_OLDEST.labels(str(partition)).set(self._seconds_since(oldest))
         async with self._database.read() as connection:
             counts = await figures.open_by_severity(connection)
             since = await figures.oldest_unshown(connection) if slack_is_on else None

@@ -1,14 +1,23 @@
 """Errors at the doors, as ``application/problem+json``. https://www.rfc-editor.org/rfc/rfc9457"""
 
+import random
 from collections.abc import Mapping
 from http import HTTPStatus
 
 import msgspec
 from aiohttp import web
 
-from bot.errors import InboxFull, StorageUnavailable
+from bot.errors import EventTooLarge, InboxFull, StorageUnavailable
 
 RETRY_AFTER_OUTAGE = 5
+
+
+def come_again(seconds: int) -> dict[str, str]:
+    """The header that asks a sender to come again, later by up to a half: or those sent away together come together.
+
+    https://www.rfc-editor.org/rfc/rfc9110#name-retry-after
+    """
+    return {"Retry-After": str(random.randint(seconds, seconds + max(1, seconds // 2)))}
 
 
 def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> web.Response:
@@ -21,9 +30,11 @@ def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) 
 def not_stored(error: InboxFull | StorageUnavailable, why: str = "The database does not take events") -> web.Response:
     """The answer to what is in order but could not be kept: its sender shall come again."""
     if isinstance(error, InboxFull):
-        return problem(429, str(error), {"Retry-After": str(error.retry_after)})
+        return problem(429, str(error), come_again(error.retry_after))
+    if isinstance(error, EventTooLarge):
+        return problem(413, f"The inbox cannot keep this: {error}.")
     detail = f"{why} at the moment: nothing was accepted."
-    return problem(503, detail, {"Retry-After": str(RETRY_AFTER_OUTAGE)})
+    return problem(503, detail, come_again(RETRY_AFTER_OUTAGE))
 
 
 def add_wrong_doors(app: web.Application) -> None:

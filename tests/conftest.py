@@ -14,6 +14,8 @@ from hypothesis import HealthCheck, settings
 
 from bot.storage.database import Database, open_database
 from bot.storage.inbox import Inbox, open_inbox
+from bot.storage.inbox_sql import SqlInbox
+from tests.nats_server import NatsServer, new_server, remove
 
 settings.register_profile(
     "tandem", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
@@ -79,10 +81,14 @@ def _with_name(server: str, name: str) -> str:
     return f"{head.rpartition('/')[0]}/{name}" + (f"?{options}" if options else "")
 
 
+EVERY_INBOX = pytest.mark.parametrize("database_url", ["sqlite", "postgresql", "jetstream"], indirect=True)
+"""For tests of what an inbox does, wherever it is: the third kind is a stream, with the state in SQLite."""
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The address of a fresh database with the newest schema."""
-    if request.param == "sqlite":
+    if request.param in ("sqlite", "jetstream"):
         yield f"sqlite:///{tmp_path}/tandem.db"
         return
     server = request.getfixturevalue("postgresql_server")
@@ -103,9 +109,33 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     await database.close()
 
 
+def database_of(inbox: Inbox) -> Database:
+    """Where an inbox is that is in a database."""
+    assert isinstance(inbox, SqlInbox)
+    return inbox.database
+
+
+@pytest.fixture(scope="session")
+def nats_server() -> Iterator[NatsServer]:
+    """A NATS server of our own, started from its wheel. Who kills it shall start one for itself."""
+    server = new_server(Path(tempfile.mkdtemp(prefix="tandem-nats-")))
+    server.start()
+    yield server
+    remove(server)
+
+
 @pytest.fixture
-async def inbox(database: Database) -> AsyncIterator[Inbox]:
-    inbox = open_inbox(database)
+def inbox_url(request: pytest.FixtureRequest) -> str | None:
+    """Where the inbox is: None is in the database."""
+    if "jetstream" not in request.node.name:
+        return None
+    server: NatsServer = request.getfixturevalue("nats_server")
+    return f"{server.url}/?stream=T{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+async def inbox(database: Database, inbox_url: str | None) -> AsyncIterator[Inbox]:
+    inbox = open_inbox(database, inbox_url)
     await inbox.prepare(0)
     yield inbox
     await inbox.close()

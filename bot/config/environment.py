@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -18,6 +19,9 @@ class Environment(BaseSettings):
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
 
     database_url: str = Field(default="sqlite:///.tandem/tandem.db", validation_alias="TANDEM_DATABASE_URL")
+    inbox_url: SecretStr | None = Field(default=None, validation_alias="TANDEM_INBOX_URL")
+    inbox_left: str | None = Field(default=None, validation_alias="TANDEM_INBOX_LEFT")
+    replica: str | None = Field(default=None, pattern=r"^[!-~]{1,63}$", validation_alias="TANDEM_REPLICA")
     config: str | None = Field(default=None, validation_alias="TANDEM_CONFIG")
     webhook_token: SecretStr | None = Field(default=None, validation_alias="TANDEM_WEBHOOK_TOKEN")
     separate_api_token: SecretStr | None = Field(default=None, validation_alias="TANDEM_API_TOKEN")
@@ -26,6 +30,7 @@ class Environment(BaseSettings):
     slack_app_token: SecretStr | None = Field(default=None, validation_alias="SLACK_APP_TOKEN")
     model_store: str | None = Field(default=None, validation_alias="TANDEM_MODEL_STORE")
     model_retention_days: int = Field(default=90, ge=1, le=36_500, validation_alias="TANDEM_MODEL_RETENTION_DAYS")
+    archive: str | None = Field(default=None, validation_alias="TANDEM_ARCHIVE")
     slack_api_url: str = Field(default="https://slack.com/api/", validation_alias="SLACK_API_URL")
     llm_api_key: SecretStr | None = Field(default=None, validation_alias="TANDEM_LLM_API_KEY")
     alertmanager_url: str | None = Field(default=None, validation_alias="TANDEM_ALERTMANAGER_URL")
@@ -37,12 +42,22 @@ class Environment(BaseSettings):
     pagerduty_url: str = Field(default="https://api.pagerduty.com", validation_alias="TANDEM_PAGERDUTY_URL")
     opsgenie_token: SecretStr | None = Field(default=None, validation_alias="TANDEM_OPSGENIE_TOKEN")
     opsgenie_url: str = Field(default="https://api.opsgenie.com", validation_alias="TANDEM_OPSGENIE_URL")
+    most_waiting: int = Field(default=1_000_000, ge=1, validation_alias="TANDEM_MOST_WAITING")
+    log_format: Literal["json", "text"] | None = Field(default=None, validation_alias="TANDEM_LOG_FORMAT")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", validation_alias="TANDEM_LOG_LEVEL")
+    deadman_url: SecretStr | None = Field(default=None, validation_alias="TANDEM_DEADMAN_URL")
+    deadman_every: float = Field(default=30.0, ge=1, le=3600, validation_alias="TANDEM_DEADMAN_EVERY")
     silences_every: float = Field(default=30.0, ge=1, le=3600, validation_alias="TANDEM_SILENCES_EVERY")
 
     @property
     def model_retention(self) -> timedelta:
         """For how long predictions and labels are kept."""
         return timedelta(days=self.model_retention_days)
+
+    @property
+    def inbox_address(self) -> str | None:
+        """Where the inbox is; None is in the database."""
+        return self.inbox_url.get_secret_value() if self.inbox_url else None
 
     @property
     def api_token(self) -> SecretStr | None:

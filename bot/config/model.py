@@ -15,6 +15,7 @@ from bot.domain.heartbeat import Heartbeat
 from bot.domain.maintenance import MaintenanceWindow
 from bot.domain.mapping import SourceMapping
 from bot.domain.monitor import Feature, MonitorRules, WatchedModel, by_name
+from bot.domain.retention import RetentionRules
 from bot.domain.rules import CorrelationRules, Rules
 from bot.domain.runbook import Runbook
 from bot.domain.watching import LogRules, MetricRules
@@ -28,6 +29,16 @@ def _check_channel(channel: str) -> str:
     if not _CHANNEL.fullmatch(channel):
         raise ValueError("write a channel's name, as in '#incidents' (with the quotes), or its id")
     return channel
+
+
+def _check_ops_channel(channel: str | None) -> str | None:
+    return None if channel is None else _check_channel(channel)
+
+
+def _check_after(after: timedelta) -> timedelta:
+    if not timedelta(seconds=1) <= after <= timedelta(days=1):
+        raise ValueError("write a time from 1s to 1d")
+    return after
 
 
 def _check_url(url: str) -> str:
@@ -65,6 +76,13 @@ def keys_of(model: type[BaseModel]) -> list[str]:
 
 class SlackSection(Section):
     channel: Annotated[str, AfterValidator(_check_channel)] = "#incidents"
+    ops_channel: Annotated[str | None, AfterValidator(_check_ops_channel)] = None
+
+
+class DeadmanSection(Section):
+    """When Tandem counts as not processing: its oldest entry has waited, or something has been wrong, for longer."""
+
+    after: Annotated[Duration, AfterValidator(_check_after)] = timedelta(minutes=5)
 
 
 class RewriteSection(Section):
@@ -130,6 +148,7 @@ class Config(Section):
     """tandem.yaml. An empty file is a valid one."""
 
     slack: SlackSection = SlackSection()
+    deadman: DeadmanSection = DeadmanSection()
     correlation: CorrelationRules = CorrelationRules()
     alerts: AlertRules = AlertRules()
     summary: SummarySection = SummarySection()
@@ -142,6 +161,7 @@ class Config(Section):
     sources: dict[Annotated[str, Field(pattern=NAME)], SourceMapping] = {}
     runbooks: dict[str, Runbook] = {}
     maintenance: dict[str, MaintenanceWindow] = {}
+    retention: RetentionRules = RetentionRules()
 
     _imported: Mapping[str, list[str]] = PrivateAttr({})
 

@@ -47,6 +47,7 @@ class AlertEvent(msgspec.Struct, frozen=True, tag="alert", tag_field="kind", omi
 
     ``group`` is the sender's own grouping; ``truncated`` counts the alerts of that group which the
     sender left out of the delivery. ``acknowledged_by`` is who says there, with this event, that they look after it.
+    ``trace`` is the traceparent of the delivery, where deliveries are traced.
     """
 
     source: str
@@ -61,6 +62,7 @@ class AlertEvent(msgspec.Struct, frozen=True, tag="alert", tag_field="kind", omi
     link: str = ""
     chart: Chart | None = None
     acknowledged_by: str = ""
+    trace: str = ""
 
 
 class GroupResolved(msgspec.Struct, frozen=True, tag="group_resolved", tag_field="kind"):

@@ -13,6 +13,7 @@ from bot.domain.incident import Incident, Tally, TimelineEntry, TimelineKind
 from bot.domain.rules import Rules
 from bot.domain.run import Plan, Run
 from bot.domain.runbook import Runbook
+from bot.pipeline.histories import Histories
 from bot.storage.inbox import Entry, Inbox
 from bot.storage.incidents import Key, Span
 from detectors.topology import Topology
@@ -37,7 +38,8 @@ class Batch:
     ``findings`` holds the alerts that our own detectors raise or resolve; ``observed`` the changes that matter to
     incidents, in order; ``alerts`` every alert to be written, by identity; ``incidents`` those that were touched, as
     they will be written; ``merged`` which of them became part of which other; ``heard`` when what open incidents are
-    found by was heard of, as far as it was recently, and ``keys`` what of that is to be written.
+    found by was heard of, as far as it was recently, and ``keys`` what of that is to be written; ``histories`` what
+    watched metrics say of services, where there are any.
     """
 
     partition: int
@@ -61,6 +63,7 @@ class Batch:
     tallies: dict[str, list[Tally]] = field(default_factory=dict)
     timeline: list[TimelineEntry] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
+    histories: Histories | None = None
 
     def events(self) -> Iterator[tuple[datetime, Event]]:
         """What came in, each with the moment of its receipt."""

@@ -1,6 +1,7 @@
 """Stage: every alert that began finds its incident, an open one or a new one."""
 
 import uuid
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import msgspec
@@ -10,9 +11,9 @@ from bot.domain.alert import Alert, Change
 from bot.domain.incident import Incident, IncidentStatus
 from bot.pipeline.batch import Batch, Observation
 from bot.pipeline.merge import merge
-from bot.storage import incidents
+from bot.storage import companions, incident_terms, incidents
 from detectors import correlation
-from detectors.correlation import Cluster, Signal, assign
+from detectors.correlation import Cluster, Companions, Key, Signal, assign, terms_of
 
 MAX_KEYS = 200
 
@@ -24,11 +25,13 @@ async def correlate(batch: Batch, connection: AsyncConnection) -> None:
     window = batch.rules.correlation.window
     clusters = await _load_candidates(batch, signals, window, connection)
     new_ids = [uuid.uuid4().hex for _ in signals]
-    homes, merged = assign(signals, clusters, batch.topology, window.total_seconds(), new_ids)
+    learnt = await _companions_of(batch, signals, connection)
+    homes, merged = assign(signals, clusters, batch.topology, window.total_seconds(), new_ids, learnt)
     await _open_incidents(batch, homes, homeless, connection)
     for identity, incident_id in homes.items():
         batch.alerts[identity] = msgspec.structs.replace(batch.alerts[identity], incident_id=incident_id)
     await merge(batch, merged, connection)
+    await _keep_terms(batch, signals, homes, connection)
     for observation in batch.observed:
         alert = batch.alerts[observation.identity]
         if alert.incident_id in batch.incidents:
@@ -41,7 +44,27 @@ def _needs_incident(alert: Alert) -> bool:
 
 
 def _signal(alert: Alert, at: datetime) -> Signal:
-    return Signal(alert.identity, alert.domain, alert.service, alert.name, alert.group, at.timestamp())
+    terms = terms_of(alert.service, alert.labels, alert.annotations.values())
+    return Signal(alert.identity, alert.domain, alert.service, alert.name, alert.group, at.timestamp(), terms)
+
+
+async def _companions_of(batch: Batch, signals: list[Signal], connection: AsyncConnection) -> Mapping[str, Companions]:
+    services = {signal.service for signal in signals if signal.service}
+    domains = {signal.domain for signal in signals}
+    return await companions.around(connection, domains, services, batch.now) if services else {}
+
+
+async def _keep_terms(
+    batch: Batch, signals: list[Signal], homes: Mapping[str, str], connection: AsyncConnection
+) -> None:
+    """Of what became part of another incident, the terms are that one's too."""
+    added: dict[str, set[int]] = {}
+    for signal in signals:
+        added.setdefault(batch.alerts[signal.id].incident_id or homes[signal.id], set()).update(signal.terms)
+    if batch.merged:
+        for gone, terms in (await incident_terms.of_incidents(connection, batch.merged)).items():
+            added.setdefault(batch.merged[gone], set()).update(terms)
+    await incident_terms.add(connection, added)
 
 
 async def _load_candidates(
@@ -56,15 +79,17 @@ async def _load_candidates(
     batch.incidents |= await incidents.by_ids(connection, mentioned | recent.keys(), lock=True)
     open_ones = [incident for incident_id in recent if (incident := batch.incidents[incident_id]).open]
     batch.heard |= {incident.id: recent[incident.id] for incident in open_ones}
-    return [_cluster(batch, incident) for incident in sorted(open_ones, key=lambda incident: incident.number)]
+    placeless = any(not signal.service for signal in signals)
+    terms = await incident_terms.of_incidents(connection, batch.heard) if placeless else {}
+    return [_cluster(batch, one, terms) for one in sorted(open_ones, key=lambda incident: incident.number)]
 
 
-def _cluster(batch: Batch, incident: Incident) -> Cluster:
+def _cluster(batch: Batch, incident: Incident, terms: Mapping[str, frozenset[int]]) -> Cluster:
     keys = {
         (kind, value): correlation.Span(first.timestamp(), last.timestamp())
         for (_, kind, value), (first, last) in batch.heard[incident.id].items()
     }
-    return Cluster(incident.id, incident.domain, keys)
+    return Cluster(incident.id, incident.domain, keys, terms.get(incident.id, frozenset()))
 
 
 async def _open_incidents(
@@ -107,5 +132,9 @@ def _join(batch: Batch, incident: Incident, alert: Alert, observation: Observati
     batch.incidents[incident.id] = msgspec.structs.replace(
         incident, services=services, groups=groups, active_at=active_at
     )
-    for kind, value in _signal(alert, observation.at).keys if heard else ():
+    for kind, value in _keys(alert) if heard else ():
         batch.hear(incident.id, (alert.domain, kind, value), observation.at, observation.at)
+
+
+def _keys(alert: Alert) -> list[Key]:
+    return Signal(alert.identity, alert.domain, alert.service, alert.name, alert.group, 0.0).keys

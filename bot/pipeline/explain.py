@@ -11,6 +11,7 @@ from bot.domain.event import ChangeKind
 from bot.domain.incident import Incident, TimelineKind
 from bot.pipeline.batch import Batch
 from bot.pipeline.summary import summarise
+from bot.pipeline.weigh_metrics import weigh_metrics
 from bot.storage import changes
 from detectors.rootcause import Changed, Symptom, rank
 from detectors.rootcause.alerts import DATA_CHANGE_WITHIN
@@ -66,7 +67,7 @@ def _causes(batch: Batch, incident: Incident, recent: list[Changed]) -> list[Cau
         Symptom(tally.service, tally.name, tally.alerts, tally.first_at.timestamp())
         for tally in batch.tallies[incident.id]
     ]
-    found = rank(symptoms, batch.topology, recent)
+    found = weigh_metrics(batch, incident, rank(symptoms, batch.topology, recent))
     return [Cause(f.service, CauseKind(f.kind), f.score, f.evidence) for f in found]
 
 

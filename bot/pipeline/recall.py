@@ -6,20 +6,24 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.incident import Incident, TimelineKind
 from bot.domain.memory import ALIKE, MOST, PastIncident, likeness, traits_of
 from bot.pipeline.batch import Batch
+from bot.pipeline.learn_companions import learn_companions
 from bot.storage import incidents, memory
 
 
 async def recall(batch: Batch, connection: AsyncConnection) -> None:
+    resolved: list[Incident] = []
     for incident_id in sorted(batch.touched - batch.merged.keys()):
         incident = batch.incidents[incident_id]
         fired = [(tally.service, tally.name) for tally in batch.tallies[incident_id]]
         traits = traits_of(fired, incident.causes)
         if not incident.open:
-            await memory.remember(connection, incident.domain, incident_id, traits)
+            if await memory.remember(connection, incident.domain, incident_id, traits):
+                resolved.append(incident)
         elif traits:
             past = await _alike(batch, incident, traits, connection)
             _tell(batch, incident, past)
             batch.incidents[incident_id] = msgspec.structs.replace(incident, past=past)
+    await learn_companions(batch, resolved, connection)
 
 
 async def _alike(

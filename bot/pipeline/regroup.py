@@ -26,10 +26,11 @@ from bot.domain.incident import (
 from bot.domain.matcher import Matcher, matches_all
 from bot.domain.run import RunStatus
 from bot.errors import Refused
-from bot.storage import alerts, audit, incidents, learnt_edges, runs
+from bot.storage import alerts, audit, companions, incident_terms, incidents, learnt_edges, runs
 from bot.storage.audit import AuditEntry
 from bot.storage.database import Database
 from bot.storage.learnt_edges import EdgeKind, LearntEdge
+from detectors.correlation import TAUGHT, terms_of
 
 TAUGHT_FOR = timedelta(days=90)
 _MOST_TAUGHT = 10
@@ -42,6 +43,8 @@ async def merge_by_hand(database: Database, gone_number: int, kept_number: int, 
         await _refuse_while_running(connection, gone)
         await alerts.move(connection, gone.id, kept.id)
         await incidents.move_keys(connection, gone.id, kept.id)
+        terms = (await incident_terms.of_incidents(connection, [gone.id])).get(gone.id, ())
+        await incident_terms.add(connection, {kept.id: terms})
         kept = await _settled(connection, taken_in(kept, gone), now)
         gone = ended_in(gone, kept, now)
         await incidents.save(connection, [gone, kept], {})
@@ -49,6 +52,8 @@ async def merge_by_hand(database: Database, gone_number: int, kept_number: int, 
         await _say(connection, said, user, now)
         edges = [LearntEdge(kept.domain, a, b) for a, b in _pairs(gone.services, kept.services)]
         await learnt_edges.learn(connection, kept.partition, edges, now, TAUGHT_FOR, EdgeKind.BELONGS)
+        taught = dict.fromkeys(_pairs(gone.services, kept.services), TAUGHT)
+        await companions.learn(connection, kept.partition, kept.domain, taught, now)
         entry = AuditEntry(now, user, "incident.merge", f"incident {kept.id}", {"took_in": gone.id})
         await audit.append(connection, entry)
     return kept
@@ -75,7 +80,10 @@ async def split_by_hand(
         await incidents.save(connection, [old, new], {})
         said = {old.id: f"Incident #{new.number} was split off", new.id: f"Split off incident #{old.number}"}
         await _say(connection, said, user, now)
-        await learnt_edges.unlearn(connection, old.domain, _pairs(new.services, staying))
+        pairs = _pairs(new.services, staying)
+        await learnt_edges.unlearn(connection, old.domain, pairs)
+        await companions.set_apart(connection, old.partition, old.domain, pairs, now)
+        await incident_terms.add(connection, {new.id: _terms_in(leaving)})
         entry = AuditEntry(now, user, "incident.split", f"incident {old.id}", {"split_off": new.id})
         await audit.append(connection, entry)
     return old, new
@@ -142,6 +150,10 @@ async def _say(connection: AsyncConnection, said: dict[str, str], user: str, now
         for incident_id, text in said.items()
     ]
     await incidents.add_to_timeline(connection, entries)
+
+
+def _terms_in(leaving: Iterable[Alert]) -> set[int]:
+    return {term for alert in leaving for term in terms_of(alert.service, alert.labels, alert.annotations.values())}
 
 
 def _pairs(some: Iterable[str], others: Iterable[str]) -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ from bot.domain.event import SamplesEvent, Series, bounded
 
 _REQUESTS = ("traces_service_graph_request_total", "traces_service_graph_request")
 """Exporters may put a namespace before the name, and drop what the type says."""
+_GRAPH = "traces_service_graph_request"
 _NOBODY = frozenset({"", "unknown"})
 
 
@@ -24,6 +25,15 @@ def calls_in(event: SamplesEvent) -> Iterator[tuple[str, str]]:
             client, server = series.labels.get("client", ""), series.labels.get("server", "")
             if client != server and not _NOBODY & {client, server} and not _is_user(series.labels):
                 yield bounded(client), bounded(server)
+
+
+def served_by(labels: Mapping[str, str]) -> str:
+    """The service that a metric of calls is about, which its own labels call ``server``; empty for any other metric.
+
+    >>> served_by({"__name__": "traces_service_graph_request_server_seconds_sum", "client": "web", "server": "api"})
+    'api'
+    """
+    return labels.get("server", "") if _GRAPH in labels.get("__name__", "") else ""
 
 
 def _counted(series: Series) -> bool:

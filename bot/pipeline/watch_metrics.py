@@ -15,6 +15,8 @@ from bot.domain.event import SamplesEvent
 from bot.domain.rules import Rules
 from bot.metrics import SERIES_WATCHED
 from bot.pipeline.batch import Batch
+from bot.pipeline.histories import Histories
+from bot.pipeline.look_again import look_again
 from bot.pipeline.watch_metrics_learn import Learner, Room, group_for
 from bot.pipeline.watch_metrics_memory import WATCH, Memory
 from bot.pipeline.watch_metrics_settle import settle
@@ -38,10 +40,11 @@ class MetricsWatch:
         self._room = Room(rules.metrics.most_series, self._count)
 
     async def take(self, batch: Batch, connection: AsyncConnection) -> None:
-        if not any(isinstance(event, SamplesEvent) for _, event in batch.events()):
-            self._pass_over(batch)
-            return
         memory = await self._memory(batch, connection, batch.position)
+        batch.histories = memory.histories
+        if not any(isinstance(event, SamplesEvent) for _, event in batch.events()):
+            memory.position = batch.entries[-1].seq if batch.entries else memory.position
+            return
         factors = await sensitivity.factors(connection, self._rules.metrics.watch)
         learner = Learner(memory, self._rules, self._room, factors)
         for entry in batch.entries:
@@ -59,9 +62,11 @@ class MetricsWatch:
         self._ticked_at[batch.partition] = batch.now
         position = await offsets.position_of(connection, batch.partition)
         memory = await self._memory(batch, connection, position)
+        batch.histories = memory.histories
         if memory.groups:
             behind = await batch.inbox.next_seq(batch.partition, position) is not None
             batch.findings += await look_after(memory, self._rules, batch.now, position, behind)
+            await look_again(batch, connection)
         await memory.save(connection, batch.partition, position, batch.now)
         SERIES_WATCHED.set(self._count())
 
@@ -76,11 +81,6 @@ class MetricsWatch:
     def forget(self, partition: int) -> None:
         self._memories.pop(partition, None)
 
-    def _pass_over(self, batch: Batch) -> None:
-        memory = self._memories.get(batch.partition)
-        if memory is not None and batch.entries and memory.position == batch.position:
-            memory.position = batch.entries[-1].seq
-
     def _is_due(self, partition: int, now: datetime) -> bool:
         ticked_at = self._ticked_at.get(partition)
         return bool(self._memories[partition].groups) and (ticked_at is None or not now - ticked_at < TICK)
@@ -93,7 +93,7 @@ class MetricsWatch:
         known = self._memories.get(batch.partition)
         if known is not None and known.position == position:  # nobody else worked on the partition meanwhile
             return known
-        memory = Memory(batch.now.timestamp(), position)
+        memory = Memory(batch.now.timestamp(), position, Histories(self._rules))
         await memory.load(connection, batch.partition, lambda into, labels: group_for(self._rules, into, labels))
         self._memories[batch.partition] = memory
         mark = await detector_state.mark_of(connection, batch.partition, WATCH)

@@ -10,6 +10,7 @@ from bot.domain.event import SamplesEvent, Series, domain_of, fingerprint_of
 from bot.domain.rules import Rules
 from bot.domain.sensitivity import WatchGroup
 from bot.metrics import SERIES_REFUSED
+from bot.pipeline.histories import Measured
 from bot.pipeline.watch_metrics_group import Group
 from bot.pipeline.watch_metrics_memory import Memory
 from bot.storage.inbox import Entry
@@ -97,11 +98,15 @@ class Learner:
             return None
         member, span, latest = group.members[name], self._span(group), heard_at + _AHEAD
         counts = not self._replay or seq > self._memory.group_as_of(group)
+        measured = self._hear(name, series, seq, heard_at)
         for stamp, value in zip(series.times, series.values, strict=True):
             at = stamp / 1000
             if at > latest:
                 continue
+            before = member.ensemble.intake.last
             rarity = member.update(at, value, self._usual_after)
+            if measured and member.ensemble.intake.last > before:
+                self._memory.histories.add(measured, member, at, before)
             if rarity and counts:
                 group.note(name, at, rarity, span, may_fire=not self._replay)
                 self._memory.group_changed(group, seq, heard_at)
@@ -112,6 +117,20 @@ class Learner:
         self._memory.series_changed(name, seq, heard_at)
         self.touched[group.name] = group
         return group
+
+    def _hear(self, name: str, series: Series, seq: int, heard_at: float) -> Measured | None:
+        """What the samples of a series tell of its service, where its history does not hold them already.
+
+        A series' snapshot may be an entry or two newer than its service's: a history of minutes can do without these.
+        """
+        measured = self._memory.histories.measured(name, series.labels)
+        if measured is None or not series.times:
+            return None
+        if self._replay and seq <= self._memory.history_as_of(measured.history):
+            return None
+        self._memory.histories.hear(measured, heard_at, series.times[-1] / 1000)
+        self._memory.history_changed(measured.history, seq, heard_at)
+        return measured
 
     def _enrol(self, name: str, labels: Mapping[str, str], now: float) -> Group | None:
         watch = self._rules.metrics.watched_as(labels)

@@ -9,16 +9,18 @@ import msgspec
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.pipeline.histories import Histories
 from bot.pipeline.watch_metrics_group import Group, GroupState, group_name
 from bot.storage import detector_state
 from detectors.groups.member import Member
+from detectors.rootcause.history import History
 
 WATCH = "metrics"
 SNAPSHOT_AFTER = 300.0
 MOST_SAVED = 500
 _MARK_EVERY = 1000
 _PAGE = 200
-_SERIES, _GROUP = "series:", "group:"
+_SERIES, _GROUP, _HISTORY = "series:", "group:", "history:"
 _COUNTER = ("_total", "_count", "_sum", "_bucket")
 """https://prometheus.io/docs/instrumenting/writing_exporters/#naming"""
 
@@ -38,15 +40,16 @@ class Changed(msgspec.Struct, frozen=True):
 
 
 class Memory:
-    """A partition's groups and series, as of ``position``.
+    """A partition's groups, series and histories of services, as of ``position``.
 
     What changed is kept in the order in which it began to differ from its snapshot; what is urgent is saved with the
     batch. ``as_of`` says up to which position a snapshot that was loaded holds what came.
     """
 
-    def __init__(self, loaded_at: float, position: int) -> None:
+    def __init__(self, loaded_at: float, position: int, histories: Histories) -> None:
         self.loaded_at = loaded_at
         self.position = position
+        self.histories = histories
         self.heard_at = 0.0
         self.marked_at = 0
         self.groups: dict[str, Group] = {}
@@ -72,6 +75,7 @@ class Memory:
         """Drop a series. Its group stays, until a tick finds it without members."""
         group = self.group_of.pop(name)
         group.leave(name)
+        self.histories.forget_series(name)
         self._changed.pop(_SERIES + name, None)
         self._gone.add(_SERIES + name)
 
@@ -80,6 +84,17 @@ class Memory:
         self._changed.pop(_GROUP + group.name, None)
         self._urgent.discard(_GROUP + group.name)
         self._gone.add(_GROUP + group.name)
+
+    def forget_history(self, name: str) -> None:
+        del self.histories.by_name[name]
+        self._changed.pop(_HISTORY + name, None)
+        self._gone.add(_HISTORY + name)
+
+    def history_changed(self, name: str, position: int, at: float) -> None:
+        key = _HISTORY + name
+        if key not in self._changed:
+            self._changed[key] = Changed(position - 1, at)
+            self._gone.discard(key)
 
     def series_changed(self, name: str, position: int, at: float) -> None:
         """``position`` is of the entry that changes it."""
@@ -123,6 +138,9 @@ class Memory:
         if f"{kind}:" == _SERIES:
             group = self.group_of.get(name)
             return group.members[name].state() if group else None
+        if f"{kind}:" == _HISTORY:
+            history = self.histories.by_name.get(name)
+            return history.state() if history else None
         group = self.groups.get(name)
         return msgspec.msgpack.encode(group.state) if group else None
 
@@ -150,6 +168,9 @@ class Memory:
             restored = _decode_group(state)
             self.groups[name] = Group(restored)  # groups come before their series: so the names sort
             return
+        if f"{kind}:" == _HISTORY:
+            self.histories.by_name[name] = History.restore(state)
+            return
         member = Member.restore(state)
         found = group_for(self, member.labels)
         if found is None:
@@ -160,6 +181,9 @@ class Memory:
 
     def series_as_of(self, name: str) -> int:
         return self.as_of.get(_SERIES + name, 0)
+
+    def history_as_of(self, name: str) -> int:
+        return self.as_of.get(_HISTORY + name, 0)
 
     def group_as_of(self, group: Group) -> int:
         return self.as_of.get(_GROUP + group.name, 0)

@@ -20,6 +20,8 @@ async def look_after(memory: Memory, rules: Rules, now: datetime, position: int,
     for group in list(memory.groups.values()):
         findings += _tidy(memory, group, rules, now, position)
         await asyncio.sleep(0)
+    for name in memory.histories.silent(now.timestamp()):
+        memory.forget_history(name)
     if not behind:
         findings += await _miss(memory, rules, now, position)
     return findings

@@ -20,7 +20,7 @@ from bot.pipeline.alibi import Alibi
 from bot.pipeline.batch import Batch
 from bot.pipeline.watch_models_fresh import look_for_freshness
 from bot.pipeline.watch_models_job import Checks, Due, Result, holds_of
-from bot.pipeline.watch_models_memory import Head, Memory, MonitorState, Waiting, load
+from bot.pipeline.watch_models_memory import Account, Head, Memory, Waiting, account_of, load
 from bot.pipeline.watch_models_settle import settle
 from bot.storage import model_data, offsets
 from bot.storage.database import Database
@@ -28,13 +28,15 @@ from bot.storage.frames import Frames
 
 TICK = timedelta(seconds=15)
 _PAGE = 5_000
+CHECK = "check"
+"""What replicas tell each other: a person wants a model checked."""
 
 Job = asyncio.Task[list[Result]]
 log = structlog.get_logger(__name__)
 
 
 class ModelsWatch:
-    """See :class:`bot.pipeline.watch.Watch`."""
+    """See :class:`bot.pipeline.watch.Watch`. ``tell`` tells the other replicas."""
 
     def __init__(
         self,
@@ -43,9 +45,11 @@ class ModelsWatch:
         database: Database,
         frames: Frames,
         alibi: Alibi | None = None,
+        tell: Callable[[str], None] = lambda _said: None,
     ) -> None:
         self._rules = rules
         self._clock = clock
+        self._tell = tell
         self._alibi = alibi or Alibi()
         self._checks = Checks(database, frames, self._alibi)
         self._memories: dict[int, Memory] = {}
@@ -68,11 +72,13 @@ class ModelsWatch:
         position = await offsets.position_of(connection, batch.partition)
         memory = await self._memory(batch, connection)
         self._ticked_at[batch.partition] = batch.now
-        self._expect_models(memory, batch)
+        await self._expect_models(memory, batch, connection)
         self._collect(memory, batch)
         for head in memory.heads.values():
             if self._monitors(head.model):
-                batch.findings += look_for_freshness(memory, head, self._rules, batch.now, self._heard_elsewhere(head))
+                account = await self.account_of(connection, head.model) if head.newest_at is None else None
+                elsewhere = account is not None and account.newest_at is not None
+                batch.findings += look_for_freshness(memory, head, self._rules, batch.now, elsewhere)
         await memory.save(connection, batch.partition, position, batch.now)
         self._launch(memory, batch)
 
@@ -89,30 +95,24 @@ class ModelsWatch:
         for key in [key for key in self._jobs if key[0] == partition]:
             self._jobs.pop(key).cancel()
 
-    def check_now(self, model: str) -> bool:
-        """Check what came of a model since its last checks, however little; says whether anything has come."""
-        if not any(waiting.rows for head in self.heads(model) for waiting in head.waiting.values()):
-            return False
-        self._wanted.add(model)
-        return True
+    def ask_for_checks(self, model: str) -> None:
+        """:meth:`check_now`, on whichever replicas have the model's data."""
+        self.check_now(model)
+        self._tell(f"{CHECK} {model}")
+
+    def check_now(self, model: str) -> None:
+        """Check what came of a model since its last checks, however little, where this replica has its data."""
+        if any(model in memory.heads for memory in self._memories.values()):
+            self._wanted.add(model)
+
+    async def account_of(self, connection: AsyncConnection, model: str) -> Account:
+        """What came of a model and what its monitors said last, whichever replicas work on it."""
+        return await account_of(connection, model, self._rules.partitions)
 
     @property
     def models(self) -> Mapping[str, WatchedModel]:
         """The models of tandem.yaml by name."""
         return self._rules.models
-
-    def heads(self, model: str) -> list[Head]:
-        """What came of a model, by correlation domain."""
-        return [memory.heads[model] for memory in self._memories.values() if model in memory.heads]
-
-    def states(self, model: str) -> list[MonitorState]:
-        """What the monitors of a model said last, where they have checked anything."""
-        return [
-            state
-            for memory in self._memories.values()
-            for (name, monitor), state in sorted(memory.monitors.items())
-            if name == model and monitor in self._monitors(model)
-        ]
 
     async def finish(self) -> None:
         """Wait for the jobs that run now; what they found is taken up by the next tick."""
@@ -153,20 +153,15 @@ class ModelsWatch:
                         head.waiting[name] = Waiting(before.seq, before.rows + one.rows, since)
         memory.head_changed(head)
 
-    def _expect_models(self, memory: Memory, batch: Batch) -> None:
+    async def _expect_models(self, memory: Memory, batch: Batch, connection: AsyncConnection) -> None:
         """Models that never sent anything are looked after in the domain of events that name none."""
         partition_by = self._rules.correlation.partition_by
         if batch.partition != partition_of(domain_of({}, partition_by), self._rules.partitions):
             return
         for name, model in self._rules.models.items():
             expected = any(monitor.fresh_within for monitor in model.monitors.values())
-            if expected and not any(name in other.heads for other in self._memories.values()):
+            if expected and name not in memory.heads and not (await self.account_of(connection, name)).heads:
                 memory.head_changed(Head(name, {}, batch.now))
-
-    def _heard_elsewhere(self, head: Head) -> bool:
-        """Whether the model's rows come in another domain than this one, where none ever came."""
-        others = (memory.heads.get(head.model) for memory in self._memories.values())
-        return head.newest_at is None and any(other is not None and other.newest_at for other in others)
 
     def _collect(self, memory: Memory, batch: Batch) -> None:
         """What finished jobs found becomes state and findings."""

@@ -1,6 +1,7 @@
 """What the models' watch knows of a partition's models: in memory, and as snapshots."""
 
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 import structlog
@@ -8,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.event import Chart
 from bot.storage import detector_state
+from bot.storage.detector_state import Snapshot
 
 WATCH = "models"
 _HEAD, _MONITOR = "head:", "monitor:"
@@ -56,6 +58,23 @@ class MonitorState(msgspec.Struct):
     chart: Chart | None = None
 
 
+class Account(NamedTuple):
+    """A model in all correlation domains: what came of it, and what its monitors said last."""
+
+    heads: list[Head]
+    states: list[MonitorState]
+
+    @property
+    def newest_at(self) -> datetime | None:
+        """When its newest predictions came."""
+        return max((head.newest_at for head in self.heads if head.newest_at), default=None)
+
+    @property
+    def waits(self) -> bool:
+        """Whether anything came since the last checks."""
+        return any(waiting.rows for head in self.heads for waiting in head.waiting.values())
+
+
 _encode = msgspec.msgpack.encode
 _decode_head = msgspec.msgpack.Decoder(Head).decode
 _decode_monitor = msgspec.msgpack.Decoder(MonitorState).decode
@@ -97,13 +116,29 @@ async def load(connection: AsyncConnection, partition: int) -> Memory:
     """What was saved. What cannot be read, of an older version, is left out: those monitors begin anew."""
     memory = Memory()
     for name, snapshot in (await detector_state.load(connection, partition, WATCH)).items():
-        try:
-            if name.startswith(_HEAD):
-                head = _decode_head(snapshot.state)
-                memory.heads[head.model] = head
-            elif name.startswith(_MONITOR):
-                state = _decode_monitor(snapshot.state)
-                memory.monitors[state.model, state.monitor] = state
-        except msgspec.MsgspecError as error:
-            log.warning("models.snapshot_left_out", name=name, reason=str(error))
+        read = _read(name, snapshot)
+        if isinstance(read, Head):
+            memory.heads[read.model] = read
+        elif read is not None:
+            memory.monitors[read.model, read.monitor] = read
     return memory
+
+
+async def account_of(connection: AsyncConnection, model: str, partitions: int) -> Account:
+    """What was saved of a model in all partitions, whichever replicas work on them."""
+    monitors = _name_of(MonitorState(model, ""))
+    found = await detector_state.named(connection, range(partitions), WATCH, _HEAD + model, monitors)
+    read = [_read(name, snapshot) for name, snapshots in found.items() for snapshot in snapshots]
+    heads = [one for one in read if isinstance(one, Head)]
+    return Account(heads, [one for one in read if isinstance(one, MonitorState)])
+
+
+def _read(name: str, snapshot: Snapshot) -> Head | MonitorState | None:
+    try:
+        if name.startswith(_HEAD):
+            return _decode_head(snapshot.state)
+        if name.startswith(_MONITOR):
+            return _decode_monitor(snapshot.state)
+    except msgspec.MsgspecError as error:
+        log.warning("models.snapshot_left_out", name=name, reason=str(error))
+    return None

@@ -1,13 +1,15 @@
 """The worker: drives the stages over the partitions, each batch in one transaction."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.rules import Rules
-from bot.errors import Conflict, StorageUnavailable
+from bot.errors import Conflict, LostLease, StorageUnavailable
 from bot.metrics import BATCH_SECONDS, EVENTS_PROCESSED, SET_ASIDE, TICKS_FAILED
 from bot.pipeline.acknowledge import acknowledge
 from bot.pipeline.batch import Batch, PlanMaker, Stage
@@ -26,10 +28,12 @@ from bot.pipeline.recall import recall
 from bot.pipeline.record import record
 from bot.pipeline.settle import settle
 from bot.pipeline.silence import silence
+from bot.pipeline.trace import trace
 from bot.pipeline.watch import Watch
 from bot.storage import alerts, offsets
 from bot.storage.database import Database
 from bot.storage.inbox import Inbox
+from bot.storage.leases import Leases, SoleLeases, partition_lease
 from detectors.topology import Topology
 
 TAKEN_IN: Sequence[Stage] = (claim, note_changes, keep_rows)
@@ -47,6 +51,7 @@ FROM_ALERT_TO_MESSAGE: Sequence[Stage] = (
     recall,
     propose,
     commit,
+    trace,
 )
 BATCH = 200
 TICK = 1.0
@@ -55,9 +60,10 @@ log = structlog.get_logger(__name__)
 
 
 class Worker:
-    """Works through the partitions of one replica.
+    """Works through the partitions that this replica holds.
 
-    ``on_commit`` is called after every transaction that changed something, so that others look at once.
+    ``on_commit`` is called after every transaction that changed something, so that others look at once. What watches
+    know of a partition belongs to one lease of it: under another, they begin from what is stored.
     """
 
     def __init__(
@@ -70,6 +76,7 @@ class Worker:
         on_commit: Callable[[], None] = lambda: None,
         pace: Callable[[float], float] = lambda _busy: 0.0,
         watches: Sequence[Watch] = (),
+        leases: Leases | None = None,
     ) -> None:
         self._database = database
         self._inbox = inbox
@@ -80,15 +87,31 @@ class Worker:
         self._on_commit = on_commit
         self._pace = pace
         self._watches = watches
+        self._leases = leases or SoleLeases()
+        self._epochs: dict[int, int | None] = {}
         self._stages = (*TAKEN_IN, *(watch.take for watch in watches), *FROM_ALERT_TO_MESSAGE)
         self._stages_on_tick = (due, *(watch.tick for watch in watches), *FROM_ALERT_TO_MESSAGE)
         self._waiting: set[int] = set()
         self._woken = asyncio.Event()
+        self._looks = False
 
     def wake(self, partitions: Iterable[int]) -> None:
         """Say that these partitions have new entries."""
         self._waiting.update(partitions)
         self._woken.set()
+
+    def look(self) -> None:
+        """Say that the leases have changed: what waits in partitions that are new here is looked for at once."""
+        self._looks = True
+        self._woken.set()
+
+    def _holds(self, partition: int) -> bool:
+        epoch = self._leases.epoch(partition_lease(partition))
+        if self._epochs.setdefault(partition, epoch) != epoch:
+            self._epochs[partition] = epoch
+            for watch in self._watches:
+                watch.forget(partition)
+        return epoch is not None
 
     async def run(self) -> None:
         """Work until cancelled; what cannot be stored now is tried again."""
@@ -96,7 +119,8 @@ class Worker:
         next_tick = loop.time()
         while True:
             try:
-                if loop.time() >= next_tick:
+                if self._looks or loop.time() >= next_tick:
+                    self._looks = False
                     next_tick = loop.time() + TICK
                     await self.tick()
                 await self._work_on_waiting()
@@ -106,7 +130,7 @@ class Worker:
             await self._rest(next_tick - loop.time())
 
     async def _rest(self, seconds: float) -> None:
-        if self._waiting:
+        if self._waiting or self._looks:
             return
         try:
             async with asyncio.timeout(max(seconds, 0.0)):
@@ -117,16 +141,21 @@ class Worker:
 
     async def tick(self) -> None:
         """What time alone brings; and entries of which no door in this process told."""
+        for partition in list(self._epochs):
+            self._holds(partition)
         await self._look_for_waiting()
         async with self._database.read() as connection:
             held_back = set(await alerts.partitions_held_back(connection))
         for partition in sorted(held_back.union(*(watch.awaiting() for watch in self._watches))):
-            await self._tick(partition)
+            if self._holds(partition):
+                await self._tick(partition)
 
     async def _tick(self, partition: int) -> None:
         """One partition's tick; where it fails, the others have theirs, and it has another one soon."""
         try:
             await self._process(partition, self._stages_on_tick, BATCH)
+        except LostLease as lost:
+            log.info("worker.lost", reason=str(lost))
         except (StorageUnavailable, Conflict):
             raise
         except Exception as error:
@@ -148,25 +177,40 @@ class Worker:
         loop = asyncio.get_running_loop()
         for partition in sorted(self._waiting):
             self._waiting.discard(partition)  # before the work: who wakes us during it must be heard
+            if not self._holds(partition):
+                continue
             began = loop.time()
-            try:
-                done = await self._process(partition, self._stages, BATCH)
-            except (StorageUnavailable, Conflict):
-                self._waiting.add(partition)
-                raise
-            except Exception as error:
-                log.error("worker.batch_failed", partition=partition, exc_info=error)
-                done = await self._process_alone(partition)
-            if done:
+            if await self._work_on(partition):
                 self._waiting.add(partition)
             await asyncio.sleep(self._pace(loop.time() - began))
+
+    async def _work_on(self, partition: int) -> int:
+        """The next batch; returns how many entries it worked through."""
+        try:
+            return await self._process(partition, self._stages, BATCH)
+        except LostLease as lost:
+            log.info("worker.lost", reason=str(lost))
+            return 0
+        except (StorageUnavailable, Conflict):
+            self._waiting.add(partition)
+            raise
+        except Exception as error:
+            log.error("worker.batch_failed", partition=partition, exc_info=error)
+            return await self._process_alone(partition)
+
+    @asynccontextmanager
+    async def _transaction(self, partition: int) -> AsyncIterator[AsyncConnection]:
+        """A transaction during which the partition stays ours. Raises LostLease, StorageUnavailable."""
+        async with self._database.write() as connection:
+            await self._leases.check(connection, partition_lease(partition))
+            yield connection
 
     async def _process(self, partition: int, stages: Sequence[Stage], limit: int) -> int:
         """One transaction; returns how many entries it worked through."""
         with BATCH_SECONDS.time():
             batch = Batch(partition, self._clock(), self._rules, self._topology, self._make_plan, self._inbox, limit)
             try:
-                async with self._database.write() as connection:
+                async with self._transaction(partition) as connection:
                     for stage in stages:
                         await stage(batch, connection)
             except BaseException:
@@ -188,7 +232,7 @@ class Worker:
             return await self._set_aside(partition, error)
 
     async def _set_aside(self, partition: int, error: Exception) -> int:
-        async with self._database.write() as connection:
+        async with self._transaction(partition) as connection:
             position = await offsets.position_of(connection, partition)
             seq = await self._inbox.next_seq(partition, position)
             if seq is None:

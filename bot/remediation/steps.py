@@ -1,11 +1,16 @@
-"""What a run does to the world and to the database, step by step. Each function may be called again after a crash."""
+"""What a run does to the world and to the database, step by step. Each function may be called again after a crash.
+
+Each raises LostLease, without an effect, where another process carries the run out by now.
+"""
 
 import asyncio
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
+from time import monotonic
 
 import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
 from tenacity import retry, retry_if_exception_type, wait_random_exponential
 
 from bot.domain.incident import TimelineEntry, TimelineKind
@@ -16,8 +21,11 @@ from bot.remediation.executors import Outcome, execute
 from bot.storage import alerts, audit, incidents, runs
 from bot.storage.audit import AuditEntry
 from bot.storage.database import Database
+from bot.storage.runs import Claim
 
 LOOK_EVERY = 1.0
+TRUSTED_FOR = 1.5
+"""For so many seconds what was just read of a claim is acted on: a process is declared dead after more silence."""
 
 _until_stored = retry(retry=retry_if_exception_type(StorageUnavailable), wait=wait_random_exponential(max=10))
 
@@ -48,158 +56,195 @@ class Steps:
             async with asyncio.timeout(grace):
                 await self._idle.wait()
 
-    async def begin(self, run_id: str) -> bool:
+    async def begin(self, claim: Claim) -> bool:
         """Mark the run as running. False where it is not approved, or its plan is not the approved one."""
-        run = await self._load(run_id)
+        run = await self._load(claim)
         if run.status not in (RunStatus.APPROVED, RunStatus.RUNNING, RunStatus.VERIFYING):
             return False
         if plan_hash(run.plan) != run.plan_hash:
-            await self.finish(
-                run_id, RunStatus.FAILED, "The stored plan is not the one that was approved: nothing was run."
-            )
+            said = "The stored plan is not the one that was approved: nothing was run."
+            await self.finish(claim, RunStatus.FAILED, said)
             return False
         if run.status is RunStatus.APPROVED:
-            await self._move(run, RunStatus.RUNNING, f"Running: {run.plan.title}")
+            await self._move(claim, run, RunStatus.RUNNING, f"Running: {run.plan.title}")
         return True
 
-    async def lengths(self, run_id: str) -> tuple[int, int]:
+    async def lengths(self, claim: Claim) -> tuple[int, int]:
         """How many steps the plan has, and how many its rollback."""
-        plan = (await self._load(run_id)).plan
+        plan = (await self._load(claim)).plan
         return len(plan.steps), len(plan.rollback)
 
-    async def perform(self, run_id: str, phase: Phase, position: int) -> bool:
+    async def perform(self, claim: Claim, phase: Phase, position: int) -> bool:
         """Execute one step, at most once unless it is marked repeatable. True where it succeeded."""
         if self._stopping:
             await asyncio.Event().wait()  # the next process goes on here
         self._performing += 1
         self._idle.clear()
         try:
-            return await self._perform(run_id, phase, position)
+            return await self._perform(claim, phase, position)
         finally:
             self._performing -= 1
             if not self._performing:
                 self._idle.set()
 
-    async def _perform(self, run_id: str, phase: Phase, position: int) -> bool:
-        run = await self._load(run_id)
+    async def _perform(self, claim: Claim, phase: Phase, position: int) -> bool:
+        run = await self._load(claim)
         step = (run.plan.rollback if phase is Phase.ROLLBACK else run.plan.steps)[position]
-        record = await self._load_step(run_id, phase, position)
+        record = await self._load_step(claim, phase, position)
         if record is not None and record.status is not StepStatus.STARTED:
             return record.status is StepStatus.SUCCEEDED
         if record is not None and not step.repeatable:
-            return await self._settle_after_crash(run, step, record)
+            return await self._settle_after_crash(claim, run, step, record)
         record = StepRecord(
-            run_id=run_id, phase=phase, position=position, status=StepStatus.STARTED, started_at=self._clock()
+            run_id=run.id, phase=phase, position=position, status=StepStatus.STARTED, started_at=self._clock()
         )
-        await self._record(run, step, record, "run.step.started")
-        outcome = await execute(step, self._secrets)
+        await self._begin_step(claim, run, step, record)
+        outcome = await self._execute(claim, step)
         return await self._end_step(
-            run, step, record, StepStatus.SUCCEEDED if outcome.ok else StepStatus.FAILED, outcome
+            claim, run, step, record, StepStatus.SUCCEEDED if outcome.ok else StepStatus.FAILED, outcome
         )
 
-    async def _settle_after_crash(self, run: Run, step: PlannedStep, record: StepRecord) -> bool:
+    async def _settle_after_crash(self, claim: Claim, run: Run, step: PlannedStep, record: StepRecord) -> bool:
         """A step that a crash caught in flight is not repeated: its check says how it ended, or nobody knows."""
         if step.check is None:
             doubt = Outcome(False, "A crash interrupted this step; whether it took effect is not known.")
-            return await self._end_step(run, step, record, StepStatus.IN_DOUBT, doubt)
-        outcome = await execute(step.check, self._secrets)
+            return await self._end_step(claim, run, step, record, StepStatus.IN_DOUBT, doubt)
+        outcome = await self._execute(claim, step.check)
         said = "took effect" if outcome.ok else "did not take effect"
         looked = Outcome(outcome.ok, f"A crash interrupted this step; its check says that it {said}. {outcome.output}")
         return await self._end_step(
-            run, step, record, StepStatus.SUCCEEDED if outcome.ok else StepStatus.FAILED, looked
+            claim, run, step, record, StepStatus.SUCCEEDED if outcome.ok else StepStatus.FAILED, looked
         )
 
+    async def _begin_step(self, claim: Claim, run: Run, step: PlannedStep, record: StepRecord) -> None:
+        """Write that a step begins. Where that took long the process may have been stalled, and it looks again."""
+        began = monotonic()
+        await self._record(claim, run, step, record, "run.step.started")
+        while monotonic() - began > TRUSTED_FOR:
+            began = monotonic()
+            await self._check(claim)
+
+    async def _execute(self, claim: Claim, step: PlannedStep) -> Outcome:
+        """Execute a step, and break it off when the run is handed to another process meanwhile."""
+        work, watch = asyncio.create_task(execute(step, self._secrets)), asyncio.create_task(self._watch(claim))
+        try:
+            await asyncio.wait((work, watch), return_when=asyncio.FIRST_COMPLETED)
+            if watch.done():
+                watch.result()
+            return await work
+        finally:
+            work.cancel()
+            watch.cancel()
+            await asyncio.gather(work, watch, return_exceptions=True)
+
+    async def _watch(self, claim: Claim) -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            await self._check(claim)
+
     async def _end_step(
-        self, run: Run, step: PlannedStep, record: StepRecord, status: StepStatus, outcome: Outcome
+        self, claim: Claim, run: Run, step: PlannedStep, record: StepRecord, status: StepStatus, outcome: Outcome
     ) -> bool:
         ended = msgspec.structs.replace(record, status=status, ended_at=self._clock(), output=outcome.output)
-        await self._record(run, step, ended, f"run.step.{status.replace(' ', '_')}")
+        await self._record(claim, run, step, ended, f"run.step.{status.replace(' ', '_')}")
         return status is StepStatus.SUCCEEDED
 
-    async def begin_verification(self, run_id: str) -> float:
+    async def begin_verification(self, claim: Claim) -> float:
         """Mark the run as verifying; returns the deadline as seconds since the epoch."""
-        run = await self._load(run_id)
+        run = await self._load(claim)
         deadline = self._clock() + timedelta(seconds=run.plan.verify_within)
         if run.status is RunStatus.RUNNING:
-            await self._move(run, RunStatus.VERIFYING, f"All steps done, verifying: {run.plan.title}")
+            await self._move(claim, run, RunStatus.VERIFYING, f"All steps done, verifying: {run.plan.title}")
         return deadline.timestamp()
 
-    async def verify(self, run_id: str, deadline: float) -> bool:
+    async def verify(self, claim: Claim, deadline: float) -> bool:
         """Wait until the incident's alerts are resolved: True, or the deadline has passed: False. Only looks."""
-        run = await self._load(run_id)
+        run = await self._load(claim)
         if not run.plan.alerts_resolved:
             return True
         while True:
-            if not await self._count_active(run.incident_id):
+            if not await self._count_active(claim, run.incident_id):
                 return True
             if self._clock().timestamp() >= deadline:
                 return False
             await asyncio.sleep(LOOK_EVERY)
 
-    async def finish(self, run_id: str, status: RunStatus, outcome: str) -> None:
+    async def finish(self, claim: Claim, status: RunStatus, outcome: str) -> None:
         """Write how the run ended; a second call changes nothing."""
-        run = await self._load(run_id)
+        run = await self._load(claim)
         if run.status.ended:
             return
         ended = msgspec.structs.replace(run, status=status, outcome=outcome, ended_at=self._clock())
         said = f"{run.plan.title}: {status}. {outcome}"
         entry = TimelineEntry(incident_id=run.incident_id, at=self._clock(), kind=TimelineKind.RUN, text=said)
-        await self._save(ended, entry, f"run.{status.replace(' ', '_')}", {"outcome": outcome})
+        await self._save(claim, ended, entry, f"run.{status.replace(' ', '_')}", {"outcome": outcome})
         RUNS_ENDED.labels(status.value).inc()
 
-    async def success_of(self, run_id: str) -> str:
+    async def success_of(self, claim: Claim) -> str:
         """What the verification has shown, in words."""
-        verified = (await self._load(run_id)).plan.alerts_resolved
+        verified = (await self._load(claim)).plan.alerts_resolved
         return "Verified: the alerts have resolved." if verified else "Done. The runbook asks for no verification."
 
-    async def failure_of(self, run_id: str) -> str:
+    async def failure_of(self, claim: Claim) -> str:
         """The failed or doubtful steps in words."""
-        run = await self._load(run_id)
+        run = await self._load(claim)
         async with self._database.read() as connection:
-            records = await runs.steps_of(connection, [run_id])
+            records = await runs.steps_of(connection, [run.id])
         bad = [record for record in records if record.status in (StepStatus.FAILED, StepStatus.IN_DOUBT)]
         return "; ".join(f"{_text_of(run, record)} {record.status}: {_last_words(record.output)}" for record in bad)
 
     @_until_stored
-    async def _load(self, run_id: str) -> Run:
+    async def _check(self, claim: Claim) -> None:
         async with self._database.read() as connection:
-            run = await runs.by_id(connection, run_id)
+            await runs.check_claim(connection, claim)
+
+    @_until_stored
+    async def _load(self, claim: Claim) -> Run:
+        async with self._database.read() as connection:
+            await runs.check_claim(connection, claim)
+            run = await runs.by_id(connection, claim.run_id)
         if run is None:
-            raise LookupError(f"run {run_id} is gone from the database")
+            raise LookupError(f"run {claim.run_id} is gone from the database")
         return run
 
     @_until_stored
-    async def _load_step(self, run_id: str, phase: Phase, position: int) -> StepRecord | None:
+    async def _load_step(self, claim: Claim, phase: Phase, position: int) -> StepRecord | None:
         async with self._database.read() as connection:
-            return await runs.step_of(connection, run_id, phase, position)
+            await runs.check_claim(connection, claim)
+            return await runs.step_of(connection, claim.run_id, phase, position)
 
     @_until_stored
-    async def _count_active(self, incident_id: str) -> int:
+    async def _count_active(self, claim: Claim, incident_id: str) -> int:
         async with self._database.read() as connection:
+            await runs.check_claim(connection, claim)
             return await alerts.count_active(connection, incident_id)
 
-    async def _move(self, run: Run, status: RunStatus, said: str) -> None:
+    async def _move(self, claim: Claim, run: Run, status: RunStatus, said: str) -> None:
         entry = TimelineEntry(incident_id=run.incident_id, at=self._clock(), kind=TimelineKind.RUN, text=said)
-        await self._save(msgspec.structs.replace(run, status=status), entry, f"run.{status.value}", {})
+        await self._save(claim, msgspec.structs.replace(run, status=status), entry, f"run.{status.value}", {})
 
     @_until_stored
-    async def _save(self, run: Run, entry: TimelineEntry, action: str, details: Mapping[str, str]) -> None:
-        async with self._database.write() as connection:
-            await incidents.by_id(connection, run.incident_id, lock=True)
+    async def _save(
+        self, claim: Claim, run: Run, entry: TimelineEntry, action: str, details: Mapping[str, str]
+    ) -> None:
+        """Write the run as it is now, with a line in the timeline and one in the audit log."""
+        audited = {"runbook": run.runbook, "plan_hash": run.plan_hash, **details}
+        async with self._writing(claim, run) as connection:
+            if await runs.by_id(connection, run.id) == run:
+                return  # the database committed, and went away before it could say so
             await runs.save(connection, [run])
             await incidents.add_to_timeline(connection, [entry])
-            await incidents.touch(connection, run.incident_id, entry.at)
-            audited = {"runbook": run.runbook, "plan_hash": run.plan_hash, **details}
             await audit.append(connection, AuditEntry(entry.at, "tandem", action, f"run {run.id}", audited))
-        self._on_change()
+            await incidents.touch(connection, run.incident_id, entry.at)
 
     @_until_stored
-    async def _record(self, run: Run, step: PlannedStep, record: StepRecord, action: str) -> None:
+    async def _record(self, claim: Claim, run: Run, step: PlannedStep, record: StepRecord, action: str) -> None:
         """Write what became of a step: its row, a line in the audit log and, once it ended, in the timeline."""
         now = record.ended_at or record.started_at
         details = {"phase": record.phase.value, "position": record.position, "step": step.text, "output": record.output}
-        async with self._database.write() as connection:
-            await incidents.by_id(connection, run.incident_id, lock=True)
+        async with self._writing(claim, run) as connection:
+            if await runs.step_of(connection, run.id, record.phase, record.position) == record:
+                return  # as above
             await runs.save_step(connection, record)
             await audit.append(connection, AuditEntry(now, "tandem", action, f"run {run.id}", details))
             if record.ended_at:
@@ -207,6 +252,14 @@ class Steps:
                 entry = TimelineEntry(incident_id=run.incident_id, at=now, kind=TimelineKind.RUN, text=said)
                 await incidents.add_to_timeline(connection, [entry])
             await incidents.touch(connection, run.incident_id, now)
+
+    @asynccontextmanager
+    async def _writing(self, claim: Claim, run: Run) -> AsyncIterator[AsyncConnection]:
+        """A transaction for what a person should see, as long as the run is ours."""
+        async with self._database.write() as connection:
+            await runs.check_claim(connection, claim)
+            await incidents.by_id(connection, run.incident_id, lock=True)
+            yield connection
         self._on_change()
 
 

@@ -1,7 +1,8 @@
 """The calls to Slack that the notifier makes, and what their failures mean."""
 
+import asyncio
 import re
-from collections.abc import Awaitable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import nullcontext
 from datetime import datetime
 from typing import Any
@@ -11,15 +12,19 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.errors import TandemError
+from bot import tracing
+from bot.errors import LostLease, TandemError
 from bot.metrics import SLACK_CALLS
 from bot.slack.render import Rendered
 
 EVENT_TYPE = "tandem_incident"
 THREAD_EVENT_TYPE = "tandem_thread"
+TROUBLE_EVENT_TYPE = "tandem_trouble"
 _ID = re.compile(r"[CGD][A-Z0-9]{7,}")
 _PAGE = 200
 _MAX_PAGES = 20
+PATIENCE = 5.0
+"""For how long a request that was sent is waited for when nobody wants its answer any more, in seconds."""
 
 # https://docs.slack.dev/reference/methods/chat.postMessage#errors
 _REFUSED = {
@@ -76,10 +81,15 @@ class MessageGone(TandemError):
 
 
 class SlackChannel:
-    """One channel, by name or id. Each method is one logical call; every failure is one of the errors above."""
+    """One channel, by name or id. Each method is one logical call; every failure is one of the errors above.
 
-    def __init__(self, client: AsyncWebClient, name: str) -> None:
+    ``may`` is asked immediately before each request: where it says no, LostLease is raised and nothing is sent. What
+    was sent is waited for, also when whoever asked is cancelled: who speaks to the channel next finds what came of it.
+    """
+
+    def __init__(self, client: AsyncWebClient, name: str, may: Callable[[], bool] = lambda: True) -> None:
         self._client = client
+        self._may = may
         self.name = name
         self._id: str | None = name if _ID.fullmatch(name) else None
 
@@ -95,7 +105,7 @@ class SlackChannel:
             call = self._client.conversations_list(
                 types="public_channel,private_channel", exclude_archived=True, limit=_PAGE, cursor=cursor
             )
-            answer = await _called("conversations.list", call)
+            answer = await self._called("conversations.list", call)
             for channel in answer["channels"]:
                 if channel["name"] == wanted:
                     return str(channel["id"])
@@ -114,14 +124,14 @@ class SlackChannel:
             unfurl_links=False,
             unfurl_media=False,
         )
-        return str((await _called("chat.postMessage", call))["ts"])
+        return str((await self._called("chat.postMessage", call))["ts"])
 
     async def update(self, ts: str, said: Rendered, metadata: dict[str, Any]) -> None:
         """Edit a message in place."""
         call = self._client.chat_update(
             channel=await self.find_id(), ts=ts, text=said.text, blocks=said.blocks, metadata=metadata
         )
-        await _called("chat.update", call)
+        await self._called("chat.update", call)
 
     async def upload(self, name: str, content: bytes, alt: str) -> str:
         """Bring a file to Slack, where nobody sees it until it is shared; returns its id.
@@ -129,7 +139,7 @@ class SlackChannel:
         https://docs.slack.dev/messaging/working-with-files
         """
         call = self._client.files_getUploadURLExternal(filename=name, length=len(content), alt_txt=alt)
-        answer = await _called("files.getUploadURLExternal", call)
+        answer = await self._called("files.getUploadURLExternal", call)
         try:
             async with (
                 nullcontext(self._client.session) if self._client.session else aiohttp.ClientSession() as session,
@@ -147,7 +157,7 @@ class SlackChannel:
         call = self._client.files_completeUploadExternal(
             files=[{"id": file_id, "title": title}], channel_id=await self.find_id(), thread_ts=thread
         )
-        await _called("files.completeUploadExternal", call)
+        await self._called("files.completeUploadExternal", call)
 
     async def find_message(self, incident_id: str, since: datetime) -> str | None:
         """The incident's own message among those posted since a moment."""
@@ -156,6 +166,10 @@ class SlackChannel:
     async def find_reply(self, thread: str, position: int) -> bool:
         """Whether the timeline up to ``position`` stands in a thread already."""
         return await self._find(THREAD_EVENT_TYPE, {"position": position}, thread=thread) is not None
+
+    async def find_trouble(self, since: datetime) -> str | None:
+        """What was said of Tandem itself since a moment, and is not over."""
+        return await self._find(TROUBLE_EVENT_TYPE, {"over": False}, oldest=str(since.timestamp()))
 
     async def _find(
         self, event_type: str, payload: Mapping[str, Any], oldest: str = "0", thread: str | None = None
@@ -170,9 +184,11 @@ class SlackChannel:
                 "include_all_metadata": True,
             }
             if thread:
-                answer = await _called("conversations.replies", self._client.conversations_replies(ts=thread, **shared))
+                answer = await self._called(
+                    "conversations.replies", self._client.conversations_replies(ts=thread, **shared)
+                )
             else:
-                answer = await _called("conversations.history", self._client.conversations_history(**shared))
+                answer = await self._called("conversations.history", self._client.conversations_history(**shared))
             for message in answer["messages"]:
                 metadata = message.get("metadata") or {}
                 found = metadata.get("event_payload", {})
@@ -183,6 +199,32 @@ class SlackChannel:
                 break
         return None
 
+    async def _called(self, method: str, call: Coroutine[Any, Any, AsyncSlackResponse]) -> AsyncSlackResponse:
+        if not self._may():
+            call.close()
+            raise LostLease(f"{method}: another replica speaks to this channel by now")
+        try:
+            with tracing.span(f"slack {method}", "client"):
+                answer = await _to_its_end(call)
+        except SlackApiError as error:
+            SLACK_CALLS.labels(method, "refused").inc()
+            raise _meaning_of(method, error) from error
+        except (TimeoutError, aiohttp.ClientError, OSError, SlackClientError) as error:
+            SLACK_CALLS.labels(method, "unreachable").inc()
+            raise SlackFailure(f"{method}: {type(error).__name__} {error}".strip()) from error
+        SLACK_CALLS.labels(method, "ok").inc()
+        return answer
+
+
+async def _to_its_end(call: Coroutine[Any, Any, AsyncSlackResponse]) -> AsyncSlackResponse:
+    request = asyncio.ensure_future(call)
+    try:
+        return await asyncio.shield(request)
+    except asyncio.CancelledError:
+        await asyncio.wait({request}, timeout=PATIENCE)
+        request.cancel()
+        raise
+
 
 def incident_metadata(incident_id: str) -> dict[str, Any]:
     return {"event_type": EVENT_TYPE, "event_payload": {"incident_id": incident_id}}
@@ -192,17 +234,8 @@ def thread_metadata(incident_id: str, position: int) -> dict[str, Any]:
     return {"event_type": THREAD_EVENT_TYPE, "event_payload": {"incident_id": incident_id, "position": position}}
 
 
-async def _called(method: str, call: Awaitable[AsyncSlackResponse]) -> AsyncSlackResponse:
-    try:
-        answer = await call
-    except SlackApiError as error:
-        SLACK_CALLS.labels(method, "refused").inc()
-        raise _meaning_of(method, error) from error
-    except (TimeoutError, aiohttp.ClientError, OSError, SlackClientError) as error:
-        SLACK_CALLS.labels(method, "unreachable").inc()
-        raise SlackFailure(f"{method}: {type(error).__name__} {error}".strip()) from error
-    SLACK_CALLS.labels(method, "ok").inc()
-    return answer
+def trouble_metadata(over: bool) -> dict[str, Any]:
+    return {"event_type": TROUBLE_EVENT_TYPE, "event_payload": {"over": over}}
 
 
 def _meaning_of(method: str, error: SlackApiError) -> TandemError:

@@ -13,6 +13,7 @@ import msgspec
 import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
+from bot import tracing
 from bot.errors import StorageUnavailable
 from bot.metrics import SLACK_OUT_OF_DATE
 from bot.slack.channel import (
@@ -29,13 +30,16 @@ from bot.slack.patience import wait_for_slack
 from bot.slack.render import plain, render
 from bot.slack.thread import MAX_DETAILED, MAX_ENTRIES, render_thread
 from bot.slack.view import IncidentView, load_view
-from bot.storage import alerts, charts, incidents, slack_messages
+from bot.storage import alerts, charts, incidents, slack_messages, traces
+from bot.storage.backlog import Backlog
 from bot.storage.database import Database
 from bot.storage.slack_messages import SlackMessage
 
 INTERVAL = 1.0
 POLL = 2.0
 MESSAGES_PER_THREAD = 10
+SETTLE = 3.0
+"""A call that nobody waits for any more, because its replica is gone, may take so many seconds to be seen in Slack."""
 _REFUSAL_WAIT = 15.0
 
 log = structlog.get_logger(__name__)
@@ -55,12 +59,14 @@ class Notifier:
         clock: Callable[[], datetime],
         interval: float = INTERVAL,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        backlog: Backlog | None = None,
     ) -> None:
         self._database = database
         self._channel = channel
         self._clock = clock
         self._interval = interval
         self._sleep = sleep
+        self._backlog = backlog
         self._woken = asyncio.Event()
         self._next_call = 0.0
         self._turn = 0
@@ -73,6 +79,13 @@ class Notifier:
 
     async def run(self) -> None:
         """Reconcile until cancelled; what fails is tried again, for as long as it takes."""
+        try:
+            await self._reconcile_always()
+        finally:  # what is wrong from now on, another replica says
+            self.problem, self.refused = None, False
+            SLACK_OUT_OF_DATE.set(0)
+
+    async def _reconcile_always(self) -> None:
         while True:
             retrying = AsyncRetrying(
                 retry=retry_if_exception_type((SlackFailure, StorageUnavailable)),
@@ -86,18 +99,27 @@ class Notifier:
     async def reconcile(self) -> bool:
         """Make one message or thread true; False where all are. Raises SlackFailure, StorageUnavailable."""
         async with self._database.read() as connection:
-            incident_id = await slack_messages.next_to_show(connection)
+            caught_up = self._backlog is None or self._backlog.caught_up
+            incident_id = await slack_messages.next_to_show(connection, caught_up)
             thread_id = await slack_messages.next_thread(connection)
             SLACK_OUT_OF_DATE.set(await slack_messages.count_out_of_date(connection))
         self._turn += 1
         if thread_id and (incident_id is None or self._turn % MESSAGES_PER_THREAD == 0):
-            await self._tell_thread(thread_id)
+            with tracing.span("slack.thread", parent=await self._trace(thread_id)):
+                await self._tell_thread(thread_id)
         elif incident_id:
-            await self._show(incident_id)
+            with tracing.span("slack.message", parent=await self._trace(incident_id)):
+                await self._show(incident_id)
         else:
             return False
         self.problem, self.refused, self.reached = None, False, True
         return True
+
+    async def _trace(self, incident_id: str) -> str:
+        if not tracing.on():
+            return ""
+        async with self._database.read() as connection:
+            return await traces.of_incident(connection, incident_id)
 
     async def _rest(self) -> None:
         self._woken.clear()
@@ -122,6 +144,7 @@ class Notifier:
         async with self._database.read() as connection:
             message = await slack_messages.of_incident(connection, incident_id)
         if message.ts is None and message.posting_since is not None:
+            await self._sleep(max(SETTLE - (self._clock() - message.posting_since).total_seconds(), 0.0))
             await self._paced()
             found = await self._channel.find_message(incident_id, message.posting_since)
             message = msgspec.structs.replace(message, ts=found, posting_since=None)
@@ -130,6 +153,8 @@ class Notifier:
             view = await load_view(connection, incident_id, self._clock())
         if view is None:
             return
+        if self._backlog:
+            view = msgspec.structs.replace(view, behind=self._backlog.behind(view.incident.domain))
         try:
             shown = await self._post(view, message) if message.ts is None else await self._update(view, message)
         except MessageGone as gone:
@@ -149,7 +174,12 @@ class Notifier:
             await self._paced()
             ts = await self._channel.post(plain(view), metadata)
         return msgspec.structs.replace(
-            message, channel=channel, ts=ts, shown_version=view.incident.version, posting_since=None
+            message,
+            channel=channel,
+            ts=ts,
+            shown_version=view.incident.version,
+            posting_since=None,
+            shown_behind=view.says_behind,
         )
 
     async def _update(self, view: IncidentView, message: SlackMessage) -> SlackMessage:
@@ -161,16 +191,19 @@ class Notifier:
             log.error("slack.content_refused", incident=view.incident.number, reason=str(refused))
             await self._paced()
             await self._channel.update(message.ts, plain(view), metadata)
-        return msgspec.structs.replace(message, shown_version=view.incident.version, posting_since=None)
+        return msgspec.structs.replace(
+            message, shown_version=view.incident.version, posting_since=None, shown_behind=view.says_behind
+        )
 
     async def _tell_thread(self, incident_id: str) -> None:
         """Post what the thread does not show yet, together. A marker is committed first, as in :meth:`_post`."""
         await self._paced()
         async with self._database.read() as connection:
             message = await slack_messages.of_incident(connection, incident_id)
+            incident = await incidents.by_id(connection, incident_id)
             new = await incidents.timeline_of(connection, incident_id, after=message.thread_position, limit=MAX_ENTRIES)
             known = await alerts.of_incidents(connection, [incident_id], MAX_DETAILED)
-        if message.ts is None or not new:
+        if incident is None or message.ts is None or not new:
             return
         if message.thread_posting is not None:
             if await self._channel.find_reply(message.ts, message.thread_posting):
@@ -185,9 +218,9 @@ class Notifier:
         try:
             await self._channel.post(said, thread_metadata(incident_id, position), thread=message.ts)
         except ContentRefused as refused:
-            log.error("slack.content_refused", incident=incident_id, reason=str(refused))
+            log.error("slack.content_refused", incident=incident.number, reason=str(refused))
         except MessageGone:
-            log.warning("slack.thread_gone", incident=incident_id)
+            log.warning("slack.thread_gone", incident=incident.number)
         await self._thread_told(message, position)
 
     async def _thread_told(self, message: SlackMessage, position: int) -> None:

@@ -3,6 +3,7 @@
 https://docs.slack.dev/reference/block-kit/blocks
 """
 
+from datetime import timedelta
 from typing import NamedTuple
 
 from bot.domain.duration import format_duration
@@ -42,6 +43,8 @@ def render(view: IncidentView) -> Rendered:
         blocks.append(_lifecycle_buttons(incident))
     if view.lessen:
         blocks.append(_feedback_buttons(view))
+    if view.behind is not None and view.says_behind:
+        blocks.append({"type": "context", "elements": [mrkdwn(f"⏳ {behind_in_words(view.behind)}")]})
     blocks.append(_footer(incident))
     return Rendered(fallback_text(view), blocks)
 
@@ -77,6 +80,17 @@ def _facts(incident: Incident) -> Block:
 def _rewritten(view: IncidentView) -> list[Block]:
     """In a language model's words; what it was made from follows as it is."""
     return [section(f"_{literal(view.rewritten, 1000)}_")] if view.rewritten else []
+
+
+def behind_in_words(behind: timedelta) -> str:
+    """That what is shown is not the newest.
+
+    >>> behind_in_words(timedelta(seconds=200))
+    'Tandem is 3 min behind: newer alerts are still coming in'
+    """
+    minutes = max(1, round(behind.total_seconds() / 60))
+    said = f"{minutes} min" if minutes < 120 else f"{minutes // 60} h"
+    return f"Tandem is {said} behind: newer alerts are still coming in"
 
 
 def _status(incident: Incident) -> str:

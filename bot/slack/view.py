@@ -1,6 +1,6 @@
 """What is known of an incident when it is rendered."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -18,8 +18,9 @@ MAX_LESSENED = 3
 class IncidentView(msgspec.Struct, frozen=True, kw_only=True):
     """An incident with everything that its message shows. ``tallies`` come the most important first.
 
-    ``lessen`` has an alert of each group of a watch of which somebody may say that it is not useful, and ``rewritten``
-    what a language model made of the summary as it is now, if anything.
+    ``behind`` says how far the pipeline is behind with what this incident is made of, None where it is not. ``lessen``
+    has an alert of each group of a watch of which somebody may say that it is not useful, and ``rewritten`` what a
+    language model made of the summary as it is now, if anything.
     """
 
     incident: Incident
@@ -29,7 +30,13 @@ class IncidentView(msgspec.Struct, frozen=True, kw_only=True):
     example: Alert | None
     lessen: list[Alert] = []
     rewritten: str = ""
+    behind: timedelta | None = None
     now: datetime
+
+    @property
+    def says_behind(self) -> bool:
+        """Whether the message says that newer alerts are still coming in."""
+        return self.behind is not None and self.incident.open
 
     @property
     def active(self) -> list[Tally]:

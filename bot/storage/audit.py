@@ -10,11 +10,14 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.storage.database import insert_missing, table_of
-from bot.storage.tables import AuditRow, CounterRow
+from bot.storage.tables import AuditAnchorRow, AuditRow, CounterRow
 
 _AUDIT = table_of(AuditRow)
 _COUNTER = table_of(CounterRow)
+_ANCHOR = table_of(AuditAnchorRow)
 FIRST_HASH = "0" * 64
+ARCHIVED = "audit.archived"
+"""The action of the row that tells up to which row the log was archived and deleted, and the seal of that row."""
 
 
 class AuditEntry(msgspec.Struct, frozen=True):
@@ -64,10 +67,30 @@ async def entries(connection: AsyncConnection, subject: str | None = None) -> li
 
 
 async def first_broken(connection: AsyncConnection) -> int | None:
-    """The first row whose seal does not hold or that is missing; None where the chain is whole."""
-    previous, expected = FIRST_HASH, 1
+    """The first row whose seal does not hold or that is missing; None where the chain is whole.
+
+    Where its beginning was archived, the chain begins behind the last seal of that, which a row of the chain has to
+    tell, too: an anchor of somebody else's is a break.
+    """
+    previous, expected = await anchor(connection)
+    untold = (expected - 1, previous) if expected > 1 else None
+    first = expected
     for row in await entries(connection):
         if row["seq"] != expected or row["previous_hash"] != previous or row["hash"] != _seal(row):
             return expected
+        if untold and row["action"] == ARCHIVED and _told_of(row) == untold:
+            untold = None
         previous, expected = row["hash"], expected + 1
-    return None
+    return first if untold else None
+
+
+async def anchor(connection: AsyncConnection) -> tuple[str, int]:
+    """The seal behind which the log begins, and the number of its first row."""
+    rows = await connection.execute(select(_ANCHOR.c.hash, _ANCHOR.c.seq).order_by(_ANCHOR.c.seq.desc()).limit(1))
+    row = rows.first()
+    return (row.hash, row.seq + 1) if row else (FIRST_HASH, 1)
+
+
+def _told_of(row: Mapping[str, Any]) -> tuple[int, str]:
+    details = msgspec.json.decode(row["details"])
+    return details["until"], details["seal"]

@@ -42,10 +42,7 @@ class Folder:
             if path.exists():
                 os.utime(path)
                 return
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _write(path, data)
-            for folder in (path.parent, self._root, self._root.parent):
-                _sync_folder(folder)
+            write_durably(path, data, self._root)
         except OSError as error:
             raise StorageUnavailable(f"the store of model data: {error}") from error
 
@@ -117,6 +114,16 @@ class Elsewhere:
 
     def _path(self, name: str) -> str:
         return f"{self._root}/{name[:2]}/{name}"
+
+
+def write_durably(path: Path, data: bytes | memoryview, root: Path) -> None:
+    """Write a file below a root whole: on return it is there for good, and so are the folders that lead to it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _write(path, data)
+    for folder in path.parents:
+        _sync_folder(folder)
+        if folder == root.parent:
+            return
 
 
 def _write(path: Path, data: bytes | memoryview) -> None:

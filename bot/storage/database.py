@@ -1,26 +1,28 @@
 """The database behind the storage functions: SQLite or PostgreSQL, transactions, migrations."""
 
 import asyncio
+import secrets
 import sqlite3
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext
+from copy import copy
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from alembic import command
-from alembic.config import Config as AlembicConfig
 from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DatabaseError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
 from sqlmodel import SQLModel
 
 from bot.errors import ConfigError, StorageUnavailable
+from bot.storage import schema
+from bot.storage.patience import connector, patient
 
-MIGRATIONS = Path(__file__).parent / "migrations"
 _WRITE = "tandem_write"
 _PRAGMAS = (
     "journal_mode=WAL",
@@ -29,11 +31,11 @@ _PRAGMAS = (
     "foreign_keys=ON",
     "cache_size=-65536",
 )
-_MIGRATION_LOCK = 0x74616E64  # one replica migrates, the others wait
 
 _OUTAGES = (OperationalError, InterfaceError, InternalError, PoolTimeout, OSError)
 
 Row = Mapping[str, Any]
+Fence = Callable[[AsyncConnection], Awaitable[None]]
 
 
 class Database:
@@ -41,11 +43,18 @@ class Database:
 
     SQLite takes one writer: writers queue on a lock here, so that none waits in SQLite's polling busy
     handler. PostgreSQL needs no lock; rows that are decided on are read ``FOR UPDATE``.
+
+    ``address`` is where it is, as it was configured; ``mark`` what all connections to PostgreSQL bear.
     """
 
-    def __init__(self, engine: AsyncEngine, alone: Engine | None = None) -> None:
+    def __init__(
+        self, engine: AsyncEngine, alone: Engine | None = None, address: URL | None = None, mark: int = 0
+    ) -> None:
         self.engine = engine
         self._alone = alone
+        self._fence: Fence | None = None
+        self.address = address or engine.url
+        self.mark = mark
         self.is_sqlite = engine.dialect.name == "sqlite"
         self._writer = engine.execution_options(**{_WRITE: True})
         self._lock = asyncio.Lock() if self.is_sqlite else nullcontext()
@@ -56,6 +65,8 @@ class Database:
         async with self._lock:
             with _outages():
                 async with self._writer.begin() as connection:
+                    if self._fence:
+                        await self._fence(connection)
                     yield connection
 
     @asynccontextmanager
@@ -74,17 +85,27 @@ class Database:
             except (*_OUTAGES, sqlite3.Error) as error:
                 raise StorageUnavailable(_reason(error)) from error
 
+    def fenced(self, fence: Fence) -> "Database":
+        """The same database, each of whose transactions that write begins with the fence, which may raise."""
+        same = copy(self)
+        same._fence = fence
+        return same
+
     def beside(self, part: str) -> str:
         """The address of a SQLite file beside this one, for a part that has a writer of its own."""
         path = Path(self.engine.url.database or "")
         return f"sqlite:///{path.with_name(f'{path.stem}.{part}.db')}"
 
     async def migrate(self) -> None:
-        """Bring the schema to the newest version."""
-        async with self.write() as connection:
-            if not self.is_sqlite:
-                await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
-            await connection.run_sync(_upgrade)
+        """Bring the schema to the newest version. Raises ConfigError where it is too new for this program."""
+        scripts = schema.MIGRATIONS
+        if self.is_sqlite:
+            async with self.write() as connection:
+                await connection.run_sync(schema.upgrade, scripts)
+            return
+        unhurried = create_async_engine(self.address, poolclass=NullPool)  # a migration may take its time
+        with _outages():
+            await schema.migrate_postgresql(unhurried, scripts)
 
     async def close(self) -> None:
         await self.engine.dispose()
@@ -115,14 +136,7 @@ def open_database(url: str) -> Database:
     if backend == "sqlite":
         return _open_sqlite(parsed)
     if backend == "postgresql":
-        engine = create_async_engine(
-            parsed.set(drivername="postgresql+psycopg"),
-            pool_size=8,
-            max_overflow=4,
-            pool_timeout=10,
-            pool_pre_ping=True,
-        )
-        return Database(engine)
+        return _open_postgresql(parsed.set(drivername="postgresql+psycopg"))
     raise ConfigError(f"TANDEM_DATABASE_URL: {backend} is not supported: use sqlite:///PATH or postgresql://…")
 
 
@@ -132,6 +146,19 @@ def open_existing(url: str) -> Database:
     if file != url and not Path(file).exists():
         raise ConfigError(f"{file}: there is no database yet: tandem run makes it")
     return open_database(url)
+
+
+def _open_postgresql(url: URL) -> Database:
+    mark = secrets.randbits(31)
+    engine = create_async_engine(
+        patient(url),
+        connect_args={"async_creator_fn": connector(mark)},
+        pool_size=8,
+        max_overflow=4,
+        pool_timeout=10,
+        pool_pre_ping=True,
+    )
+    return Database(engine, address=url, mark=mark)
 
 
 def _open_sqlite(url: URL) -> Database:
@@ -170,13 +197,6 @@ def _begin_as_asked(engine: Engine) -> None:
     def _begin(connection: Connection) -> None:
         write = connection.get_execution_options().get(_WRITE)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
-
-
-def _upgrade(connection: Connection) -> None:
-    config = AlembicConfig()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
 
 
 def _reason(error: BaseException) -> str:

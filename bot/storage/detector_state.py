@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.storage.database import table_of, upsert
@@ -28,6 +28,24 @@ async def load(connection: AsyncConnection, partition: int, watch: str) -> dict[
     mine = (_STATE.c.partition == partition, _STATE.c.watch == watch)
     rows = await connection.execute(select(_STATE.c.name, _STATE.c.position, _STATE.c.state).where(*mine))
     return {name: Snapshot(position, state) for name, position, state in rows}
+
+
+async def named(
+    connection: AsyncConnection, partitions: Iterable[int], watch: str, name: str, prefix: str = ""
+) -> dict[str, list[Snapshot]]:
+    """The snapshots of that name, and of names that begin so, in all of these partitions, whoever works on them."""
+    these = _STATE.c.name == name
+    if prefix:
+        these = or_(these, _STATE.c.name.startswith(prefix, autoescape=True))
+    rows = await connection.execute(
+        select(_STATE.c.name, _STATE.c.position, _STATE.c.state)
+        .where(_STATE.c.partition.in_(list(partitions)), _STATE.c.watch == watch, these)
+        .order_by(_STATE.c.partition, _STATE.c.name)
+    )
+    found: dict[str, list[Snapshot]] = {}
+    for name_of, position, state in rows:
+        found.setdefault(name_of, []).append(Snapshot(position, state))
+    return found
 
 
 async def save(

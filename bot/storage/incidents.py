@@ -9,6 +9,7 @@ from sqlalchemy import RowMapping, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.incident import Incident, IncidentStatus, TimelineEntry
+from bot.storage import incident_terms
 from bot.storage.database import insert_missing, row_of, table_of, upsert
 from bot.storage.tables import CounterRow, IncidentKeyRow, IncidentRow, TimelineRow
 
@@ -85,14 +86,38 @@ async def recent_keys(
     return found
 
 
+async def services_heard(connection: AsyncConnection, incident_id: str, limit: int) -> dict[str, datetime]:
+    """The services of an open incident that were heard of first, and when."""
+    mine = (_KEY.c.incident_id == incident_id, _KEY.c.kind == "service")
+    rows = await connection.execute(
+        select(_KEY.c.value, _KEY.c.first_at).where(*mine).order_by(_KEY.c.first_at, _KEY.c.value).limit(limit)
+    )
+    return {service: first_at for service, first_at in rows}
+
+
+async def services_between(
+    connection: AsyncConnection, domain: str, since: datetime, until: datetime, limit: int
+) -> list[tuple[str, str, datetime]]:
+    """What open incidents first heard of between two moments: incident, service and when."""
+    between = (_KEY.c.last_at >= since, _KEY.c.first_at >= since, _KEY.c.first_at <= until)
+    rows = await connection.execute(
+        select(_KEY.c.incident_id, _KEY.c.value, _KEY.c.first_at)
+        .where(_KEY.c.domain == domain, _KEY.c.kind == "service", *between)
+        .order_by(_KEY.c.first_at, _KEY.c.incident_id, _KEY.c.value)
+        .limit(limit)
+    )
+    return [(incident_id, service, first_at) for incident_id, service, first_at in rows]
+
+
 async def save(
     connection: AsyncConnection, incidents: Sequence[Incident], keys: Mapping[str, Mapping[Key, Span]]
 ) -> None:
-    """Write incidents, and the keys of those that are open; a resolved one is no longer found by key."""
+    """Write incidents, and the keys of those that are open; a resolved one is no longer found by key or terms."""
     await upsert(connection, _INCIDENT, [row_of(incident) for incident in incidents])
     resolved = [incident.id for incident in incidents if not incident.open]
     for start in range(0, len(resolved), _CHUNK):
         await connection.execute(delete(_KEY).where(_KEY.c.incident_id.in_(resolved[start : start + _CHUNK])))
+    await incident_terms.forget(connection, resolved)
     rows = [
         {
             "domain": domain,
@@ -138,8 +163,19 @@ async def list_incidents(
 
 
 async def add_to_timeline(connection: AsyncConnection, entries: Sequence[TimelineEntry]) -> None:
-    if entries:
-        await connection.execute(insert(_TIMELINE), [row_of(entry) for entry in entries])
+    """Add entries at the end of their incidents' timelines.
+
+    Several may do so at once, and a position is given before its transaction commits: the incidents are locked first,
+    or a reader could pass a position that is not there yet.
+    """
+    if not entries:
+        return
+    if connection.dialect.name != "sqlite":
+        ids = sorted({entry.incident_id for entry in entries})
+        await connection.execute(
+            select(_INCIDENT.c.id).where(_INCIDENT.c.id.in_(ids)).order_by(_INCIDENT.c.id).with_for_update()
+        )
+    await connection.execute(insert(_TIMELINE), [row_of(entry) for entry in entries])
 
 
 async def timeline_of(

@@ -22,11 +22,11 @@ class Resemblance(NamedTuple):
     traits: int
 
 
-async def remember(connection: AsyncConnection, domain: str, incident_id: str, traits: Iterable[str]) -> None:
-    """Keep an incident's traits; what is kept of it already stays."""
+async def remember(connection: AsyncConnection, domain: str, incident_id: str, traits: Iterable[str]) -> bool:
+    """Keep an incident's traits; what is kept of it already stays. Returns whether nothing was."""
     found = sorted(traits)
     rows = [{"domain": domain, "trait": trait, "incident_id": incident_id, "traits": len(found)} for trait in found]
-    await insert_missing(connection, _TRAIT, rows)
+    return await insert_missing(connection, _TRAIT, rows) == len(rows)
 
 
 async def alike(connection: AsyncConnection, domain: str, traits: Iterable[str], limit: int = 20) -> list[Resemblance]:

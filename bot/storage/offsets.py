@@ -12,9 +12,10 @@ from bot.storage.tables import DeadLetterRow, OffsetRow
 _OFFSET = table_of(OffsetRow)
 
 
-async def prepare(connection: AsyncConnection, partitions: int) -> None:
-    """Give every partition its offset."""
-    await insert_missing(connection, _OFFSET, [{"partition": p, "position": 0} for p in range(partitions)])
+async def prepare(connection: AsyncConnection, partitions: int, inbox: str = "database") -> None:
+    """Give every partition its offset in the inbox of this identity."""
+    rows = [{"partition": p, "position": 0, "inbox": inbox} for p in range(partitions)]
+    await insert_missing(connection, _OFFSET, rows)
 
 
 async def positions(connection: AsyncConnection) -> dict[int, int]:

@@ -3,15 +3,39 @@
 from collections.abc import Iterable, Sequence
 
 import msgspec
-from sqlalchemy import RowMapping, select
+from sqlalchemy import RowMapping, column, select, table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.run import Phase, Run, RunStatus, StepRecord
+from bot.errors import LostLease
 from bot.storage.database import row_of, table_of, upsert
 from bot.storage.tables import RunRow, StepRow
 
 _RUN = table_of(RunRow)
 _STEP = table_of(StepRow)
+# Of DBOS, in the same database: https://docs.dbos.dev/explanations/system-tables
+_WORKFLOW = table("workflow_status", column("workflow_uuid"), column("owner_xid"), schema="dbos")
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """A run and the token of the one process that carries it out; a run that is handed on gets another token."""
+
+    run_id: str
+    owner: str
+
+
+async def check_claim(connection: AsyncConnection, claim: Claim) -> None:
+    """Raises LostLease where the run was handed on; otherwise it is not until the transaction ends.
+
+    On SQLite one process is alone, and its workflows are in another file.
+    """
+    if connection.dialect.name != "postgresql":
+        return
+    mine = select(_WORKFLOW.c.owner_xid).where(
+        _WORKFLOW.c.workflow_uuid == claim.run_id, _WORKFLOW.c.owner_xid == claim.owner
+    )
+    if (await connection.execute(mine.with_for_update(read=True))).first() is None:
+        raise LostLease(f"run {claim.run_id} was handed to another process")
 
 
 def _run(row: RowMapping) -> Run:

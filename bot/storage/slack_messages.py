@@ -3,9 +3,10 @@
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import case, delete, func, or_, select
+from sqlalchemy import and_, case, delete, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.incident import IncidentStatus
 from bot.domain.severity import Severity
 from bot.storage.database import insert_missing, row_of, table_of, upsert
 from bot.storage.slack_tables import SlackMessageRow, SlackRequestRow
@@ -25,6 +26,7 @@ class SlackMessage(msgspec.Struct, frozen=True, kw_only=True):
     posting_since: datetime | None = None
     thread_position: int = 0
     thread_posting: int | None = None
+    shown_behind: bool = False
 
 
 async def save(connection: AsyncConnection, message: SlackMessage) -> None:
@@ -38,14 +40,25 @@ async def of_incident(connection: AsyncConnection, incident_id: str) -> SlackMes
     return msgspec.convert(dict(row), SlackMessage) if row else SlackMessage(incident_id=incident_id)
 
 
-async def next_to_show(connection: AsyncConnection) -> str | None:
-    """The incident whose message is most out of date: new ones first, then the most severe, then the oldest change."""
+async def next_to_show(connection: AsyncConnection, caught_up: bool = True) -> str | None:
+    """The incident whose message is most out of date: new ones first, then the most severe, then the oldest change.
+
+    A new one that is over already waits for its turn among the others. Where the pipeline has ``caught_up``, what was
+    shown while it was behind comes last of all.
+    """
+    stale = or_(_MESSAGE.c.incident_id.is_(None), _MESSAGE.c.shown_version < _INCIDENT.c.version)
+    new = and_(_MESSAGE.c.ts.is_(None), _INCIDENT.c.status != IncidentStatus.RESOLVED.value)
     rank = case({severity.value: severity.rank for severity in Severity}, value=_INCIDENT.c.severity)
     rows = await connection.execute(
         select(_INCIDENT.c.id)
         .outerjoin(_MESSAGE, _MESSAGE.c.incident_id == _INCIDENT.c.id)
-        .where(or_(_MESSAGE.c.incident_id.is_(None), _MESSAGE.c.shown_version < _INCIDENT.c.version))
-        .order_by(_MESSAGE.c.ts.is_not(None), rank, _INCIDENT.c.changed_at, _INCIDENT.c.number)
+        .where(or_(stale, _MESSAGE.c.shown_behind) if caught_up else stale)
+        .order_by(
+            case((new, 0), (stale, 1), else_=2),
+            rank,
+            _INCIDENT.c.changed_at,
+            _INCIDENT.c.number,
+        )
         .limit(1)
     )
     return rows.scalar_one_or_none()

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Index, Text, text
+from sqlalchemy import BigInteger, Index, Text, false, text
 from sqlmodel import Field, SQLModel
 
 from bot.storage.types import UtcDateTime
@@ -14,7 +14,8 @@ class SlackMessageRow(SQLModel, table=True):
     """What Slack shows of an incident: which message, which version, how far its thread has come.
 
     ``posting_since`` and ``thread_posting`` are set before a call whose answer may be lost, so that
-    after a crash the notifier looks for its own message before it posts another.
+    after a crash the notifier looks for its own message before it posts another. ``shown_behind`` says that the message
+    says that the pipeline was behind, and so is to be shown again when it is not.
     """
 
     __tablename__ = "slack_message"
@@ -26,6 +27,16 @@ class SlackMessageRow(SQLModel, table=True):
     posting_since: datetime | None = Field(sa_type=UtcDateTime)
     thread_position: int = Field(sa_type=BigInteger)
     thread_posting: int | None = Field(sa_type=BigInteger)
+    shown_behind: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+
+
+class IncidentTraceRow(SQLModel, table=True):
+    """The trace that the last change of an incident belongs to; only while traces are made."""
+
+    __tablename__ = "incident_trace"
+
+    incident_id: str = Field(primary_key=True, sa_type=Text)
+    traceparent: str = Field(sa_type=Text)
 
 
 class SlackRequestRow(SQLModel, table=True):

@@ -13,6 +13,7 @@ BigKey = BigInteger().with_variant(Integer(), "sqlite")
 _IN_FORCE = text("current AND status = 'firing'")
 _FLAPPING = text("flapping")
 _SILENCED = text("silence_id IS NOT NULL")
+_UNPLACED = text("incident_id IS NULL")
 
 
 class InboxRow(SQLModel, table=True):
@@ -38,6 +39,7 @@ class OffsetRow(SQLModel, table=True):
 
     partition: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     position: int = Field(sa_type=BigInteger)
+    inbox: str = Field(sa_type=Text, sa_column_kwargs={"server_default": "database"})
 
 
 class DeadLetterRow(SQLModel, table=True):
@@ -80,6 +82,7 @@ class AlertRow(SQLModel, table=True):
         Index("alert_by_group", "domain", "group", sqlite_where=_IN_FORCE, postgresql_where=_IN_FORCE),
         Index("alert_flapping", "partition", sqlite_where=_FLAPPING, postgresql_where=_FLAPPING),
         Index("alert_silenced", "partition", sqlite_where=_SILENCED, postgresql_where=_SILENCED),
+        Index("alert_unplaced", "received_at", sqlite_where=_UNPLACED, postgresql_where=_UNPLACED),
     )
 
     identity: str = Field(primary_key=True, sa_type=Text)
@@ -286,3 +289,25 @@ class AuditRow(SQLModel, table=True):
     details: str = Field(sa_type=Text)
     previous_hash: str = Field(sa_type=Text)
     hash: str = Field(sa_type=Text)
+
+
+class AuditAnchorRow(SQLModel, table=True):
+    """Up to which row the audit log was archived and deleted, and that row's seal: the newest is where the log begins.
+
+    Triggers let nothing behind it be deleted, and refuse changes here.
+    """
+
+    __tablename__ = "audit_anchor"
+
+    seq: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    hash: str = Field(sa_type=Text)
+    at: datetime = Field(sa_type=UtcDateTime)
+
+
+class SchemaRow(SQLModel, table=True):
+    """A version that the schema has had; programs that know the schema from ``works_with`` on may work on it."""
+
+    __tablename__ = "schema_version"
+
+    revision: str = Field(primary_key=True, sa_type=Text)
+    works_with: str = Field(sa_type=Text)

@@ -48,6 +48,15 @@ def delay_cost(delay: float, hops: int, window: float) -> float:
     return log(1 + off * off)
 
 
+def beside_cost(delay: float, window: float) -> float:
+    """How unusual it is that services, of which nobody knows which depends on which, suffer so far apart in time.
+
+    >>> beside_cost(0.0, 300.0), beside_cost(-60.0, 300.0) == beside_cost(60.0, 300.0)
+    (0.0, True)
+    """
+    return log(1 + (delay / (_SPREAD * window)) ** 2)
+
+
 def silence_cost(nodes: int = 1) -> float:
     """Of so many services that nothing is heard though they suffer."""
     return -nodes * log(SILENT)

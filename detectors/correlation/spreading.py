@@ -7,16 +7,20 @@ processes are declustered by (Zhuang, Ogata, Vere-Jones 2002, doi:10.1198/016214
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
+from detectors.correlation.companions import FORGOTTEN, Companions, apart_cost, company_cost
 from detectors.correlation.likelihood import (
     OWN,
     Span,
+    beside_cost,
     delay_cost,
     silence_cost,
     silent_cause_gain,
     spreading_cost,
 )
+from detectors.correlation.likeness import most_alike
 from detectors.topology import HOPS, Topology
 
 Key = tuple[str, str]
@@ -24,7 +28,10 @@ Key = tuple[str, str]
 
 
 class Signal(NamedTuple):
-    """An alert that looks for its incident. ``group`` is the sender's own; ``at`` is in seconds, by our clock."""
+    """An alert that looks for its incident. ``group`` is the sender's own; ``at`` is in seconds, by our clock.
+
+    ``terms`` is what else it says of itself (see :mod:`detectors.correlation.terms`).
+    """
 
     id: str
     domain: str
@@ -32,6 +39,7 @@ class Signal(NamedTuple):
     name: str
     group: str
     at: float
+    terms: frozenset[int] = frozenset()
 
     @property
     def keys(self) -> list[Key]:
@@ -39,11 +47,15 @@ class Signal(NamedTuple):
 
 
 class Cluster(NamedTuple):
-    """An incident: when its services, groups and names were last heard of. Only the recent ones need be there."""
+    """An incident: when its services, groups and names were last heard of. Only the recent ones need be there.
+
+    ``terms`` are those of its alerts, as far as they are kept.
+    """
 
     id: str
     domain: str
     keys: Mapping[Key, Span]
+    terms: frozenset[int] = frozenset()
 
 
 class Assignment(NamedTuple):
@@ -59,6 +71,7 @@ def assign(
     topology: Topology,
     window: float,
     new_ids: Sequence[str],
+    companions: Mapping[str, Companions] = MappingProxyType({}),
 ) -> Assignment:
     """Give each signal the id of a cluster: one that explains it, or a new one; and say which clusters are one.
 
@@ -72,6 +85,8 @@ def assign(
         Seconds after which trouble at one place no longer explains trouble at another.
     new_ids
         Ids for clusters to be made, at least as many as there are signals.
+    companions
+        For each domain what incidents of the past have taught of the services of the signals.
 
     Examples
     --------
@@ -81,13 +96,18 @@ def assign(
     {'db': 'x', 'mail': 'y', 'web': 'x'}
     """
     boards: dict[str, _Board] = {}
+
+    def board_of(domain: str) -> _Board:
+        if domain not in boards:
+            boards[domain] = _Board(topology, window, companions.get(domain, {}))
+        return boards[domain]
+
     for cluster in clusters:
-        boards.setdefault(cluster.domain, _Board(topology, window)).take_in(cluster)
+        board_of(cluster.domain).take_in(cluster)
     unused = iter(new_ids)
     homes: dict[str, str] = {}
     for signal in signals:
-        board = boards.setdefault(signal.domain, _Board(topology, window))
-        homes[signal.id] = board.place(signal, unused)
+        homes[signal.id] = board_of(signal.domain).place(signal, unused)
     merged = {gone: kept for board in boards.values() for gone, kept in board.merged.items()}
     return Assignment(
         homes={signal: _final(home, merged) for signal, home in homes.items()},
@@ -104,9 +124,12 @@ def _final(cluster: str, merged: Mapping[str, str]) -> str:
 class _Board:
     """The clusters of one domain: what was heard of which key, in which cluster, when."""
 
-    def __init__(self, topology: Topology, window: float) -> None:
+    def __init__(self, topology: Topology, window: float, companions: Companions) -> None:
         self.merged: dict[str, str] = {}
         self._topology = topology
+        self._companions = companions
+        self._terms: dict[str, frozenset[int]] = {}
+        self._last: dict[str, float] = {}
         self._window = window
         self._heard: dict[Key, dict[str, Span]] = {}
         self._suffering: Counter[str] = Counter()
@@ -115,6 +138,8 @@ class _Board:
 
     def take_in(self, cluster: Cluster) -> None:
         self._age[cluster.id] = len(self._age)
+        self._terms[cluster.id] = cluster.terms
+        self._last[cluster.id] = max((span.last for span in cluster.keys.values()), default=0.0)
         for key, span in cluster.keys.items():
             self._hear(key, cluster.id, span)
 
@@ -123,13 +148,17 @@ class _Board:
         home = self._nearest("service", signal.service, signal.at)
         news = home is None and signal.service in self._topology
         if home is None:
-            home = self._explaining(signal) if news else self._alike(signal)
+            home = (self._explaining(signal) if news else None) or self._accompanied(signal, FORGOTTEN * news)
+        if home is None and not news:
+            home = self._alike(signal)
         opened = home is None
         if home is None:
             home = next(unused)
             self._age[home] = len(self._age)
         for key in signal.keys:
             self._hear(key, home, Span(signal.at, signal.at))
+        self._terms[home] = self._terms.get(home, frozenset()) | signal.terms
+        self._last[home] = max(signal.at, self._last.get(home, signal.at))
         if news:
             self._reconsider(signal.service, signal.at, home, alone=opened)
         return home
@@ -151,11 +180,28 @@ class _Board:
         return [(c, span) for c, span in spans.items() if span.distance(at) <= self._window] if spans else []
 
     def _alike(self, signal: Signal) -> str | None:
-        """For an alert whose place nobody knows: its sender's group; without a service also its name."""
+        """For an alert whose place nobody knows: its sender's group; without a service also its text and its name."""
         home = self._nearest("group", signal.group, signal.at)
         if home is None and not signal.service:
-            home = self._nearest("name", signal.name, signal.at)
+            recent = (one for one, last in self._last.items() if abs(signal.at - last) <= self._window)
+            home = most_alike(signal.terms, {one: self._terms[one] for one in recent}) if signal.terms else None
+            home = home or self._nearest("name", signal.name, signal.at)
         return home
+
+    def _accompanied(self, signal: Signal, doubt: float) -> str | None:
+        """The cluster of another service's trouble that the signal's service had its own with in the past.
+
+        Of what lies below or above it the topology has told already how likely that is.
+        """
+        service, found = signal.service, []
+        for other, seen in self._companions.get(service, {}).items():
+            cost = company_cost(seen)
+            if cost is None or other in self._topology.below(service) or other in self._topology.above(service):
+                continue
+            for cluster, span in self._recent(("service", other), signal.at):
+                whole = cost + doubt + beside_cost(signal.at - span.first, self._window)
+                found.append((whole, self._age[cluster], cluster))
+        return min(found)[2] if found and min(found)[0] < OWN else None
 
     def _explaining(self, signal: Signal) -> str | None:
         """The cluster with the likeliest explanation for trouble at the signal's service, if there is one."""
@@ -173,6 +219,7 @@ class _Board:
         """
         found: dict[str, float] = {}
         waiting, seen = [(service, 1, 0.0)], {service}
+        learnt = self._companions.get(service, {})
         while waiting:
             name, hops, so_far = waiting.pop()
             for below in self._topology.dependencies(name):
@@ -181,6 +228,8 @@ class _Board:
                 seen.add(below)
                 cost = so_far + spreading_cost(self._suffering[below], len(self._topology.dependants(below)))
                 heard = self._recent(("service", below), at)
+                if heard and learnt:
+                    cost += apart_cost(learnt.get(below))
                 for cluster, span in heard:
                     whole = cost + delay_cost(at - span.first, hops, self._window)
                     found[cluster] = min(whole, found.get(cluster, whole))
@@ -226,6 +275,8 @@ class _Board:
         if kept == gone:
             return
         self.merged[gone] = kept
+        self._terms[kept] |= self._terms.pop(gone)
+        self._last[kept] = max(self._last[kept], self._last.pop(gone))
         for key, spans in self._heard.items():
             if gone in spans:
                 self._hear(key, kept, spans.pop(gone))

@@ -23,6 +23,8 @@ UNUSUAL = 0.1
 """Worse than all but this share of normal times: what makes a target unwell, and a loss more than everyday."""
 COINCIDENCE = 0.05
 """A cause is named when at most this share of normal windows shows it and the target as unwell together."""
+STANDS_OUT = 3.0
+"""And when it lost so many times as much as they do: normal windows are few, and like each other."""
 ENOUGH_ROWS = 20
 """Of a node measured less often in normal times nobody can say that it changed."""
 MOST_WINDOWS = 1000
@@ -48,7 +50,7 @@ def rank_metrics(graph: Graph, normal: Metrics, now: Metrics, target: Series) ->
     A window's calm rows, by the target, are what its other rows are compared with; where the whole window is unwell,
     normal times are. A node is a cause as far as its loss, less that of the nodes it calls, has the target's shape
     in time and is large enough. Nothing is said when the target is not unwell, or when normal windows show the like
-    too often.
+    too often or nearly the like.
 
     Parameters
     ----------
@@ -83,19 +85,27 @@ def rank_metrics(graph: Graph, normal: Metrics, now: Metrics, target: Series) ->
     """
     if _rows(normal, target) < ENOUGH_ROWS or not _rows(now, target) or len(normal[target]) < len(now[target]):
         return []
+    if not _was_worse(normal[target], now[target], target):
+        return []
     nodes = [node for node in _reachable(target.node, graph) if _rows(normal, _like(target, node)) >= ENOUGH_ROWS]
     account = _account(graph, nodes, normal, now, target)
     if _frequency(account.suffered) > UNUSUAL:
         return []
     score = np.round(account.own[:, -1] / account.suffered[-1], 2)
     order = sorted(range(len(nodes)), key=lambda i: (-score[i], -account.passed[i, -1], nodes[i]))
-    if _frequency(account.own[order[0]]) > COINCIDENCE:
+    if _is_everyday(account.own[order[0]]):
         return []
     likely = [i for i in order if account.passed[i, -1] > 0]
     evidence = [
         _change(nodes[i], account.calm, normal, now, target) + _share(score[i], account.own[i], target) for i in likely
     ]
     return [Finding(nodes[i], "unknown", float(score[i]), said) for i, said in zip(likely, evidence, strict=True)]
+
+
+def _was_worse(normal: Values, now: Values, target: Series) -> bool:
+    """Whether the target can be unwell at all: most are asked about that are not, and the account takes its time."""
+    sign = -1 if target.metric in PERCENTAGES else 1
+    return bool((sign * now > np.nanquantile(sign * normal, 1 - UNUSUAL)).any())
 
 
 class _Measured(NamedTuple):
@@ -178,6 +188,11 @@ def _explained(loss: Values, suffered: Values) -> Values:
     """How much of what the target suffered a loss explains: all of it with the same shape in time and enough size."""
     larger = np.maximum(np.linalg.norm(loss, axis=-1), np.linalg.norm(suffered, axis=-1))
     return (loss * suffered).sum(axis=-1) / np.where(larger > 0, larger, 1)  # type: ignore[no-any-return]
+
+
+def _is_everyday(own: Values) -> bool:
+    """Whether normal windows show as much of a node's own loss too often, or nearly as much."""
+    return _frequency(own) > COINCIDENCE or bool(own[-1] < STANDS_OUT * np.quantile(own[:-1], 1 - COINCIDENCE))
 
 
 def _frequency(figures: Values) -> float:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -31,6 +31,7 @@ class SlackDoor:
     """What the listeners work with. ``on_change`` is called when something was changed that Slack shows.
 
     ``watched`` are the watches of tandem.yaml by name, ``models`` is what watches models, where anything does.
+    ``behind`` says how far the pipeline is behind, None where it is not.
     """
 
     database: Database
@@ -39,6 +40,7 @@ class SlackDoor:
     on_change: Callable[[], None]
     watched: Mapping[str, Watched] = field(default_factory=dict)
     models: "ModelsWatch | None" = None
+    behind: Callable[[], timedelta | None] = lambda: None
 
 
 def make_bolt_app(client: AsyncWebClient, signing_secret: str | None, door: SlackDoor) -> AsyncApp:
@@ -135,7 +137,7 @@ def _command(door: SlackDoor) -> Listener:
             await client.views_open(trigger_id=command["trigger_id"], view=modal.silence_view(command["channel_id"]))
             return
         try:
-            said = await commands.answer(door.database, text, command["user_id"], door.clock())
+            said = await commands.answer(door.database, text, command["user_id"], door.clock(), door.behind())
         except Refused as refused:
             said = str(refused)
         except StorageUnavailable:

@@ -12,7 +12,7 @@ from bot.domain.matcher import Matcher, parse_matcher
 from bot.domain.silence import Silence
 from bot.errors import Refused
 from bot.pipeline import lifecycle, regroup
-from bot.slack.render import SEVERITY_ICON, headline
+from bot.slack.render import SEVERITY_ICON, behind_in_words, headline
 from bot.slack.text import escaped, inline_code, literal, one_line, when, who
 from bot.storage import alerts, audit, incidents, silences, tools
 from bot.storage.audit import AuditEntry
@@ -38,13 +38,17 @@ HELP = """*`/incident list`* the open incidents
 Answer = Callable[[Database, str, str, datetime], Awaitable[str]]
 
 
-async def answer(database: Database, text: str, user: str, now: datetime) -> str:
-    """Do what the command says; returns the answer in Slack's mrkdwn. Raises Refused, StorageUnavailable."""
+async def answer(database: Database, text: str, user: str, now: datetime, behind: timedelta | None = None) -> str:
+    """Do what the command says; returns the answer in Slack's mrkdwn. Raises Refused, StorageUnavailable.
+
+    ``behind`` is how far the pipeline is behind, None where it is not.
+    """
     word, _, rest = text.strip().partition(" ")
     known = _COMMANDS.get(word.lower() or "help")
     if known is None:
         return f"{inline_code(word, 40)} is no command of mine.\n{HELP}"
-    return await known(database, rest.strip(), user, now)
+    said = await known(database, rest.strip(), user, now)
+    return f"{said}\n⏳ {behind_in_words(behind)}" if behind and known in (_list, _show) else said
 
 
 async def _help(database: Database, rest: str, user: str, now: datetime) -> str:

@@ -8,7 +8,7 @@ from bot.config.nearest import nearest
 from bot.domain.duration import format_duration
 from bot.domain.event import Chart
 from bot.errors import Refused
-from bot.pipeline.watch_models_memory import MonitorState
+from bot.pipeline.watch_models_memory import Account, MonitorState
 from bot.slack.text import code_block, escaped, inline_code, literal, one_line, when
 from bot.storage import audit, references
 from bot.storage.audit import AuditEntry
@@ -49,9 +49,10 @@ async def _list(database: Database, watch: "ModelsWatch", words: list[str], user
     for name in sorted(watch.models)[:_LISTED]:
         async with database.read() as connection:
             reference = await references.current(connection, name, now)
-        firing = [state.monitor for state in watch.states(name) if _fires(state)]
+            account = await watch.account_of(connection, name)
+        firing = [state.monitor for state in _states(watch, name, account) if _fires(state)]
         how = f"🔴 {literal(', '.join(firing), 200)}" if firing else "🟢 nothing fires"
-        lines.append(f"• *{literal(name, 100)}* {how} · {_reference(reference)} · {_heard(watch, name, now)}")
+        lines.append(f"• *{literal(name, 100)}* {how} · {_reference(reference)} · {_heard(account, now)}")
     more = [f"… and {len(watch.models) - _LISTED} more"] if len(watch.models) > _LISTED else []
     return "\n".join([*lines, *more])
 
@@ -61,10 +62,11 @@ async def _show(database: Database, watch: "ModelsWatch", words: list[str], user
     async with database.read() as connection:
         reference = await references.current(connection, name, now)
         others = await references.versions(connection, name)
-    lines = [f"*{literal(name, 100)}* · {_reference(reference)} · {_heard(watch, name, now)}"]
+        account = await watch.account_of(connection, name)
+    lines = [f"*{literal(name, 100)}* · {_reference(reference)} · {_heard(account, now)}"]
     if len(others) > 1:
         lines.append("References: " + literal(", ".join(one.version for one in others[:10]), 500))
-    states = {state.monitor: state for state in watch.states(name)}
+    states = {state.monitor: state for state in _states(watch, name, account)}
     for monitor in watch.models[name].monitors:
         lines.append(_monitor(monitor, states.get(monitor)))
     charts = [state.chart for state in states.values() if state.chart and _fires(state)]
@@ -74,8 +76,11 @@ async def _show(database: Database, watch: "ModelsWatch", words: list[str], user
 
 async def _check(database: Database, watch: "ModelsWatch", words: list[str], user: str, now: datetime) -> str:
     name = _named(watch, words, "check demand-forecast")
-    if not watch.check_now(name):
+    async with database.read() as connection:
+        waits = (await watch.account_of(connection, name)).waits
+    if not waits:
         raise Refused(f"Nothing came of {inline_code(name, 100)} since its last checks.")
+    watch.ask_for_checks(name)
     return f"Checking {inline_code(name, 100)}; in a moment `/model show` says what was found."
 
 
@@ -113,9 +118,14 @@ def _reference(reference: Reference | None) -> str:
     return f"reference {inline_code(reference.version, 100)}{model} ({reference.rows:,} rows{pinned})"
 
 
-def _heard(watch: "ModelsWatch", name: str, now: datetime) -> str:
-    newest = max((head.newest_at for head in watch.heads(name) if head.newest_at), default=None)
+def _heard(account: Account, now: datetime) -> str:
+    newest = account.newest_at
     return "no predictions yet" if newest is None else f"last predictions {format_duration(now - newest)} ago"
+
+
+def _states(watch: "ModelsWatch", name: str, account: Account) -> list[MonitorState]:
+    """Of the monitors that tandem.yaml has now."""
+    return [state for state in account.states if state.monitor in watch.models[name].monitors]
 
 
 def _fires(state: MonitorState) -> bool:

@@ -22,11 +22,11 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 
 from bot.domain.rules import Rules
-from bot.errors import InboxFull, StorageUnavailable
+from bot.errors import EventTooLarge, InboxFull, StorageUnavailable
 from bot.metrics import EVENTS_ACCEPTED, REQUESTS_REFUSED, TELEMETRY_KEPT, TELEMETRY_LEFT_OUT
 from bot.pipeline.intake import RETRY_AFTER, Intake, entries_for
 from handlers.body import Unreadable, read_body
-from handlers.problem import RETRY_AFTER_OUTAGE, problem
+from handlers.problem import RETRY_AFTER_OUTAGE, come_again, problem
 from handlers.telemetry import remote_write
 from handlers.telemetry.gathering import Gathering, Watching
 from handlers.telemetry.otlp_encoding import JSON, Encoding, encoding_of
@@ -207,10 +207,12 @@ def _refusal_of(error: Exception, when_full: int) -> _Refusal:
         case Unreadable():
             return _Refusal(error.status, str(error), {"Connection": "close"})
         case InboxFull():
-            return _Refusal(when_full, str(error), {"Retry-After": str(error.retry_after)})
+            return _Refusal(when_full, str(error), come_again(error.retry_after))
+        case EventTooLarge():
+            return _Refusal(413, f"The inbox cannot keep this: {error}.", {})
         case StorageUnavailable():
             said = "The database does not take events at the moment: nothing was accepted."
-            return _Refusal(503, said, {"Retry-After": str(RETRY_AFTER_OUTAGE)})
+            return _Refusal(503, said, come_again(RETRY_AFTER_OUTAGE))
         case _:
             return _Refusal(400, f"The body cannot be taken: {str(error)[:MOST_SAID]}", {})
 

@@ -15,8 +15,10 @@ from bot.domain.mapping import SourceMapping
 from bot.errors import ConfigError, InboxFull, StorageUnavailable
 from bot.metrics import EVENTS_ACCEPTED, REQUESTS_REFUSED
 from bot.pipeline.intake import Intake, entries_for
+from bot.storage.inbox import NewEntry
 from handlers.body import Unreadable, read_body
-from handlers.problem import RETRY_AFTER_OUTAGE, not_stored, problem
+from handlers.problem import RETRY_AFTER_OUTAGE, come_again, not_stored, problem
+from handlers.webhooks.express import Deliver, Delivery
 from handlers.webhooks.mapped import mapped_sources
 from handlers.webhooks.registry import CannotTell, Malformed, NotAuthentic, Source, all_sources, nearest
 
@@ -70,13 +72,38 @@ class WebhookDoor:
                 return _refused(self._unsigned(source))
             if source.prove:
                 await source.prove(headers, body)
-            received_at = self._clock()
-            events = source.parse(body, headers, received_at)
-            await self._intake.append(entries_for(events, name, received_at, self._partition_by, self._partitions))
+            events, entries = self._read(source, headers, body)
+            await self._intake.append(entries)
         except _REFUSALS as error:
             return _refused(_said_of(error, name))
-        self._accepted[name].inc(len(events))
-        return web.Response(body=b'{"accepted": %d}' % len(events), status=202, headers=_JSON)
+        self._accepted[name].inc(events)
+        return web.Response(body=b'{"accepted": %d}' % events, status=202, headers=_JSON)
+
+    def express(self) -> dict[bytes, Deliver]:
+        """What the express lane delivers to, by path: sources that need nothing but headers and body."""
+        sources = [source for source in self._sources.values() if source.prove is None]
+        return {
+            f"/webhooks/{source.name}".encode(): partial(self._deliver, source, self._signs(source))
+            for source in sources
+        }
+
+    def _deliver(self, source: Source, signs: bool, headers: Mapping[str, str], body: bytes) -> Delivery:
+        """Raises NotAuthentic, and what reading and lining up raise."""
+        if signs:
+            known = self._signed(source, headers, body)
+        else:
+            known = source.verify is not None and source.verify(headers, self._token)
+        if not known:
+            raise NotAuthentic(source.name)
+        events, entries = self._read(source, headers, body)
+        return Delivery(self._intake.put(entries), events, self._accepted[source.name].inc)
+
+    def _read(self, source: Source, headers: Mapping[str, str], body: bytes) -> tuple[int, list[NewEntry]]:
+        """How many events a body holds, and their entries. Raises Malformed, UnicodeError."""
+        received_at = self._clock()
+        events = source.parse(body, headers, received_at)
+        entries = entries_for(events, source.name, received_at, self._partition_by, self._partitions)
+        return len(events), entries
 
     def _signs(self, source: Source) -> bool:
         return source.signature is not None and (source.verify is None or source.name in self._secrets)
@@ -119,7 +146,7 @@ def _said_of(error: Exception, source: str) -> web.Response:
         case NotAuthentic():
             return problem(401, str(error))
         case CannotTell():
-            return problem(503, str(error), {"Retry-After": str(RETRY_AFTER_OUTAGE)})
+            return problem(503, str(error), come_again(RETRY_AFTER_OUTAGE))
         case _:
             return problem(400, f"The body is not what {source} sends: {error}")
 
@@ -133,9 +160,14 @@ def add_webhook_routes(
     partitions: int,
     secrets: Mapping[str, str] | None = None,
     mapped: Mapping[str, SourceMapping] | None = None,
-) -> None:
-    """``secrets`` are those of the senders that sign, by source; ``mapped`` the sources that tandem.yaml describes."""
-    WebhookDoor(intake, token, clock, partition_by, partitions, secrets or {}, mapped or {}).add_routes(app)
+) -> Mapping[bytes, Deliver]:
+    """``secrets`` are those of the senders that sign, by source; ``mapped`` the sources that tandem.yaml describes.
+
+    Returns what the express lane delivers to.
+    """
+    door = WebhookDoor(intake, token, clock, partition_by, partitions, secrets or {}, mapped or {})
+    door.add_routes(app)
+    return door.express()
 
 
 def known_sources(mapped: Mapping[str, SourceMapping]) -> dict[str, Source]:

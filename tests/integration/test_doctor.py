@@ -50,6 +50,7 @@ async def test_where_nothing_is_missing_everything_is_ok(monkeypatch: pytest.Mon
             "configuration",
             "database",
             "audit log",
+            "archive",
             "webhooks",
             "buttons",
             "Slack token",
@@ -132,6 +133,17 @@ async def test_an_audit_log_that_was_written_into_is_told(monkeypatch: pytest.Mo
     found = (await _diagnose(monkeypatch, tmp_path))["audit log"]
     assert found.mark is Mark.FAIL
     assert "row 2" in found.text
+
+
+async def test_an_archive_that_takes_nothing_is_told_and_one_that_does_says_how_it_is_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    found = (await _diagnose(monkeypatch, tmp_path))["archive"]
+    assert found.mark is Mark.OK
+    assert f"pandas.read_parquet('{tmp_path}/t.archive/incidents')" in found.text
+    found = (await _diagnose(monkeypatch, tmp_path, TANDEM_ARCHIVE="/dev/null/archive"))["archive"]
+    assert found.mark is Mark.FAIL
+    assert "TANDEM_ARCHIVE" in found.advice
 
 
 async def test_a_slack_that_cannot_be_reached_is_no_wrong_token(

@@ -11,6 +11,7 @@ from bot.domain.event import AlertEvent, AlertStatus
 from bot.errors import InboxFull, StorageUnavailable
 from bot.pipeline.intake import Intake, entries_for
 from bot.storage.inbox import Inbox, NewEntry
+from tests.conftest import EVERY_INBOX, database_of
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -21,7 +22,7 @@ def _entries(name: str = "a") -> list[NewEntry]:
 
 
 async def _rename(inbox: Inbox, name: str, to: str) -> None:
-    async with inbox.database.write() as connection:
+    async with database_of(inbox).write() as connection:
         await connection.execute(text(f"ALTER TABLE {name} RENAME TO {to}"))
 
 
@@ -33,6 +34,7 @@ async def intake(inbox: Inbox) -> AsyncIterator[Intake]:
     await intake.stop()
 
 
+@EVERY_INBOX
 async def test_what_is_appended_at_once_is_committed_together_and_all_of_it_is_there(
     intake: Intake, inbox: Inbox
 ) -> None:
@@ -40,12 +42,14 @@ async def test_what_is_appended_at_once_is_committed_together_and_all_of_it_is_t
     assert await inbox.lag({0: 0}) == 50
 
 
+@EVERY_INBOX
 async def test_beyond_the_bound_the_sender_is_asked_to_come_again(intake: Intake) -> None:
     results = await asyncio.gather(*(intake.append(_entries(str(i))) for i in range(60)), return_exceptions=True)
     assert sum(isinstance(result, InboxFull) for result in results) == 10
     await intake.append(_entries("later"))
 
 
+@EVERY_INBOX
 async def test_stopping_commits_what_waits(inbox: Inbox) -> None:
     intake = Intake(inbox)
     intake.start()

@@ -17,6 +17,7 @@ from bot.storage.audit import AuditEntry
 from bot.storage.database import Database, insert_missing, table_of
 from bot.storage.inbox import Inbox
 from bot.storage.slack_tables import SlackRequestRow
+from tests.conftest import EVERY_INBOX
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -40,6 +41,7 @@ async def test_migrating_twice_changes_nothing(database: Database) -> None:
     await database.migrate()
 
 
+@EVERY_INBOX
 async def test_entries_come_back_in_order_and_only_those_behind_the_offset(inbox: Inbox) -> None:
     for name in ("a", "b", "c"):
         await inbox.append(entries_for([_event(name)], "test", NOW, [], 1))

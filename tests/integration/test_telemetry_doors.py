@@ -6,7 +6,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import cramjam
 import pytest
@@ -41,6 +41,7 @@ from handlers.telemetry.door import MAX_BODY
 from handlers.telemetry.remote_write_pb2 import Label, Sample, TimeSeries, WriteRequest
 from tests.acceptance.harness import TOKEN, until
 from tests.acceptance.wire import AUTHENTIC
+from tests.conftest import database_of
 
 RULES = Rules(
     correlation=CorrelationRules(partition_by=["cluster"]),
@@ -90,12 +91,12 @@ class Doors(NamedTuple):
         await self._rename("elsewhere", "inbox")
 
     async def _rename(self, name: str, to: str) -> None:
-        async with self.inbox.database.write() as connection:
+        async with database_of(self.inbox).write() as connection:
             await connection.execute(text(f"ALTER TABLE {name} RENAME TO {to}"))
 
 
 @asynccontextmanager
-async def _doors(inbox: Inbox, **bounds: int) -> AsyncIterator[Doors]:
+async def _doors(inbox: Inbox, **bounds: Any) -> AsyncIterator[Doors]:
     intake = Intake(inbox, **bounds)
     intake.start()
     http = web.Application()

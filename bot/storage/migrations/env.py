@@ -3,14 +3,22 @@
 from alembic import context
 from sqlmodel import SQLModel
 
-from bot.storage import model_tables, slack_tables, tables, tool_tables
+from bot.storage import correlation_tables, inbox_tables, lease_tables, model_tables, slack_tables, tables, tool_tables
 
 assert tables and slack_tables and model_tables and tool_tables  # importing them fills the metadata
+assert inbox_tables and lease_tables and correlation_tables
 
+connection = context.config.attributes["connection"]
+if connection.dialect.name == "postgresql":
+    # A migration that waits for a table makes everybody wait who comes after it: rather it comes again.
+    connection.exec_driver_sql("SET lock_timeout = '3s'")
+    connection.commit()
 context.configure(
-    connection=context.config.attributes["connection"],
+    connection=connection,
     target_metadata=SQLModel.metadata,
     render_as_batch=True,
     transactional_ddl=True,
+    transaction_per_migration=True,
 )
-context.run_migrations()
+with context.begin_transaction():
+    context.run_migrations()

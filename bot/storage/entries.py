@@ -1,0 +1,92 @@
+"""What the inbox is made of: entries, whatever keeps them."""
+
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+
+import msgspec
+
+from bot.domain.event import Event, LogsEvent, SamplesEvent, decode_events, encode_events
+from bot.errors import EventTooLarge
+
+MOST_BYTES = 4 * 2**20
+"""So much is read at once, or one entry: some 15,000 samples, and a transaction that nobody waits for long."""
+_BITE = 2**18
+"""So many bytes are decoded before others have their turn: some 5 ms."""
+
+
+class NewEntry(msgspec.Struct, frozen=True):
+    """Events of one delivery for one partition, encoded by ``encode_events``."""
+
+    partition: int
+    source: str
+    received_at: datetime
+    payload: bytes
+
+
+class Entry(msgspec.Struct, frozen=True):
+    seq: int
+    received_at: datetime
+    events: list[Event]
+
+
+RawEntry = tuple[int, str, datetime, bytes]
+"""Position, source, moment of receipt, encoded events."""
+
+
+async def decoded(rows: Iterable[tuple[int, datetime, bytes]]) -> list[Entry]:
+    """Entries from position, moment of receipt and encoded events; others have their turn in between."""
+    entries, since = [], 0
+    for seq, received_at, payload in rows:
+        entries.append(Entry(seq, received_at, decode_events(payload)))
+        since += len(payload)
+        if since > _BITE:
+            await asyncio.sleep(0)
+            since = 0
+    return entries
+
+
+def beginning_of(kind: type[SamplesEvent | LogsEvent]) -> bytes:
+    """How entries of this kind begin: a door writes an entry from events of one kind."""
+    return b'[{"kind":"%s"' % str(kind.__struct_config__.tag).encode()
+
+
+_OWN_KINDS = {kind: str(kind.__struct_config__.tag) for kind in (SamplesEvent, LogsEvent)}
+
+
+def kind_of(payload: bytes) -> str:
+    """``samples`` or ``logs``, which are forgotten soon, or ``events`` for all else."""
+    return next((tag for kind, tag in _OWN_KINDS.items() if payload.startswith(beginning_of(kind))), "events")
+
+
+def fitted_to(most_bytes: int, entries: Sequence[NewEntry]) -> Sequence[NewEntry]:
+    """The same events, in order, in entries of at most so many bytes. Raises EventTooLarge."""
+    if all(len(entry.payload) <= most_bytes for entry in entries):
+        return entries
+    return [part for entry in entries for part in _parts(entry, most_bytes)]
+
+
+def _parts(entry: NewEntry, most_bytes: int) -> Iterator[NewEntry]:
+    if len(entry.payload) <= most_bytes:
+        yield entry
+        return
+    for half in _halves(decode_events(entry.payload), most_bytes):
+        yield from _parts(msgspec.structs.replace(entry, payload=encode_events(half)), most_bytes)
+
+
+def _halves(events: list[Event], most_bytes: int) -> tuple[list[Event], list[Event]]:
+    """Two halves of some events, or of the series or lines of one."""
+    if len(events) > 1:
+        return events[: len(events) // 2], events[len(events) // 2 :]
+    match events[0]:
+        case SamplesEvent(series=series) as event if len(series) > 1:
+            first, second = series[: len(series) // 2], series[len(series) // 2 :]
+            replace = msgspec.structs.replace
+            return [replace(event, series=first)], [replace(event, series=second)]
+        case LogsEvent(lines=lines) as event if len(lines) > 1:
+            return (
+                [msgspec.structs.replace(event, lines=lines[: len(lines) // 2])],
+                [msgspec.structs.replace(event, lines=lines[len(lines) // 2 :])],
+            )
+        case event:
+            raise EventTooLarge(f"one event of {event.source[:60]} has more than the {most_bytes} bytes that are taken")

