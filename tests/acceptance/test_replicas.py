@@ -31,6 +31,8 @@ async def fleet(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Repli
     async with postgresql_server() as server, three_replicas(tmp_path_factory.mktemp("fleet"), server) as fleet:
         yield fleet
         print_figures(fleet.figures)
+        await fleet.mend()
+        await until(fleet.all_shown, "Slack shows every incident as it is", 120)
 
 
 async def test_three_replicas_share_the_work_and_make_one_incident_and_one_message_of_each_group(
@@ -125,8 +127,3 @@ async def test_a_rolling_restart_hands_over_at_once(fleet: Replicas) -> None:
             await until(lambda member=member: fleet.has_share(member), f"{member.name} has a share", 20)  # type: ignore[misc]
         fleet.note("rolling restart", takeover=worst)
     assert fleet.figures["rolling restart"]["takeover"] < HANDOVER_SECONDS
-
-
-async def test_in_the_end_slack_shows_every_incident_as_it_is(fleet: Replicas) -> None:
-    await fleet.mend()
-    await until(fleet.all_shown, "everything is shown as it is", 120)

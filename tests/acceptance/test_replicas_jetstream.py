@@ -1,10 +1,8 @@
 """Three replicas whose inbox is a JetStream: the event log is killed and restarted, and so is a replica."""
 
 import asyncio
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -19,8 +17,8 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(150)
 
 
 @pytest.fixture(scope="module")
-def stream() -> Iterator[NatsServer]:
-    server = new_server(Path(tempfile.mkdtemp(prefix="tandem-stream-")))
+def stream(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
+    server = new_server(tmp_path_factory.mktemp("stream"))
     server.start()
     yield server
     remove(server)
