@@ -68,6 +68,7 @@ def _interval(gains: Array, confidence: float, seed: int) -> tuple[float, float]
     """The BCa interval of the mean; for a mean, the acceleration is the skewness over 6 √rows."""
     means = _resampled_means(gains, seed)
     centred = gains - gains.mean()
+    centred /= np.abs(centred).max()  # the skewness stays, and the powers of the smallest numbers are not 0
     skewness = float(np.mean(centred**3) / np.mean(centred**2) ** 1.5)
     acceleration = skewness / (6 * np.sqrt(len(gains)))
     # Ties count half; a share of 0 or 1 would put the bias at infinity.

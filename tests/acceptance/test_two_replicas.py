@@ -4,15 +4,15 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from bot.localslack import LocalSlack
 from tests.acceptance.harness import CHANNEL, Tandem, alert, until
 from tests.acceptance.postgresql_server import NAME, PostgresqlServer, postgresql_server
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(150)]
+pytestmark = pytest.mark.timeout(150)
 
 
 class Pair:
@@ -24,15 +24,33 @@ class Pair:
         _, said = await replica.get("/readyz")
         return list(said["partitions"])
 
+    async def deliver_to_both(self) -> None:
+        """Two alerts of each of six clusters, one at either door, once both replicas have their share."""
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def pair(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pair]:
+        async def shared() -> bool:
+            return sorted(await self.partitions(self.a) + await self.partitions(self.b)) == list(range(16))
+
+        await until(shared, "both hold their share", 15)
+        assert len(await self.partitions(self.a)) == 8
+        for cluster in range(6):
+            assert await self.a.deliver(alert(cluster=f"c{cluster}")) == 202
+            assert await self.b.deliver(alert(cluster=f"c{cluster}", alertname="Errors")) == 202
+
+        async def together() -> bool:
+            return [len(incident["alerts"]) for incident in await self.b.incidents()] == [2] * 6
+
+        await until(together, "both alerts of a cluster are in one incident")
+
+
+@pytest.fixture
+async def pair(tmp_path: Path) -> AsyncIterator[Pair]:
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(postgresql_server())
         slack = await stack.enter_async_context(LocalSlack())
         replicas = []
         for name in ("a", "b"):
-            folder = tmp_path_factory.mktemp(name)
+            folder = tmp_path / name
+            folder.mkdir()
             replica = Tandem(folder, slack, {}, database_url=_address(server), environment={"TANDEM_REPLICA": name})
             stack.push_async_callback(replica.kill)
             await replica.start()
@@ -45,19 +63,7 @@ def _address(server: PostgresqlServer) -> str:
 
 
 async def test_each_has_half_of_the_partitions_and_any_door_leads_to_the_same_incidents(pair: Pair) -> None:
-    async def shared() -> bool:
-        return sorted(await pair.partitions(pair.a) + await pair.partitions(pair.b)) == list(range(16))
-
-    await until(shared, "both hold their share", 15)
-    assert len(await pair.partitions(pair.a)) == 8
-    for cluster in range(6):
-        assert await pair.a.deliver(alert(cluster=f"c{cluster}")) == 202
-        assert await pair.b.deliver(alert(cluster=f"c{cluster}", alertname="Errors")) == 202
-
-    async def together() -> bool:
-        return [len(incident["alerts"]) for incident in await pair.b.incidents()] == [2] * 6
-
-    await until(together, "both alerts of a cluster are in one incident")
+    await pair.deliver_to_both()
 
     async def all_posted() -> bool:
         return len(pair.slack.messages(CHANNEL)) >= 6
@@ -68,6 +74,7 @@ async def test_each_has_half_of_the_partitions_and_any_door_leads_to_the_same_in
 
 
 async def test_when_one_is_killed_the_other_has_everything_within_five_seconds(pair: Pair) -> None:
+    await pair.deliver_to_both()
     began = time.monotonic()
     await pair.a.kill()
 
