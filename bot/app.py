@@ -104,13 +104,11 @@ class App:
             task.result()
 
     async def _start(self) -> None:
+        """What works is there before the doors that bring it work: these open last."""
         database, inbox = await self._open_database()
         rules = self._config.rules()
         frames = open_frames(database, self._environment.model_store)
-        leases = make_leases(database, self._environment.replica, rules.partitions)
-        self._stack.push_async_callback(leases.stop)
-        await leases.start()
-        fleet = self._fleet = Fleet(leases, self._wake)
+        fleet = await self._join_fleet(database, rules)
         kept_for, own = self._environment.model_retention, fleet.under(database, "tidying")
         self._play("tidying", "model data", lambda: keep_tidy(own, frames, utc_now, kept_for))
         backlog = Backlog(database, inbox, utc_now, rules.partitions, self._environment.most_waiting)
@@ -119,21 +117,10 @@ class App:
         intake = Intake(inbox, full_for=backlog.retry_after)
         self._models = self._watch_models(rules, database, frames)
         watching = [*watches(rules, utc_now), *([self._models] if self._models else [])]
-        worker = Worker(database, inbox, rules, make_plan, utc_now, fleet.changed, intake.rest_after, watching, leases)
-        steps = (TracedSteps if tracing.on() else Steps)(database, utc_now, secrets_from(), fleet.changed)
-        self._remediation = Remediation(
-            database,
-            self._config.runbooks,
-            steps,
-            utc_now,
-            fleet.changed,
-            workflow_database(self._environment.database_url),
-            leases.replica,
-            fleet.holds("remediation"),
-            leases.members,
+        worker = Worker(
+            database, inbox, rules, make_plan, utc_now, fleet.changed, intake.rest_after, watching, fleet.leases
         )
-        await self._remediation.launch()
-        self._stack.push_async_callback(self._remediation.close)
+        await self._start_remediation(database)
         self._stack.push_async_callback(self._drain, worker)
         self._run("worker", worker.run())
         self._play("pruning", "pruning", Pruning(fleet.under(database, "pruning"), inbox, rules, utc_now).run)
@@ -143,26 +130,7 @@ class App:
         intake.start(fleet.appended)
         self._stack.push_async_callback(intake.stop)
         http = web.Application(middlewares=middlewares())
-        said = self._environment.webhook_token
-        token = said.get_secret_value() if said else None
-        express = add_webhook_routes(
-            http,
-            intake,
-            token,
-            utc_now,
-            rules.correlation.partition_by,
-            rules.partitions,
-            source_secrets(),
-            self._config.sources,
-        )
-        add_heartbeat_routes(http, intake, token, utc_now, rules)
-        add_telemetry_routes(http, intake, token, utc_now, rules)
-        add_model_routes(http, intake, database, frames, token, utc_now, rules)
-        if token is None:
-            log.warning("webhooks.closed", reason="TANDEM_WEBHOOK_TOKEN is not set: every webhook is answered with 401")
-        api_token = self._environment.api_token
-        health = Health(self._slack_health, fleet.share)
-        Api(database, inbox, api_token.get_secret_value() if api_token else None, health).add_routes(http)
+        express = self._add_doors(http, intake, database, inbox, frames, rules)
         self._signs = Signs(backlog, intake, self._slack_health, utc_now, self._config.deadman.after)
         if url := self._environment.deadman_url:
             self._run("deadman", keep_pinging(url.get_secret_value(), self._environment.deadman_every, self._signs))
@@ -173,6 +141,48 @@ class App:
         self._run("leases", fleet.work(worker, self._remediation.recover))
         add_wrong_doors(http)
         await self._serve(http, {} if tracing.on() else express)  # which makes no request that could be traced
+
+    async def _join_fleet(self, database: Database, rules: Rules) -> Fleet:
+        leases = make_leases(database, self._environment.replica, rules.partitions)
+        self._stack.push_async_callback(leases.stop)
+        await leases.start()
+        self._fleet = Fleet(leases, self._wake)
+        return self._fleet
+
+    async def _start_remediation(self, database: Database) -> None:
+        leases, changed = self._fleet.leases, self._fleet.changed
+        self._remediation = Remediation(
+            database,
+            self._config.runbooks,
+            (TracedSteps if tracing.on() else Steps)(database, utc_now, secrets_from(), changed),
+            utc_now,
+            changed,
+            workflow_database(self._environment.database_url),
+            leases.replica,
+            self._fleet.holds("remediation"),
+            leases.members,
+        )
+        await self._remediation.launch()
+        self._stack.push_async_callback(self._remediation.close)
+
+    def _add_doors(
+        self, http: web.Application, intake: Intake, database: Database, inbox: Inbox, frames: Frames, rules: Rules
+    ) -> Mapping[bytes, Deliver]:
+        """All but Slack's; returns those that the express lane may deliver to."""
+        said = self._environment.webhook_token
+        token = said.get_secret_value() if said else None
+        if token is None:
+            log.warning("webhooks.closed", reason="TANDEM_WEBHOOK_TOKEN is not set: every webhook is answered with 401")
+        by, count = rules.correlation.partition_by, rules.partitions
+        secrets = source_secrets()
+        express = add_webhook_routes(http, intake, token, utc_now, by, count, secrets, self._config.sources)
+        add_heartbeat_routes(http, intake, token, utc_now, rules)
+        add_telemetry_routes(http, intake, token, utc_now, rules)
+        add_model_routes(http, intake, database, frames, token, utc_now, rules)
+        api_token = self._environment.api_token
+        health = Health(self._slack_health, self._fleet.share)
+        Api(database, inbox, api_token.get_secret_value() if api_token else None, health).add_routes(http)
+        return express
 
     def _retention(self, database: Database, inbox: Inbox, rules: Rules) -> Retention:
         kept = self._config.retention

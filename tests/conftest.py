@@ -5,12 +5,14 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
+from sqlalchemy import make_url
 
 from bot.storage.database import Database, open_database
 from bot.storage.inbox import Inbox, open_inbox
@@ -70,15 +72,27 @@ def _migrate_template(server: str) -> Iterator[str]:
         await database.migrate()
         await database.close()
 
+    with postgresql_database(server) as url:
+        asyncio.run(migrate(url))
+        yield str(make_url(url).database)
+
+
+@contextmanager
+def postgresql_database(server: str, template: str = "template1") -> Iterator[str]:
+    """The address of a new database, which is dropped afterwards; by default there is nothing in it."""
+    name = f"t{uuid.uuid4().hex[:12]}"
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute("CREATE DATABASE tandem_template")
-    asyncio.run(migrate(_with_name(server, "tandem_template")))
-    yield "tandem_template"
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
+    yield make_url(server).set(database=name).render_as_string(hide_password=False)
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
-def _with_name(server: str, name: str) -> str:
-    head, _, options = server.partition("?")
-    return f"{head.rpartition('/')[0]}/{name}" + (f"?{options}" if options else "")
+@pytest.fixture
+def empty_database(postgresql_server: str) -> Iterator[str]:
+    """The address of a PostgreSQL database with nothing in it."""
+    with postgresql_database(postgresql_server) as url:
+        yield url
 
 
 EVERY_INBOX = pytest.mark.parametrize("database_url", ["sqlite", "postgresql", "jetstream"], indirect=True)
@@ -93,12 +107,8 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         return
     server = request.getfixturevalue("postgresql_server")
     template = request.getfixturevalue("migrated_template")
-    name = f"t{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
-    yield _with_name(server, name)
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+    with postgresql_database(server, template) as url:
+        yield url
 
 
 @pytest.fixture

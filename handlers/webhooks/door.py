@@ -64,7 +64,7 @@ class WebhookDoor:
     async def _take(self, source: Source, signs: bool, request: web.Request) -> web.Response:
         name = source.name
         headers = with_token(request) if source.token_in_address else request.headers
-        if not signs and not (source.verify and source.verify(headers, self._token)):
+        if not signs and not self._shows_token(source, headers):
             return _refused(self._unauthentic())
         try:
             body = await read_body(request, MAX_BODY)
@@ -89,11 +89,7 @@ class WebhookDoor:
 
     def _deliver(self, source: Source, signs: bool, headers: Mapping[str, str], body: bytes) -> Delivery:
         """Raises NotAuthentic, and what reading and lining up raise."""
-        if signs:
-            known = self._signed(source, headers, body)
-        else:
-            known = source.verify is not None and source.verify(headers, self._token)
-        if not known:
+        if not (self._signed(source, headers, body) if signs else self._shows_token(source, headers)):
             raise NotAuthentic(source.name)
         events, entries = self._read(source, headers, body)
         return Delivery(self._intake.put(entries), events, self._accepted[source.name].inc)
@@ -107,6 +103,9 @@ class WebhookDoor:
 
     def _signs(self, source: Source) -> bool:
         return source.signature is not None and (source.verify is None or source.name in self._secrets)
+
+    def _shows_token(self, source: Source, headers: Mapping[str, str]) -> bool:
+        return source.verify is not None and source.verify(headers, self._token)
 
     def _signed(self, source: Source, headers: Mapping[str, str], body: bytes) -> bool:
         secret = self._secrets.get(source.name)

@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +106,14 @@ class Replicas:
         assert lost, "the replica held something"
         await until(all_taken, f"all {len(lost)} leases have been taken over", seconds)
         return (max(moments.values()) - since).total_seconds()
+
+    async def kill_holder_of(self, lease: str, phase: str) -> None:
+        """Kill the replica that holds a lease; notes how long it takes until others hold all that it held."""
+        victim = await self.holder_of(lease)
+        lost = await self.held_by(victim)
+        at = datetime.now(UTC)
+        await victim.tandem.kill()
+        self.note(phase, takeover=await self.taken_over(lost, at))
 
     @asynccontextmanager
     async def under_load(self, phase: str) -> AsyncIterator[Load]:

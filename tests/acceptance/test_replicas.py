@@ -48,11 +48,7 @@ async def test_three_replicas_share_the_work_and_make_one_incident_and_one_messa
 
 async def test_a_killed_replica_is_replaced_by_the_others(fleet: Replicas) -> None:
     async with fleet.under_load("kill -9"):
-        victim = await fleet.holder_of("role:remediation")
-        lost = await fleet.held_by(victim)
-        at = datetime.now(UTC)
-        await victim.tandem.kill()
-        fleet.note("kill -9", takeover=await fleet.taken_over(lost, at))
+        await fleet.kill_holder_of("role:remediation", "kill -9")
     assert fleet.figures["kill -9"]["takeover"] < TAKEOVER_SECONDS
 
 

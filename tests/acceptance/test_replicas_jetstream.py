@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
 
 import pytest
 import pytest_asyncio
@@ -44,9 +43,5 @@ async def test_jetstream_is_killed_and_restarts(fleet: Replicas, stream: NatsSer
 
 async def test_a_killed_replica_is_replaced_by_the_others_also_with_jetstream(fleet: Replicas) -> None:
     async with fleet.under_load("kill -9 with JetStream"):
-        victim = await fleet.holder_of("role:notifier")
-        lost = await fleet.held_by(victim)
-        at = datetime.now(UTC)
-        await victim.tandem.kill()
-        fleet.note("kill -9 with JetStream", takeover=await fleet.taken_over(lost, at))
+        await fleet.kill_holder_of("role:notifier", "kill -9 with JetStream")
     assert fleet.figures["kill -9 with JetStream"]["takeover"] < TAKEOVER_SECONDS

@@ -2,13 +2,12 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import make_url
 
 from bot.localslack import LocalSlack
 from tests.acceptance.harness import CHANNEL, Tandem, alert, until
@@ -22,15 +21,6 @@ schema.MIGRATIONS = Path(os.environ["MIGRATIONS_TO_COME"])
 """
 
 
-@pytest.fixture
-def database_of_both(postgresql_server: str) -> Iterator[str]:
-    with psycopg.connect(postgresql_server, autocommit=True) as connection:
-        connection.execute("CREATE DATABASE of_both")
-    yield make_url(postgresql_server).set(database="of_both").render_as_string(hide_password=False)
-    with psycopg.connect(postgresql_server, autocommit=True) as connection:
-        connection.execute("DROP DATABASE of_both WITH (FORCE)")
-
-
 def _newer(folder: Path) -> dict[str, str]:
     """The environment in which the program is a release to come."""
     patch = folder / "patch"
@@ -40,7 +30,7 @@ def _newer(folder: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-async def both(database_of_both: str, tmp_path: Path) -> AsyncIterator[tuple[Tandem, Tandem]]:
+async def both(empty_database: str, tmp_path: Path) -> AsyncIterator[tuple[Tandem, Tandem]]:
     """Today's release, started, and the one to come, which is not yet."""
     async with LocalSlack() as slack, AsyncExitStack() as stack:
         made = []
@@ -48,20 +38,20 @@ async def both(database_of_both: str, tmp_path: Path) -> AsyncIterator[tuple[Tan
             folder = tmp_path / name
             folder.mkdir()
             environment = {"TANDEM_REPLICA": name, **(_newer(folder) if name == "to-come" else {})}
-            made.append(Tandem(folder, slack, {}, database_url=database_of_both, environment=environment))
+            made.append(Tandem(folder, slack, {}, database_url=empty_database, environment=environment))
             stack.push_async_callback(made[-1].kill)
         await made[0].start()
         yield made[0], made[1]
 
 
 async def test_two_releases_work_side_by_side_and_the_older_one_starts_on_the_newer_schema(
-    both: tuple[Tandem, Tandem], database_of_both: str
+    both: tuple[Tandem, Tandem], empty_database: str
 ) -> None:
     today, to_come = both
     clusters = [f"c{number}" for number in range(8)]
     await _deliver(today, clusters, "before")
     await to_come.start()
-    assert _revision(database_of_both) == "9001"
+    assert _revision(empty_database) == "9001"
     await _deliver(today, clusters, "beside-1")
     await _deliver(to_come, clusters, "beside-2")
     assert await today.stop() == 0

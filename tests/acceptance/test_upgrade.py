@@ -34,15 +34,10 @@ def left_behind(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]
                 connection.executescript((LEFT / f"{name}.sql").read_text(encoding="utf-8"))
         yield f"sqlite:///{tmp_path}/tandem.db"
         return
-    server = request.getfixturevalue("postgresql_server")
-    url = make_url(server).set(database="left_behind").render_as_string(hide_password=False)
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute("CREATE DATABASE left_behind")
+    url = str(request.getfixturevalue("empty_database"))
     with psycopg.connect(url) as connection:
         connection.execute((LEFT / "postgresql.sql").read_bytes())
     yield url
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute("DROP DATABASE left_behind WITH (FORCE)")
 
 
 @asynccontextmanager

@@ -74,6 +74,15 @@ async def holding(member: Member, partitions: int, seconds: float = 5) -> None:
     await until(holds, f"{member.leases.replica} holds {partitions} partitions", seconds)
 
 
+async def two(join: Join) -> tuple[Member, Member]:
+    """Two that share everything; the roles are with the first."""
+    a = await join("a")
+    await holding(a, 6)
+    b = await join("b")
+    await holding(b, 3)
+    return a, b
+
+
 async def test_partitions_are_shared_fairly_and_handed_over_as_replicas_come_and_go(join: Join) -> None:
     a = await join("a")
     await holding(a, 6)
@@ -102,10 +111,7 @@ async def test_the_last_replica_keeps_its_leases_until_it_is_gone(join: Join) ->
 
 
 async def test_a_stalled_replica_believes_in_nothing_and_is_replaced_and_comes_back(join: Join) -> None:
-    a = await join("a")
-    await holding(a, 6)
-    b = await join("b")
-    await holding(b, 3)
+    a, b = await two(join)
     name = a.partitions()[0]
     began = time.monotonic()
     async with a.stalled():
@@ -120,10 +126,7 @@ async def test_a_stalled_replica_believes_in_nothing_and_is_replaced_and_comes_b
 
 
 async def test_who_takes_a_lease_waits_for_the_transaction_of_the_one_before(join: Join) -> None:
-    a = await join("a")
-    await holding(a, 6)
-    b = await join("b")
-    await holding(b, 3)
+    a, b = await two(join)
     name = a.partitions()[0]
     async with a.database.write() as connection:
         await a.leases.check(connection, name)
@@ -138,10 +141,7 @@ async def test_who_takes_a_lease_waits_for_the_transaction_of_the_one_before(joi
 
 
 async def test_a_transaction_of_a_stalled_replica_is_undone_and_holds_up_nobody(join: Join) -> None:
-    a = await join("a")
-    await holding(a, 6)
-    b = await join("b")
-    await holding(b, 3)
+    a, b = await two(join)
     name = a.partitions()[0]
     with pytest.raises(Exception, match=r"terminat|closed"):
         async with a.stalled(), a.database.write() as connection:
@@ -153,10 +153,7 @@ async def test_a_transaction_of_a_stalled_replica_is_undone_and_holds_up_nobody(
 
 
 async def test_a_write_under_a_lost_role_is_refused(join: Join) -> None:
-    a = await join("a")
-    await holding(a, 6)
-    b = await join("b")
-    await holding(b, 3)
+    a, b = await two(join)
     fenced = a.leases.fenced(a.database, role_lease("notifier"))
     await write_one(fenced, "while it was held")
     await a.leases.release()

@@ -7,12 +7,10 @@ from datetime import timedelta
 from math import isnan
 from pathlib import Path
 
-import psycopg
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client.parser import text_string_to_metric_families
-from sqlalchemy import make_url
 
 from bot.domain.event import AlertEvent
 from bot.domain.incident import IncidentStatus
@@ -23,7 +21,7 @@ from bot.storage.database import Database, open_database
 from bot.storage.inbox import open_inbox
 from bot.storage.slack_messages import SlackMessage
 from handlers.api import Api, Health
-from tests.conftest import Clock
+from tests.conftest import Clock, postgresql_database
 from tests.integration.pipeline_driver import Pipeline
 
 MakeAlert = Callable[..., AlertEvent]
@@ -107,15 +105,11 @@ async def test_a_scrape_without_a_database_says_nan(clock: Clock) -> None:
 @pytest.fixture
 def dump_and_restore(postgresql_server: str, migrated_template: str) -> Iterator[tuple[str, str]]:
     """The addresses of a database to dump, and of an empty one to restore it into."""
-    names = ("dumped", "restored")
-    with psycopg.connect(postgresql_server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE dumped TEMPLATE {migrated_template}".encode())
-        connection.execute("CREATE DATABASE restored")
-    old, new = (make_url(postgresql_server).set(database=name).render_as_string(hide_password=False) for name in names)
-    yield old, new
-    with psycopg.connect(postgresql_server, autocommit=True) as connection:
-        for name in names:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+    with (
+        postgresql_database(postgresql_server, migrated_template) as old,
+        postgresql_database(postgresql_server) as new,
+    ):
+        yield old, new
 
 
 async def test_a_dump_of_postgresql_goes_on_where_it_was_taken(

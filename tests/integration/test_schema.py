@@ -3,12 +3,12 @@
 import asyncio
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import make_url, text
+from sqlalchemy import text
 
 from bot.domain.event import AlertEvent
 from bot.errors import ConfigError
@@ -83,18 +83,8 @@ async def test_a_schema_of_which_nothing_is_said_is_refused(database: Database) 
         await database.migrate()
 
 
-@pytest.fixture
-def empty(postgresql_server: str) -> Iterator[str]:
-    """The address of a PostgreSQL database with nothing in it."""
-    with psycopg.connect(postgresql_server, autocommit=True) as connection:
-        connection.execute("CREATE DATABASE empty_one")
-    yield make_url(postgresql_server).set(database="empty_one").render_as_string(hide_password=False)
-    with psycopg.connect(postgresql_server, autocommit=True) as connection:
-        connection.execute("DROP DATABASE empty_one WITH (FORCE)")
-
-
-async def test_replicas_that_start_together_migrate_once(empty: str) -> None:
-    databases = [open_database(empty) for _ in range(4)]
+async def test_replicas_that_start_together_migrate_once(empty_database: str) -> None:
+    databases = [open_database(empty_database) for _ in range(4)]
     try:
         await asyncio.gather(*(database.migrate() for database in databases))
         async with databases[0].read() as connection:
@@ -106,16 +96,16 @@ async def test_replicas_that_start_together_migrate_once(empty: str) -> None:
 
 
 async def test_a_migration_does_not_queue_behind_who_holds_a_table_for_long(
-    empty: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    empty_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who waits for a table lets nobody pass: after a while it steps back, and comes again."""
-    database = open_database(empty)
+    database = open_database(empty_database)
     try:
         await database.migrate()
-        with psycopg.connect(empty) as reader:
+        with psycopg.connect(empty_database) as reader:
             reader.execute("SELECT count(*) FROM incident")  # holds the table to the end of its transaction
             newer = asyncio.create_task(_migrate_with(database, scripts_with_one_more(tmp_path / "newer"), monkeypatch))
-            seconds = await asyncio.to_thread(_until_others_pass, empty)
+            seconds = await asyncio.to_thread(_until_others_pass, empty_database)
             assert not newer.done()
         await newer
         assert seconds < 4.5
@@ -141,14 +131,14 @@ _WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'rela
 
 
 async def test_an_index_that_was_left_half_built_is_made_anew(
-    empty: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    empty_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = tmp_path / "before"
     shutil.copytree(schema.MIGRATIONS, before, ignore=shutil.ignore_patterns("__pycache__"))
     for path in (before / "versions").glob("0*.py"):
         if path.name > "0012":
             path.unlink()
-    database = open_database(empty)
+    database = open_database(empty_database)
     try:
         await _migrate_with(database, before, monkeypatch)
         async with database.write() as connection:
