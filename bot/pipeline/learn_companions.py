@@ -3,8 +3,12 @@
 It counts whichever incidents they were in: what correlation itself has put together or kept apart proves nothing.
 """
 
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import groupby
+from operator import attrgetter
 from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -21,6 +25,9 @@ MOST_BESIDE = 10
 _MOST_AROUND = 300
 
 
+Span = tuple[datetime, datetime]
+
+
 class Troubled(NamedTuple):
     """When a service was first heard of in an incident."""
 
@@ -32,39 +39,68 @@ class Troubled(NamedTuple):
 async def learn_companions(batch: Batch, resolved: Sequence[Incident], connection: AsyncConnection) -> None:
     """Learn from incidents that have just been resolved. What happened beside them counts while it is open, so that
     no two are counted twice."""
+    if not resolved:
+        return
     window = batch.rules.correlation.window
+    stored = await incidents.services_heard(connection, [incident.id for incident in resolved])
+    own = {incident.id: _own(batch, incident, stored[incident.id]) for incident in resolved}
     done: set[str] = set()
-    for incident in resolved:
-        own = await _own(batch, incident, connection)
-        others = await _beside(incident, own, window, connection)
-        done.add(incident.id)
-        seen = company(own, [one for one in others if one.incident_id not in done], batch.topology, window)
-        if seen:
-            await companions.learn(connection, incident.partition, incident.domain, seen, batch.now)
+    for domain, alike in groupby(sorted(resolved, key=attrgetter("domain")), attrgetter("domain")):
+        theirs = {incident.id: own[incident.id] for incident in alike if own[incident.id]}
+        beside = await _beside(domain, list(theirs.values()), window, connection)
+        counted: Counter[Pair] = Counter()
+        for incident_id, troubled in theirs.items():
+            done.add(incident_id)
+            near = _within(_span(troubled, window), beside)
+            counted.update(
+                company(troubled, [one for one in near if one.incident_id not in done], batch.topology, window)
+            )
+        if counted:
+            await companions.learn(connection, batch.partition, domain, counted, batch.now)
 
 
-async def _own(batch: Batch, incident: Incident, connection: AsyncConnection) -> list[Troubled]:
+def _own(batch: Batch, incident: Incident, stored: Mapping[str, datetime]) -> list[Troubled]:
     heard = {
         value: first for (_, kind, value), (first, _) in batch.keys.get(incident.id, {}).items() if kind == "service"
     }
-    heard |= await incidents.services_heard(connection, incident.id, MOST_OWN)
-    first = sorted(heard.items(), key=lambda one: (one[1], one[0]))[:MOST_OWN]
+    first = sorted((heard | dict(stored)).items(), key=lambda one: (one[1], one[0]))[:MOST_OWN]
     return [Troubled(incident.id, service, at) for service, at in first]
 
 
+def _span(troubled: Sequence[Troubled], window: timedelta) -> Span:
+    return troubled[0].at - window, troubled[-1].at + window
+
+
+def _within(span: Span, beside: Sequence[Troubled]) -> Sequence[Troubled]:
+    first, last = (
+        bisect_left(beside, span[0], key=attrgetter("at")),
+        bisect_right(beside, span[1], key=attrgetter("at")),
+    )
+    return beside[first : min(last, first + _MOST_AROUND)]
+
+
 async def _beside(
-    incident: Incident, own: Sequence[Troubled], window: timedelta, connection: AsyncConnection
+    domain: str, troubled: Sequence[Sequence[Troubled]], window: timedelta, connection: AsyncConnection
 ) -> list[Troubled]:
-    if not own:
-        return []
-    since, until = own[0].at - window, own[-1].at + window
-    rows = await incidents.services_between(connection, incident.domain, since, until, _MOST_AROUND)
-    return [Troubled(*row) for row in rows]
+    """In order of time what was heard of near to any of them; a span that several share is read once."""
+    found: list[Troubled] = []
+    waiting: list[Span] = []
+    for span in sorted(_span(one, window) for one in troubled):
+        if waiting and span[0] > max(until for _, until in waiting):
+            found += await _heard_in(domain, waiting, connection)
+            waiting = []
+        waiting.append(span)
+    return found + (await _heard_in(domain, waiting, connection) if waiting else [])
+
+
+async def _heard_in(domain: str, spans: Sequence[Span], connection: AsyncConnection) -> list[Troubled]:
+    until, most = max(until for _, until in spans), _MOST_AROUND * len(spans)
+    return [Troubled(*row) for row in await incidents.services_between(connection, domain, spans[0][0], until, most)]
 
 
 def company(
     own: Sequence[Troubled], others: Sequence[Troubled], topology: Topology, window: timedelta
-) -> dict[Pair, float]:
+) -> dict[Pair, int]:
     """How often each pair is to be counted, both ways; and each of the own services with itself, as an episode.
 
     >>> at = datetime(2026, 3, 1)
@@ -72,12 +108,12 @@ def company(
     >>> sorted(company(two, [], Topology({}), timedelta(minutes=5)))
     [('mail', 'mail'), ('mail', 'web'), ('web', 'mail'), ('web', 'web')]
     """
-    found: dict[Pair, float] = {}
+    found: dict[Pair, int] = {}
     for one in own:
-        found[one.service, one.service] = 1.0
+        found[one.service, one.service] = 1
         related = topology.below(one.service).keys() | topology.above(one.service).keys() | {one.service}
         away = [(abs(two.at - one.at), two.service) for two in (*own, *others) if two.service not in related]
         for distance, service in sorted(away)[:MOST_BESIDE]:
             if distance <= window:
-                found[one.service, service] = found[service, one.service] = 1.0
+                found[one.service, service] = found[service, one.service] = 1
     return found

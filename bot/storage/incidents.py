@@ -86,13 +86,16 @@ async def recent_keys(
     return found
 
 
-async def services_heard(connection: AsyncConnection, incident_id: str, limit: int) -> dict[str, datetime]:
-    """The services of an open incident that were heard of first, and when."""
-    mine = (_KEY.c.incident_id == incident_id, _KEY.c.kind == "service")
-    rows = await connection.execute(
-        select(_KEY.c.value, _KEY.c.first_at).where(*mine).order_by(_KEY.c.first_at, _KEY.c.value).limit(limit)
-    )
-    return {service: first_at for service, first_at in rows}
+async def services_heard(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, dict[str, datetime]]:
+    """Of each open incident the services that were heard of, and since when."""
+    found: dict[str, dict[str, datetime]] = {incident_id: {} for incident_id in ids}
+    for start in range(0, len(ids), _CHUNK):
+        these = (_KEY.c.incident_id.in_(ids[start : start + _CHUNK]), _KEY.c.kind == "service")
+        for incident_id, service, first_at in await connection.execute(
+            select(_KEY.c.incident_id, _KEY.c.value, _KEY.c.first_at).where(*these)
+        ):
+            found[incident_id][service] = first_at
+    return found
 
 
 async def services_between(

@@ -45,6 +45,8 @@ async def alike(connection: AsyncConnection, domain: str, traits: Iterable[str],
 async def that_helped(connection: AsyncConnection, incident_ids: Sequence[str]) -> dict[str, list[str]]:
     """The runbooks that were verified in each of the incidents."""
     found: dict[str, list[str]] = {incident_id: [] for incident_id in incident_ids}
+    if not found:
+        return found
     rows = await connection.execute(
         select(_RUN.c.incident_id, _RUN.c.runbook)
         .where(_RUN.c.incident_id.in_(list(incident_ids)), _RUN.c.status == RunStatus.SUCCEEDED.value)
