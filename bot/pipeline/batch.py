@@ -85,6 +85,11 @@ class Batch:
         known_first, known_last = heard.get(key, (first, last))
         heard[key] = self.keys.setdefault(incident_id, {})[key] = min(first, known_first), max(last, known_last)
 
+    def began(self) -> set[str | None]:
+        """The incidents of alerts that began to fire."""
+        began = (o.identity for o in self.observed if o.change in (Change.NEW, Change.REFIRED))
+        return {self.alerts[identity].incident_id for identity in began}
+
     def note(self, incident_id: str, kind: TimelineKind, text: str, actor: str | None = None) -> None:
         """Add a line to an incident's timeline."""
         entry = TimelineEntry(incident_id=incident_id, at=self.now, kind=kind, text=text, actor=actor)

@@ -1,6 +1,7 @@
 """Whose alert it is: the node of the topology that its labels name, or what the configured labels say."""
 
 from collections.abc import Container, Iterator, Mapping, Sequence
+from functools import lru_cache
 
 from bot.domain.event import service_of
 
@@ -33,17 +34,25 @@ def place_of(labels: Mapping[str, str], service_labels: Sequence[str], topology:
     >>> place_of({"job": "node", "instance": "db-1:9100"}, ["service", "job"], set())
     'node'
     """
-    for label in dict.fromkeys((*service_labels, *_PLACES)):
-        for name in _names_in(labels.get(label, "")):
-            if name in topology:
-                return name
+    for label in _in_order(tuple(service_labels)):
+        if value := labels.get(label):
+            for name in _names_in(value):
+                if name in topology:
+                    return name
     return service_of(labels, service_labels)
+
+
+@lru_cache(maxsize=100)
+def _in_order(service_labels: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*service_labels, *_PLACES)))
 
 
 def _names_in(value: str) -> Iterator[str]:
     """The value, then without its port, then without what Kubernetes appends to a workload's name."""
-    name = value.partition(":")[0]
     yield value
-    for _ in range(3):
+    name = value.partition(":")[0]
+    if name != value:
         yield name
+    for _ in range(2):
         name = name.rpartition("-")[0]
+        yield name

@@ -11,19 +11,31 @@ from bot.storage import incidents, memory
 
 
 async def recall(batch: Batch, connection: AsyncConnection) -> None:
-    resolved: list[Incident] = []
-    for incident_id in sorted(batch.touched - batch.merged.keys()):
-        incident = batch.incidents[incident_id]
-        fired = [(tally.service, tally.name) for tally in batch.tallies[incident_id]]
-        traits = traits_of(fired, incident.causes)
-        if not incident.open:
-            if await memory.remember(connection, incident.domain, incident_id, traits):
-                resolved.append(incident)
-        elif traits:
-            past = await _alike(batch, incident, traits, connection)
-            _tell(batch, incident, past)
-            batch.incidents[incident_id] = msgspec.structs.replace(incident, past=past)
-    await learn_companions(batch, resolved, connection)
+    touched = [batch.incidents[incident_id] for incident_id in sorted(batch.touched - batch.merged.keys())]
+    news = _told_news(batch)
+    over = {incident.id: (incident.domain, _traits(batch, incident)) for incident in touched if not incident.open}
+    for incident in touched:
+        if incident.open and incident.id in news:
+            await _look_back(batch, incident, connection)
+    new = await memory.remember(connection, over) if over else ()
+    await learn_companions(batch, [batch.incidents[incident_id] for incident_id in sorted(new)], connection)
+
+
+def _told_news(batch: Batch) -> set[str | None]:
+    """The incidents with something new to compare: an alert that began, another cause. What ends is nothing new."""
+    caused = {entry.incident_id for entry in batch.timeline if entry.kind is TimelineKind.CAUSE}
+    return batch.began() | caused | set(batch.merged.values())
+
+
+def _traits(batch: Batch, incident: Incident) -> frozenset[str]:
+    return traits_of([(tally.service, tally.name) for tally in batch.tallies[incident.id]], incident.causes)
+
+
+async def _look_back(batch: Batch, incident: Incident, connection: AsyncConnection) -> None:
+    if traits := _traits(batch, incident):
+        past = await _alike(batch, incident, traits, connection)
+        _tell(batch, incident, past)
+        batch.incidents[incident.id] = msgspec.structs.replace(incident, past=past)
 
 
 async def _alike(

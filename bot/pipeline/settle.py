@@ -3,13 +3,12 @@
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.alert import Change
 from bot.domain.incident import Incident, IncidentStatus, TimelineKind, severity_from, title_from
 from bot.pipeline.batch import Batch
 
 
 async def settle(batch: Batch, connection: AsyncConnection) -> None:
-    began = {batch.alerts[o.identity].incident_id for o in batch.observed if o.change in (Change.NEW, Change.REFIRED)}
+    began = batch.began()
     for incident_id in batch.touched - batch.merged.keys():
         incident = _describe(batch, batch.incidents[incident_id])
         if not any(tally.active for tally in batch.tallies[incident_id]):

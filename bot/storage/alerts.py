@@ -1,6 +1,6 @@
 """Alerts: the current episode of each, and the tallies that incidents are judged and shown by."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -12,28 +12,23 @@ from bot.domain.event import AlertStatus
 from bot.domain.incident import Tally
 from bot.domain.inhibition import Placed
 from bot.domain.severity import Severity
-from bot.storage.database import row_of, table_of, upsert
+from bot.storage.database import chunks, row_of, table_of, upsert
 from bot.storage.tables import AlertRow, SilenceRow
 
 _ALERT = table_of(AlertRow)
 _SILENCE = table_of(SilenceRow)
 _ACTIVE = or_(_ALERT.c.status == AlertStatus.FIRING.value, _ALERT.c.flapping)
-_CHUNK = 1000
+_MOST = 1000
 
 
 def _alert(row: RowMapping) -> Alert:
     return msgspec.convert(dict(row), Alert)
 
 
-def _chunks(values: Iterable[str]) -> Iterator[list[str]]:
-    ordered = sorted(values)
-    return (ordered[start : start + _CHUNK] for start in range(0, len(ordered), _CHUNK))
-
-
 async def current_by_identity(connection: AsyncConnection, identities: Iterable[str]) -> dict[str, Alert]:
     """The latest episode of each alert that is known."""
     found: dict[str, Alert] = {}
-    for chunk in _chunks(identities):
+    for chunk in chunks(identities):
         rows = await connection.execute(select(_ALERT).where(_ALERT.c.identity.in_(chunk), _ALERT.c.current))
         found |= {alert.identity: alert for alert in map(_alert, rows.mappings())}
     return found
@@ -42,7 +37,7 @@ async def current_by_identity(connection: AsyncConnection, identities: Iterable[
 async def save(connection: AsyncConnection, alerts: Sequence[Alert]) -> None:
     """Write alerts; a new episode takes the place of the one before as the current one."""
     successors = [alert.identity for alert in alerts if alert.episode > 1]
-    for chunk in _chunks(successors):
+    for chunk in chunks(successors):
         await connection.execute(
             update(_ALERT).where(_ALERT.c.identity.in_(chunk), _ALERT.c.current).values(current=False)
         )
@@ -73,7 +68,7 @@ async def tallies_of(connection: AsyncConnection, incident_ids: Iterable[str]) -
     wanted = set(incident_ids)
     found: dict[str, list[Tally]] = {incident_id: [] for incident_id in wanted}
     alike = (_ALERT.c.incident_id, _ALERT.c.service, _ALERT.c.name, _ALERT.c.severity, _ACTIVE, _ALERT.c.flapping)
-    for chunk in _chunks(wanted):
+    for chunk in chunks(wanted):
         rows = await connection.execute(
             select(*alike, func.count(), func.min(_ALERT.c.starts_at))
             .where(_ALERT.c.incident_id.in_(chunk))
@@ -89,9 +84,9 @@ async def placed_with_names(
     connection: AsyncConnection, incident_ids: Iterable[str], names: Iterable[str]
 ) -> list[tuple[str, Placed]]:
     """Active alerts of these names that are placed on a host, each kind with its incident."""
-    wanted = sorted(set(names))[:_CHUNK]
+    wanted = sorted(set(names))[:_MOST]
     found: list[tuple[str, Placed]] = []
-    for chunk in _chunks(set(incident_ids)):
+    for chunk in chunks(set(incident_ids)):
         these = and_(_ALERT.c.incident_id.in_(chunk), _ACTIVE, _ALERT.c.name.in_(wanted), _ALERT.c.host != "")
         found += await _placed(connection, these)
     return found
@@ -100,7 +95,7 @@ async def placed_with_names(
 async def placed_on(connection: AsyncConnection, incident_id: str, hosts: Iterable[str]) -> list[Placed]:
     """Active alerts of an incident that are placed on these hosts; an empty host stands for those placed nowhere."""
     found: list[Placed] = []
-    for chunk in _chunks(set(hosts)):
+    for chunk in chunks(set(hosts)):
         these = and_(_ALERT.c.incident_id == incident_id, _ACTIVE, _ALERT.c.host.in_(chunk))
         found += [placed for _, placed in await _placed(connection, these)]
     return found
@@ -172,7 +167,7 @@ async def no_longer_silenced(connection: AsyncConnection, partition: int, now: d
         select(_ALERT)
         .join(_SILENCE, over)
         .where(_ALERT.c.partition == partition, _ALERT.c.current, _ALERT.c.silence_id.is_not(None))
-        .limit(_CHUNK)
+        .limit(_MOST)
     )
     return [_alert(row) for row in rows.mappings()]
 

@@ -1,13 +1,13 @@
 """Which services were troubled together in the past: bounded, and fading where it is not seen again."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.storage.correlation_tables import CompanionRow
-from bot.storage.database import table_of, upsert
+from bot.storage.database import chunks, table_of, upsert
 from detectors.correlation import TAUGHT, Companions, Seen
 
 FADES = timedelta(days=30)
@@ -16,7 +16,6 @@ KEPT = timedelta(days=180)
 MOST = 20_000
 """Rows of one partition; beyond, those seen longest ago go."""
 MOST_AROUND = 2000
-_CHUNK = 500
 _COMPANION = table_of(CompanionRow)
 _C = _COMPANION.c
 _KEY = (_C.domain, _C.service, _C.other)
@@ -50,7 +49,7 @@ async def _counts(
     connection: AsyncConnection, domain: str, services: Iterable[str], now: datetime
 ) -> dict[Pair, tuple[float, float]]:
     found = {}
-    for chunk in _chunks(services):
+    for chunk in chunks(services):
         these = and_(_C.domain == domain, _C.service.in_(chunk))
         rows = await connection.execute(select(_C.service, _C.other, _C.near, _C.apart, _C.last_seen).where(these))
         for service, other, near, apart, seen in rows:
@@ -98,11 +97,11 @@ async def around(
     """For each domain what was seen of these services and others: more than once, or set apart by people."""
     here = _C.domain.in_(sorted(set(domains)))
     pairs: dict[tuple[str, str, str], tuple[float, float]] = {}
-    for chunk in _chunks(services):
+    for chunk in chunks(services):
         telling = and_(here, _C.service.in_(chunk), _C.service != _C.other, or_(_C.near > 1, _C.apart > 0))
         pairs |= await _faded(connection, telling, now)
     episodes: dict[tuple[str, str, str], tuple[float, float]] = {}
-    for chunk in _chunks({other for _, _, other in pairs}):
+    for chunk in chunks({other for _, _, other in pairs}):
         episodes |= await _faded(connection, and_(here, _C.service.in_(chunk), _C.service == _C.other), now)
     found: dict[str, dict[str, dict[str, Seen]]] = {}
     for (domain, service, other), (near, apart) in pairs.items():
@@ -120,8 +119,3 @@ async def _faded(
         (domain, service, other): (near * _left(seen, now), apart * _left(seen, now))
         for domain, service, other, near, apart, seen in rows
     }
-
-
-def _chunks(names: Iterable[str]) -> Iterator[list[str]]:
-    ordered = sorted(set(names))
-    return (ordered[start : start + _CHUNK] for start in range(0, len(ordered), _CHUNK))

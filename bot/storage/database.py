@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from copy import copy
 from pathlib import Path
@@ -31,6 +31,8 @@ _PRAGMAS = (
     "foreign_keys=ON",
     "cache_size=-65536",
 )
+
+_CHUNK = 500
 
 _OUTAGES = (OperationalError, InterfaceError, InternalError, PoolTimeout, OSError)
 
@@ -214,6 +216,12 @@ def table_of(model: type[SQLModel]) -> Table:
 def row_of(value: msgspec.Struct) -> dict[str, Any]:
     """A domain value as a row: the columns are named like the fields."""
     return msgspec.structs.asdict(value)
+
+
+def chunks(values: Iterable[str]) -> Iterator[list[str]]:
+    """The values in order, each once, so many at a time as a statement has room for."""
+    ordered = sorted(set(values))
+    return (ordered[start : start + _CHUNK] for start in range(0, len(ordered), _CHUNK))
 
 
 async def upsert(connection: AsyncConnection, table: Table, rows: Sequence[Row]) -> None:

@@ -7,20 +7,17 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.storage.correlation_tables import IncidentTermsRow
-from bot.storage.database import table_of, upsert
+from bot.storage.database import chunks, table_of, upsert
 
 MOST = 256
 """Terms of one incident; later ones are not kept."""
 _TERMS = table_of(IncidentTermsRow)
-_CHUNK = 500
 
 
 async def of_incidents(connection: AsyncConnection, ids: Iterable[str]) -> dict[str, frozenset[int]]:
     """The terms of each incident that has some."""
-    wanted = sorted(set(ids))
     found: dict[str, frozenset[int]] = {}
-    for start in range(0, len(wanted), _CHUNK):
-        chunk = wanted[start : start + _CHUNK]
+    for chunk in chunks(ids):
         rows = await connection.execute(select(_TERMS).where(_TERMS.c.incident_id.in_(chunk)))
         found |= {incident_id: frozenset(array("I", packed)) for incident_id, packed in rows}
     return found
@@ -39,6 +36,5 @@ async def add(connection: AsyncConnection, added: Mapping[str, Iterable[int]]) -
 
 
 async def forget(connection: AsyncConnection, ids: Iterable[str]) -> None:
-    wanted = sorted(set(ids))
-    for start in range(0, len(wanted), _CHUNK):
-        await connection.execute(delete(_TERMS).where(_TERMS.c.incident_id.in_(wanted[start : start + _CHUNK])))
+    for chunk in chunks(ids):
+        await connection.execute(delete(_TERMS).where(_TERMS.c.incident_id.in_(chunk)))

@@ -10,14 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.incident import Incident, IncidentStatus, TimelineEntry
 from bot.storage import incident_terms
-from bot.storage.database import insert_missing, row_of, table_of, upsert
+from bot.storage.database import chunks, insert_missing, row_of, table_of, upsert
 from bot.storage.tables import CounterRow, IncidentKeyRow, IncidentRow, TimelineRow
 
 _INCIDENT = table_of(IncidentRow)
 _KEY = table_of(IncidentKeyRow)
 _TIMELINE = table_of(TimelineRow)
 _COUNTER = table_of(CounterRow)
-_CHUNK = 500
 
 MOST_KEYS = 5000
 
@@ -46,10 +45,9 @@ async def take_numbers(connection: AsyncConnection, count: int) -> list[int]:
 
 async def by_ids(connection: AsyncConnection, ids: Iterable[str], *, lock: bool = False) -> dict[str, Incident]:
     """Incidents by id; with ``lock`` nobody else changes them before this transaction ends."""
-    wanted = sorted(set(ids))
     found: dict[str, Incident] = {}
-    for start in range(0, len(wanted), _CHUNK):
-        query = select(_INCIDENT).where(_INCIDENT.c.id.in_(wanted[start : start + _CHUNK])).order_by(_INCIDENT.c.id)
+    for chunk in chunks(ids):
+        query = select(_INCIDENT).where(_INCIDENT.c.id.in_(chunk)).order_by(_INCIDENT.c.id)
         rows = await connection.execute(query.with_for_update() if lock else query)
         found |= {incident.id: incident for incident in map(_incident, rows.mappings())}
     return found
@@ -89,8 +87,8 @@ async def recent_keys(
 async def services_heard(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, dict[str, datetime]]:
     """Of each open incident the services that were heard of, and since when."""
     found: dict[str, dict[str, datetime]] = {incident_id: {} for incident_id in ids}
-    for start in range(0, len(ids), _CHUNK):
-        these = (_KEY.c.incident_id.in_(ids[start : start + _CHUNK]), _KEY.c.kind == "service")
+    for chunk in chunks(ids):
+        these = (_KEY.c.incident_id.in_(chunk), _KEY.c.kind == "service")
         for incident_id, service, first_at in await connection.execute(
             select(_KEY.c.incident_id, _KEY.c.value, _KEY.c.first_at).where(*these)
         ):
@@ -118,8 +116,8 @@ async def save(
     """Write incidents, and the keys of those that are open; a resolved one is no longer found by key or terms."""
     await upsert(connection, _INCIDENT, [row_of(incident) for incident in incidents])
     resolved = [incident.id for incident in incidents if not incident.open]
-    for start in range(0, len(resolved), _CHUNK):
-        await connection.execute(delete(_KEY).where(_KEY.c.incident_id.in_(resolved[start : start + _CHUNK])))
+    for chunk in chunks(resolved):
+        await connection.execute(delete(_KEY).where(_KEY.c.incident_id.in_(chunk)))
     await incident_terms.forget(connection, resolved)
     rows = [
         {

@@ -1,6 +1,6 @@
 """Edges of the topology that were learnt: bounded, and forgotten when they are not seen for long."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, and_, delete, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.storage.database import table_of, upsert
+from bot.storage.database import chunks, table_of, upsert
 from bot.storage.tables import LearntEdgeRow
 
 KEPT = timedelta(days=7)
@@ -22,7 +22,6 @@ CALLS_AWAY = 3
 """How far calls are followed from a name, as far as the topology looks."""
 MOST_AROUND = 2000
 """Edges that are looked at around a set of names, the last seen first; beyond, no call is followed further."""
-_CHUNK = 1000
 _Column = ColumnElement[str]
 
 _EDGE = table_of(LearntEdgeRow)
@@ -57,7 +56,7 @@ async def learn(
     seen = set(edges)
     domains = {edge.domain for edge in seen}
     known: set[LearntEdge] = set()
-    for services in _chunks({edge.service for edge in seen}):
+    for services in chunks({edge.service for edge in seen}):
         of_these = and_(_EDGE.c.domain.in_(domains), _EDGE.c.service.in_(services))
         rows = await connection.execute(select(*_KEY).where(of_these, _EDGE.c.last_seen > now - RENEWED))
         known |= {LearntEdge(*row) for row in rows}
@@ -121,7 +120,7 @@ async def _followed(
     seen, frontier = set(names), names
     for hop in range(CALLS_AWAY):
         fresh: set[_Edge] = set()
-        for chunk in _chunks(frontier):
+        for chunk in chunks(frontier):
             query = select(_EDGE.c.service, _EDGE.c.depends_on, _EDGE.c.kind).where(known, start.in_(chunk))
             if hop:
                 query = query.where(_EDGE.c.kind == EdgeKind.CALLS.value)
@@ -139,7 +138,7 @@ async def _seen_everywhere(
     connection: AsyncConnection, known: ColumnElement[bool], services: Iterable[str]
 ) -> set[str]:
     found: set[str] = set()
-    for chunk in _chunks(services):
+    for chunk in chunks(services):
         rows = await connection.execute(
             select(_EDGE.c.service)
             .where(known, _EDGE.c.service.in_(chunk), _EDGE.c.kind == EdgeKind.RUNS_ON.value)
@@ -156,7 +155,7 @@ async def hosts_of(
     """On which hosts alerts have placed services."""
     found: dict[str, set[str]] = {}
     placed = and_(_EDGE.c.domain == domain, _EDGE.c.last_seen >= now - KEPT, _EDGE.c.kind == EdgeKind.RUNS_ON.value)
-    for chunk in _chunks(services):
+    for chunk in chunks(services):
         pairs = select(_EDGE.c.service, _EDGE.c.depends_on).where(placed, _EDGE.c.service.in_(chunk))
         for service, host in await connection.execute(pairs):
             found.setdefault(service, set()).add(host)
@@ -169,8 +168,3 @@ async def all_edges(connection: AsyncConnection, now: datetime) -> list[tuple[Le
         select(*_KEY, _EDGE.c.last_seen).where(_EDGE.c.last_seen >= now - KEPT).order_by(*_KEY)
     )
     return [(LearntEdge(domain, service, other), seen) for domain, service, other, seen in rows]
-
-
-def _chunks(names: Iterable[str]) -> Iterator[list[str]]:
-    ordered = sorted(names)
-    return (ordered[start : start + _CHUNK] for start in range(0, len(ordered), _CHUNK))

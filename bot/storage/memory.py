@@ -1,13 +1,13 @@
 """The traits of resolved incidents, by which those that are alike are found."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.run import RunStatus
-from bot.storage.database import insert_missing, table_of
+from bot.storage.database import chunks, insert_missing, table_of
 from bot.storage.tables import RunRow, TraitRow
 
 _TRAIT = table_of(TraitRow)
@@ -22,11 +22,21 @@ class Resemblance(NamedTuple):
     traits: int
 
 
-async def remember(connection: AsyncConnection, domain: str, incident_id: str, traits: Iterable[str]) -> bool:
-    """Keep an incident's traits; what is kept of it already stays. Returns whether nothing was."""
-    found = sorted(traits)
-    rows = [{"domain": domain, "trait": trait, "incident_id": incident_id, "traits": len(found)} for trait in found]
-    return await insert_missing(connection, _TRAIT, rows) == len(rows)
+async def remember(connection: AsyncConnection, found: Mapping[str, tuple[str, Collection[str]]]) -> set[str]:
+    """Keep the domain and the traits of incidents; what is kept of one already stays.
+
+    Returns the incidents of which nothing was.
+    """
+    known: set[str] = set()
+    for chunk in chunks(found):
+        known.update(await connection.scalars(select(_TRAIT.c.incident_id).where(_TRAIT.c.incident_id.in_(chunk))))
+    rows = [
+        {"domain": domain, "trait": trait, "incident_id": incident_id, "traits": len(traits)}
+        for incident_id, (domain, traits) in found.items()
+        for trait in sorted(traits)
+    ]
+    await insert_missing(connection, _TRAIT, rows)
+    return {incident_id for incident_id, (_, traits) in found.items() if traits} - known
 
 
 async def alike(connection: AsyncConnection, domain: str, traits: Iterable[str], limit: int = 20) -> list[Resemblance]:

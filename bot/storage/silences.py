@@ -8,11 +8,10 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.silence import Silence
-from bot.storage.database import insert_missing, row_of, table_of
+from bot.storage.database import chunks, insert_missing, row_of, table_of
 from bot.storage.tables import SilenceRow
 
 _SILENCE = table_of(SilenceRow)
-_CHUNK = 500
 
 
 async def add(connection: AsyncConnection, silence: Silence) -> None:
@@ -41,8 +40,8 @@ async def end(connection: AsyncConnection, silence_id: str, now: datetime) -> bo
 async def by_ids(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, Silence]:
     """Silences by id, also those that are over."""
     found: dict[str, Silence] = {}
-    for start in range(0, len(ids), _CHUNK):
-        rows = await connection.execute(select(_SILENCE).where(_SILENCE.c.id.in_(ids[start : start + _CHUNK])))
+    for chunk in chunks(ids):
+        rows = await connection.execute(select(_SILENCE).where(_SILENCE.c.id.in_(chunk)))
         found |= {row["id"]: msgspec.convert(dict(row), Silence) for row in rows.mappings()}
     return found
 

@@ -1,5 +1,6 @@
 """How surprising it is that trouble at one service explains trouble at another: costs, as negative log-likelihoods."""
 
+from functools import lru_cache
 from math import log
 from typing import NamedTuple
 
@@ -29,6 +30,7 @@ class Span(NamedTuple):
         return Span(min(self.first, other.first), max(self.last, other.last))
 
 
+@lru_cache(maxsize=10_000)
 def spreading_cost(suffering: int, dependants: int) -> float:
     """A service of whose dependants few suffer does not explain those few.
 

@@ -5,7 +5,7 @@ what one service explains is one cluster. This is the attribution of events to p
 processes are declustered by (Zhuang, Ogata, Vere-Jones 2002, doi:10.1198/016214502760046925), on a graph.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
@@ -22,6 +22,8 @@ from detectors.correlation.likelihood import (
 )
 from detectors.correlation.likeness import most_alike
 from detectors.topology import HOPS, Topology
+
+_SILENCE = silence_cost()
 
 Key = tuple[str, str]
 """What alerts are found by: a kind (``service``, ``group`` or ``name``) and a value."""
@@ -132,6 +134,7 @@ class _Board:
         self._last: dict[str, float] = {}
         self._window = window
         self._heard: dict[Key, dict[str, Span]] = {}
+        self._troubled: set[str] = set()
         self._suffering: Counter[str] = Counter()
         self._age: dict[str, int] = {}
         self._explained: set[tuple[str, str]] = set()
@@ -165,7 +168,8 @@ class _Board:
 
     def _hear(self, key: Key, cluster: str, span: Span) -> None:
         kind, service = key
-        if kind == "service" and key not in self._heard:
+        if kind == "service" and service not in self._troubled:
+            self._troubled.add(service)
             self._suffering.update(self._topology.dependencies(service))
         spans = self._heard.setdefault(key, {})
         spans[cluster] = spans[cluster].extended(span) if cluster in spans else span
@@ -177,7 +181,10 @@ class _Board:
 
     def _recent(self, key: Key, at: float) -> list[tuple[str, Span]]:
         spans = self._heard.get(key)
-        return [(c, span) for c, span in spans.items() if span.distance(at) <= self._window] if spans else []
+        if not spans:
+            return []
+        earliest, latest = at - self._window, at + self._window
+        return [(c, span) for c, span in spans.items() if span[0] <= latest and span[1] >= earliest]
 
     def _alike(self, signal: Signal) -> str | None:
         """For an alert whose place nobody knows: its sender's group; without a service also its text and its name."""
@@ -218,30 +225,32 @@ class _Board:
         What raises no alert is looked through, for it may suffer in silence.
         """
         found: dict[str, float] = {}
-        waiting, seen = [(service, 1, 0.0)], {service}
+        waiting, seen = deque([(service, 1, 0.0)]), {service}
         learnt = self._companions.get(service, {})
         while waiting:
-            name, hops, so_far = waiting.pop()
+            name, hops, so_far = waiting.popleft()
             for below in self._topology.dependencies(name):
                 if below in seen:
                     continue
                 seen.add(below)
-                cost = so_far + spreading_cost(self._suffering[below], len(self._topology.dependants(below)))
                 heard = self._recent(("service", below), at)
+                if not heard and hops == HOPS:
+                    continue
+                cost = so_far + spreading_cost(self._suffering[below], len(self._topology.dependants(below)))
                 if heard and learnt:
                     cost += apart_cost(learnt.get(below))
                 for cluster, span in heard:
                     whole = cost + delay_cost(at - span.first, hops, self._window)
                     found[cluster] = min(whole, found.get(cluster, whole))
-                if not heard and hops < HOPS:
-                    waiting.append((below, hops + 1, cost + silence_cost()))
+                if not heard and cost + _SILENCE < OWN:
+                    waiting.append((below, hops + 1, cost + _SILENCE))
         return found
 
     def _reconsider(self, service: str, at: float, home: str, alone: bool) -> None:
         """Trouble at a service is news to those above it, and to those that share a dependency with it."""
         dependencies = self._topology.dependencies(service)
         beside = {name for below in dependencies for name in self._topology.dependants(below)}
-        for name in sorted(beside | self._topology.above(service).keys()):
+        for name in sorted(self._troubled & (beside | self._topology.above(service).keys())):
             for cluster, span in self._recent(("service", name), at):
                 if cluster != _final(home, self.merged) and (name, cluster) not in self._explained:
                     self._explain_origin(name, cluster, span.first)
@@ -261,11 +270,15 @@ class _Board:
     def _suspect_silent(self, service: str, at: float) -> None:
         """Merge what dependants of a silent service began, where its trouble is likelier than theirs by themselves."""
         dependants = self._topology.dependants(service)
-        suffering = [(name, one) for name in dependants for one in self._recent(("service", name), at)]
+        troubled = [name for name in dependants if name in self._troubled]
+        suffering = [(name, one) for name in troubled for one in self._recent(("service", name), at)]
+        quiet = len(dependants) - len({name for name, _ in suffering})
+        if silent_cause_gain([0.0] * len(suffering), quiet) <= 0:
+            return
         origins = [one for name, one in suffering if self._best_explanation(name, one[1].first)[0] >= OWN]
         began = min((span.first for _, span in origins), default=at)
         costs = [delay_cost(span.first - began, 1, self._window) for _, span in origins]
-        if silent_cause_gain(costs, len(dependants) - len({name for name, _ in suffering})) > 0:
+        if silent_cause_gain(costs, quiet) > 0:
             for cluster, _ in origins:
                 self._merge(_final(origins[0][0], self.merged), _final(cluster, self.merged))
 
