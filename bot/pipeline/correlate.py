@@ -11,6 +11,7 @@ from bot.domain.alert import Alert, Change
 from bot.domain.incident import Incident, IncidentStatus
 from bot.pipeline.batch import Batch, Observation
 from bot.pipeline.merge import merge
+from bot.pipeline.move import move
 from bot.storage import companions, incident_terms, incidents
 from detectors import correlation
 from detectors.correlation import Cluster, Companions, Key, Signal, assign, terms_of
@@ -26,11 +27,12 @@ async def correlate(batch: Batch, connection: AsyncConnection) -> None:
     clusters = await _load_candidates(batch, signals, window, connection)
     new_ids = [uuid.uuid4().hex for _ in signals]
     learnt = await _companions_of(batch, signals, connection)
-    homes, merged = assign(signals, clusters, batch.topology, window.total_seconds(), new_ids, learnt)
+    homes, merged, moved = assign(signals, clusters, batch.topology, window.total_seconds(), new_ids, learnt)
     await _open_incidents(batch, homes, homeless, connection)
     for identity, incident_id in homes.items():
         batch.alerts[identity] = msgspec.structs.replace(batch.alerts[identity], incident_id=incident_id)
     await merge(batch, merged, connection)
+    await move(batch, moved, connection)
     await _keep_terms(batch, signals, homes, connection)
     for observation in batch.observed:
         alert = batch.alerts[observation.identity]

@@ -1,6 +1,6 @@
 """Late evidence makes two incidents one: the older keeps its number, and the timelines of both say so."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,10 +16,17 @@ async def merge(batch: Batch, wanted: Mapping[str, str], connection: AsyncConnec
 
     One in which a run is under way goes on by itself: its verification watches its alerts.
     """
-    known = await runs.of_incidents(connection, wanted) if wanted else {}
+    staying = await busy(wanted, connection)
     for gone, kept in wanted.items():
-        if all(run.status is RunStatus.PROPOSED or run.status.ended for run in known[gone]):
+        if gone not in staying:
             await _merge(batch, batch.incidents[gone], batch.incidents[kept], connection)
+
+
+async def busy(incident_ids: Collection[str], connection: AsyncConnection) -> set[str]:
+    """The incidents in which a run is under way."""
+    known = await runs.of_incidents(connection, incident_ids) if incident_ids else {}
+    under_way = (run for found in known.values() for run in found if run.status is not RunStatus.PROPOSED)
+    return {run.incident_id for run in under_way if not run.status.ended}
 
 
 async def _merge(batch: Batch, gone: Incident, kept: Incident, connection: AsyncConnection) -> None:

@@ -44,9 +44,11 @@ async def save(connection: AsyncConnection, alerts: Sequence[Alert]) -> None:
     await upsert(connection, _ALERT, [row_of(alert) for alert in alerts])
 
 
-async def move(connection: AsyncConnection, incident_id: str, to: str) -> None:
-    """Give all alerts of an incident to another one."""
-    await connection.execute(update(_ALERT).where(_ALERT.c.incident_id == incident_id).values(incident_id=to))
+async def move(connection: AsyncConnection, incident_id: str, to: str, service: str | None = None) -> None:
+    """Give an incident's alerts, or those of one service, to another one."""
+    leaving = update(_ALERT).where(_ALERT.c.incident_id == incident_id)
+    leaving = leaving if service is None else leaving.where(_ALERT.c.service == service)
+    await connection.execute(leaving.values(incident_id=to))
 
 
 async def of_incidents(connection: AsyncConnection, ids: Sequence[str], limit: int = 10_000) -> dict[str, list[Alert]]:

@@ -143,6 +143,13 @@ async def move_keys(connection: AsyncConnection, incident_id: str, to: str) -> N
     await insert_missing(connection, _KEY, moved)
 
 
+async def forget_key(connection: AsyncConnection, incident_id: str, key: Key) -> None:
+    """Let a key no longer lead to an incident."""
+    domain, kind, value = key
+    mine = (_KEY.c.domain == domain, _KEY.c.kind == kind, _KEY.c.value == value, _KEY.c.incident_id == incident_id)
+    await connection.execute(delete(_KEY).where(*mine))
+
+
 async def split_keys(connection: AsyncConnection, incident_id: str, to: str, services: set[str]) -> None:
     """Let these services lead to another incident."""
     mine = (_KEY.c.incident_id == incident_id, _KEY.c.kind == "service", _KEY.c.value.in_(sorted(services)))

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 OWN = 5.0
 """The cost of trouble that nothing explains: within the window, one service in 150 breaks for reasons of its own."""
+MARGIN = 0.5
+"""So much better another explanation must be for an alert to leave the incident that it has been shown in."""
 SILENT = 0.2
 """How likely a service that suffers raises no alert."""
 SPREADS = 0.5

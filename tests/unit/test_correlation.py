@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.correlation import Assignment, Cluster, Signal, Span, assign
+from detectors.correlation import Assignment, Cluster, Move, Signal, Span, assign
 from detectors.topology import Topology
 
 WINDOW = 300.0
@@ -38,8 +38,9 @@ def alert(place: str, at: float = 0.0, name: str = "Slow", group: str = "", doma
     return Signal(f"{place}-{name}-{at:.0f}-{domain}", domain, place, name, group, at)
 
 
-def cluster(name: str, *places: str, at: float = 0.0) -> Cluster:
-    return Cluster(name, "eu", {("service", place): Span(at, at) for place in places})
+def cluster(name: str, *places: str, at: float = 0.0, **later: float) -> Cluster:
+    moments = dict.fromkeys(places, at) | later
+    return Cluster(name, "eu", {("service", place): Span(moment, moment) for place, moment in moments.items()})
 
 
 def together(*signals: Signal, topology: Topology = SHOP) -> list[list[str]]:
@@ -53,7 +54,8 @@ def together(*signals: Signal, topology: Topology = SHOP) -> list[list[str]]:
 
 @given(signals, topologies)
 def test_every_signal_has_one_home_and_domains_never_meet(signals: list[Signal], topology: Topology) -> None:
-    homes, merged = put(signals, topology=topology)
+    homes, merged, moved = put(signals, topology=topology)
+    assert not moved, "no cluster was there before"
     assert homes.keys() == {signal.id for signal in signals}
     domains: dict[str, str] = {}
     for signal in signals:
@@ -78,7 +80,11 @@ def test_in_two_batches_the_clusters_are_those_of_one(signals: list[Signal], top
     clusters = [Cluster(name, domain_of[name], left[name]) for name in sorted(left, key=lambda name: int(name[3:]))]
     unused = [f"new{n + cut}" for n in range(len(ordered))]
     second = assign(ordered[cut:], clusters, topology, WINDOW, unused)
-    homes = {one: second.merged.get(home, home) for one, home in first.homes.items()} | second.homes
+    homes = {one: second.merged.get(home, home) for one, home in first.homes.items()}
+    service_of = {signal.id: signal.service for signal in ordered}
+    for service, old, new in second.moved:
+        homes |= {one: new for one, home in homes.items() if home == old and service_of[one] == service}
+    homes |= second.homes
     assert _partition(homes) == _partition(whole.homes)
 
 
@@ -136,7 +142,16 @@ def test_late_evidence_merges_into_the_older_cluster() -> None:
     assert len(set(apart.homes.values())) == 2
     known = [cluster("first", "a", at=0.0), cluster("second", "b", at=5.0)]
     late = put([alert("db", 15)], known, many)
-    assert late == Assignment({"db-Slow-15-eu": "first"}, {"second": "first"})
+    assert late == Assignment({"db-Slow-15-eu": "first"}, {"second": "first"}, [])
+
+
+def test_what_a_second_fault_does_leaves_the_first_ones_cluster_when_the_second_one_is_heard_of() -> None:
+    shop = Topology({"a": ["db", "queue"], "b": ["a"], "c": ["db"]})
+    known = [cluster("first", "db", a=100.0, b=105.0, c=10.0)]
+    late = put([alert("queue", 90)], known, shop)
+    [home] = late.homes.values()
+    assert home != "first"
+    assert late.moved == [Move("a", "first", home), Move("b", "first", home)], "c stays: it does not depend on queue"
 
 
 def test_most_dependants_of_a_silent_service_belong_together() -> None:

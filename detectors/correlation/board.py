@@ -1,0 +1,226 @@
+"""The clusters of one domain while signals are placed among them, one after the other."""
+
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping
+
+from detectors.correlation.companions import FORGOTTEN, Companions, apart_cost, company_cost
+from detectors.correlation.likelihood import (
+    MARGIN,
+    OWN,
+    Span,
+    beside_cost,
+    delay_cost,
+    silence_cost,
+    silent_cause_gain,
+    spreading_cost,
+)
+from detectors.correlation.likeness import most_alike
+from detectors.correlation.signals import Cluster, Key, Move, Signal
+from detectors.topology import HOPS, Topology
+
+_SILENCE = silence_cost()
+
+
+class Board:
+    """The clusters of one domain: what was heard of which key, in which cluster, when."""
+
+    def __init__(self, topology: Topology, window: float, companions: Companions) -> None:
+        self.homes: dict[str, str] = {}
+        self.merged: dict[str, str] = {}
+        self.moved: list[Move] = []
+        self._topology = topology
+        self._companions = companions
+        self._signals: dict[tuple[str, str], list[str]] = {}
+        self._terms: dict[str, frozenset[int]] = {}
+        self._began: dict[str, float] = {}
+        self._last: dict[str, float] = {}
+        self._window = window
+        self._heard: dict[Key, dict[str, Span]] = {}
+        self._troubled: set[str] = set()
+        self._suffering: Counter[str] = Counter()
+        self._age: dict[str, int] = {}
+        self._explained: set[tuple[str, str]] = set()
+
+    def take_in(self, cluster: Cluster) -> None:
+        self._age[cluster.id] = len(self._age)
+        self._terms[cluster.id] = cluster.terms
+        self._last[cluster.id] = max((span.last for span in cluster.keys.values()), default=0.0)
+        for key, span in cluster.keys.items():
+            self._hear(key, cluster.id, span)
+
+    def place(self, signal: Signal, unused: Iterator[str]) -> None:
+        """Give a signal its cluster, which from now on it is part of."""
+        home = self._nearest("service", signal.service, signal.at)
+        news = home is None and signal.service in self._topology
+        if home is None:
+            home = (self._explaining(signal) if news else None) or self._accompanied(signal, FORGOTTEN * news)
+        if home is None and not news:
+            home = self._alike(signal)
+        opened = home is None
+        if home is None:
+            home = next(unused)
+            self._age[home] = len(self._age)
+        self.homes[signal.id] = home
+        self._signals.setdefault((signal.service, home), []).append(signal.id)
+        for key in signal.keys:
+            self._hear(key, home, Span(signal.at, signal.at))
+        self._terms[home] = self._terms.get(home, frozenset()) | signal.terms
+        self._last[home] = max(signal.at, self._last.get(home, signal.at))
+        if news:
+            self._reconsider(signal.service, signal.at, home, alone=opened)
+        if news and opened:
+            self._attract(signal.service, signal.at, final(home, self.merged))
+
+    def _hear(self, key: Key, cluster: str, span: Span) -> None:
+        kind, service = key
+        if kind == "service" and service not in self._troubled:
+            self._troubled.add(service)
+            self._suffering.update(self._topology.dependencies(service))
+        if kind == "service":
+            self._began[cluster] = min(span.first, self._began.get(cluster, span.first))
+        spans = self._heard.setdefault(key, {})
+        spans[cluster] = spans[cluster].extended(span) if cluster in spans else span
+
+    def _nearest(self, kind: str, value: str, at: float) -> str | None:
+        """The cluster in which something was heard of within the window, the nearest in time."""
+        near = [(span.distance(at), self._age[cluster], cluster) for cluster, span in self._recent((kind, value), at)]
+        return min(near)[2] if near else None
+
+    def _recent(self, key: Key, at: float) -> list[tuple[str, Span]]:
+        spans = self._heard.get(key)
+        if not spans:
+            return []
+        earliest, latest = at - self._window, at + self._window
+        return [(c, span) for c, span in spans.items() if span[0] <= latest and span[1] >= earliest]
+
+    def _alike(self, signal: Signal) -> str | None:
+        """For an alert whose place nobody knows: its sender's group; without a service also its text and its name."""
+        home = self._nearest("group", signal.group, signal.at)
+        if home is None and not signal.service:
+            recent = (one for one, last in self._last.items() if abs(signal.at - last) <= self._window)
+            home = most_alike(signal.terms, {one: self._terms[one] for one in recent}) if signal.terms else None
+            home = home or self._nearest("name", signal.name, signal.at)
+        return home
+
+    def _accompanied(self, signal: Signal, doubt: float) -> str | None:
+        """The cluster of another service's trouble that the signal's service had its own with in the past.
+
+        Of what lies below or above it the topology has told already how likely that is.
+        """
+        service, found = signal.service, []
+        for other, seen in self._companions.get(service, {}).items():
+            cost = company_cost(seen)
+            if cost is None or other in self._topology.below(service) or other in self._topology.above(service):
+                continue
+            for cluster, span in self._recent(("service", other), signal.at):
+                whole = cost + doubt + beside_cost(signal.at - span.first, self._window)
+                found.append((whole, self._age[cluster], cluster))
+        return min(found)[2] if found and min(found)[0] < OWN else None
+
+    def _explaining(self, signal: Signal) -> str | None:
+        """The cluster with the likeliest explanation for trouble at the signal's service, if there is one."""
+        cost, cluster = self._best_explanation(signal.service, signal.at)
+        return cluster if cost < OWN else None
+
+    def _best_explanation(self, service: str, at: float) -> tuple[float, str]:
+        found = self._explanations(service, at)
+        return min(((cost, cluster) for cluster, cost in found.items()), default=(OWN, ""))
+
+    def _explanations(self, service: str, at: float) -> dict[str, float]:
+        """For each cluster the least cost of explaining trouble at a service by trouble at what it depends on.
+
+        What raises no alert is looked through, for it may suffer in silence.
+        """
+        found: dict[str, float] = {}
+        waiting, seen = deque([(service, 1, 0.0)]), {service}
+        learnt = self._companions.get(service, {})
+        while waiting:
+            name, hops, so_far = waiting.popleft()
+            for below in self._topology.dependencies(name):
+                if below in seen:
+                    continue
+                seen.add(below)
+                heard = self._recent(("service", below), at)
+                if not heard and hops == HOPS:
+                    continue
+                cost = so_far + spreading_cost(self._suffering[below], len(self._topology.dependants(below)))
+                if heard and learnt:
+                    cost += apart_cost(learnt.get(below))
+                for cluster, span in heard:
+                    whole = cost + delay_cost(at - span.first, hops, self._window)
+                    found[cluster] = min(whole, found.get(cluster, whole))
+                if not heard and cost + _SILENCE < OWN:
+                    waiting.append((below, hops + 1, cost + _SILENCE))
+        return found
+
+    def _reconsider(self, service: str, at: float, home: str, alone: bool) -> None:
+        """Trouble at a service is news to those above it, and to those that share a dependency with it."""
+        dependencies = self._topology.dependencies(service)
+        beside = {name for below in dependencies for name in self._topology.dependants(below)}
+        for name in sorted(self._troubled & (beside | self._topology.above(service).keys())):
+            for cluster, span in self._recent(("service", name), at):
+                if cluster != final(home, self.merged) and (name, cluster) not in self._explained:
+                    self._explain_origin(name, cluster, span.first)
+        for below in dependencies if alone else ():
+            if not self._recent(("service", below), at):
+                self._suspect_silent(below, at)
+
+    def _explain_origin(self, service: str, cluster: str, at: float) -> None:
+        """Merge a cluster with another one that explains how it began, where it does not do so itself."""
+        found = self._explanations(service, at)
+        cost, other = min(((cost, other) for other, cost in found.items()), default=(OWN, cluster))
+        if found.get(cluster, OWN) < OWN:
+            self._explained.add((service, cluster))
+        elif cost < OWN:
+            self._merge(cluster, other)
+
+    def _attract(self, service: str, at: float, home: str) -> None:
+        """What depends on trouble that nothing explains may be elsewhere only because it was heard of earlier."""
+        above = self._topology.above(service)
+        for name in sorted(self._troubled & above.keys(), key=lambda name: (above[name], name)):
+            for cluster, span in self._recent(("service", name), at):
+                found = self._explanations(name, span.first) if cluster != home else {}
+                known = found.get(cluster, OWN if span.first > self._began[cluster] else 0.0)
+                if found.get(home, OWN) + MARGIN < known:
+                    self._move(name, cluster, home)
+
+    def _move(self, service: str, left: str, joined: str) -> None:
+        self.moved.append(Move(service, left, joined))
+        self._hear(("service", service), joined, self._heard["service", service].pop(left))
+        signals = self._signals.pop((service, left), [])
+        self.homes |= dict.fromkeys(signals, joined)
+        self._signals.setdefault((service, joined), []).extend(signals)
+
+    def _suspect_silent(self, service: str, at: float) -> None:
+        """Merge what dependants of a silent service began, where its trouble is likelier than theirs by themselves."""
+        dependants = self._topology.dependants(service)
+        troubled = [name for name in dependants if name in self._troubled]
+        suffering = [(name, one) for name in troubled for one in self._recent(("service", name), at)]
+        quiet = len(dependants) - len({name for name, _ in suffering})
+        if silent_cause_gain([0.0] * len(suffering), quiet) <= 0:
+            return
+        origins = [one for name, one in suffering if self._best_explanation(name, one[1].first)[0] >= OWN]
+        began = min((span.first for _, span in origins), default=at)
+        costs = [delay_cost(span.first - began, 1, self._window) for _, span in origins]
+        if silent_cause_gain(costs, quiet) > 0:
+            for cluster, _ in origins:
+                self._merge(final(origins[0][0], self.merged), final(cluster, self.merged))
+
+    def _merge(self, one: str, other: str) -> None:
+        """Into the older of the two."""
+        kept, gone = sorted((one, other), key=lambda cluster: self._age[cluster])
+        if kept == gone:
+            return
+        self.merged[gone] = kept
+        self._terms[kept] |= self._terms.pop(gone)
+        self._last[kept] = max(self._last[kept], self._last.pop(gone))
+        for key, spans in self._heard.items():
+            if gone in spans:
+                self._hear(key, kept, spans.pop(gone))
+
+
+def final(cluster: str, merged: Mapping[str, str]) -> str:
+    """What a cluster is part of in the end."""
+    while cluster in merged:
+        cluster = merged[cluster]
+    return cluster
