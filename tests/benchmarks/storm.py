@@ -102,11 +102,37 @@ def _figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "cause_unclear": mean(cause is None for cause, _ in named),
         "calibration_error": _calibration_error([(cause.score, right) for cause, right in named if cause]),
         "alerts_per_incident": alerts / sum(len(set(outcome.found.values())) for outcome in outcomes),
+        "scenarios": _by_scenario(outcomes),
         "baselines": {
-            "alertname": _baseline(outcomes, lambda sent: sent.event.labels["alertname"]),
-            "service": _baseline(outcomes, lambda sent: service_of(sent.event.labels, ["service", "job"])),
+            "alertname": _baseline(outcomes, _alertname),
+            "service": _baseline(outcomes, _service),
         },
     }
+
+
+def _by_scenario(outcomes: Sequence[Outcome]) -> dict[str, dict[str, float]]:
+    """For each size of the topology, faults apart and shared, the figures beside the two baselines."""
+    alike: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        services, _, kind = outcome.name.split("/")
+        alike.setdefault(f"{services} {kind}", []).append(outcome)
+    return {
+        name: {
+            "ari": _mean_ari(some),
+            "cause_first": mean(right for outcome in some for _, right in outcome.named()),
+            "ari_by_alertname": _baseline(some, _alertname)["ari"],
+            "ari_by_service": _baseline(some, _service)["ari"],
+        }
+        for name, some in alike.items()
+    }
+
+
+def _alertname(sent: Sent) -> str:
+    return sent.event.labels["alertname"]
+
+
+def _service(sent: Sent) -> str:
+    return service_of(sent.event.labels, ["service", "job"])
 
 
 def _mean_ari(outcomes: Sequence[Outcome]) -> float:
