@@ -3,9 +3,12 @@
 import hashlib
 from datetime import datetime
 from enum import StrEnum
+from itertools import takewhile
 from typing import Any, Literal
 
 import msgspec
+
+GATE = "gate"
 
 
 class RunStatus(StrEnum):
@@ -58,6 +61,19 @@ def plan_hash(plan: Plan) -> str:
     return hashlib.sha256(msgspec.json.encode(plan, order="deterministic")).hexdigest()
 
 
+def first_gates(plan: Plan) -> list[PlannedStep]:
+    """The gates that a plan begins with and that may be asked at any time: no step has changed what they compare."""
+    return list(takewhile(lambda step: step.kind == GATE and step.repeatable, plan.steps))
+
+
+class GateLook(msgspec.Struct, frozen=True):
+    """What the first gates of an offer said before anybody approved: whether they would let it pass, and why."""
+
+    at: datetime
+    passes: bool
+    said: str
+
+
 class Decision(msgspec.Struct, frozen=True):
     user: str
     verdict: Literal["approve", "reject"]
@@ -79,6 +95,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime
     ended_at: datetime | None = None
     outcome: str = ""
+    gate: GateLook | None = None
 
     @property
     def approvals(self) -> list[str]:

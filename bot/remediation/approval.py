@@ -57,7 +57,7 @@ async def decide(
     Raises Refused, audited too.
     """
     async with database.write() as connection:
-        incident, run = await _locked(connection, run_id)
+        incident, run = await locked(connection, run_id)
         why = refusal_of(run, incident, user, verdict, plan_hash, now)
         if not why and run and _edited(runbooks, run):
             why = f"The runbook “{run.plan.title}” was edited after this was offered: nothing was run."
@@ -82,7 +82,7 @@ async def lapse(database: Database, runbooks: Mapping[str, Runbook], now: dateti
     lapsed = [run.id for run in offered if now >= run.expires_at or _edited(runbooks, run)]
     for run_id in lapsed:
         async with database.write() as connection:
-            _, run = await _locked(connection, run_id)
+            _, run = await locked(connection, run_id)
             if run and run.status is RunStatus.PROPOSED:
                 reason = _CHANGED if _edited(runbooks, run) else "nobody decided in time"
                 said = f"Offer withdrawn: {run.plan.title}, {reason}"
@@ -98,7 +98,7 @@ def _edited(runbooks: Mapping[str, Runbook], run: Run) -> bool:
     return runbook is None or definition_hash(runbook) != run.plan.definition
 
 
-async def _locked(connection: AsyncConnection, run_id: str) -> tuple[Incident | None, Run | None]:
+async def locked(connection: AsyncConnection, run_id: str) -> tuple[Incident | None, Run | None]:
     """Incident and run, locked in the order in which the pipeline locks them."""
     run = await runs.by_id(connection, run_id)
     if run is None:

@@ -56,6 +56,10 @@ class Steps:
             async with asyncio.timeout(grace):
                 await self._idle.wait()
 
+    async def ask(self, step: PlannedStep) -> Outcome:
+        """Perform a step that only asks, for no run: nothing is written."""
+        return await execute(step, self._secrets)
+
     async def begin(self, claim: Claim) -> bool:
         """Mark the run as running. False where it is not approved, or its plan is not the approved one."""
         run = await self._load(claim)

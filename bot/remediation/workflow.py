@@ -22,11 +22,12 @@ from dbos import DBOS, DBOSConfig, SetWorkflowID
 from dbos import error as dbos_errors
 from sqlalchemy.exc import DBAPIError
 
-from bot.domain.run import Run, RunStatus
+from bot.domain.run import GATE, Run, RunStatus
 from bot.domain.runbook import Runbook
 from bot.errors import StorageUnavailable
 from bot.remediation import durable
 from bot.remediation.approval import lapse
+from bot.remediation.gates import GateLooks
 from bot.remediation.steps import Steps
 from bot.storage import runs
 from bot.storage.database import Database
@@ -46,7 +47,7 @@ def _always() -> bool:
 
 
 class Remediation:
-    """Starts a workflow for every approved run, and lets offers lapse.
+    """Starts a workflow for every approved run, lets offers lapse, and asks the gates of those that wait.
 
     ``may`` says whether this replica holds the role to do so. ``members`` gives the ids of the replicas that are not
     known to be gone; the workflows of any other are taken up.
@@ -70,6 +71,8 @@ class Remediation:
         self._clock = clock
         self._on_change = on_change
         self._may, self._members = may, members
+        self._gates = GateLooks(database, steps.ask, clock, on_change, may)
+        self._has_gates = any(step.kind == GATE for runbook in runbooks.values() for step in runbook.steps)
         self._config = DBOSConfig(
             name="tandem",
             system_database_url=system_database_url,
@@ -93,6 +96,7 @@ class Remediation:
 
     async def close(self, grace: float = 10.0) -> None:
         """Let the steps that are being performed end, and leave; the rest of a run goes on at the next launch."""
+        await self._gates.close()
         await self._steps.stop(grace)
         await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
         # A workflow that ran has made DBOS's threads those of our loop, and now they are gone.
@@ -117,6 +121,8 @@ class Remediation:
     async def reconcile(self) -> None:
         if await lapse(self._database, self._runbooks, self._clock()):
             self._on_change()
+        if self._has_gates:
+            await self._gates.look()
         async with self._database.read() as connection:
             under_way = await runs.with_status(connection, [RunStatus.APPROVED, RunStatus.RUNNING, RunStatus.VERIFYING])
         self._started &= {run.id for run in under_way}

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bot.domain.duration import format_seconds
-from bot.domain.run import Phase, PlannedStep, Run, RunStatus, StepRecord, StepStatus
+from bot.domain.run import GATE, GateLook, Phase, PlannedStep, Run, RunStatus, StepRecord, StepStatus, first_gates
 from bot.slack.blocks import Block, button, mrkdwn, section
 from bot.slack.text import code_block, inline_code, literal, when, who
 from bot.slack.view import IncidentView
@@ -11,6 +11,7 @@ from bot.slack.view import IncidentView
 MAX_RUNS = 3
 MAX_STEPS = 6
 MAX_PEOPLE = 10
+MAX_GATE_LINES = 8
 _ICON = {
     RunStatus.PROPOSED: "🛠️",
     RunStatus.APPROVED: "⏳",
@@ -38,7 +39,7 @@ def runs_to_show(runs: Sequence[Run]) -> list[Run]:
 
 def run_blocks(run: Run, view: IncidentView) -> list[Block]:
     if run.status is RunStatus.PROPOSED and view.incident.open:
-        return [{"type": "divider"}, *_offer(run), _offer_buttons(run), _offer_terms(run)]
+        return [{"type": "divider"}, *_offer(run), *_gate(run), _offer_buttons(run), _offer_terms(run)]
     return [{"type": "divider"}, section(_progress(run, [step for step in view.steps if step.run_id == run.id]))]
 
 
@@ -53,6 +54,29 @@ def _offer(run: Run) -> list[Block]:
 
 def _commands(steps: Sequence[PlannedStep]) -> str:
     return "\n".join(step.text for step in steps)
+
+
+def _gate(run: Run) -> list[Block]:
+    """What the gate says before anybody approves, or why it says nothing yet."""
+    gates, first = sum(step.kind == GATE for step in run.plan.steps), len(first_gates(run.plan))
+    if not gates:
+        return []
+    later = "asked only when the run has come to it: what it will say is not known yet."
+    if not first:
+        return [section(f"⚖️ *Gate:* {later}")]
+    asking = "⚖️ *Gate:* is being asked. Its interval will stand here as soon as it is known."
+    said = _looked(run.gate) if run.gate else asking
+    return [section(said + (f"\nThe gate behind other steps is {later}" if gates > first else ""))]
+
+
+def _looked(look: GateLook) -> str:
+    verdict = "would let this pass now" if look.passes else "would refuse this now"
+    lines = look.said.splitlines()
+    shown = [f"• {literal(line, 300)}" for line in lines[:MAX_GATE_LINES]]
+    if len(lines) > MAX_GATE_LINES:
+        shown.append(f"… and {len(lines) - MAX_GATE_LINES} lines more in the thread")
+    again = "It is asked again after the approval, and that answer decides."
+    return "\n".join([f"⚖️ *Gate:* {verdict} · asked {when(look.at)}", *shown, again])
 
 
 def _offer_buttons(run: Run) -> Block:

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 
 import msgspec
-from sqlalchemy import RowMapping, column, select, table
+from sqlalchemy import RowMapping, column, select, table, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.run import Phase, Run, RunStatus, StepRecord
+from bot.domain.run import GateLook, Phase, Run, RunStatus, StepRecord
 from bot.errors import LostLease
 from bot.storage.database import row_of, table_of, upsert
 from bot.storage.tables import RunRow, StepRow
@@ -44,6 +44,11 @@ def _run(row: RowMapping) -> Run:
 
 async def save(connection: AsyncConnection, runs: Sequence[Run]) -> None:
     await upsert(connection, _RUN, [row_of(run) for run in runs])
+
+
+async def save_gate(connection: AsyncConnection, run_id: str, look: GateLook) -> None:
+    """Keep what the gates of an offer said; nothing else of the run is written."""
+    await connection.execute(update(_RUN).where(_RUN.c.id == run_id).values(gate=look))
 
 
 async def by_id(connection: AsyncConnection, run_id: str, *, lock: bool = False) -> Run | None:

@@ -260,6 +260,7 @@ class RunRow(SQLModel, table=True):
     expires_at: datetime = Field(sa_type=UtcDateTime)
     ended_at: datetime | None = Field(sa_type=UtcDateTime)
     outcome: str = Field(sa_type=Text)
+    gate: Any = Field(sa_type=Json, nullable=True)
 
 
 class StepRow(SQLModel, table=True):

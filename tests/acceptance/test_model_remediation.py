@@ -2,6 +2,7 @@
 
 import json
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,10 @@ import pytest
 
 from bot.domain.run import PlannedStep
 from bot.remediation.executors import Outcome, execute
-from tests.acceptance.harness import CHANNEL, ON_CALL, Tandem, alert, running, until
+from tests.acceptance.harness import CHANNEL, ON_CALL, Tandem, alert, runbook, running, until
 from tests.acceptance.mlflow_server import mlflow_server
 from tests.acceptance.model_tools import SECRET, python_of
+from tests.integration.executors.test_gate import HARD, Scorer
 from tests.unit.test_model_tools import stored
 
 MODEL = "demand-forecast"
@@ -61,6 +63,51 @@ async def test_drifted_data_offers_a_retraining_and_no_scaling_and_the_monitor_p
         assert any("mape: 0.081" in entry["text"] for entry in whole["timeline"])
 
 
+async def test_a_gate_is_seen_before_the_click_and_asked_again_after_it(tmp_path: Path) -> None:
+    scorer = Scorer()
+    async with scorer.server:
+        mark = {"command": {"argv": [sys.executable, "-c", f"open({str(tmp_path / 'promoted')!r}, 'a').write('x')"]}}
+        gate = {"gate": {"on": {"pinned reference": scorer.pair("better")}}}
+        books = {"promote": _book("Promote the challenger", "data", gate, mark), "restart": runbook("true")}
+        async with running(tmp_path, TOPOLOGY | {"runbooks": books}) as tandem:
+            scorer.free.clear()
+            await _drifts(tandem, "FAIL")
+            await tandem.message("is being asked", "run.approve")
+            assert await tandem.deliver(alert()) == 202  # which has nothing to do with the model
+            other = await tandem.message("Restart checkout", "run.approve")
+            await tandem.slack.click(ON_CALL, CHANNEL, other["ts"], "run.approve")
+            await tandem.message("Restart checkout", "verifying")
+            scorer.free.set()
+            seen = await tandem.message("would let this pass now", "95 % interval 0.", "500 rows", "run.approve")
+            scorer.losses("better", HARD)
+            await tandem.slack.click(ON_CALL, CHANNEL, seen["ts"], "run.approve")
+            failed = await tandem.message("the challenger is not shown to be better", absent="run.approve")
+            assert failed["ts"] == seen["ts"]
+            assert not (tmp_path / "promoted").exists()
+
+
+@needs_mlflow
+async def test_a_challenger_that_is_better_is_promoted_in_mlflow_by_who_saw_its_interval(tmp_path: Path) -> None:
+    scorer = Scorer()
+    async with mlflow_server(tmp_path) as mlflow, scorer.server:
+        await mlflow.register(MODEL, 2)
+        for alias, version in (("champion", "1"), ("challenger", "2")):
+            await mlflow.call("registered-models/alias", name=MODEL, alias=alias, version=version)
+        gate = {"gate": {"on": {"pinned reference": scorer.pair("better"), "recent labels": scorer.pair("better")}}}
+        promote = {"mlflow": {"url": mlflow.url, "model": MODEL, "alias": "champion", "from_alias": "challenger"}}
+        config = TOPOLOGY | {"runbooks": {"promote": _book("Promote the challenger", "data", gate, promote)}}
+        async with running(tmp_path, config) as tandem:
+            await _drifts(tandem, "FAIL")
+            shown = ("would let this pass now", "pinned reference", "recent labels", "95 % interval 0.", "run.approve")
+            message = await tandem.message(*shown)
+            assert await mlflow.named_by(MODEL, "champion") == "1"
+            await tandem.slack.click(ON_CALL, CHANNEL, message["ts"], "run.approve")
+            await tandem.message("verifying", absent="run.approve")
+            assert await mlflow.named_by(MODEL, "champion") == "2"
+            await _drifts(tandem, "SUCCESS")
+            await tandem.message("Verified: the alerts have resolved")
+
+
 @needs_mlflow
 async def test_a_promotion_that_hurts_is_named_as_the_cause_and_rolled_back_in_mlflow(tmp_path: Path) -> None:
     async with mlflow_server(tmp_path) as mlflow:
@@ -72,13 +119,15 @@ async def test_a_promotion_that_hurts_is_named_as_the_cause_and_rolled_back_in_m
             for version in ("2", "3"):
                 await mlflow.call("registered-models/alias", name=MODEL, alias="champion", version=version)
             await _accepted(tandem, 2)
-            await _drifts(tandem, "FAIL")
+            since = {"startsAt": datetime.now(UTC).isoformat()}
+            worse = {"alertname": "ForecastAccuracyDrop", "service": MODEL}  # no drift of what the model is fed
+            assert await tandem.deliver(alert(**worse) | since) == 202
             message = await tandem.message("run.approve", f"set alias champion of {MODEL} to the newest version")
             assert f"champion of {MODEL} is now version 3" in json.dumps(await tandem.incidents())
             await tandem.slack.click(ON_CALL, CHANNEL, message["ts"], "run.approve")
             await tandem.message("verifying", absent="run.approve")
             assert await mlflow.named_by(MODEL, "champion") == "2"
-            await _drifts(tandem, "SUCCESS")
+            assert await tandem.deliver(alert("resolved", **worse) | since) == 202
             await tandem.message("Verified: the alerts have resolved")
         await _the_other_ways(mlflow.url)
 

@@ -9,7 +9,18 @@ from bot.domain.alert import Alert
 from bot.domain.cause import Cause, CauseKind
 from bot.domain.event import AlertEvent, AlertStatus
 from bot.domain.incident import Incident, IncidentStatus, Tally, TimelineEntry, TimelineKind
-from bot.domain.run import Decision, Phase, Plan, PlannedStep, Run, RunStatus, StepRecord, StepStatus, plan_hash
+from bot.domain.run import (
+    Decision,
+    GateLook,
+    Phase,
+    Plan,
+    PlannedStep,
+    Run,
+    RunStatus,
+    StepRecord,
+    StepStatus,
+    plan_hash,
+)
 from bot.domain.severity import Severity
 from bot.slack.view import IncidentView
 
@@ -128,7 +139,9 @@ def incidents(text: st.SearchStrategy[str] = names) -> st.SearchStrategy[Inciden
 
 
 def plans(text: st.SearchStrategy[str]) -> st.SearchStrategy[Plan]:
-    steps = st.lists(st.builds(PlannedStep, kind=st.just("command"), parameters=st.just({}), text=text), max_size=12)
+    kinds = st.sampled_from(["command", "gate"])
+    step = st.builds(PlannedStep, kind=kinds, parameters=st.just({}), text=text, repeatable=st.booleans())
+    steps = st.lists(step, max_size=12)
     return st.builds(
         Plan,
         runbook=st.sampled_from(["scale", "restart", "roll-back", "retrain"]),
@@ -163,6 +176,7 @@ def runs(text: st.SearchStrategy[str], run_id: str = RUN_IDS[0]) -> st.SearchStr
         created_at=moments,
         expires_at=moments,
         outcome=text,
+        gate=st.none() | st.builds(GateLook, at=moments, passes=st.booleans(), said=text),
     )
 
 

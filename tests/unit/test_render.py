@@ -11,7 +11,18 @@ from hypothesis import strategies as st
 
 from bot.domain.alert import Alert
 from bot.domain.incident import Incident, IncidentStatus, Tally
-from bot.domain.run import Decision, Phase, Plan, PlannedStep, Run, RunStatus, StepRecord, StepStatus, plan_hash
+from bot.domain.run import (
+    Decision,
+    GateLook,
+    Phase,
+    Plan,
+    PlannedStep,
+    Run,
+    RunStatus,
+    StepRecord,
+    StepStatus,
+    plan_hash,
+)
 from bot.domain.severity import Severity
 from bot.localslack.blocks import problems_of
 from bot.slack.render import Rendered, plain, render
@@ -19,6 +30,7 @@ from bot.slack.view import MAX_LESSENED, IncidentView
 from tests.unit.strategies import NOON, alerts, hostile, views
 
 WORST = "&<*`🔥" * 1000
+GATE = PlannedStep("gate", {}, "go on only if …", repeatable=True)
 
 
 def texts_of(value: Any) -> Iterator[str]:
@@ -114,13 +126,14 @@ def tally(name: str, alerts: int = 1, active: bool = True, service: str = "check
 def test_the_largest_message_that_there_can_be_is_taken(status: RunStatus) -> None:
     """Every text as long as it gets, in every place at once."""
     plan = plan_of(*(["x" * 130] * 20), rollback=tuple(["y" * 130] * 20))
-    plan = msgspec.structs.replace(plan, title=WORST)
+    plan = msgspec.structs.replace(plan, title=WORST, steps=[GATE, *plan.steps, GATE])
+    look = GateLook(NOON, False, "\n".join([WORST] * 50))
     decisions = [Decision(WORST, verdict, NOON) for verdict in ("approve", "reject") for _ in range(300)]
     runs = [
         run(msgspec.structs.replace(plan, runbook=name), id=name, status=status, approvers=[WORST] * 300, required=9)
         for name in "abcdef"
     ]
-    runs = [msgspec.structs.replace(one, decisions=decisions, outcome=WORST) for one in runs]
+    runs = [msgspec.structs.replace(one, decisions=decisions, outcome=WORST, gate=look) for one in runs]
     steps = tuple(
         StepRecord(run_id=one.id, phase=Phase.ROLLBACK, position=n, status=StepStatus.IN_DOUBT, started_at=NOON)
         for one in runs
@@ -149,6 +162,38 @@ def test_an_offer_says_who_may_approve_how_many_must_and_who_did() -> None:
     assert "2 approvals" in said
     once = msgspec.structs.replace(offered, decisions=[Decision("U2BBBBBB", "approve", NOON)])
     assert shown(render(view(incident(), once))).count("<@U2BBBBBB>") == 2
+
+
+@pytest.mark.parametrize("passes, verdict", [(True, "would let this pass now"), (False, "would refuse this now")])
+def test_what_the_gate_said_stands_between_the_plan_and_its_buttons(passes: bool, verdict: str) -> None:
+    plan = msgspec.structs.replace(plan_of("promote"), steps=[GATE, PlannedStep("mlflow", {}, "promote")])
+    look = GateLook(NOON, passes, "reference: better by 0.03 (95 % interval 0.01 to 0.05, 5,000 rows)\n<!here> *x*")
+    blocks = render(view(incident(), run(plan, gate=look))).blocks
+    place = next(n for n, block in enumerate(blocks) if block.get("block_id") == "run.run1")
+    assert blocks[place - 1]["text"]["text"] == (
+        f"⚖️ *Gate:* {verdict} · asked <!date^{int(NOON.timestamp())}^{{date_short_pretty}} {{time_secs}}"
+        "|2026-03-01 12:00:00 UTC>\n"
+        "• reference: better by 0.03 (95 % interval 0.01 to 0.05, 5,000 rows)\n"
+        "• &lt;!here&gt; \u200b*x\u200b*\n"
+        "It is asked again after the approval, and that answer decides."
+    )
+
+
+def test_a_gate_that_has_not_been_asked_says_why_and_a_plan_without_one_says_nothing_of_it() -> None:
+    plan = plan_of("promote")
+    first = msgspec.structs.replace(plan, steps=[GATE, *plan.steps])
+    behind = msgspec.structs.replace(plan, steps=[*plan.steps, GATE])
+    both = msgspec.structs.replace(plan, steps=[GATE, *plan.steps, GATE])
+    asking, later = "is being asked", "asked only when the run has come to it"
+    said = [shown(render(view(incident(), run(one)))) for one in (plan, first, behind, both)]
+    assert [(asking in one, later in one) for one in said] == [
+        (False, False),
+        (True, False),
+        (False, True),
+        (True, True),
+    ]
+    decided = run(first, gate=GateLook(NOON, True, "better"), status=RunStatus.APPROVED)
+    assert "*Gate:*" not in shown(render(view(incident(), decided)))
 
 
 def actions_in(rendered: Rendered) -> list[str]:

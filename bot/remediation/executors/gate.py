@@ -8,7 +8,7 @@ each data set the challenger's mean loss must be less by more than ``by``, at th
 import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import msgspec
 import numpy as np
@@ -18,10 +18,11 @@ from bot.domain.duration import Duration
 from bot.errors import TandemError
 from bot.remediation.executors.asking import Heard, Request, ask, described
 from bot.remediation.executors.registry import executor
-from bot.remediation.executors.step import Outcome, StepParameters
+from bot.remediation.executors.step import Outcome, StepParameters, presentable
 from detectors.performance.compare import Comparison, compare
 
 MAX_ROWS = 200_000
+_SHOWN = 80
 
 
 class Pair(BaseModel):
@@ -50,6 +51,13 @@ class _Losses(msgspec.Struct, frozen=True):
     data: str = ""
 
 
+class _Compared(NamedTuple):
+    """``on`` says which rows, in the runbook's words and the scorer's."""
+
+    on: str
+    found: Comparison
+
+
 class _Unfit(TandemError):
     """What was answered cannot be compared; the message says why."""
 
@@ -69,20 +77,19 @@ async def run(parameters: GateParameters, secrets: Mapping[str, str]) -> Outcome
     seconds = parameters.timeout.total_seconds()
     try:
         async with asyncio.timeout(seconds):
-            compared = [
-                (name, await _compared(name, pair, parameters, secrets)) for name, pair in parameters.on.items()
-            ]
+            compared = [await _compared(name, pair, parameters, secrets) for name, pair in parameters.on.items()]
     except TimeoutError:
         return Outcome(False, f"the models were not compared within {seconds:g} s")
     except _Unfit as error:
         return Outcome(False, f"not compared: {error}")
     passed = all(found.low > parameters.by for _, found in compared)
-    lines = [_said(name, found, parameters) for name, found in compared]
+    lines = [_said(one, parameters) for one in compared]
     verdict = "the challenger is better" if passed else "the challenger is not shown to be better"
-    return Outcome(passed, "\n".join([*lines, verdict]))
+    said = "\n".join([*lines, verdict]).encode(errors="replace")
+    return Outcome(passed, presentable(said, 0, secrets.values()))
 
 
-async def _compared(name: str, pair: Pair, parameters: GateParameters, secrets: Mapping[str, str]) -> Comparison:
+async def _compared(name: str, pair: Pair, parameters: GateParameters, secrets: Mapping[str, str]) -> _Compared:
     champion = _losses_in(await ask(pair.champion, secrets), f"{name}, champion")
     challenger = _losses_in(await ask(pair.challenger, secrets), f"{name}, challenger")
     if champion.data != challenger.data:
@@ -94,9 +101,10 @@ async def _compared(name: str, pair: Pair, parameters: GateParameters, secrets: 
         raise _Unfit(f"{name}: {len(theirs)} rows are too few, {parameters.rows} are asked for")
     ours, others = np.array(champion.losses), np.array([theirs[one] for one in champion.ids])
     try:
-        return await asyncio.to_thread(compare, ours, others, parameters.confidence)
+        found = await asyncio.to_thread(compare, ours, others, parameters.confidence)
     except ValueError as error:
         raise _Unfit(f"{name}: {error}") from error
+    return _Compared(f"{name} ({champion.data[:_SHOWN]})" if champion.data else name, found)
 
 
 def _losses_in(heard: Heard, whose: str) -> _Losses:
@@ -113,9 +121,8 @@ def _losses_in(heard: Heard, whose: str) -> _Losses:
     return losses
 
 
-def _said(name: str, found: Comparison, parameters: GateParameters) -> str:
-    percent = f"{parameters.confidence * 100:.4g} %"
-    return (
-        f"{name}: mean loss {found.challenger:.4g} of the challenger, {found.champion:.4g} of the champion, "
-        f"{found.rows} rows; better by {found.better:.4g} ({percent}: {found.low:.4g} to {found.high:.4g})"
-    )
+def _said(one: _Compared, parameters: GateParameters) -> str:
+    found, percent = one.found, f"{parameters.confidence * 100:.4g} %"
+    interval = f"{percent} interval {found.low:.4g} to {found.high:.4g}, {found.rows:,} rows"
+    losses = f"mean loss {found.challenger:.4g} of the challenger, {found.champion:.4g} of the champion"
+    return f"{one.on}: better by {found.better:.4g} ({interval}); {losses}"

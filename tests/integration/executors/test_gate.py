@@ -1,5 +1,6 @@
 """The executor ``gate``: a challenger goes on only where it is shown to be better, on the same rows."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -17,10 +18,13 @@ IDS = [f"r{number}" for number in range(500)]
 
 
 class Scorer:
-    """What scores models: losses by model, as a test sets them."""
+    """What scores models: losses by model, as a test sets them. It answers while it is ``free``."""
 
     def __init__(self) -> None:
         self.answers: dict[str, Any] = {}
+        self.asked: list[str] = []
+        self.free = asyncio.Event()
+        self.free.set()
         self.losses("champion", HARD)
         self.losses("better", HARD * 0.8 + RANDOM.normal(0, 0.05, 500))
         self.losses("alike", HARD + RANDOM.normal(0, 0.5, 500))
@@ -32,6 +36,8 @@ class Scorer:
         self.answers[model] = {"ids": ids, "losses": list(losses), "data": data}
 
     async def _answer(self, request: web.Request) -> web.Response:
+        self.asked.append(request.match_info["model"])
+        await self.free.wait()
         answer = self.answers.get(request.match_info["model"])
         return web.json_response(answer) if answer is not None else web.Response(status=404, text="no such model")
 
@@ -59,8 +65,9 @@ async def test_a_challenger_that_is_better_goes_on_and_the_interval_is_told(scor
     outcome = await gate(scorer, "better", "better")
     assert outcome.ok
     recent, reference, verdict = outcome.output.splitlines()
-    assert recent.startswith("recent labelled data: mean loss 0.") and "500 rows; better by 0." in recent
-    assert "(95 %: 0." in recent and reference.startswith("pinned reference: ")
+    assert recent.startswith("recent labelled data (recent): better by 0.")
+    assert "(95 % interval 0." in recent and ", 500 rows); mean loss 0." in recent
+    assert reference.startswith("pinned reference (recent): better by 0.")
     assert verdict == "the challenger is better"
 
 
@@ -100,6 +107,14 @@ async def test_what_cannot_be_compared_is_not_compared(scorer: Scorer) -> None:
             not outcome.ok and outcome.output.startswith("not compared: recent labelled data") and why in outcome.output
         )
     assert "500 rows are too few, 501 are asked for" in (await gate(scorer, "better", rows=501)).output
+
+
+async def test_a_secret_that_the_scorer_says_back_is_not_shown(scorer: Scorer) -> None:
+    for model in ("champion", "better"):
+        scorer.answers[model]["data"] = "by hunter2-hunter2"
+    step = PlannedStep("gate", {"on": {"recent": scorer.pair("better")}})
+    outcome = await execute(step, {"TOKEN": "hunter2-hunter2"})
+    assert outcome.ok and outcome.output.startswith("recent (by ***): better by")
 
 
 def test_the_rule_is_shown_before_anybody_approves() -> None:
