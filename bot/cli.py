@@ -58,9 +58,10 @@ def run(
 def check(config: ConfigOption = None) -> None:
     """Validate the configuration; exit 2 with file, line and reason where it is wrong."""
     with _clear_errors():
-        path = _config_path(config, read_environment())
+        environment = read_environment()
+        path = _config_path(config, environment)
         settings, warnings = load_config(path)
-        for warning in warnings:
+        for warning in [*warnings, *_doubts(settings, environment)]:
             out.print(f"warning: {warning}")
         counts = f"{len(settings.services)} services, {len(settings.models)} models, {len(settings.runbooks)} runbooks"
         out.print(f"{path}: valid ({counts})")
@@ -184,9 +185,19 @@ def _read_config(given: Path | None, environment: Environment) -> Config:
         log.warning("config.defaults", reason=f"there is no {path}: no services and no runbooks are known")
         return Config()
     settings, warnings = load_config(path)
-    for warning in warnings:
+    for warning in [*warnings, *_doubts(settings, environment)]:
         log.warning("config.doubt", reason=warning)
     return settings
+
+
+def _doubts(config: Config, environment: Environment) -> list[str]:
+    """About where the data of models is kept. Raises ConfigError for a place that cannot be used."""
+    if not config.models:
+        return []
+    from bot.storage.blobs import doubt_of
+
+    doubt = doubt_of(environment.model_store, environment.database_url)
+    return [doubt] if doubt else []
 
 
 def _run_loop(main: Coroutine[Any, Any, None]) -> None:

@@ -20,7 +20,9 @@ from bot.pipeline.alibi_missing import missing
 from bot.slack.channel import SlackChannel
 from bot.storage import audit
 from bot.storage.archive import open_archive
+from bot.storage.blobs import doubt_of
 from bot.storage.database import Database, open_database
+from bot.storage.frames import open_frames
 from bot.storage.inbox import open_inbox
 from bot.storage.tables import AuditRow
 
@@ -76,7 +78,8 @@ async def _storage(environment: Environment, config: Config) -> list[Finding]:
             takes = Finding(Mark.OK, "database", f"takes writes ({database.engine.dialect.name})")
             inbox = await _inbox(database, environment.inbox_address)
             archive = await _archive(database, environment.archive, config)
-            return [takes, await _audit_log(database), archive, *inbox]
+            models = await _model_store(database, environment) if config.models else []
+            return [takes, await _audit_log(database), archive, *models, *inbox]
         finally:
             await database.close()
     except (TandemError, OSError) as error:
@@ -115,6 +118,21 @@ async def _archive(database: Database, address: str | None, config: Config) -> F
     return Finding(
         Mark.OK, "archive", f"takes files; kept: {said}; then: pandas.read_parquet('{archive.place}/incidents')"
     )
+
+
+async def _model_store(database: Database, environment: Environment) -> list[Finding]:
+    """Whether the data of models can be kept, and whether other replicas would find it."""
+    subject = "model data"
+    try:
+        frames = open_frames(database, environment.model_store)
+        await frames.reach()
+        doubt = doubt_of(environment.model_store, environment.database_url)
+    except TandemError as error:
+        advice = "Check TANDEM_MODEL_STORE, the package for it, and who may write there: without it no rows are taken."
+        return [Finding(Mark.FAIL, subject, str(error), advice)]
+    if doubt:
+        return [Finding(Mark.WARN, subject, doubt)]
+    return [Finding(Mark.OK, subject, f"{frames.place} takes files and gives them back")]
 
 
 async def _audit_log(database: Database) -> Finding:

@@ -13,10 +13,11 @@ from bot.pipeline.alibi import Alibi
 from bot.pipeline.watch_models_checks import compared
 from bot.pipeline.watch_models_window import Known, Window, chosen
 from bot.pipeline.watch_models_words import Outcome, Sides, chart_of, few, moved
+from detectors.drift.categories import Categorical
 from detectors.drift.encoding import encoded
 from detectors.drift.ordered import kolmogorov_smirnov
 from detectors.drift.packing import Array
-from detectors.drift.profile import Categorical, Profile
+from detectors.drift.profile import Profile
 from detectors.drift.result import Result, drifted
 
 _UNIVARIATE_ROWS = 100_000

@@ -11,12 +11,13 @@ from bot.domain.monitor import FeatureKind, FeatureRules, MonitorKind, MonitorRu
 from bot.pipeline.watch_models_window import Known, Table, Window, chosen
 from bot.pipeline.watch_models_words import Outcome, Sides, Unchecked, chart_of, few, moved
 from detectors.drift import quality
+from detectors.drift.categories import category, is_missing
 from detectors.drift.domain import Domain
 from detectors.drift.domain import Sides as Halves
 from detectors.drift.encoding import encoded
 from detectors.drift.life import Life
 from detectors.drift.packing import Array
-from detectors.drift.profile import Profile, as_numbers, build, category, is_missing
+from detectors.drift.profile import Profile, as_numbers, build
 
 _REFERENCE_ROWS = 4_000
 _SHOWN = 8

@@ -6,9 +6,10 @@ from bot.domain.monitor import Metric
 from bot.pipeline.watch_models_rows import Task, finite
 from bot.pipeline.watch_models_window import Known, Table, chosen
 from bot.pipeline.watch_models_words import Unchecked
+from detectors.drift.categories import category
 from detectors.drift.encoding import encoded
 from detectors.drift.packing import Array
-from detectors.drift.profile import Profile, category
+from detectors.drift.profile import Profile
 from detectors.performance.badness import Scale, expected_badness
 from detectors.performance.confidence import ConfidenceEstimator
 from detectors.performance.loss import LossEstimator

@@ -7,8 +7,9 @@ import numpy as np
 from bot.domain.monitor import Metric, MonitorRules
 from bot.pipeline.watch_models_window import Table
 from bot.pipeline.watch_models_words import Unchecked
+from detectors.drift.categories import category, is_missing
 from detectors.drift.packing import Array
-from detectors.drift.profile import as_numbers, category, is_missing
+from detectors.drift.profile import as_numbers
 from detectors.performance.badness import OF_TWO_CLASSES, Rows
 
 

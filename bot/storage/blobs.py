@@ -2,13 +2,20 @@
 
 import os
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
 import fsspec
+from fsspec import AbstractFileSystem
+from fsspec.implementations.local import LocalFileSystem
 
 from bot.errors import ConfigError, StorageUnavailable, TandemError
+
+SERVER_FOLDER = ".tandem/models"
+"""Where the data of models is, unless somebody says otherwise, when the database is a server."""
 
 
 class Lost(TandemError):
@@ -17,6 +24,14 @@ class Lost(TandemError):
 
 class Blobs(Protocol):
     """All methods block: they are for threads. They raise StorageUnavailable where the place does not answer."""
+
+    @property
+    def place(self) -> str:
+        """Where the files are, in words, without a password."""
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other machines see the files, as far as the address tells."""
 
     def put(self, name: str, data: bytes | memoryview) -> None:
         """On return the file is there for good, or was there already and counts as written now."""
@@ -35,6 +50,14 @@ class Folder:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+
+    @property
+    def place(self) -> str:
+        return str(self._root)
+
+    @property
+    def is_shared(self) -> bool:
+        return False  # it may be a volume that all mount: no address tells that
 
     def put(self, name: str, data: bytes | memoryview) -> None:
         path = self._path(name)
@@ -74,46 +97,89 @@ class Folder:
 
 
 class Elsewhere:
-    """Any fsspec address: an object store writes a whole file or none by itself."""
+    """Any other file system of fsspec: an object store writes a whole file or none by itself.
 
-    def __init__(self, address: str) -> None:
-        """Raises ConfigError for an address that fsspec cannot use."""
-        try:
-            self._system, self._root = fsspec.core.url_to_fs(address)
-        except (ValueError, ImportError) as error:
-            raise ConfigError(f"TANDEM_MODEL_STORE: {error}") from error
+    Others (sftp, smb …) may show a reader half a file while its content is put once more.
+    """
+
+    def __init__(self, system: AbstractFileSystem, root: str) -> None:
+        self._system, self._root = system, root.rstrip("/")
+
+    @property
+    def place(self) -> str:
+        return str(self._system.unstrip_protocol(self._root))
+
+    @property
+    def is_shared(self) -> bool:
+        protocol = self._system.protocol
+        return "memory" not in ((protocol,) if isinstance(protocol, str) else protocol)
 
     def put(self, name: str, data: bytes | memoryview) -> None:
-        try:
+        with _asked(name):
             self._system.makedirs(f"{self._root}/{name[:2]}", exist_ok=True)
             self._system.pipe_file(self._path(name), bytes(data))
-        except OSError as error:
-            raise StorageUnavailable(f"the store of model data: {error}") from error
 
     def get(self, name: str) -> bytes:
-        try:
+        with _asked(name):
             return bytes(self._system.cat_file(self._path(name)))
-        except FileNotFoundError as error:
-            raise Lost(f"{name} is not in the store of model data") from error
-        except OSError as error:
-            raise StorageUnavailable(f"the store of model data: {error}") from error
 
     def has(self, name: str) -> bool:
-        return bool(self._system.exists(self._path(name)))
+        with _asked(name):
+            return bool(self._system.exists(self._path(name)))
 
     def drop(self, name: str, idle_seconds: float = 0.0) -> bool:
         try:
-            if idle_seconds and time.time() - self._system.modified(self._path(name)).timestamp() < idle_seconds:
-                return False
-            self._system.rm_file(self._path(name))
-        except FileNotFoundError:
+            with _asked(name):
+                if idle_seconds and time.time() - self._written_at(name) < idle_seconds:
+                    return False
+                self._system.rm_file(self._path(name))
+        except Lost:
             return True
-        except OSError as error:
-            raise StorageUnavailable(f"the store of model data: {error}") from error
         return True
+
+    def _written_at(self, name: str) -> float:
+        """Seconds since 1970."""
+        moment: datetime = self._system.modified(self._path(name))
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
     def _path(self, name: str) -> str:
         return f"{self._root}/{name[:2]}/{name}"
+
+
+def open_blobs(address: str) -> Blobs:
+    """The files at an fsspec address or in a folder.
+
+    Raises ConfigError for what fsspec cannot use; it names the package that is missing.
+    """
+    if "://" not in address:
+        return Folder(Path(address))
+    try:
+        system, root = fsspec.core.url_to_fs(address)
+    except (ValueError, ImportError) as error:
+        raise ConfigError(f"TANDEM_MODEL_STORE: {error}") from error
+    return Folder(Path(root)) if isinstance(system, LocalFileSystem) else Elsewhere(system, root)
+
+
+def doubt_of(address: str | None, database_url: str) -> str | None:
+    """Why other replicas may not find what one of them keeps, if so. Raises ConfigError as ``open_blobs`` does."""
+    blobs = open_blobs(address or SERVER_FOLDER)
+    if database_url.startswith("sqlite") or blobs.is_shared:
+        return None
+    return (
+        f"the data of models is kept in {blobs.place}, which other machines do not see, though the database is shared: "
+        "with replicas, set TANDEM_MODEL_STORE to an address that all reach (s3://bucket/tandem), or let all mount it"
+    )
+
+
+@contextmanager
+def _asked(name: str) -> Iterator[None]:
+    """Each file system has errors of its own beside the system's: botocore's, google.auth's, paramiko's …"""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise Lost(f"{name} is not in the store of model data") from error
+    except Exception as error:
+        raise StorageUnavailable(f"the store of model data: {type(error).__name__}: {error}") from error
 
 
 def write_durably(path: Path, data: bytes | memoryview, root: Path) -> None:

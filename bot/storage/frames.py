@@ -6,12 +6,14 @@ reference or the batch that it came with.
 
 import asyncio
 import io
+import secrets
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bot.storage.blobs import Blobs, Elsewhere, Folder
+from bot.errors import StorageUnavailable
+from bot.storage.blobs import SERVER_FOLDER, Blobs, Folder, open_blobs
 from bot.storage.columns import canonical, digest_of
 from bot.storage.database import Database
 
@@ -57,6 +59,22 @@ class Frames:
         """Remove a file by name, unless it was written lately; says whether it is gone."""
         return await asyncio.to_thread(self._blobs.drop, name, idle_seconds)
 
+    @property
+    def place(self) -> str:
+        """Where it is, in words, without a password."""
+        return self._blobs.place
+
+    async def reach(self) -> None:
+        """See whether it takes files and gives them back. Raises StorageUnavailable."""
+        await asyncio.to_thread(self._reach)
+
+    def _reach(self) -> None:
+        name, content = f"probe-{secrets.token_hex(8)}", b"tandem"
+        self._blobs.put(name, content)
+        if self._blobs.get(name) != content:
+            raise StorageUnavailable(f"the store of model data: {self.place} gives back other bytes than it took")
+        self._blobs.drop(name)
+
     def _put(self, table: pa.Table) -> str:
         plain = canonical(table)
         digest = digest_of(plain)
@@ -76,14 +94,12 @@ def file_of(digest: str) -> str:
 
 def open_frames(database: Database, address: str | None = None) -> Frames:
     """The store at an fsspec address or a folder; without one, in the folder ``<stem>.models`` beside SQLite's file, or
-    ``.tandem/models`` where the database is a server."""
-    if address and "://" in address:
-        return Frames(Elsewhere(address))
-    return Frames(Folder(Path(address) if address else _beside(database)))
+    ``.tandem/models`` where the database is a server. Raises ConfigError for an address that cannot be used."""
+    return Frames(open_blobs(address) if address else Folder(_beside(database)))
 
 
 def _beside(database: Database) -> Path:
     if not database.is_sqlite:
-        return Path(".tandem/models")
+        return Path(SERVER_FOLDER)
     path = Path(database.engine.url.database or "")
     return path.with_name(f"{path.stem}.models")

@@ -74,8 +74,10 @@ def _said(column: Column) -> dict[str, Any]:
     rows = column.rows + column.missing
     said: dict[str, Any] = {"missing": column.missing / rows if rows else 0.0}
     if not isinstance(column, Numeric):
-        most = sorted(column.counts, key=column.counts.__getitem__, reverse=True)[:_MOST_CATEGORIES]
-        return said | {"categories": len(column.counts), "shares": {name: column.counts[name] / rows for name in most}}
+        counts = column.named
+        most = sorted(counts, key=counts.__getitem__, reverse=True)[:_MOST_CATEGORIES]
+        shares = {name: counts[name] / rows for name in most}
+        return said | {"categories": None if column.hashed else len(counts), "shares": shares}
     if not len(column.values):
         return said
     low, middle, high = np.quantile(column.values.astype(np.float64), [0.05, 0.5, 0.95])

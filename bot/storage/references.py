@@ -17,6 +17,7 @@ from bot.storage.columns import FEATURE, array_of, canonical, schema_of
 from bot.storage.database import insert_missing, row_of, table_of, upsert
 from bot.storage.frames import Frames, file_of
 from bot.storage.model_tables import ReferenceRow
+from detectors.drift.categories import Categorical
 from detectors.drift.packing import Array
 from detectors.drift.profile import Profile
 from detectors.drift.sketch import build_in_parts
@@ -69,10 +70,9 @@ async def store(frames: Frames, table: pa.Table, categorical: Collection[str] = 
     """Put reference data and its profile, built now and never again, into the store. Raises Unfit."""
     table = await asyncio.to_thread(canonical, table)
     digest = await frames.put(table)
-    choice = hashlib.blake2b("\0".join(sorted(categorical)).encode(), digest_size=4).hexdigest()
-    name = f"{digest}.{choice}.profile"
-    packed = await asyncio.to_thread(_packed_profile, table, categorical)
-    await frames.put_bytes(name, packed)
+    profile = await asyncio.to_thread(_profile, table, categorical)
+    name = f"{digest}.{_kind_of(profile, categorical)}.profile"
+    await frames.put_bytes(name, await asyncio.to_thread(profile.state))
     return Stored(digest, name, table.num_rows, schema_of(table))
 
 
@@ -180,10 +180,16 @@ async def outputs_of(frames: Frames, reference: Reference) -> Profile:
     return Profile(whole.rows, {name: column for name, column in whole.columns.items() if name in _OUTPUTS})
 
 
-def _packed_profile(table: pa.Table, categorical: Collection[str]) -> bytes:
+def _profile(table: pa.Table, categorical: Collection[str]) -> Profile:
     names = [name for name in table.column_names if name.startswith(FEATURE) or name in _OUTPUTS]
     columns = {name: _parts(table[name]) for name in names}
-    return build_in_parts(columns, [FEATURE + name for name in categorical]).state()
+    return build_in_parts(columns, [FEATURE + name for name in categorical])
+
+
+def _kind_of(profile: Profile, categorical: Collection[str]) -> str:
+    """What the profile depends on beside the data; hashed categories have not always been."""
+    hashed = [name for name, column in profile.columns.items() if isinstance(column, Categorical) and column.hashed]
+    return hashlib.blake2b("\0".join([*sorted(categorical), *hashed]).encode(), digest_size=4).hexdigest()
 
 
 def _parts(column: pa.ChunkedArray) -> Iterator[Array]:

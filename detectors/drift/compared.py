@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from detectors.drift.categories import Categorical, alike, label
 from detectors.drift.counted import population_stability
 from detectors.drift.packing import Array
-from detectors.drift.profile import Categorical, Column, Numeric, Profile
+from detectors.drift.profile import Column, Numeric, Profile
 
 _BINS = 10
 _MOST_CATEGORIES = 10
@@ -61,10 +62,12 @@ def _change(before: Column, after: Column) -> str:
             return f"median {medians[0]:.4g} → {medians[1]:.4g}"
         return f"deviation {deviations[0]:.4g} → {deviations[1]:.4g}"
     if isinstance(before, Categorical) and isinstance(after, Categorical):
+        before, after = alike(before, after)
         shares = [_shares(column) for column in (before, after)]
         names = sorted(shares[0].keys() | shares[1].keys())
         moved = max(names, key=lambda name: shares[1].get(name, 0) - shares[0].get(name, 0), default="")
-        return f"{moved} {shares[0].get(moved, 0):.0%} → {shares[1].get(moved, 0):.0%}".replace("%", " %")
+        change = f"{shares[0].get(moved, 0):.0%} → {shares[1].get(moved, 0):.0%}".replace("%", " %")
+        return f"{label(moved, before, after)} {change}"
     return "no values now"
 
 
@@ -89,6 +92,7 @@ def _counts(column: Numeric, edges: Array) -> Array:
 
 
 def _of_categories(before: Categorical, after: Categorical) -> Bars:
+    before, after = alike(before, after)
     weight = {name: before.counts.get(name, 0) / max(before.rows, 1) for name in before.counts | after.counts}
     for name, count in after.counts.items():
         weight[name] += count / max(after.rows, 1)
@@ -97,7 +101,7 @@ def _of_categories(before: Categorical, after: Categorical) -> Bars:
     for column in (before, after):
         counts = [column.counts.get(name, 0) for name in named]
         sides.append(_in_percent(np.array([*counts, column.rows - sum(counts), column.missing], dtype=np.float64)))
-    return Bars(_apart([*named, _OTHERS, _MISSING]), *sides)
+    return Bars(_apart([*(label(name, before, after) for name in named), _OTHERS, _MISSING]), *sides)
 
 
 def _in_percent(counts: Array) -> list[float]:

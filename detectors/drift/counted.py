@@ -4,8 +4,9 @@ import numpy as np
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import chi2_contingency
 
+from detectors.drift.categories import Categorical, alike
 from detectors.drift.packing import Array
-from detectors.drift.profile import Categorical, Column, Numeric, Profile
+from detectors.drift.profile import Column, Numeric, Profile
 from detectors.drift.result import Result, Results
 
 _TENTHS = np.arange(1, 10) / 10
@@ -13,6 +14,8 @@ _TENTHS = np.arange(1, 10) / 10
 
 def chi_squared(reference: Profile, now: Profile) -> Results:
     """Pearson's chi-squared test of categories, seen or not in the reference: equal to alibi-detect's ChiSquareDrift.
+
+    Of more categories than are counted by name it is the test of their buckets (see ``categories``).
 
     Examples
     --------
@@ -76,7 +79,9 @@ def _table(before: Column, after: Column) -> Array:
     if isinstance(before, Numeric) and isinstance(after, Numeric):
         edges = _edges(before)
         return np.array([_in_bins(before, edges), _in_bins(after, edges)])
-    sides = [_with_missing(side) for side in (before, after) if isinstance(side, Categorical)]
+    if not (isinstance(before, Categorical) and isinstance(after, Categorical)):
+        return np.zeros((2, 0))
+    sides = [_with_missing(side) for side in alike(before, after)]
     return np.array([[side.get(category, 0) for category in set().union(*sides)] for side in sides])
 
 

@@ -5,14 +5,16 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from detectors.drift.categories import category, is_missing
 from detectors.drift.packing import Array
-from detectors.drift.profile import Column, Numeric, Profile, as_numbers, category, is_missing
+from detectors.drift.profile import Column, Numeric, Profile, as_numbers
 
 
 def encoded(reference: Profile, table: Mapping[str, Array], columns: Sequence[str]) -> Array:
     """Rows × columns, as float32: categories by their place among the reference's, NaN for what is missing.
 
-    A category that the reference does not have comes after all that it has; a column that the table lacks is missing.
+    A category that the reference does not have comes after all that it has, and of too many to be known by name the
+    place is their bucket's (see ``categories``); a column that the table lacks is missing.
 
     Examples
     --------
@@ -37,7 +39,7 @@ def _numbers(column: Column, raw: Array) -> Array:
     known = list(column.counts)
     places: dict[object, float] = {}
     for value in set(raw.tolist()):
-        places[value] = np.nan if is_missing(value) else _place(known, category(value))
+        places[value] = np.nan if is_missing(value) else _place(known, column.place_of(category(value)))
     return np.array([np.nan if is_missing(value) else places[value] for value in raw.tolist()], dtype=np.float32)
 
 

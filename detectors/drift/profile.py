@@ -1,12 +1,12 @@
 """The profile of a table: all that a check needs of it, made once, so that no check sorts the reference again."""
 
-from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import TypeAlias
 
 import msgspec
 import numpy as np
 
+from detectors.drift.categories import Categorical, Tally
 from detectors.drift.packing import Array, pack, unpack
 
 _RESOLUTION = 1e-5
@@ -30,20 +30,6 @@ class Numeric(msgspec.Struct, frozen=True, tag=True):
         """Another table's column, in this one's precision."""
         with np.errstate(over="ignore"):  # what is too large for the precision is infinite, and larger than all else
             return _numeric(as_numbers(raw).astype(self.values.dtype))
-
-
-class Categorical(msgspec.Struct, frozen=True, tag=True):
-    """A column of categories: how many rows have each, by the category's text; ``missing`` rows have none."""
-
-    counts: dict[str, int]
-    missing: int
-
-    @property
-    def rows(self) -> int:
-        return sum(self.counts.values())
-
-    def read(self, raw: Array) -> "Categorical":
-        return _categorical(raw)
 
 
 Column: TypeAlias = Numeric | Categorical
@@ -87,7 +73,8 @@ def build(table: Mapping[str, Array], categorical: Collection[str] = (), most: i
     table
         The columns, each of shape (rows,). Missing values are NaN or None.
     categorical
-        Names of columns of numbers that are categories all the same. Text and booleans always are.
+        Names of columns of numbers that are categories all the same. Text and booleans always are. Of more than
+        MOST_CATEGORIES different ones see ``categories``.
     most
         Values kept of a column, 1,000 at least: of more rows as many order statistics, which bounds the memory.
     """
@@ -102,15 +89,6 @@ def as_numbers(raw: Array) -> Array:
     if raw.dtype.kind in "iufb":
         return raw if raw.dtype.kind == "f" else raw.astype(np.float64)
     return np.array([_number(value) for value in raw], dtype=np.float64)
-
-
-def is_missing(value: object) -> bool:
-    return value is None or value != value  # noqa: PLR0124  (NaN alone is not itself)
-
-
-def category(value: object) -> str:
-    """The category's text; a whole number is the same category whether it came as an integer or a float."""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _rows(table: Mapping[str, Array]) -> int:
@@ -147,17 +125,9 @@ def _numeric(numbers: Array) -> Numeric:
 
 
 def _categorical(raw: Array) -> Categorical:
-    counts = Counter(raw.tolist())
-    missing = sum(count for value, count in counts.items() if is_missing(value))
-    return counted({value: count for value, count in counts.items() if not is_missing(value)}, missing)
-
-
-def counted(counts: Mapping[object, int], missing: int) -> Categorical:
-    """A column of categories, from how often each value is there that is not missing."""
-    texts: Counter[str] = Counter()
-    for value, count in counts.items():
-        texts[category(value)] += count
-    return Categorical(dict(sorted(texts.items())), missing)
+    tally = Tally()
+    tally.add(raw)
+    return tally.column()
 
 
 def kept_ranks(rows: int, kept: int) -> Array:

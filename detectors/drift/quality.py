@@ -6,9 +6,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import betabinom, binom, hypergeom
 
+from detectors.drift.categories import MOST_CATEGORIES, Categorical, is_missing
 from detectors.drift.ordered import kolmogorov_smirnov
 from detectors.drift.packing import Array
-from detectors.drift.profile import Categorical, Column, Numeric, Profile, as_numbers, is_missing
+from detectors.drift.profile import Column, Numeric, Profile, as_numbers
 from detectors.drift.result import Result
 
 _UNITS = {
@@ -122,10 +123,10 @@ def _constant(name: str, before: Column, after: Column, alpha: float) -> Iterato
         usual = float(np.diff([before.values.searchsorted(value, side) for side in ("left", "right")])[0])
         share, text = usual / max(len(before.values), 1), f"{value:g}"
     elif isinstance(before, Categorical) and isinstance(after, Categorical):
-        if len(after.counts) != 1 or after.rows < 2:
+        if len(after.counts) != 1 or len(after.named) != 1 or after.merged or after.rows < 2:
             return
-        text = next(iter(after.counts))
-        share = before.counts.get(text, 0) / max(before.rows, 1)
+        (place,), (text,) = after.counts, after.named
+        share = before.counts.get(place, 0) / max(before.rows, 1)
     if (share + 1 / (before.rows + 1)) ** (after.rows - 1) < alpha:
         yield Finding("constant", name, 1.0, f"all {after.rows} values of {name} are {text}")
 
@@ -142,12 +143,18 @@ def _range(name: str, before: Numeric, after: Numeric, alpha: float) -> Iterator
 
 
 def _category(name: str, before: Categorical, after: Categorical, alpha: float) -> Iterator[Finding]:
-    """New ones are expected as often as the reference has categories of one row (Good 1953); without such, never."""
+    """New ones are expected as often as the reference has categories of one row (Good 1953); without such, never.
+
+    Where the reference has too many to know them by name, none is called new.
+    """
+    if before.hashed:
+        return
     new = {text: count for text, count in after.counts.items() if text not in before.counts}
     rows, expected = sum(new.values()), [*before.counts.values()].count(1) / max(before.rows, 1)
     if new and binom.sf(rows - 1, after.rows, expected) < alpha:
         named = ", ".join(sorted(new, key=new.__getitem__, reverse=True)[:3])
-        yield Finding("category", name, rows / after.rows, f"{len(new)} new in {name}: {named}")
+        how_many = f"at least {max(len(new), MOST_CATEGORIES + 1 - len(before.counts))}" if after.merged else len(new)
+        yield Finding("category", name, rows / after.rows, f"{how_many} new in {name}: {named}")
 
 
 def _unit(name: str, before: Numeric, after: Numeric) -> Iterator[Finding]:

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 import msgspec
 import numpy as np
 
+from detectors.drift.categories import Categorical
 from detectors.drift.packing import Array
-from detectors.drift.profile import Categorical, Column, Numeric, kept_ranks
+from detectors.drift.profile import Column, Numeric, kept_ranks
 
 
 class Bins(msgspec.Struct, frozen=True):

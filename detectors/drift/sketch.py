@@ -9,13 +9,15 @@ happen: the error is a sum that holds for every input, no estimate. With buffers
 log2(2n / most) / (2 most) of n rows; of 10,000,000 rows the profile keeps 200,000 values and is wrong by 5e-6 at most.
 """
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
 
+from detectors.drift.categories import Buckets, Categorical, Tally
 from detectors.drift.packing import Array
-from detectors.drift.profile import MOST, Column, Numeric, Profile, as_numbers, build, counted, is_missing, kept_ranks
+from detectors.drift.profile import MOST, Column, Numeric, Profile, as_numbers, build, kept_ranks
+
+_STEP = 2**18
 
 
 class Sketch:
@@ -80,7 +82,7 @@ def build_in_parts(
     """The profile of a reference whose columns come in parts, one column after another.
 
     In memory at once are a part and the buffers of one column, log2(2 rows / most) of them at most, besides the profile
-    itself. Categories are counted exactly, however many there are.
+    itself. Categories are counted exactly up to 10,000 different ones, and by hash beyond (see ``categories``).
 
     Parameters
     ----------
@@ -110,6 +112,27 @@ def order_statistics(values: Array, weights: Array, kept: int) -> Array:
     return values[order][upto.searchsorted(kept_ranks(rows, kept), "right")]
 
 
+class _Objects:
+    """More different objects than are kept: by bucket, and sketched as long as all are ``numbers``."""
+
+    def __init__(self, numbers: bool, size: int) -> None:
+        self._buckets, self.sketch = Buckets(), Sketch(size)
+        self.are_numbers = numbers
+
+    def add(self, values: Mapping[object, int]) -> None:
+        self._buckets.add(values)
+        self.are_numbers = self.are_numbers and _all_numbers(values)
+        if not self.are_numbers:
+            return
+        numbers, upto = as_numbers(np.array([*values], dtype=object)), np.cumsum([*values.values()])
+        rows = sum(values.values())
+        for start in range(0, rows, _STEP):
+            self.sketch.add(numbers[upto.searchsorted(np.arange(start, min(start + _STEP, rows)), "right")])
+
+    def column(self, missing: int) -> Categorical:
+        return self._buckets.column(missing)
+
+
 class _Parts:
     """What came of a column: its numbers, whole or as a sketch, or how often each object."""
 
@@ -117,13 +140,14 @@ class _Parts:
         self._categorical, self._most = categorical, most
         self._whole: list[Array] = []
         self._sketch = Sketch(most // 2)
-        self._counts: Counter[object] = Counter()
         self._rows = self._missing = 0
+        self._objects = _Objects(not categorical, most // 2)
+        self._tally = Tally(bounded=self._objects)
 
     def add(self, part: Array) -> None:
         self._rows += len(part)
         if self._categorical or part.dtype.kind not in "iuf":
-            self._count(part)
+            self._tally.add(part)
             return
         self._whole.append(part)
         if self._rows > self._most:
@@ -133,24 +157,32 @@ class _Parts:
             self._whole = []
 
     def column(self) -> Column:
-        if self._categorical or self._counts or self._missing == self._rows > 0:
-            return self._of_counts()
+        missing = self._missing + self._tally.missing
+        if self._categorical or self._tally.values or not self._tally.is_exact or missing == self._rows > 0:
+            return self._of_objects(missing)
         if self._rows <= self._most:
             return build({"": np.concatenate(self._whole or [np.zeros(0)])}, most=self._most).columns[""]
-        return _numeric(self._sketch.thinned(self._most), self._sketch.rows, self._missing)
+        return _numeric(self._sketch.thinned(self._most), self._sketch.rows, missing)
 
-    def _count(self, part: Array) -> None:
-        """Missing values are counted apart: no two NaN are the same object."""
-        counts = Counter(part.tolist())
-        self._missing += sum(count for value, count in counts.items() if is_missing(value))
-        self._counts.update({value: count for value, count in counts.items() if not is_missing(value)})
+    def _of_objects(self, missing: int) -> Column:
+        if self._tally.is_exact:
+            return self._of_values(self._tally.values, missing)
+        column = self._tally.spilt()
+        if not self._objects.are_numbers:
+            return column
+        sketch = self._objects.sketch
+        return _numeric(sketch.thinned(self._most), sketch.rows, missing)
 
-    def _of_counts(self) -> Column:
-        if self._categorical or not all(isinstance(value, int | float | np.number) for value in self._counts):
-            return counted(self._counts, self._missing)
-        values = as_numbers(np.array(list(self._counts), dtype=object))
-        weights = np.array(list(self._counts.values()), dtype=np.int64)
-        return _numeric(order_statistics(values, weights, self._most), int(weights.sum()), self._missing)
+    def _of_values(self, counts: Mapping[object, int], missing: int) -> Column:
+        if self._categorical or not _all_numbers(counts):
+            return self._tally.column()
+        values = as_numbers(np.array(list(counts), dtype=object))
+        weights = np.array(list(counts.values()), dtype=np.int64)
+        return _numeric(order_statistics(values, weights, self._most), int(weights.sum()), missing)
+
+
+def _all_numbers(values: Iterable[object]) -> bool:
+    return all(isinstance(value, int | float | np.number) for value in values)
 
 
 def _column(parts: Iterable[Array], categorical: bool, most: int) -> Column:

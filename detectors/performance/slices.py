@@ -6,8 +6,9 @@ from itertools import combinations, pairwise
 import msgspec
 import numpy as np
 
+from detectors.drift.categories import Categorical, category, is_missing, shortened
 from detectors.drift.packing import Array
-from detectors.drift.profile import Categorical, Column, Numeric, Profile, as_numbers, category, is_missing
+from detectors.drift.profile import Column, Numeric, Profile, as_numbers
 
 _LEAST_ROWS = 30
 _QUARTERS = np.array([0.25, 0.5, 0.75])
@@ -31,7 +32,8 @@ class Part(msgspec.Struct, frozen=True):
             return np.zeros(rows, dtype=bool)
         raw = np.asarray(table[self.feature])
         if self.category is not None:
-            return np.array([not is_missing(v) and category(v) == self.category for v in raw.tolist()], dtype=bool)
+            mine = shortened(self.category)
+            return np.array([not is_missing(v) and category(v) == mine for v in raw.tolist()], dtype=bool)
         numbers = as_numbers(raw)
         low = -np.inf if self.low is None else self.low
         high = np.inf if self.high is None else self.high
@@ -126,7 +128,7 @@ def _nested(one: Slice, other: Slice) -> bool:
 
 def _parts(name: str, column: Column) -> Iterator[Part]:
     if isinstance(column, Categorical):
-        common = sorted(column.counts, key=lambda text: -column.counts[text])[:_MOST_CATEGORIES]
+        common = sorted(column.named, key=lambda text: -column.named[text])[:_MOST_CATEGORIES]
         yield from (Part(name, text) for text in common)
     elif isinstance(column, Numeric) and column.rows:
         edges = np.unique(column.values[(_QUARTERS * len(column.values)).astype(np.int64)])

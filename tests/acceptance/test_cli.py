@@ -90,6 +90,16 @@ async def test_check_names_everything_that_is_wrong_at_once(tmp_path: Path) -> N
     ]
 
 
+async def test_check_names_the_package_that_a_store_of_model_data_lacks(tmp_path: Path) -> None:
+    path = _written(tmp_path, "models: {forecast: {}}")
+    ended = await tandem("check", "--config", path, TANDEM_MODEL_STORE="nosuch://bucket/models")
+    assert (ended.code, ended.out) == (2, "")
+    assert "TANDEM_MODEL_STORE: Protocol not known: nosuch" in ended.err
+    ended = await tandem("check", "--config", path, TANDEM_DATABASE_URL="postgresql://db/tandem")
+    assert ended.code == 0
+    assert "warning: the data of models is kept in .tandem/models, which other machines do not see" in ended.out
+
+
 async def test_check_warns_of_what_is_allowed_but_hardly_meant(tmp_path: Path) -> None:
     text = "services:\n  checkout: {depends_on: [paymnts]}\n  payments: {}"
     ended = await tandem("check", "--config", _written(tmp_path, text))

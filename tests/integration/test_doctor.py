@@ -24,14 +24,20 @@ SECRETS = ("a-token-nobody-guesses", "stubby", "xoxb-local", "xoxb-wrong", HEX, 
 
 
 async def _diagnose(
-    monkeypatch: pytest.MonkeyPatch, folder: Path, channel: str = "#incidents", /, **environment: str
+    monkeypatch: pytest.MonkeyPatch,
+    folder: Path,
+    channel: str = "#incidents",
+    models: tuple[str, ...] = (),
+    /,
+    **environment: str,
 ) -> dict[str, Finding]:
     """What is found, by subject, in this environment."""
+    document = {"slack": {"channel": channel}, "models": {name: {} for name in models}}
     for name in (*SOUND, "SLACK_APP_TOKEN", "TANDEM_API_TOKEN", "TANDEM_CONFIG"):
         monkeypatch.delenv(name, raising=False)
     for name, value in {"TANDEM_DATABASE_URL": f"sqlite:///{folder}/t.db", **SOUND, **environment}.items():
         monkeypatch.setenv(name, value)
-    findings = await diagnose(lambda: Config.model_validate({"slack": {"channel": channel}}))
+    findings = await diagnose(lambda: Config.model_validate(document))
     told = "\n".join(finding.text + finding.advice for finding in findings)
     assert not any(secret in told for secret in SECRETS)
     assert all(finding.advice for finding in findings if finding.mark is Mark.FAIL)
@@ -144,6 +150,35 @@ async def test_an_archive_that_takes_nothing_is_told_and_one_that_does_says_how_
     found = (await _diagnose(monkeypatch, tmp_path, TANDEM_ARCHIVE="/dev/null/archive"))["archive"]
     assert found.mark is Mark.FAIL
     assert "TANDEM_ARCHIVE" in found.advice
+
+
+@pytest.mark.parametrize("store", ["", "memory://models"])
+async def test_where_models_are_watched_the_store_of_their_data_is_tried(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, store: str
+) -> None:
+    found = (await _diagnose(monkeypatch, tmp_path, "#incidents", ("forecast",), TANDEM_MODEL_STORE=store))[
+        "model data"
+    ]
+    assert found.mark is Mark.OK
+    assert (store or "t.models") in found.text.replace(":///", "://")
+    found = (
+        await _diagnose(monkeypatch, tmp_path, "#incidents", ("forecast",), TANDEM_MODEL_STORE="http://127.0.0.1:1/x")
+    )["model data"]
+    assert found.mark is Mark.FAIL
+    assert "TANDEM_MODEL_STORE" in found.advice
+
+
+async def test_a_store_that_other_replicas_do_not_see_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, empty_database: str
+) -> None:
+    place = str(tmp_path / "models")
+    found = await _diagnose(
+        *(monkeypatch, tmp_path, "#incidents", ("forecast",)),
+        TANDEM_DATABASE_URL=empty_database,
+        TANDEM_MODEL_STORE=place,
+    )
+    assert found["model data"].mark is Mark.WARN
+    assert place in found["model data"].text and "s3://bucket" in found["model data"].text
 
 
 async def test_a_slack_that_cannot_be_reached_is_no_wrong_token(

@@ -2,15 +2,19 @@
 
 import os
 from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pyarrow as pa
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from bot.errors import ConfigError, StorageUnavailable
 from bot.storage import references
-from bot.storage.blobs import Lost
+from bot.storage.blobs import Lost, doubt_of
 from bot.storage.database import Database, open_database
 from bot.storage.frames import Frames, open_frames
 from bot.storage.reference_diff import difference
@@ -151,25 +155,95 @@ async def test_a_file_that_two_versions_share_stays_until_both_are_gone(
         assert await frames.exists(reference.digest) is is_there
 
 
-@pytest.mark.parametrize("kind", ["folder", "fsspec"])
-async def test_frames_are_kept_in_a_folder_or_wherever_fsspec_reaches(kind: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("scheme", ["", "file://", "memory:/"])
+async def test_frames_are_kept_in_a_folder_or_wherever_fsspec_reaches(scheme: str, tmp_path: Path) -> None:
     database = open_database(f"sqlite:///{tmp_path}/tandem.db")
-    folder = tmp_path / "elsewhere"
-    frames = open_frames(database, str(folder) if kind == "folder" else f"file://{folder}")
+    address = f"{scheme}{tmp_path}/elsewhere"
+    frames, (system, root) = open_frames(database, address), fsspec.core.url_to_fs(address)
+    await frames.reach()
     digest = await frames.put(data())
     assert await frames.put(data()) == digest
     assert (await frames.get(digest)).sort_by("feature.x")["label"].to_pylist() == data()["label"].to_pylist()
-    assert [path.name for path in folder.rglob("*") if path.is_file()] == [f"{digest}.parquet"]
+    assert [Path(path).name for path in system.find(root)] == [f"{digest}.parquet"]
+    assert not await frames.drop_idle(f"{digest}.parquet", 60)
     await frames.drop(digest)
     assert not await frames.exists(digest)
+    assert await frames.drop_idle(f"{digest}.parquet", 60)
     with pytest.raises(Lost):
         await frames.get(digest)
 
 
-def test_an_address_that_fsspec_cannot_use_is_an_error_of_configuration(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("nosuch://bucket", "Protocol not known: nosuch"),
+        pytest.param("s3://bucket/x", "Install s3fs", marks=pytest.mark.skipif(bool(find_spec("s3fs")), reason="here")),
+    ],
+)
+def test_an_address_that_fsspec_cannot_use_is_an_error_of_configuration(
+    address: str, said: str, tmp_path: Path
+) -> None:
     database = open_database(f"sqlite:///{tmp_path}/tandem.db")
-    with pytest.raises(ConfigError, match="TANDEM_MODEL_STORE"):
-        open_frames(database, "nosuch://bucket")
+    with pytest.raises(ConfigError, match=f"TANDEM_MODEL_STORE: {said}"):
+        open_frames(database, address)
+
+
+async def test_frames_are_kept_behind_http(tmp_path: Path) -> None:
+    """A file system that is far away and has errors of its own; it cannot delete."""
+    files: dict[str, bytes] = {}
+
+    async def answer(request: web.Request) -> web.Response:
+        if request.path.startswith("/full/"):
+            return web.Response(status=507)
+        if request.method == "PUT":
+            files[request.path] = await request.read()
+        return web.Response(body=files[request.path]) if request.path in files else web.Response(status=404)
+
+    app = web.Application(client_max_size=2**24)
+    app.router.add_route("*", "/{path:.*}", answer)
+    async with TestServer(app) as server:
+        database = open_database(f"sqlite:///{tmp_path}/tandem.db")
+        frames = open_frames(database, str(server.make_url("/models")))
+        assert not await frames.exists("0" * 32)
+        digest = await frames.put(data())
+        assert await frames.exists(digest) and list(files) == [f"/models/{digest[:2]}/{digest}.parquet"]
+        assert (await frames.get(digest)).num_rows == 200
+        with pytest.raises(Lost):
+            await frames.get("0" * 32)
+        for fails in (frames.drop(digest), open_frames(database, str(server.make_url("/full"))).put(data())):
+            with pytest.raises(StorageUnavailable, match=r"the store of model data: \w+: "):
+                await fails
+
+
+@pytest.mark.parametrize(
+    ("address", "database", "told"),
+    [
+        (None, "postgresql://host/tandem", ".tandem/models"),
+        ("/srv/models", "postgresql://host/tandem", "/srv/models"),
+        ("file:///srv/models", "postgresql://host/tandem", "/srv/models"),
+        ("memory://models", "postgresql://host/tandem", "memory://"),
+        ("http://store/models", "postgresql://host/tandem", None),
+        ("/srv/models", "sqlite:///tandem.db", None),
+    ],
+)
+def test_files_that_other_replicas_would_not_find_are_doubted(
+    address: str | None, database: str, told: str | None
+) -> None:
+    doubt = doubt_of(address, database)
+    assert (doubt is None) == (told is None)
+    assert told is None or (told in (doubt or "") and "s3://bucket/tandem" in (doubt or ""))
+
+
+async def test_a_reference_of_ids_has_a_profile_of_bounded_size(store: References) -> None:
+    ids = pa.table({"feature.code": [f"id-{number}" for number in range(30_000)]})
+    reference, _ = await store.save("v1", ids, categorical=())
+    profile = await references.profile_of(store.frames, reference)
+    assert profile.rows == 30_000 and len(profile.state()) < 20_000
+    diff = difference(profile, profile)
+    assert diff.features[0].before["categories"] is None and diff.features[0].distance == 0
+    few, _ = await store.save("v2", pa.table({"feature.code": ["a", "b"]}), categorical=())
+    [apart] = difference(profile, await references.profile_of(store.frames, few)).features
+    assert apart.distance > 0.9
 
 
 async def test_a_store_that_takes_nothing_is_an_outage(tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from detectors.drift.categories import Categorical
 from detectors.drift.ordered import kolmogorov_smirnov
-from detectors.drift.profile import Categorical, Numeric, build
+from detectors.drift.profile import Numeric, build
 from detectors.drift.sketch import Sketch, build_in_parts, order_statistics
 
 Array = np.ndarray[Any, np.dtype[Any]]

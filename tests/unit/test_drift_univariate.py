@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import chi2_contingency, ks_2samp, wasserstein_distance
 
+from detectors.drift.categories import Categorical
 from detectors.drift.counted import chi_squared, jensen_shannon, population_stability
 from detectors.drift.ordered import kolmogorov_smirnov, wasserstein
-from detectors.drift.profile import Categorical, Numeric, Profile, build
+from detectors.drift.profile import Numeric, Profile, build
 from detectors.drift.result import Result, Results, Test, drifted
 
 Array = np.ndarray[Any, np.dtype[Any]]
