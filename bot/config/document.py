@@ -10,6 +10,7 @@ import yaml
 from bot.errors import ConfigError
 
 Place = tuple[int | str, ...]
+_Child = tuple[int, yaml.Node]
 
 
 class _Careful:
@@ -40,17 +41,26 @@ class Document:
     def __init__(self, path: Path, root: yaml.Node | None) -> None:
         self.path = path
         self._root = root
+        self._children: dict[int, dict[int | str, _Child]] = {}
         self.value: Any = _construct(root) if root else {}
 
     def line_of(self, place: Sequence[int | str]) -> int:
         """The line of the deepest part of ``place`` that is there."""
         node, line = self._root, 1
         for part in place:
-            found = _child(node, part)
+            found = self._child(node, part)
             if found is None:
                 break
             line, node = found
         return line
+
+    def _child(self, node: yaml.Node | None, part: int | str) -> _Child | None:
+        """The line and the node under a key or an index; of a mapping with thousands of keys it is asked for each."""
+        if not isinstance(node, yaml.CollectionNode):
+            return None
+        if id(node) not in self._children:
+            self._children[id(node)] = _children(node)
+        return self._children[id(node)].get(str(part) if isinstance(node, yaml.MappingNode) else part)
 
     def where(self, place: Sequence[int | str]) -> str:
         """A place as people find it: the file, the line and the key."""
@@ -129,13 +139,8 @@ def _construct(root: yaml.Node) -> Any:
         loader.dispose()
 
 
-def _child(node: yaml.Node | None, part: int | str) -> tuple[int, yaml.Node] | None:
-    """The line and the node under a key or an index."""
+def _children(node: yaml.CollectionNode) -> dict[int | str, _Child]:
+    """Each with its line; of a key that stands twice, which programs may write, the first one."""
     if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            if key.value == str(part):
-                return key.start_mark.line + 1, value
-    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-        item = node.value[part]
-        return item.start_mark.line + 1, item
-    return None
+        return {key.value: (key.start_mark.line + 1, value) for key, value in reversed(node.value)}
+    return {place: (item.start_mark.line + 1, item) for place, item in enumerate(node.value)}
