@@ -19,12 +19,11 @@ from bot.deadman import OpsChannel, Signs, keep_pinging
 from bot.domain.rules import Rules
 from bot.extras import make_rewriter, works_of_tools
 from bot.fleet import Fleet, make_leases, workflow_database
+from bot.house import keep_house
+from bot.metrics import DOORS_OPEN
 from bot.pipeline.intake import Intake
-from bot.pipeline.pruning import Pruning
-from bot.pipeline.retention import Retention
 from bot.pipeline.watches import watches
 from bot.pipeline.worker import Worker
-from bot.remediation.durable import forget as forget_runs
 from bot.remediation.planning import make_plan
 from bot.remediation.steps import Steps
 from bot.remediation.traced import TracedSteps
@@ -34,14 +33,12 @@ from bot.slack.chart_uploads import ChartUploads
 from bot.slack.notifier import Notifier
 from bot.slack.rewriter import Rewriter
 from bot.slack.socket_mode import stay_connected
-from bot.storage.archive import open_archive
 from bot.storage.backlog import Backlog
 from bot.storage.database import Database, open_database
 from bot.storage.frames import Frames, open_frames
 from bot.storage.inbox import Inbox, open_inbox
 from bot.storage.inbox_switch import settle
 from bot.storage.lock import hold_alone
-from bot.storage.tidying import keep_tidy
 from bot.tools import ToolTasks
 from handlers.api import Api, Health
 from handlers.heartbeats import add_heartbeat_routes
@@ -77,6 +74,7 @@ class App:
         self._host, self._port = host, port
         self._stack = AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
+        self._remediation: Remediation | None = None
         self._notifier: Notifier | None = None
         self._rewriter: Rewriter | None = None
         self._tools = ToolTasks(utc_now, environment.silences_every)
@@ -93,7 +91,8 @@ class App:
     async def __aexit__(self, *_exc: object) -> None:
         """The doors close first and the database last: what was acknowledged is finished on the way."""
         log.info("tandem.stopping")
-        await self._fleet.leave()
+        if self._environment.role.works:
+            await self._fleet.leave()
         await self._stack.aclose()
         log.info("tandem.stopped")
 
@@ -105,42 +104,54 @@ class App:
 
     async def _start(self) -> None:
         """What works is there before the doors that bring it work: these open last."""
+        role = self._environment.role
         database, inbox = await self._open_database()
         rules = self._config.rules()
         frames = open_frames(database, self._environment.model_store)
         fleet = await self._join_fleet(database, rules)
-        kept_for, own = self._environment.model_retention, fleet.under(database, "tidying")
-        self._play("tidying", "model data", lambda: keep_tidy(own, frames, utc_now, kept_for))
         backlog = Backlog(database, inbox, utc_now, rules.partitions, self._environment.most_waiting)
         await backlog.look()
         self._run("backlog", backlog.run())
         intake = Intake(inbox, full_for=backlog.retry_after)
         self._models = self._watch_models(rules, database, frames)
-        watching = [*watches(rules, utc_now), *([self._models] if self._models else [])]
-        worker = Worker(
-            database, inbox, rules, make_plan, utc_now, fleet.changed, intake.rest_after, watching, fleet.leases
-        )
-        await self._start_remediation(database)
-        self._stack.push_async_callback(self._drain, worker)
-        self._run("worker", worker.run())
-        self._play("pruning", "pruning", Pruning(fleet.under(database, "pruning"), inbox, rules, utc_now).run)
-        retention = self._retention(fleet.under(database, "retention"), inbox, rules)
-        self._play("retention", "retention", retention.run)
-        self._run("remediation", self._remediation.run())
+        take_share = await self._start_work(database, inbox, frames, intake, rules) if role.works else None
         intake.start(fleet.appended)
         self._stack.push_async_callback(intake.stop)
         http = web.Application(middlewares=middlewares())
-        express = self._add_doors(http, intake, database, inbox, frames, rules)
+        api_token = self._environment.api_token
+        health = Health(self._slack_health, fleet.share)
+        api = Api(database, inbox, api_token.get_secret_value() if api_token else None, health)
+        (api.add_routes if role.has_doors else api.add_health_routes)(http)
+        express = self._add_doors(http, intake, database, frames, rules) if role.has_doors else {}
         self._signs = Signs(backlog, intake, self._slack_health, utc_now, self._config.deadman.after)
         if url := self._environment.deadman_url:
             self._run("deadman", keep_pinging(url.get_secret_value(), self._environment.deadman_every, self._signs))
         await self._start_slack(database, http, backlog)
-        own = fleet.under(database, "tools")
-        for name, work in (await works_of_tools(self._stack, self._environment, own, self._tools)).items():
-            self._play("tools", name, work)
-        self._run("leases", fleet.work(worker, self._remediation.recover))
+        if take_share:
+            self._run("leases", take_share())
         add_wrong_doors(http)
+        DOORS_OPEN.set(role.has_doors)
         await self._serve(http, {} if tracing.on() else express)  # which makes no request that could be traced
+
+    async def _start_work(
+        self, database: Database, inbox: Inbox, frames: Frames, intake: Intake, rules: Rules
+    ) -> Callable[[], Coroutine[Any, Any, None]]:
+        """What partitions and roles need, but Slack; returns what takes a share of them."""
+        fleet = self._fleet
+        watching = [*watches(rules, utc_now), *([self._models] if self._models else [])]
+        worker = Worker(
+            database, inbox, rules, make_plan, utc_now, fleet.changed, intake.rest_after, watching, fleet.leases
+        )
+        remediation = self._remediation = await self._start_remediation(database)
+        self._stack.push_async_callback(self._drain, worker)
+        self._run("worker", worker.run())
+        self._run("remediation", remediation.run())
+        for role, work in keep_house(fleet, self._environment, self._config, rules, database, inbox, frames, utc_now):
+            self._play(role, role, work)
+        tools = fleet.under(database, "tools")
+        for name, work in (await works_of_tools(self._stack, self._environment, tools, self._tools)).items():
+            self._play("tools", name, work)
+        return lambda: fleet.work(worker, remediation.recover)
 
     async def _join_fleet(self, database: Database, rules: Rules) -> Fleet:
         leases = make_leases(database, self._environment.replica, rules.partitions)
@@ -149,9 +160,9 @@ class App:
         self._fleet = Fleet(leases, self._wake)
         return self._fleet
 
-    async def _start_remediation(self, database: Database) -> None:
+    async def _start_remediation(self, database: Database) -> Remediation:
         leases, changed = self._fleet.leases, self._fleet.changed
-        self._remediation = Remediation(
+        remediation = Remediation(
             database,
             self._config.runbooks,
             (TracedSteps if tracing.on() else Steps)(database, utc_now, secrets_from(), changed),
@@ -162,13 +173,14 @@ class App:
             self._fleet.holds("remediation"),
             leases.members,
         )
-        await self._remediation.launch()
-        self._stack.push_async_callback(self._remediation.close)
+        await remediation.launch()
+        self._stack.push_async_callback(remediation.close)
+        return remediation
 
     def _add_doors(
-        self, http: web.Application, intake: Intake, database: Database, inbox: Inbox, frames: Frames, rules: Rules
+        self, http: web.Application, intake: Intake, database: Database, frames: Frames, rules: Rules
     ) -> Mapping[bytes, Deliver]:
-        """All but Slack's; returns those that the express lane may deliver to."""
+        """Those of senders; returns those that the express lane may deliver to."""
         said = self._environment.webhook_token
         token = said.get_secret_value() if said else None
         if token is None:
@@ -179,15 +191,7 @@ class App:
         add_heartbeat_routes(http, intake, token, utc_now, rules)
         add_telemetry_routes(http, intake, token, utc_now, rules)
         add_model_routes(http, intake, database, frames, token, utc_now, rules)
-        api_token = self._environment.api_token
-        health = Health(self._slack_health, self._fleet.share)
-        Api(database, inbox, api_token.get_secret_value() if api_token else None, health).add_routes(http)
         return express
-
-    def _retention(self, database: Database, inbox: Inbox, rules: Rules) -> Retention:
-        kept = self._config.retention
-        archive = open_archive(database, self._environment.archive) if kept.archive else None
-        return Retention(database, inbox, kept, rules, archive, utc_now, forget_runs)
 
     def _watch_models(self, rules: Rules, database: Database, frames: Frames) -> "ModelsWatch | None":
         if not any(model.monitors for model in rules.models.values()):
@@ -222,6 +226,12 @@ class App:
             session=session,
             retry_handlers=[],
         )
+        if self._environment.role.works:
+            await self._start_speaking(client, database, backlog)
+        if self._environment.role.has_doors:
+            self._open_slack_door(client, database, http, backlog)
+
+    async def _start_speaking(self, client: AsyncWebClient, database: Database, backlog: Backlog) -> None:
         channel = SlackChannel(client, self._config.slack.channel, self._fleet.holds("notifier"))
         own = self._fleet.under(database, "notifier")
         self._notifier = Notifier(own, channel, utc_now, backlog=backlog)
@@ -236,6 +246,11 @@ class App:
         )
         if self._rewriter:
             self._play("rewriter", "rewriter", self._rewriter.run)
+
+    def _open_slack_door(
+        self, client: AsyncWebClient, database: Database, http: web.Application, backlog: Backlog
+    ) -> None:
+        """For what people click and type. What comes of it is in the database, and is told to those who work."""
         secret, app_token = self._environment.slack_signing_secret, self._environment.slack_app_token
         watched = {**self._config.logs.watch, **self._config.metrics.watch}
         door = SlackDoor(
@@ -265,7 +280,7 @@ class App:
         gc.collect()
         gc.freeze()  # what was made until here stays: no collection need look at it again
         gc.set_threshold(*GC_THRESHOLDS)
-        log.info("tandem.ready", url=self.url, channel=self._config.slack.channel)
+        log.info("tandem.ready", url=self.url, role=self._environment.role.value, channel=self._config.slack.channel)
 
     def _play(self, role: str, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         self._run(name, self._fleet.play(role, work))
@@ -276,7 +291,8 @@ class App:
         self._stack.push_async_callback(_cancel, task)
 
     def _wake(self) -> None:
-        self._remediation.wake()
+        if self._remediation:
+            self._remediation.wake()
         if self._notifier:
             self._notifier.wake()
         if self._rewriter:

@@ -57,5 +57,6 @@ LOG_GROUPS_WATCHED = Gauge("tandem_log_groups_watched", "Groups of log streams t
 LOG_LINES_LEFT_OUT = Counter(
     "tandem_log_lines_left_out_total", "Watched log lines that no detector was given.", ["reason"]
 )
+DOORS_OPEN = Gauge("tandem_doors_open", "1 where this replica takes deliveries in, 0 where it only works.")
 PARTITIONS_HELD = Gauge("tandem_partitions_held", "Partitions that this replica works on.")
 TAKEOVERS = Counter("tandem_takeovers_total", "Leases of partitions and roles that this replica took from another.")

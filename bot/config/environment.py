@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.errors import ConfigError
+from bot.roles import Role
 
 SECRET_PREFIX = "TANDEM_SECRET_"
 
@@ -22,6 +24,7 @@ class Environment(BaseSettings):
     inbox_url: SecretStr | None = Field(default=None, validation_alias="TANDEM_INBOX_URL")
     inbox_left: str | None = Field(default=None, validation_alias="TANDEM_INBOX_LEFT")
     replica: str | None = Field(default=None, pattern=r"^[!-~]{1,63}$", validation_alias="TANDEM_REPLICA")
+    role: Role = Field(default=Role.ALL, validation_alias="TANDEM_ROLE")
     config: str | None = Field(default=None, validation_alias="TANDEM_CONFIG")
     webhook_token: SecretStr | None = Field(default=None, validation_alias="TANDEM_WEBHOOK_TOKEN")
     separate_api_token: SecretStr | None = Field(default=None, validation_alias="TANDEM_API_TOKEN")
@@ -48,6 +51,14 @@ class Environment(BaseSettings):
     deadman_url: SecretStr | None = Field(default=None, validation_alias="TANDEM_DEADMAN_URL")
     deadman_every: float = Field(default=30.0, ge=1, le=3600, validation_alias="TANDEM_DEADMAN_EVERY")
     silences_every: float = Field(default=30.0, ge=1, le=3600, validation_alias="TANDEM_SILENCES_EVERY")
+
+    @field_validator("role")
+    @classmethod
+    def _meets_others(cls, role: Role, info: ValidationInfo) -> Role:
+        if role is not Role.ALL and str(info.data.get("database_url", "")).startswith("sqlite"):
+            said = "doors and workers meet in PostgreSQL: set TANDEM_DATABASE_URL, or leave this out"
+            raise PydanticCustomError("role", said)
+        return role
 
     @property
     def model_retention(self) -> timedelta:

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from prometheus_client import REGISTRY
 
 import bot.metrics as tandem_metrics
 from bot.config.environment import Environment
+from tests.unit.manifests import DEPLOY, ONE, SEVERAL, made, read, resources
 
-DEPLOY = Path(__file__).parents[2] / "deploy"
 RULES = DEPLOY / "prometheus" / "rules.yaml"
 KUBERNETES = "1.32"
 KINDS = {
@@ -31,16 +30,10 @@ KINDS = {
 }
 
 
-def _read(path: Path) -> Any:
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
-
-
 @pytest.fixture(scope="module")
 def manifests() -> dict[str, Any]:
-    """The resources that kustomization.yaml names, each as it stands in its file, by kind."""
-    folder = DEPLOY / "kubernetes"
-    files = _read(folder / "kustomization.yaml")["resources"]
-    return {manifest["kind"]: manifest for manifest in (_read(folder / name) for name in files)}
+    """Of one replica, by kind."""
+    return {manifest["kind"]: manifest for manifest in resources(ONE)}
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +55,7 @@ def _metric_names() -> set[str]:
 
 
 def _rules() -> Iterator[dict[str, Any]]:
-    for group in _read(RULES)["groups"]:
+    for group in read(RULES)["groups"]:
         yield from group["rules"]
 
 
@@ -89,7 +82,7 @@ def test_every_rule_says_how_bad_it_is_and_what_to_do() -> None:
 
 
 def test_every_rule_has_a_test_in_which_it_fires_and_one_in_which_it_does_not() -> None:
-    tests = _read(DEPLOY / "prometheus" / "rules_test.yaml")["tests"]
+    tests = read(DEPLOY / "prometheus" / "rules_test.yaml")["tests"]
     cases = [case for test in tests for case in test["alert_rule_test"]]
     names = {rule["alert"] for rule in _rules()}
     assert {case["alertname"] for case in cases if case["exp_alerts"]} == names
@@ -164,30 +157,27 @@ def test_what_is_mounted_is_there_to_be_mounted(pod: dict[str, Any]) -> None:
     assert {mount["mountPath"] for mount in container["volumeMounts"]} == {"/data", "/tmp", "/etc/tandem"}
 
 
-def test_what_kustomize_makes_of_the_manifests_has_the_schemas_of_kubernetes() -> None:
+@pytest.mark.parametrize("folder", [ONE, SEVERAL])
+def test_what_kustomize_makes_of_the_manifests_has_the_schemas_of_kubernetes(folder: Path) -> None:
     validator = pytest.importorskip(
         "kubernetes_validate", reason="kubernetes-validate is not installed (108 MB: pip install kubernetes-validate)"
     )
-    kubectl = shutil.which("kubectl")
-    if kubectl is None:
-        pytest.skip("kubectl is not installed")
-    command = [kubectl, "kustomize", str(DEPLOY / "kubernetes")]
-    made = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    manifests = list(yaml.safe_load_all(made))
+    manifests = made(folder)
     assert {manifest["kind"] for manifest in manifests} == KINDS
     for manifest in manifests:
         validator.validate(manifest, KUBERNETES, strict=True)
 
 
-def test_the_compose_file_has_the_schema_of_compose() -> None:
+@pytest.mark.parametrize("name", ["compose.yaml", "compose.replicas.yaml"])
+def test_the_compose_files_have_the_schema_of_compose(name: str) -> None:
     pytest.importorskip("check_jsonschema", reason="check-jsonschema is not installed (group dev)")
     command = (sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec")
-    told = subprocess.run([*command, str(DEPLOY / "compose.yaml")], capture_output=True, text=True, check=False)
+    told = subprocess.run([*command, str(DEPLOY / name)], capture_output=True, text=True, check=False)
     assert told.returncode == 0, told.stdout + told.stderr
 
 
 def test_the_compose_file_waits_for_postgresql_and_writes_to_its_volumes_only() -> None:
-    compose = _read(DEPLOY / "compose.yaml")
+    compose = read(DEPLOY / "compose.yaml")
     tandem, postgresql = compose["services"]["tandem"], compose["services"]["postgresql"]
     assert tandem["depends_on"] == {"postgresql": {"condition": "service_healthy"}}
     assert tandem["healthcheck"]["test"]
