@@ -28,6 +28,8 @@ from bot.storage.frames import Frames
 
 TICK = timedelta(seconds=15)
 _PAGE = 5_000
+AT_ONCE = 4
+"""Models that are checked at the same time: each takes a connection, and its window's rows are in memory."""
 CHECK = "check"
 """What replicas tell each other: a person wants a model checked."""
 
@@ -54,6 +56,7 @@ class ModelsWatch:
         self._checks = Checks(database, frames, self._alibi)
         self._memories: dict[int, Memory] = {}
         self._jobs: dict[tuple[int, str], Job] = {}
+        self._room = asyncio.Semaphore(AT_ONCE)
         self._ticked_at: dict[int, datetime] = {}
         self._wanted: set[str] = set()
 
@@ -181,8 +184,12 @@ class ModelsWatch:
             due = [self._due(memory, head, monitor) for monitor in self._due_monitors(head, batch.now)]
             self._wanted.discard(name)
             if due:
-                work = self._checks.make(name, self._rules.models[name], due, batch.now)
+                work = self._in_turn(name, due, batch.now)
                 self._jobs[batch.partition, name] = asyncio.create_task(work, name=f"checks of {name}")
+
+    async def _in_turn(self, model: str, due: list[Due], now: datetime) -> list[Result]:
+        async with self._room:
+            return await self._checks.make(model, self._rules.models[model], due, now)
 
     def _due(self, memory: Memory, head: Head, monitor: str) -> Due:
         rules = self._monitors(head.model)[monitor]

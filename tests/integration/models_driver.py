@@ -51,10 +51,10 @@ class Models(Pipeline):
             self.database, self.inbox, self.rules, plan_without_values, self.clock, watches=[self.watch]
         )
 
-    async def reference(self, version: str, features: Mapping[str, Any], **columns: Any) -> None:
+    async def reference(self, version: str, features: Mapping[str, Any], model: str = MODEL, **columns: Any) -> None:
         stored = await references.store(self.frames, table_from(features, columns))
         async with self.database.write() as connection:
-            await references.save(connection, MODEL, version, stored, Lineage(), self.clock.now)
+            await references.save(connection, model, version, stored, Lineage(), self.clock.now)
 
     async def predict(self, features: Mapping[str, Any], ids: Sequence[str] | None = None, **columns: Any) -> list[str]:
         """One batch of predictions, and all that follows from it; returns the rows' ids."""
@@ -66,12 +66,12 @@ class Models(Pipeline):
         await self._came(table, RowsKind.PREDICTIONS)
         return list(ids)
 
-    async def came_unchecked(self, features: Mapping[str, Any]) -> None:
+    async def came_unchecked(self, features: Mapping[str, Any], model: str = MODEL) -> None:
         """One batch of predictions, noted and no more."""
         rows = len(next(iter(features.values())))
         ids = [f"r{self._ids + at}" for at in range(rows)]
         self._ids += rows
-        await self._send(table_from(features, {"id": np.array(ids, dtype=object)}), RowsKind.PREDICTIONS)
+        await self._send(table_from(features, {"id": np.array(ids, dtype=object)}), RowsKind.PREDICTIONS, model)
 
     async def label(self, ids: Sequence[str], labels: Any) -> None:
         table = table_from({}, {"id": np.array(ids, dtype=object), "label": np.asarray(labels)})
@@ -81,9 +81,9 @@ class Models(Pipeline):
         await self._send(table, holds)
         await self.settle()
 
-    async def _send(self, table: pa.Table, holds: RowsKind) -> None:
+    async def _send(self, table: pa.Table, holds: RowsKind, model: str = MODEL) -> None:
         digest = await self.frames.put(table)
-        await self.send(RowsEvent("models", MODEL, holds, digest, table.num_rows, {"cluster": "eu"}))
+        await self.send(RowsEvent("models", model, holds, digest, table.num_rows, {"cluster": "eu"}))
 
     async def settle(self) -> None:
         """Ticks until nothing is due: checks are made, and what they found is worked through."""
@@ -94,9 +94,9 @@ class Models(Pipeline):
                 return
         raise AssertionError("checks go on and on")
 
-    async def said(self, monitor: str) -> str:
+    async def said(self, monitor: str, model: str = MODEL) -> str:
         """What a monitor said last."""
-        states = [memory.monitors.get((MODEL, monitor)) for memory in self.watch._memories.values()]
+        states = [memory.monitors.get((model, monitor)) for memory in self.watch._memories.values()]
         return next((state.said for state in states if state), "")
 
     async def change(self, service: str, kind: ChangeKind, title: str, at: datetime) -> None:

@@ -5,13 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from bot.domain.cause import CauseKind
 from bot.domain.event import AlertEvent, ChangeKind
 from bot.domain.rules import Rules
 from bot.domain.runbook import Runbook
+from bot.pipeline.watch_models import AT_ONCE
+from bot.storage.blobs import open_blobs
 from bot.storage.database import Database
+from bot.storage.frames import Frames
 from bot.storage.inbox import Inbox
 from tests.conftest import Clock
 from tests.integration.models_driver import MODEL, Models, rules_for
@@ -79,6 +83,36 @@ async def test_a_window_is_checked_when_it_is_full_and_no_sooner(make: Make, ran
     assert await models.said("drift") == ""
     await models.predict(usual(random, 300, price=5))
     assert "price" in await models.said("drift")
+
+
+class CountedFrames(Frames):
+    """The real store, which counts how many wait for it at once."""
+
+    waiting = most = 0
+
+    async def get(self, digest: str) -> pa.Table:
+        self.waiting += 1
+        self.most = max(self.most, self.waiting)
+        try:
+            return await super().get(digest)
+        finally:
+            self.waiting -= 1
+
+
+async def test_of_many_models_whose_windows_are_full_a_few_are_checked_at_once_and_all_in_the_end(
+    make: Make, random: np.random.Generator, tmp_path: Path
+) -> None:
+    names = [f"model-{n}" for n in range(3 * AT_ONCE)]
+    watched = rules_for({"kind": "drift", "window": {"rows": 500}}).models[MODEL]
+    models = await make(Rules(models=dict.fromkeys(names, watched)))
+    models.frames = frames = CountedFrames(open_blobs(str(tmp_path / "counted")))
+    models.restart()
+    for name in names:
+        await models.reference("v1", usual(random, 1000), model=name)
+        await models.came_unchecked(usual(random), model=name)
+    await models.settle()
+    assert all(["no drift" in await models.said("drift", model=name) for name in names])
+    assert frames.most == AT_ONCE
 
 
 async def test_a_window_of_time_is_checked_when_its_time_is_over(
