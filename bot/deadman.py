@@ -14,7 +14,7 @@ from bot.errors import InboxFull, StorageUnavailable, TandemError
 from bot.metrics import DEADMAN_PINGS
 from bot.pipeline.intake import Intake, entries_for
 from bot.slack.blocks import section
-from bot.slack.channel import SlackChannel, trouble_metadata
+from bot.slack.channel import MessageGone, SlackChannel, trouble_metadata
 from bot.slack.render import Rendered
 from bot.slack.text import literal, one_line, when
 from bot.storage.backlog import Backlog
@@ -23,6 +23,9 @@ SETTLE = timedelta(seconds=15)
 """So long a backlog is worked through after a start before its age alone is a trouble."""
 LOOKED_BACK = timedelta(days=30)
 MOST_SAID = 300
+RARELY = timedelta(seconds=15)
+"""Between two looks at a slow database so much passes, though it answers."""
+KNOCK_SECONDS = 10.0
 _TIMEOUT = aiohttp.ClientTimeout(total=10)
 
 log = structlog.get_logger(__name__)
@@ -46,8 +49,11 @@ class Signs:
     def wrong(self) -> dict[str, str]:
         """What is wrong now, in words, by its kind."""
         found = {}
+        unseen = self._clock() - self._backlog.looked_at
         if self._backlog.problem is not None:
             found["storage"] = f"the database does not answer: {self._backlog.problem}"
+        elif unseen > self.after + RARELY:
+            found["storage"] = f"the database has not answered for {format_duration(unseen)}"
         if self._intake.problem is not None:
             found["doors"] = f"the doors cannot store what they are sent: {self._intake.problem}"
         if self._backlog.age > self.after:
@@ -65,13 +71,19 @@ class Signs:
         patience = {"pipeline": min(SETTLE, self.after)}
         return {kind: said for kind, said in found.items() if now - self._since[kind] >= patience.get(kind, self.after)}
 
+    @property
+    def abandoned(self) -> bool:
+        """Whether the pipeline is so late that whoever should have said so must be gone, too."""
+        return self._backlog.age > 2 * self.after
+
     async def knock(self) -> None:
         """Where the last commit failed, try one of our own: perhaps no sender comes who would show that it is over."""
         if self._intake.problem is None:
             return
         nobodys = PingEvent(source="tandem", name="", labels={})
-        with suppress(InboxFull, StorageUnavailable):
-            await self._intake.append(entries_for([nobodys], "tandem", self._clock(), [], 1))
+        with suppress(InboxFull, StorageUnavailable, TimeoutError):
+            async with asyncio.timeout(KNOCK_SECONDS):
+                await self._intake.append(entries_for([nobodys], "tandem", self._clock(), [], 1))
 
 
 async def keep_pinging(url: str, every: float, signs: Signs) -> None:
@@ -106,7 +118,8 @@ class OpsChannel:
     """Says in a channel of those who run Tandem that it does not process: one message a trouble, resolved in place.
 
     What stands there is found again by its metadata, so nothing need be stored: the trouble may be the database.
-    ``may_speak`` says whether this replica is the one to speak; where the database is away, any may.
+    ``may_speak`` says whether this replica is the one to speak; where the database is away, or nobody seems to have
+    that role, any may.
     """
 
     def __init__(
@@ -130,9 +143,11 @@ class OpsChannel:
 
     async def look(self) -> None:
         """Bring the channel to what is true now. Raises SlackFailure and the other errors of its calls."""
+        await self._signs.knock()
         lasting = self._signs.lasting()
-        if not self._may_speak() and "storage" not in lasting:
-            self._ts, self._looked = None, False
+        speaks = self._may_speak() or "storage" in lasting or self._signs.abandoned
+        if not speaks and self._ts is None:  # who has told of a trouble says when it is over
+            self._looked = False
             return
         if not self._looked:
             self._ts = await self._channel.find_trouble(self._clock() - LOOKED_BACK)
@@ -156,7 +171,10 @@ class OpsChannel:
 
     async def _update(self, said: Rendered, over: bool) -> None:
         assert self._ts is not None
-        await self._channel.update(self._ts, said, trouble_metadata(over))
+        try:
+            await self._channel.update(self._ts, said, trouble_metadata(over))
+        except MessageGone:  # somebody deleted it: a trouble that lasts is told anew
+            self._ts = None
 
 
 def _told(lasting: Mapping[str, str]) -> Rendered:

@@ -24,15 +24,25 @@ class NatsServer:
 
     def start(self, user_may: str = "{ publish: '>', subscribe: '>' }") -> None:
         self.folder.mkdir(exist_ok=True)
-        config = self.folder / "nats.conf"
-        config.write_text(
-            f"listen: 127.0.0.1:{self.port}\n"
-            f"authorization {{ users: [{{ user: {USER}, password: '{PASSWORD}', permissions: {user_may} }}] }}\n"
-            f"jetstream {{ store_dir: '{self.folder}/jetstream', sync_interval: always }}\n"
-        )
+        config = self._configure(user_may, PASSWORD)
         with (self.folder / "nats.log").open("ab") as log:
             self._process = subprocess.Popen([PROGRAM, "-c", config], stdout=log, stderr=log)
         _wait_for(self.port, self._process)
+
+    def take_password(self, password: str) -> None:
+        """Take this one from now on, and no other: whoever is connected with another one is sent away."""
+        assert self._process is not None
+        self._configure("{ publish: '>', subscribe: '>' }", password)
+        self._process.send_signal(signal.SIGHUP)
+
+    def _configure(self, user_may: str, password: str) -> Path:
+        config = self.folder / "nats.conf"
+        config.write_text(
+            f"listen: 127.0.0.1:{self.port}\n"
+            f"authorization {{ users: [{{ user: {USER}, password: '{password}', permissions: {user_may} }}] }}\n"
+            f"jetstream {{ store_dir: '{self.folder}/jetstream', sync_interval: always }}\n"
+        )
+        return config
 
     def kill(self) -> None:
         self._end(signal.SIGKILL)

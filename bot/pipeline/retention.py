@@ -126,11 +126,11 @@ class Retention:
         for kind, (table, rows) in parts.items():
             await self._put(kind, over.day, name, table, rows)
         await self._put("incidents", over.day, name, retention.INCIDENT, over.rows)
+        if runs := [row["id"] for row in parts["runs"][1]]:
+            await self._forget_runs(runs)  # they have ended; once they are deleted here, nobody would know them
         async with self._database.write() as connection:
             await offsets.position_of(connection, over.partition)
             gone = await retention.forget_incidents(connection, over, before)
-        if runs := [row["id"] for row in parts["runs"][1] if row["incident_id"] in gone]:
-            await self._forget_runs(runs)
         log.info("retention.incidents", deleted=len(gone), day=over.day.isoformat())
         return bool(gone)
 

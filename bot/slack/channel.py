@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import nullcontext
 from datetime import datetime
 from typing import Any
@@ -57,7 +57,14 @@ _CONTENT = {
     "file_upload_size_restricted",
     "file_uploads_disabled",
 }
-_GONE = {"message_not_found", "cant_update_message", "edit_window_closed", "thread_not_found"}
+_GONE = {
+    "message_not_found",
+    "cant_update_message",
+    "cant_delete_message",
+    "compliance_exports_prevent_deletion",
+    "edit_window_closed",
+    "thread_not_found",
+}
 
 
 class SlackFailure(TandemError):
@@ -77,7 +84,7 @@ class ContentRefused(TandemError):
 
 
 class MessageGone(TandemError):
-    """The message that was to be changed is no longer there."""
+    """The message that was to be changed is no longer there, or stays as it is."""
 
 
 class SlackChannel:
@@ -163,6 +170,15 @@ class SlackChannel:
         """The incident's own message among those posted since a moment."""
         return await self._find(EVENT_TYPE, {"incident_id": incident_id}, oldest=str(since.timestamp() - 60))
 
+    async def find_messages(self, incident_id: str, since: datetime) -> list[str]:
+        """All of the incident's own messages among those posted since a moment."""
+        found = self._found(EVENT_TYPE, {"incident_id": incident_id}, oldest=str(since.timestamp() - 60))
+        return [ts async for ts in found]
+
+    async def delete(self, ts: str) -> None:
+        """Take a message of our own away."""
+        await self._called("chat.delete", self._client.chat_delete(channel=await self.find_id(), ts=ts))
+
     async def find_reply(self, thread: str, position: int) -> bool:
         """Whether the timeline up to ``position`` stands in a thread already."""
         return await self._find(THREAD_EVENT_TYPE, {"position": position}, thread=thread) is not None
@@ -174,6 +190,11 @@ class SlackChannel:
     async def _find(
         self, event_type: str, payload: Mapping[str, Any], oldest: str = "0", thread: str | None = None
     ) -> str | None:
+        return await anext(self._found(event_type, payload, oldest, thread), None)
+
+    async def _found(
+        self, event_type: str, payload: Mapping[str, Any], oldest: str = "0", thread: str | None = None
+    ) -> AsyncIterator[str]:
         cursor = ""
         for _ in range(_MAX_PAGES):
             shared: dict[str, Any] = {
@@ -193,11 +214,10 @@ class SlackChannel:
                 metadata = message.get("metadata") or {}
                 found = metadata.get("event_payload", {})
                 if metadata.get("event_type") == event_type and payload.items() <= found.items():
-                    return str(message["ts"])
+                    yield str(message["ts"])
             cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
             if not cursor:
-                break
-        return None
+                return
 
     async def _called(self, method: str, call: Coroutine[Any, Any, AsyncSlackResponse]) -> AsyncSlackResponse:
         if not self._may():

@@ -26,6 +26,7 @@ from bot.slack.channel import (
     thread_metadata,
 )
 from bot.slack.chart_uploads import MAX_CHARTS
+from bot.slack.doubles import Doubles
 from bot.slack.patience import wait_for_slack
 from bot.slack.render import plain, render
 from bot.slack.thread import MAX_DETAILED, MAX_ENTRIES, render_thread
@@ -67,6 +68,7 @@ class Notifier:
         self._interval = interval
         self._sleep = sleep
         self._backlog = backlog
+        self._doubles = Doubles(database, channel, clock, self._paced)
         self._woken = asyncio.Event()
         self._next_call = 0.0
         self._turn = 0
@@ -110,7 +112,7 @@ class Notifier:
         elif incident_id:
             with tracing.span("slack.message", parent=await self._trace(incident_id)):
                 await self._show(incident_id)
-        else:
+        elif not await self._doubles.look():
             return False
         self.problem, self.refused, self.reached = None, False, True
         return True
@@ -147,6 +149,8 @@ class Notifier:
             await self._sleep(max(SETTLE - (self._clock() - message.posting_since).total_seconds(), 0.0))
             await self._paced()
             found = await self._channel.find_message(incident_id, message.posting_since)
+            if found is None:
+                self._doubles.doubt(incident_id, message.posting_since)
             message = msgspec.structs.replace(message, ts=found, posting_since=None)
         await self._paced()
         async with self._database.read() as connection:
@@ -206,6 +210,7 @@ class Notifier:
         if incident is None or message.ts is None or not new:
             return
         if message.thread_posting is not None:
+            await self._sleep(SETTLE)
             if await self._channel.find_reply(message.ts, message.thread_posting):
                 await self._thread_told(message, message.thread_posting)
                 return

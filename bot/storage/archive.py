@@ -7,7 +7,8 @@ same file. Readers such as pandas and DuckDB take the folder of a kind as one ta
 import asyncio
 import hashlib
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -53,25 +54,31 @@ class Archive:
 
     def _reach(self) -> None:
         probe = f"{self._root}/.probe"
-        try:
+        with _outages():
             self._system.makedirs(self._root, exist_ok=True)
             self._system.pipe_file(probe, b"tandem")
             self._system.rm_file(probe)
-        except OSError as error:
-            raise StorageUnavailable(f"the archive: {error}") from error
 
     def _put(self, file: str, table: pa.Table) -> None:
         packed = io.BytesIO()
         pq.write_table(table, packed, compression="zstd")
         path = f"{self._root}/{file}"
-        try:
+        with _outages():
             if self._is_local:
                 write_durably(Path(path), packed.getbuffer(), Path(self._root))
                 return
             self._system.makedirs(path.rpartition("/")[0], exist_ok=True)
             self._system.pipe_file(path, packed.getvalue())
-        except OSError as error:
-            raise StorageUnavailable(f"the archive: {error}") from error
+
+
+@contextmanager
+def _outages() -> Iterator[None]:
+    """What is behind fsspec raises errors of its own libraries, which are no OSErrors: a bucket that cannot be reached,
+    credentials that have run out."""
+    try:
+        yield
+    except Exception as error:
+        raise StorageUnavailable(f"the archive: {str(error) or type(error).__name__}") from error
 
 
 def open_archive(database: Database, address: str | None = None) -> Archive:
@@ -110,7 +117,7 @@ def _plain(column: Column[Any], row: Mapping[str, Any]) -> Any:
         return msgspec.json.encode(value).decode()
     if isinstance(value, datetime):
         return value.astimezone(UTC)
-    return value.decode() if isinstance(value, bytes) else value
+    return value.decode(errors="replace") if isinstance(value, bytes) else value
 
 
 def _type_of(column: Column[Any]) -> pa.DataType:

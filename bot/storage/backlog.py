@@ -43,15 +43,13 @@ async def look(database: Database, inbox: Inbox) -> Waiting:
     """What waits now. Raises StorageUnavailable."""
     async with database.read() as connection:
         positions = await offsets.positions(connection)
-    since = {}
-    for partition in await inbox.partitions_behind(positions):
-        for entry in await inbox.entries_after(partition, positions[partition], 1):
-            since[partition] = entry.received_at
+    since = await inbox.partitions_behind(positions)
     return Waiting(await inbox.lag(positions) if since else 0, since)
 
 
 class Backlog:
-    """What waited when it was last looked at. ``problem`` says why that could not be seen, None while it can.
+    """What waited when it was last looked at, and when that was. ``problem`` says why it could not be seen, None while
+    it can.
 
     A partition is behind when its oldest entry has waited for ``BEHIND``, until that is ``CAUGHT_UP`` or less: what
     people are told of it does not flicker.
@@ -72,6 +70,7 @@ class Backlog:
         self._behind: set[int] = set()
         self._full_since: datetime | None = None
         self.waiting = Waiting()
+        self.looked_at = clock()
         self.problem: str | None = None
 
     async def run(self) -> None:
@@ -92,7 +91,8 @@ class Backlog:
             self.problem = str(error)
         else:
             self.problem = None
-        self._note(self._clock())
+        self.looked_at = self._clock()
+        self._note(self.looked_at)
 
     def _note(self, now: datetime) -> None:
         since = self.waiting.since

@@ -80,8 +80,11 @@ class Inbox(Protocol):
         """Where the next entry of a partition stands."""
         ...
 
-    async def partitions_behind(self, positions: Mapping[int, int]) -> list[int]:
-        """The partitions with entries behind their positions."""
+    async def partitions_behind(self, positions: Mapping[int, int]) -> Mapping[int, datetime]:
+        """The partitions with entries behind their positions, and when the first of these was received.
+
+        No entry is decoded for it: also one that cannot be waits.
+        """
         ...
 
     async def lag(self, positions: Mapping[int, int]) -> int:

@@ -192,10 +192,10 @@ class JetStreamInbox:
     async def _next(self, partition: int, position: int) -> Msg | None:
         return await self.server.next_of(f"{self._root}.{partition}.*", position + 1)
 
-    async def partitions_behind(self, positions: Mapping[int, int]) -> list[int]:
+    async def partitions_behind(self, positions: Mapping[int, int]) -> Mapping[int, datetime]:
         partitions = sorted(positions)
         found = await _all(self._next(partition, positions[partition]) for partition in partitions)
-        return [partition for partition, message in zip(partitions, found, strict=True) if message]
+        return {partition: _received_at(first) for partition, first in zip(partitions, found, strict=True) if first}
 
     async def lag(self, positions: Mapping[int, int]) -> int:
         return sum(await _all(self._lag(partition, position) for partition, position in positions.items()))
@@ -232,11 +232,13 @@ def _seq_of(message: Msg) -> int:
 
 
 def _received_at(message: Msg) -> datetime:
-    return datetime.fromisoformat(_header(message, _RECEIVED))
+    """For what is no entry of ours, when the server stored it."""
+    said = message.headers or {}
+    return datetime.fromisoformat(said.get(_RECEIVED) or said["Nats-Time-Stamp"])
 
 
 def _raw(message: Msg) -> RawEntry:
-    return _seq_of(message), _header(message, _SOURCE), _received_at(message), message.data
+    return _seq_of(message), (message.headers or {}).get(_SOURCE, ""), _received_at(message), message.data
 
 
 async def _all(asked: Iterable[Awaitable[T]]) -> list[T]:

@@ -128,16 +128,15 @@ class SqlInbox:
             seq = await connection.scalar(behind)
         return None if seq is None else int(seq)
 
-    async def partitions_behind(self, positions: Mapping[int, int]) -> list[int]:
+    async def partitions_behind(self, positions: Mapping[int, int]) -> Mapping[int, datetime]:
         if not positions:
-            return []
+            return {}
         offsets = _as_rows(positions)
-        waiting = select(_INBOX.c.seq).where(
-            _INBOX.c.partition == offsets.c.partition, _INBOX.c.seq > offsets.c.position
-        )
-        query = select(offsets.c.partition).where(waiting.exists()).order_by(offsets.c.partition)
+        behind = (_INBOX.c.partition == offsets.c.partition, _INBOX.c.seq > offsets.c.position)
+        first = select(_INBOX.c.received_at).where(*behind).order_by(_INBOX.c.seq).limit(1).scalar_subquery()
+        query = select(offsets.c.partition, first).order_by(offsets.c.partition)
         async with self.database.read() as connection:
-            return [partition for (partition,) in await connection.execute(query)]
+            return {partition: at for partition, at in await connection.execute(query) if at is not None}
 
     async def lag(self, positions: Mapping[int, int]) -> int:
         if not positions:

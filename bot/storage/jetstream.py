@@ -108,12 +108,11 @@ class JetStream:
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 async with self._connecting:
-                    if self._client is None:
-                        self._client = await self._connect()
+                    self._client = client = self._client or await self._connect()
                 await self._up.wait()
         except TimeoutError as error:
             raise StorageUnavailable(f"NATS at {self.address} cannot be reached {self._problem}".strip()) from error
-        return self._client
+        return client
 
     async def _connect(self) -> Client:
         client = Client()
@@ -130,6 +129,7 @@ class JetStream:
                 error_cb=self._failed,
                 disconnected_cb=self._went_down,
                 reconnected_cb=self._came_up,
+                closed_cb=self._was_closed,
             )
         except BaseException:
             await client.close()
@@ -154,6 +154,10 @@ class JetStream:
         self._problem = ""
         self._up.set()
         log.info("nats.connected_again")
+
+    async def _was_closed(self) -> None:
+        """Its client gives up where a server says an error, such as that a user is not taken any more."""
+        self._client = None
 
     async def _unless_lost(self, asked: Coroutine[Any, Any, T]) -> T:
         """The answer. Raises StorageUnavailable at once where the connection is lost before it comes."""

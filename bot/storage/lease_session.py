@@ -129,6 +129,7 @@ class LeaseSession:
                 await asyncio.sleep(STALLED_AFTER)
 
     async def _hold_session(self) -> None:
+        self._see_that_the_main_loop_runs()  # or it would join again and again, and never be found dead
         connection = await _LeaseConnection.connect(**self._address, autocommit=True)
         try:
             await self._join(connection)
@@ -142,6 +143,10 @@ class LeaseSession:
             self._forget_recoveries()
             with suppress(psycopg.Error, OSError):
                 await connection.close()
+
+    def _see_that_the_main_loop_runs(self) -> None:
+        if time.monotonic() - self._hooks.last_seen() > LOOP_PATIENCE:
+            raise LostSession("the main loop stands still")
 
     async def _join(self, connection: psycopg.AsyncConnection[Any]) -> None:
         me = self._me
@@ -161,8 +166,7 @@ class LeaseSession:
         """One heartbeat and what it shows to be done; returns for how many seconds to rest then."""
         now = time.monotonic()
         late = now - self._beaten_at > LATE
-        if now - self._hooks.last_seen() > LOOP_PATIENCE:
-            raise LostSession("the main loop stands still")
+        self._see_that_the_main_loop_runs()
         if not await queries.beat(connection, self._me.replica, self._incarnation):
             raise LostSession("this replica was declared dead")
         self._beaten_at = now

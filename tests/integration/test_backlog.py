@@ -16,9 +16,9 @@ from bot.localslack import LocalSlack
 from bot.pipeline.intake import Intake, entries_for
 from bot.slack.channel import SlackChannel
 from bot.slack.notifier import Notifier
-from bot.storage.backlog import FIRST_RETRY, LAST_RETRY, Backlog, look
+from bot.storage.backlog import FIRST_RETRY, LAST_RETRY, Backlog, Waiting, look
 from bot.storage.database import Database, open_database
-from bot.storage.inbox import open_inbox
+from bot.storage.inbox import NewEntry, open_inbox
 from handlers.api import Api, Health
 from handlers.slack import commands
 from tests.conftest import EVERY_INBOX, Clock
@@ -67,6 +67,12 @@ async def test_what_waits_is_counted_and_the_oldest_of_each_partition_known(
     assert sorted(waiting.since.values()) == [first, clock.now]
     await pipeline.worker.drain()
     assert await look(pipeline.database, pipeline.inbox) == type(waiting)()
+
+
+@EVERY_INBOX
+async def test_an_entry_that_this_version_cannot_read_waits_like_any_other(pipeline: Pipeline, clock: Clock) -> None:
+    await pipeline.inbox.append([NewEntry(3, "test", clock.now, b'[{"kind":"of a release to come"}]')])
+    assert await look(pipeline.database, pipeline.inbox) == Waiting(1, {3: clock.now})
 
 
 async def test_a_partition_is_behind_after_a_minute_until_its_oldest_entry_is_young(

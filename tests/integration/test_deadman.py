@@ -18,6 +18,7 @@ from bot.deadman import OpsChannel, Signs, keep_pinging
 from bot.domain.event import AlertEvent
 from bot.errors import StorageUnavailable
 from bot.localslack import LocalSlack
+from bot.localslack.state import channel_id_of
 from bot.pipeline.intake import Intake, entries_for
 from bot.slack.channel import SlackChannel, SlackFailure
 from bot.storage.backlog import Backlog
@@ -127,13 +128,28 @@ async def test_who_may_not_speak_is_silent_except_while_nobody_can_know_who_may(
     watched.ops = watched.new_ops(lambda: False)
     await watched.pipeline.append(alert())
     for _ in range(3):
-        clock.pass_(minutes=6)
+        clock.pass_(minutes=3)
         assert await watched.look() == []
     watched.backlog.problem = "connection refused"
     for _ in range(2):
         await watched.ops.look()
         clock.pass_(minutes=6)
     assert [json.dumps(message) for message in watched.slack.messages(OPS)] != []
+
+
+async def test_where_nobody_has_the_role_to_speak_any_says_that_nothing_is_worked_through_and_when_it_is_again(
+    watched: Watched, alert: MakeAlert, clock: Clock
+) -> None:
+    watched.ops = watched.new_ops(lambda: False)
+    await watched.pipeline.append(alert())
+    clock.pass_(minutes=9)
+    await watched.look()
+    clock.pass_(minutes=2)
+    [said] = await watched.look()
+    assert "the oldest of 1 entries" in said
+    await watched.pipeline.worker.drain()
+    [said] = await watched.look()
+    assert "processes again" in said
 
 
 async def test_what_slack_does_not_take_is_said_later(watched: Watched, clock: Clock) -> None:
@@ -152,6 +168,44 @@ async def test_words_of_others_call_nobody(watched: Watched, clock: Clock) -> No
     clock.pass_(minutes=6)
     [said] = await watched.look()
     assert "<!channel>" not in said
+
+
+async def test_a_message_that_somebody_deleted_is_said_anew_while_the_trouble_lasts(
+    watched: Watched, clock: Clock
+) -> None:
+    watched.slack_says = "is_archived"
+    await watched.look()
+    clock.pass_(minutes=6)
+    await watched.look()
+    client = AsyncWebClient(watched.slack.bot_token, base_url=watched.slack.api_url)
+    [message] = watched.slack.messages(OPS)
+    await client.chat_delete(channel=channel_id_of(OPS), ts=message["ts"])
+    watched.slack_says = "ok"
+    assert await watched.look() == []
+    watched.slack_says = "is_archived"
+    await watched.look()
+    clock.pass_(minutes=6)
+    assert len(await watched.look()) == 1
+
+
+async def test_doors_that_failed_once_and_that_nobody_came_to_since_are_tried_before_anybody_is_told(
+    watched: Watched, alert: MakeAlert, clock: Clock
+) -> None:
+    await _rename(watched.pipeline.inbox, "inbox", "elsewhere")
+    with pytest.raises(StorageUnavailable):
+        await watched.intake.append(entries_for([alert()], "test", clock.now, [], 1))
+    await watched.ops.look()
+    await _rename(watched.pipeline.inbox, "elsewhere", "inbox")
+    clock.pass_(minutes=6)
+    assert await watched.look() == []
+
+
+async def test_a_database_that_hangs_without_an_error_is_a_trouble_too(watched: Watched, clock: Clock) -> None:
+    await watched.backlog.look()
+    clock.pass_(minutes=6)
+    assert watched.signs.wrong() == {"storage": "the database has not answered for 6m"}
+    await watched.backlog.look()
+    assert watched.signs.wrong() == {}
 
 
 @pytest.fixture

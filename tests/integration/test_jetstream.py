@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from bot.pipeline.intake import Intake, entries_for
 from bot.recording import record
 from bot.replay import read_log
 from bot.storage import inbox_jetstream, jetstream
+from bot.storage.backlog import look
 from bot.storage.database import Database, open_database
 from bot.storage.entries import NewEntry
 from bot.storage.inbox import Inbox, open_inbox
@@ -27,9 +29,11 @@ from bot.storage.inbox_switch import owner_of_offsets, settle
 from bot.storage.jetstream import parse_address
 from handlers.problem import not_stored
 from handlers.webhooks import parse_delivery
+from tests.acceptance.harness import until
 from tests.conftest import Clock
+from tests.integration.house import House
 from tests.integration.pipeline_driver import Pipeline, make_alert
-from tests.nats_server import NatsServer, new_server, remove
+from tests.nats_server import PASSWORD, NatsServer, new_server, remove
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -195,6 +199,28 @@ async def test_a_server_that_is_gone_or_hangs_fails_the_requests_in_time_and_is_
     assert {"between", "back"} <= set(await _names(own)) <= {"hung", "between", "gone", "back"}
 
 
+async def test_a_server_that_sends_its_user_away_is_used_again_when_it_takes_it_back(
+    own: JetStreamInbox, own_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jetstream, "CONNECT_SECONDS", 0.5)
+
+    async def sent_away() -> bool:
+        with suppress(StorageUnavailable):
+            await own.lag({0: 0})
+            return False
+        return True
+
+    async def taken_back() -> bool:
+        return not await sent_away()
+
+    own_server.take_password("another")
+    await until(sent_away, "the server sends us away")
+    own_server.take_password(PASSWORD)
+    await until(taken_back, "the server is used again", 5)
+    await own.append([_entry(_alert("a")), _entry(_alert("b"))])
+    assert await _names(own) == ["a", "b"]
+
+
 async def test_more_than_a_batch_takes_is_stored_in_order(inbox: Inbox) -> None:
     names = [str(i) for i in range(2100)]
     await inbox.append([_entry(_alert(name), partition=i % 2) for i, name in enumerate(names)])
@@ -260,6 +286,24 @@ async def test_the_oldest_entries_are_those_before_a_moment_and_a_position_and_c
     await inbox.drop(0, seqs[1])
     assert [entry.seq for entry in await inbox.entries_after(0, 0, 10)] == seqs[2:]
     assert await inbox.lag({0: 0, 1: 0}) == 6
+
+
+async def test_what_somebody_else_put_into_the_stream_is_set_aside_and_archived_and_holds_up_nobody(
+    database: Database, inbox: JetStreamInbox, inbox_url: str, clock: Clock, tmp_path: Path
+) -> None:
+    stream = parse_address(inbox_url).stream
+    await settle(database, inbox, 1)
+    await inbox.server.request(f"{stream.lower()}.inbox.0.events", b"\xff no entry of ours")
+    pipeline = Pipeline(database, inbox, clock, Rules(partitions=1))
+    clock.now = datetime.now(UTC)
+    assert (await look(database, inbox)).entries == 1
+    await pipeline.send(make_alert(clock)())
+    assert len(await pipeline.incidents()) == 1
+    clock.pass_(days=5)
+    house = House(pipeline, tmp_path / "archive")
+    await house.keep()
+    assert await house.entries() == []
+    assert [row["source"] for row in house.archived("events")] == ["", "alertmanager"]
 
 
 async def test_a_stream_that_was_made_anew_takes_nothing_that_nobody_would_look_for(

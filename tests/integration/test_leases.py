@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from bot.errors import LostLease
+from bot.storage import lease_session
 from bot.storage.database import Database, open_database, table_of
 from bot.storage.leases import ROLES, partition_lease, role_lease
 from bot.storage.shared_leases import SharedLeases
@@ -195,3 +196,21 @@ async def test_what_one_replica_tells_the_others_hear_at_once(join: Join) -> Non
 
     await until(heard, "b hears it", 1)
     assert a.heard == []
+
+
+async def test_a_replica_whose_main_loop_stands_still_is_replaced_like_a_dead_one_and_comes_back(
+    join: Join, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease_session, "LOOP_PATIENCE", 1.0)
+    a, b = await two(join)
+    assert a.leases._watching is not None
+    a.leases._watching.cancel()  # nothing of the loop is seen any more
+    await holding(b, 6)
+    assert not a.leases.held()
+
+    async def recovered() -> bool:
+        return b.recovered == ["a"]
+
+    await until(recovered, "what it carried out is taken over")
+    a.leases._show_life()
+    await holding(a, 3)

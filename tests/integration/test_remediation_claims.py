@@ -2,14 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.incident import TimelineEntry, TimelineKind
 from bot.domain.run import Phase, RunStatus, StepStatus
-from bot.errors import LostLease
+from bot.errors import LostLease, StorageUnavailable
 from bot.remediation.steps import Steps
 from bot.storage import incidents
+from bot.storage.database import Database
 from bot.storage.runs import Claim
 from tests.integration.remediation_replica import Fleet, fleet
 
@@ -71,3 +76,54 @@ async def test_a_process_that_was_held_up_before_a_steps_effect_looks_again_whet
     await handed_on
     assert here.marks("marks") == []
     assert await here.audited("run") == ["run.step.started"]
+
+
+class _Forgetful(Database):
+    """Commits, and every other time its answer is lost."""
+
+    def __init__(self, database: Database) -> None:
+        self.__dict__ |= database.__dict__
+        self._commits = 0
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        async with super().write() as connection:
+            yield connection
+        self._commits += 1
+        if self._commits % 2:
+            raise StorageUnavailable("the answer was lost")
+
+
+async def test_what_was_committed_though_the_answer_was_lost_is_not_written_a_second_time(here: Fleet) -> None:
+    _, claim = await here.without_dbos("run", [here.shell("echo x >> marks")])
+    steps = Steps(_Forgetful(here.database), lambda: datetime.now(UTC), {}, lambda: None)
+    assert await steps.begin(claim)
+    assert await steps.perform(claim, Phase.STEP, 0)
+    assert here.marks("marks") == ["x"]
+    assert await here.audited("run") == ["run.running", "run.step.started", "run.step.succeeded"]
+    async with here.database.read() as connection:
+        assert len(await incidents.timeline_of(connection, "incident of run")) == 2
+
+
+async def test_who_reads_a_timeline_passes_no_entry_that_is_yet_to_be_committed(here: Fleet) -> None:
+    await here.approve("run", [])
+    first, second = (
+        TimelineEntry(incident_id="incident of run", at=datetime.now(UTC), kind=TimelineKind.RUN, text=text)
+        for text in ("first", "second")
+    )
+
+    async def add_second() -> None:
+        async with here.database.write() as connection:
+            await incidents.add_to_timeline(connection, [second])
+
+    async def read() -> list[str]:
+        async with here.database.read() as connection:
+            return [entry.text for _, entry in await incidents.timeline_of(connection, "incident of run")]
+
+    async with here.database.write() as connection:
+        await incidents.add_to_timeline(connection, [first])  # it has its position now
+        adding = asyncio.create_task(add_second())
+        await here.locks_waited_for(1)
+        assert await read() == []
+    await adding
+    assert await read() == ["first", "second"]

@@ -13,6 +13,7 @@ from bot.domain.event import ChangeEvent, ChangeKind
 from bot.domain.rules import Rules
 from bot.domain.run import Plan, Run, RunStatus
 from bot.domain.runbook import Runbook
+from bot.errors import StorageUnavailable
 from bot.pipeline import lifecycle
 from bot.pipeline.retention import Retention
 from bot.storage import audit, runs
@@ -20,7 +21,7 @@ from bot.storage.archive import Archive
 from bot.storage.database import Database
 from bot.storage.inbox import Inbox
 from bot.storage.tables import AlertRow, ChangeRow, IncidentRow, RunRow, TimelineRow, TraitRow
-from tests.conftest import Clock
+from tests.conftest import EVERY_INBOX, Clock
 from tests.integration.house import KEPT, House, Make, first_broken, resolved, write_audit
 from tests.integration.pipeline_driver import Pipeline
 
@@ -30,6 +31,7 @@ def house(pipeline: Pipeline, tmp_path: Path) -> House:
     return House(pipeline, tmp_path / "archive")
 
 
+@EVERY_INBOX
 async def test_entries_that_were_worked_through_go_by_whole_days_and_others_stay(house: House, alert: Make) -> None:
     clock = house.pipeline.clock
     await house.pipeline.send(alert(instance="a"))
@@ -44,6 +46,7 @@ async def test_entries_that_were_worked_through_go_by_whole_days_and_others_stay
     assert (entry["seq"], str(entry["day"]), "instance" in entry["payload"]) == (before[0], "2026-03-01", True)
 
 
+@EVERY_INBOX
 async def test_an_entry_that_nobody_worked_through_stays_however_old(house: House, alert: Make) -> None:
     await house.pipeline.append(alert())
     house.pipeline.clock.pass_(days=500)
@@ -173,8 +176,11 @@ async def test_the_archive_may_be_behind_any_address_of_fsspec(house: House, ale
 async def test_what_durable_workflows_keep_of_runs_is_forgotten_with_them(house: House, alert: Make) -> None:
     incident_id = await resolved(house, alert)
     forgotten: list[str] = []
+    away = [StorageUnavailable("away")]
 
     async def forget(run_ids: Collection[str]) -> None:
+        if away:
+            raise away.pop()
         forgotten.extend(run_ids)
 
     one = house.pipeline
@@ -195,5 +201,8 @@ async def test_what_durable_workflows_keep_of_runs_is_forgotten_with_them(house:
         await runs.save(connection, [run])
     one.clock.pass_(days=50)
     house.retention = Retention(one.database, one.inbox, KEPT, one.rules, None, one.clock, forget)
+    with pytest.raises(StorageUnavailable):
+        await house.keep()
     await house.keep()
+    assert await house.count(RunRow) == 0
     assert forgotten == ["r1"]

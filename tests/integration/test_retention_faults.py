@@ -4,9 +4,12 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import date
 from pathlib import Path
+from typing import Any
 
+import fsspec
 import pyarrow as pa
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -43,6 +46,24 @@ async def test_nothing_is_deleted_while_the_archive_does_not_take_it(house: Hous
     with pytest.raises(StorageUnavailable):
         await house.retention.round()
     assert (await house.entries(), await house.count(IncidentRow)) == (before, 1)
+
+
+class _Away(MemoryFileSystem):  # type: ignore[misc]  # fsspec has no types
+    """A bucket that cannot be reached: what botocore and others raise then is no OSError."""
+
+    protocol = "away"
+
+    def pipe_file(self, path: str, value: bytes, mode: str = "overwrite", **kwargs: Any) -> None:
+        raise RuntimeError("Could not connect to the endpoint")
+
+
+async def test_a_bucket_that_is_away_is_an_outage_whatever_its_library_raises(house: House, alert: Make) -> None:
+    fsspec.register_implementation("away", _Away, clobber=True)
+    await resolved(house, alert)
+    house.pipeline.clock.pass_(days=50)
+    house.retention = house.with_archive(Archive("away://bucket/tandem"))
+    with pytest.raises(StorageUnavailable, match="Could not connect"):
+        await house.retention.round()
 
 
 async def test_a_crash_between_file_and_deletion_leaves_nothing_lost_and_nothing_twice(
