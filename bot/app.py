@@ -226,6 +226,9 @@ class App:
             session=session,
             retry_handlers=[],
         )
+        if ops := self._config.slack.ops_channel:
+            speaks = self._fleet.holds("notifier")
+            self._run("ops channel", OpsChannel(SlackChannel(client, ops), self._signs, utc_now, speaks).run())
         if self._environment.role.works:
             await self._start_speaking(client, database, backlog)
         if self._environment.role.has_doors:
@@ -237,9 +240,6 @@ class App:
         self._notifier = Notifier(own, channel, utc_now, backlog=backlog)
         self._play("notifier", "notifier", self._notifier.run)
         self._play("notifier", "charts", ChartUploads(own, channel, utc_now).run)
-        if ops := self._config.slack.ops_channel:
-            speaks = self._fleet.holds("notifier")
-            self._run("ops channel", OpsChannel(SlackChannel(client, ops), self._signs, utc_now, speaks).run())
         own = self._fleet.under(database, "rewriter")
         self._rewriter = await make_rewriter(
             self._stack, self._environment, self._config, own, utc_now, self._fleet.changed

@@ -18,6 +18,7 @@ from rich.console import Console
 from bot.config import Config, Environment, load_config, read_environment
 from bot.domain.event import encode_events
 from bot.errors import ConfigError, StorageUnavailable, TandemError
+from bot.leaving import end_within
 from bot.logs import set_up_logging
 from bot.tracing import tracing
 
@@ -224,6 +225,7 @@ async def _run(environment: Environment, config: Config, host: str, port: int) -
         if failure.done():
             failure.result()
         failure.cancel()
+        end_within()
 
 
 @contextmanager

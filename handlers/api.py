@@ -253,6 +253,7 @@ def _run(run: Run, steps: Sequence[StepRecord]) -> dict[str, Any]:
         "expires_at": _moment(run.expires_at),
         "ended_at": _moment(run.ended_at),
         "outcome": run.outcome,
+        "gate": {"at": _moment(run.gate.at), "passes": run.gate.passes, "said": run.gate.said} if run.gate else None,
         "steps": [{"phase": s.phase, "position": s.position, "status": s.status, "output": s.output} for s in steps],
     }
 
