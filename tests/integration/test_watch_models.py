@@ -112,7 +112,7 @@ async def test_of_many_models_whose_windows_are_full_a_few_are_checked_at_once_a
         await models.came_unchecked(usual(random), model=name)
     await models.settle()
     assert all(["no drift" in await models.said("drift", model=name) for name in names])
-    assert frames.most == AT_ONCE
+    assert 1 < frames.most <= AT_ONCE
 
 
 async def test_a_window_of_time_is_checked_when_its_time_is_over(
