@@ -6,6 +6,8 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -72,6 +74,17 @@ def new_server(folder: Path) -> NatsServer:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return NatsServer(folder, taken.getsockname()[1])
+
+
+@contextmanager
+def running_server(folder: Path) -> Iterator[NatsServer]:
+    """A server of one's own, which may be killed."""
+    server = new_server(folder)
+    server.start()
+    try:
+        yield server
+    finally:
+        remove(server)
 
 
 def remove(server: NatsServer) -> None:

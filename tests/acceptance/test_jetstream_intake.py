@@ -11,17 +11,15 @@ import pytest
 
 from bot.localslack import LocalSlack
 from tests.acceptance.harness import CHANNEL, TOKEN, Tandem, alert, delivery, running, until
-from tests.nats_server import NatsServer, new_server, remove
+from tests.nats_server import NatsServer, running_server
 
 SENDERS = 4
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[NatsServer]:
-    server = new_server(tmp_path / "nats")
-    server.start()
-    yield server
-    remove(server)
+    with running_server(tmp_path / "nats") as server:
+        yield server
 
 
 class Senders:

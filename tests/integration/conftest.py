@@ -1,4 +1,5 @@
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -6,8 +7,10 @@ from bot.domain.event import AlertEvent
 from bot.domain.rules import Rules
 from bot.storage.database import Database
 from bot.storage.inbox import Inbox
+from bot.storage.inbox_jetstream import JetStreamInbox
 from tests.conftest import Clock
 from tests.integration.pipeline_driver import Pipeline, make_alert
+from tests.nats_server import NatsServer, running_server
 
 
 @pytest.fixture
@@ -18,3 +21,18 @@ async def pipeline(database: Database, inbox: Inbox, clock: Clock) -> Pipeline:
 @pytest.fixture
 def alert(clock: Clock) -> Callable[..., AlertEvent]:
     return make_alert(clock)
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[NatsServer]:
+    """A NATS server that may be killed."""
+    with running_server(tmp_path / "nats") as server:
+        yield server
+
+
+@pytest.fixture
+async def own(own_server: NatsServer) -> AsyncIterator[JetStreamInbox]:
+    inbox = JetStreamInbox(own_server.url)
+    await inbox.prepare(0)
+    yield inbox
+    await inbox.close()

@@ -2,8 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,13 +12,13 @@ import pytest
 
 from bot.config import Config
 from bot.doctor import Finding, Mark, diagnose
-from bot.domain.event import AlertEvent, AlertStatus, Event, LogLine, LogsEvent, SamplesEvent, Series, encode_events
+from bot.domain.event import LogLine, LogsEvent, SamplesEvent, Series, encode_events
 from bot.domain.rules import Rules
 from bot.errors import ConfigError, EventTooLarge, StorageUnavailable
 from bot.pipeline.intake import Intake, entries_for
 from bot.recording import record
 from bot.replay import read_log
-from bot.storage import inbox_jetstream, jetstream
+from bot.storage import jetstream
 from bot.storage.backlog import look
 from bot.storage.database import Database, open_database
 from bot.storage.entries import NewEntry
@@ -29,30 +28,11 @@ from bot.storage.inbox_switch import owner_of_offsets, settle
 from bot.storage.jetstream import parse_address
 from handlers.problem import not_stored
 from handlers.webhooks import parse_delivery
-from tests.acceptance.harness import until
 from tests.conftest import Clock
 from tests.integration.house import House
+from tests.integration.jetstream_entries import NOW, names_in, new_alert, new_entry, new_samples
 from tests.integration.pipeline_driver import Pipeline, make_alert
-from tests.nats_server import PASSWORD, NatsServer, new_server, remove
-
-NOW = datetime(2026, 3, 1, tzinfo=UTC)
-
-
-@pytest.fixture
-def own_server(tmp_path: Path) -> Iterator[NatsServer]:
-    """A server that may be killed."""
-    server = new_server(tmp_path / "nats")
-    server.start()
-    yield server
-    remove(server)
-
-
-@pytest.fixture
-async def own(own_server: NatsServer) -> AsyncIterator[JetStreamInbox]:
-    inbox = JetStreamInbox(own_server.url)
-    await inbox.prepare(0)
-    yield inbox
-    await inbox.close()
+from tests.nats_server import NatsServer, new_server, remove
 
 
 @pytest.fixture
@@ -66,62 +46,6 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
 @pytest.fixture
 def inbox_url(nats_server: NatsServer, request: pytest.FixtureRequest) -> str:
     return f"{nats_server.url}/?stream=S{abs(hash(request.node.name)) % 10**12}"
-
-
-def _alert(name: str) -> AlertEvent:
-    return AlertEvent("test", name, AlertStatus.FIRING, {"alertname": name}, NOW)
-
-
-def _entry(*events: Event, partition: int = 0, received_at: datetime = NOW) -> NewEntry:
-    return NewEntry(partition, "test", received_at, encode_events(events))
-
-
-def _samples(at: datetime, partition: int = 0) -> NewEntry:
-    return _entry(SamplesEvent("otlp", {}, []), partition=partition, received_at=at)
-
-
-async def _names(inbox: Inbox, partition: int = 0) -> list[str]:
-    entries = await inbox.entries_after(partition, 0, 10_000)
-    return [event.fingerprint for entry in entries for event in entry.events if isinstance(event, AlertEvent)]
-
-
-async def test_every_acknowledged_entry_is_there_once_after_the_server_is_killed_again_and_again(
-    own: JetStreamInbox, own_server: NatsServer
-) -> None:
-    """The doors go on meanwhile, in groups of changing size."""
-    acknowledged: list[str] = []
-    ended = asyncio.Event()
-
-    async def deliver() -> None:
-        number = 0
-        while not ended.is_set():
-            names = [f"{number}-{i}" for i in range(1 + number % 40)]
-            await own.append([_entry(_alert(name)) for name in names])
-            acknowledged.extend(names)
-            number += 1
-
-    delivering = asyncio.create_task(deliver())
-    for _ in range(3):
-        before = len(acknowledged)
-        async with asyncio.timeout(10):
-            while len(acknowledged) < before + 50:
-                await asyncio.sleep(0.01)
-        await asyncio.to_thread(own_server.kill)
-        await asyncio.to_thread(own_server.start)
-    ended.set()
-    await delivering
-    found = await _names(own)
-    assert set(found) == set(acknowledged)
-    assert [name for name in found if found.count(name) > 1] == []
-
-
-async def test_what_was_acknowledged_is_there_when_the_server_is_killed_at_once(
-    own: JetStreamInbox, own_server: NatsServer
-) -> None:
-    await own.append([_entry(_alert("a")), _entry(_alert("b"), partition=1)])
-    own_server.kill()
-    own_server.start()
-    assert (await _names(own), await _names(own, 1)) == (["a"], ["b"])
 
 
 async def test_an_acknowledgement_that_is_lost_does_not_store_a_group_twice(
@@ -138,9 +62,9 @@ async def test_an_acknowledgement_that_is_lost_does_not_store_a_group_twice(
         raise StorageUnavailable("the connection was lost")
 
     monkeypatch.setattr(inbox, "_publish", lose_the_first)
-    await inbox.append([_entry(_alert("one"))])
-    await inbox.append([_entry(_alert(name)) for name in ("a", "b", "c")])
-    assert await _names(inbox) == ["one", "a", "b", "c"]
+    await inbox.append([new_entry(new_alert("one"))])
+    await inbox.append([new_entry(new_alert(name)) for name in ("a", "b", "c")])
+    assert await names_in(inbox) == ["one", "a", "b", "c"]
 
 
 async def test_a_group_that_is_refused_has_stored_nothing(nats_server: NatsServer) -> None:
@@ -148,7 +72,7 @@ async def test_a_group_that_is_refused_has_stored_nothing(nats_server: NatsServe
     try:
         await inbox.prepare(0)
         with pytest.raises(StorageUnavailable, match="maximum bytes"):
-            await inbox.append([_entry(_alert(f"{i}-{'x' * 500}")) for i in range(40)])
+            await inbox.append([new_entry(new_alert(f"{i}-{'x' * 500}")) for i in range(40)])
         assert await inbox.lag({0: 0}) == 0
     finally:
         await inbox.close()
@@ -163,68 +87,20 @@ async def test_a_full_stream_takes_nothing_more_and_loses_nothing_and_has_room_a
         kept: list[str] = []
         with pytest.raises(StorageUnavailable, match="FULL: maximum bytes"):
             for i in range(100):
-                await inbox.append([_entry(_alert(f"{i}"))])
+                await inbox.append([new_entry(new_alert(f"{i}"))])
                 kept.append(f"{i}")
-        assert await _names(inbox) == kept
+        assert await names_in(inbox) == kept
         await inbox.drop(0, (await inbox.entries_after(0, 0, 100))[-1].seq)
-        await inbox.append([_entry(_alert("later"))])
-        assert await _names(inbox) == ["later"]
+        await inbox.append([new_entry(new_alert("later"))])
+        assert await names_in(inbox) == ["later"]
     finally:
         await inbox.close()
 
 
-async def test_a_server_that_is_gone_or_hangs_fails_the_requests_in_time_and_is_used_again_when_it_is_back(
-    own: JetStreamInbox, own_server: NatsServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(inbox_jetstream, "PATIENCE", 1.0)
-    monkeypatch.setattr(jetstream, "CONNECT_SECONDS", 0.5)
-    intake = Intake(own)
-    intake.start()
-    try:
-        own_server.freeze()
-        with pytest.raises(StorageUnavailable, match="has not acknowledged"):
-            await intake.append([_entry(_alert("hung"))])
-        own_server.thaw()
-        await intake.append([_entry(_alert("between"))])
-        own_server.kill()
-        with pytest.raises(StorageUnavailable):
-            await intake.append([_entry(_alert("gone"))])
-        with pytest.raises(StorageUnavailable):
-            await own.lag({0: 0})
-        own_server.start()
-        monkeypatch.undo()
-        await intake.append([_entry(_alert("back"))])
-    finally:
-        await intake.stop()
-    assert {"between", "back"} <= set(await _names(own)) <= {"hung", "between", "gone", "back"}
-
-
-async def test_a_server_that_sends_its_user_away_is_used_again_when_it_takes_it_back(
-    own: JetStreamInbox, own_server: NatsServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(jetstream, "CONNECT_SECONDS", 0.5)
-
-    async def sent_away() -> bool:
-        with suppress(StorageUnavailable):
-            await own.lag({0: 0})
-            return False
-        return True
-
-    async def taken_back() -> bool:
-        return not await sent_away()
-
-    own_server.take_password("another")
-    await until(sent_away, "the server sends us away")
-    own_server.take_password(PASSWORD)
-    await until(taken_back, "the server is used again", 5)
-    await own.append([_entry(_alert("a")), _entry(_alert("b"))])
-    assert await _names(own) == ["a", "b"]
-
-
 async def test_more_than_a_batch_takes_is_stored_in_order(inbox: Inbox) -> None:
     names = [str(i) for i in range(2100)]
-    await inbox.append([_entry(_alert(name), partition=i % 2) for i, name in enumerate(names)])
-    assert (await _names(inbox, 0), await _names(inbox, 1)) == (names[::2], names[1::2])
+    await inbox.append([new_entry(new_alert(name), partition=i % 2) for i, name in enumerate(names)])
+    assert (await names_in(inbox, 0), await names_in(inbox, 1)) == (names[::2], names[1::2])
     raw = await inbox.raw_entries_after(0, 3000)
     assert [(source, at) for _, source, at, _ in raw] == [("test", NOW)] * 2100
     assert await inbox.lag({0: raw[99][0], 1: 0}) == 2100 - 50
@@ -233,9 +109,9 @@ async def test_more_than_a_batch_takes_is_stored_in_order(inbox: Inbox) -> None:
 async def test_what_is_larger_than_a_message_of_the_server_is_split_and_loses_nothing(inbox: Inbox) -> None:
     series = [Series({"name": f"{i}-{'x' * 60}"}, [1, 2], [0.5, 1.5]) for i in range(15_000)]
     lines = [LogLine(i, "x" * 100) for i in range(15_000)]
-    alerts = [_alert(f"{i}-{'x' * 200}") for i in range(6_000)]
+    alerts = [new_alert(f"{i}-{'x' * 200}") for i in range(6_000)]
     logs, samples = LogsEvent("otlp", {"a": "b"}, lines), SamplesEvent("otlp", {"a": "b"}, series)
-    entries = inbox.fitted([_entry(samples), _entry(logs, partition=1), _entry(*alerts, partition=2)])
+    entries = inbox.fitted([new_entry(samples), new_entry(logs, partition=1), new_entry(*alerts, partition=2)])
     assert max(len(entry.payload) for entry in entries) < 2**20 < min(map(len, map(encode_events, ([logs], [samples]))))
     await inbox.append(entries)
     events = [[e for entry in await inbox.entries_after(p, 0, 100) for e in entry.events] for p in range(3)]
@@ -247,21 +123,22 @@ async def test_what_is_larger_than_a_message_of_the_server_is_split_and_loses_no
 async def test_an_event_that_no_message_can_hold_is_refused_and_does_not_hold_up_others(inbox: Inbox) -> None:
     intake = Intake(inbox)
     intake.start()
-    giant = msgspec.structs.replace(_alert("giant"), annotations={"text": "x" * 2**20})
+    giant = msgspec.structs.replace(new_alert("giant"), annotations={"text": "x" * 2**20})
     answers = await asyncio.gather(
-        intake.append([_entry(giant)]), intake.append([_entry(_alert("small"))]), return_exceptions=True
+        intake.append([new_entry(giant)]), intake.append([new_entry(new_alert("small"))]), return_exceptions=True
     )
     await intake.stop()
     assert [type(answer) for answer in answers] == [EventTooLarge, type(None)]
-    assert await _names(inbox) == ["small"]
+    assert await names_in(inbox) == ["small"]
 
 
 async def test_pruning_deletes_old_entries_of_one_kind_of_one_partition_and_nothing_else(inbox: Inbox) -> None:
     ages = [timedelta(minutes=minutes) for minutes in (90, 80, 70, 30, 10)]
     for age in ages:
-        await inbox.append([_samples(NOW - age), _samples(NOW - age, 1), _entry(_alert(str(age)))])
+        await inbox.append([new_samples(NOW - age), new_samples(NOW - age, 1), new_entry(new_alert(str(age)))])
     entries = await inbox.entries_after(0, 0, 100)
-    until = next(entry.seq for entry in entries if entry.received_at == NOW and entry.events == [_alert(str(ages[3]))])
+    last = [new_alert(str(ages[3]))]
+    until = next(entry.seq for entry in entries if entry.received_at == NOW and entry.events == last)
     hour_ago = NOW - timedelta(hours=1)
     reached = await inbox.prune(SamplesEvent, 0, 0, entries[2].seq, hour_ago, 500)
     assert reached == entries[2].seq
@@ -271,14 +148,14 @@ async def test_pruning_deletes_old_entries_of_one_kind_of_one_partition_and_noth
         NOW - ages[3],
         NOW - ages[4],
     ]
-    assert len(await _names(inbox)) == 5
+    assert len(await names_in(inbox)) == 5
     assert len(await inbox.entries_after(1, 0, 100)) == 5
 
 
 async def test_the_oldest_entries_are_those_before_a_moment_and_a_position_and_can_be_dropped(inbox: Inbox) -> None:
     for minutes in (50, 40, 30, 20):
-        await inbox.append([_entry(_alert(str(minutes)), received_at=NOW - timedelta(minutes=minutes))])
-        await inbox.append([_entry(_alert("another"), partition=1, received_at=NOW - timedelta(days=1))])
+        await inbox.append([new_entry(new_alert(str(minutes)), received_at=NOW - timedelta(minutes=minutes))])
+        await inbox.append([new_entry(new_alert("another"), partition=1, received_at=NOW - timedelta(days=1))])
     seqs = [entry.seq for entry in await inbox.entries_after(0, 0, 10)]
     old = await inbox.oldest(0, seqs[3], NOW - timedelta(minutes=25), 10)
     assert [entry[0] for entry in old] == seqs[:3]
@@ -310,13 +187,13 @@ async def test_a_stream_that_was_made_anew_takes_nothing_that_nobody_would_look_
     inbox: Inbox, inbox_url: str
 ) -> None:
     assert isinstance(inbox, JetStreamInbox)
-    await inbox.append([_entry(_alert("a")), _entry(_alert("b"))])
+    await inbox.append([new_entry(new_alert("a")), new_entry(new_alert("b"))])
     await inbox.server.ask(f"STREAM.DELETE.{parse_address(inbox_url).stream}", {})
     other = JetStreamInbox(inbox_url)
     await other.prepare(0)
     await other.close()
     with pytest.raises(StorageUnavailable, match="made anew"):
-        await inbox.append([_entry(_alert("c"))])
+        await inbox.append([new_entry(new_alert("c"))])
 
 
 async def test_a_stream_in_which_something_could_be_lost_is_not_used(nats_server: NatsServer) -> None:
@@ -420,8 +297,8 @@ async def test_a_user_who_may_do_no_more_than_the_manual_says_can_keep_an_inbox(
         server.start(user_may=f"{{ publish: {allowed}, subscribe: {allowed} }}")
         inbox = JetStreamInbox(server.url)
         await inbox.prepare(0)
-        await inbox.append([_entry(_alert("a")), _entry(_alert("b"))])
-        assert await _names(inbox) == ["a", "b"]
+        await inbox.append([new_entry(new_alert("a")), new_entry(new_alert("b"))])
+        assert await names_in(inbox) == ["a", "b"]
         await inbox.drop(0, 1)
         await inbox.close()
     finally:
@@ -460,7 +337,7 @@ async def test_the_doctor_says_which_stream_it_is_and_when_it_cannot_be_reached(
     assert "no stream yet" in (await said()).text
     inbox = JetStreamInbox(own_server.url)
     await inbox.prepare(0)
-    await inbox.append([_entry(_alert("a"))])
+    await inbox.append([new_entry(new_alert("a"))])
     await inbox.close()
     found = await said()
     assert (found.mark, "1 entries, 1 replicas" in found.text, "p@ss" in found.text) == (Mark.OK, True, False)

@@ -1,6 +1,6 @@
 """Retention where the inbox is a stream: what is over leaves the stream through the archive, and nothing else does."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from datetime import date, datetime
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from tests.conftest import Clock
 from tests.integration.house import House
 from tests.integration.metrics_driver import rules
 from tests.integration.pipeline_driver import Pipeline
-from tests.nats_server import NatsServer, new_server, remove
+from tests.nats_server import NatsServer
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # where the state is
 
@@ -30,17 +30,8 @@ Make = Callable[..., AlertEvent]
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[NatsServer]:
-    """A server that may be killed."""
-    server = new_server(tmp_path / "nats")
-    server.start()
-    yield server
-    remove(server)
-
-
-@pytest.fixture
-async def stream(server: NatsServer) -> AsyncIterator[JetStreamInbox]:
-    inbox = JetStreamInbox(server.url)
+async def stream(own_server: NatsServer) -> AsyncIterator[JetStreamInbox]:
+    inbox = JetStreamInbox(own_server.url)
     yield inbox
     await inbox.close()
 
@@ -103,7 +94,7 @@ async def test_a_stream_that_retention_has_emptied_goes_on_where_it_was(
 async def test_a_stream_that_goes_away_between_file_and_deletion_loses_nothing_and_archives_nothing_twice(
     database: Database,
     stream: JetStreamInbox,
-    server: NatsServer,
+    own_server: NatsServer,
     clock: Clock,
     alert: Make,
     tmp_path: Path,
@@ -114,10 +105,10 @@ async def test_a_stream_that_goes_away_between_file_and_deletion_loses_nothing_a
     for instance in "ab":
         await house.pipeline.send(alert(instance=instance))
     clock.pass_(days=5)
-    house.retention = house.with_archive(_Killing(str(house.folder), server))
+    house.retention = house.with_archive(_Killing(str(house.folder), own_server))
     with pytest.raises(StorageUnavailable):
         await house.retention.round()
-    server.start()
+    own_server.start()
     monkeypatch.undo()
     await house.keep()
     assert await house.entries() == []
