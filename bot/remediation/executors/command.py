@@ -82,16 +82,7 @@ class _Watch(SubprocessProtocol):
 async def run(parameters: CommandParameters, secrets: Mapping[str, str]) -> Outcome:
     environment = {name: os.environ[name] for name in _INHERITED if name in os.environ} | parameters.env
     try:
-        program, watch = await asyncio.get_running_loop().subprocess_exec(
-            _Watch,
-            *parameters.argv,
-            stdin=DEVNULL,
-            stdout=PIPE,
-            stderr=STDOUT,
-            env=environment,
-            cwd=parameters.cwd,
-            start_new_session=True,
-        )
+        program, watch = await _start(parameters, environment)
     except (OSError, ValueError) as error:
         where = f" in {parameters.cwd}" if parameters.cwd else ""
         return Outcome(False, f"{parameters.argv[0]} cannot be started{where}: {error}")
@@ -104,6 +95,32 @@ async def run(parameters: CommandParameters, secrets: Mapping[str, str]) -> Outc
     if ending or code != 0:
         return Outcome(False, f"{said}\n{ending or _ending(code)}".strip())
     return Outcome(True, said)
+
+
+async def _start(
+    parameters: CommandParameters, environment: Mapping[str, str]
+) -> tuple[asyncio.SubprocessTransport, _Watch]:
+    """Start the program. A start that is broken off would end the program, and leave what that has started."""
+    starting = asyncio.ensure_future(
+        asyncio.get_running_loop().subprocess_exec(
+            _Watch,
+            *parameters.argv,
+            stdin=DEVNULL,
+            stdout=PIPE,
+            stderr=STDOUT,
+            env=environment,
+            cwd=parameters.cwd,
+            start_new_session=True,
+        )
+    )
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        with suppress(OSError, ValueError):
+            program, _ = await starting
+            _signal(program.get_pid(), signal.SIGKILL)
+            program.close()
+        raise
 
 
 async def _wait(pid: int, watch: _Watch, seconds: float) -> str:

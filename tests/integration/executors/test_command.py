@@ -1,6 +1,7 @@
 """The executor ``command`` on real processes: what it starts, what it shows, and that it leaves nothing running."""
 
 import asyncio
+import os
 import shutil
 import sys
 import time
@@ -128,6 +129,28 @@ async def test_a_step_that_is_given_up_leaves_nothing_running(tmp_path: Path) ->
         await step
     for pid in told.read_text().split():
         await _ended(int(pid))
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_a_step_that_is_given_up_while_it_starts_leaves_nothing_running(turns: int, tmp_path: Path) -> None:
+    """After so many turns of a loop that is slow: the program, if it was started, is well under way meanwhile."""
+    seconds = f"60.{os.getpid()}{turns}"
+    step = asyncio.create_task(_run("sh", "-c", f"sleep {seconds} & echo > {tmp_path}/under-way; wait"))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    deadline = time.monotonic() + 0.5
+    while not (tmp_path / "under-way").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)  # noqa: ASYNC251  (the loop stands still)
+    step.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await step
+
+    async def gone() -> bool:
+        return not any(
+            seconds in " ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])
+        )
+
+    await until(gone, "all have ended")
 
 
 async def test_of_a_long_output_the_beginning_and_the_end_are_kept() -> None:
