@@ -69,8 +69,8 @@ def demo(rest: list[str]) -> int:
 
 
 def test(rest: list[str]) -> int:
-    """All of them in three processes, as many of them wait for a second to pass; or what the arguments say."""
-    return _run(str(BIN / "python"), "-m", "pytest", *(rest or ("-n", "3", "--dist", "loadfile")))
+    """All of them in two processes, as each starts others; or what the arguments say."""
+    return _run(str(BIN / "python"), "-m", "pytest", *(rest or ("-n", "2", "--dist", "loadfile")))
 
 
 def lint(_rest: list[str]) -> int:
