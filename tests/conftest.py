@@ -17,7 +17,7 @@ from sqlalchemy import make_url
 from bot.storage.database import Database, open_database
 from bot.storage.inbox import Inbox, open_inbox
 from bot.storage.inbox_sql import SqlInbox
-from tests.nats_server import NatsServer, new_server, remove
+from tests.nats_server import NatsServer, running_server
 
 settings.register_profile(
     "tandem", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
@@ -128,10 +128,8 @@ def database_of(inbox: Inbox) -> Database:
 @pytest.fixture(scope="session")
 def nats_server() -> Iterator[NatsServer]:
     """A NATS server of our own, started from its wheel. Who kills it shall start one for itself."""
-    server = new_server(Path(tempfile.mkdtemp(prefix="tandem-nats-")))
-    server.start()
-    yield server
-    remove(server)
+    with running_server(Path(tempfile.mkdtemp(prefix="tandem-nats-"))) as server:
+        yield server
 
 
 @pytest.fixture

@@ -88,7 +88,7 @@ async def placed_with_names(
     """Active alerts of these names that are placed on a host, each kind with its incident."""
     wanted = sorted(set(names))[:_MOST]
     found: list[tuple[str, Placed]] = []
-    for chunk in chunks(set(incident_ids)):
+    for chunk in chunks(incident_ids):
         these = and_(_ALERT.c.incident_id.in_(chunk), _ACTIVE, _ALERT.c.name.in_(wanted), _ALERT.c.host != "")
         found += await _placed(connection, these)
     return found
@@ -97,7 +97,7 @@ async def placed_with_names(
 async def placed_on(connection: AsyncConnection, incident_id: str, hosts: Iterable[str]) -> list[Placed]:
     """Active alerts of an incident that are placed on these hosts; an empty host stands for those placed nowhere."""
     found: list[Placed] = []
-    for chunk in chunks(set(hosts)):
+    for chunk in chunks(hosts):
         these = and_(_ALERT.c.incident_id == incident_id, _ACTIVE, _ALERT.c.host.in_(chunk))
         found += [placed for _, placed in await _placed(connection, these)]
     return found

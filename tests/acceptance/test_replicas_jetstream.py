@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from tests.acceptance.postgresql_server import postgresql_server
 from tests.acceptance.replicas import TAKEOVER_SECONDS, Replicas, print_figures, three_replicas
-from tests.nats_server import NatsServer, new_server, remove
+from tests.nats_server import NatsServer, running_server
 
 AWAY_SECONDS = 3
 
@@ -17,10 +17,8 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(150)
 
 @pytest.fixture(scope="module")
 def stream(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
-    server = new_server(tmp_path_factory.mktemp("stream"))
-    server.start()
-    yield server
-    remove(server)
+    with running_server(tmp_path_factory.mktemp("stream")) as server:
+        yield server
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -20,7 +20,7 @@ from tests.benchmarks.growth_alerts import active, clusters, clusters_with_hosts
 from tests.benchmarks.growth_constants import door, inbox
 from tests.benchmarks.growth_meter import Figures, apart, with_ratios
 from tests.benchmarks.growth_models import models
-from tests.nats_server import PROGRAM, new_server, remove
+from tests.nats_server import PROGRAM, running_server
 
 CLUSTERS = (1, 16, 128, 1_024)
 PARTITIONED = (1, 16, 128, 480)
@@ -125,13 +125,11 @@ def _postgresql() -> Iterator[tuple[str, int]]:
 
 @contextmanager
 def _nats() -> Iterator[tuple[str, int]]:
-    with tempfile.TemporaryDirectory(prefix="tandem-growth-nats-") as folder:
-        server = new_server(Path(folder) / "nats")
-        server.start()
-        try:
-            yield server.url, _child(PROGRAM.name)
-        finally:
-            remove(server)
+    with (
+        tempfile.TemporaryDirectory(prefix="tandem-growth-nats-") as folder,
+        running_server(Path(folder) / "nats") as server,
+    ):
+        yield server.url, _child(PROGRAM.name)
 
 
 def _child(name: str) -> int:
