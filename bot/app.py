@@ -12,45 +12,46 @@ import structlog
 from aiohttp import web
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import tracing
+from bot.cluster.membership import Fleet, make_leases, workflow_database
 from bot.config import Config, Environment
 from bot.config.environment import secrets_from
-from bot.deadman import OpsChannel, Signs, keep_pinging
 from bot.domain.rules import Rules
-from bot.extras import make_rewriter, works_of_tools
-from bot.fleet import Fleet, make_leases, workflow_database
-from bot.house import keep_house
-from bot.metrics import DOORS_OPEN
-from bot.pipeline.intake import Intake
-from bot.pipeline.watches import watches
+from bot.health.deadman import OpsChannel, Signs, keep_pinging
+from bot.inbox.backlog import Backlog
+from bot.inbox.inbox import Inbox, open_inbox
+from bot.inbox.intake import Intake
+from bot.inbox.switch import settle
+from bot.integrations import ToolTasks
+from bot.maintenance.loops import keep_house
+from bot.model_store.frames import Frames, open_frames
+from bot.notify.rewriter import Rewriter
+from bot.notify.slack.channel import SlackChannel
+from bot.notify.slack.chart_uploads import ChartUploads
+from bot.notify.slack.notifier import Notifier
+from bot.notify.slack.socket_mode import stay_connected
+from bot.observability import tracing
+from bot.observability.metrics import DOORS_OPEN
+from bot.optional import make_rewriter, works_of_tools
 from bot.pipeline.worker import Worker
 from bot.remediation.planning import make_plan
 from bot.remediation.steps import Steps
 from bot.remediation.traced import TracedSteps
 from bot.remediation.workflow import Remediation
-from bot.slack.channel import SlackChannel
-from bot.slack.chart_uploads import ChartUploads
-from bot.slack.notifier import Notifier
-from bot.slack.rewriter import Rewriter
-from bot.slack.socket_mode import stay_connected
-from bot.storage.backlog import Backlog
 from bot.storage.database import Database, open_database
-from bot.storage.frames import Frames, open_frames
-from bot.storage.inbox import Inbox, open_inbox
-from bot.storage.inbox_switch import settle
 from bot.storage.lock import hold_alone
-from bot.tools import ToolTasks
-from handlers.api import Api, Health
-from handlers.heartbeats import add_heartbeat_routes
+from bot.watches.configured import watches
+from handlers.api.incidents import Api, Health
+from handlers.http.endpoint import add_webhook_routes, source_secrets
+from handlers.http.fast_path import Deliver, Lane
+from handlers.http.heartbeats import add_heartbeat_routes
+from handlers.http.problem import add_wrong_doors
+from handlers.http.tracing import middlewares
 from handlers.models import add_model_routes
-from handlers.problem import add_wrong_doors
 from handlers.slack import SlackDoor, add_slack_route, make_bolt_app
 from handlers.telemetry import add_telemetry_routes
-from handlers.tracing import middlewares
-from handlers.webhooks import Deliver, Lane, add_webhook_routes, source_secrets
 
 if TYPE_CHECKING:
-    from bot.pipeline.watch_models import ModelsWatch
+    from bot.watches.models.watch import ModelsWatch
 
 CLOSE_SECONDS = 10.0
 DRAIN_SECONDS = 5.0
@@ -146,7 +147,10 @@ class App:
         self._stack.push_async_callback(self._drain, worker)
         self._run("worker", worker.run())
         self._run("remediation", remediation.run())
-        for role, work in keep_house(fleet, self._environment, self._config, rules, database, inbox, frames, utc_now):
+        kept, environment = self._config.retention, self._environment
+        for role, work in keep_house(
+            fleet, kept, environment.model_retention, environment.archive, rules, database, inbox, frames, utc_now
+        ):
             self._play(role, role, work)
         tools = fleet.under(database, "tools")
         for name, work in (await works_of_tools(self._stack, self._environment, tools, self._tools)).items():
@@ -196,7 +200,7 @@ class App:
     def _watch_models(self, rules: Rules, database: Database, frames: Frames) -> "ModelsWatch | None":
         if not any(model.monitors for model in rules.models.values()):
             return None
-        from bot.pipeline.watch_models import CHECK, ModelsWatch  # brings scikit-learn: 2 s, 100 MB for who needs it
+        from bot.watches.models.watch import CHECK, ModelsWatch  # brings scikit-learn: 2 s, 100 MB for who needs it
 
         watch = ModelsWatch(rules, utc_now, database, frames, tell=self._fleet.leases.tell)
         self._fleet.heard[CHECK] = watch.check_now

@@ -18,9 +18,9 @@ from rich.console import Console
 from bot.config import Config, Environment, load_config, read_environment
 from bot.domain.event import encode_events
 from bot.errors import ConfigError, StorageUnavailable, TandemError
-from bot.leaving import end_within
-from bot.logs import set_up_logging
-from bot.tracing import tracing
+from bot.observability.logs import set_up_logging
+from bot.observability.tracing import tracing
+from bot.watchdog import end_within
 
 DEFAULT_CONFIG = Path("tandem.yaml")
 EXIT_CONFIG = 2
@@ -76,7 +76,7 @@ def topology(
     ] = False,
 ) -> None:
     """Print what depends on what, from tandem.yaml and the files it imports, and what is doubtful in it."""
-    from bot.topology import print_learnt, print_topology, read_learnt
+    from bot.commands.topology import print_learnt, print_topology, read_learnt
 
     with _clear_errors():
         environment = read_environment()
@@ -90,7 +90,7 @@ def topology(
 @cli.command()
 def doctor(config: ConfigOption = None) -> None:
     """Check token, scopes, channel, signing secret, clock, database and configuration, and say what to do."""
-    from bot.doctor import diagnose
+    from bot.commands.doctor import diagnose
 
     set_up_logging(logging.ERROR)
     findings = asyncio.run(diagnose(lambda: _read_config(config, read_environment())))
@@ -109,8 +109,8 @@ def replay(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Feed a recorded event log through today's configuration; print the incidents it makes, and those it made then."""
-    from bot.replay import print_incidents, read_made, replay_file
-    from handlers.webhooks import parse_delivery
+    from bot.commands.replay import print_incidents, read_made, replay_file
+    from handlers.http.endpoint import parse_delivery
 
     set_up_logging(logging.ERROR)
     with _clear_errors():
@@ -127,7 +127,7 @@ def try_source(
     config: ConfigOption = None,
 ) -> None:
     """Show what a body becomes, before its sender is told the address."""
-    from handlers.webhooks import parse_delivery
+    from handlers.http.endpoint import parse_delivery
 
     with _clear_errors():
         settings = _read_config(config, read_environment())
@@ -147,7 +147,7 @@ def record(
     file: Annotated[Path, typer.Argument(help="Where the event log goes.", metavar="FILE")],
 ) -> None:
     """Write what came in, and the incidents it made, as an event log for replay; the bot may be running."""
-    from bot.recording import record as write_log
+    from bot.commands.recording import record as write_log
 
     set_up_logging(logging.ERROR)
     with _clear_errors():

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 from sqlalchemy import make_url
 
+from bot.inbox.inbox import Inbox, open_inbox
+from bot.inbox.sql import SqlInbox
 from bot.storage.database import Database, open_database
-from bot.storage.inbox import Inbox, open_inbox
-from bot.storage.inbox_sql import SqlInbox
 from tests.nats_server import NatsServer, running_server
 
 settings.register_profile(

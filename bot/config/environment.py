@@ -9,8 +9,8 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from bot.cluster.roles import Role
 from bot.errors import ConfigError
-from bot.roles import Role
 
 SECRET_PREFIX = "TANDEM_SECRET_"
 

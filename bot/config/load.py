@@ -15,9 +15,9 @@ from bot.config.nearest import nearest
 from bot.config.topology import Graph, doubts_of, import_files
 from bot.domain.runbook import Runbook, Step
 from bot.errors import ConfigError, PlanError
-from bot.pipeline.alibi_missing import missing
 from bot.remediation.executors import parameter_names, parameters_of
 from bot.remediation.planning import check_templates
+from bot.watches.models.alibi_missing import missing
 
 _USER = re.compile(r"[UW][A-Z0-9]+")
 _PYDANTIC_PREFIX = re.compile(r"^(Value error|Assertion failed), ")

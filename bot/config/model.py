@@ -11,14 +11,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, 
 from bot.config.document import Place
 from bot.domain.alert import AlertRules
 from bot.domain.duration import Duration
-from bot.domain.heartbeat import Heartbeat
 from bot.domain.maintenance import MaintenanceWindow
 from bot.domain.mapping import SourceMapping
-from bot.domain.monitor import Feature, MonitorRules, WatchedModel, by_name
 from bot.domain.retention import RetentionRules
 from bot.domain.rules import CorrelationRules, Rules
 from bot.domain.runbook import Runbook
-from bot.domain.watching import LogRules, MetricRules
+from bot.domain.watched.heartbeat import Heartbeat
+from bot.domain.watched.monitor import Feature, MonitorRules, WatchedModel, by_name
+from bot.domain.watched.telemetry import LogRules, MetricRules
 
 NAME = r"^[a-z0-9][a-z0-9-]{0,59}$"
 """What may stand in an address."""

@@ -137,8 +137,9 @@ class RowsEvent(msgspec.Struct, frozen=True, tag="rows", tag_field="kind", omit_
     """Predictions of a model, or labels for them. The rows themselves are a frame, which ``digest`` names.
 
     A few rows may come ``inline`` instead, a JSON list of rows as the door of models takes them; then no frame is kept
-    and the digest may be empty. :mod:`bot.pipeline.keep_rows` puts both kinds where :mod:`bot.storage.model_data` reads
-    them from. ``first_at`` and ``last_at`` are the first and last moment of the rows, None for that of the receipt.
+    and the digest may be empty. :mod:`bot.pipeline.stages.keep_rows` puts both kinds where
+    :mod:`bot.model_store.batches` reads them from.
+    ``first_at`` and ``last_at`` are the first and last moment of the rows, None for that of the receipt.
     """
 
     source: str

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from bot.domain.matcher import Matcher
-from bot.domain.sensitivity import WatchGroup
+from bot.domain.watched.sensitivity import WatchGroup
 
 
 class Episode(msgspec.Struct, frozen=True, kw_only=True):

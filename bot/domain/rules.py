@@ -9,11 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bot.domain.alert import AlertRules
 from bot.domain.duration import Duration
-from bot.domain.heartbeat import Heartbeat
 from bot.domain.maintenance import MaintenanceWindow
-from bot.domain.monitor import WatchedModel
 from bot.domain.runbook import Runbook
-from bot.domain.watching import LogRules, MetricRules
+from bot.domain.watched.heartbeat import Heartbeat
+from bot.domain.watched.monitor import WatchedModel
+from bot.domain.watched.telemetry import LogRules, MetricRules
 
 
 class CorrelationRules(BaseModel):

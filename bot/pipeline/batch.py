@@ -13,9 +13,9 @@ from bot.domain.incident import Incident, Tally, TimelineEntry, TimelineKind
 from bot.domain.rules import Rules
 from bot.domain.run import Plan, Run
 from bot.domain.runbook import Runbook
-from bot.pipeline.histories import Histories
-from bot.storage.inbox import Entry, Inbox
-from bot.storage.incidents import Key, Span
+from bot.inbox.inbox import Entry, Inbox
+from bot.pipeline.causes.histories import Histories
+from bot.storage.queries.incidents import Key, Span
 from detectors.topology import Topology
 
 PlanMaker = Callable[[str, Runbook, Mapping[str, str]], Plan]

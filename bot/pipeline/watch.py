@@ -10,7 +10,7 @@ from bot.pipeline.batch import Batch
 class Watch(Protocol):
     """Its findings go into ``batch.findings``. It learns from each event once, in the order of the inbox.
 
-    What it learns is in memory, by partition, and written as snapshots (:mod:`bot.storage.detector_state`) in the
+    What it learns is in memory, by partition, and written as snapshots (:mod:`bot.storage.queries.snapshots`) in the
     transaction of a batch. When a batch fails, ``forget`` is called: the next ``take`` or ``tick`` begins from the
     last snapshots and what the inbox holds behind them.
     """

@@ -8,32 +8,33 @@ from datetime import datetime
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.cluster.leases import Leases, SoleLeases, partition_lease
 from bot.domain.rules import Rules
 from bot.errors import Conflict, LostLease, StorageUnavailable
-from bot.metrics import BATCH_SECONDS, EVENTS_PROCESSED, SET_ASIDE, TICKS_FAILED
-from bot.pipeline.acknowledge import acknowledge
+from bot.inbox import offsets
+from bot.inbox.inbox import Inbox
+from bot.observability.metrics import BATCH_SECONDS, EVENTS_PROCESSED, SET_ASIDE, TICKS_FAILED
 from bot.pipeline.batch import Batch, PlanMaker, Stage
-from bot.pipeline.claim import claim
-from bot.pipeline.commit import commit
-from bot.pipeline.correlate import correlate
-from bot.pipeline.dedupe import dedupe
-from bot.pipeline.due import due
-from bot.pipeline.explain import explain
-from bot.pipeline.inhibit import inhibit
-from bot.pipeline.keep_rows import keep_rows
-from bot.pipeline.learn_topology import learn_around_incidents, learn_topology
-from bot.pipeline.note_changes import note_changes
-from bot.pipeline.propose import propose
-from bot.pipeline.recall import recall
-from bot.pipeline.record import record
-from bot.pipeline.settle import settle
-from bot.pipeline.silence import silence
-from bot.pipeline.trace import trace
+from bot.pipeline.stages.acknowledge import acknowledge
+from bot.pipeline.stages.claim import claim
+from bot.pipeline.stages.commit import commit
+from bot.pipeline.stages.correlate import correlate
+from bot.pipeline.stages.dedupe import dedupe
+from bot.pipeline.stages.due import due
+from bot.pipeline.stages.explain import explain
+from bot.pipeline.stages.inhibit import inhibit
+from bot.pipeline.stages.keep_rows import keep_rows
+from bot.pipeline.stages.learn_topology import learn_around_incidents, learn_topology
+from bot.pipeline.stages.note_changes import note_changes
+from bot.pipeline.stages.propose import propose
+from bot.pipeline.stages.recall import recall
+from bot.pipeline.stages.record import record
+from bot.pipeline.stages.settle import settle
+from bot.pipeline.stages.silence import silence
+from bot.pipeline.stages.trace import trace
 from bot.pipeline.watch import Watch
-from bot.storage import alerts, offsets
 from bot.storage.database import Database
-from bot.storage.inbox import Inbox
-from bot.storage.leases import Leases, SoleLeases, partition_lease
+from bot.storage.queries import alerts
 from detectors.topology import Topology
 
 TAKEN_IN: Sequence[Stage] = (claim, note_changes, keep_rows)

@@ -12,9 +12,9 @@ from bot.domain.incident import Incident, TimelineEntry, TimelineKind
 from bot.domain.run import Decision, Run, RunStatus, withdraw
 from bot.domain.runbook import Runbook, definition_hash
 from bot.errors import Refused
-from bot.storage import audit, incidents, runs
-from bot.storage.audit import AuditEntry
 from bot.storage.database import Database
+from bot.storage.queries import audit, incidents, runs
+from bot.storage.queries.audit import AuditEntry
 
 Verdict = Literal["approve", "reject"]
 _CHANGED = "the runbook was edited after this was offered"

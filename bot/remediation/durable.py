@@ -2,8 +2,8 @@
 
 DBOS writes a new token into ``owner_xid`` of a workflow's row each time that it hands the workflow to a process, and
 records a step only while that token is there. Our own writes and the steps' effects look at the same token (see
-:func:`bot.storage.runs.check_claim`): so there is one truth about who carries out a run, and a process that was stalled
-while another took over does nothing more. https://docs.dbos.dev/explanations/system-tables
+:func:`bot.storage.queries.runs.check_claim`): so there is one truth about who carries out a run, and a process that was
+stalled while another took over does nothing more. https://docs.dbos.dev/explanations/system-tables
 """
 
 import asyncio
@@ -17,9 +17,9 @@ from sqlalchemy.exc import DBAPIError
 
 from bot.domain.run import RunStatus
 from bot.errors import LostLease, StorageUnavailable
-from bot.remediation.course import P, Work, carry_out
+from bot.remediation.sequence import P, Work, carry_out
 from bot.remediation.steps import Steps
-from bot.storage.runs import Claim
+from bot.storage.queries.runs import Claim
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")

@@ -16,12 +16,12 @@ from tenacity import retry, retry_if_exception_type, wait_random_exponential
 from bot.domain.incident import TimelineEntry, TimelineKind
 from bot.domain.run import Phase, PlannedStep, Run, RunStatus, StepRecord, StepStatus, plan_hash
 from bot.errors import StorageUnavailable
-from bot.metrics import RUNS_ENDED
+from bot.observability.metrics import RUNS_ENDED
 from bot.remediation.executors import Outcome, execute
-from bot.storage import alerts, audit, incidents, runs
-from bot.storage.audit import AuditEntry
 from bot.storage.database import Database
-from bot.storage.runs import Claim
+from bot.storage.queries import alerts, audit, incidents, runs
+from bot.storage.queries.audit import AuditEntry
+from bot.storage.queries.runs import Claim
 
 LOOK_EVERY = 1.0
 TRUSTED_FOR = 1.5

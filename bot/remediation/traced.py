@@ -1,10 +1,10 @@
 """The steps of a run with a span around each, in the trace of the incident that the run is for."""
 
-from bot import tracing
 from bot.domain.run import Phase, RunStatus
+from bot.observability import tracing
 from bot.remediation.steps import Steps
-from bot.storage import traces
-from bot.storage.runs import Claim
+from bot.storage.queries import traces
+from bot.storage.queries.runs import Claim
 
 
 class TracedSteps(Steps):

@@ -27,10 +27,10 @@ from bot.domain.runbook import Runbook
 from bot.errors import StorageUnavailable
 from bot.remediation import durable
 from bot.remediation.approval import lapse
-from bot.remediation.gates import GateLooks
+from bot.remediation.gate_preview import GateLooks
 from bot.remediation.steps import Steps
-from bot.storage import runs
 from bot.storage.database import Database
+from bot.storage.queries import runs
 
 # Fixed, so that a new release takes up the runs that an old one left; change it when the order of steps changes.
 WORKFLOW_VERSION = "1"

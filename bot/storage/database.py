@@ -21,7 +21,7 @@ from sqlmodel import SQLModel
 
 from bot.errors import ConfigError, StorageUnavailable
 from bot.storage import schema
-from bot.storage.patience import connector, patient
+from bot.storage.timeouts import connector, patient
 
 _WRITE = "tandem_write"
 _PRAGMAS = (

@@ -1,10 +1,10 @@
 """Which alerts belong together."""
 
-from detectors.correlation.companions import TAUGHT, Companions, Seen
+from detectors.correlation.co_occurrence import TAUGHT, Companions, Seen
 from detectors.correlation.likelihood import Span
 from detectors.correlation.signals import Assignment, Cluster, Key, Move, Signal
 from detectors.correlation.spreading import assign
-from detectors.correlation.terms import terms_of
+from detectors.correlation.tokens import terms_of
 
 __all__ = [
     "TAUGHT",

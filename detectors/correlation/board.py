@@ -3,7 +3,7 @@
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 
-from detectors.correlation.companions import FORGOTTEN, Companions, apart_cost, company_cost
+from detectors.correlation.co_occurrence import FORGOTTEN, Companions, apart_cost, company_cost
 from detectors.correlation.likelihood import (
     MARGIN,
     OWN,

@@ -12,7 +12,7 @@ Key = tuple[str, str]
 class Signal(NamedTuple):
     """An alert that looks for its incident. ``group`` is the sender's own; ``at`` is in seconds, by our clock.
 
-    ``terms`` is what else it says of itself (see :mod:`detectors.correlation.terms`).
+    ``terms`` is what else it says of itself (see :mod:`detectors.correlation.tokens`).
     """
 
     id: str

@@ -9,7 +9,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from detectors.correlation.board import Board, final
-from detectors.correlation.companions import Companions
+from detectors.correlation.co_occurrence import Companions
 from detectors.correlation.signals import Assignment, Cluster, Move, Signal
 from detectors.topology import Topology
 

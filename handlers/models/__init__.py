@@ -1,5 +1,5 @@
 """The doors for predictions, labels and reference data."""
 
-from handlers.models.door import add_model_routes
+from handlers.models.endpoint import add_model_routes
 
 __all__ = ["add_model_routes"]

@@ -9,15 +9,15 @@ from aiohttp import web
 
 from bot.config.nearest import nearest
 from bot.errors import InboxFull, StorageUnavailable, TandemError
-from bot.metrics import REQUESTS_REFUSED
+from bot.model_store.columns import Unfit
+from bot.model_store.parquet import TooLarge
+from bot.model_store.references import Taken
+from bot.observability.metrics import REQUESTS_REFUSED
 from bot.storage.blobs import Lost
-from bot.storage.columns import Unfit
-from bot.storage.parquet import TooLarge
-from bot.storage.references import Taken
-from handlers.body import Unreadable
-from handlers.problem import not_stored, problem
-from handlers.webhooks.clean import clean
-from handlers.webhooks.registry import bearer
+from handlers.http.body import Unreadable
+from handlers.http.problem import not_stored, problem
+from handlers.sources.clean import clean
+from handlers.sources.registry import bearer
 
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.Response]]
 _CLOSE = {"Connection": "close"}

@@ -8,7 +8,7 @@ from typing import IO, Protocol
 from aiohttp import web
 
 from bot.errors import StorageUnavailable
-from handlers.body import Unreadable
+from handlers.http.body import Unreadable
 
 SECONDS_WITHOUT_A_BYTE = 30.0
 _PIECE = 2**20

@@ -11,10 +11,10 @@ import pyarrow as pa
 from aiohttp import web
 
 from bot.errors import InboxFull
-from bot.storage.columns import KNOWN, Unfit, checked, laid_out
-from bot.storage.json_rows import table_of_body
-from bot.storage.parquet import read_parquet
-from handlers.body import Unreadable, read_body
+from bot.model_store.columns import KNOWN, Unfit, checked, laid_out
+from bot.model_store.json_rows import table_of_body
+from bot.model_store.parquet import read_parquet
+from handlers.http.body import Unreadable, read_body
 from handlers.models.spool import spool
 
 MOST_AT_ONCE = 8

@@ -12,15 +12,15 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.runbook import Runbook
-from bot.domain.watching import Watched
+from bot.domain.watched.telemetry import Watched
 from bot.errors import Refused, StorageUnavailable
-from bot.pipeline import feedback, lifecycle
+from bot.incidents import feedback, lifecycle
 from bot.remediation.approval import Verdict, decide
 from bot.storage.database import Database
 from handlers.slack import commands, modal, model
 
 if TYPE_CHECKING:
-    from bot.pipeline.watch_models import ModelsWatch
+    from bot.watches.models.watch import ModelsWatch
 
 log = structlog.get_logger(__name__)
 _UNAVAILABLE = "Tandem cannot reach its database at the moment: nothing was changed. Please try again."

@@ -11,12 +11,12 @@ from bot.domain.incident import Incident, most_important
 from bot.domain.matcher import Matcher, parse_matcher
 from bot.domain.silence import Silence
 from bot.errors import Refused
-from bot.pipeline import lifecycle, regroup
-from bot.slack.render import SEVERITY_ICON, behind_in_words, headline
-from bot.slack.text import escaped, inline_code, literal, one_line, when, who
-from bot.storage import alerts, audit, incidents, silences, tools
-from bot.storage.audit import AuditEntry
+from bot.incidents import lifecycle, regroup
+from bot.notify.slack.render import SEVERITY_ICON, behind_in_words, headline
+from bot.notify.slack.text import escaped, inline_code, literal, one_line, when, who
 from bot.storage.database import Database
+from bot.storage.queries import alerts, audit, incidents, silences, tools
+from bot.storage.queries.audit import AuditEntry
 from handlers.slack import noise
 
 MAX_SILENCE = timedelta(days=30)

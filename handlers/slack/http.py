@@ -18,11 +18,11 @@ from slack_sdk.signature import Clock, SignatureVerifier
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import StorageUnavailable
-from bot.metrics import REQUESTS_REFUSED
-from bot.storage import audit, slack_messages
-from bot.storage.audit import AuditEntry
-from handlers.body import Unreadable, read_body
-from handlers.problem import problem
+from bot.observability.metrics import REQUESTS_REFUSED
+from bot.storage.queries import audit, slack_messages
+from bot.storage.queries.audit import AuditEntry
+from handlers.http.body import Unreadable, read_body
+from handlers.http.problem import problem
 from handlers.slack.app import SlackDoor, tell
 
 REMEMBERED = timedelta(minutes=11)

@@ -8,15 +8,16 @@ from bot.config.nearest import nearest
 from bot.domain.duration import format_duration
 from bot.domain.event import Chart
 from bot.errors import Refused
-from bot.pipeline.watch_models_memory import Account, MonitorState
-from bot.slack.text import code_block, escaped, inline_code, literal, one_line, when
-from bot.storage import audit, references
-from bot.storage.audit import AuditEntry
+from bot.model_store import references
+from bot.model_store.references import Reference
+from bot.notify.slack.text import code_block, escaped, inline_code, literal, one_line, when
 from bot.storage.database import Database
-from bot.storage.references import Reference
+from bot.storage.queries import audit
+from bot.storage.queries.audit import AuditEntry
+from bot.watches.models.memory import Account, MonitorState
 
 if TYPE_CHECKING:
-    from bot.pipeline.watch_models import ModelsWatch  # brings scikit-learn: only for those who watch models
+    from bot.watches.models.watch import ModelsWatch  # brings scikit-learn: only for those who watch models
 
 HELP = """*`/model list`* the models that are watched
 *`/model show NAME`* its version and reference, what the last checks said, and a chart

@@ -5,12 +5,12 @@ from datetime import datetime, timedelta
 
 from bot.domain.duration import format_duration
 from bot.domain.noise import Noise, noise_of
-from bot.domain.sensitivity import Sensitivity, WatchGroup
+from bot.domain.watched.sensitivity import Sensitivity, WatchGroup
 from bot.errors import Refused
-from bot.pipeline import feedback
-from bot.slack.text import inline_code, literal
-from bot.storage import noise, sensitivity
+from bot.incidents import feedback
+from bot.notify.slack.text import inline_code, literal
 from bot.storage.database import Database
+from bot.storage.queries import noise, sensitivity
 
 _DAYS = 7
 _MOST_DAYS = 365

@@ -1,5 +1,5 @@
 """The doors for metrics and logs: Prometheus remote write, and OTLP over HTTP."""
 
-from handlers.telemetry.door import add_telemetry_routes
+from handlers.telemetry.endpoint import add_telemetry_routes
 
 __all__ = ["add_telemetry_routes"]

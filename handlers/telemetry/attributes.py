@@ -6,9 +6,9 @@ from collections.abc import Iterable
 import msgspec
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
+from handlers.sources.clean import clean
 from handlers.telemetry.gathering import InvalidPart
 from handlers.telemetry.naming import label_name
-from handlers.webhooks.clean import clean
 
 _Plain = None | bool | int | float | str | list["_Plain"] | dict[str, "_Plain"]
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from bot.domain.event import Event, LogLine, LogsEvent, SamplesEvent, Series
 from bot.domain.rules import Rules
 from bot.errors import TandemError
-from handlers.body import Unreadable
+from handlers.http.body import Unreadable
 
 MOST_AT_ONCE = 200_000
 """Samples or log lines of one request."""

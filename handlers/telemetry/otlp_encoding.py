@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypeVar
 from google.protobuf import json_format
 from google.protobuf.message import DecodeError, Message
 
-from handlers.webhooks.registry import Malformed
+from handlers.sources.registry import Malformed
 
 _M = TypeVar("_M", bound=Message)
 

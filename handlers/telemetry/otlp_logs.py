@@ -11,10 +11,10 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from bot.domain.event import LogLine
+from handlers.sources.clean import clean
 from handlers.telemetry.attributes import value_text
 from handlers.telemetry.gathering import Gathering, InvalidPart, Kept, LeftOut, Watching
-from handlers.telemetry.places import MOST_PLACES, Place, Places
-from handlers.webhooks.clean import clean
+from handlers.telemetry.resources import MOST_PLACES, Place, Places
 
 MOST_OF_A_LINE = 8192
 """Characters; what is longer is cut."""

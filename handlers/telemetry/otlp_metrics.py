@@ -40,7 +40,7 @@ from handlers.telemetry.gathering import (
     check_size,
 )
 from handlers.telemetry.naming import bound_text, metric_name
-from handlers.telemetry.places import Place, Places
+from handlers.telemetry.resources import Place, Places
 
 _DELTA = AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA
 _NO_VALUE = DataPointFlags.DATA_POINT_FLAGS_NO_RECORDED_VALUE_MASK

@@ -8,7 +8,9 @@ from sys import intern
 import cramjam
 from google.protobuf.message import DecodeError
 
-from handlers.body import Unreadable
+from handlers.http.body import Unreadable
+from handlers.sources.clean import clean
+from handlers.sources.registry import Malformed
 from handlers.telemetry.gathering import (
     MOST_REMEMBERED,
     Gathering,
@@ -20,8 +22,6 @@ from handlers.telemetry.gathering import (
     check_size,
 )
 from handlers.telemetry.remote_write_pb2 import Label, TimeSeries, WriteRequest
-from handlers.webhooks.clean import clean
-from handlers.webhooks.registry import Malformed
 
 SeriesDecision = Callable[[bytes], Kept | None]
 """From a TimeSeries of which only the labels are left to what is kept of it. Raises Malformed, InvalidPart."""

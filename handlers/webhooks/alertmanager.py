@@ -10,9 +10,9 @@ from typing import Annotated, Literal
 import msgspec
 
 from bot.domain.event import AlertEvent, AlertStatus, Event, GroupResolved, fingerprint_of
-from handlers.webhooks.clean import clean, clean_labels, clean_link, may_be_unclean
-from handlers.webhooks.moments import Moment, in_utc
-from handlers.webhooks.registry import bearer, decoded, source
+from handlers.sources.clean import clean, clean_labels, clean_link, may_be_unclean
+from handlers.sources.registry import bearer, decoded, source
+from handlers.sources.timestamps import Moment, in_utc
 
 NAME = "alertmanager"
 MAX_ALERTS = 10_000

@@ -11,10 +11,10 @@ from urllib.parse import quote
 import msgspec
 
 from bot.domain.event import AlertEvent, AlertStatus, Event
-from handlers.webhooks.clean import clean, clean_link
-from handlers.webhooks.labels import with_values
-from handlers.webhooks.moments import Moment, in_utc
-from handlers.webhooks.registry import Malformed, bearer_or_like, decoded, source
+from handlers.sources.clean import clean, clean_link
+from handlers.sources.labels import with_values
+from handlers.sources.registry import Malformed, bearer_or_like, decoded, source
+from handlers.sources.timestamps import Moment, in_utc
 
 NAME = "azure"
 _SEVERITIES = {"sev0": "critical", "sev1": "high", "sev2": "warning", "sev3": "info", "sev4": "info"}

@@ -24,11 +24,11 @@ from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import REQUIRED_ATTRIBUTES
 
 from bot.domain.event import AlertEvent, AlertStatus, Event, fingerprint_of
-from handlers.webhooks.clean import clean, clean_labels, clean_link
-from handlers.webhooks.kserve import is_inference, rows_of
-from handlers.webhooks.moments import Moment, in_utc
-from handlers.webhooks.registry import Malformed, bearer, source
-from handlers.webhooks.seldon import from_seldon, is_seldon
+from handlers.sources.clean import clean, clean_labels, clean_link
+from handlers.sources.registry import Malformed, bearer, source
+from handlers.sources.timestamps import Moment, in_utc
+from handlers.webhooks.models.kserve import is_inference, rows_of
+from handlers.webhooks.models.seldon import from_seldon, is_seldon
 
 NAME = "cloudevents"
 MAX_EVENTS = 10_000

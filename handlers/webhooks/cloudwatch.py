@@ -12,11 +12,11 @@ from urllib.parse import quote
 import msgspec
 
 from bot.domain.event import AlertEvent, AlertStatus, Event
-from handlers.webhooks.clean import clean
-from handlers.webhooks.labels import with_values
-from handlers.webhooks.moments import from_iso
-from handlers.webhooks.registry import Malformed, bearer_or_like, decoded, source
-from handlers.webhooks.sns import Amazon, read
+from handlers.sources.clean import clean
+from handlers.sources.labels import with_values
+from handlers.sources.registry import Malformed, bearer_or_like, decoded, source
+from handlers.sources.sns import Amazon, read
+from handlers.sources.timestamps import from_iso
 
 NAME = "cloudwatch"
 _RAW = "x-amz-sns-rawdelivery"

@@ -10,10 +10,10 @@ from datetime import datetime
 import msgspec
 
 from bot.domain.event import AlertEvent, AlertStatus, Event, fingerprint_of
-from handlers.webhooks.clean import clean, clean_link
-from handlers.webhooks.labels import from_tags, with_values
-from handlers.webhooks.moments import since_1970
-from handlers.webhooks.registry import Malformed, bearer_or_like, decoded, source
+from handlers.sources.clean import clean, clean_link
+from handlers.sources.labels import from_tags, with_values
+from handlers.sources.registry import Malformed, bearer_or_like, decoded, source
+from handlers.sources.timestamps import since_1970
 
 NAME = "datadog"
 _SEVERITY_OF_TYPE = {"error": "high", "warning": "warning", "info": "info"}

@@ -10,9 +10,9 @@ from datetime import datetime
 import msgspec
 
 from bot.domain.event import AlertEvent, AlertStatus, Event, fingerprint_of
-from handlers.webhooks.clean import clean, clean_labels, clean_link
-from handlers.webhooks.moments import Moment, in_utc
-from handlers.webhooks.registry import Malformed, bearer_or_like, decoded, source
+from handlers.sources.clean import clean, clean_labels, clean_link
+from handlers.sources.registry import Malformed, bearer_or_like, decoded, source
+from handlers.sources.timestamps import Moment, in_utc
 
 NAME = "elastic"
 _RECOVERED = "recovered"

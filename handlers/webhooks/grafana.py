@@ -12,9 +12,9 @@ from typing import Annotated, Literal
 import msgspec
 
 from bot.domain.event import AlertEvent, AlertStatus, Event, GroupResolved, fingerprint_of
-from handlers.webhooks.clean import clean, clean_labels, clean_link
-from handlers.webhooks.moments import Moment, in_utc
-from handlers.webhooks.registry import bearer_or_like, decoded, source
+from handlers.sources.clean import clean, clean_labels, clean_link
+from handlers.sources.registry import bearer_or_like, decoded, source
+from handlers.sources.timestamps import Moment, in_utc
 
 NAME = "grafana"
 MAX_ALERTS = 10_000

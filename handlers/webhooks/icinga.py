@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from bot.domain.event import Event
+from handlers.sources.registry import bearer_or_like, source
 from handlers.webhooks.nagios import events_of
-from handlers.webhooks.registry import bearer_or_like, source
 
 NAME = "icinga"
 

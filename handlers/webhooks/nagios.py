@@ -12,9 +12,9 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from bot.domain.event import AlertEvent, AlertStatus, Event, fingerprint_of
-from handlers.webhooks.clean import clean, clean_labels, clean_link
-from handlers.webhooks.moments import since_1970
-from handlers.webhooks.registry import Malformed, bearer_or_like, decoded, source
+from handlers.sources.clean import clean, clean_labels, clean_link
+from handlers.sources.registry import Malformed, bearer_or_like, decoded, source
+from handlers.sources.timestamps import since_1970
 
 NAME = "nagios"
 _MOST_FIELDS = 50

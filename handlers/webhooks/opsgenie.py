@@ -11,10 +11,10 @@ from urllib.parse import quote
 import msgspec
 
 from bot.domain.event import AlertEvent, AlertStatus, Event
-from handlers.webhooks.clean import clean
-from handlers.webhooks.labels import from_tags, with_values
-from handlers.webhooks.moments import since_1970
-from handlers.webhooks.registry import Malformed, bearer_or_like, decoded, source
+from handlers.sources.clean import clean
+from handlers.sources.labels import from_tags, with_values
+from handlers.sources.registry import Malformed, bearer_or_like, decoded, source
+from handlers.sources.timestamps import since_1970
 
 NAME = "opsgenie"
 _STATUS = {

@@ -12,9 +12,9 @@ from datetime import datetime
 import msgspec
 
 from bot.domain.event import AlertEvent, AlertStatus, Event
-from handlers.webhooks.clean import clean, clean_labels, clean_link
-from handlers.webhooks.moments import Moment, in_utc
-from handlers.webhooks.registry import decoded, source
+from handlers.sources.clean import clean, clean_labels, clean_link
+from handlers.sources.registry import decoded, source
+from handlers.sources.timestamps import Moment, in_utc
 
 NAME = "pagerduty"
 SIGNATURE = "x-pagerduty-signature"

@@ -11,10 +11,10 @@ from typing import Any
 import msgspec
 
 from bot.domain.event import AlertEvent, AlertStatus, Event
-from handlers.webhooks.clean import clean, clean_link
-from handlers.webhooks.labels import with_values
-from handlers.webhooks.moments import Moment, in_utc
-from handlers.webhooks.registry import decoded, hmac_sha256, source
+from handlers.sources.clean import clean, clean_link
+from handlers.sources.labels import with_values
+from handlers.sources.registry import decoded, hmac_sha256, source
+from handlers.sources.timestamps import Moment, in_utc
 
 NAME = "sentry"
 SIGNATURE, RESOURCE = "sentry-hook-signature", "sentry-hook-resource"

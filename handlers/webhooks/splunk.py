@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from bot.domain.event import AlertEvent, AlertStatus, Event, fingerprint_of
-from handlers.webhooks.clean import clean, clean_labels, clean_link
-from handlers.webhooks.registry import bearer, decoded, source
+from handlers.sources.clean import clean, clean_labels, clean_link
+from handlers.sources.registry import bearer, decoded, source
 
 NAME = "splunk"
 _RESOLVED = "resolved"

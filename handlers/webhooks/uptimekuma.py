@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 import msgspec
 
 from bot.domain.event import AlertEvent, AlertStatus, Event, fingerprint_of
-from handlers.webhooks.clean import clean, clean_labels, clean_link
-from handlers.webhooks.moments import in_utc
-from handlers.webhooks.registry import bearer, decoded, source
+from handlers.sources.clean import clean, clean_labels, clean_link
+from handlers.sources.registry import bearer, decoded, source
+from handlers.sources.timestamps import in_utc
 
 NAME = "uptimekuma"
 _STATUS = {0: AlertStatus.FIRING, 1: AlertStatus.RESOLVED}

@@ -11,9 +11,9 @@ from typing import Literal
 import msgspec
 
 from bot.domain.event import AlertEvent, AlertStatus, Event, fingerprint_of
-from handlers.webhooks.clean import clean, clean_labels, clean_link
-from handlers.webhooks.moments import Moment, in_utc
-from handlers.webhooks.registry import bearer, decoded, source
+from handlers.sources.clean import clean, clean_labels, clean_link
+from handlers.sources.registry import bearer, decoded, source
+from handlers.sources.timestamps import Moment, in_utc
 
 NAME = "zabbix"
 _SEVERITIES = ("info", "info", "warning", "average", "high", "disaster")

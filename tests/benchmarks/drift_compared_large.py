@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bot.storage.columns import array_of
+from bot.model_store.columns import array_of
 from detectors.drift.packing import Array
 from detectors.drift.profile import Numeric, Profile, build
 from detectors.drift.sketch import build_in_parts

@@ -11,9 +11,9 @@ import yaml
 from bot.config.load import load_config
 from bot.domain.event import AlertEvent, AlertStatus, fingerprint_of
 from bot.domain.rules import CorrelationRules, Rules
-from bot.pipeline.intake import entries_for
+from bot.inbox.inbox import open_inbox
+from bot.inbox.intake import entries_for
 from bot.storage.database import open_database
-from bot.storage.inbox import open_inbox
 from tests.benchmarks.growth_meter import Figures, Meter
 from tests.benchmarks.storm_pipeline import deliveries
 from tests.conftest import Clock

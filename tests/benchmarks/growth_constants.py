@@ -12,9 +12,9 @@ import psutil  # type: ignore[import-untyped]
 import psycopg
 
 from bot.domain.event import AlertEvent, AlertStatus, fingerprint_of
-from bot.pipeline.intake import entries_for
+from bot.inbox.inbox import NewEntry, open_inbox
+from bot.inbox.intake import entries_for
 from bot.storage.database import open_database
-from bot.storage.inbox import NewEntry, open_inbox
 from tests.acceptance.harness import TOKEN, alert, delivery, running
 from tests.benchmarks.growth_meter import Figures, Meter
 from tests.benchmarks.load import put_load

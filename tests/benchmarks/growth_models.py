@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 
 from bot.domain.event import RowsEvent, RowsKind
-from bot.domain.monitor import MonitorRules, WatchedModel, by_name
 from bot.domain.rules import Rules
-from bot.pipeline.watch_models_memory import Head
-from bot.storage import references
+from bot.domain.watched.monitor import MonitorRules, WatchedModel, by_name
+from bot.inbox.inbox import open_inbox
+from bot.model_store import references
+from bot.model_store.references import Lineage
 from bot.storage.database import open_database
-from bot.storage.inbox import open_inbox
-from bot.storage.references import Lineage
+from bot.watches.models.memory import Head
 from tests.benchmarks.growth_meter import Figures, Meter
 from tests.conftest import Clock
-from tests.integration.models_driver import Models, table_from
+from tests.integration.watches.models_driver import Models, table_from
 
 ROWS = 500
 """A batch, and the monitor's window: each batch is checked."""

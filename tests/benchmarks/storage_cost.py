@@ -21,11 +21,11 @@ from sqlalchemy import text
 from bot.domain.event import AlertEvent, AlertStatus, fingerprint_of
 from bot.domain.retention import RetentionRules
 from bot.domain.rules import Rules
-from bot.pipeline.intake import entries_for
-from bot.pipeline.retention import Retention
-from bot.storage.archive import Archive
+from bot.inbox.inbox import open_inbox
+from bot.inbox.intake import entries_for
+from bot.maintenance.archive import Archive
+from bot.maintenance.retention import Retention
 from bot.storage.database import Database, open_database
-from bot.storage.inbox import open_inbox
 from tests.benchmarks.command import report
 from tests.benchmarks.storm_pipeline import deliveries
 from tests.conftest import Clock

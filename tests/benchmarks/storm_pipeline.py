@@ -9,8 +9,8 @@ from typing import NamedTuple, TypeVar
 
 from bot.domain.cause import Cause
 from bot.domain.rules import Rules
+from bot.inbox.inbox import open_inbox
 from bot.storage.database import open_database
-from bot.storage.inbox import open_inbox
 from tests.benchmarks.storm_alerts import BEGIN, Sent
 from tests.conftest import Clock
 from tests.integration.pipeline_driver import Pipeline

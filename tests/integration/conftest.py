@@ -5,9 +5,9 @@ import pytest
 
 from bot.domain.event import AlertEvent
 from bot.domain.rules import Rules
+from bot.inbox.inbox import Inbox
+from bot.inbox.jetstream import JetStreamInbox
 from bot.storage.database import Database
-from bot.storage.inbox import Inbox
-from bot.storage.inbox_jetstream import JetStreamInbox
 from tests.conftest import Clock
 from tests.integration.pipeline_driver import Pipeline, make_alert
 from tests.nats_server import NatsServer, running_server

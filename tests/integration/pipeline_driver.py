@@ -9,13 +9,14 @@ from bot.domain.incident import Incident
 from bot.domain.rules import Rules
 from bot.domain.run import Plan, Run
 from bot.domain.runbook import Runbook
+from bot.inbox import offsets
+from bot.inbox.inbox import Inbox
+from bot.inbox.intake import entries_for
 from bot.pipeline.batch import PlanMaker
-from bot.pipeline.intake import entries_for
 from bot.pipeline.worker import Worker
 from bot.remediation.planning import make_plan
-from bot.storage import alerts, incidents, offsets, runs
 from bot.storage.database import Database
-from bot.storage.inbox import Inbox
+from bot.storage.queries import alerts, incidents, runs
 from tests.conftest import Clock
 
 

@@ -3,7 +3,13 @@
 from alembic import context
 from sqlmodel import SQLModel
 
-from bot.storage import correlation_tables, inbox_tables, lease_tables, model_tables, slack_tables, tables, tool_tables
+from bot.storage.tables.core import core as tables
+from bot.storage.tables.core import correlation as correlation_tables
+from bot.storage.tables.core import inbox as inbox_tables
+from bot.storage.tables.core import leases as lease_tables
+from bot.storage.tables.core import models as model_tables
+from bot.storage.tables.core import slack as slack_tables
+from bot.storage.tables.core import tools as tool_tables
 
 assert tables and slack_tables and model_tables and tool_tables  # importing them fills the metadata
 assert inbox_tables and lease_tables and correlation_tables

@@ -1,0 +1,1 @@
+"""Replicas: leases, and which of them does what."""

@@ -1,0 +1,1 @@
+"""What a language model may make of a summary, and how that is checked."""

@@ -1,0 +1,1 @@
+"""What of metrics, logs, models and heartbeats is watched, and how strictly."""

@@ -1,0 +1,1 @@
+"""Whether Tandem itself works, and who is told when it does not."""

@@ -1,0 +1,49 @@
+"""Offsets: how far each partition of the inbox has been worked through, kept with the state that this made."""
+
+from datetime import datetime
+
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.errors import Conflict
+from bot.storage.database import insert_missing, table_of
+from bot.storage.tables.core import DeadLetterRow, OffsetRow
+
+_OFFSET = table_of(OffsetRow)
+
+
+async def prepare(connection: AsyncConnection, partitions: int, inbox: str = "database") -> None:
+    """Give every partition its offset in the inbox of this identity."""
+    rows = [{"partition": p, "position": 0, "inbox": inbox} for p in range(partitions)]
+    await insert_missing(connection, _OFFSET, rows)
+
+
+async def positions(connection: AsyncConnection) -> dict[int, int]:
+    """How far each partition has come."""
+    rows = await connection.execute(select(_OFFSET.c.partition, _OFFSET.c.position))
+    return {partition: position for partition, position in rows}
+
+
+async def position_of(connection: AsyncConnection, partition: int) -> int:
+    """How far a partition has come; the row stays locked to the end of the transaction."""
+    position = select(_OFFSET.c.position).where(_OFFSET.c.partition == partition).with_for_update()
+    return int((await connection.execute(position)).scalar_one())
+
+
+async def advance(connection: AsyncConnection, partition: int, before: int, after: int) -> None:
+    """Move the offset. Raises Conflict where somebody else has moved it."""
+    result = await connection.execute(
+        update(_OFFSET).where(_OFFSET.c.partition == partition, _OFFSET.c.position == before).values(position=after)
+    )
+    if result.rowcount != 1:
+        raise Conflict(f"partition {partition} is no longer at {before}")
+
+
+async def set_aside(connection: AsyncConnection, partition: int, seq: int, error: str, now: datetime) -> None:
+    """Note an entry that cannot be worked through, so that those behind it can."""
+    row = {"seq": seq, "partition": partition, "at": now, "error": error}
+    await insert_missing(connection, table_of(DeadLetterRow), [row])
+
+
+async def count_set_aside(connection: AsyncConnection) -> int:
+    return await connection.scalar(select(func.count()).select_from(table_of(DeadLetterRow))) or 0

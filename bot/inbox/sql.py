@@ -1,0 +1,182 @@
+"""The inbox in a table.
+
+SQLite takes one writer a file, so there the inbox has a file of its own: no door waits for the pipeline.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from itertools import accumulate, takewhile
+
+from sqlalchemy import CTE, delete, func, literal, select, text, union_all
+
+from bot.domain.event import LogsEvent, SamplesEvent
+from bot.inbox.entries import MOST_BYTES, Entry, NewEntry, RawEntry, beginning_of, decoded
+from bot.storage.database import Database, table_of
+from bot.storage.tables.core import InboxRow
+
+_INBOX = table_of(InboxRow)
+_APPEND_LOCK = 0x696E626F  # held to the commit: the order of seq is the order of commits
+MOST_AT_ONCE = 8000
+"""SQLite takes 32,766 values in one statement, PostgreSQL 65,535."""
+IDENTITY = "database"
+
+
+class SqlInbox:
+    """See :class:`bot.inbox.inbox.Inbox`."""
+
+    identity = IDENTITY
+
+    def __init__(self, database: Database, shared: bool) -> None:
+        self.database = database
+        self._shared = shared
+
+    async def prepare(self, last_position: int) -> int:
+        """Bring the schema of a file of its own to the newest version."""
+        if self._shared:
+            return last_position
+        await self.database.migrate()
+        async with self.database.write() as connection:
+            first = {"name": _INBOX.name, "seq": last_position}
+            await connection.execute(
+                text(
+                    "INSERT INTO sqlite_sequence (name, seq) SELECT :name, 0 "
+                    "WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = :name)"
+                ),
+                first,
+            )
+            await connection.execute(
+                text("UPDATE sqlite_sequence SET seq = :seq WHERE name = :name AND seq < :seq"), first
+            )
+        return last_position
+
+    async def reach(self) -> str:
+        async with self.database.read():
+            return "in a file beside the database" if self.database.is_sqlite else "in the database"
+
+    async def close(self) -> None:
+        if not self._shared:
+            await self.database.close()
+
+    def fitted(self, entries: Sequence[NewEntry]) -> Sequence[NewEntry]:
+        """A row takes all that a door takes."""
+        return entries
+
+    async def append(self, entries: Sequence[NewEntry]) -> None:
+        await (_append_to_sqlite if self.database.is_sqlite else _append_to_postgresql)(self.database, entries)
+
+    async def entries_after(self, partition: int, position: int, limit: int) -> list[Entry]:
+        query = (
+            select(_INBOX.c.seq, _INBOX.c.received_at, _INBOX.c.payload)
+            .where(_INBOX.c.partition == partition, _INBOX.c.seq > position)
+            .order_by(_INBOX.c.seq)
+            .limit(limit)
+        )
+        async with self.database.read() as connection:
+            rows = [(row[0], row[1], row[2]) for row in await connection.execute(query)]
+        sizes = accumulate(len(payload) for _, _, payload in rows)
+        fit = max(1, sum(size <= MOST_BYTES for size in sizes))
+        return await decoded(rows[:fit])
+
+    async def raw_entries_after(self, seq: int, limit: int) -> list[RawEntry]:
+        query = (
+            select(_INBOX.c.seq, _INBOX.c.source, _INBOX.c.received_at, _INBOX.c.payload)
+            .where(_INBOX.c.seq > seq)
+            .order_by(_INBOX.c.seq)
+            .limit(limit)
+        )
+        async with self.database.read() as connection:
+            return [(row[0], row[1], row[2], row[3]) for row in await connection.execute(query)]
+
+    async def prune(
+        self, kind: type[SamplesEvent | LogsEvent], partition: int, after: int, until: int, before: datetime, most: int
+    ) -> int:
+        begins = beginning_of(kind)
+        query = (
+            select(_INBOX.c.seq, func.substr(_INBOX.c.payload, 1, len(begins)))
+            .where(_INBOX.c.partition == partition, _INBOX.c.seq > after, _INBOX.c.seq <= until)
+            .where(_INBOX.c.received_at < before)
+            .order_by(_INBOX.c.seq)
+            .limit(most)
+        )
+        async with self.database.read() as connection:
+            rows = (await connection.execute(query)).all()
+        found = [seq for seq, beginning in rows if bytes(beginning) == begins]
+        if found:
+            async with self.database.write() as connection:
+                await connection.execute(delete(_INBOX).where(_INBOX.c.seq.in_(found)))
+        return rows[-1][0] if rows else after
+
+    async def oldest(self, partition: int, until: int, before: datetime, most: int) -> list[RawEntry]:
+        mine = (_INBOX.c.partition == partition, _INBOX.c.seq <= until)
+        size = func.length(_INBOX.c.payload)
+        heads = select(_INBOX.c.seq, _INBOX.c.received_at, size).where(*mine).order_by(_INBOX.c.seq).limit(most)
+        async with self.database.read() as connection:
+            rows = list(takewhile(lambda row: row[1] < before, (await connection.execute(heads)).all()))
+            fit = max(1, sum(total <= MOST_BYTES for total in accumulate(size for _, _, size in rows)))
+            wanted = _INBOX.c.seq.in_([seq for seq, _, _ in rows[:fit]])
+            query = select(_INBOX.c.seq, _INBOX.c.source, _INBOX.c.received_at, _INBOX.c.payload).where(wanted)
+            return [(row[0], row[1], row[2], row[3]) for row in await connection.execute(query.order_by(_INBOX.c.seq))]
+
+    async def drop(self, partition: int, until: int) -> None:
+        mine = (_INBOX.c.partition == partition, _INBOX.c.seq <= until)
+        async with self.database.write() as connection:
+            await connection.execute(delete(_INBOX).where(*mine))
+
+    async def next_seq(self, partition: int, position: int) -> int | None:
+        behind = select(func.min(_INBOX.c.seq)).where(_INBOX.c.partition == partition, _INBOX.c.seq > position)
+        async with self.database.read() as connection:
+            seq = await connection.scalar(behind)
+        return None if seq is None else int(seq)
+
+    async def partitions_behind(self, positions: Mapping[int, int]) -> Mapping[int, datetime]:
+        if not positions:
+            return {}
+        offsets = _as_rows(positions)
+        behind = (_INBOX.c.partition == offsets.c.partition, _INBOX.c.seq > offsets.c.position)
+        first = select(_INBOX.c.received_at).where(*behind).order_by(_INBOX.c.seq).limit(1).scalar_subquery()
+        query = select(offsets.c.partition, first).order_by(offsets.c.partition)
+        async with self.database.read() as connection:
+            return {partition: at for partition, at in await connection.execute(query) if at is not None}
+
+    async def lag(self, positions: Mapping[int, int]) -> int:
+        if not positions:
+            return 0
+        offsets = _as_rows(positions)
+        waiting = (
+            select(func.count())
+            .select_from(offsets.join(_INBOX, _INBOX.c.partition == offsets.c.partition))
+            .where(_INBOX.c.seq > offsets.c.position)
+        )
+        async with self.database.read() as connection:
+            return await connection.scalar(waiting) or 0
+
+
+def _as_rows(positions: Mapping[int, int]) -> CTE:
+    rows = [
+        select(literal(partition).label("partition"), literal(position).label("position"))
+        for partition, position in positions.items()
+    ]
+    return union_all(*rows).cte("offsets")
+
+
+def _statement(entries: Sequence[NewEntry], place: str) -> str:
+    places = ",".join([place] * len(entries))
+    return f"INSERT INTO inbox (partition, source, received_at, payload) VALUES {places}"
+
+
+async def _append_to_sqlite(database: Database, entries: Sequence[NewEntry]) -> None:
+    values: list[object] = []
+    for entry in entries:
+        at = entry.received_at.replace(tzinfo=None).isoformat(" ", "microseconds")
+        values += (entry.partition, entry.source, at, entry.payload)
+    await database.execute_alone(_statement(entries, "(?,?,?,?)"), values)
+
+
+async def _append_to_postgresql(database: Database, entries: Sequence[NewEntry]) -> None:
+    """A lock is held to the commit: a reader that saw seq 10 before 9 was committed would move past 9 and lose it."""
+    values: list[object] = []
+    for entry in entries:
+        values += (entry.partition, entry.source, entry.received_at, entry.payload)
+    async with database.write() as connection:
+        await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_APPEND_LOCK})")
+        await connection.exec_driver_sql(_statement(entries, "(%s,%s,%s,%s)"), tuple(values))

@@ -1,0 +1,1 @@
+"""What people do to incidents: acknowledge, resolve, merge, split, and say that an alert is not useful."""

@@ -1,0 +1,77 @@
+"""What people do to incidents: acknowledge and resolve. Each is one transaction, audited."""
+
+from datetime import datetime
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.incident import Incident, IncidentStatus, TimelineEntry, TimelineKind
+from bot.domain.run import RunStatus, withdraw
+from bot.errors import Refused
+from bot.storage.database import Database
+from bot.storage.queries import audit, incidents, runs
+from bot.storage.queries.audit import AuditEntry
+
+
+async def acknowledge(database: Database, incident_id: str, user: str, now: datetime) -> Incident:
+    """Note that somebody looks after the incident. Raises Refused, audited, where that cannot be."""
+    return await _change(database, incident_id, user, now, IncidentStatus.ACKNOWLEDGED)
+
+
+async def resolve(database: Database, incident_id: str, user: str, now: datetime) -> Incident:
+    """Close the incident and withdraw what was offered for it. Raises Refused, audited, where that cannot be."""
+    return await _change(database, incident_id, user, now, IncidentStatus.RESOLVED)
+
+
+async def _change(database: Database, incident_id: str, user: str, now: datetime, to: IncidentStatus) -> Incident:
+    async with database.write() as connection:
+        incident = await incidents.by_id(connection, incident_id, lock=True)
+        why = _refusal_of(incident, to)
+        if incident is None or why:
+            details = {"reason": why}
+            refused = AuditEntry(now, user, f"incident.{to}.refused", f"incident {incident_id}", details)
+            await audit.append(connection, refused)
+        else:
+            incident = await _apply(connection, incident, user, now, to)
+    if incident is None or why:
+        raise Refused(why)
+    return incident
+
+
+def _refusal_of(incident: Incident | None, to: IncidentStatus) -> str:
+    if incident is None:
+        return "This incident is not known here."
+    if not incident.open:
+        return f"Incident #{incident.number} is already resolved: nothing was changed."
+    if incident.status is to:
+        who = incident.acknowledged_by or ""
+        by = f" by <@{who}>" if who.isalnum() else ""  # a name from another tool is not for markup
+        return f"Incident #{incident.number} is already acknowledged{by}."
+    return ""
+
+
+async def _apply(
+    connection: AsyncConnection, incident: Incident, user: str, now: datetime, to: IncidentStatus
+) -> Incident:
+    resolving = to is IncidentStatus.RESOLVED
+    changed = msgspec.structs.replace(
+        incident,
+        status=to,
+        resolved_at=now if resolving else None,
+        resolved_by=user if resolving else None,
+        acknowledged_by=incident.acknowledged_by if resolving else user,
+        changed_at=now,
+        version=incident.version + 1,
+    )
+    await incidents.save(connection, [changed], {})
+    if resolving:
+        offered = [
+            run
+            for run in (await runs.of_incidents(connection, [incident.id]))[incident.id]
+            if run.status is RunStatus.PROPOSED
+        ]
+        await runs.save(connection, [withdraw(run, "the incident is resolved", now) for run in offered])
+    said = TimelineEntry(incident_id=incident.id, at=now, kind=TimelineKind.STATUS, text=to.capitalize(), actor=user)
+    await incidents.add_to_timeline(connection, [said])
+    await audit.append(connection, AuditEntry(now, user, f"incident.{to}", f"incident {incident.id}"))
+    return changed

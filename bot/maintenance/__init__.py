@@ -1,0 +1,1 @@
+"""What is over: archived, pruned and deleted, a little at a time."""

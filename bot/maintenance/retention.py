@@ -1,0 +1,168 @@
+"""Keeping house: what is over for long is archived and then deleted, a little at a time, so that it holds up nobody.
+
+Each round reads some rows of one day, writes them to the archive, and deletes them when the file is on disk. A crash
+between the two leaves both; the next round writes the same file again. Several replicas may do the same at a time.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from datetime import date, datetime
+from itertools import takewhile
+from typing import Any
+
+import structlog
+from sqlalchemy import Table
+
+from bot.domain.retention import RetentionRules, days_before
+from bot.domain.rules import Rules
+from bot.errors import StorageUnavailable
+from bot.inbox import offsets
+from bot.inbox.inbox import Inbox
+from bot.maintenance import audit_pruning
+from bot.maintenance import expired as retention
+from bot.maintenance.archive import Archive, as_arrow, digest_of_keys, ranged
+from bot.maintenance.expired import Kind
+from bot.observability.metrics import ARCHIVED, RETENTION_FAILED
+from bot.storage.database import Database, table_of
+from bot.storage.queries import snapshots as detector_state
+from bot.storage.tables.core import AuditRow, InboxRow
+from bot.watches.logs import memory as watch_logs_memory
+from bot.watches.metrics import memory as watch_metrics_memory
+
+AT_ONCE = 500
+_EVERY = 600.0
+_BETWEEN = 0.05
+_ENTRY = ("partition", "seq", "source", "received_at", "payload")
+
+ForgetRuns = Callable[[Collection[str]], Awaitable[None]]
+"""Deletes what is kept of runs elsewhere, by their ids."""
+
+log = structlog.get_logger(__name__)
+
+
+async def _nothing(_run_ids: Collection[str]) -> None:
+    """Nothing is kept elsewhere."""
+
+
+class Retention:
+    """Deletes what by ``retention`` in tandem.yaml need not be kept; ``archive`` is None where nothing is archived."""
+
+    def __init__(
+        self,
+        database: Database,
+        inbox: Inbox,
+        kept: RetentionRules,
+        rules: Rules,
+        archive: Archive | None,
+        clock: Callable[[], datetime],
+        forget_runs: ForgetRuns = _nothing,
+    ) -> None:
+        self._database = database
+        self._inbox = inbox
+        self._kept = kept
+        self._incidents_kept = max(kept.incidents, rules.alerts.reopen_within)
+        self._archive = archive
+        self._clock = clock
+        self._forget_runs = forget_runs
+        watched = ((rules.metrics.watch, watch_metrics_memory.WATCH), (rules.logs.watch, watch_logs_memory.WATCH))
+        self._watches = [name for watch, name in watched if watch]
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        while True:
+            more = False
+            try:
+                more = await self.round()
+            except StorageUnavailable as error:
+                RETENTION_FAILED.inc()
+                log.warning("retention.retry", reason=str(error))
+            await asyncio.sleep(_BETWEEN if more else _EVERY)  # the doors write to the same file
+
+    async def round(self) -> bool:
+        """Archive and delete a little of everything; whether there may be more."""
+        now = self._clock()
+        events = days_before(now, self._kept.events)
+        incidents = days_before(now, self._incidents_kept)
+        more = [
+            await self._entries(events),
+            await self._incidents(incidents),
+            await self._audit(days_before(now, self._kept.audit)),
+        ]
+        more += [await self._rows(kind, events) for kind in retention.OF_EVENTS]
+        more += [await self._rows(kind, incidents) for kind in retention.OF_INCIDENTS]
+        return any(more)
+
+    async def _entries(self, before: datetime) -> bool:
+        """Of each partition the first entries of the inbox, if everybody is done with them."""
+        done = await self._worked_through()
+        more = [await self._entries_of(partition, until, before) for partition, until in done.items() if until]
+        return any(more)
+
+    async def _entries_of(self, partition: int, until: int, before: datetime) -> bool:
+        found = await self._inbox.oldest(partition, until, before, AT_ONCE)
+        if not found:
+            return False
+        day = found[0][2].date()
+        of_day = list(takewhile(lambda entry: entry[2].date() == day, found))
+        first, last = of_day[0][0], of_day[-1][0]
+        rows = [dict(zip(_ENTRY, (partition, *entry), strict=True)) for entry in of_day]
+        inbox = digest_of_keys([[self._inbox.identity]])[:6]  # numbers of another inbox are others
+        await self._put("events", day, f"{inbox}-p{partition:04}-{ranged(first, last)}", table_of(InboxRow), rows)
+        await self._inbox.drop(partition, last)
+        return True
+
+    async def _worked_through(self) -> dict[int, int]:
+        """How far each partition was worked through, and is in the snapshots of every watch."""
+        async with self._database.read() as connection:
+            positions = await offsets.positions(connection)
+            for watch in self._watches:
+                marks = await detector_state.marks(connection, watch)
+                positions = {p: min(position, marks.get(p, position)) for p, position in positions.items()}
+        return positions
+
+    async def _incidents(self, before: datetime) -> bool:
+        async with self._database.read() as connection:
+            over = await retention.incidents_over(connection, before)
+            if over is None:
+                return False
+            parts = await retention.parts_of(connection, list(over.versions))
+        name = ranged(over.rows[0]["number"], over.rows[-1]["number"])
+        for kind, (table, rows) in parts.items():
+            await self._put(kind, over.day, name, table, rows)
+        await self._put("incidents", over.day, name, retention.INCIDENT, over.rows)
+        if runs := [row["id"] for row in parts["runs"][1]]:
+            await self._forget_runs(runs)  # they have ended; once they are deleted here, nobody would know them
+        async with self._database.write() as connection:
+            await offsets.position_of(connection, over.partition)
+            gone = await retention.forget_incidents(connection, over, before)
+        log.info("retention.incidents", deleted=len(gone), day=over.day.isoformat())
+        return bool(gone)
+
+    async def _rows(self, kind: Kind, before: datetime) -> bool:
+        async with self._database.read() as connection:
+            found = await retention.rows_over(connection, kind, before, AT_ONCE)
+        if found is None:
+            return False
+        day, rows = found
+        name = digest_of_keys(retention.keys_of(kind.table, rows))
+        await self._put(kind.name, day, name, kind.table, rows)
+        async with self._database.write() as connection:
+            await retention.forget_rows(connection, kind, before, rows)
+        return True
+
+    async def _audit(self, before: datetime) -> bool:
+        async with self._database.read() as connection:
+            rows = await audit_pruning.oldest(connection, before, AT_ONCE)
+        if not rows:
+            return False
+        day = date.fromisoformat(rows[0]["at"][:10])
+        name = ranged(rows[0]["seq"], rows[-1]["seq"])
+        await self._put("audit", day, name, table_of(AuditRow), rows)
+        async with self._database.write() as connection:
+            await audit_pruning.prune(connection, rows[-1]["seq"], self._clock())
+        return True
+
+    async def _put(self, kind: str, day: date, name: str, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        if self._archive is not None and rows:
+            await self._archive.put(kind, day, name, await asyncio.to_thread(as_arrow, table, rows))
+            ARCHIVED.labels(kind).inc(len(rows))

@@ -1,0 +1,267 @@
+"""What models said and what was true: which batches came in, and windows over them.
+
+The stage :mod:`bot.pipeline.stages.keep_rows` notes every RowsEvent here before a watch sees it, in the same
+transaction. A watch then asks for the batches behind the last ``seq`` that it looked at (``rows_after``), reads one
+with ``read``, or asks for a window. Columns: see :mod:`bot.model_store.columns`; as arrays for detectors:
+``columns.features_of``.
+
+A prediction's id tells it apart: of rows with one id the first counts, and what it lacks the later ones add (a server
+that logs the request and the response apart names both alike).
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import structlog
+from sqlalchemy import Select, delete, func, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.event import RowsEvent, RowsKind
+from bot.model_store import unused_files
+from bot.model_store.columns import LABELS, MOMENT, stacked
+from bot.model_store.frames import Frames, file_of
+from bot.model_store.joining import last_label, once_per_id
+from bot.model_store.json_rows import table_of_inline
+from bot.storage.blobs import Lost
+from bot.storage.database import table_of
+from bot.storage.tables.models import ModelRowsRow
+
+_ROWS = table_of(ModelRowsRow)
+MOST_ROWS = 2_000_000
+"""Of a window with more, the newest batches that come to this many rows are read."""
+_PAGE = 500
+_EMPTY = pa.table({"id": pa.array([], pa.string()), "timestamp": pa.array([], MOMENT)})
+_LABELS_BEFORE = timedelta(days=1)
+"""So far may the clock of who labels be behind that of who predicts."""
+
+log = structlog.get_logger(__name__)
+
+
+class KeptRows(NamedTuple):
+    """A batch that came in. ``first_at`` and ``last_at``: of its rows' timestamps, or its receipt."""
+
+    seq: int
+    model: str
+    holds: RowsKind
+    digest: str
+    inline: bytes | None
+    rows: int
+    version: str
+    first_at: datetime
+    last_at: datetime
+    received_at: datetime
+
+
+class Labelled(NamedTuple):
+    """Predictions of a window that have a label, oldest first: ``table`` has the columns ``label`` and ``labelled_at``
+    besides. ``predictions`` is how many the window holds, ``contradicting`` how many have different labels."""
+
+    table: pa.Table
+    predictions: int
+    contradicting: int
+
+
+async def note_rows(connection: AsyncConnection, came: Sequence[tuple[datetime, RowsEvent]]) -> None:
+    """Keep account of batches, each with the moment of its receipt. The same predictions again are not noted again."""
+    for received_at, event in came:
+        if event.digest and event.holds is RowsKind.PREDICTIONS and await _is_noted(connection, event):
+            continue
+        row = {
+            "model": event.model,
+            "holds": event.holds.value,
+            "digest": event.digest,
+            "inline": bytes(event.inline) or None,
+            "rows": event.rows,
+            "version": event.version,
+            "first_at": event.first_at or received_at,
+            "last_at": event.last_at or received_at,
+            "received_at": received_at,
+        }
+        await connection.execute(insert(_ROWS), row)
+
+
+async def rows_after(
+    connection: AsyncConnection, model: str, seq: int, limit: int = 1000, holds: RowsKind | None = None
+) -> list[KeptRows]:
+    """The next batches of a model behind ``seq``, in the order in which they were worked through."""
+    query = select(_ROWS).where(_ROWS.c.model == model, _ROWS.c.seq > seq).order_by(_ROWS.c.seq).limit(limit)
+    return await _kept(connection, query if holds is None else query.where(_ROWS.c.holds == holds.value))
+
+
+async def newest(connection: AsyncConnection, model: str, holds: RowsKind) -> KeptRows | None:
+    """The batch of a model that came last: how fresh its data is."""
+    mine = (_ROWS.c.model == model, _ROWS.c.holds == holds.value)
+    found = await _kept(connection, select(_ROWS).where(*mine).order_by(_ROWS.c.seq.desc()).limit(1))
+    return found[0] if found else None
+
+
+async def models(connection: AsyncConnection) -> dict[str, datetime]:
+    """The models that sent anything, each with when it last did."""
+    query = select(_ROWS.c.model, func.max(_ROWS.c.received_at)).group_by(_ROWS.c.model)
+    return {model: at for model, at in await connection.execute(query)}
+
+
+async def read(frames: Frames, kept: KeptRows) -> pa.Table:
+    """A batch as it came; ``timestamp`` is the batch's receipt where a row names no moment of its own. Raises Lost."""
+    table = await frames.get(kept.digest) if kept.inline is None else table_of_inline(kept.inline, kept.holds)
+    given = table["timestamp"] if "timestamp" in table.column_names else pa.nulls(table.num_rows, MOMENT)
+    at = pc.fill_null(pc.cast(given, MOMENT), pa.scalar(kept.received_at, MOMENT))
+    others = [name for name in table.column_names if name != "timestamp"]
+    return table.select(others).append_column("timestamp", at)
+
+
+async def window_by_time(
+    connection: AsyncConnection,
+    frames: Frames,
+    model: str,
+    since: datetime,
+    until: datetime,
+    version: str | None = None,
+) -> pa.Table:
+    """The predictions with a timestamp in [since, until), oldest first, each id once; of one model version if asked."""
+    batches = await _batches(connection, model, since, until)
+    table = once_per_id(await _stack(frames, batches))
+    inside = pc.and_(
+        pc.greater_equal(table["timestamp"], pa.scalar(since, MOMENT)),
+        pc.less(table["timestamp"], pa.scalar(until, MOMENT)),
+    )
+    return _of_version(table.filter(inside), version).sort_by("timestamp")
+
+
+async def window_by_count(
+    connection: AsyncConnection, frames: Frames, model: str, count: int, version: str | None = None
+) -> pa.Table:
+    """The last ``count`` predictions by their timestamps, oldest first, each id once; fewer where there are no more."""
+    query = select(_ROWS).where(_ROWS.c.model == model, _ROWS.c.holds == RowsKind.PREDICTIONS.value)
+    tables, rows, enough, table = list[pa.Table](), 0, count, _EMPTY
+    async for kept in _newest_first(connection, query):
+        tables.append(await _stack(frames, [kept]))
+        rows += tables[-1].num_rows
+        if rows >= min(enough, MOST_ROWS):
+            table, enough = _merged(tables, version), 2 * rows  # requests and responses that are logged apart are one
+            if table.num_rows >= count or rows >= MOST_ROWS:
+                break
+    else:
+        table = _merged(tables, version)
+    return table.slice(max(table.num_rows - count, 0))
+
+
+async def labelled(
+    connection: AsyncConnection,
+    frames: Frames,
+    model: str,
+    since: datetime,
+    until: datetime,
+    version: str | None = None,
+) -> Labelled:
+    """The window's predictions joined with their labels by id, however late these came; the last label holds."""
+    predictions = await window_by_time(connection, frames, model, since, until, version)
+    labels = await _labels(connection, frames, model, since - _LABELS_BEFORE)
+    found, contradicting = last_label(labels, predictions["id"])
+    at = pc.index_in(predictions["id"], value_set=found["id"])
+    has_label = pc.is_valid(at)
+    joined, at = predictions.filter(has_label), at.filter(has_label)
+    joined = joined.append_column("label", found["label"].take(at))
+    return Labelled(joined.append_column("labelled_at", found["timestamp"].take(at)), len(predictions), contradicting)
+
+
+async def unknown_labels(connection: AsyncConnection, frames: Frames, model: str, since: datetime) -> int:
+    """How many ids got a label since then but have no prediction that we still keep."""
+    labels = await _labels(connection, frames, model, since)
+    waiting = pc.unique(labels["id"])
+    query = select(_ROWS).where(_ROWS.c.model == model, _ROWS.c.holds == RowsKind.PREDICTIONS.value)
+    async for kept in _newest_first(connection, query):
+        if not len(waiting):
+            break
+        ids = (await _stack(frames, [kept], only=["id"]))["id"]
+        waiting = waiting.filter(pc.invert(pc.is_in(waiting, value_set=ids)))
+    return len(waiting)
+
+
+async def remove_before(connection: AsyncConnection, received_before: datetime, now: datetime) -> int:
+    """Remove what came before a moment; its files go a while later. Returns how many batches it were."""
+    old = _ROWS.c.received_at < received_before
+    digests = {digest for (digest,) in await connection.execute(select(_ROWS.c.digest).where(old)) if digest}
+    result = await connection.execute(delete(_ROWS).where(old))
+    await unused_files.note(connection, [file_of(digest) for digest in digests], now)
+    return result.rowcount
+
+
+def _merged(newest_first: Sequence[pa.Table], version: str | None) -> pa.Table:
+    return _of_version(once_per_id(stacked([_EMPTY, *newest_first[::-1]])), version).sort_by("timestamp")
+
+
+async def _is_noted(connection: AsyncConnection, event: RowsEvent) -> bool:
+    same = (_ROWS.c.digest == event.digest, _ROWS.c.model == event.model, _ROWS.c.holds == event.holds.value)
+    return await connection.scalar(select(_ROWS.c.seq).where(*same).limit(1)) is not None
+
+
+async def _kept(connection: AsyncConnection, query: Select[Any]) -> list[KeptRows]:
+    rows = (await connection.execute(query)).mappings().all()
+    return [KeptRows(**{**row, "holds": RowsKind(row["holds"])}) for row in rows]
+
+
+async def _newest_first(connection: AsyncConnection, query: Select[Any]) -> AsyncIterator[KeptRows]:
+    before: int | None = None
+    while True:
+        page = query if before is None else query.where(_ROWS.c.seq < before)
+        found = await _kept(connection, page.order_by(_ROWS.c.seq.desc()).limit(_PAGE))
+        for kept in found:
+            yield kept
+        if len(found) < _PAGE:
+            return
+        before = found[-1].seq
+
+
+async def _batches(connection: AsyncConnection, model: str, since: datetime, until: datetime) -> list[KeptRows]:
+    """The batches that may hold predictions of a span of time, in the order in which they came."""
+    query = select(_ROWS).where(
+        _ROWS.c.model == model,
+        _ROWS.c.holds == RowsKind.PREDICTIONS.value,
+        _ROWS.c.last_at >= since,
+        _ROWS.c.first_at < until,
+    )
+    return await _bounded(connection, query)
+
+
+async def _bounded(connection: AsyncConnection, query: Select[Any]) -> list[KeptRows]:
+    """The newest batches that come to MOST_ROWS, in the order in which they came."""
+    batches, rows = list[KeptRows](), 0
+    async for kept in _newest_first(connection, query):
+        rows += kept.rows
+        if rows > MOST_ROWS and batches:
+            log.warning("model_data.window_cut", model=kept.model, most_rows=MOST_ROWS)
+            break
+        batches.append(kept)
+    return batches[::-1]
+
+
+async def _labels(connection: AsyncConnection, frames: Frames, model: str, received_since: datetime) -> pa.Table:
+    query = select(_ROWS).where(
+        _ROWS.c.model == model, _ROWS.c.holds == RowsKind.LABELS.value, _ROWS.c.received_at >= received_since
+    )
+    return await _stack(frames, await _bounded(connection, query), only=LABELS)
+
+
+async def _stack(frames: Frames, batches: Sequence[KeptRows], only: Sequence[str] | None = None) -> pa.Table:
+    """The batches' rows one below the other; a batch whose file was lost is missed, and said so."""
+    tables = [_EMPTY]
+    for kept in batches:
+        try:
+            table = await read(frames, kept)
+        except Lost as error:
+            log.warning("model_data.lost", model=kept.model, reason=str(error))
+            continue
+        tables.append(table if only is None else table.select([name for name in only if name in table.column_names]))
+    return stacked(tables)
+
+
+def _of_version(table: pa.Table, version: str | None) -> pa.Table:
+    if version is None:
+        return table
+    if "version" not in table.column_names:
+        return table.slice(0, 0)
+    return table.filter(pc.fill_null(pc.equal(pc.cast(table["version"], pa.string()), version), False))

@@ -1,0 +1,209 @@
+"""Versions of a model's reference data: what it is compared with."""
+
+import asyncio
+import hashlib
+from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+import pyarrow as pa
+from sqlalchemy import Select, delete, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.errors import TandemError
+from bot.model_store import unused_files
+from bot.model_store.columns import FEATURE, array_of, canonical, schema_of
+from bot.model_store.frames import Frames, file_of
+from bot.storage.database import insert_missing, row_of, table_of, upsert
+from bot.storage.tables.models import ReferenceRow
+from detectors.drift.categories import Categorical
+from detectors.drift.packing import Array
+from detectors.drift.profile import Profile
+from detectors.drift.sketch import build_in_parts
+
+_REFERENCE = table_of(ReferenceRow)
+MOST_VERSIONS = 1000
+_OUTPUTS = ("prediction", "score", "label")
+_PART = 2**18
+"""Rows that are unpacked at once to build a profile."""
+
+
+class Lineage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where a reference comes from; ``source_digest`` is what DVC (an md5) or MLflow (a digest) calls the data."""
+
+    model_version: str = ""
+    data_version: str = ""
+    created_by: str = ""
+    source_digest: str = ""
+
+
+class Reference(msgspec.Struct, frozen=True):
+    """``digest`` names the frame, ``profile`` the file of the profile, ``columns`` its columns' types."""
+
+    model: str
+    version: str
+    digest: str
+    profile: str
+    rows: int
+    columns: dict[str, str]
+    lineage: Lineage
+    created_at: datetime
+    pinned: bool = False
+    expires_at: datetime | None = None
+
+
+class Taken(TandemError):
+    """The version exists with other content."""
+
+
+class Stored(NamedTuple):
+    """Reference data that is in the store, not yet under a version."""
+
+    digest: str
+    profile: str
+    rows: int
+    columns: Mapping[str, str]
+
+
+async def store(frames: Frames, table: pa.Table, categorical: Collection[str] = ()) -> Stored:
+    """Put reference data and its profile, built now and never again, into the store. Raises Unfit."""
+    table = await asyncio.to_thread(canonical, table)
+    digest = await frames.put(table)
+    profile = await asyncio.to_thread(_profile, table, categorical)
+    name = f"{digest}.{_kind_of(profile, categorical)}.profile"
+    await frames.put_bytes(name, await asyncio.to_thread(profile.state))
+    return Stored(digest, name, table.num_rows, schema_of(table))
+
+
+async def save(
+    connection: AsyncConnection,
+    model: str,
+    version: str,
+    stored: Stored,
+    lineage: Lineage,
+    now: datetime,
+    expires_at: datetime | None = None,
+    replace: bool = False,
+) -> tuple[Reference, bool]:
+    """Give stored data a version; says whether it is new. Raises Taken where the version has other content."""
+    content = (stored.digest, stored.profile, stored.rows, dict(stored.columns))
+    new = Reference(model, version, *content, lineage, created_at=now, expires_at=expires_at)
+    if await insert_missing(connection, _REFERENCE, [_row(new)]):
+        return new, True
+    known = await get(connection, model, version, lock=True)
+    assert known is not None
+    if known.digest == new.digest:
+        return await _with_profile(connection, known, stored.profile, now), False
+    if not replace:
+        raise Taken(f"{model} has a reference {version!r} with other content, {known.digest}")
+    new = msgspec.structs.replace(new, pinned=known.pinned)
+    await unused_files.note(connection, reference_files(known), now)
+    await upsert(connection, _REFERENCE, [_row(new)])
+    return new, True
+
+
+async def _with_profile(connection: AsyncConnection, known: Reference, profile: str, now: datetime) -> Reference:
+    """The reference with the profile built last: other features may be called categorical by now."""
+    if known.profile == profile:
+        return known
+    changed = msgspec.structs.replace(known, profile=profile)
+    await upsert(connection, _REFERENCE, [_row(changed)])
+    await unused_files.note(connection, [known.profile], now)
+    return changed
+
+
+async def versions(connection: AsyncConnection, model: str) -> list[Reference]:
+    """A model's references, the newest first."""
+    query = select(_REFERENCE).where(_REFERENCE.c.model == model)
+    return await _found(connection, query.order_by(*_NEWEST_FIRST).limit(MOST_VERSIONS))
+
+
+async def get(connection: AsyncConnection, model: str, version: str, lock: bool = False) -> Reference | None:
+    query = select(_REFERENCE).where(_REFERENCE.c.model == model, _REFERENCE.c.version == version)
+    found = await _found(connection, query.with_for_update() if lock else query)
+    return found[0] if found else None
+
+
+async def current(connection: AsyncConnection, model: str, now: datetime) -> Reference | None:
+    """What the model is to be compared with: the pinned version, or else the newest that has not expired."""
+    in_force = or_(_REFERENCE.c.pinned, _REFERENCE.c.expires_at.is_(None), _REFERENCE.c.expires_at > now)
+    query = select(_REFERENCE).where(_REFERENCE.c.model == model, in_force)
+    found = await _found(connection, query.order_by(_REFERENCE.c.pinned.desc(), *_NEWEST_FIRST).limit(1))
+    return found[0] if found else None
+
+
+async def pin(connection: AsyncConnection, model: str, version: str) -> bool:
+    """Make this version the current one until another is pinned; says whether it exists."""
+    if await get(connection, model, version, lock=True) is None:
+        return False
+    is_it = _REFERENCE.c.version == version
+    await connection.execute(update(_REFERENCE).where(_REFERENCE.c.model == model).values(pinned=is_it))
+    return True
+
+
+async def unpin(connection: AsyncConnection, model: str) -> None:
+    """Let the newest version be the current one again."""
+    await connection.execute(update(_REFERENCE).where(_REFERENCE.c.model == model).values(pinned=False))
+
+
+async def expire(connection: AsyncConnection, model: str, version: str, at: datetime) -> bool:
+    """Have a version end at a moment; says whether it exists. A pinned one stays until it is pinned no more."""
+    mine = (_REFERENCE.c.model == model, _REFERENCE.c.version == version)
+    result = await connection.execute(update(_REFERENCE).where(*mine).values(expires_at=at))
+    return result.rowcount > 0
+
+
+async def remove_expired(connection: AsyncConnection, now: datetime) -> None:
+    """Remove the references whose time is over; their files go a while later."""
+    over = (_REFERENCE.c.expires_at <= now, _REFERENCE.c.pinned.is_(False))
+    found = await _found(connection, select(_REFERENCE).where(*over))
+    await connection.execute(delete(_REFERENCE).where(*over))
+    files = [name for reference in found for name in reference_files(reference)]
+    await unused_files.note(connection, files, now)
+
+
+def reference_files(reference: Reference) -> tuple[str, str]:
+    return file_of(reference.digest), reference.profile
+
+
+async def profile_of(frames: Frames, reference: Reference) -> Profile:
+    """The profile of the reference's features, as it was built when it came. Raises Lost."""
+    whole = Profile.restore(await frames.get_bytes(reference.profile))
+    features = {name: column for name, column in whole.columns.items() if name.startswith(FEATURE)}
+    return Profile(whole.rows, {name.removeprefix(FEATURE): column for name, column in features.items()})
+
+
+async def outputs_of(frames: Frames, reference: Reference) -> Profile:
+    """The profile of the reference's ``prediction``, ``score`` and ``label``, as far as it has them. Raises Lost."""
+    whole = Profile.restore(await frames.get_bytes(reference.profile))
+    return Profile(whole.rows, {name: column for name, column in whole.columns.items() if name in _OUTPUTS})
+
+
+def _profile(table: pa.Table, categorical: Collection[str]) -> Profile:
+    names = [name for name in table.column_names if name.startswith(FEATURE) or name in _OUTPUTS]
+    columns = {name: _parts(table[name]) for name in names}
+    return build_in_parts(columns, [FEATURE + name for name in categorical])
+
+
+def _kind_of(profile: Profile, categorical: Collection[str]) -> str:
+    """What the profile depends on beside the data; hashed categories have not always been."""
+    hashed = [name for name, column in profile.columns.items() if isinstance(column, Categorical) and column.hashed]
+    return hashlib.blake2b("\0".join([*sorted(categorical), *hashed]).encode(), digest_size=4).hexdigest()
+
+
+def _parts(column: pa.ChunkedArray) -> Iterator[Array]:
+    """The column piece by piece: as objects, text takes many times the memory that it has in the table."""
+    return (array_of(column.slice(start, _PART)) for start in range(0, len(column), _PART))
+
+
+_NEWEST_FIRST = (_REFERENCE.c.created_at.desc(), _REFERENCE.c.version.desc())
+
+
+async def _found(connection: AsyncConnection, query: Select[Any]) -> list[Reference]:
+    rows = (await connection.execute(query)).mappings().all()
+    return [msgspec.convert(dict(row), Reference) for row in rows]
+
+
+def _row(reference: Reference) -> dict[str, Any]:
+    return row_of(reference) | {"lineage": msgspec.to_builtins(reference.lineage)}

@@ -1,0 +1,82 @@
+"""What is known of an incident when it is rendered."""
+
+from datetime import datetime, timedelta
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.alert import Alert
+from bot.domain.incident import Incident, Tally, most_important, visible
+from bot.domain.run import Run, StepRecord
+from bot.domain.summary.rewriting import facts_of
+from bot.domain.watched.sensitivity import OWN_SOURCE, watch_group_of
+from bot.storage.queries import alerts, incidents, rewrites, runs, sensitivity
+
+MAX_LESSENED = 3
+
+
+class IncidentView(msgspec.Struct, frozen=True, kw_only=True):
+    """An incident with everything that its message shows. ``tallies`` come the most important first.
+
+    ``behind`` says how far the pipeline is behind with what this incident is made of, None where it is not. ``lessen``
+    has an alert of each group of a watch of which somebody may say that it is not useful, and ``rewritten`` what a
+    language model made of the summary as it is now, if anything.
+    """
+
+    incident: Incident
+    tallies: list[Tally]
+    runs: list[Run]
+    steps: list[StepRecord]
+    example: Alert | None
+    lessen: list[Alert] = []
+    rewritten: str = ""
+    behind: timedelta | None = None
+    now: datetime
+
+    @property
+    def says_behind(self) -> bool:
+        """Whether the message says that newer alerts are still coming in."""
+        return self.behind is not None and self.incident.open
+
+    @property
+    def active(self) -> list[Tally]:
+        return [tally for tally in self.tallies if tally.active]
+
+    @property
+    def shown(self) -> list[Tally]:
+        """What the message lists: what fires, or fired, without what is folded."""
+        left = most_important(visible(self.tallies, self.incident.inhibited))
+        return [tally for tally in left if tally.active] or left if self.incident.open else left
+
+
+async def load_view(connection: AsyncConnection, incident_id: str, now: datetime) -> IncidentView | None:
+    incident = await incidents.by_id(connection, incident_id)
+    if incident is None:
+        return None
+    tallies = most_important((await alerts.tallies_of(connection, [incident_id]))[incident_id])
+    first = next(iter(most_important(visible(tallies, incident.inhibited))), None)
+    known = (await runs.of_incidents(connection, [incident_id]))[incident_id]
+    return IncidentView(
+        incident=incident,
+        tallies=tallies,
+        runs=known,
+        steps=await runs.steps_of(connection, [run.id for run in known]),
+        example=await alerts.example_of(connection, incident_id, first.service, first.name) if first else None,
+        lessen=await _to_lessen(connection, incident_id),
+        rewritten=await _rewritten(connection, incident),
+        now=now,
+    )
+
+
+async def _rewritten(connection: AsyncConnection, incident: Incident) -> str:
+    known = await rewrites.of_incident(connection, incident.id)
+    return known.text if known and known.facts == facts_of(incident).digest else ""
+
+
+async def _to_lessen(connection: AsyncConnection, incident_id: str) -> list[Alert]:
+    """Of the groups of watches that alerted here the first few, without those that somebody said it of already."""
+    found = {watch_group_of(alert): alert for alert in await alerts.of_source(connection, incident_id, OWN_SOURCE)}
+    groups = {group: alert for group, alert in found.items() if group is not None}
+    said = await sensitivity.of_groups(connection, groups)
+    left = [alert for group, alert in groups.items() if group not in said or said[group].incident_id != incident_id]
+    return left[:MAX_LESSENED]

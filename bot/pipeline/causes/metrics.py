@@ -1,0 +1,94 @@
+"""What watched metrics say of an incident's cause, and its weight beside what the alerts say. Bounded, and no I/O."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from bot.domain.incident import Incident, Tally
+from bot.pipeline.batch import Batch
+from bot.pipeline.causes.histories import Histories
+from detectors.rootcause import Finding
+from detectors.rootcause.combined import combine
+from detectors.rootcause.history import History
+from detectors.rootcause.measured import rank_measured
+from detectors.rootcause.metrics import Graph
+from detectors.topology import Topology
+
+MOST_COMPARED = 100
+"""The target and what is nearest below it."""
+REACH = timedelta(minutes=60)
+"""After so long too little is left of the times before an incident: what was found in them stands."""
+
+
+class Opinion(NamedTuple):
+    """What metrics say; which services they compare, and whether each has an alert; and who of them calls whom."""
+
+    findings: list[Finding]
+    measured: dict[str, bool]
+    graph: Graph
+
+
+def weigh_metrics(batch: Batch, incident: Incident, by_alerts: list[Finding]) -> list[Finding]:
+    """What alerts say, and metrics where there are any of the incident's services. Without, exactly what alerts say."""
+    histories, tallies = batch.histories, batch.tallies[incident.id]
+    if histories is None:
+        return by_alerts
+    opinion = opinion_on(histories, incident, tallies, batch.topology, batch.now)
+    if opinion is None:
+        return by_alerts
+    if batch.now - incident.opened_at > REACH and incident.causes:
+        return [Finding(one.service, one.kind, one.score, one.evidence) for one in incident.causes]
+    histories.look_again_at(incident.id, incident.opened_at, batch.now)
+    return combine(by_alerts, opinion.findings, opinion.measured, opinion.graph)
+
+
+def opinion_on(
+    histories: Histories, incident: Incident, tallies: Sequence[Tally], topology: Topology, now: datetime
+) -> Opinion | None:
+    """None where nothing of the incident is measured. What was ranked in this minute is not ranked again."""
+    began = _first_alerts(tallies)
+    target = _target(histories, incident.domain, began, topology)
+    if target is None:
+        return None
+    compared = _compared(histories, incident.domain, target, topology)
+    graph = {name: topology.dependencies(name) for name in (target, *topology.below(target))}
+    at = _beginning(incident, began)
+    key = (incident.domain, target, int(at // 60), tuple(compared))
+    found = histories.ranked(
+        key, int(now.timestamp() // 60), lambda: rank_measured(graph, compared, target, at, now.timestamp())
+    )
+    return Opinion(found, {name: name in began for name in compared}, graph)
+
+
+def _first_alerts(tallies: Sequence[Tally]) -> dict[str, float]:
+    """When each service's first alert was, in seconds."""
+    first: dict[str, float] = {}
+    for tally in tallies:
+        if tally.service:
+            at = tally.first_at.timestamp()
+            first[tally.service] = min(at, first.get(tally.service, at))
+    return first
+
+
+def _beginning(incident: Incident, began: Mapping[str, float]) -> float:
+    """The first alert, but for those that had fired for long when the incident was opened."""
+    opened = incident.opened_at.timestamp()
+    return min((at for at in began.values() if at >= opened - REACH.total_seconds()), default=opened)
+
+
+def _target(histories: Histories, domain: str, began: Mapping[str, float], topology: Topology) -> str | None:
+    """Where it shows: of the affected and measured services the nearest to users, and of these the first to fire."""
+    measured = {service for service in began if histories.of(domain, service)}
+    nearest = {service for service in measured if not measured & (topology.above(service).keys() - {service})}
+    return min(nearest or measured, key=lambda service: (began[service], service), default=None)
+
+
+def _compared(histories: Histories, domain: str, target: str, topology: Topology) -> dict[str, History]:
+    found: dict[str, History] = {}
+    for service in (target, *topology.below(target)):
+        history = histories.of(domain, service)
+        if history is not None:
+            found[service] = history
+        if len(found) >= MOST_COMPARED:
+            break
+    return found

@@ -1,0 +1,1 @@
+"""What correlation does to incidents that exist: merge them, move alerts between them."""

@@ -1,0 +1,1 @@
+"""What incidents and metrics teach about which services belong together."""

@@ -1,0 +1,1 @@
+"""The stages: one file each, all with the signature ``(batch, connection) -> None``."""

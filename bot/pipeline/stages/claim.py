@@ -1,0 +1,11 @@
+"""Stage: take the next entries of the partition, in order."""
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.inbox import offsets
+from bot.pipeline.batch import Batch
+
+
+async def claim(batch: Batch, connection: AsyncConnection) -> None:
+    batch.position = await offsets.position_of(connection, batch.partition)
+    batch.entries = await batch.inbox.entries_after(batch.partition, batch.position, batch.limit)

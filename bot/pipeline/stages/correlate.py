@@ -1,0 +1,144 @@
+"""Stage: every alert that began finds its incident, an open one or a new one."""
+
+import uuid
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.alert import Alert, Change
+from bot.domain.incident import Incident, IncidentStatus
+from bot.pipeline.batch import Batch, Observation
+from bot.pipeline.correlation.merge import merge
+from bot.pipeline.correlation.move import move
+from bot.storage.queries import co_occurrence as companions
+from bot.storage.queries import incident_tokens as incident_terms
+from bot.storage.queries import incidents
+from detectors import correlation
+from detectors.correlation import Cluster, Companions, Key, Signal, assign, terms_of
+
+MAX_KEYS = 200
+
+
+async def correlate(batch: Batch, connection: AsyncConnection) -> None:
+    began = [o for o in batch.observed if o.change in (Change.NEW, Change.REFIRED)]
+    homeless = {o.identity: o for o in began if _needs_incident(batch.alerts[o.identity])}
+    signals = [_signal(batch.alerts[identity], o.at) for identity, o in homeless.items()]
+    window = batch.rules.correlation.window
+    clusters = await _load_candidates(batch, signals, window, connection)
+    new_ids = [uuid.uuid4().hex for _ in signals]
+    learnt = await _companions_of(batch, signals, connection)
+    homes, merged, moved = assign(signals, clusters, batch.topology, window.total_seconds(), new_ids, learnt)
+    await _open_incidents(batch, homes, homeless, connection)
+    for identity, incident_id in homes.items():
+        batch.alerts[identity] = msgspec.structs.replace(batch.alerts[identity], incident_id=incident_id)
+    await merge(batch, merged, connection)
+    await move(batch, moved, connection)
+    await _keep_terms(batch, signals, homes, connection)
+    for observation in batch.observed:
+        alert = batch.alerts[observation.identity]
+        if alert.incident_id in batch.incidents:
+            _join(batch, batch.incidents[alert.incident_id], alert, observation)
+
+
+def _needs_incident(alert: Alert) -> bool:
+    """A resolution that came before its firing was never announced, and needs no incident."""
+    return alert.incident_id is None and bool(alert.changes)
+
+
+def _signal(alert: Alert, at: datetime) -> Signal:
+    terms = terms_of(alert.service, alert.labels, alert.annotations.values())
+    return Signal(alert.identity, alert.domain, alert.service, alert.name, alert.group, at.timestamp(), terms)
+
+
+async def _companions_of(batch: Batch, signals: list[Signal], connection: AsyncConnection) -> Mapping[str, Companions]:
+    services = {signal.service for signal in signals if signal.service}
+    domains = {signal.domain for signal in signals}
+    return await companions.around(connection, domains, services, batch.now) if services else {}
+
+
+async def _keep_terms(
+    batch: Batch, signals: list[Signal], homes: Mapping[str, str], connection: AsyncConnection
+) -> None:
+    """Of what became part of another incident, the terms are that one's too."""
+    added: dict[str, set[int]] = {}
+    for signal in signals:
+        added.setdefault(batch.alerts[signal.id].incident_id or homes[signal.id], set()).update(signal.terms)
+    if batch.merged:
+        for gone, terms in (await incident_terms.of_incidents(connection, batch.merged)).items():
+            added.setdefault(batch.merged[gone], set()).update(terms)
+    await incident_terms.add(connection, added)
+
+
+async def _load_candidates(
+    batch: Batch, signals: list[Signal], window: timedelta, connection: AsyncConnection
+) -> list[Cluster]:
+    """Load the incidents that alerts of this batch are in or may join; returns those that may be joined."""
+    recent = {}
+    if signals:
+        since = datetime.fromtimestamp(min(signal.at for signal in signals), batch.now.tzinfo) - window
+        recent = await incidents.recent_keys(connection, {signal.domain for signal in signals}, since)
+    mentioned = {found for o in batch.observed if (found := batch.alerts[o.identity].incident_id)}
+    batch.incidents |= await incidents.by_ids(connection, mentioned | recent.keys(), lock=True)
+    open_ones = [incident for incident_id in recent if (incident := batch.incidents[incident_id]).open]
+    batch.heard |= {incident.id: recent[incident.id] for incident in open_ones}
+    placeless = any(not signal.service for signal in signals)
+    terms = await incident_terms.of_incidents(connection, batch.heard) if placeless else {}
+    return [_cluster(batch, one, terms) for one in sorted(open_ones, key=lambda incident: incident.number)]
+
+
+def _cluster(batch: Batch, incident: Incident, terms: Mapping[str, frozenset[int]]) -> Cluster:
+    keys = {
+        (kind, value): correlation.Span(first.timestamp(), last.timestamp())
+        for (_, kind, value), (first, last) in batch.heard[incident.id].items()
+    }
+    return Cluster(incident.id, incident.domain, keys, terms.get(incident.id, frozenset()))
+
+
+async def _open_incidents(
+    batch: Batch, homes: dict[str, str], homeless: dict[str, Observation], connection: AsyncConnection
+) -> None:
+    first: dict[str, str] = {}
+    for identity, incident_id in homes.items():
+        if incident_id not in batch.incidents:
+            first.setdefault(incident_id, identity)
+    numbers = await incidents.take_numbers(connection, len(first)) if first else []
+    for number, (incident_id, identity) in zip(numbers, first.items(), strict=True):
+        alert, at = batch.alerts[identity], homeless[identity].at
+        batch.opened.add(incident_id)
+        batch.incidents[incident_id] = Incident(
+            id=incident_id,
+            number=number,
+            domain=alert.domain,
+            partition=batch.partition,
+            status=IncidentStatus.TRIGGERED,
+            severity=alert.severity,
+            opened_at=at,
+            active_at=at,
+            changed_at=at,
+            version=0,
+        )
+
+
+def _join(batch: Batch, incident: Incident, alert: Alert, observation: Observation) -> None:
+    """Bring the incident's services, groups and times up to date with a change of one of its alerts."""
+    batch.touched.add(incident.id)
+    if observation.change is Change.RESOLVED:
+        return
+    services, groups = incident.services, incident.groups
+    if alert.service and alert.service not in services and len(services) < MAX_KEYS:
+        services = [*services, alert.service]
+    if alert.group and (alert.group in groups or len(groups) < MAX_KEYS):
+        groups = {**groups, alert.group: alert.truncated}
+    heard = observation.change is not Change.REPEATED
+    active_at = max(incident.active_at, observation.at) if heard else incident.active_at
+    batch.incidents[incident.id] = msgspec.structs.replace(
+        incident, services=services, groups=groups, active_at=active_at
+    )
+    for kind, value in _keys(alert) if heard else ():
+        batch.hear(incident.id, (alert.domain, kind, value), observation.at, observation.at)
+
+
+def _keys(alert: Alert) -> list[Key]:
+    return Signal(alert.identity, alert.domain, alert.service, alert.name, alert.group, 0.0).keys

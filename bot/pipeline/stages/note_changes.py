@@ -1,0 +1,14 @@
+"""Stage: what was changed is written down, to be found when causes are looked for."""
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.change import change_from
+from bot.domain.event import ChangeEvent, domain_of
+from bot.pipeline.batch import Batch
+from bot.storage.queries import changes
+
+
+async def note_changes(batch: Batch, connection: AsyncConnection) -> None:
+    partition_by = batch.rules.correlation.partition_by
+    told = [event for _, event in batch.events() if isinstance(event, ChangeEvent)]
+    await changes.save(connection, [change_from(event, domain_of(event.labels, partition_by)) for event in told])

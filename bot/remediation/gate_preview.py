@@ -1,0 +1,117 @@
+"""What the gates of an offer say before anybody approves it, so that the interval stands beside the button.
+
+A gate only asks. Those that a plan begins with are asked when the run is offered, and again every :data:`EVERY` while
+it waits. What they say is for people and no part of the plan: when the run is carried out, the gate is asked once
+more, and that answer decides.
+"""
+
+import asyncio
+import hmac
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy.exc import DBAPIError
+
+from bot.domain.incident import TimelineEntry, TimelineKind
+from bot.domain.run import GateLook, PlannedStep, Run, RunStatus, first_gates, plan_hash
+from bot.errors import StorageUnavailable
+from bot.remediation.approval import locked
+from bot.remediation.executors import Outcome
+from bot.storage.database import Database
+from bot.storage.queries import incidents, runs
+
+EVERY = timedelta(minutes=10)
+AT_ONCE = 2
+PATIENCE = 300.0
+"""So many seconds a gate may take before the approval, whatever its own ``timeout`` is."""
+
+log = structlog.get_logger(__name__)
+
+
+class GateLooks:
+    """Asks beside everything else, at most :data:`AT_ONCE` offers at once. ``ask`` performs a step for no run."""
+
+    def __init__(
+        self,
+        database: Database,
+        ask: Callable[[PlannedStep], Awaitable[Outcome]],
+        clock: Callable[[], datetime],
+        on_change: Callable[[], None],
+        may: Callable[[], bool],
+    ) -> None:
+        self._database = database
+        self._ask = ask
+        self._clock = clock
+        self._on_change = on_change
+        self._may = may
+        self._under_way: dict[str, asyncio.Task[None]] = {}
+
+    async def look(self) -> None:
+        """Begin to ask for the offers whose turn it is; break off for those that wait no longer."""
+        async with self._database.read() as connection:
+            offered = await runs.with_status(connection, [RunStatus.PROPOSED])
+        waiting = {run.id for run in offered}
+        for run_id, task in self._under_way.items():
+            if run_id not in waiting:
+                task.cancel()
+        self._under_way = {run_id: task for run_id, task in self._under_way.items() if not task.done()}
+        due = [run for run in offered if run.id not in self._under_way and self._is_due(run)]
+        due.sort(key=lambda run: (run.gate is not None, run.gate.at if run.gate else run.created_at))
+        for run in due[: max(0, AT_ONCE - len(self._under_way))]:
+            self._under_way[run.id] = asyncio.create_task(self._look_at(run), name=f"gate of {run.id}")
+
+    async def close(self) -> None:
+        """Break off whatever is being asked."""
+        tasks = list(self._under_way.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _is_due(self, run: Run) -> bool:
+        if run.gate and self._clock() - run.gate.at < EVERY:
+            return False
+        # A plan that was changed behind our back asks nobody anything.
+        return bool(first_gates(run.plan)) and hmac.compare_digest(plan_hash(run.plan), run.plan_hash)
+
+    async def _look_at(self, run: Run) -> None:
+        at = self._clock()
+        answers = [await self._answer(run, step) for step in first_gates(run.plan)]
+        look = GateLook(at, all(answer.ok for answer in answers), "\n".join(answer.output for answer in answers))
+        try:
+            if self._may() and await self._keep(run, look):
+                self._on_change()
+        except (StorageUnavailable, DBAPIError) as error:
+            log.warning("gate.not_kept", run=run.id, reason=str(getattr(error, "orig", error)))
+
+    async def _answer(self, run: Run, step: PlannedStep) -> Outcome:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await self._ask(step)
+        except TimeoutError:
+            return Outcome(False, f"not compared: no answer within {PATIENCE:g} s")
+        except Exception as error:  # the offer stands all the same, and people are told
+            log.error("gate.broke_off", run=run.id, exc_info=error)
+            return Outcome(False, "not compared: an error inside Tandem, its log says more")
+
+    async def _keep(self, run: Run, look: GateLook) -> bool:
+        """Write what was said, if the offer still stands; True where a person should see something new."""
+        now = self._clock()
+        async with self._database.write() as connection:
+            _, found = await locked(connection, run.id)
+            if found is None or found.status is not RunStatus.PROPOSED:
+                return False
+            await runs.save_gate(connection, run.id, look)
+            before = found.gate
+            if before and (before.passes, before.said) == (look.passes, look.said):
+                return False
+            if before is None or before.passes is not look.passes:
+                await incidents.add_to_timeline(connection, [_entry(found, look, now)])
+            await incidents.touch(connection, found.incident_id, now)
+            return True
+
+
+def _entry(run: Run, look: GateLook, now: datetime) -> TimelineEntry:
+    verdict = "would let it pass now" if look.passes else "would refuse it now"
+    said = f"Gate of “{run.plan.title}”, before any approval: {verdict}\n{look.said}"
+    return TimelineEntry(incident_id=run.incident_id, at=now, kind=TimelineKind.RUN, text=said)

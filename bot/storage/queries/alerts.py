@@ -1,0 +1,180 @@
+"""Alerts: the current episode of each, and the tallies that incidents are judged and shown by."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import ColumnElement, RowMapping, and_, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.alert import Alert
+from bot.domain.event import AlertStatus
+from bot.domain.incident import Tally
+from bot.domain.inhibition import Placed
+from bot.domain.severity import Severity
+from bot.storage.database import chunks, row_of, table_of, upsert
+from bot.storage.tables.core import AlertRow, SilenceRow
+
+_ALERT = table_of(AlertRow)
+_SILENCE = table_of(SilenceRow)
+_ACTIVE = or_(_ALERT.c.status == AlertStatus.FIRING.value, _ALERT.c.flapping)
+_MOST = 1000
+
+
+def _alert(row: RowMapping) -> Alert:
+    return msgspec.convert(dict(row), Alert)
+
+
+async def current_by_identity(connection: AsyncConnection, identities: Iterable[str]) -> dict[str, Alert]:
+    """The latest episode of each alert that is known."""
+    found: dict[str, Alert] = {}
+    for chunk in chunks(identities):
+        rows = await connection.execute(select(_ALERT).where(_ALERT.c.identity.in_(chunk), _ALERT.c.current))
+        found |= {alert.identity: alert for alert in map(_alert, rows.mappings())}
+    return found
+
+
+async def save(connection: AsyncConnection, alerts: Sequence[Alert]) -> None:
+    """Write alerts; a new episode takes the place of the one before as the current one."""
+    successors = [alert.identity for alert in alerts if alert.episode > 1]
+    for chunk in chunks(successors):
+        await connection.execute(
+            update(_ALERT).where(_ALERT.c.identity.in_(chunk), _ALERT.c.current).values(current=False)
+        )
+    await upsert(connection, _ALERT, [row_of(alert) for alert in alerts])
+
+
+async def move(connection: AsyncConnection, incident_id: str, to: str, service: str | None = None) -> None:
+    """Give an incident's alerts, or those of one service, to another one."""
+    leaving = update(_ALERT).where(_ALERT.c.incident_id == incident_id)
+    leaving = leaving if service is None else leaving.where(_ALERT.c.service == service)
+    await connection.execute(leaving.values(incident_id=to))
+
+
+async def of_incidents(connection: AsyncConnection, ids: Sequence[str], limit: int = 10_000) -> dict[str, list[Alert]]:
+    """The alerts of incidents, the newest first; at most ``limit`` in all."""
+    found: dict[str, list[Alert]] = {incident_id: [] for incident_id in ids}
+    rows = await connection.execute(
+        select(_ALERT)
+        .where(_ALERT.c.incident_id.in_(ids))
+        .order_by(_ALERT.c.starts_at.desc(), _ALERT.c.identity)
+        .limit(limit)
+    )
+    for alert in map(_alert, rows.mappings()):
+        found[alert.incident_id or ""].append(alert)
+    return found
+
+
+async def tallies_of(connection: AsyncConnection, incident_ids: Iterable[str]) -> dict[str, list[Tally]]:
+    """For each incident its alerts, counted by service, name, severity and state."""
+    wanted = set(incident_ids)
+    found: dict[str, list[Tally]] = {incident_id: [] for incident_id in wanted}
+    alike = (_ALERT.c.incident_id, _ALERT.c.service, _ALERT.c.name, _ALERT.c.severity, _ACTIVE, _ALERT.c.flapping)
+    for chunk in chunks(wanted):
+        rows = await connection.execute(
+            select(*alike, func.count(), func.min(_ALERT.c.starts_at))
+            .where(_ALERT.c.incident_id.in_(chunk))
+            .group_by(*alike)
+        )
+        for incident_id, service, name, severity, active, flapping, count, first_at in rows:
+            tally = Tally(incident_id, service, name, Severity(severity), bool(active), bool(flapping), count, first_at)
+            found[incident_id].append(tally)
+    return found
+
+
+async def placed_with_names(
+    connection: AsyncConnection, incident_ids: Iterable[str], names: Iterable[str]
+) -> list[tuple[str, Placed]]:
+    """Active alerts of these names that are placed on a host, each kind with its incident."""
+    wanted = sorted(set(names))[:_MOST]
+    found: list[tuple[str, Placed]] = []
+    for chunk in chunks(incident_ids):
+        these = and_(_ALERT.c.incident_id.in_(chunk), _ACTIVE, _ALERT.c.name.in_(wanted), _ALERT.c.host != "")
+        found += await _placed(connection, these)
+    return found
+
+
+async def placed_on(connection: AsyncConnection, incident_id: str, hosts: Iterable[str]) -> list[Placed]:
+    """Active alerts of an incident that are placed on these hosts; an empty host stands for those placed nowhere."""
+    found: list[Placed] = []
+    for chunk in chunks(hosts):
+        these = and_(_ALERT.c.incident_id == incident_id, _ACTIVE, _ALERT.c.host.in_(chunk))
+        found += [placed for _, placed in await _placed(connection, these)]
+    return found
+
+
+async def _placed(connection: AsyncConnection, these: ColumnElement[bool]) -> list[tuple[str, Placed]]:
+    alike = (_ALERT.c.service, _ALERT.c.name, _ALERT.c.severity, _ALERT.c.flapping, _ALERT.c.host)
+    rows = await connection.execute(
+        select(_ALERT.c.incident_id, *alike, func.count(), func.min(_ALERT.c.starts_at))
+        .where(these)
+        .group_by(_ALERT.c.incident_id, *alike)
+        .order_by(_ALERT.c.incident_id, *alike)
+    )
+    return [
+        (incident_id, Placed(service, name, Severity(severity), bool(flapping), host, count, first_at))
+        for incident_id, service, name, severity, flapping, host, count, first_at in rows
+    ]
+
+
+async def example_of(connection: AsyncConnection, incident_id: str, service: str, name: str) -> Alert | None:
+    """The earliest active alert of a kind, for its annotations."""
+    rows = await connection.execute(
+        select(_ALERT)
+        .where(_ALERT.c.incident_id == incident_id, _ALERT.c.service == service, _ALERT.c.name == name)
+        .order_by(_ACTIVE.desc(), _ALERT.c.starts_at)
+        .limit(1)
+    )
+    row = rows.mappings().first()
+    return _alert(row) if row else None
+
+
+async def of_source(connection: AsyncConnection, incident_id: str, source: str, limit: int = 50) -> list[Alert]:
+    """The alerts of an incident that one source raised, the earliest first."""
+    rows = await connection.execute(
+        select(_ALERT)
+        .where(_ALERT.c.incident_id == incident_id, _ALERT.c.source == source, _ALERT.c.current)
+        .order_by(_ALERT.c.starts_at, _ALERT.c.identity)
+        .limit(limit)
+    )
+    return [_alert(row) for row in rows.mappings()]
+
+
+async def firing_of_group(connection: AsyncConnection, domain: str, source: str, group: str) -> list[Alert]:
+    """What fires in one of a sender's groups."""
+    firing = and_(_ALERT.c.current, _ALERT.c.status == AlertStatus.FIRING.value, _ALERT.c.source == source)
+    rows = await connection.execute(select(_ALERT).where(_ALERT.c.domain == domain, _ALERT.c.group == group, firing))
+    return [_alert(row) for row in rows.mappings()]
+
+
+async def partitions_held_back(connection: AsyncConnection) -> list[int]:
+    """The partitions in which alerts flap or are silenced: the ones where time alone can change something."""
+    held_back = or_(_ALERT.c.flapping, _ALERT.c.silence_id.is_not(None))
+    rows = await connection.execute(select(_ALERT.c.partition).where(held_back).distinct())
+    return [partition for (partition,) in rows]
+
+
+async def flapping(connection: AsyncConnection, partition: int) -> list[Alert]:
+    """The alerts of a partition that flap."""
+    rows = await connection.execute(
+        select(_ALERT).where(_ALERT.c.partition == partition, _ALERT.c.flapping, _ALERT.c.current)
+    )
+    return [_alert(row) for row in rows.mappings()]
+
+
+async def no_longer_silenced(connection: AsyncConnection, partition: int, now: datetime) -> list[Alert]:
+    """Alerts that were silenced, still fire, and whose silence is over."""
+    over = and_(_SILENCE.c.id == _ALERT.c.silence_id, _SILENCE.c.ends_at <= now)
+    rows = await connection.execute(
+        select(_ALERT)
+        .join(_SILENCE, over)
+        .where(_ALERT.c.partition == partition, _ALERT.c.current, _ALERT.c.silence_id.is_not(None))
+        .limit(_MOST)
+    )
+    return [_alert(row) for row in rows.mappings()]
+
+
+async def count_active(connection: AsyncConnection, incident_id: str) -> int:
+    """How many alerts of an incident are firing or flapping."""
+    active = select(func.count()).select_from(_ALERT).where(_ALERT.c.incident_id == incident_id, _ACTIVE)
+    return await connection.scalar(active) or 0

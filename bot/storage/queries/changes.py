@@ -1,0 +1,47 @@
+"""Changes, found by service and time."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import case, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.change import Change
+from bot.storage.database import row_of, table_of
+from bot.storage.tables.core import ChangeRow
+
+_CHANGE = table_of(ChangeRow)
+_LIMIT = 100
+
+
+async def save(connection: AsyncConnection, changes: Sequence[Change]) -> None:
+    """Write changes; what is known already keeps its first moment, also where deliveries overtook each other."""
+    if not changes:
+        return
+    insert = postgresql.insert(_CHANGE) if connection.dialect.name == "postgresql" else sqlite.insert(_CHANGE)
+    later = insert.excluded.at >= _CHANGE.c.at
+    told_anew = {
+        name: case((later, insert.excluded[name]), else_=_CHANGE.c[name]) for name in ("title", "version", "link")
+    }
+    first = case((later, _CHANGE.c.at), else_=insert.excluded.at)
+    statement = insert.on_conflict_do_update(index_elements=["source", "id"], set_=told_anew | {"at": first})
+    await connection.execute(statement, [row_of(change) for change in changes])
+
+
+async def between(
+    connection: AsyncConnection, domains: Iterable[str], services: Iterable[str], since: datetime, until: datetime
+) -> list[Change]:
+    """The changes of services in a span of time, the latest first; at most a hundred."""
+    rows = await connection.execute(
+        select(_CHANGE)
+        .where(
+            _CHANGE.c.domain.in_(sorted(set(domains))),
+            _CHANGE.c.service.in_(sorted(set(services))),
+            _CHANGE.c.at.between(since, until),
+        )
+        .order_by(_CHANGE.c.at.desc(), _CHANGE.c.id)
+        .limit(_LIMIT)
+    )
+    return [msgspec.convert(dict(row), Change) for row in rows.mappings()]

@@ -1,0 +1,78 @@
+"""Which alerts' charts the threads have, or are to have. Each episode's is sent once at most."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+import msgspec
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.alert import Alert
+from bot.storage.database import insert_missing, table_of
+from bot.storage.tables.core import AlertRow
+from bot.storage.tables.slack import ChartUploadRow, SlackMessageRow
+
+_UPLOAD = table_of(ChartUploadRow)
+_ALERT = table_of(AlertRow)
+_MESSAGE = table_of(SlackMessageRow)
+
+
+class UploadState(StrEnum):
+    """``sending`` is set before a call whose answer may be lost. One that stays so was caught by a crash or an
+    outage: it may be in the thread or not, and is not sent again."""
+
+    WANTED = "wanted"
+    SENDING = "sending"
+    SHOWN = "shown"
+    LEFT_OUT = "left_out"
+
+
+class WantedChart(NamedTuple):
+    """An alert with a chart, and the thread that is to show it."""
+
+    alert: Alert
+    thread: str
+    wanted_at: datetime
+
+
+async def want(connection: AsyncConnection, incident_id: str, most: int, now: datetime) -> None:
+    """Ask for the charts of an incident's alerts, the earliest first; it has ``most`` at most."""
+    mine = _UPLOAD.c.incident_id == incident_id
+    asked = await connection.scalar(select(func.count()).select_from(_UPLOAD).where(mine)) or 0
+    if asked >= most:
+        return
+    known = (_UPLOAD.c.identity == _ALERT.c.identity) & (_UPLOAD.c.episode == _ALERT.c.episode)
+    rows = await connection.execute(
+        select(_ALERT.c.identity, _ALERT.c.episode)
+        .outerjoin(_UPLOAD, known)
+        .where(_ALERT.c.incident_id == incident_id, _ALERT.c.chart.is_not(None), _UPLOAD.c.identity.is_(None))
+        .order_by(_ALERT.c.starts_at, _ALERT.c.identity)
+        .limit(most - asked)
+    )
+    same = {"incident_id": incident_id, "state": UploadState.WANTED.value, "wanted_at": now}
+    wanted = [{"identity": identity, "episode": episode, **same} for identity, episode in rows]
+    await insert_missing(connection, _UPLOAD, wanted)
+
+
+async def next_wanted(connection: AsyncConnection) -> WantedChart | None:
+    """The chart that has waited longest."""
+    same = (_ALERT.c.identity == _UPLOAD.c.identity) & (_ALERT.c.episode == _UPLOAD.c.episode)
+    rows = await connection.execute(
+        select(_ALERT, _MESSAGE.c.ts.label("thread"), _UPLOAD.c.wanted_at)
+        .select_from(_UPLOAD)
+        .join(_ALERT, same)
+        .join(_MESSAGE, _MESSAGE.c.incident_id == _UPLOAD.c.incident_id)
+        .where(_UPLOAD.c.state == UploadState.WANTED.value, _MESSAGE.c.ts.is_not(None))
+        .order_by(_UPLOAD.c.wanted_at, _UPLOAD.c.identity)
+        .limit(1)
+    )
+    row = rows.mappings().first()
+    return WantedChart(msgspec.convert(dict(row), Alert), row["thread"], row["wanted_at"]) if row else None
+
+
+async def move(connection: AsyncConnection, alert: Alert, state: UploadState, to: UploadState) -> bool:
+    """Say how far the chart of an alert's episode has come; False where it is not in ``state`` any more."""
+    this = (_UPLOAD.c.identity == alert.identity, _UPLOAD.c.episode == alert.episode, _UPLOAD.c.state == state.value)
+    result = await connection.execute(update(_UPLOAD).where(*this).values(state=to.value))
+    return result.rowcount == 1

@@ -1,0 +1,121 @@
+"""Which services were troubled together in the past: bounded, and fading where it is not seen again."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.storage.database import chunks, table_of, upsert
+from bot.storage.tables.correlation import CompanionRow
+from detectors.correlation import TAUGHT, Companions, Seen
+
+FADES = timedelta(days=30)
+"""What was seen so long ago counts half."""
+KEPT = timedelta(days=180)
+MOST = 20_000
+"""Rows of one partition; beyond, those seen longest ago go."""
+MOST_AROUND = 2000
+_COMPANION = table_of(CompanionRow)
+_C = _COMPANION.c
+_KEY = (_C.domain, _C.service, _C.other)
+
+Pair = tuple[str, str]
+
+
+async def learn(
+    connection: AsyncConnection, partition: int, domain: str, seen: Mapping[Pair, float], now: datetime
+) -> None:
+    """Count pairs of services, each so often, as seen together now; a service with itself stands for its episodes."""
+    before = await _counts(connection, domain, {service for service, _ in seen}, now)
+    counted = {}
+    for pair, count in seen.items():
+        near, apart = before.get(pair, (0.0, 0.0))
+        counted[pair] = near + count, apart
+    await _write(connection, partition, domain, counted, now)
+
+
+async def set_apart(
+    connection: AsyncConnection, partition: int, domain: str, pairs: Iterable[Pair], now: datetime
+) -> None:
+    """A person has split these: what was seen of them together counts for nothing from now on."""
+    wanted = set(pairs)
+    before = await _counts(connection, domain, {service for service, _ in wanted}, now)
+    counted = {pair: (0.0, before.get(pair, (0.0, 0.0))[1] + TAUGHT) for pair in wanted}
+    await _write(connection, partition, domain, counted, now)
+
+
+async def _counts(
+    connection: AsyncConnection, domain: str, services: Iterable[str], now: datetime
+) -> dict[Pair, tuple[float, float]]:
+    found = {}
+    for chunk in chunks(services):
+        these = and_(_C.domain == domain, _C.service.in_(chunk))
+        rows = await connection.execute(select(_C.service, _C.other, _C.near, _C.apart, _C.last_seen).where(these))
+        for service, other, near, apart, seen in rows:
+            left = _left(seen, now)
+            found[service, other] = near * left, apart * left
+    return found
+
+
+def _left(seen: datetime, now: datetime) -> float:
+    """What is left of a count after some time."""
+    return float(0.5 ** (max(now - seen, timedelta()) / FADES))
+
+
+async def _write(
+    connection: AsyncConnection, partition: int, domain: str, counts: Mapping[Pair, tuple[float, float]], now: datetime
+) -> None:
+    rows = [
+        {
+            "domain": domain,
+            "service": service,
+            "other": other,
+            "partition": partition,
+            "near": near,
+            "apart": apart,
+            "last_seen": now,
+        }
+        for (service, other), (near, apart) in sorted(counts.items())
+    ]
+    await upsert(connection, _COMPANION, rows)
+    await _forget(connection, partition, now)
+
+
+async def _forget(connection: AsyncConnection, partition: int, now: datetime) -> None:
+    mine = _C.partition == partition
+    await connection.execute(delete(_COMPANION).where(mine, _C.last_seen < now - KEPT))
+    count = await connection.scalar(select(func.count()).select_from(_COMPANION).where(mine)) or 0
+    if count > MOST:  # a tenth at once, so that it is not done again for each pair
+        beyond = select(*_KEY).where(mine).order_by(_C.last_seen.desc(), *_KEY).offset(MOST - MOST // 10)
+        await connection.execute(delete(_COMPANION).where(mine, tuple_(*_KEY).in_(beyond)))
+
+
+async def around(
+    connection: AsyncConnection, domains: Iterable[str], services: Iterable[str], now: datetime
+) -> dict[str, Companions]:
+    """For each domain what was seen of these services and others: more than once, or set apart by people."""
+    here = _C.domain.in_(sorted(set(domains)))
+    pairs: dict[tuple[str, str, str], tuple[float, float]] = {}
+    for chunk in chunks(services):
+        telling = and_(here, _C.service.in_(chunk), _C.service != _C.other, or_(_C.near > 1, _C.apart > 0))
+        pairs |= await _faded(connection, telling, now)
+    episodes: dict[tuple[str, str, str], tuple[float, float]] = {}
+    for chunk in chunks({other for _, _, other in pairs}):
+        episodes |= await _faded(connection, and_(here, _C.service.in_(chunk), _C.service == _C.other), now)
+    found: dict[str, dict[str, dict[str, Seen]]] = {}
+    for (domain, service, other), (near, apart) in pairs.items():
+        seen = Seen(near, episodes.get((domain, other, other), (0.0, 0.0))[0], apart)
+        found.setdefault(domain, {}).setdefault(service, {})[other] = seen
+    return dict(found)
+
+
+async def _faded(
+    connection: AsyncConnection, these: ColumnElement[bool], now: datetime
+) -> dict[tuple[str, str, str], tuple[float, float]]:
+    query = select(*_KEY, _C.near, _C.apart, _C.last_seen).where(these).order_by(_C.last_seen.desc(), *_KEY)
+    rows = await connection.execute(query.limit(MOST_AROUND))
+    return {
+        (domain, service, other): (near * _left(seen, now), apart * _left(seen, now))
+        for domain, service, other, near, apart, seen in rows
+    }

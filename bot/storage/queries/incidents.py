@@ -1,0 +1,211 @@
+"""Incidents: their state, the keys by which alerts find them, and their timelines."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import RowMapping, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.incident import Incident, IncidentStatus, TimelineEntry
+from bot.storage.database import chunks, insert_missing, row_of, table_of, upsert
+from bot.storage.queries import incident_tokens as incident_terms
+from bot.storage.tables.core import CounterRow, IncidentKeyRow, IncidentRow, TimelineRow
+
+_INCIDENT = table_of(IncidentRow)
+_KEY = table_of(IncidentKeyRow)
+_TIMELINE = table_of(TimelineRow)
+_COUNTER = table_of(CounterRow)
+
+MOST_KEYS = 5000
+
+Key = tuple[str, str, str]
+"""Correlation domain, kind (``service``, ``group`` or ``name``) and value."""
+Span = tuple[datetime, datetime]
+"""The first and the last moment at which something was heard of."""
+
+
+def _incident(row: RowMapping) -> Incident:
+    return msgspec.convert(dict(row), Incident)
+
+
+async def take_numbers(connection: AsyncConnection, count: int) -> list[int]:
+    """The next incident numbers; taken for good when the transaction commits."""
+    await insert_missing(connection, _COUNTER, [{"name": "incident", "value": 0}])
+    taken = (
+        update(_COUNTER)
+        .where(_COUNTER.c.name == "incident")
+        .values(value=_COUNTER.c.value + count)
+        .returning(_COUNTER.c.value)
+    )
+    last = (await connection.execute(taken)).scalar_one()
+    return list(range(last - count + 1, last + 1))
+
+
+async def by_ids(connection: AsyncConnection, ids: Iterable[str], *, lock: bool = False) -> dict[str, Incident]:
+    """Incidents by id; with ``lock`` nobody else changes them before this transaction ends."""
+    found: dict[str, Incident] = {}
+    for chunk in chunks(ids):
+        query = select(_INCIDENT).where(_INCIDENT.c.id.in_(chunk)).order_by(_INCIDENT.c.id)
+        rows = await connection.execute(query.with_for_update() if lock else query)
+        found |= {incident.id: incident for incident in map(_incident, rows.mappings())}
+    return found
+
+
+async def by_id(connection: AsyncConnection, incident_id: str, *, lock: bool = False) -> Incident | None:
+    return (await by_ids(connection, [incident_id], lock=lock)).get(incident_id)
+
+
+async def resolved_before(connection: AsyncConnection, ids: Iterable[str], moment: datetime) -> set[str]:
+    """Those of the incidents that were resolved, by people or alerts, before a moment."""
+    query = select(_INCIDENT.c.id).where(_INCIDENT.c.id.in_(sorted(set(ids))), _INCIDENT.c.resolved_at < moment)
+    return {incident_id for (incident_id,) in await connection.execute(query)}
+
+
+async def by_number(connection: AsyncConnection, number: int) -> Incident | None:
+    row = (await connection.execute(select(_INCIDENT).where(_INCIDENT.c.number == number))).mappings().first()
+    return _incident(row) if row else None
+
+
+async def recent_keys(
+    connection: AsyncConnection, domains: Iterable[str], since: datetime
+) -> dict[str, dict[Key, Span]]:
+    """For each open incident what was heard of it since a moment; the newest, where there is more than can be used."""
+    rows = await connection.execute(
+        select(_KEY.c.domain, _KEY.c.kind, _KEY.c.value, _KEY.c.incident_id, _KEY.c.first_at, _KEY.c.last_at)
+        .where(_KEY.c.domain.in_(sorted(set(domains))), _KEY.c.last_at >= since)
+        .order_by(_KEY.c.last_at.desc())
+        .limit(MOST_KEYS)
+    )
+    found: dict[str, dict[Key, Span]] = {}
+    for domain, kind, value, incident_id, first_at, last_at in rows:
+        found.setdefault(incident_id, {})[domain, kind, value] = (first_at, last_at)
+    return found
+
+
+async def services_heard(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, dict[str, datetime]]:
+    """Of each open incident the services that were heard of, and since when."""
+    found: dict[str, dict[str, datetime]] = {incident_id: {} for incident_id in ids}
+    for chunk in chunks(ids):
+        these = (_KEY.c.incident_id.in_(chunk), _KEY.c.kind == "service")
+        for incident_id, service, first_at in await connection.execute(
+            select(_KEY.c.incident_id, _KEY.c.value, _KEY.c.first_at).where(*these)
+        ):
+            found[incident_id][service] = first_at
+    return found
+
+
+async def services_between(
+    connection: AsyncConnection, domain: str, since: datetime, until: datetime, limit: int
+) -> list[tuple[str, str, datetime]]:
+    """What open incidents first heard of between two moments: incident, service and when."""
+    between = (_KEY.c.last_at >= since, _KEY.c.first_at >= since, _KEY.c.first_at <= until)
+    rows = await connection.execute(
+        select(_KEY.c.incident_id, _KEY.c.value, _KEY.c.first_at)
+        .where(_KEY.c.domain == domain, _KEY.c.kind == "service", *between)
+        .order_by(_KEY.c.first_at, _KEY.c.incident_id, _KEY.c.value)
+        .limit(limit)
+    )
+    return [(incident_id, service, first_at) for incident_id, service, first_at in rows]
+
+
+async def save(
+    connection: AsyncConnection, incidents: Sequence[Incident], keys: Mapping[str, Mapping[Key, Span]]
+) -> None:
+    """Write incidents, and the keys of those that are open; a resolved one is no longer found by key or terms."""
+    await upsert(connection, _INCIDENT, [row_of(incident) for incident in incidents])
+    resolved = [incident.id for incident in incidents if not incident.open]
+    for chunk in chunks(resolved):
+        await connection.execute(delete(_KEY).where(_KEY.c.incident_id.in_(chunk)))
+    await incident_terms.forget(connection, resolved)
+    rows = [
+        {
+            "domain": domain,
+            "kind": kind,
+            "value": value,
+            "incident_id": incident.id,
+            "first_at": first,
+            "last_at": last,
+        }
+        for incident in incidents
+        if incident.open
+        for (domain, kind, value), (first, last) in sorted(keys.get(incident.id, {}).items())
+    ]
+    await upsert(connection, _KEY, rows)
+
+
+async def move_keys(connection: AsyncConnection, incident_id: str, to: str) -> None:
+    """Let what leads to one incident lead to another."""
+    rows = await connection.execute(select(_KEY).where(_KEY.c.incident_id == incident_id))
+    moved = [{**row, "incident_id": to} for row in rows.mappings()]
+    await connection.execute(delete(_KEY).where(_KEY.c.incident_id == incident_id))
+    await insert_missing(connection, _KEY, moved)
+
+
+async def forget_key(connection: AsyncConnection, incident_id: str, key: Key) -> None:
+    """Let a key no longer lead to an incident."""
+    domain, kind, value = key
+    mine = (_KEY.c.domain == domain, _KEY.c.kind == kind, _KEY.c.value == value, _KEY.c.incident_id == incident_id)
+    await connection.execute(delete(_KEY).where(*mine))
+
+
+async def split_keys(connection: AsyncConnection, incident_id: str, to: str, services: set[str]) -> None:
+    """Let these services lead to another incident."""
+    mine = (_KEY.c.incident_id == incident_id, _KEY.c.kind == "service", _KEY.c.value.in_(sorted(services)))
+    await connection.execute(update(_KEY).where(*mine).values(incident_id=to))
+
+
+async def list_incidents(
+    connection: AsyncConnection, *, status: str | None = None, below: int | None = None, limit: int = 50
+) -> list[Incident]:
+    """Incidents, the newest first; ``below`` is the number after which the page begins."""
+    query = select(_INCIDENT).order_by(_INCIDENT.c.number.desc()).limit(limit)
+    if status == "open":
+        query = query.where(_INCIDENT.c.status != IncidentStatus.RESOLVED.value)
+    elif status:
+        query = query.where(_INCIDENT.c.status == status)
+    if below is not None:
+        query = query.where(_INCIDENT.c.number < below)
+    return [_incident(row) for row in (await connection.execute(query)).mappings()]
+
+
+async def add_to_timeline(connection: AsyncConnection, entries: Sequence[TimelineEntry]) -> None:
+    """Add entries at the end of their incidents' timelines.
+
+    Several may do so at once, and a position is given before its transaction commits: the incidents are locked first,
+    or a reader could pass a position that is not there yet.
+    """
+    if not entries:
+        return
+    if connection.dialect.name != "sqlite":
+        ids = sorted({entry.incident_id for entry in entries})
+        await connection.execute(
+            select(_INCIDENT.c.id).where(_INCIDENT.c.id.in_(ids)).order_by(_INCIDENT.c.id).with_for_update()
+        )
+    await connection.execute(insert(_TIMELINE), [row_of(entry) for entry in entries])
+
+
+async def timeline_of(
+    connection: AsyncConnection, incident_id: str, *, after: int = 0, limit: int = 1000
+) -> list[tuple[int, TimelineEntry]]:
+    """Timeline entries in order, each with its position."""
+    rows = await connection.execute(
+        select(_TIMELINE)
+        .where(_TIMELINE.c.incident_id == incident_id, _TIMELINE.c.id > after)
+        .order_by(_TIMELINE.c.id)
+        .limit(limit)
+    )
+    return [(row["id"], _entry(row)) for row in rows.mappings()]
+
+
+def _entry(row: RowMapping) -> TimelineEntry:
+    fields: dict[str, Any] = {name: row[name] for name in TimelineEntry.__struct_fields__}
+    return msgspec.convert(fields, TimelineEntry)
+
+
+async def touch(connection: AsyncConnection, incident_id: str, now: datetime) -> None:
+    """Say that something a person sees of the incident has changed beside its own row."""
+    await connection.execute(
+        update(_INCIDENT).where(_INCIDENT.c.id == incident_id).values(version=_INCIDENT.c.version + 1, changed_at=now)
+    )

@@ -1,0 +1,170 @@
+"""Edges of the topology that were learnt: bounded, and forgotten when they are not seen for long."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, and_, delete, func, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.storage.database import chunks, table_of, upsert
+from bot.storage.tables.core import LearntEdgeRow
+
+KEPT = timedelta(days=7)
+RENEWED = timedelta(hours=1)
+"""An edge that was seen so recently is not written again."""
+MOST = 10_000
+"""Edges of one partition; beyond, those seen longest ago go."""
+EVERYWHERE = 30
+"""A service that runs on more than so many hosts was seen nearly everywhere, and where it was tells nothing."""
+CALLS_AWAY = 3
+"""How far calls are followed from a name, as far as the topology looks."""
+MOST_AROUND = 2000
+"""Edges that are looked at around a set of names, the last seen first; beyond, no call is followed further."""
+_Column = ColumnElement[str]
+
+_EDGE = table_of(LearntEdgeRow)
+_KEY = (_EDGE.c.domain, _EDGE.c.service, _EDGE.c.depends_on)
+
+
+class EdgeKind(StrEnum):
+    """What taught an edge: an alert of a service on a host, metrics of calls, or a person who merged incidents."""
+
+    RUNS_ON = "runs on"
+    CALLS = "calls"
+    BELONGS = "belongs to"
+
+
+class LearntEdge(NamedTuple):
+    """In a correlation domain, ``service`` depends on ``depends_on``."""
+
+    domain: str
+    service: str
+    depends_on: str
+
+
+async def learn(
+    connection: AsyncConnection,
+    partition: int,
+    edges: Iterable[LearntEdge],
+    now: datetime,
+    kept: timedelta = KEPT,
+    kind: EdgeKind = EdgeKind.RUNS_ON,
+) -> None:
+    """Keep the edges of a partition, as seen now, for a span; and forget what has grown old."""
+    seen = set(edges)
+    domains = {edge.domain for edge in seen}
+    known: set[LearntEdge] = set()
+    for services in chunks({edge.service for edge in seen}):
+        of_these = and_(_EDGE.c.domain.in_(domains), _EDGE.c.service.in_(services))
+        rows = await connection.execute(select(*_KEY).where(of_these, _EDGE.c.last_seen > now - RENEWED))
+        known |= {LearntEdge(*row) for row in rows}
+    new = sorted(seen - known)
+    if new:
+        at = {"partition": partition, "last_seen": now + kept - KEPT, "kind": kind.value}
+        await upsert(connection, _EDGE, [edge._asdict() | at for edge in new])
+        await _forget(connection, partition, now)
+
+
+async def unlearn(connection: AsyncConnection, domain: str, edges: Iterable[tuple[str, str]]) -> None:
+    """Forget edges of a domain, each a service and what it depends on."""
+    pair = tuple_(_EDGE.c.service, _EDGE.c.depends_on)
+    await connection.execute(delete(_EDGE).where(_EDGE.c.domain == domain, pair.in_(sorted(edges))))
+
+
+async def _forget(connection: AsyncConnection, partition: int, now: datetime) -> None:
+    mine = _EDGE.c.partition == partition
+    await connection.execute(delete(_EDGE).where(mine, _EDGE.c.last_seen < now - KEPT))
+    count = await connection.scalar(select(func.count()).select_from(_EDGE).where(mine)) or 0
+    if count > MOST:  # a tenth at once, so that it is not done again for each edge
+        latest_first = select(*_KEY).where(mine).order_by(_EDGE.c.last_seen.desc(), *_KEY)
+        beyond = latest_first.offset(MOST - MOST // 10)
+        await connection.execute(delete(_EDGE).where(mine, tuple_(*_KEY).in_(beyond)))
+
+
+async def learnt_edges(
+    connection: AsyncConnection, domains: Iterable[str], names: Iterable[str], now: datetime
+) -> dict[str, list[str]]:
+    """What services depend on, as the domains have taught it, around the services and hosts of these names.
+
+    Around a name are its own edges, and those of everything that depends on the same; and who calls whom, a few calls
+    away. Where a service runs that was seen on very many hosts is left out.
+    """
+    known = and_(_EDGE.c.domain.in_(set(domains)), _EDGE.c.last_seen >= now - KEPT)
+    wanted = set(names)
+    below = await _followed(connection, known, wanted, _EDGE.c.service, _EDGE.c.depends_on)
+    ends = wanted | {edge.depends_on for edge in below if edge.service in wanted}
+    above = await _followed(connection, known, ends, _EDGE.c.depends_on, _EDGE.c.service)
+    calls = {edge for edge in below if edge.kind is EdgeKind.CALLS}
+    found: dict[str, set[str]] = {}
+    runs_on = {edge.service for edge in above if edge.kind is EdgeKind.RUNS_ON}
+    everywhere = await _seen_everywhere(connection, known, runs_on)
+    for edge in calls | above:
+        if edge.kind is not EdgeKind.RUNS_ON or edge.service not in everywhere:
+            found.setdefault(edge.service, set()).add(edge.depends_on)
+    return {service: sorted(found[service]) for service in sorted(found)}
+
+
+class _Edge(NamedTuple):
+    service: str
+    depends_on: str
+    kind: EdgeKind
+
+
+async def _followed(
+    connection: AsyncConnection, known: ColumnElement[bool], names: set[str], start: _Column, end: _Column
+) -> set[_Edge]:
+    """All edges that start at the names, and the calls that go on from where calls lead."""
+    found: set[_Edge] = set()
+    seen, frontier = set(names), names
+    for hop in range(CALLS_AWAY):
+        fresh: set[_Edge] = set()
+        for chunk in chunks(frontier):
+            query = select(_EDGE.c.service, _EDGE.c.depends_on, _EDGE.c.kind).where(known, start.in_(chunk))
+            if hop:
+                query = query.where(_EDGE.c.kind == EdgeKind.CALLS.value)
+            rows = await connection.execute(query.order_by(_EDGE.c.last_seen.desc(), *_KEY).limit(MOST_AROUND))
+            fresh |= {_Edge(service, other, EdgeKind(kind)) for service, other, kind in rows}
+        found |= fresh
+        frontier = {getattr(edge, end.name) for edge in fresh if edge.kind is EdgeKind.CALLS} - seen
+        seen |= frontier
+        if not frontier or len(found) > MOST_AROUND:
+            break
+    return found
+
+
+async def _seen_everywhere(
+    connection: AsyncConnection, known: ColumnElement[bool], services: Iterable[str]
+) -> set[str]:
+    found: set[str] = set()
+    for chunk in chunks(services):
+        rows = await connection.execute(
+            select(_EDGE.c.service)
+            .where(known, _EDGE.c.service.in_(chunk), _EDGE.c.kind == EdgeKind.RUNS_ON.value)
+            .group_by(_EDGE.c.domain, _EDGE.c.service)
+            .having(func.count() > EVERYWHERE)
+        )
+        found |= {service for (service,) in rows}
+    return found
+
+
+async def hosts_of(
+    connection: AsyncConnection, domain: str, services: Iterable[str], now: datetime
+) -> dict[str, set[str]]:
+    """On which hosts alerts have placed services."""
+    found: dict[str, set[str]] = {}
+    placed = and_(_EDGE.c.domain == domain, _EDGE.c.last_seen >= now - KEPT, _EDGE.c.kind == EdgeKind.RUNS_ON.value)
+    for chunk in chunks(services):
+        pairs = select(_EDGE.c.service, _EDGE.c.depends_on).where(placed, _EDGE.c.service.in_(chunk))
+        for service, host in await connection.execute(pairs):
+            found.setdefault(service, set()).add(host)
+    return found
+
+
+async def all_edges(connection: AsyncConnection, now: datetime) -> list[tuple[LearntEdge, datetime]]:
+    """Everything that is known and not too old, with when it was last seen."""
+    rows = await connection.execute(
+        select(*_KEY, _EDGE.c.last_seen).where(_EDGE.c.last_seen >= now - KEPT).order_by(*_KEY)
+    )
+    return [(LearntEdge(domain, service, other), seen) for domain, service, other, seen in rows]

@@ -1,0 +1,95 @@
+"""Runs of runbooks and what was done of each step."""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+from sqlalchemy import RowMapping, column, select, table, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.run import GateLook, Phase, Run, RunStatus, StepRecord
+from bot.errors import LostLease
+from bot.storage.database import row_of, table_of, upsert
+from bot.storage.tables.core import RunRow, StepRow
+
+_RUN = table_of(RunRow)
+_STEP = table_of(StepRow)
+# Of DBOS, in the same database: https://docs.dbos.dev/explanations/system-tables
+_WORKFLOW = table("workflow_status", column("workflow_uuid"), column("owner_xid"), schema="dbos")
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """A run and the token of the one process that carries it out; a run that is handed on gets another token."""
+
+    run_id: str
+    owner: str
+
+
+async def check_claim(connection: AsyncConnection, claim: Claim) -> None:
+    """Raises LostLease where the run was handed on; otherwise it is not until the transaction ends.
+
+    On SQLite one process is alone, and its workflows are in another file.
+    """
+    if connection.dialect.name != "postgresql":
+        return
+    mine = select(_WORKFLOW.c.owner_xid).where(
+        _WORKFLOW.c.workflow_uuid == claim.run_id, _WORKFLOW.c.owner_xid == claim.owner
+    )
+    if (await connection.execute(mine.with_for_update(read=True))).first() is None:
+        raise LostLease(f"run {claim.run_id} was handed to another process")
+
+
+def _run(row: RowMapping) -> Run:
+    return msgspec.convert(dict(row), Run)
+
+
+async def save(connection: AsyncConnection, runs: Sequence[Run]) -> None:
+    await upsert(connection, _RUN, [row_of(run) for run in runs])
+
+
+async def save_gate(connection: AsyncConnection, run_id: str, look: GateLook) -> None:
+    """Keep what the gates of an offer said; nothing else of the run is written."""
+    await connection.execute(update(_RUN).where(_RUN.c.id == run_id).values(gate=look))
+
+
+async def by_id(connection: AsyncConnection, run_id: str, *, lock: bool = False) -> Run | None:
+    query = select(_RUN).where(_RUN.c.id == run_id)
+    row = (await connection.execute(query.with_for_update() if lock else query)).mappings().first()
+    return _run(row) if row else None
+
+
+async def of_incidents(connection: AsyncConnection, incident_ids: Iterable[str]) -> dict[str, list[Run]]:
+    """The runs of incidents, the oldest first."""
+    found: dict[str, list[Run]] = {incident_id: [] for incident_id in incident_ids}
+    rows = await connection.execute(
+        select(_RUN).where(_RUN.c.incident_id.in_(list(found))).order_by(_RUN.c.created_at, _RUN.c.id)
+    )
+    for row in rows.mappings():
+        found[row["incident_id"]].append(_run(row))
+    return found
+
+
+async def with_status(connection: AsyncConnection, statuses: Iterable[RunStatus]) -> list[Run]:
+    """The runs in any of these states, the oldest first."""
+    wanted = [status.value for status in statuses]
+    rows = await connection.execute(select(_RUN).where(_RUN.c.status.in_(wanted)).order_by(_RUN.c.created_at))
+    return [_run(row) for row in rows.mappings()]
+
+
+async def save_step(connection: AsyncConnection, record: StepRecord) -> None:
+    await upsert(connection, _STEP, [row_of(record)])
+
+
+async def step_of(connection: AsyncConnection, run_id: str, phase: Phase, position: int) -> StepRecord | None:
+    rows = await connection.execute(
+        select(_STEP).where(_STEP.c.run_id == run_id, _STEP.c.phase == phase.value, _STEP.c.position == position)
+    )
+    row = rows.mappings().first()
+    return msgspec.convert(dict(row), StepRecord) if row else None
+
+
+async def steps_of(connection: AsyncConnection, run_ids: Sequence[str]) -> list[StepRecord]:
+    """What was done of runs, in the order in which it was begun."""
+    rows = await connection.execute(
+        select(_STEP).where(_STEP.c.run_id.in_(run_ids)).order_by(_STEP.c.run_id, _STEP.c.started_at, _STEP.c.position)
+    )
+    return [msgspec.convert(dict(row), StepRecord) for row in rows.mappings()]

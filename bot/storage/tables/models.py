@@ -1,0 +1,61 @@
+"""The tables of what models said, what was true, and what they are compared with."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Index, LargeBinary, Text
+from sqlmodel import Field, SQLModel
+
+from bot.storage.tables.core import BigKey
+from bot.storage.types import Json, UtcDateTime
+
+
+class ReferenceRow(SQLModel, table=True):
+    """A version of a model's reference data: its content is the frame ``digest``, its profile the file ``profile``."""
+
+    __tablename__ = "reference"
+    __table_args__ = (Index("reference_by_digest", "digest"),)
+
+    model: str = Field(primary_key=True, sa_type=Text)
+    version: str = Field(primary_key=True, sa_type=Text)
+    digest: str = Field(sa_type=Text)
+    profile: str = Field(sa_type=Text)
+    rows: int = Field(sa_type=BigInteger)
+    columns: dict[str, str] = Field(sa_type=Json)
+    lineage: dict[str, Any] = Field(sa_type=Json)
+    pinned: bool
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    expires_at: datetime | None = Field(sa_type=UtcDateTime)
+
+
+class ModelRowsRow(SQLModel, table=True):
+    """Predictions or labels that came in together: in the frame ``digest``, or a few of them ``inline``."""
+
+    __tablename__ = "model_rows"
+    __table_args__ = (
+        Index("model_rows_by_model", "model", "holds", "seq"),
+        Index("model_rows_by_time", "model", "holds", "last_at"),
+        Index("model_rows_by_digest", "digest"),
+        Index("model_rows_by_age", "received_at"),
+        {"sqlite_autoincrement": True},
+    )
+
+    seq: int | None = Field(default=None, primary_key=True, sa_type=BigKey)
+    model: str = Field(sa_type=Text)
+    holds: str = Field(sa_type=Text)
+    digest: str = Field(sa_type=Text)
+    inline: bytes | None = Field(sa_type=LargeBinary)
+    rows: int = Field(sa_type=BigInteger)
+    version: str = Field(sa_type=Text)
+    first_at: datetime = Field(sa_type=UtcDateTime)
+    last_at: datetime = Field(sa_type=UtcDateTime)
+    received_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class UnusedFileRow(SQLModel, table=True):
+    """A file of the store that lost its last user at ``since``; whoever still reads it has a while for that."""
+
+    __tablename__ = "unused_file"
+
+    name: str = Field(primary_key=True, sa_type=Text)
+    since: datetime = Field(sa_type=UtcDateTime)

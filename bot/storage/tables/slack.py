@@ -1,0 +1,78 @@
+"""The tables of what Slack shows and of what people said there; like :mod:`bot.storage.tables.core`."""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, Index, Text, false, text
+from sqlmodel import Field, SQLModel
+
+from bot.storage.types import UtcDateTime
+
+_WANTED = text("state = 'wanted'")
+
+
+class SlackMessageRow(SQLModel, table=True):
+    """What Slack shows of an incident: which message, which version, how far its thread has come.
+
+    ``posting_since`` and ``thread_posting`` are set before a call whose answer may be lost, so that
+    after a crash the notifier looks for its own message before it posts another. ``shown_behind`` says that the message
+    says that the pipeline was behind, and so is to be shown again when it is not.
+    """
+
+    __tablename__ = "slack_message"
+
+    incident_id: str = Field(primary_key=True, sa_type=Text)
+    channel: str | None = Field(sa_type=Text)
+    ts: str | None = Field(sa_type=Text)
+    shown_version: int
+    posting_since: datetime | None = Field(sa_type=UtcDateTime)
+    thread_position: int = Field(sa_type=BigInteger)
+    thread_posting: int | None = Field(sa_type=BigInteger)
+    shown_behind: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+
+
+class IncidentTraceRow(SQLModel, table=True):
+    """The trace that the last change of an incident belongs to; only while traces are made."""
+
+    __tablename__ = "incident_trace"
+
+    incident_id: str = Field(primary_key=True, sa_type=Text)
+    traceparent: str = Field(sa_type=Text)
+
+
+class SlackRequestRow(SQLModel, table=True):
+    """Signatures of the Slack requests of the last minutes, so that none is taken twice."""
+
+    __tablename__ = "slack_request"
+
+    signature: str = Field(primary_key=True, sa_type=Text)
+    received_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class ChartUploadRow(SQLModel, table=True):
+    """The chart of an episode of an alert on its way to a thread; ``state`` is an ``UploadState``."""
+
+    __tablename__ = "chart_upload"
+    __table_args__ = (
+        Index("chart_upload_by_incident", "incident_id"),
+        Index("chart_upload_wanted", "wanted_at", sqlite_where=_WANTED, postgresql_where=_WANTED),
+    )
+
+    identity: str = Field(primary_key=True, sa_type=Text)
+    episode: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    incident_id: str = Field(sa_type=Text)
+    state: str = Field(sa_type=Text)
+    wanted_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class SensitivityRow(SQLModel, table=True):
+    """Groups of watches that people found not useful: false alarms are to be ``factor`` times as rare as configured."""
+
+    __tablename__ = "sensitivity"
+
+    domain: str = Field(primary_key=True, sa_type=Text)
+    watch: str = Field(primary_key=True, sa_type=Text)
+    group: str = Field(primary_key=True, sa_type=Text)
+    factor: float
+    incident_id: str = Field(sa_type=Text)
+    changed_at: datetime = Field(sa_type=UtcDateTime)
+    changed_by: str = Field(sa_type=Text)

@@ -1,0 +1,38 @@
+"""The tables of what was told to the tools that alerts come from; like :mod:`bot.storage.tables.core`."""
+
+from datetime import datetime
+
+from sqlalchemy import Index, Text
+from sqlmodel import Field, SQLModel
+
+from bot.storage.types import UtcDateTime
+
+
+class ToolSilenceRow(SQLModel, table=True):
+    """A silence that is here and in a tool: ``there`` is its id there, ``ends_at`` the end that both last agreed on.
+
+    ``refused`` says why the tool did not take what it was told; empty while it does.
+    """
+
+    __tablename__ = "tool_silence"
+
+    tool: str = Field(primary_key=True, sa_type=Text)
+    silence_id: str = Field(primary_key=True, sa_type=Text)
+    there: str = Field(sa_type=Text)
+    ends_at: datetime = Field(sa_type=UtcDateTime)
+    refused: str = Field(sa_type=Text)
+
+
+class ToolToldRow(SQLModel, table=True):
+    """The last state that a tool was told of one of its alerts, at which version of the incident."""
+
+    __tablename__ = "tool_told"
+    __table_args__ = (Index("tool_told_by_age", "at"),)
+
+    tool: str = Field(primary_key=True, sa_type=Text)
+    target: str = Field(primary_key=True, sa_type=Text)
+    incident_id: str = Field(sa_type=Text)
+    state: str = Field(sa_type=Text)
+    version: int
+    at: datetime = Field(sa_type=UtcDateTime)
+    refused: str = Field(sa_type=Text)

@@ -1,0 +1,1 @@
+"""Samples to alerts: metrics, logs, models and heartbeats."""

@@ -1,0 +1,141 @@
+"""What is said of findings in logs: alerts in plain words, with the template, a sample without secrets, and a chart."""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from bot.domain.change import Change
+from bot.domain.duration import format_duration, format_seconds
+from bot.domain.event import AlertEvent, AlertStatus, Chart
+from bot.watches.logs.group import MINUTE_MS, Group, Told
+from detectors.logs import Closed, mask_secrets
+
+ALERT_NAMES = {
+    "rate": "LogRateAnomaly",
+    "unseen": "UnseenLogLine",
+    "stopped": "LogLineStopped",
+    "burst": "ErrorBurst",
+}
+SHOWN_TEMPLATE = 200
+SHOWN_TEMPLATES = 5
+# PostgreSQL cannot store NUL, and no encoding a lone surrogate.
+_UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+
+
+def alert_of(told: Told, group: Group, changes: Sequence[Change]) -> AlertEvent:
+    """``changes`` are those of the group's service that were noted a little earlier, the latest first."""
+    firing, resolved = told.firing, told.status is AlertStatus.RESOLVED
+    labels = {"alertname": ALERT_NAMES[firing.kind], "watch": group.watch, **group.labels}
+    labels["severity"] = group.watched.severity.value
+    annotations = {"summary": _summary(told, group, changes), "template": _shown(firing.text)}
+    if firing.sample:
+        annotations["sample"] = _fit(mask_secrets(firing.sample))
+    if firing.template is None and firing.count > 1:
+        annotations["templates"] = "\n".join(map(_shown, firing.affected[:SHOWN_TEMPLATES]))
+    return AlertEvent(
+        source="tandem",
+        fingerprint=firing.fingerprint,
+        status=told.status,
+        labels=labels,
+        starts_at=_moment(firing.since),
+        annotations=annotations,
+        ends_at=_moment(told.at) if resolved else None,
+        group=group.text,
+        chart=None if resolved else _chart(told, group),
+    )
+
+
+def _summary(told: Told, group: Group, changes: Sequence[Change]) -> str:
+    said = _said(told)
+    if changes and told.status is AlertStatus.FIRING:
+        change = changes[0]
+        ago = format_duration(_moment(told.at) - change.at)
+        what = " ".join(filter(None, (change.change.value, change.version)))
+        said += f", {ago} after the {what} of {change.service}"
+    return _fit(said)
+
+
+def _said(told: Told) -> str:
+    firing, shown = told.firing, _shown(told.firing.text)
+    if told.status is AlertStatus.RESOLVED:
+        return _said_in_the_end(told)
+    many = firing.count > 1
+    match firing.kind:
+        case "unseen" if many:
+            return f"{firing.count} log lines that were never seen before came, one of them “{shown}”"
+        case "unseen":
+            return f"a log line that was never seen before came {_times(firing.observed)}: “{shown}”"
+        case "stopped" if many:
+            return f"{firing.count} log lines that came regularly no longer come, one of them “{shown}”"
+        case "stopped":
+            longest = format_seconds(firing.expected)
+            silent = format_seconds(firing.observed)
+            return f"“{shown}” has not come for {silent}; its longest pause before was {longest}"
+        case "burst":
+            errors = f"{firing.observed:.0f} error lines a minute came, {_number(firing.expected)} expected"
+            return f"{errors}; the most frequent: “{shown}”"
+        case _ if many:
+            return f"{firing.count} log lines come much more or less often than expected, one of them “{shown}”"
+    return f"“{shown}” came {firing.observed:.0f} times a minute, {_number(firing.expected)} expected"
+
+
+def _said_in_the_end(told: Told) -> str:
+    shown = _shown(told.firing.text)
+    match told.firing.kind:
+        case "unseen":
+            return f"“{shown}” no longer comes, or is known by now"
+        case "stopped":
+            return f"“{shown}” comes again, or its absence is usual by now"
+        case "burst":
+            return "error lines come as often as expected again"
+    return f"“{shown}” comes as often as expected again, or that is usual by now"
+
+
+def _chart(told: Told, group: Group) -> Chart | None:
+    """Lines a minute over the last hour, as far as it is in memory."""
+    firing, history = told.firing, list(group.history)
+    if len(history) < 2 or (firing.template is None and firing.kind != "burst"):
+        return None
+    x: list[int | str] = [closed.at - MINUTE_MS for closed in history]
+    current = group.stream.miner.current
+
+    def count(closed: Closed) -> float:
+        if firing.kind == "burst":
+            return float(sum(closed.errors.values()))
+        assert firing.template is not None
+        wanted = current(firing.template)
+        return float(sum(lines for template, lines in closed.lines.items() if current(template) == wanted))
+
+    title = "Error lines" if firing.kind == "burst" else f"“{_shown(firing.text)}”"
+    low: list[float | None] = []
+    high: list[float | None] = []
+    if firing.kind in ("rate", "burst"):
+        bounds = _expected_range(firing.expected)
+        low, high = [bounds[0]] * len(x), [bounds[1]] * len(x)
+    return Chart(title, x, {"lines": [count(closed) for closed in history]}, low, high, "lines a minute")
+
+
+def _expected_range(expected: float) -> tuple[float, float]:
+    """Three standard deviations of a Poisson count."""
+    return max(expected - 3 * expected**0.5, 0.0), expected + 3 * max(expected, 1.0) ** 0.5
+
+
+def _times(count: float) -> str:
+    return "once" if count == 1 else f"{count:.0f} times in a minute"
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if value >= 10 or value == int(value) else f"{value:.1f}"
+
+
+def _shown(text: str) -> str:
+    masked = _fit(mask_secrets(text))
+    return masked if len(masked) <= SHOWN_TEMPLATE else f"{masked[: SHOWN_TEMPLATE - 1]}…"
+
+
+def _fit(text: str) -> str:
+    return _UNFIT.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def _moment(ms: int) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, UTC)

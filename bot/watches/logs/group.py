@@ -1,0 +1,199 @@
+"""A watched group of log streams: what it has learnt, and which of its findings fire."""
+
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from bot.domain.event import AlertStatus, bounded, fingerprint_of
+from bot.domain.watched.telemetry import Watched
+from detectors.logs import Closed, Finding, Stream
+
+MINUTE_MS = 60_000
+QUIET_MS = {"rate": 5 * MINUTE_MS, "burst": 5 * MINUTE_MS, "unseen": 15 * MINUTE_MS}
+"""How long nothing more is found, or the new template does not come, before an alert is resolved."""
+LONGEST_MS = 24 * 60 * MINUTE_MS
+"""After so long what was abnormal is the custom."""
+MOST_ALONE = 3
+"""Alerts of a kind that fire at a time for a template each; what is more goes into one alert of the group."""
+TOLD_AGAIN = 2
+"""An alert of many templates is told again when it has grown so many times."""
+MOST_SHOWN = 20
+MOST_EPISODES = 100
+HISTORY = 60
+
+
+class Firing(msgspec.Struct):
+    """A finding that fires: of one template, or of many where ``template`` is None. Times in ms since 1970.
+
+    ``affected`` are the templates' texts of which there are ``count``, ``told`` how many were when it was said last.
+    """
+
+    kind: str
+    template: int | None
+    text: str
+    fingerprint: str
+    sample: str
+    observed: float
+    expected: float
+    since: int
+    last: int
+    affected: list[str] = []
+    count: int = 1
+    told: int = 1
+
+
+class Told(NamedTuple):
+    """What there is to say of a finding, after the window that ended ``at`` (ms since 1970)."""
+
+    firing: Firing
+    status: AlertStatus
+    at: int
+
+
+class Group:
+    """Lines of a watch with the same ``labels``. One alert fires for a template and kind of finding, or for many."""
+
+    def __init__(self, watch: str, labels: Mapping[str, str], watched: Watched, learn_for: float) -> None:
+        self.watch = watch
+        self.labels = dict(labels)
+        self.watched = watched
+        self._span = watched.one_false_alarm_in.total_seconds()
+        self.stream = Stream(learn_for, self._span)
+        self.firing: dict[str, Firing] = {}
+        self.history: deque[Closed] = deque(maxlen=HISTORY)
+        self.heard_at = 0  # ms since 1970
+        self._told: dict[str, list[tuple[int, float]]] = {}
+        self._deliveries: deque[int] = deque(maxlen=64)
+
+    @property
+    def text(self) -> str:
+        """What its alerts call it."""
+        labels = (f"{name}={value}" for name, value in sorted(self.labels.items()))
+        return bounded(" ".join(["logs", self.watch, *labels]))
+
+    def be_rarer(self, factor: float) -> None:
+        """Let ``factor`` times as long as configured pass between two false alarms."""
+        self._span = factor * self.watched.one_false_alarm_in.total_seconds()
+        self.stream.allow_one_in(self._span)
+
+    def is_repetition(self, delivery: int) -> bool:
+        """Whether a delivery, named by its hash, was taken in a moment ago: a sender that heard no answer repeats."""
+        if delivery in self._deliveries:
+            return True
+        self._deliveries.append(delivery)
+        return False
+
+    def follow(self, closed: Closed) -> list[Told]:
+        """What a window that is over changes about what fires."""
+        self.history.append(closed)
+        kinds = Counter(finding.kind for finding in closed.findings)
+        told: dict[str, Told] = {}
+        for finding in closed.findings:
+            for one in self._found(finding, closed.at, many=kinds[finding.kind] > MOST_ALONE):
+                told[one.firing.fingerprint] = one
+        return [*told.values(), *self._quiet(closed)]
+
+    def remember(self, closed: Closed) -> list[Told]:
+        """Like :meth:`follow` for a window of which all was said before: nothing."""
+        self.history.append(closed)
+        return []
+
+    def give_up(self, at: int) -> list[Told]:
+        """Resolve what fires, because nothing is heard of the group any more."""
+        return [Told(firing, AlertStatus.RESOLVED, at) for firing in self.firing.values()]
+
+    def _found(self, finding: Finding, at: int, many: bool) -> Iterable[Told]:
+        text = self.stream.miner.text(finding.template) if finding.template else ""
+        if not text:
+            return
+        # A burst is one for the group, whichever template is the loudest.
+        name = self._name_of(finding.kind, "" if finding.kind == "burst" else text)
+        known = self.firing.get(name)
+        if known is not None:
+            known.last = at
+            return
+        if not self._is_worth_telling(name, finding, at):
+            return
+        alone = sum(firing.kind == finding.kind for firing in self.firing.values())
+        if many or alone >= MOST_ALONE:
+            yield from self._one_of_many(finding, text, at)
+        else:
+            yield Told(self._begin(name, finding, text, at), AlertStatus.FIRING, at)
+
+    def _begin(self, name: str, finding: Finding, text: str, at: int) -> Firing:
+        sample = self.stream.samples.get(finding.template or 0, "")
+        since = at - MINUTE_MS if finding.kind != "stopped" else at - int(finding.observed * 1000)
+        fields = (finding.observed, finding.expected, since, at)
+        firing = self.firing[name] = Firing(finding.kind, finding.template, text, name, sample, *fields)
+        return firing
+
+    def _one_of_many(self, finding: Finding, text: str, at: int) -> Iterable[Told]:
+        name = self._name_of(finding.kind)
+        firing = self.firing.get(name)
+        if firing is None:
+            firing = self._begin(name, finding, text, at)
+            firing.template, firing.affected, firing.told = None, [text], 0
+        elif text not in firing.affected:
+            firing.count += 1
+            firing.affected = [*firing.affected, text][:MOST_SHOWN]
+        firing.last = at
+        if firing.count >= TOLD_AGAIN * firing.told:
+            firing.told = firing.count
+            yield Told(firing, AlertStatus.FIRING, at)
+
+    def _name_of(self, kind: str, text: str = "") -> str:
+        return fingerprint_of({**self.labels, "\0watch": self.watch, "\0kind": kind, "\0template": text})
+
+    def _is_worth_telling(self, name: str, finding: Finding, at: int) -> bool:
+        """Whether it exceeds what was told of the template twice within the time of one false alarm: that is usual."""
+        if finding.kind not in ("rate", "burst"):
+            return True
+        size = max(finding.observed, 1.0) / max(finding.expected, 1.0)
+        size = max(size, 1 / size)
+        earlier = [told for told in self._told.get(name, []) if told[0] > at - self._span * 1000]
+        worth = len(earlier) < 2 or size > sorted((size for _, size in earlier), reverse=True)[1]
+        if worth:
+            self._told[name] = [*earlier, (at, size)][-8:]
+            if len(self._told) > MOST_EPISODES:
+                del self._told[next(iter(self._told))]
+        return worth
+
+    def _quiet(self, closed: Closed) -> Iterable[Told]:
+        for name, firing in list(self.firing.items()):
+            if self._is_over(firing, closed):
+                del self.firing[name]
+                yield Told(firing, AlertStatus.RESOLVED, closed.at)
+
+    def _is_over(self, firing: Firing, closed: Closed) -> bool:
+        template = self.stream.miner.current(firing.template) if firing.template else None
+        if firing.kind == "unseen" and template in closed.lines:
+            firing.last = closed.at
+        if closed.at - firing.since > LONGEST_MS:
+            return True
+        if firing.kind == "stopped":
+            return template in closed.lines if template else self._most_come_again(firing, closed)
+        return closed.at - firing.last >= QUIET_MS[firing.kind]
+
+    def _most_come_again(self, firing: Firing, closed: Closed) -> bool:
+        coming = {self.stream.miner.text(template) for template in closed.lines}
+        return 2 * sum(text in coming for text in firing.affected) >= len(firing.affected)
+
+    def packed(self) -> bytes:
+        """All that was learnt and what fires."""
+        state = {
+            "watch": self.watch,
+            "labels": self.labels,
+            "heard_at": self.heard_at,
+            "stream": self.stream.state(),
+            "firing": list(self.firing.values()),
+            "told": self._told,
+        }
+        return msgspec.msgpack.encode(state)
+
+    def unpack(self, state: Mapping[str, Any]) -> None:
+        self.heard_at = state["heard_at"]
+        self.stream.restore(state["stream"])
+        self.firing = {firing.fingerprint: firing for firing in msgspec.convert(state["firing"], list[Firing])}
+        self._told = {name: [(at, size) for at, size in told] for name, told in state["told"].items()}

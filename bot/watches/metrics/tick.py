@@ -1,0 +1,112 @@
+"""What time alone brings to the metrics' watch: series that no longer come, and those to be forgotten."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+
+from bot.domain.event import AlertEvent
+from bot.domain.rules import Rules
+from bot.watches.metrics.group import Firing, Group
+from bot.watches.metrics.memory import Memory
+from bot.watches.metrics.outcome import give_up, settle, settle_missing
+
+DOMAIN = ""
+"""The watch of a group without members that stands for all metrics of a domain."""
+
+
+async def look_after(memory: Memory, rules: Rules, now: datetime, position: int, behind: bool) -> list[AlertEvent]:
+    """The findings of a tick. ``behind`` says that entries wait: then nothing is called missing."""
+    findings: list[AlertEvent] = []
+    for group in list(memory.groups.values()):
+        findings += _tidy(memory, group, rules, now, position)
+        await asyncio.sleep(0)
+    for name in memory.histories.silent(now.timestamp()):
+        memory.forget_history(name)
+    if not behind:
+        findings += await _miss(memory, rules, now, position)
+    return findings
+
+
+def _tidy(memory: Memory, group: Group, rules: Rules, now: datetime, position: int) -> list[AlertEvent]:
+    """Forget the series that were not heard of for long; who is silent is no longer off its course."""
+    seconds = now.timestamp()
+    oldest = seconds - rules.metrics.forget_after.total_seconds()
+    for name, member in list(group.members.items()):
+        if member.heard_at < oldest:
+            memory.forget_series(name)
+        elif member.off and member.silent_for(seconds, memory.loaded_at) is not None:
+            member.off = None
+            memory.series_changed(name, position + 1, seconds)
+    if not group.members:
+        return [] if group.state.watch == DOMAIN else _forget(memory, group, rules, now)
+    findings = settle(group, rules, now)
+    if findings:
+        memory.group_changed(group, position + 1, seconds, urgent=True)
+    return findings
+
+
+async def _miss(memory: Memory, rules: Rules, now: datetime, position: int) -> list[AlertEvent]:
+    """Where all groups of a domain are silent, it is the sender that is, and that is one finding."""
+    seconds = now.timestamp()
+    by_domain: dict[tuple[str, ...], list[tuple[Group, int, int]]] = {}
+    for group in list(memory.groups.values()):
+        if group.state.watch != DOMAIN:
+            live, silent = _presence(group, seconds, memory.loaded_at)
+            domain = tuple(group.state.labels.get(name, "") for name in rules.correlation.partition_by)
+            by_domain.setdefault(domain, []).append((group, live, silent))
+            await asyncio.sleep(0)
+    findings: list[AlertEvent] = []
+    present = set()
+    for domain, groups in by_domain.items():
+        labels = {name: value for name, value in zip(rules.correlation.partition_by, domain, strict=True) if value}
+        whole = memory.group(DOMAIN, labels)
+        present.add(whole.name)
+        findings += _miss_domain(memory, rules, whole, groups, now, position)
+    for group in list(memory.groups.values()):
+        if group.state.watch == DOMAIN and group.name not in present:
+            findings += _forget(memory, group, rules, now)
+    return findings
+
+
+def _forget(memory: Memory, group: Group, rules: Rules, now: datetime) -> list[AlertEvent]:
+    memory.forget_group(group)
+    return give_up(group, rules, now)
+
+
+def _miss_domain(
+    memory: Memory,
+    rules: Rules,
+    whole: Group,
+    groups: Sequence[tuple[Group, int, int]],
+    now: datetime,
+    position: int,
+) -> list[AlertEvent]:
+    heard = [(group, live, silent) for group, live, silent in groups if live or silent]
+    silent_in_all = sum(silent for _, _, silent in heard)
+    none_comes = len(heard) > 1 and not any(live for _, live, _ in heard)
+    before = whole.state.missing
+    whole.state.missing = (before or Firing(now.timestamp(), told=silent_in_all)) if none_comes else None
+    findings = _told(memory, rules, whole, before, now, position)
+    if none_comes:
+        return findings
+    for group, live, silent in heard:
+        before = group.state.missing
+        group.count(live, silent, now.timestamp())
+        findings += _told(memory, rules, group, before, now, position)
+    return findings
+
+
+def _told(
+    memory: Memory, rules: Rules, group: Group, before: Firing | None, now: datetime, position: int
+) -> list[AlertEvent]:
+    findings = settle_missing(group, before, rules, now)
+    if findings:
+        memory.group_changed(group, position + 1, now.timestamp(), urgent=True)
+    return findings
+
+
+def _presence(group: Group, now: float, since: float) -> tuple[int, int]:
+    """How many members come, and how many should and do not."""
+    silent = sum(member.silent_for(now, since) is not None for member in group.members.values())
+    live = sum(member.is_live(now, since) for member in group.members.values())
+    return live, silent

@@ -1,0 +1,1 @@
+"""The watch over models: data quality, drift and performance against a reference."""

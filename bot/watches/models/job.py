@@ -1,0 +1,147 @@
+"""A job of the models' watch: the checks of one model that are due, made outside of the worker's transactions."""
+
+import asyncio
+import hashlib
+from datetime import datetime
+from typing import NamedTuple
+
+import structlog
+
+from bot.domain.event import RowsKind
+from bot.domain.watched.monitor import MonitorKind, MonitorRules, WatchedModel
+from bot.errors import StorageUnavailable
+from bot.model_store import batches as model_data
+from bot.model_store import references
+from bot.model_store.batches import KeptRows
+from bot.model_store.frames import Frames
+from bot.model_store.references import Reference
+from bot.storage.blobs import Lost
+from bot.storage.database import Database
+from bot.watches.models.alibi_checks import check_by_alibi
+from bot.watches.models.alibi_process import Alibi, EngineUnavailable
+from bot.watches.models.data_checks import check_drift, check_quality, check_together
+from bot.watches.models.memory import MonitorState, Waiting
+from bot.watches.models.performance import check_performance
+from bot.watches.models.window import Known, KnownReferences, Window, labelled, predictions
+from bot.watches.models.wording import Outcome, Unchecked
+
+_MOST_BATCHES = 10_000
+
+log = structlog.get_logger(__name__)
+
+
+class Due(NamedTuple):
+    """A check to be made: with the state as it was, and what waits for it."""
+
+    name: str
+    rules: MonitorRules
+    state: MonitorState
+    waiting: Waiting
+
+
+class Result(NamedTuple):
+    """A check that was made over batches up to ``seq``, of so many ``rows``, the last of which came at ``until``.
+
+    Without ``outcome`` it could not be made: ``problem`` says why, ``failed`` whether that is anybody's fault.
+    """
+
+    name: str
+    seq: int
+    rows: int
+    until: datetime | None
+    key: str
+    version: str
+    outcome: Outcome | None = None
+    problem: str = ""
+    failed: bool = False
+
+
+class Checks:
+    """Makes checks: reads what they need, and computes in threads."""
+
+    def __init__(self, database: Database, frames: Frames, alibi: Alibi) -> None:
+        self._database = database
+        self._frames = frames
+        self._alibi = alibi
+        self._references = KnownReferences(frames)
+
+    async def make(self, name: str, model: WatchedModel, due: list[Due], now: datetime) -> list[Result]:
+        """One result a check that is due. Raises StorageUnavailable: then the same is due again."""
+        async with self._database.read() as connection:
+            reference = await references.current(connection, name, now)
+        results = []
+        for one in due:
+            kept = await self._kept(name, one)
+            if kept:
+                results.append(await self._make(name, model, one, kept, reference, now))
+        return results
+
+    async def _kept(self, name: str, due: Due) -> list[KeptRows]:
+        """The batches of the window: as many as it takes, or all where it is a window of time."""
+        async with self._database.read() as connection:
+            kept = await model_data.rows_after(connection, name, due.waiting.seq, _MOST_BATCHES, holds_of(due.rules))
+        enough, rows = due.rules.window.rows, 0
+        for place, one in enumerate(kept):
+            rows += one.rows
+            if enough is not None and rows >= enough:
+                return kept[: place + 1]
+        return kept
+
+    async def _make(
+        self, name: str, model: WatchedModel, due: Due, kept: list[KeptRows], reference: Reference | None, now: datetime
+    ) -> Result:
+        key = key_of(due.rules, model, reference)
+        version = reference.version if reference else ""
+        rows = sum(one.rows for one in kept)
+        result = Result(due.name, kept[-1].seq, rows, kept[-1].received_at, key, version)
+        packed = due.state.packed if due.state.reference == key else b""
+        try:
+            known = await self._references.get(reference) if reference else None
+            window = await self._window(name, due.rules, kept, now)
+            return result._replace(outcome=await self._check(due, model, packed, window, known))
+        except Unchecked as error:
+            return result._replace(problem=str(error))
+        except (Lost, EngineUnavailable) as error:
+            return result._replace(problem=str(error), failed=True)
+        except StorageUnavailable:
+            raise
+        except Exception as error:
+            log.error("models.check_failed", model=name, monitor=due.name, exc_info=error)
+            return result._replace(problem=f"the check failed: {type(error).__name__}", failed=True)
+
+    async def _window(self, name: str, rules: MonitorRules, kept: list[KeptRows], now: datetime) -> Window:
+        if not rules.kind.of_labels:
+            return await predictions(self._frames, kept)
+        async with self._database.read() as connection:
+            return await labelled(connection, self._frames, name, kept, now)
+
+    async def _check(
+        self, due: Due, model: WatchedModel, packed: bytes, window: Window, known: Known | None
+    ) -> Outcome:
+        rules = due.rules
+        if rules.kind is MonitorKind.QUALITY:
+            return await asyncio.to_thread(check_quality, model, window, known)
+        if rules.kind.of_performance:
+            return await asyncio.to_thread(check_performance, rules, model, packed, window, known)
+        if known is None:
+            raise Unchecked("there is no reference yet: PUT /models/{model}/references/{version}")
+        if not window.table.rows:
+            raise Unchecked(window.missed or "no rows")
+        if rules.engine == "alibi":
+            return await check_by_alibi(self._alibi, rules, model, packed, window, known)
+        check = check_together if rules.kind is MonitorKind.MULTIVARIATE else check_drift
+        return await asyncio.to_thread(check, rules, model, packed, window, known)
+
+
+def holds_of(rules: MonitorRules) -> RowsKind:
+    """What fills a monitor's window."""
+    return RowsKind.LABELS if rules.kind.of_labels else RowsKind.PREDICTIONS
+
+
+def key_of(rules: MonitorRules, model: WatchedModel, reference: Reference | None) -> str:
+    """What a monitor's state depends on: with another reference or other rules it begins anew."""
+    said = rules.model_dump_json() + "".join(
+        f"{name}\0{rule.model_dump_json()}" for name, rule in sorted(model.features.items())
+    )
+    digest = hashlib.blake2b(said.encode(), digest_size=8).hexdigest()
+    return f"{reference.profile if reference else ''}:{digest}"

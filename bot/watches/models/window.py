@@ -1,0 +1,145 @@
+"""What a check works on: a window of a model's rows, and the reference that it is compared with."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.model_store import batches as model_data
+from bot.model_store import references
+from bot.model_store.batches import KeptRows
+from bot.model_store.columns import array_of, features_of, stacked
+from bot.model_store.frames import Frames
+from bot.model_store.joining import once_per_id
+from bot.model_store.references import Reference
+from detectors.drift.packing import Array
+from detectors.drift.profile import Profile, build
+
+_REFERENCES_KEPT = 4
+_LABELS_COME_WITHIN = (timedelta(days=1), timedelta(days=7), timedelta(days=31), timedelta(days=366))
+_AHEAD = timedelta(days=1)
+"""So far may the clock of who predicts be ahead of ours."""
+
+
+class Table(NamedTuple):
+    """Rows as the detectors take them: ``features`` by name, and the other columns, None where there are none."""
+
+    rows: int
+    features: Mapping[str, Array]
+    ids: Array | None = None
+    prediction: Array | None = None
+    score: Array | None = None
+    label: Array | None = None
+
+    def outputs(self) -> dict[str, Array]:
+        """What the model said."""
+        both = {"prediction": self.prediction, "score": self.score}
+        return {name: column for name, column in both.items() if column is not None}
+
+
+class Window(NamedTuple):
+    """``table`` has each id once; ``ids`` are all that came. ``missed`` says in words what of it could not be used."""
+
+    table: Table
+    ids: Sequence[object] = ()
+    missed: str = ""
+
+
+class Known(NamedTuple):
+    """A reference, with its profiles: of the features as it was built when it came, of what the model said from it.
+
+    ``fitted`` keeps what checks fitted on it, by name, as long as it is in memory.
+    """
+
+    reference: Reference
+    features: Profile
+    table: Table
+    outputs: Profile
+    fitted: dict[str, Any]
+
+
+class KnownReferences:
+    """The last few references that were used, so that none is read or profiled again for each check."""
+
+    def __init__(self, frames: Frames) -> None:
+        self._frames = frames
+        self._kept: OrderedDict[str, Known] = OrderedDict()
+
+    async def get(self, reference: Reference) -> Known:
+        """Raises Lost."""
+        known = self._kept.get(reference.profile)
+        if known is None:
+            known = await self._read(reference)
+            self._kept[reference.profile] = known
+            while len(self._kept) > _REFERENCES_KEPT:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(reference.profile)
+        return known._replace(reference=reference)
+
+    async def _read(self, reference: Reference) -> Known:
+        profile = await references.profile_of(self._frames, reference)
+        table = await asyncio.to_thread(table_of, await self._frames.get(reference.digest))
+        outputs = await asyncio.to_thread(lambda: build(table.outputs()))
+        return Known(reference, profile, table, outputs, {})
+
+
+def table_of(table: pa.Table) -> Table:
+    columns = {name: array_of(table[name]) for name in ("prediction", "score", "label") if _there(table, name)}
+    ids = array_of(table["id"]) if "id" in table.column_names else None
+    return Table(table.num_rows, features_of(table), ids, **columns)
+
+
+async def predictions(frames: Frames, kept: Sequence[KeptRows]) -> Window:
+    """The rows of these batches. Raises Lost."""
+    batches = [await model_data.read(frames, one) for one in kept]
+    return await asyncio.to_thread(_window_of, batches)
+
+
+def _window_of(batches: Sequence[pa.Table]) -> Window:
+    table = stacked(batches)
+    if "id" not in table.column_names:
+        return Window(Table(0, {}))
+    return Window(table_of(once_per_id(table)), table["id"].to_pylist())
+
+
+async def labelled(
+    connection: AsyncConnection, frames: Frames, model: str, kept: Sequence[KeptRows], now: datetime
+) -> Window:
+    """The predictions that these batches of labels are for, however long ago they were made. Raises Lost."""
+    batches = [await model_data.read(frames, one) for one in kept]
+    labels = await asyncio.to_thread(stacked, batches)
+    if not labels.num_rows:
+        return Window(Table(0, {}))
+    wanted = await asyncio.to_thread(pc.unique, labels["id"])
+    joined, before = None, -1
+    for span in _LABELS_COME_WITHIN:
+        found = await model_data.labelled(connection, frames, model, now - span, now + _AHEAD)
+        joined = found.table.filter(pc.is_in(found.table["id"], value_set=wanted))
+        if joined.num_rows == len(wanted) or (found.predictions and found.predictions == before):
+            break
+        before = found.predictions
+    assert joined is not None
+    unknown = len(wanted) - joined.num_rows
+    missed = f"{unknown} of {len(wanted)} labels are for no prediction that is kept" if unknown else ""
+    return Window(await asyncio.to_thread(table_of, joined), (), missed)
+
+
+def _there(table: pa.Table, name: str) -> bool:
+    """Whether a column holds anything: a column of nulls is no prediction and no label."""
+    return name in table.column_names and table[name].null_count < max(table.num_rows, 1)
+
+
+def chosen(table: Table, mask: Array) -> Table:
+    """Some of the rows: ``mask`` holds booleans, of shape (rows,)."""
+    features = {name: column[mask] for name, column in table.features.items()}
+    some = {name: None if (column := getattr(table, name)) is None else column[mask] for name in _COLUMNS}
+    return Table(int(np.count_nonzero(mask)), features, **some)
+
+
+_COLUMNS = ("ids", "prediction", "score", "label")

@@ -1,0 +1,201 @@
+"""``POST /webhooks/{source}``: verify, parse, append; 202 when the events are on disk."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from types import MappingProxyType
+
+import structlog
+from aiohttp import web
+from multidict import CIMultiDict
+
+from bot.domain.event import Event
+from bot.domain.mapping import SourceMapping
+from bot.errors import ConfigError, InboxFull, StorageUnavailable
+from bot.inbox.inbox import NewEntry
+from bot.inbox.intake import Intake, entries_for
+from bot.observability.metrics import EVENTS_ACCEPTED, REQUESTS_REFUSED
+from handlers.http.body import Unreadable, read_body
+from handlers.http.fast_path import Deliver, Delivery
+from handlers.http.problem import RETRY_AFTER_OUTAGE, come_again, not_stored, problem
+from handlers.sources.mapped import mapped_sources
+from handlers.sources.registry import CannotTell, Malformed, NotAuthentic, Source, all_sources, nearest
+
+MAX_BODY = 5 * 2**20
+
+_JSON = {"Content-Type": "application/json"}
+
+_REFUSALS = (Malformed, UnicodeError, Unreadable, InboxFull, StorageUnavailable, NotAuthentic, CannotTell)
+
+log = structlog.get_logger(__name__)
+
+
+class WebhookDoor:
+    def __init__(
+        self,
+        intake: Intake,
+        token: str | None,
+        clock: Callable[[], datetime],
+        partition_by: Sequence[str],
+        partitions: int,
+        secrets: Mapping[str, str],
+        mapped: Mapping[str, SourceMapping],
+    ) -> None:
+        self._intake = intake
+        self._token = token.encode() if token else None
+        self._clock = clock
+        self._partition_by = partition_by
+        self._partitions = partitions
+        self._sources = known_sources(mapped)
+        self._secrets = {name: secret.encode() for name, secret in secrets.items()}
+        self._accepted = {name: EVENTS_ACCEPTED.labels(name) for name in self._sources}
+
+    def add_routes(self, app: web.Application) -> None:
+        """A route a source, as aiohttp finds those fastest, and one for names that are none."""
+        for source in self._sources.values():
+            app.router.add_post(f"/webhooks/{source.name}", partial(self._take, source, self._signs(source)))
+        app.router.add_post("/webhooks/{source}", self._refuse_unknown)
+
+    async def _refuse_unknown(self, request: web.Request) -> web.Response:
+        name = request.match_info["source"]
+        return _refused(problem(404, f"No source is named {name[:60]!r}: {nearest(name, self._sources)}"))
+
+    async def _take(self, source: Source, signs: bool, request: web.Request) -> web.Response:
+        name = source.name
+        headers = with_token(request) if source.token_in_address else request.headers
+        if not signs and not self._shows_token(source, headers):
+            return _refused(self._unauthentic())
+        try:
+            body = await read_body(request, MAX_BODY)
+            if signs and not self._signed(source, headers, body):
+                return _refused(self._unsigned(source))
+            if source.prove:
+                await source.prove(headers, body)
+            events, entries = self._read(source, headers, body)
+            await self._intake.append(entries)
+        except _REFUSALS as error:
+            return _refused(_said_of(error, name))
+        self._accepted[name].inc(events)
+        return web.Response(body=b'{"accepted": %d}' % events, status=202, headers=_JSON)
+
+    def express(self) -> dict[bytes, Deliver]:
+        """What the express lane delivers to, by path: sources that need nothing but headers and body."""
+        sources = [source for source in self._sources.values() if source.prove is None]
+        return {
+            f"/webhooks/{source.name}".encode(): partial(self._deliver, source, self._signs(source))
+            for source in sources
+        }
+
+    def _deliver(self, source: Source, signs: bool, headers: Mapping[str, str], body: bytes) -> Delivery:
+        """Raises NotAuthentic, and what reading and lining up raise."""
+        if not (self._signed(source, headers, body) if signs else self._shows_token(source, headers)):
+            raise NotAuthentic(source.name)
+        events, entries = self._read(source, headers, body)
+        return Delivery(self._intake.put(entries), events, self._accepted[source.name].inc)
+
+    def _read(self, source: Source, headers: Mapping[str, str], body: bytes) -> tuple[int, list[NewEntry]]:
+        """How many events a body holds, and their entries. Raises Malformed, UnicodeError."""
+        received_at = self._clock()
+        events = source.parse(body, headers, received_at)
+        entries = entries_for(events, source.name, received_at, self._partition_by, self._partitions)
+        return len(events), entries
+
+    def _signs(self, source: Source) -> bool:
+        return source.signature is not None and (source.verify is None or source.name in self._secrets)
+
+    def _shows_token(self, source: Source, headers: Mapping[str, str]) -> bool:
+        return source.verify is not None and source.verify(headers, self._token)
+
+    def _signed(self, source: Source, headers: Mapping[str, str], body: bytes) -> bool:
+        secret = self._secrets.get(source.name)
+        return source.signature is not None and secret is not None and source.signature(headers, body, secret)
+
+    def _unsigned(self, source: Source) -> web.Response:
+        if source.name not in self._secrets:
+            return problem(401, f"No secret is set for {source.name}: start Tandem with {source.secret_variable}.")
+        return problem(401, f"The signature of {source.name} does not hold for this body.")
+
+    def _unauthentic(self) -> web.Response:
+        headers = {"WWW-Authenticate": "Bearer", "Connection": "close"}
+        if self._token is None:
+            return problem(401, "No token is set: start Tandem with TANDEM_WEBHOOK_TOKEN.", headers)
+        return problem(401, "Send the header Authorization: Bearer <TANDEM_WEBHOOK_TOKEN>.", headers)
+
+
+def with_token(request: web.Request) -> Mapping[str, str]:
+    """The headers; where none authorises, the token of the address does."""
+    if "Authorization" in request.headers or "token" not in request.query:
+        return request.headers
+    return CIMultiDict([*request.headers.items(), ("Authorization", f"Bearer {request.query['token']}")])
+
+
+def _refused(answer: web.Response) -> web.Response:
+    REQUESTS_REFUSED.labels(str(answer.status)).inc()
+    return answer
+
+
+def _said_of(error: Exception, source: str) -> web.Response:
+    """The answer to a delivery that was not taken."""
+    match error:
+        case Unreadable():
+            return problem(error.status, str(error), {"Connection": "close"})
+        case InboxFull() | StorageUnavailable():
+            return not_stored(error)
+        case NotAuthentic():
+            return problem(401, str(error))
+        case CannotTell():
+            return problem(503, str(error), come_again(RETRY_AFTER_OUTAGE))
+        case _:
+            return problem(400, f"The body is not what {source} sends: {error}")
+
+
+def add_webhook_routes(
+    app: web.Application,
+    intake: Intake,
+    token: str | None,
+    clock: Callable[[], datetime],
+    partition_by: Sequence[str],
+    partitions: int,
+    secrets: Mapping[str, str] | None = None,
+    mapped: Mapping[str, SourceMapping] | None = None,
+) -> Mapping[bytes, Deliver]:
+    """``secrets`` are those of the senders that sign, by source; ``mapped`` the sources that tandem.yaml describes.
+
+    Returns what the express lane delivers to.
+    """
+    door = WebhookDoor(intake, token, clock, partition_by, partitions, secrets or {}, mapped or {})
+    door.add_routes(app)
+    return door.express()
+
+
+def known_sources(mapped: Mapping[str, SourceMapping]) -> dict[str, Source]:
+    """Those of ``handlers/webhooks`` and those of tandem.yaml. Raises ConfigError where one takes another's name."""
+    for name in mapped:
+        if name in all_sources():
+            raise ConfigError(f"sources.{name}: there is a source of this name already; choose another one")
+    return {**all_sources(), **mapped_sources(mapped)}
+
+
+def source_secrets(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The secrets of the senders that sign, from the environment."""
+    signing = [source for source in all_sources().values() if source.signature]
+    return {source.name: environ[source.secret_variable] for source in signing if environ.get(source.secret_variable)}
+
+
+def parse_delivery(
+    source: str,
+    body: bytes,
+    received_at: datetime,
+    mapped: Mapping[str, SourceMapping] = MappingProxyType({}),
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> list[Event]:
+    """The events of a body, as its door would parse it. Raises LookupError for an unknown source, Malformed.
+
+    ``headers`` are those that a sender's parser needs beside the body, such as ``X-GitHub-Event``.
+    """
+    known = known_sources(mapped)
+    if source not in known:
+        raise LookupError(f"no source is named {source!r}: {nearest(source, known)}")
+    given = {"content-type": "application/json"} | {name.lower(): value for name, value in headers.items()}
+    return known[source].parse(body, given, received_at)

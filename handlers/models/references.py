@@ -1,0 +1,147 @@
+"""The doors for reference data: put a version, list, compare, pin, end it."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from bot.domain.duration import parse_duration
+from bot.domain.watched.monitor import FeatureKind, WatchedModel
+from bot.model_store import references
+from bot.model_store.columns import FEATURE, REFERENCE
+from bot.model_store.frames import Frames
+from bot.model_store.references import Lineage, Reference, Stored
+from bot.storage.database import Database
+from handlers.models.access import Access, Refusal, query_of, version_of
+from handlers.models.uploads import Uploads
+
+_LINEAGE = Lineage.__struct_fields__
+_PARAMETERS = (*_LINEAGE, "expires_in", "replace")
+_AT = "/models/{model}/references"
+
+
+class ReferenceDoor:
+    """``models`` is what tandem.yaml says of each: which features of numbers are categories."""
+
+    def __init__(
+        self,
+        database: Database,
+        frames: Frames,
+        uploads: Uploads,
+        clock: Callable[[], datetime],
+        models: Mapping[str, WatchedModel],
+    ) -> None:
+        self._database = database
+        self._frames = frames
+        self._uploads = uploads
+        self._clock = clock
+        self._models = models
+
+    def add_routes(self, app: web.Application, access: Access) -> None:
+        app.router.add_get(_AT, access.guarded(self.list), allow_head=False)
+        app.router.add_put(_AT + "/{version}", access.guarded(self.put))
+        app.router.add_get(_AT + "/{version}", access.guarded(self.get), allow_head=False)
+        app.router.add_delete(_AT + "/{version}", access.guarded(self.end))
+        app.router.add_post(_AT + "/{version}/pin", access.guarded(self.pin))
+        app.router.add_delete(_AT + "/{version}/pin", access.guarded(self.unpin))
+        app.router.add_get(_AT + "/{version}/diff/{other}", access.guarded(self.compare), allow_head=False)
+
+    async def put(self, request: web.Request) -> web.Response:
+        """201 for a new version, 200 where it has this content already, 409 where it has another."""
+        model, version = request.match_info["model"], version_of(request)
+        said = query_of(request, _PARAMETERS)
+        replace, now = _replace_of(said), self._clock()
+        expires_at = _expires_at(said, now)
+        lineage = msgspec.convert({name: said[name] for name in _LINEAGE if name in said}, Lineage)
+        stored = await self._store(request, model)
+        async with self._database.write() as connection:
+            reference, new = await references.save(
+                connection, model, version, stored, lineage, now, expires_at, replace
+            )
+        return _json(_said_of(reference), 201 if new else 200)
+
+    async def _store(self, request: web.Request, model: str) -> Stored:
+        features = self._models[model].features
+        categories = {name for name, rules in features.items() if rules.kind is FeatureKind.CATEGORICAL}
+        async with self._uploads.table(request, REFERENCE) as table:
+            return await references.store(self._frames, table, categories)
+
+    async def list(self, request: web.Request) -> web.Response:
+        model = request.match_info["model"]
+        async with self._database.read() as connection:
+            found = await references.versions(connection, model)
+            current = await references.current(connection, model, self._clock())
+        said = [_said_of(reference) for reference in found]
+        return _json({"references": said, "current": current.version if current else None})
+
+    async def get(self, request: web.Request) -> web.Response:
+        return _json(_said_of(await self._known(request)))
+
+    async def compare(self, request: web.Request) -> web.Response:
+        """What changed from the first version named to the second."""
+        from bot.model_store.reference_diff import difference  # brings SciPy
+
+        before, after = await self._known(request), await self._known(request, "other")
+        one, other = [await references.profile_of(self._frames, known) for known in (before, after)]
+        found = await asyncio.to_thread(difference, one, other)
+        named = {"from": before.version, "to": after.version, "same_content": before.digest == after.digest}
+        return _json(named | msgspec.to_builtins(found))
+
+    async def pin(self, request: web.Request) -> web.Response:
+        reference = await self._known(request)
+        async with self._database.write() as connection:
+            await references.pin(connection, reference.model, reference.version)
+        return _json(_said_of(msgspec.structs.replace(reference, pinned=True)))
+
+    async def unpin(self, request: web.Request) -> web.Response:
+        reference = await self._known(request)
+        async with self._database.write() as connection:
+            await references.unpin(connection, reference.model)
+        return _json(_said_of(msgspec.structs.replace(reference, pinned=False)))
+
+    async def end(self, request: web.Request) -> web.Response:
+        """The version is removed with the next tidying; a check that reads its data is not disturbed."""
+        reference, now = await self._known(request), self._clock()
+        if reference.pinned:
+            raise Refusal(409, f"{reference.version!r} is pinned: DELETE its …/pin first, or pin another version.")
+        async with self._database.write() as connection:
+            await references.expire(connection, reference.model, reference.version, now)
+        return _json(_said_of(msgspec.structs.replace(reference, expires_at=now)))
+
+    async def _known(self, request: web.Request, part: str = "version") -> Reference:
+        model, version = request.match_info["model"], version_of(request, part)
+        async with self._database.read() as connection:
+            found = await references.get(connection, model, version)
+        if found is None:
+            raise Refusal(404, f"{model} has no reference {version!r}.")
+        return found
+
+
+def _replace_of(said: Mapping[str, str]) -> bool:
+    if said.get("replace", "false") not in ("true", "false"):
+        raise Refusal(400, "replace is true or false.", {"Connection": "close"})
+    return said.get("replace") == "true"
+
+
+def _expires_at(said: Mapping[str, str], now: datetime) -> datetime | None:
+    if "expires_in" not in said:
+        return None
+    try:
+        return now + parse_duration(said["expires_in"])
+    except (ValueError, OverflowError) as error:
+        raise Refusal(400, f"expires_in: {error}", {"Connection": "close"}) from error
+
+
+def _said_of(reference: Reference) -> dict[str, Any]:
+    """A reference as the doors show it; columns by the names that its sender gave them."""
+    fields: dict[str, Any] = msgspec.to_builtins(reference)
+    fields["columns"] = {name.removeprefix(FEATURE): kind for name, kind in reference.columns.items()}
+    del fields["profile"]
+    return fields
+
+
+def _json(value: Any, status: int = 200) -> web.Response:
+    return web.Response(body=msgspec.json.encode(value), status=status, content_type="application/json")

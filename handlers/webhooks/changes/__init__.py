@@ -1,0 +1,1 @@
+"""Sources of changes: what deploys, releases and configures."""

@@ -1,0 +1,61 @@
+"""Changes in our own small schema, for whatever deploys, scales, promotes or configures.
+
+One object or a list of them: ``{"service": "checkout", "kind": "deploy", "title": "checkout 1.4.2"}``, and if you like
+``at, id, actor, version, link, labels``.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+
+from bot.domain.event import ChangeEvent, ChangeKind, Event, fingerprint_of
+from handlers.sources.clean import clean, clean_labels, clean_link
+from handlers.sources.registry import bearer, decoded, source
+from handlers.sources.timestamps import Moment, in_utc
+
+NAME = "changes"
+MAX_CHANGES = 1000
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+
+
+class _Change(msgspec.Struct, frozen=True):
+    service: Name
+    kind: ChangeKind
+    title: Name
+    at: Moment | None = None
+    id: str = ""
+    actor: str = ""
+    version: str = ""
+    link: str = ""
+    labels: dict[str, str] = {}
+
+
+_decode = msgspec.json.Decoder(_Change | Annotated[list[_Change], msgspec.Meta(max_length=MAX_CHANGES)]).decode
+
+
+@source(NAME, verify=bearer)
+def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> list[Event]:
+    told = decoded(_decode, body)
+    if isinstance(told, list):
+        return [_event(change, f"$[{i}].at", received_at) for i, change in enumerate(told)]
+    return [_event(told, "$.at", received_at)]
+
+
+def _event(change: _Change, where: str, received_at: datetime) -> ChangeEvent:
+    at = in_utc(change.at, where) if change.at else None
+    said = {"service": change.service, "title": change.title, "version": change.version, "at": str(at or received_at)}
+    return ChangeEvent(
+        source=NAME,
+        id=clean(change.id) or fingerprint_of(said),
+        service=clean(change.service),
+        change=change.kind,
+        title=clean(change.title),
+        at=at or received_at,
+        labels=clean_labels(change.labels),
+        actor=clean(change.actor),
+        version=clean(change.version),
+        link=clean_link(change.link),
+    )

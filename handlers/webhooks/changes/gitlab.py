@@ -1,0 +1,133 @@
+"""GitLab: deployments and releases; the sender signs with its signing token, or shows its secret token.
+
+https://docs.gitlab.com/user/project/integrations/webhook_events/#deployment-events
+https://docs.gitlab.com/user/project/integrations/webhooks/
+
+The service is the project's name in its address: the other one is for people, and may be "Our Shop".
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import msgspec
+
+from bot.domain.event import ChangeEvent, ChangeKind, Event
+from handlers.sources.clean import clean, clean_link
+from handlers.sources.registry import Malformed, decoded, shared_secret, source, standard_webhook
+
+NAME = "gitlab"
+_SIGNING = b"whsec_"
+_BEGUN = ("running", "success", "failed")
+_FORMATS = ("%Y-%m-%d %H:%M:%S %z", "%Y-%m-%d %H:%M:%S UTC", "%Y-%m-%dT%H:%M:%S.%f%z", "%Y-%m-%dT%H:%M:%S%z")
+
+
+class _Project(msgspec.Struct, frozen=True):
+    path_with_namespace: str
+    web_url: str = ""
+
+    @property
+    def service(self) -> str:
+        return self.path_with_namespace.rpartition("/")[2]
+
+
+class _User(msgspec.Struct, frozen=True):
+    username: str = ""
+
+
+class _Deployment(msgspec.Struct, frozen=True, tag_field="object_kind", tag="deployment"):
+    status: str
+    deployment_id: int
+    environment: str
+    project: _Project
+    status_changed_at: str = ""
+    deployable_url: str | None = None
+    short_sha: str = ""
+    ref: str = ""
+    user: _User | None = None
+
+
+class _Release(msgspec.Struct, frozen=True, tag_field="object_kind", tag="release"):
+    action: str
+    id: int
+    tag: str
+    project: _Project
+    name: str = ""
+    url: str = ""
+    released_at: str = ""
+
+
+class _Kind(msgspec.Struct, frozen=True):
+    """Members, projects and groups have a name of the event instead of a kind."""
+
+    object_kind: str = ""
+    event_name: str = ""
+
+
+_decode_kind = msgspec.json.Decoder(_Kind).decode
+_decode = msgspec.json.Decoder(_Deployment | _Release).decode
+_shows_its_secret = shared_secret("x-gitlab-token")
+
+
+def _signed(headers: Mapping[str, str], body: bytes, secret: bytes) -> bool:
+    """Since GitLab 19 there are signing tokens, known by how they begin."""
+    holds = standard_webhook if secret.startswith(_SIGNING) else _shows_its_secret
+    return holds(headers, body, secret)
+
+
+@source(NAME, signature=_signed)
+def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> list[Event]:
+    """Events of other kinds are taken and mean nothing to us."""
+    kind = decoded(_decode_kind, body)
+    if not (kind.object_kind or kind.event_name):
+        raise Malformed("neither object_kind nor event_name is given")
+    if kind.object_kind not in ("deployment", "release"):
+        return []
+    told = decoded(_decode, body)
+    return _deployment(told, received_at) if isinstance(told, _Deployment) else _release(told, received_at)
+
+
+def _deployment(told: _Deployment, received_at: datetime) -> list[Event]:
+    if told.status not in _BEGUN:
+        return []
+    change = ChangeEvent(
+        source=NAME,
+        id=clean(f"deployment/{told.project.path_with_namespace}/{told.deployment_id}"),
+        service=clean(told.project.service),
+        change=ChangeKind.DEPLOY,
+        title=clean(f"{told.project.service} {told.ref or told.short_sha} to {told.environment} ({told.status})"),
+        at=_moment(told.status_changed_at, "$.status_changed_at") or received_at,
+        labels={"environment": clean(told.environment)},
+        actor=clean(told.user.username if told.user else ""),
+        version=clean(told.short_sha),
+        link=clean_link(told.deployable_url or told.project.web_url),
+    )
+    return [change]
+
+
+def _release(told: _Release, received_at: datetime) -> list[Event]:
+    if told.action != "create":
+        return []
+    change = ChangeEvent(
+        source=NAME,
+        id=clean(f"release/{told.project.path_with_namespace}/{told.id}"),
+        service=clean(told.project.service),
+        change=ChangeKind.RELEASE,
+        title=clean(f"{told.project.service} {told.name or told.tag} released"),
+        at=_moment(told.released_at, "$.released_at") or received_at,
+        version=clean(told.tag),
+        link=clean_link(told.url or told.project.web_url),
+    )
+    return [change]
+
+
+def _moment(text: str, where: str) -> datetime | None:
+    """GitLab writes ``2021-04-28 21:50:00 +0200``, ``2020-11-02 12:55:12 UTC`` or ISO 8601."""
+    if not text:
+        return None
+    for form in _FORMATS:
+        try:
+            moment = datetime.strptime(text, form)
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        except (ValueError, OverflowError):
+            continue
+    raise Malformed(f"{where}: {text[:40]!r} is no moment")

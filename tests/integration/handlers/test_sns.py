@@ -1,0 +1,187 @@
+"""Who may send through Amazon SNS, with a server in the place of Amazon's.
+
+The messages in ``sns_messages/`` and their certificate are Amazon's own: the test vectors of the message manager of its
+SDK for Java, https://github.com/aws/aws-sdk-java-v2 (Apache-2.0).
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from aiohttp import ClientSession, web
+from aiohttp.test_utils import TestServer
+
+from bot.domain.event import AlertEvent
+from bot.inbox.inbox import Inbox
+from bot.inbox.intake import Intake
+from handlers.http.endpoint import add_webhook_routes
+from handlers.sources.registry import CannotTell, Malformed, NotAuthentic, all_sources
+from handlers.sources.sns import TOPICS, Amazon
+from tests.integration.handlers.sns_sender import NOW, TOPIC, Sender, certificate_for, sending
+
+VECTORS = Path(__file__).parents[1] / "sns_messages"
+
+
+@pytest.fixture
+async def sender() -> AsyncIterator[Sender]:
+    async with sending() as sender:
+        yield sender
+
+
+@pytest.fixture
+def amazon(sender: Sender) -> Amazon:
+    return amazon_at(sender)
+
+
+def amazon_at(sender: Sender, environ: Mapping[str, str] | None = None) -> Amazon:
+    return Amazon(lambda url: url.startswith(sender.url + "/"), environ or {}, lambda: NOW)
+
+
+def vector(sender: Sender, name: str, **fields: Any) -> bytes:
+    """A message of Amazon's, whose certificate is here; where it is is not part of what is signed."""
+    message = msgspec.json.decode((VECTORS / f"{name}.json").read_bytes())
+    return msgspec.json.encode({**message, "SigningCertURL": f"{sender.url}/amazon.pem", **fields})
+
+
+@pytest.mark.parametrize("name", ["notification-with-subject", "notification-version-2"])
+async def test_amazons_own_test_vectors_are_authentic_and_nothing_else_is(
+    name: str, sender: Sender, amazon: Amazon
+) -> None:
+    sender.certificate = (VECTORS / "certificate.pem").read_bytes()
+    await amazon.prove({}, vector(sender, name))
+    for field in ("Message", "MessageId", "Subject", "Timestamp", "TopicArn"):
+        with pytest.raises(NotAuthentic, match="does not hold"):
+            await amazon.prove({}, vector(sender, name, **{field: "another"}))
+
+
+async def test_amazons_own_confirmation_is_authentic_and_only_a_trusted_address_is_asked(
+    sender: Sender, amazon: Amazon
+) -> None:
+    sender.certificate = (VECTORS / "certificate.pem").read_bytes()
+    with pytest.raises(NotAuthentic, match="SubscribeURL is no address"):
+        await amazon.prove({}, vector(sender, "subscription-confirmation"))
+    with pytest.raises(NotAuthentic, match="does not hold"):
+        await amazon.prove({}, vector(sender, "subscription-confirmation", Token="another"))
+    assert sender.asked == {"/amazon.pem": 1}
+
+
+@pytest.mark.parametrize("version", ["1", "2"])
+async def test_a_subscription_is_confirmed_once_its_signature_holds(
+    version: str, sender: Sender, amazon: Amazon
+) -> None:
+    body = sender.body("SubscriptionConfirmation", version)
+    with pytest.raises(NotAuthentic):
+        await amazon.prove({}, sender.body("SubscriptionConfirmation", version, SubscribeURL=f"{sender.url}/other"))
+    assert "/other" not in sender.asked
+    await amazon.prove({}, body)
+    assert sender.asked == {"/certificate.pem": 1, "/confirm": 1}
+
+
+async def test_a_subscription_that_somebody_ended_stays_ended(sender: Sender, amazon: Amazon) -> None:
+    await amazon.prove({}, sender.body("UnsubscribeConfirmation"))
+    assert sender.asked == {"/certificate.pem": 1}, "its SubscribeURL would subscribe again"
+
+
+async def test_the_certificate_is_fetched_once_for_a_crowd(sender: Sender, amazon: Amazon) -> None:
+    await asyncio.gather(*(amazon.prove({}, sender.body()) for _ in range(20)))
+    assert sender.asked == {"/certificate.pem": 1}
+
+
+@pytest.mark.parametrize(
+    "url", ["https://sns.us-west-2.amazonaws.com.evil.example/a.pem", "{}/certificate", "{}/?a.pem"]
+)
+async def test_a_certificate_of_elsewhere_is_not_fetched(url: str, sender: Sender, amazon: Amazon) -> None:
+    with pytest.raises(NotAuthentic, match="SigningCertURL"):
+        await amazon.prove({}, sender.body(SigningCertURL=url.format(sender.url)))
+    assert sender.asked == {}
+
+
+@pytest.mark.parametrize(
+    ("certificate", "why"),
+    [
+        (certificate_for(until=NOW - timedelta(seconds=1)), "not valid at this time"),
+        (certificate_for(name="evil.example"), "none of Amazon SNS"),
+        (certificate_for(elliptic=True), "none of Amazon SNS"),
+        (b"<html>", "there is no certificate"),
+    ],
+    ids=["expired", "of another", "another key", "none"],
+)
+async def test_a_certificate_must_be_valid_and_of_sns(
+    certificate: bytes, why: str, sender: Sender, amazon: Amazon
+) -> None:
+    sender.certificate = certificate
+    with pytest.raises(NotAuthentic, match=why):
+        await amazon.prove({}, sender.body())
+
+
+@pytest.mark.parametrize("signature", ["", "no base64", "AAAA"])
+async def test_a_signature_that_is_none_does_not_hold(signature: str, sender: Sender, amazon: Amazon) -> None:
+    with pytest.raises(NotAuthentic, match="does not hold"):
+        await amazon.prove({}, sender.body(Signature=signature))
+
+
+@pytest.mark.parametrize("status", [500, 404, 302])
+async def test_while_amazon_does_not_answer_nobody_can_tell_and_later_it_is_asked_again(
+    status: int, sender: Sender, amazon: Amazon
+) -> None:
+    sender.status = status
+    with pytest.raises(CannotTell, match=str(status)):
+        await amazon.prove({}, sender.body())
+    assert "/elsewhere" not in sender.asked
+    sender.status = 200
+    await amazon.prove({}, sender.body())
+
+
+async def test_an_answer_without_an_end_is_not_read_to_it(sender: Sender, amazon: Amazon) -> None:
+    sender.certificate = b"x" * 100_000
+    with pytest.raises(CannotTell, match="more than 65536 bytes"):
+        await amazon.prove({}, sender.body())
+
+
+async def test_only_the_topics_that_are_named_may_send(sender: Sender) -> None:
+    await amazon_at(sender, {TOPICS: f"arn:aws:sns:eu-west-1:1:other, {TOPIC}"}).prove({}, sender.body())
+    with pytest.raises(NotAuthentic, match="is not among those of TANDEM_CLOUDWATCH_TOPICS"):
+        await amazon_at(sender, {TOPICS: "arn:aws:sns:eu-west-1:1:other"}).prove({}, sender.body())
+
+
+async def test_what_is_no_message_is_malformed(amazon: Amazon) -> None:
+    with pytest.raises(Malformed, match="SignatureVersion"):
+        await amazon.prove({}, (VECTORS / "notification-version-2.json").read_bytes().replace(b'"2"', b'"3"'))
+
+
+async def test_at_the_door_both_the_token_and_the_signature_count(
+    inbox: Inbox, sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proven = all_sources()["cloudwatch"]._replace(prove=amazon_at(sender).prove)
+    monkeypatch.setitem(all_sources(), "cloudwatch", proven)
+    intake = Intake(inbox)
+    intake.start()
+    http = web.Application()
+    add_webhook_routes(http, intake, "s3cret", lambda: NOW, [], 1)
+    server = TestServer(http)
+    await server.start_server(auto_decompress=False)
+
+    async def answered(body: bytes, query: str = "?token=s3cret") -> tuple[int, dict[str, Any]]:
+        async with session.post(server.make_url(f"/webhooks/cloudwatch{query}"), data=body) as answer:
+            return answer.status, await answer.json(content_type=None)
+
+    async with ClientSession(headers={"Content-Type": "text/plain; charset=UTF-8"}) as session:
+        assert (await answered(sender.body(), ""))[0] == 401
+        assert sender.asked == {}, "who does not know the token makes nobody ask anything"
+        assert (await answered(b"{}"))[0] == 400
+        sender.status = 500
+        assert (await answered(sender.body()))[0] == 503
+        sender.status = 200
+        assert (await answered(sender.body(Timestamp="2026-03-07T11:59:02.000Z")))[0] == 401
+        assert await answered(sender.body("SubscriptionConfirmation")) == (202, {"accepted": 0})
+        assert await answered(sender.body()) == (202, {"accepted": 1})
+    await server.close()
+    await intake.stop()
+    [entry] = await inbox.entries_after(0, 0, 10)
+    [event] = entry.events
+    assert isinstance(event, AlertEvent)
+    assert (event.status, event.labels["alertname"]) == ("firing", "load is high")

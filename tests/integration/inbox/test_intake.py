@@ -1,0 +1,70 @@
+"""The intake answers when events are on disk, and says so when they cannot be."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import text
+
+from bot.domain.event import AlertEvent, AlertStatus
+from bot.errors import InboxFull, StorageUnavailable
+from bot.inbox.inbox import Inbox, NewEntry
+from bot.inbox.intake import Intake, entries_for
+from tests.conftest import EVERY_INBOX, database_of
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def _entries(name: str = "a") -> list[NewEntry]:
+    event = AlertEvent("test", name, AlertStatus.FIRING, {"alertname": name}, NOW)
+    return entries_for([event], "test", NOW, [], 1)
+
+
+async def _rename(inbox: Inbox, name: str, to: str) -> None:
+    async with database_of(inbox).write() as connection:
+        await connection.execute(text(f"ALTER TABLE {name} RENAME TO {to}"))
+
+
+@pytest.fixture
+async def intake(inbox: Inbox) -> AsyncIterator[Intake]:
+    intake = Intake(inbox, max_entries=50)
+    intake.start()
+    yield intake
+    await intake.stop()
+
+
+@EVERY_INBOX
+async def test_what_is_appended_at_once_is_committed_together_and_all_of_it_is_there(
+    intake: Intake, inbox: Inbox
+) -> None:
+    await asyncio.gather(*(intake.append(_entries(str(i))) for i in range(50)))
+    assert await inbox.lag({0: 0}) == 50
+
+
+@EVERY_INBOX
+async def test_beyond_the_bound_the_sender_is_asked_to_come_again(intake: Intake) -> None:
+    results = await asyncio.gather(*(intake.append(_entries(str(i))) for i in range(60)), return_exceptions=True)
+    assert sum(isinstance(result, InboxFull) for result in results) == 10
+    await intake.append(_entries("later"))
+
+
+@EVERY_INBOX
+async def test_stopping_commits_what_waits(inbox: Inbox) -> None:
+    intake = Intake(inbox)
+    intake.start()
+    waiting = asyncio.create_task(intake.append(_entries()))
+    await asyncio.sleep(0)
+    await intake.stop()
+    await waiting
+    assert await inbox.lag({0: 0}) == 1
+
+
+async def test_a_database_that_takes_nothing_fails_the_requests_and_is_used_again_when_it_does(
+    intake: Intake, inbox: Inbox
+) -> None:
+    await _rename(inbox, "inbox", "elsewhere")
+    with pytest.raises(StorageUnavailable):
+        await intake.append(_entries())
+    await _rename(inbox, "elsewhere", "inbox")
+    await intake.append(_entries())

@@ -1,0 +1,63 @@
+"""What was troubled near in time again and again belongs together, also where no topology says why."""
+
+from collections.abc import Callable
+
+from bot.domain.event import AlertEvent
+from bot.domain.matcher import Matcher
+from bot.incidents.regroup import split_by_hand
+from tests.conftest import Clock
+from tests.integration.pipeline_driver import Pipeline
+
+MakeAlert = Callable[..., AlertEvent]
+
+
+async def _trouble(pipeline: Pipeline, alert: MakeAlert, clock: Clock, *services: str) -> list[list[str]]:
+    """Trouble at each of the services, a few seconds apart; returns the services of each incident that this made."""
+    before = len(await pipeline.incidents())
+    for service in services:
+        await pipeline.send(alert(service=service, alertname=f"{service} is slow"))
+        clock.pass_(seconds=10)
+    made = [incident.services for incident in (await pipeline.incidents())[before:]]
+    await pipeline.send(*(alert("resolved", service=service, alertname=f"{service} is slow") for service in services))
+    clock.pass_(hours=2)
+    return made
+
+
+async def test_after_three_coincidences_the_fourth_is_one_incident(
+    pipeline: Pipeline, alert: MakeAlert, clock: Clock
+) -> None:
+    for _ in range(3):  # two would do, had the first not faded a little by then
+        assert await _trouble(pipeline, alert, clock, "web", "mail") == [["web"], ["mail"]]
+    assert await _trouble(pipeline, alert, clock, "web", "mail") == [["web", "mail"]]
+
+
+async def test_services_that_break_at_different_times_stay_apart(
+    pipeline: Pipeline, alert: MakeAlert, clock: Clock
+) -> None:
+    for _ in range(4):
+        await _trouble(pipeline, alert, clock, "web")
+        await _trouble(pipeline, alert, clock, "mail")
+    assert await _trouble(pipeline, alert, clock, "web", "mail") == [["web"], ["mail"]]
+
+
+async def test_incidents_that_resolve_in_one_batch_are_learnt_from_like_those_that_resolve_one_by_one(
+    pipeline: Pipeline, alert: MakeAlert, clock: Clock
+) -> None:
+    for _ in range(3):
+        for service in ("web", "mail", "cron"):
+            await pipeline.send(alert(service=service, alertname=f"{service} is slow"))
+        for service in ("web", "mail", "cron"):
+            await pipeline.send(alert("resolved", service=service, alertname=f"{service} is slow"))
+        clock.pass_(hours=2)
+    assert await _trouble(pipeline, alert, clock, "web", "mail", "cron") == [["web", "mail", "cron"]]
+
+
+async def test_a_person_who_splits_sets_the_services_apart(pipeline: Pipeline, alert: MakeAlert, clock: Clock) -> None:
+    for _ in range(3):
+        await _trouble(pipeline, alert, clock, "web", "mail")
+    await pipeline.send(alert(service="web"), alert(service="mail"))
+    number = (await pipeline.incidents())[-1].number
+    await split_by_hand(pipeline.database, number, [Matcher("service", "=", "mail")], "U1", clock.now)
+    await pipeline.send(alert("resolved", service="web"), alert("resolved", service="mail"))
+    clock.pass_(hours=2)
+    assert await _trouble(pipeline, alert, clock, "web", "mail") == [["web"], ["mail"]]

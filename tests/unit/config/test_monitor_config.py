@@ -1,0 +1,85 @@
+"""Monitors in tandem.yaml: what is right is taken; what is wrong is named with its place and the nearest right one."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.config import Config, load_config
+from bot.domain.watched.monitor import FeatureKind, Metric, MonitorKind
+from bot.errors import ConfigError
+
+DOCS = Path(__file__).parents[3] / "docs" / "monitors.md"
+MODEL = "models:\n  m:\n"
+
+
+def load(path: Path, text: str) -> tuple[Config, list[str]]:
+    file = path / "tandem.yaml"
+    file.write_text(text)
+    return load_config(file)
+
+
+def test_a_whole_model_is_taken(tmp_path: Path) -> None:
+    text = """models:
+  demand-forecast:
+    served_by: forecast-api
+    features: {price: numeric, shop: categorical, temperature: {kind: numeric, min: -40, max: 60}}
+    monitors:
+      - {kind: quality, fresh_within: 1h, window: {time: 5m}}
+      - {kind: drift, window: {rows: 500}, alpha: 0.01, severity: high}
+      - {kind: performance, metric: mae, worse_by: 0.2, slices: auto}
+      - {kind: performance, metric: ndcg, group: query, minimum: 0.6, slices: [country]}
+"""
+    config, _ = load(tmp_path, text)
+    model = config.rules().models["demand-forecast"]
+    assert model.features["price"].kind is FeatureKind.NUMERIC and model.features["temperature"].max == 60
+    assert list(model.monitors) == ["quality", "drift", "performance-mae", "performance-ndcg"]
+    assert model.monitors["quality"].window.time == timedelta(minutes=5)
+    assert model.monitors["drift"].kind is MonitorKind.DRIFT and model.monitors["drift"].alpha == 0.01
+    assert model.monitors["performance-mae"].metric is Metric.MAE
+
+
+@pytest.mark.parametrize(
+    "model, error",
+    [
+        ("    monitors: [{kind: drft}]", "3: models.m.monitors.0.kind: Input should be 'quality', 'drift'"),
+        ("    monitors: [{kind: drift, windw: {rows: 9}}]", "windw: is no known key; did you mean 'window'?"),
+        ("    monitors: [{kind: drift, window: {row: 9}}]", "row: is no known key; did you mean 'rows'?"),
+        ("    monitors: [{kind: drift, window: {rows: 9, time: 1h}}]", "say rows or time"),
+        ("    monitors: [{kind: drift, window: {time: 0s}}]", "longer than nothing"),
+        ("    monitors: [{kind: drift, metric: mae}]", "metric is for monitors of performance"),
+        ("    monitors: [{kind: performance}]", "say which metric: accuracy"),
+        ("    monitors: [{kind: estimated_performance, metric: ndcg, group: q}]", "ndcg cannot be estimated"),
+        ("    monitors: [{kind: performance, metric: ndcg}]", "group names the column of the query"),
+        ("    monitors: [{kind: performance, metric: mae, minimum: 0.5}]", "less is better: give a maximum"),
+        ("    monitors: [{kind: performance, metric: f1, maximum: 0.5}]", "more is better: give a minimum"),
+        ("    monitors: [{kind: performance, metric: f1, minimum: 90}]", "a share between 0 and 1"),
+        ("    monitors: [{kind: performance, metric: roc_auc, slices: auto}]", "name the features"),
+        ("    monitors: [{kind: drift, fresh_within: 1h}]", "for monitors of kind quality"),
+        ("    monitors: [{kind: quality, engine: alibi}]", "engine: alibi is for monitors of kind"),
+        ("    monitors: [{kind: drift, alpha: 5}]", "less than 1"),
+        ("    monitors: [{kind: drift}, {kind: drift}]", "two monitors are known as 'drift': give them names"),
+        ("    features: {price: number}", "Input should be 'numeric' or 'categorical'"),
+        ("    features: {price: {kind: numeric, mim: 3}}", "mim: is no known key; did you mean 'min'?"),
+        ("    features: {price: {kind: numeric, min: 3, max: 2}}", "min is more than max"),
+        ("    features: {shop: {kind: categorical, min: 3}}", "a categorical feature has no min"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, model: str, error: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        load(tmp_path, MODEL + model)
+    assert error in str(refused.value)
+
+
+def test_an_engine_that_is_not_there_is_a_warning_that_says_how_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TANDEM_ALIBI_PYTHON", "/nowhere/python")
+    _, warnings = load(tmp_path, MODEL + "    monitors:\n    - kind: drift\n      engine: alibi\n")
+    assert any(":5: models.m.monitors.0.engine: TANDEM_ALIBI_PYTHON names /nowhere/python" in line for line in warnings)
+
+
+def test_the_example_of_the_documentation_is_valid(tmp_path: Path) -> None:
+    example = DOCS.read_text(encoding="utf-8").partition("```yaml\n")[2].partition("```")[0]
+    config, _ = load(tmp_path, example)
+    assert len(config.models["demand-forecast"].monitors) == 8

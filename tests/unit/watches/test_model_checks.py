@@ -1,0 +1,170 @@
+"""Checks of models take whatever comes: other columns, other types, nothing, one row, only missing values."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.domain.watched.monitor import FeatureRules, MonitorRules, WatchedModel
+from bot.model_store.references import Lineage, Reference
+from bot.watches.models.data_checks import check_drift, check_quality, check_together
+from bot.watches.models.performance import check_performance
+from bot.watches.models.window import Known, Table, Window
+from bot.watches.models.wording import Outcome, Unchecked
+from detectors.drift.profile import build
+
+NAMES = ("price", "shop", "other")
+numbers = st.floats(allow_nan=True, allow_infinity=True)
+scalars = st.none() | st.booleans() | st.integers(-(2**40), 2**40) | numbers | st.text(max_size=3)
+KINDS = ("numbers", "objects", "texts", "missing", "integers")
+
+
+def column(kind: str, rows: int, draw: Callable[[Any], Any]) -> Any:
+    if kind == "numbers":
+        return np.array(draw(st.lists(numbers, min_size=rows, max_size=rows)), dtype=np.float64)
+    if kind == "integers":
+        return np.array(draw(st.lists(st.integers(-9, 9), min_size=rows, max_size=rows)), dtype=np.int64)
+    if kind == "missing":
+        return np.full(rows, np.nan)
+    values = draw(st.lists(st.text(max_size=3) if kind == "texts" else scalars, min_size=rows, max_size=rows))
+    made = np.empty(rows, dtype=object)
+    made[:] = values
+    return made
+
+
+@st.composite
+def tables(draw: Callable[[Any], Any]) -> Table:
+    rows = draw(st.sampled_from([0, 1, 2, 7, 40]))
+    features = {name: column(draw(st.sampled_from(KINDS)), rows, draw) for name in NAMES if draw(st.booleans())}
+    others = {
+        name: column(draw(st.sampled_from(KINDS)), rows, draw) if draw(st.booleans()) else None
+        for name in ("prediction", "label")
+    }
+    score = column("numbers", rows, draw) if draw(st.booleans()) else None
+    return Table(rows, features, None, others["prediction"], score, others["label"])
+
+
+def known(table: Table) -> Known:
+    now = datetime(2026, 3, 1, tzinfo=UTC)
+    reference = Reference("m", "v1", "d", "p", table.rows, {}, Lineage(), now)
+    return Known(reference, build(table.features), table, build(table.outputs()), {})
+
+
+def usual(rows: int = 60) -> Table:
+    random = np.random.default_rng(0)
+    features = {"price": random.normal(10, 1, rows), "shop": random.choice(["a", "b"], rows)}
+    truth = random.integers(0, 2, rows)
+    return Table(rows, features, None, truth, random.random(rows), truth)
+
+
+def monitor(**said: Any) -> MonitorRules:
+    return MonitorRules.model_validate(said)
+
+
+def check(rules: MonitorRules, model: WatchedModel, packed: bytes, table: Table, known: Known) -> Outcome:
+    window = Window(table, list(range(table.rows)))
+    if rules.kind == "quality":
+        return check_quality(model, window, known)
+    if rules.kind.of_performance:
+        return check_performance(rules, model, packed, window, known)
+    return (check_together if rules.kind == "multivariate" else check_drift)(rules, model, packed, window, known)
+
+
+QUICK = [
+    {"kind": "quality"},
+    {"kind": "drift"},
+    {"kind": "prediction_drift"},
+    {"kind": "concept_drift"},
+    {"kind": "performance", "metric": "accuracy", "minimum": 0.5, "slices": "auto"},
+    {"kind": "performance", "metric": "f1"},
+    {"kind": "performance", "metric": "roc_auc", "slices": ["price", "shop"]},
+    {"kind": "performance", "metric": "mae", "maximum": 1.0},
+    {"kind": "performance", "metric": "mape"},
+    {"kind": "performance", "metric": "mase"},
+    {"kind": "performance", "metric": "ndcg", "group": "shop", "minimum": 0.5},
+    {"kind": "estimated_performance", "metric": "accuracy"},
+    {"kind": "estimated_performance", "metric": "recall", "minimum": 0.5, "slices": "auto"},
+]
+
+
+@pytest.mark.parametrize("said", QUICK, ids=lambda said: "-".join(map(str, said.values()))[:40])
+@settings(max_examples=25)
+@given(st.lists(tables(), min_size=1, max_size=3))
+def test_no_window_breaks_a_check(said: dict[str, Any], windows: list[Table]) -> None:
+    rules, packed = monitor(**said), b""
+    for table in windows:
+        try:
+            outcome = check(rules, WatchedModel(), packed, table, known(usual()))
+        except Unchecked as reason:
+            assert str(reason)
+            continue
+        packed = outcome.packed
+        assert outcome.said and isinstance(outcome.firing, bool)
+
+
+@pytest.mark.parametrize("said", QUICK, ids=lambda said: "-".join(map(str, said.values()))[:40])
+@settings(max_examples=15)
+@given(tables().filter(lambda table: table.rows > 0 and bool(table.features)), tables())
+def test_no_reference_breaks_a_check(said: dict[str, Any], reference: Table, window: Table) -> None:
+    try:
+        assert check(monitor(**said), WatchedModel(), b"", window, known(reference)).said
+    except Unchecked as reason:
+        assert str(reason)
+
+
+@settings(max_examples=6)
+@given(tables().filter(lambda table: table.rows > 0 and bool(table.features)), st.lists(tables(), max_size=2))
+def test_the_classifier_takes_whatever_comes(reference: Table, windows: list[Table]) -> None:
+    packed = b""
+    for table in [*windows, reference]:
+        packed = check(monitor(kind="multivariate"), WatchedModel(), packed, table, known(reference)).packed
+
+
+def test_the_loss_of_a_regression_is_estimated_where_the_model_is_weak() -> None:
+    random = np.random.default_rng(0)
+
+    def asked(rows: int, high: float) -> Table:
+        x = random.uniform(0, high, rows)
+        truth = 10 + random.normal(size=rows) * np.where(x > 0.5, 3.0, 0.1)
+        return Table(rows, {"x": x}, None, np.full(rows, 10.0), None, truth)
+
+    reference = known(asked(2000, 1.0))
+    rules = monitor(kind="estimated_performance", metric="mae", worse_by=0.2)
+    calm = check(rules, WatchedModel(), b"", asked(500, 0.6), reference)
+    assert not calm.firing
+    weak = Table(500, {"x": random.uniform(0.5, 1, 500)}, None, np.full(500, 10.0))
+    found = check(rules, WatchedModel(), calm.packed, weak, reference)
+    assert found.firing and "estimated mae is 2" in found.said
+
+
+def test_rules_of_tandem_yaml_hold_without_a_reference() -> None:
+    features = {
+        "price": FeatureRules.model_validate({"kind": "numeric", "min": 0}),
+        "shop": FeatureRules.model_validate({"kind": "categorical", "values": ["a"]}),
+        "gone": FeatureRules.model_validate({"kind": "numeric"}),
+    }
+    table = Table(3, {"price": np.array(["x", -1, 2], dtype=object), "shop": np.array(["a", "b", None], dtype=object)})
+    outcome = check_quality(WatchedModel(features=features), Window(table, ["1", "1", "2"]), None)
+    assert outcome.firing and set(outcome.features) == {"price", "shop", "gone"}
+    said = "\n".join(outcome.details)
+    assert "1 of 3 values of price are no numbers" in said and "outside 0" in said
+    assert "not allowed: b" in said and "1 of 3 ids came before" in said
+
+
+def test_a_concept_that_drifts_is_found_though_inputs_and_predictions_are_as_before() -> None:
+    random = np.random.default_rng(0)
+
+    def asked(rows: int, slope: float) -> Table:
+        x = random.normal(size=rows)
+        return Table(rows, {"x": x}, None, x, None, slope * x + random.normal(size=rows))
+
+    reference, rules = known(asked(2000, 1.0)), monitor(kind="concept_drift")
+    calm = check(rules, WatchedModel(), b"", asked(500, 1.0), reference)
+    assert not calm.firing
+    found = check(rules, WatchedModel(), calm.packed, asked(500, -1.0), reference)
+    assert found.firing and found.features == ["error"]
+    assert not check(monitor(kind="drift"), WatchedModel(), b"", asked(500, -1.0), reference).firing

@@ -1,0 +1,216 @@
+"""The one form of a table, its name by content, and what cannot be kept."""
+
+import io
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.domain.event import NOT_INLINE, RowsEvent, RowsKind, decode_events, encode_events
+from bot.model_store.columns import (
+    KNOWN,
+    REFERENCE,
+    Unfit,
+    canonical,
+    checked,
+    column_of,
+    digest_of,
+    features_of,
+    laid_out,
+    span_of,
+    stacked,
+)
+from bot.model_store.json_rows import inline_of, table_of_body, table_of_inline
+
+VALUES: list[tuple[pa.DataType, st.SearchStrategy[Any]]] = [
+    (pa.int64(), st.integers(-(2**63), 2**63 - 1)),
+    (pa.float64(), st.floats(width=64)),
+    (pa.string(), st.text(max_size=5)),
+    (pa.bool_(), st.booleans()),
+    (pa.timestamp("us", tz="UTC"), st.integers(0, 2**50)),
+    (pa.float32(), st.floats(width=32)),
+]
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> pa.Table:
+    rows = draw(st.integers(0, 20))
+    names = draw(st.lists(st.text(st.characters(codec="utf-8"), min_size=1, max_size=4), min_size=1, unique=True))
+    columns = {}
+    for name in names:
+        kind, values = draw(st.sampled_from(VALUES))
+        listed = draw(st.lists(st.none() | values, min_size=rows, max_size=rows))
+        columns[name] = (
+            pa.array(listed, pa.int64()).cast(kind) if pa.types.is_timestamp(kind) else pa.array(listed, kind)
+        )
+    return pa.table(columns)
+
+
+def through_parquet(table: pa.Table, **options: Any) -> pa.Table:
+    packed = io.BytesIO()
+    pq.write_table(table, packed, **options)
+    return pq.read_table(io.BytesIO(packed.getvalue()))
+
+
+def name_of(table: pa.Table) -> str:
+    return digest_of(canonical(table))
+
+
+@given(tables(), st.randoms(), st.integers(1, 7))
+def test_the_same_data_has_the_same_name_in_any_order_of_columns_and_row_groups(
+    table: pa.Table, random: Any, group: int
+) -> None:
+    names = list(table.column_names)
+    random.shuffle(names)
+    moved = table.select(names)
+    cut = pa.concat_tables([moved.slice(at, group) for at in range(0, len(moved), group)] or [moved])
+    written = through_parquet(moved, row_group_size=group, use_dictionary=bool(group % 2), compression="snappy")
+    assert name_of(table) == name_of(moved) == name_of(cut) == name_of(written)
+
+
+@given(tables())
+def test_what_the_store_gives_back_has_the_name_that_it_was_asked_for(table: pa.Table) -> None:
+    plain = canonical(table)
+    assert digest_of(canonical(through_parquet(plain, compression="zstd"))) == digest_of(plain)
+
+
+def test_other_data_has_another_name() -> None:
+    table = pa.table({"x": [1, 2], "y": ["ab", "c"]})
+    others = [
+        pa.table({"x": [2, 1], "y": ["ab", "c"]}),
+        pa.table({"x": [1, 2], "y": ["a", "bc"]}),
+        pa.table({"x": [1, 2], "z": ["ab", "c"]}),
+        pa.table({"x": [1.0, 2.0], "y": ["ab", "c"]}),
+        pa.table({"x": [1, None], "y": ["ab", "c"]}),
+        pa.table({"x": [1, 0], "y": ["ab", "c"]}),
+    ]
+    assert len({name_of(one) for one in [table, *others]}) == 7
+
+
+def test_how_a_column_is_encoded_makes_no_difference() -> None:
+    text = pa.chunked_array([["a", "b", None]])
+    forms = [text, text.dictionary_encode(), text.cast(pa.large_string()), text.cast(pa.string_view())]
+    assert len({name_of(pa.table({"x": form})) for form in forms}) == 1
+    moments = pa.chunked_array([[0, 10**6]]).cast(pa.timestamp("us", tz="UTC"))
+    forms = [moments, moments.cast(pa.timestamp("ns", tz="Europe/Vienna")), moments.cast(pa.timestamp("ms"))]
+    assert len({name_of(pa.table({"x": form})) for form in forms}) == 1
+
+
+def test_what_lies_under_a_null_makes_no_difference() -> None:
+    only_first = pa.py_buffer(b"\x01")
+    columns = [
+        pa.Array.from_buffers(pa.int64(), 2, [only_first, pa.array([1, hidden]).buffers()[1]]) for hidden in (7, 9)
+    ]
+    assert name_of(pa.table({"x": columns[0]})) == name_of(pa.table({"x": columns[1]}))
+
+
+@pytest.mark.parametrize("column", [pa.array([[1]]), pa.array([b"\xff"]), pa.array([{"a": 1}])])
+def test_nested_and_binary_columns_are_refused_by_name(column: pa.Array) -> None:
+    with pytest.raises(Unfit, match="embedding"):
+        canonical(pa.table({"embedding": column}))
+
+
+def test_features_may_be_named_plainly_with_a_prefix_or_in_a_struct() -> None:
+    known = KNOWN[RowsKind.PREDICTIONS]
+    plain = pa.table({"id": ["a"], "price": [1.0]})
+    prefixed = pa.table({"id": ["a"], "feature.price": [1.0]})
+    nested = pa.table({"id": ["a"], "features": [{"price": 1.0}]})
+    expected = {"feature.price": [1.0], "id": ["a"]}
+    assert [laid_out(table, known).to_pydict() for table in (plain, prefixed, nested)] == [expected] * 3
+    with pytest.raises(Unfit, match="'price' is there twice"):
+        laid_out(pa.table({"price": [1.0], "feature.price": [1.0]}), known)
+
+
+def test_ids_may_be_numbers_and_timestamps_text() -> None:
+    table = laid_out(pa.table({"id": [7], "timestamp": ["2026-03-01T12:00:00+01:00"]}), KNOWN[RowsKind.PREDICTIONS])
+    assert table.to_pylist() == [{"id": "7", "timestamp": datetime(2026, 3, 1, 11, tzinfo=UTC)}]
+    with pytest.raises(Unfit, match="timestamp must hold moments"):
+        laid_out(pa.table({"timestamp": ["yesterday"]}), KNOWN[RowsKind.PREDICTIONS])
+
+
+def test_values_of_different_kinds_become_text_and_large_numbers_floats() -> None:
+    assert column_of("x", [1, "a", None]).to_pylist() == ["1", "a", None]
+    assert column_of("x", [1, 2.5]).to_pylist() == [1.0, 2.5]
+    assert column_of("x", [2**70, 1]).to_pylist() == [float(2**70), 1.0]
+    assert column_of("x", [None, None]).type == pa.null()
+    with pytest.raises(Unfit, match="x: only numbers"):
+        column_of("x", [1, [2]])
+
+
+def test_tables_of_different_columns_and_types_stand_one_below_the_other() -> None:
+    one = pa.table({"id": ["a"], "x": [1], "y": pa.nulls(1)})
+    other = pa.table({"id": ["b"], "x": [2.5], "y": ["z"]})
+    third = pa.table({"id": ["c"], "x": ["text"]})
+    assert stacked([one, other]).to_pydict() == {"id": ["a", "b"], "x": [1.0, 2.5], "y": [None, "z"]}
+    assert stacked([one, other, third])["x"].to_pylist() == ["1", "2.5", "text"]
+
+
+def test_detectors_get_arrays_with_their_own_kinds_of_missing_values() -> None:
+    table = pa.table({"feature.n": [1, None], "feature.t": ["a", None], "feature.b": [True, None], "id": ["1", "2"]})
+    features = features_of(table)
+    assert list(features) == ["n", "t", "b"]
+    assert features["n"][0] == 1.0 and np.isnan(features["n"][1])
+    assert features["t"].tolist() == ["a", None] and features["b"].tolist() == [True, None]
+
+
+@pytest.mark.parametrize(
+    ("kind", "table", "said"),
+    [
+        (RowsKind.PREDICTIONS, {"feature.x": [1]}, "the column id is missing"),
+        (RowsKind.PREDICTIONS, {"id": ["a", None]}, "id is missing in row 1"),
+        (RowsKind.LABELS, {"id": ["a"], "label": pa.nulls(1)}, "label is missing in row 0"),
+        (RowsKind.LABELS, {"id": ["a"], "label": [1], "feature.x": [1]}, "not 'x'"),
+        (REFERENCE, {"label": [1]}, "one feature at least"),
+        (REFERENCE, {"feature.x": pa.array([], pa.int64())}, "one row"),
+        (REFERENCE, {"feature." + "x" * 300: [1]}, "longer than 200"),
+        (REFERENCE, {"feature.x": [1], "timestamp": pa.array([2**61]).cast(pa.timestamp("us", tz="UTC"))}, "row 0"),
+    ],
+)
+def test_what_cannot_be_kept_is_said_with_its_place(kind: str, table: dict[str, Any], said: str) -> None:
+    with pytest.raises(Unfit, match=said):
+        checked(pa.table(table), kind)
+
+
+def test_a_batch_spans_the_moments_of_its_rows_and_of_its_receipt_where_one_has_none() -> None:
+    early, received = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC)
+    assert span_of(pa.table({"id": ["a"]}), received) == (received, received)
+    moments = pa.array([early, None], pa.timestamp("us", tz="UTC"))
+    assert span_of(pa.table({"timestamp": moments}), received) == (early, received)
+
+
+def test_rows_and_columns_as_json_are_the_same_table() -> None:
+    rows = b'{"rows": [{"id": 1, "features": {"x": 2}, "prediction": 3}, {"id": "b", "features": {"y": "z"}}]}'
+    columns = b'{"columns": {"id": ["1", "b"], "x": [2, null], "y": [null, "z"], "prediction": [3, null]}}'
+    one, other = (table_of_body(body, RowsKind.PREDICTIONS) for body in (rows, columns))
+    assert digest_of(canonical(one)) == digest_of(canonical(other))
+    assert one.column_names == ["feature.x", "feature.y", "id", "prediction"]
+
+
+def test_a_small_batch_travels_with_its_event_and_reads_back_the_same() -> None:
+    moment = datetime(2026, 3, 1, 12, 0, 0, 5, tzinfo=UTC)
+    columns = {"id": ["a", "b"], "timestamp": [moment, None], "score": [0.5, None], "x": [1.0, None], "y": ["z", None]}
+    table = laid_out(pa.table(columns), KNOWN[RowsKind.PREDICTIONS])
+    raw = inline_of(table, RowsKind.PREDICTIONS)
+    assert raw is not None
+    assert table_of_inline(raw, RowsKind.PREDICTIONS).select(table.column_names).to_pydict() == table.to_pydict()
+    labels = pa.table({"id": ["a"], "label": [True]})
+    raw = inline_of(labels, RowsKind.LABELS)
+    assert raw is not None
+    assert table_of_inline(raw, RowsKind.LABELS).select(["id", "label"]).to_pydict() == labels.to_pydict()
+
+
+def test_a_batch_that_json_cannot_say_or_that_is_large_does_not_travel() -> None:
+    for values in ([float("inf")], ["x" * 2**18]):
+        assert inline_of(pa.table({"id": ["a"], "feature.x": values}), RowsKind.PREDICTIONS) is None
+
+
+def test_an_event_without_inline_rows_is_encoded_without_them_also_after_the_inbox() -> None:
+    event = RowsEvent("models", "m", RowsKind.LABELS, "digest", 1, inline=NOT_INLINE)
+    [again] = decode_events(encode_events([event]))
+    assert encode_events([again]) == encode_events([event])
+    assert b"inline" not in encode_events([event])
