@@ -3,16 +3,9 @@
 from alembic import context
 from sqlmodel import SQLModel
 
-from bot.storage.tables.core import core as tables
-from bot.storage.tables.core import correlation as correlation_tables
-from bot.storage.tables.core import inbox as inbox_tables
-from bot.storage.tables.core import leases as lease_tables
-from bot.storage.tables.core import models as model_tables
-from bot.storage.tables.core import slack as slack_tables
-from bot.storage.tables.core import tools as tool_tables
+from bot.storage.tables import core, correlation, inbox, leases, models, slack, tools
 
-assert tables and slack_tables and model_tables and tool_tables  # importing them fills the metadata
-assert inbox_tables and lease_tables and correlation_tables
+assert core and correlation and inbox and leases and models and slack and tools  # importing them fills the metadata
 
 connection = context.config.attributes["connection"]
 if connection.dialect.name == "postgresql":
