@@ -66,7 +66,7 @@ def first_gates(plan: Plan) -> list[PlannedStep]:
     return list(takewhile(lambda step: step.kind == GATE and step.repeatable, plan.steps))
 
 
-class GateLook(msgspec.Struct, frozen=True):
+class GatePreview(msgspec.Struct, frozen=True):
     """What the first gates of an offer said before anybody approved: whether they would let it pass, and why."""
 
     at: datetime
@@ -95,7 +95,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime
     ended_at: datetime | None = None
     outcome: str = ""
-    gate: GateLook | None = None
+    gate: GatePreview | None = None
 
     @property
     def approvals(self) -> list[str]:

@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 
 from bot.domain.incident import TimelineEntry, TimelineKind
-from bot.domain.run import GateLook, PlannedStep, Run, RunStatus, first_gates, plan_hash
+from bot.domain.run import GatePreview, Run, RunStatus, first_gates, plan_hash
 from bot.errors import StorageUnavailable
 from bot.remediation.approval import locked
 from bot.remediation.executors import Outcome
@@ -23,25 +23,25 @@ from bot.storage.queries import incidents, runs
 
 EVERY = timedelta(minutes=10)
 AT_ONCE = 2
-PATIENCE = 300.0
+TIMEOUT = 300.0
 """So many seconds a gate may take before the approval, whatever its own ``timeout`` is."""
 
 log = structlog.get_logger(__name__)
 
 
-class GateLooks:
-    """Asks beside everything else, at most :data:`AT_ONCE` offers at once. ``ask`` performs a step for no run."""
+class GatePreviews:
+    """Runs beside everything else, at most :data:`AT_ONCE` offers at once. ``preview`` performs a step of an offer."""
 
     def __init__(
         self,
         database: Database,
-        ask: Callable[[PlannedStep], Awaitable[Outcome]],
+        preview: Callable[[Run, int], Awaitable[Outcome]],
         clock: Callable[[], datetime],
         on_change: Callable[[], None],
         may: Callable[[], bool],
     ) -> None:
         self._database = database
-        self._ask = ask
+        self._preview = preview
         self._clock = clock
         self._on_change = on_change
         self._may = may
@@ -76,25 +76,25 @@ class GateLooks:
 
     async def _look_at(self, run: Run) -> None:
         at = self._clock()
-        answers = [await self._answer(run, step) for step in first_gates(run.plan)]
-        look = GateLook(at, all(answer.ok for answer in answers), "\n".join(answer.output for answer in answers))
+        answers = [await self._answer(run, position) for position in range(len(first_gates(run.plan)))]
+        look = GatePreview(at, all(answer.ok for answer in answers), "\n".join(answer.output for answer in answers))
         try:
             if self._may() and await self._keep(run, look):
                 self._on_change()
         except (StorageUnavailable, DBAPIError) as error:
             log.warning("gate.not_kept", run=run.id, reason=str(getattr(error, "orig", error)))
 
-    async def _answer(self, run: Run, step: PlannedStep) -> Outcome:
+    async def _answer(self, run: Run, position: int) -> Outcome:
         try:
-            async with asyncio.timeout(PATIENCE):
-                return await self._ask(step)
+            async with asyncio.timeout(TIMEOUT):
+                return await self._preview(run, position)
         except TimeoutError:
-            return Outcome(False, f"not compared: no answer within {PATIENCE:g} s")
+            return Outcome(False, f"not compared: no answer within {TIMEOUT:g} s")
         except Exception as error:  # the offer stands all the same, and people are told
             log.error("gate.broke_off", run=run.id, exc_info=error)
             return Outcome(False, "not compared: an error inside Tandem, its log says more")
 
-    async def _keep(self, run: Run, look: GateLook) -> bool:
+    async def _keep(self, run: Run, look: GatePreview) -> bool:
         """Write what was said, if the offer still stands; True where a person should see something new."""
         now = self._clock()
         async with self._database.write() as connection:
@@ -111,7 +111,7 @@ class GateLooks:
             return True
 
 
-def _entry(run: Run, look: GateLook, now: datetime) -> TimelineEntry:
+def _entry(run: Run, look: GatePreview, now: datetime) -> TimelineEntry:
     verdict = "would let it pass now" if look.passes else "would refuse it now"
     said = f"Gate of “{run.plan.title}”, before any approval: {verdict}\n{look.said}"
     return TimelineEntry(incident_id=run.incident_id, at=now, kind=TimelineKind.RUN, text=said)

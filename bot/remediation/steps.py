@@ -17,7 +17,7 @@ from bot.domain.incident import TimelineEntry, TimelineKind
 from bot.domain.run import Phase, PlannedStep, Run, RunStatus, StepRecord, StepStatus, plan_hash
 from bot.errors import StorageUnavailable
 from bot.observability.metrics import RUNS_ENDED
-from bot.remediation.executors import Outcome, execute
+from bot.remediation.executors import Outcome, StepContext, execute
 from bot.storage.database import Database
 from bot.storage.queries import alerts, audit, incidents, runs
 from bot.storage.queries.audit import AuditEntry
@@ -56,9 +56,10 @@ class Steps:
             async with asyncio.timeout(grace):
                 await self._idle.wait()
 
-    async def ask(self, step: PlannedStep) -> Outcome:
-        """Perform a step that only asks, for no run: nothing is written."""
-        return await execute(step, self._secrets)
+    async def preview(self, run: Run, position: int) -> Outcome:
+        """Perform a step that only reads, before the run is approved: nothing is written."""
+        context = StepContext(run.id, run.incident_id, f"{Phase.STEP}/{position}/preview", self._secrets)
+        return await execute(run.plan.steps[position], context)
 
     async def begin(self, claim: Claim) -> bool:
         """Mark the run as running. False where it is not approved, or its plan is not the approved one."""
@@ -103,7 +104,7 @@ class Steps:
             run_id=run.id, phase=phase, position=position, status=StepStatus.STARTED, started_at=self._clock()
         )
         await self._begin_step(claim, run, step, record)
-        outcome = await self._execute(claim, step)
+        outcome = await self._execute(claim, step, self._context(run, record))
         return await self._end_step(
             claim, run, step, record, StepStatus.SUCCEEDED if outcome.ok else StepStatus.FAILED, outcome
         )
@@ -113,7 +114,7 @@ class Steps:
         if step.check is None:
             doubt = Outcome(False, "A crash interrupted this step; whether it took effect is not known.")
             return await self._end_step(claim, run, step, record, StepStatus.IN_DOUBT, doubt)
-        outcome = await self._execute(claim, step.check)
+        outcome = await self._execute(claim, step.check, self._context(run, record, "/check"))
         said = "took effect" if outcome.ok else "did not take effect"
         looked = Outcome(outcome.ok, f"A crash interrupted this step; its check says that it {said}. {outcome.output}")
         return await self._end_step(
@@ -128,9 +129,9 @@ class Steps:
             began = monotonic()
             await self._check(claim)
 
-    async def _execute(self, claim: Claim, step: PlannedStep) -> Outcome:
+    async def _execute(self, claim: Claim, step: PlannedStep, context: StepContext) -> Outcome:
         """Execute a step, and break it off when the run is handed to another process meanwhile."""
-        work, watch = asyncio.create_task(execute(step, self._secrets)), asyncio.create_task(self._watch(claim))
+        work, watch = asyncio.create_task(execute(step, context)), asyncio.create_task(self._watch(claim))
         try:
             await asyncio.wait((work, watch), return_when=asyncio.FIRST_COMPLETED)
             if watch.done():
@@ -140,6 +141,10 @@ class Steps:
             work.cancel()
             watch.cancel()
             await asyncio.gather(work, watch, return_exceptions=True)
+
+    def _context(self, run: Run, record: StepRecord, part: str = "") -> StepContext:
+        step = f"{record.phase}/{record.position}{part}"
+        return StepContext(run.id, run.incident_id, step, self._secrets)
 
     async def _watch(self, claim: Claim) -> None:
         while True:

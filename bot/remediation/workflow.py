@@ -27,7 +27,7 @@ from bot.domain.runbook import Runbook
 from bot.errors import StorageUnavailable
 from bot.remediation import durable
 from bot.remediation.approval import lapse
-from bot.remediation.gate_preview import GateLooks
+from bot.remediation.gate_preview import GatePreviews
 from bot.remediation.steps import Steps
 from bot.storage.database import Database
 from bot.storage.queries import runs
@@ -71,7 +71,7 @@ class Remediation:
         self._clock = clock
         self._on_change = on_change
         self._may, self._members = may, members
-        self._gates = GateLooks(database, steps.ask, clock, on_change, may)
+        self._gates = GatePreviews(database, steps.preview, clock, on_change, may)
         self._has_gates = any(step.kind == GATE for runbook in runbooks.values() for step in runbook.steps)
         self._config = DBOSConfig(
             name="tandem",

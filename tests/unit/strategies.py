@@ -11,7 +11,7 @@ from bot.domain.event import AlertEvent, AlertStatus
 from bot.domain.incident import Incident, IncidentStatus, Tally, TimelineEntry, TimelineKind
 from bot.domain.run import (
     Decision,
-    GateLook,
+    GatePreview,
     Phase,
     Plan,
     PlannedStep,
@@ -176,7 +176,7 @@ def runs(text: st.SearchStrategy[str], run_id: str = RUN_IDS[0]) -> st.SearchStr
         created_at=moments,
         expires_at=moments,
         outcome=text,
-        gate=st.none() | st.builds(GateLook, at=moments, passes=st.booleans(), said=text),
+        gate=st.none() | st.builds(GatePreview, at=moments, passes=st.booleans(), said=text),
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bot.domain.duration import format_seconds
-from bot.domain.run import GATE, GateLook, Phase, PlannedStep, Run, RunStatus, StepRecord, StepStatus, first_gates
+from bot.domain.run import GATE, GatePreview, Phase, PlannedStep, Run, RunStatus, StepRecord, StepStatus, first_gates
 from bot.notify.slack.blocks import Block, button, mrkdwn, section
 from bot.notify.slack.text import code_block, inline_code, literal, when, who
 from bot.notify.slack.view import IncidentView
@@ -69,7 +69,7 @@ def _gate(run: Run) -> list[Block]:
     return [section(said + (f"\nThe gate behind other steps is {later}" if gates > first else ""))]
 
 
-def _looked(look: GateLook) -> str:
+def _looked(look: GatePreview) -> str:
     verdict = "would let this pass now" if look.passes else "would refuse this now"
     lines = look.said.splitlines()
     shown = [f"• {literal(line, 300)}" for line in lines[:MAX_GATE_LINES]]

@@ -1,6 +1,15 @@
 """What performs steps: one executor a file, one kind of step each."""
 
 from bot.remediation.executors.registry import describe, execute, holds_steps, parameter_names, parameters_of
-from bot.remediation.executors.step import Outcome, StepParameters
+from bot.remediation.executors.step import Outcome, StepContext, StepParameters
 
-__all__ = ["Outcome", "StepParameters", "describe", "execute", "holds_steps", "parameter_names", "parameters_of"]
+__all__ = [
+    "Outcome",
+    "StepContext",
+    "StepParameters",
+    "describe",
+    "execute",
+    "holds_steps",
+    "parameter_names",
+    "parameters_of",
+]

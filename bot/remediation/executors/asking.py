@@ -1,7 +1,6 @@
 """Steps within a step: a request or a command whose answer is JSON that the step itself reads."""
 
 import asyncio
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import aiohttp
@@ -11,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from bot.remediation.executors import command, http
 from bot.remediation.executors.command import CommandParameters
 from bot.remediation.executors.http import HttpParameters
-from bot.remediation.executors.step import MAX_OUTPUT, presentable
+from bot.remediation.executors.step import MAX_OUTPUT, StepContext, presentable
 from bot.remediation.executors.web import SecretMissing, answered, filled, session
 
 INNER_KINDS = ("http", "command")
@@ -56,12 +55,12 @@ def described(one: Ask | Request) -> str:
     return command.describe(one.command)
 
 
-async def ask(one: Ask | Request, secrets: Mapping[str, str]) -> Heard:
+async def ask(one: Ask | Request, context: StepContext) -> Heard:
     """Perform it once. What goes wrong is what was heard, not an error of ours."""
     if one.http is not None:
-        return await _requested(one.http, secrets)
+        return await _requested(one.http, context)
     assert isinstance(one, Ask) and one.command is not None  # as its validator saw to
-    outcome = await command.run(one.command, secrets)
+    outcome = await command.run(one.command, context)
     return Heard(outcome.ok, _json_in(outcome.output), outcome.output[-_SHOWN:])
 
 
@@ -75,8 +74,8 @@ def _json_in(output: str) -> Any:
     return None
 
 
-async def _requested(parameters: HttpParameters, secrets: Mapping[str, str]) -> Heard:
-    seconds = parameters.timeout.total_seconds()
+async def _requested(parameters: HttpParameters, context: StepContext) -> Heard:
+    seconds, secrets = parameters.timeout.total_seconds(), context.secrets
     body = None if parameters.body is None else http.encoded(parameters.body)
     usual = {"Content-Type": "application/json"} if isinstance(parameters.body, dict | list) else {}
     try:

@@ -17,7 +17,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, StringConstraints
 
 from bot.remediation.executors.registry import executor
-from bot.remediation.executors.step import MAX_OUTPUT, Outcome, StepParameters, presentable
+from bot.remediation.executors.step import MAX_OUTPUT, Outcome, StepContext, StepParameters, presentable
 
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "USER", "TMPDIR", "SSL_CERT_FILE", "KUBECONFIG")
 _GRACE = 2.0
@@ -79,7 +79,7 @@ class _Watch(SubprocessProtocol):
 
 
 @executor("command", CommandParameters, describe)
-async def run(parameters: CommandParameters, secrets: Mapping[str, str]) -> Outcome:
+async def run(parameters: CommandParameters, context: StepContext) -> Outcome:
     environment = {name: os.environ[name] for name in _INHERITED if name in os.environ} | parameters.env
     try:
         program, watch = await _start(parameters, environment)
@@ -91,7 +91,7 @@ async def run(parameters: CommandParameters, secrets: Mapping[str, str]) -> Outc
     finally:
         program.close()
     code = program.get_returncode()
-    said = watch.said.presentable(secrets.values())
+    said = watch.said.presentable(context.secrets.values())
     if ending or code != 0:
         return Outcome(False, f"{said}\n{ending or _ending(code)}".strip())
     return Outcome(True, said)

@@ -6,7 +6,6 @@ each data set the challenger's mean loss must be less by more than ``by``, at th
 """
 
 import asyncio
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, NamedTuple
 
@@ -18,7 +17,7 @@ from bot.domain.duration import Duration
 from bot.errors import TandemError
 from bot.remediation.executors.asking import Heard, Request, ask, described
 from bot.remediation.executors.registry import executor
-from bot.remediation.executors.step import Outcome, StepParameters, presentable
+from bot.remediation.executors.step import Outcome, StepContext, StepParameters, presentable
 from detectors.performance.compare import Comparison, compare
 
 MAX_ROWS = 200_000
@@ -73,11 +72,11 @@ def describe(parameters: GateParameters) -> str:
 
 
 @executor("gate", GateParameters, describe, holds_steps=True)
-async def run(parameters: GateParameters, secrets: Mapping[str, str]) -> Outcome:
+async def run(parameters: GateParameters, context: StepContext) -> Outcome:
     seconds = parameters.timeout.total_seconds()
     try:
         async with asyncio.timeout(seconds):
-            compared = [await _compared(name, pair, parameters, secrets) for name, pair in parameters.on.items()]
+            compared = [await _compared(name, pair, parameters, context) for name, pair in parameters.on.items()]
     except TimeoutError:
         return Outcome(False, f"the models were not compared within {seconds:g} s")
     except _Unfit as error:
@@ -86,12 +85,12 @@ async def run(parameters: GateParameters, secrets: Mapping[str, str]) -> Outcome
     lines = [_said(one, parameters) for one in compared]
     verdict = "the challenger is better" if passed else "the challenger is not shown to be better"
     said = "\n".join([*lines, verdict]).encode(errors="replace")
-    return Outcome(passed, presentable(said, 0, secrets.values()))
+    return Outcome(passed, presentable(said, 0, context.secrets.values()))
 
 
-async def _compared(name: str, pair: Pair, parameters: GateParameters, secrets: Mapping[str, str]) -> _Compared:
-    champion = _losses_in(await ask(pair.champion, secrets), f"{name}, champion")
-    challenger = _losses_in(await ask(pair.challenger, secrets), f"{name}, challenger")
+async def _compared(name: str, pair: Pair, parameters: GateParameters, context: StepContext) -> _Compared:
+    champion = _losses_in(await ask(pair.champion, context), f"{name}, champion")
+    challenger = _losses_in(await ask(pair.challenger, context), f"{name}, challenger")
     if champion.data != challenger.data:
         raise _Unfit(f"{name}: the champion was scored on {champion.data!r}, the challenger on {challenger.data!r}")
     theirs = dict(zip(challenger.ids, challenger.losses, strict=True))

@@ -10,7 +10,7 @@ from pydantic import Field, JsonValue
 from yarl import URL
 
 from bot.remediation.executors.registry import executor
-from bot.remediation.executors.step import MAX_OUTPUT, Outcome, StepParameters, presentable
+from bot.remediation.executors.step import MAX_OUTPUT, Outcome, StepContext, StepParameters, presentable
 from bot.remediation.executors.web import Headers, SecretMissing, Url, filled, session, shown
 
 _MAX_REDIRECTS = 5
@@ -42,7 +42,8 @@ def encoded(body: Any) -> bytes:
 
 
 @executor("http", HttpParameters, describe)
-async def run(parameters: HttpParameters, secrets: Mapping[str, str]) -> Outcome:
+async def run(parameters: HttpParameters, context: StepContext) -> Outcome:
+    secrets = context.secrets
     try:
         headers = filled(parameters.headers, secrets)
     except SecretMissing as error:

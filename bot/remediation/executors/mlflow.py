@@ -7,7 +7,6 @@ often it is asked, so a step may be repeated after a crash. What was set is read
 """
 
 import asyncio
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
 import aiohttp
@@ -17,7 +16,7 @@ from yarl import URL
 
 from bot.errors import TandemError
 from bot.remediation.executors.registry import executor
-from bot.remediation.executors.step import Outcome, StepParameters, presentable
+from bot.remediation.executors.step import Outcome, StepContext, StepParameters, presentable
 from bot.remediation.executors.web import Headers, SecretMissing, Url, answered, filled, session, shown
 
 _Shape = TypeVar("_Shape")
@@ -91,8 +90,8 @@ def describe(parameters: MlflowParameters) -> str:
 
 
 @executor("mlflow", MlflowParameters, describe)
-async def run(parameters: MlflowParameters, secrets: Mapping[str, str]) -> Outcome:
-    seconds = parameters.timeout.total_seconds()
+async def run(parameters: MlflowParameters, context: StepContext) -> Outcome:
+    seconds, secrets = parameters.timeout.total_seconds(), context.secrets
     try:
         headers = filled(parameters.headers, secrets)
         async with asyncio.timeout(seconds), session(headers) as client:

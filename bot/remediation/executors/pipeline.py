@@ -6,7 +6,6 @@ A step that is given up leaves the pipeline running: nobody but its own schedule
 
 import asyncio
 import re
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
@@ -17,7 +16,7 @@ from yarl import URL
 from bot.domain.duration import Duration
 from bot.remediation.executors.asking import Ask, Heard, ask, at_path, described
 from bot.remediation.executors.registry import executor
-from bot.remediation.executors.step import Outcome, StepParameters
+from bot.remediation.executors.step import Outcome, StepContext, StepParameters
 
 _RUN = "{run}"
 _RUN_ID = re.compile(r"[A-Za-z0-9][\w.:+~-]{0,199}", re.ASCII)
@@ -59,27 +58,27 @@ def describe(parameters: PipelineParameters) -> str:
 
 
 @executor("pipeline", PipelineParameters, describe, holds_steps=True)
-async def run(parameters: PipelineParameters, secrets: Mapping[str, str]) -> Outcome:
+async def run(parameters: PipelineParameters, context: StepContext) -> Outcome:
     seconds = parameters.timeout.total_seconds()
     try:
         async with asyncio.timeout(seconds):
-            return await _started_and_ended(parameters, secrets)
+            return await _started_and_ended(parameters, context)
     except TimeoutError:
         return Outcome(False, f"the pipeline has not ended within {seconds:g} s; it may be running still")
 
 
-async def _started_and_ended(parameters: PipelineParameters, secrets: Mapping[str, str]) -> Outcome:
-    started = await ask(parameters.start, secrets)
+async def _started_and_ended(parameters: PipelineParameters, context: StepContext) -> Outcome:
+    started = await ask(parameters.start, context)
     if not started.ok:
         return Outcome(False, f"the pipeline was not started\n{started.said}")
     if parameters.poll is None:
         return Outcome(True, _told("the pipeline has ended", started, parameters.metrics))
     if parameters.run is None:
-        return await _ended(parameters, parameters.poll, secrets)
+        return await _ended(parameters, parameters.poll, context)
     run_id = at_path(started.value, parameters.run)
     if isinstance(run_id, bool) or not isinstance(run_id, str | int) or not _RUN_ID.fullmatch(str(run_id)):
         return Outcome(False, f"it was started, and no run's id is at {parameters.run!r} of the answer\n{started.said}")
-    return await _ended(parameters, _of_run(parameters.poll, str(run_id)), secrets)
+    return await _ended(parameters, _of_run(parameters.poll, str(run_id)), context)
 
 
 def _of_run(poll: Ask, run_id: str) -> Ask:
@@ -92,11 +91,11 @@ def _of_run(poll: Ask, run_id: str) -> Ask:
     return Ask(command=poll.command.model_copy(update={"argv": argv}))
 
 
-async def _ended(parameters: PipelineParameters, poll: Ask, secrets: Mapping[str, str]) -> Outcome:
+async def _ended(parameters: PipelineParameters, poll: Ask, context: StepContext) -> Outcome:
     """Ask until the state is a last one. A question that fails is asked again, a few times in a row."""
     missed = 0
     while True:
-        heard = await ask(poll, secrets)
+        heard = await ask(poll, context)
         state = at_path(heard.value, parameters.state) if heard.ok else None
         missed = 0 if isinstance(state, str) else missed + 1
         if missed >= _MISSED_IN_A_ROW:

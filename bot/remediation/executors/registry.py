@@ -1,7 +1,7 @@
 """The executors that are known. A new one is a new file in this folder, found by itself:
 
 @executor("restart", RestartParameters, describe)
-async def run(parameters: RestartParameters, secrets: Mapping[str, str]) -> Outcome: ...
+async def run(parameters: RestartParameters, context: StepContext) -> Outcome: ...
 """
 
 import difflib
@@ -12,9 +12,9 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from bot.domain.run import PlannedStep
-from bot.remediation.executors.step import Outcome, StepParameters
+from bot.remediation.executors.step import Outcome, StepContext, StepParameters
 
-Run = Callable[[Any, Mapping[str, str]], Awaitable[Outcome]]
+Run = Callable[[Any, StepContext], Awaitable[Outcome]]
 Describe = Callable[[Any], str]
 
 
@@ -81,7 +81,7 @@ def describe(kind: str, parameters: StepParameters) -> str:
     return _of_kind(kind).describe(parameters)
 
 
-async def execute(step: PlannedStep, secrets: Mapping[str, str]) -> Outcome:
+async def execute(step: PlannedStep, context: StepContext) -> Outcome:
     """Perform a planned step. What goes wrong in it is its outcome, not an error of ours."""
     found = _of_kind(step.kind)
-    return await found.run(found.parameters.model_validate(step.parameters), secrets)
+    return await found.run(found.parameters.model_validate(step.parameters), context)

@@ -1,7 +1,8 @@
 """What every executor takes and gives."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -31,6 +32,20 @@ class StepParameters(BaseModel):
         if not timedelta(0) < timeout <= timedelta(hours=6):
             raise ValueError("a step takes more than nothing and at most 6h")
         return timeout
+
+
+@dataclass(frozen=True)
+class StepContext:
+    """What a step is performed for, and the secrets that it may name.
+
+    ``step`` names the step within its run: ``step/0``, ``rollback/1``, ``step/0/check``, and ``step/0/preview`` for a
+    gate before the approval. Together with ``run_id`` it is the same however often a step is repeated.
+    """
+
+    run_id: str
+    incident_id: str
+    step: str
+    secrets: Mapping[str, str] = field(repr=False)
 
 
 class Outcome(msgspec.Struct, frozen=True):

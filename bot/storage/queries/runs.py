@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy import RowMapping, column, select, table, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.run import GateLook, Phase, Run, RunStatus, StepRecord
+from bot.domain.run import GatePreview, Phase, Run, RunStatus, StepRecord
 from bot.errors import LostLease
 from bot.storage.database import row_of, table_of, upsert
 from bot.storage.tables.core import RunRow, StepRow
@@ -46,7 +46,7 @@ async def save(connection: AsyncConnection, runs: Sequence[Run]) -> None:
     await upsert(connection, _RUN, [row_of(run) for run in runs])
 
 
-async def save_gate(connection: AsyncConnection, run_id: str, look: GateLook) -> None:
+async def save_gate(connection: AsyncConnection, run_id: str, look: GatePreview) -> None:
     """Keep what the gates of an offer said; nothing else of the run is written."""
     await connection.execute(update(_RUN).where(_RUN.c.id == run_id).values(gate=look))
 

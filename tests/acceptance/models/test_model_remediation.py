@@ -14,6 +14,7 @@ from bot.remediation.executors import Outcome, execute
 from tests.acceptance.harness import CHANNEL, ON_CALL, Tandem, alert, runbook, running, until
 from tests.acceptance.mlflow_server import mlflow_server
 from tests.acceptance.model_tools import SECRET, python_of
+from tests.integration.executors.contexts import context
 from tests.integration.executors.test_gate import HARD, Scorer
 from tests.unit.handlers.test_model_tools import stored
 
@@ -152,7 +153,7 @@ async def _the_other_ways(url: str) -> None:
     """What an alias and a stage may be set to, and what is refused, on the same server."""
 
     async def step(**given: Any) -> Outcome:
-        return await execute(PlannedStep("mlflow", {"url": url, "model": MODEL} | given), {})
+        return await execute(PlannedStep("mlflow", {"url": url, "model": MODEL} | given), context({}))
 
     assert await step(alias="previous", from_alias="champion") == Outcome(
         True, f"previous of {MODEL} is version 2; it was nothing"

@@ -15,12 +15,13 @@ from bot.domain.run import PlannedStep
 from bot.remediation.executors import Outcome, execute
 from bot.remediation.executors.step import MAX_OUTPUT
 from tests.acceptance.harness import until
+from tests.integration.executors.contexts import context
 
 SECRETS = {"DEPLOY": "s3cr3t-of-the-deployment", "SHORTER": "s3cr3t"}
 
 
 async def _run(*argv: str, **parameters: Any) -> Outcome:
-    return await execute(PlannedStep("command", {"argv": list(argv), **parameters}), SECRETS)
+    return await execute(PlannedStep("command", {"argv": list(argv), **parameters}), context(SECRETS))
 
 
 async def _python(script: str, *argv: str, **parameters: Any) -> Outcome:

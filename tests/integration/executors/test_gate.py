@@ -11,6 +11,7 @@ from aiohttp.test_utils import TestServer
 
 from bot.domain.run import PlannedStep
 from bot.remediation.executors import Outcome, describe, execute, parameters_of
+from tests.integration.executors.contexts import context
 
 RANDOM = np.random.default_rng(11)
 HARD = RANDOM.exponential(1.0, 500)
@@ -58,7 +59,7 @@ async def scorer() -> AsyncIterator[Scorer]:
 async def gate(scorer: Scorer, *challengers: str, **given: Any) -> Outcome:
     names = ["recent labelled data", "pinned reference"]
     on = {name: scorer.pair(one) for name, one in zip(names, challengers, strict=False)}
-    return await execute(PlannedStep("gate", {"on": on} | given), {})
+    return await execute(PlannedStep("gate", {"on": on} | given), context({}))
 
 
 async def test_a_challenger_that_is_better_goes_on_and_the_interval_is_told(scorer: Scorer) -> None:
@@ -113,7 +114,7 @@ async def test_a_secret_that_the_scorer_says_back_is_not_shown(scorer: Scorer) -
     for model in ("champion", "better"):
         scorer.answers[model]["data"] = "by hunter2-hunter2"
     step = PlannedStep("gate", {"on": {"recent": scorer.pair("better")}})
-    outcome = await execute(step, {"TOKEN": "hunter2-hunter2"})
+    outcome = await execute(step, context({"TOKEN": "hunter2-hunter2"}))
     assert outcome.ok and outcome.output.startswith("recent (by ***): better by")
 
 

@@ -13,6 +13,7 @@ from aiohttp.test_utils import TestServer
 from bot.domain.run import PlannedStep
 from bot.remediation.executors import Outcome, execute
 from bot.remediation.executors.step import MAX_OUTPUT
+from tests.integration.executors.contexts import context
 
 SECRETS = {"TOKEN": "s3cr3t-of-the-deployment"}
 AUTHORIZED = {"Authorization": {"secret": "TOKEN", "prefix": "Bearer "}}
@@ -84,7 +85,7 @@ async def server() -> AsyncIterator[Server]:
 
 
 async def _send(url: str, **parameters: Any) -> Outcome:
-    return await execute(PlannedStep("http", {"url": url, **parameters}), SECRETS)
+    return await execute(PlannedStep("http", {"url": url, **parameters}), context(SECRETS))
 
 
 async def test_the_request_is_sent_as_it_was_described(server: Server) -> None:
@@ -135,7 +136,7 @@ async def test_a_secret_that_is_not_set_keeps_the_request_from_being_sent(server
 
 async def test_a_secret_that_cannot_be_a_header_is_not_shown(server: Server) -> None:
     step = PlannedStep("http", {"url": server.url("/ok"), "headers": {"X-Token": {"secret": "BAD"}}})
-    outcome = await execute(step, {"BAD": "line-one\r\nline-two"})
+    outcome = await execute(step, context({"BAD": "line-one\r\nline-two"}))
     assert not outcome.ok
     assert "line-" not in outcome.output
     assert not server.seen

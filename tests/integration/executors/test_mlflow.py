@@ -10,6 +10,7 @@ from aiohttp.test_utils import TestServer
 
 from bot.domain.run import PlannedStep
 from bot.remediation.executors import Outcome, execute
+from tests.integration.executors.contexts import context
 
 SECRETS = {"TOKEN": "s3cr3t-of-the-registry"}
 HEADERS = {"Authorization": {"secret": "TOKEN", "prefix": "Bearer "}}
@@ -46,7 +47,7 @@ async def registry() -> AsyncIterator[Registry]:
 
 async def step(registry: Registry, secrets: dict[str, str] = SECRETS, **given: Any) -> Outcome:
     usual = {"url": str(registry.server.make_url("/")), "headers": HEADERS, "model": "m", "alias": "champion"}
-    return await execute(PlannedStep("mlflow", usual | {"from_alias": "next"} | given), secrets)
+    return await execute(PlannedStep("mlflow", usual | {"from_alias": "next"} | given), context(secrets))
 
 
 async def test_what_is_so_already_is_not_set_again(registry: Registry) -> None:

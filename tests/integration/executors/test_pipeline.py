@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from bot.domain.run import PlannedStep
 from bot.remediation.executors import Outcome, describe, execute, parameters_of
+from tests.integration.executors.contexts import context
 
 SECRETS = {"TOKEN": "s3cr3t-of-the-scheduler"}
 HEADERS = {"Authorization": {"secret": "TOKEN", "prefix": "Bearer "}}
@@ -61,7 +62,7 @@ def step(scheduler: Scheduler, **given: Any) -> dict[str, Any]:
 
 
 async def run(parameters: dict[str, Any]) -> Outcome:
-    return await execute(PlannedStep("pipeline", parameters), SECRETS)
+    return await execute(PlannedStep("pipeline", parameters), context(SECRETS))
 
 
 async def test_a_pipeline_is_started_once_and_asked_for_until_it_has_ended(scheduler: Scheduler) -> None:

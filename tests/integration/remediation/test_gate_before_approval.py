@@ -10,14 +10,14 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.event import AlertEvent
 from bot.domain.rules import Rules
-from bot.domain.run import PlannedStep, Run
+from bot.domain.run import Run
 from bot.domain.runbook import Runbook
 from bot.inbox.inbox import Inbox
 from bot.localslack import LocalSlack
 from bot.notify.slack.channel import SlackChannel
 from bot.notify.slack.notifier import Notifier
 from bot.remediation.executors import Outcome
-from bot.remediation.gate_preview import EVERY, GateLooks
+from bot.remediation.gate_preview import EVERY, GatePreviews
 from bot.remediation.steps import Steps
 from bot.storage.database import Database
 from bot.storage.queries import runs
@@ -39,11 +39,11 @@ class Offered:
         channel = SlackChannel(AsyncWebClient(slack.bot_token, base_url=slack.api_url), "incidents")
         self.notifier = Notifier(database, channel, clock, interval=0)
         self.may = True
-        self.gates = self.looks(Steps(database, clock, {}, lambda: None).ask)
+        self.gates = self.previews(Steps(database, clock, {}, lambda: None).preview)
         self.pipeline: Pipeline
 
-    def looks(self, ask: Callable[[PlannedStep], Any]) -> GateLooks:
-        return GateLooks(self.database, ask, self.clock, lambda: None, lambda: self.may)
+    def previews(self, preview: Callable[[Run, int], Any]) -> GatePreviews:
+        return GatePreviews(self.database, preview, self.clock, lambda: None, lambda: self.may)
 
     def gate(self, challenger: str, **more: Any) -> dict[str, Any]:
         return {"gate": {"on": {"pinned reference": self.scorer.pair(challenger)}, **more}}
@@ -132,10 +132,10 @@ async def test_too_few_rows_and_a_scorer_that_fails_are_words_in_the_message(
 
 @on_sqlite
 async def test_an_error_of_ours_is_words_too(offered: Offered, alert: MakeAlert) -> None:
-    async def broken(_step: PlannedStep) -> Outcome:
+    async def broken(_run: Run, _position: int) -> Outcome:
         raise RuntimeError("a defect")
 
-    offered.gates = offered.looks(broken)
+    offered.gates = offered.previews(broken)
     await offered.offer(alert(), offered.gate("better"), PROMOTE)
     await offered.asked()
     assert "• not compared: an error inside Tandem, its log says more" in await offered.message()

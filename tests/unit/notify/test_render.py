@@ -13,7 +13,7 @@ from bot.domain.alert import Alert
 from bot.domain.incident import Incident, IncidentStatus, Tally
 from bot.domain.run import (
     Decision,
-    GateLook,
+    GatePreview,
     Phase,
     Plan,
     PlannedStep,
@@ -127,7 +127,7 @@ def test_the_largest_message_that_there_can_be_is_taken(status: RunStatus) -> No
     """Every text as long as it gets, in every place at once."""
     plan = plan_of(*(["x" * 130] * 20), rollback=tuple(["y" * 130] * 20))
     plan = msgspec.structs.replace(plan, title=WORST, steps=[GATE, *plan.steps, GATE])
-    look = GateLook(NOON, False, "\n".join([WORST] * 50))
+    look = GatePreview(NOON, False, "\n".join([WORST] * 50))
     decisions = [Decision(WORST, verdict, NOON) for verdict in ("approve", "reject") for _ in range(300)]
     runs = [
         run(msgspec.structs.replace(plan, runbook=name), id=name, status=status, approvers=[WORST] * 300, required=9)
@@ -167,7 +167,7 @@ def test_an_offer_says_who_may_approve_how_many_must_and_who_did() -> None:
 @pytest.mark.parametrize("passes, verdict", [(True, "would let this pass now"), (False, "would refuse this now")])
 def test_what_the_gate_said_stands_between_the_plan_and_its_buttons(passes: bool, verdict: str) -> None:
     plan = msgspec.structs.replace(plan_of("promote"), steps=[GATE, PlannedStep("mlflow", {}, "promote")])
-    look = GateLook(NOON, passes, "reference: better by 0.03 (95 % interval 0.01 to 0.05, 5,000 rows)\n<!here> *x*")
+    look = GatePreview(NOON, passes, "reference: better by 0.03 (95 % interval 0.01 to 0.05, 5,000 rows)\n<!here> *x*")
     blocks = render(view(incident(), run(plan, gate=look))).blocks
     place = next(n for n, block in enumerate(blocks) if block.get("block_id") == "run.run1")
     assert blocks[place - 1]["text"]["text"] == (
@@ -192,7 +192,7 @@ def test_a_gate_that_has_not_been_asked_says_why_and_a_plan_without_one_says_not
         (False, True),
         (True, True),
     ]
-    decided = run(first, gate=GateLook(NOON, True, "better"), status=RunStatus.APPROVED)
+    decided = run(first, gate=GatePreview(NOON, True, "better"), status=RunStatus.APPROVED)
     assert "*Gate:*" not in shown(render(view(incident(), decided)))
 
 
