@@ -60,7 +60,7 @@ class Hooks(NamedTuple):
     """What the session calls, from its own thread. ``recover`` begins to take over what a dead replica left."""
 
     publish: Callable[[Held], None]
-    hear: Callable[[str], None]
+    receive: Callable[[str], None]
     recover: Callable[[str], Future[None]]
     last_seen: Callable[[], float]
 
@@ -86,14 +86,14 @@ class LeaseSession:
         self._recovering: dict[str, Future[None]] = {}
         self._joined_at = self._beaten_at = 0.0
         self.alone = True
-        self._told: set[str] = set()
+        self._outgoing: set[str] = set()
         self._woken = asyncio.Event()
         self._working = self._leaving = self._stirred = False
 
-    def tell(self, what: str) -> None:
+    def broadcast(self, message: str) -> None:
         """From the session's own loop, like :meth:`release` and :meth:`leave`."""
         if not self.alone:
-            self._told.add(what)
+            self._outgoing.add(message)
             self._woken.set()
 
     def begin(self) -> None:
@@ -271,8 +271,8 @@ class LeaseSession:
         until = time.monotonic() + seconds
         self._woken.clear()
         while not self._stirred and (left := until - time.monotonic()) > 0:
-            if self._told:
-                told, self._told = self._told, set()
+            if self._outgoing:
+                told, self._outgoing = self._outgoing, set()
                 await queries.notify(connection, told)
                 await asyncio.sleep(HURRY)  # what is told meanwhile goes together
                 continue
@@ -296,4 +296,4 @@ class LeaseSession:
             if said.payload == FLEET:
                 self._stirred = True
             else:
-                self._hooks.hear(said.payload)
+                self._hooks.receive(said.payload)

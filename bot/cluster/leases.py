@@ -78,17 +78,17 @@ class Leases(Protocol):
     async def members(self) -> Collection[str]:
         """The replicas that are not known to be gone."""
 
-    def tell(self, what: str) -> None:
-        """Tell the other replicas, soon."""
+    def broadcast(self, message: str) -> None:
+        """Pass a message to the other replicas, soon."""
 
     async def start(self) -> None:
         """Join the fleet, without a share of its work. Raises StorageUnavailable."""
 
-    def begin(self, hear: Callable[[str], None], recover: Callable[[str], Awaitable[None]]) -> None:
+    def begin(self, receive: Callable[[str], None], recover: Callable[[str], Awaitable[None]]) -> None:
         """Take a share of the work from now on.
 
-        ``hear`` is called with what others tell. ``recover`` takes over what a dead replica left: it is called by one
-        replica, once for each that dies, and again if it fails.
+        ``receive`` is called with each message of another replica. ``recover`` takes over what a dead replica left: it
+        is called by one replica, once for each that dies, and again if it fails.
         """
 
     async def release(self) -> None:
@@ -127,13 +127,13 @@ class SoleLeases:
     async def members(self) -> Collection[str]:
         return [SOLE]
 
-    def tell(self, what: str) -> None:
+    def broadcast(self, message: str) -> None:
         return
 
     async def start(self) -> None:
         return
 
-    def begin(self, hear: Callable[[str], None], recover: Callable[[str], Awaitable[None]]) -> None:
+    def begin(self, receive: Callable[[str], None], recover: Callable[[str], Awaitable[None]]) -> None:
         return
 
     async def release(self) -> None:

@@ -31,12 +31,16 @@ _CHECK = text("SELECT true FROM lease WHERE name = :name AND epoch = :epoch AND 
 log = structlog.get_logger(__name__)
 
 
+def _ignore(_message: str) -> None:
+    """Nobody here listens to the others before the work begins."""
+
+
 class SharedLeases:
     """See :class:`bot.cluster.leases.Leases`."""
 
     def __init__(self, database: Database, replica: str, partitions: int) -> None:
         self.replica = replica
-        self._hear: Callable[[str], None] = lambda _said: None
+        self._receive: Callable[[str], None] = lambda _said: None
         self._recover: Callable[[str], Awaitable[None]] | None = None
         self._database = database
         self._held = NOTHING
@@ -50,7 +54,7 @@ class SharedLeases:
             Identity(replica, database.mark, version("tandem-chatops")),
             [partition_lease(one) for one in range(partitions)],
             [role_lease(role) for role in ROLES],
-            Hooks(self._publish, self._tell_main, self._begin_recovery, lambda: self._seen),
+            Hooks(self._publish, self._deliver, self._begin_recovery, lambda: self._seen),
         )
         self._thread = threading.Thread(target=self._run_session, name="leases", daemon=True)
         self._watching: asyncio.TimerHandle | None = None
@@ -84,8 +88,8 @@ class SharedLeases:
         async with self._database.read() as connection:
             return set(await connection.scalars(select(table_of(ReplicaRow).c.id)))
 
-    def tell(self, what: str) -> None:
-        self._in_session(self._session.tell, what)
+    def broadcast(self, message: str) -> None:
+        self._in_session(self._session.broadcast, message)
 
     async def start(self) -> None:
         """Return when this replica is a member. Raises StorageUnavailable."""
@@ -98,8 +102,8 @@ class SharedLeases:
                 raise StorageUnavailable(f"{self.replica} could not join the fleet: see the log")
             await self.changed()
 
-    def begin(self, hear: Callable[[str], None], recover: Callable[[str], Awaitable[None]]) -> None:
-        self._hear, self._recover = hear, recover
+    def begin(self, receive: Callable[[str], None], recover: Callable[[str], Awaitable[None]]) -> None:
+        self._receive, self._recover = receive, recover
         self._in_session(self._session.begin)
 
     async def release(self) -> None:
@@ -138,8 +142,8 @@ class SharedLeases:
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 
-    def _tell_main(self, said: str) -> None:
-        self._call_main(self._hear, said)
+    def _deliver(self, message: str) -> None:
+        self._call_main(self._receive, message)
 
     def _begin_recovery(self, replica: str) -> "Future[None]":
         async def recover() -> None:

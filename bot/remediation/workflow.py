@@ -15,11 +15,13 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 from time import monotonic
 
 import structlog
 from dbos import DBOS, DBOSConfig, SetWorkflowID
 from dbos import error as dbos_errors
+from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
 
 from bot.domain.run import GATE, Run, RunStatus
@@ -31,6 +33,7 @@ from bot.remediation.gate_preview import GatePreviews
 from bot.remediation.steps import Steps
 from bot.storage.database import Database
 from bot.storage.queries import runs
+from bot.storage.timeouts import SOCKET
 
 # Fixed, so that a new release takes up the runs that an old one left; change it when the order of steps changes.
 WORKFLOW_VERSION = "1"
@@ -156,3 +159,13 @@ class Remediation:
             await DBOS.start_workflow_async(self._workflow, run.id)
         self._started.add(run.id)
         log.info("run.started", run=run.id, runbook=run.runbook)
+
+
+def workflow_database(url: str) -> str:
+    """DBOS's own database: beside ours on SQLite, which takes one writer at a time; the same one on PostgreSQL."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite" and parsed.database:
+        path = Path(parsed.database)
+        return f"sqlite:///{path.with_name(f'{path.stem}.workflows.db')}"
+    bounds = {name: value for name, value in SOCKET.items() if name not in parsed.query}
+    return parsed.set(drivername="postgresql").update_query_dict(bounds).render_as_string(hide_password=False)

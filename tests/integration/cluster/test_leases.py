@@ -28,7 +28,7 @@ class Member:
     def __init__(self, name: str, url: str) -> None:
         self.database = open_database(url)
         self.leases = SharedLeases(self.database, name, PARTITIONS)
-        self.heard: list[str] = []
+        self.received: list[str] = []
         self.recovered: list[str] = []
 
     async def recover(self, replica: str) -> None:
@@ -59,7 +59,7 @@ async def join(database_url: str) -> AsyncIterator[Join]:
         member = Member(name, database_url)
         members.append(member)
         await member.leases.start()
-        member.leases.begin(member.heard.append, member.recover)
+        member.leases.begin(member.received.append, member.recover)
         return member
 
     yield make
@@ -186,16 +186,16 @@ async def test_what_a_replica_left_is_taken_over_once_and_then_it_is_forgotten(j
     assert {"b", "c"} <= set(await b.leases.members())
 
 
-async def test_what_one_replica_tells_the_others_hear_at_once(join: Join) -> None:
+async def test_a_message_reaches_the_other_replicas_at_once(join: Join) -> None:
     a, b = await join("a"), await join("b")
     await holding(a, 3)
-    a.leases.tell("work 3")
+    a.leases.broadcast("work 3")
 
-    async def heard() -> bool:
-        return b.heard == ["work 3"]
+    async def arrived() -> bool:
+        return b.received == ["work 3"]
 
-    await until(heard, "b hears it", 1)
-    assert a.heard == []
+    await until(arrived, "b receives it", 1)
+    assert a.received == []
 
 
 async def test_a_replica_whose_main_loop_stands_still_is_replaced_like_a_dead_one_and_comes_back(

@@ -29,12 +29,12 @@ from opentelemetry.sdk.resources import Resource
 from prometheus_client import REGISTRY
 from sqlalchemy import text
 
-from bot.app import utc_now
 from bot.domain.event import Event, LogsEvent, SamplesEvent
 from bot.domain.rules import CorrelationRules, Rules
 from bot.domain.watched.telemetry import LogRules, MetricRules, Watched
 from bot.inbox.inbox import Inbox, open_inbox
 from bot.inbox.intake import Intake
+from bot.services import utc_now
 from bot.storage.database import open_database
 from handlers.telemetry import add_telemetry_routes
 from handlers.telemetry import endpoint as door

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from bot.app import CLOSE_SECONDS, DRAIN_SECONDS
 from bot.cluster.roles import Role
 from bot.cluster.shared_leases import LEAVE_WITHIN
+from bot.components.http import CLOSE_SECONDS
+from bot.components.pipeline import DRAIN_SECONDS
 from bot.config.environment import Environment
 from tests.unit.docs.manifests import DEPLOY, ONE, SEVERAL, environment_of, made, read, resources
 

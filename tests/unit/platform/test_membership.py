@@ -5,8 +5,10 @@ from collections.abc import Collection, Iterable
 
 import pytest
 
+from bot.cluster.broadcast import Broadcast
 from bot.cluster.leases import ROLES, SoleLeases, lock_of, lock_of_replica, partition_lease, role_lease
-from bot.cluster.membership import Fleet
+from bot.cluster.membership import Membership
+from bot.components.pipeline import subscribe
 from bot.errors import LostLease
 
 ROLE = "notifier"
@@ -18,7 +20,7 @@ class HandedLeases(SoleLeases):
     def __init__(self, names: Iterable[str] = ()) -> None:
         super().__init__()
         self.names = set(names)
-        self.told: list[str] = []
+        self.sent: list[str] = []
         self.released = False
         self._changed = asyncio.Event()
 
@@ -32,8 +34,8 @@ class HandedLeases(SoleLeases):
     def held(self) -> Collection[str]:
         return self.names
 
-    def tell(self, what: str) -> None:
-        self.told.append(what)
+    def broadcast(self, message: str) -> None:
+        self.sent.append(message)
 
     async def changed(self) -> None:
         await self._changed.wait()
@@ -86,10 +88,10 @@ async def some_turns() -> None:
 
 async def test_the_work_of_a_role_begins_with_its_lease_and_ends_with_it() -> None:
     leases, work = HandedLeases(), Work()
-    fleet = Fleet(leases, lambda: None)
+    membership = Membership(leases, Broadcast())
     tasks = [
-        asyncio.create_task(fleet.play(ROLE, work.run)),
-        asyncio.create_task(fleet.work(Looking(), no_recovery)),
+        asyncio.create_task(membership.run_while_leader(ROLE, work.run)),
+        asyncio.create_task(membership.take_share(no_recovery)),
     ]
     await some_turns()
     assert work.begun == 0
@@ -110,57 +112,58 @@ async def test_the_work_of_a_role_begins_with_its_lease_and_ends_with_it() -> No
 
 async def test_work_that_finds_its_lease_lost_begins_anew_and_any_other_failure_is_told() -> None:
     work = Work()
-    fleet = Fleet(HandedLeases([role_lease(ROLE)]), lambda: None)
+    membership = Membership(HandedLeases([role_lease(ROLE)]), Broadcast())
     work.fails = LostLease("somebody else has it")
-    playing = asyncio.create_task(fleet.play(ROLE, work.run))
+    leading = asyncio.create_task(membership.run_while_leader(ROLE, work.run))
     await some_turns()
     assert (work.begun, work.ended) == (2, 1)
-    playing.cancel()
-    await asyncio.gather(playing, return_exceptions=True)
+    leading.cancel()
+    await asyncio.gather(leading, return_exceptions=True)
     work.fails = ValueError("a mistake")
     with pytest.raises(ValueError, match="a mistake"):
-        await fleet.play(ROLE, work.run)
+        await membership.run_while_leader(ROLE, work.run)
 
 
-async def test_who_leaves_ends_the_work_of_its_roles_before_it_gives_them_back() -> None:
+async def test_a_replica_that_drains_ends_the_work_of_its_roles_before_it_gives_them_back() -> None:
     leases, work = HandedLeases([role_lease(ROLE)]), Work()
-    fleet = Fleet(leases, lambda: None)
-    playing = asyncio.create_task(fleet.play(ROLE, work.run))
+    membership = Membership(leases, Broadcast())
+    leading = asyncio.create_task(membership.run_while_leader(ROLE, work.run))
     await some_turns()
-    await fleet.leave()
+    await membership.drain()
     assert (work.begun, work.ended, leases.released) == (1, 1, True)
     await some_turns()
     assert work.begun == 1
-    playing.cancel()
-    await asyncio.gather(playing, return_exceptions=True)
+    leading.cancel()
+    await asyncio.gather(leading, return_exceptions=True)
 
 
-async def test_new_entries_wake_the_own_worker_or_are_told_to_the_others() -> None:
+async def test_new_entries_wake_the_worker_here_or_are_broadcast_to_the_replicas() -> None:
     leases, worker, woken = HandedLeases([partition_lease(1)]), Looking(), []
-    fleet = Fleet(leases, lambda: woken.append("here"))
-    working = asyncio.create_task(fleet.work(worker, no_recovery))
+    broadcast = Broadcast(leases.broadcast)
+    broadcast.on_change(lambda: woken.append("here"))
+    subscribe(worker, broadcast)
+    membership = Membership(leases, broadcast)
+    working = asyncio.create_task(membership.take_share(no_recovery))
     await some_turns()
     assert worker.looks == 1
-    fleet.appended([1, 2])
-    assert (worker.woken, leases.told) == ([1], ["work 2"])
-    fleet.changed()
-    assert (woken, leases.told) == (["here"], ["work 2", "changed"])
+    membership.publish_work([1, 2])
+    assert (worker.woken, leases.sent) == ([1], ["work 2"])
+    broadcast.publish_change()
+    assert (woken, leases.sent) == (["here"], ["work 2", "changed"])
     working.cancel()
     await asyncio.gather(working, return_exceptions=True)
 
 
-async def test_what_others_tell_wakes_who_should_look_and_what_nobody_understands_is_passed_over() -> None:
+def test_a_message_of_another_replica_wakes_whom_it_concerns_and_an_unknown_one_is_ignored() -> None:
     worker, woken = Looking(), []
-    fleet = Fleet(HandedLeases(), lambda: woken.append("here"))
-    asked: list[str] = []
-    fleet.heard["check"] = asked.append
-    working = asyncio.create_task(fleet.work(worker, no_recovery))
-    await some_turns()
-    for said in ("work 4", "work x", "changed", "check demand forecast", "", "of a newer version"):
-        fleet.hear(said)
-    assert (worker.woken, woken, asked) == ([4], ["here"], ["demand forecast"])
-    working.cancel()
-    await asyncio.gather(working, return_exceptions=True)
+    broadcast = Broadcast()
+    broadcast.on_change(lambda: woken.append("here"))
+    subscribe(worker, broadcast)
+    checks: list[str] = []
+    broadcast.subscribe("check", checks.append)
+    for message in ("work 4", "work x", "changed", "check demand forecast", "", "of a newer version", "leases"):
+        broadcast.receive(message)
+    assert (worker.woken, woken, checks, worker.looks) == ([4], ["here"], ["demand forecast"], 0)
 
 
 def test_no_two_leases_share_a_lock() -> None:

@@ -1,0 +1,83 @@
+"""The pipeline: the worker over the inbox, and the watches that learn from what passes through it."""
+
+import asyncio
+from collections.abc import Iterable
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+from bot.cluster.broadcast import LEASES, WORK, Broadcast
+from bot.components.component import Component
+from bot.components.process import Process
+from bot.pipeline.worker import Worker
+from bot.remediation.planning import make_plan
+from bot.watches.configured import watches
+
+if TYPE_CHECKING:
+    from bot.watches.models.watch import ModelsWatch
+
+DRAIN_SECONDS = 5.0
+
+
+def make_models_watch(process: Process) -> "ModelsWatch | None":
+    """The watch over models, where tandem.yaml has monitors; people ask it for checks on every replica."""
+    services = process.services
+    if not any(model.monitors for model in services.rules.models.values()):
+        return None
+    from bot.watches.models.watch import CHECK, ModelsWatch  # brings scikit-learn: 2 s, 100 MB for who needs it
+
+    tell = services.leases.broadcast
+    watch = ModelsWatch(services.rules, services.clock, services.database, process.frames, tell=tell)
+    services.broadcast.subscribe(CHECK, watch.check_now)
+    return watch
+
+
+def models_component(watch: "ModelsWatch") -> Component:
+    """Stops the checks that run beside the worker."""
+    return Component("models", stop=watch.close)
+
+
+def worker_component(process: Process, models: "ModelsWatch | None") -> Component:
+    """Works on the partitions that this replica holds; on stop, it works through what is in the inbox."""
+    services = process.services
+    worker = Worker(
+        services.database,
+        services.inbox,
+        services.rules,
+        make_plan,
+        services.clock,
+        services.broadcast.publish_change,
+        process.intake.rest_after,
+        [*watches(services.rules, services.clock), *([models] if models else [])],
+        services.leases,
+    )
+    subscribe(worker, services.broadcast)
+    return Component("worker", run=worker.run, stop=partial(_drain, worker))
+
+
+class WorksOnPartitions(Protocol):
+    """The worker, as far as messages concern it."""
+
+    def wake(self, partitions: Iterable[int]) -> None:
+        """These partitions have new entries."""
+
+    def look(self) -> None:
+        """The leases have changed."""
+
+
+def subscribe(worker: WorksOnPartitions, broadcast: Broadcast) -> None:
+    """Let the worker know of new entries and leases at once; without that, it would see them with its next tick."""
+
+    def wake(partition: str) -> None:
+        if partition.isdecimal():  # else a newer release means something by it that is unknown here
+            worker.wake([int(partition)])
+
+    broadcast.subscribe(WORK, wake)
+    broadcast.subscribe(LEASES, lambda _subject: worker.look())
+
+
+async def _drain(worker: Worker) -> None:
+    """What does not fit the time is in the inbox for the next start."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            await worker.drain()

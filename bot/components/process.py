@@ -1,0 +1,80 @@
+"""What the components of one process are built from."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from bot.cluster.broadcast import Broadcast
+from bot.cluster.membership import Membership, make_leases
+from bot.components.component import Component
+from bot.config import Config, Environment
+from bot.inbox.backlog import Backlog
+from bot.inbox.inbox import Inbox, open_inbox
+from bot.inbox.intake import Intake
+from bot.inbox.switch import settle
+from bot.model_store.frames import Frames, open_frames
+from bot.services import Services, utc_now
+from bot.storage.database import Database, open_database
+from bot.storage.lock import hold_alone
+
+
+@dataclass(frozen=True)
+class Process:
+    """Its settings, what all parts share, and what the endpoints and the work behind them share."""
+
+    environment: Environment
+    config: Config
+    services: Services
+    membership: Membership
+    frames: Frames
+    backlog: Backlog
+    intake: Intake
+
+
+@asynccontextmanager
+async def open_process(environment: Environment, config: Config) -> AsyncIterator[Process]:
+    """Open the database and the inbox and join the other replicas; on the way out, leave and close them last."""
+    async with AsyncExitStack() as stack:
+        database, inbox = await _open_database(stack, environment, config)
+        rules = config.rules()
+        leases = make_leases(database, environment.replica, rules.partitions)
+        stack.push_async_callback(leases.stop)
+        await leases.start()
+        broadcast = Broadcast(leases.broadcast)
+        services = Services(database, inbox, rules, utc_now, leases, broadcast)
+        backlog = Backlog(database, inbox, utc_now, rules.partitions, environment.most_waiting)
+        yield Process(
+            environment,
+            config,
+            services,
+            Membership(leases, broadcast),
+            open_frames(database, environment.model_store),
+            backlog,
+            Intake(inbox, full_for=backlog.retry_after),
+        )
+
+
+async def _open_database(stack: AsyncExitStack, environment: Environment, config: Config) -> tuple[Database, Inbox]:
+    url = environment.database_url
+    database = open_database(url)
+    stack.enter_context(hold_alone(url))
+    stack.push_async_callback(database.close)
+    await database.migrate()
+    inbox = open_inbox(database, environment.inbox_address)
+    stack.push_async_callback(inbox.close)
+    await settle(database, inbox, config.rules().partitions, environment.inbox_left)
+    return database, inbox
+
+
+def backlog_component(process: Process) -> Component:
+    """How far the pipeline is behind: known before the first endpoint opens."""
+    return Component("backlog", run=process.backlog.run, start=process.backlog.look)
+
+
+def intake_component(process: Process) -> Component:
+    """The group commit between the endpoints and the inbox: on stop, it commits what waits."""
+
+    async def start() -> None:
+        process.intake.start(process.membership.publish_work)
+
+    return Component("intake", start=start, stop=process.intake.stop)

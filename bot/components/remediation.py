@@ -1,0 +1,42 @@
+"""Remediation: the durable workflows of approved runs, and the loop that starts them."""
+
+from functools import partial
+
+from bot.components.component import Component
+from bot.components.process import Process
+from bot.config.environment import secrets_from
+from bot.observability import tracing
+from bot.remediation.steps import Steps
+from bot.remediation.traced import TracedSteps
+from bot.remediation.workflow import Remediation, workflow_database
+
+ROLE = "remediation"
+
+
+def make_remediation(process: Process) -> Remediation:
+    services = process.services
+    changed = services.broadcast.publish_change
+    steps = (TracedSteps if tracing.on() else Steps)(services.database, services.clock, secrets_from(), changed)
+    remediation = Remediation(
+        services.database,
+        process.config.runbooks,
+        steps,
+        services.clock,
+        changed,
+        workflow_database(process.environment.database_url),
+        services.leases.replica,
+        partial(services.holds, ROLE),
+        services.leases.members,
+    )
+    services.broadcast.on_change(remediation.wake)
+    return remediation
+
+
+def workflows_component(remediation: Remediation) -> Component:
+    """DBOS: carries out runs; on stop, the steps that are being performed come to their end."""
+    return Component("workflows", start=remediation.launch, stop=remediation.close)
+
+
+def remediation_component(remediation: Remediation) -> Component:
+    """Starts a workflow for each approved run. It runs on every replica, and acts where that has the role."""
+    return Component("remediation", run=remediation.run)

@@ -1,0 +1,104 @@
+"""Slack: the connection, what keeps its messages true, and the endpoint for what people click and type."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import aiohttp
+import structlog
+from aiohttp import web
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.components.component import Component
+from bot.components.process import Process
+from bot.components.rewriter import rewriter_components
+from bot.notify.slack.channel import SlackChannel
+from bot.notify.slack.chart_uploads import ChartUploads
+from bot.notify.slack.notifier import Notifier
+from bot.notify.slack.socket_mode import stay_connected
+from handlers.slack import SlackDoor, add_slack_route, make_bolt_app
+
+if TYPE_CHECKING:
+    from bot.watches.models.watch import ModelsWatch
+
+ROLE = "notifier"
+_TIMEOUT = aiohttp.ClientTimeout(total=15)
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Slack:
+    """A workspace that is configured. ``notifier`` is None where another process does that work."""
+
+    session: aiohttp.ClientSession
+    client: AsyncWebClient
+    notifier: Notifier | None
+
+
+def connect_to_slack(process: Process) -> Slack | None:
+    """None where no token is set: incidents are kept, and nobody sees them in Slack."""
+    token = process.environment.slack_bot_token
+    if token is None:
+        log.warning("slack.off", reason="SLACK_BOT_TOKEN is not set: incidents are kept, but nobody is told")
+        return None
+    session = aiohttp.ClientSession(timeout=_TIMEOUT, trust_env=True)
+    client = AsyncWebClient(
+        token=token.get_secret_value(),
+        base_url=process.environment.slack_api_url.rstrip("/") + "/",
+        session=session,
+        retry_handlers=[],
+    )
+    return Slack(session, client, _make_notifier(process, client) if process.environment.role.works else None)
+
+
+def _channel(process: Process, client: AsyncWebClient) -> SlackChannel:
+    return SlackChannel(client, process.config.slack.channel, partial(process.services.holds, ROLE))
+
+
+def _make_notifier(process: Process, client: AsyncWebClient) -> Notifier:
+    services = process.services.under(ROLE)
+    notifier = Notifier(services.database, _channel(process, client), services.clock, backlog=process.backlog)
+    services.broadcast.on_change(notifier.wake)
+    return notifier
+
+
+def health_of(slack: Slack | None) -> tuple[str, bool]:
+    """``ok``, ``off`` or what is wrong, and whether Tandem is ready all the same."""
+    notifier = slack.notifier if slack else None
+    if notifier is None:
+        return "off", True
+    if notifier.problem is None:
+        return "ok", True
+    return notifier.problem, notifier.reached and not notifier.refused
+
+
+def slack_components(process: Process, slack: Slack) -> Iterator[Component]:
+    """The connection; and what is shown in the channel: messages and threads, beside them the charts."""
+    yield Component("connections to Slack", stop=slack.session.close)
+    if slack.notifier is None:
+        return
+    services = process.services.under(ROLE)
+    charts = ChartUploads(services.database, _channel(process, slack.client), services.clock)
+    yield Component("notifier", run=slack.notifier.run, role=ROLE)
+    yield Component("charts", run=charts.run, role=ROLE)
+    yield from rewriter_components(process)
+
+
+def slack_endpoint(
+    process: Process, slack: Slack, http: web.Application, models: "ModelsWatch | None"
+) -> Iterator[Component]:
+    """For what people click and type: a route, or a connection of our own in Socket Mode."""
+    services, config = process.services, process.config
+    secret, app_token = process.environment.slack_signing_secret, process.environment.slack_app_token
+    watched = {**config.logs.watch, **config.metrics.watch}
+    changed, behind = services.broadcast.publish_change, process.backlog.behind
+    door = SlackDoor(services.database, config.runbooks, services.clock, changed, watched, models, behind)
+    bolt = make_bolt_app(slack.client, secret.get_secret_value() if secret else None, door)
+    if app_token is not None:
+        yield Component("socket mode", run=partial(stay_connected, bolt, app_token.get_secret_value()))
+    elif secret is not None:
+        add_slack_route(http, bolt, slack.client, secret.get_secret_value(), door)
+    else:
+        log.warning("slack.one_way", reason="set SLACK_SIGNING_SECRET or SLACK_APP_TOKEN, or no button will work")

@@ -1,0 +1,37 @@
+"""Services: what the parts of one process share. Built once, by the composition root, and never changed afterwards."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from bot.cluster.broadcast import Broadcast
+from bot.cluster.leases import Leases, SoleLeases, role_lease
+from bot.domain.rules import Rules
+from bot.inbox.inbox import Inbox
+from bot.storage.database import Database
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Services:
+    """The database, the inbox and what else every part may need; what only one part needs is given to it directly."""
+
+    database: Database
+    inbox: Inbox
+    rules: Rules
+    clock: Clock
+    leases: Leases = field(default_factory=SoleLeases)
+    broadcast: Broadcast = field(default_factory=Broadcast)
+
+    def under(self, role: str) -> "Services":
+        """The same, for work of a role: writes raise LostLease once this replica does not hold the role any more."""
+        return replace(self, database=self.leases.fenced(self.database, role_lease(role)))
+
+    def holds(self, role: str) -> bool:
+        """Whether this replica holds the role at this moment."""
+        return self.leases.holds(role_lease(role))
