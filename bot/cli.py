@@ -163,6 +163,7 @@ def demo(
     ] = False,
 ) -> None:
     """Tell the retail story on real processes, with a local Slack in the browser."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background of a script it is ignored
     from bot.demo.story import tell
 
     set_up_logging(logging.ERROR)

@@ -27,6 +27,7 @@ ON_CALL = "U012AB3CD"
 CHANNEL = "incidents"
 WINDOW_ROWS = 400
 CALM_SECONDS = 4
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LOG_TAIL = 30
 
 
@@ -37,6 +38,7 @@ class StoryBroke(TandemError):
 async def tell(auto: bool, out: Console) -> int:
     """Tell the story; returns the exit code, 0 only if every part ended as it should."""
     began = time.monotonic()
+    ending = _cancelled_by_signals()
     with tempfile.TemporaryDirectory(prefix="tandem-") as name:
         folder = Path(name)
         try:
@@ -51,9 +53,28 @@ async def tell(auto: bool, out: Console) -> int:
             out.print(f"✗ {error}")
             out.print(_tail(folder / "tandem.log"))
             return 1
-        except (asyncio.CancelledError, KeyboardInterrupt):
-            return 130
+        except asyncio.CancelledError:
+            return 128 + (ending[0] if ending else signal.SIGINT)
     return 0
+
+
+def _cancelled_by_signals() -> list[int]:
+    """Cancel this task at the first signal to end, and keep which it was; later ones do not disturb the clearing up.
+
+    asyncio does so for SIGINT alone, and not where that was ignored when the process began, as it is in the background
+    of a script.
+    """
+    task, received = asyncio.current_task(), list[int]()
+    assert task is not None
+
+    def end(number: int) -> None:
+        if not received:
+            task.cancel()
+        received.append(number)
+
+    for number in ENDING:
+        asyncio.get_running_loop().add_signal_handler(number, end, number)
+    return received
 
 
 @asynccontextmanager
@@ -240,7 +261,7 @@ async def _wait_until(seconds: float, what: str, holds: Callable[[], Awaitable[b
 
 async def _until_interrupted() -> None:
     stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in ENDING:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await stop.wait()
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from time import monotonic
 
 import structlog
-from dbos import DBOS, DBOSConfig, SetWorkflowID
+from dbos import DBOS, SetWorkflowID
 from dbos import error as dbos_errors
 from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
@@ -27,7 +27,7 @@ from sqlalchemy.exc import DBAPIError
 from bot.domain.run import GATE, Run, RunStatus
 from bot.domain.runbook import Runbook
 from bot.errors import StorageUnavailable
-from bot.remediation import durable
+from bot.remediation import durable, workflow_store
 from bot.remediation.approval import lapse
 from bot.remediation.gate_preview import GatePreviews
 from bot.remediation.steps import Steps
@@ -35,12 +35,8 @@ from bot.storage.database import Database
 from bot.storage.queries import runs
 from bot.storage.timeouts import SOCKET
 
-# Fixed, so that a new release takes up the runs that an old one left; change it when the order of steps changes.
-WORKFLOW_VERSION = "1"
 POLL = 1.0
 GONE_AFTER = 3.0
-IDLE_TRANSACTION = 5.0
-"""For so many seconds a replica that stalls in the middle of one of DBOS's transactions can hold up who takes over."""
 
 log = structlog.get_logger(__name__)
 
@@ -76,15 +72,7 @@ class Remediation:
         self._may, self._members = may, members
         self._gates = GatePreviews(database, steps.preview, clock, on_change, may)
         self._has_gates = any(step.kind == GATE for runbook in runbooks.values() for step in runbook.steps)
-        self._config = DBOSConfig(
-            name="tandem",
-            system_database_url=system_database_url,
-            application_version=WORKFLOW_VERSION,
-            executor_id=executor_id,
-            sys_db_idle_transaction_timeout_sec=IDLE_TRANSACTION,
-            console_log_level="ERROR",
-            enable_otlp=False,
-        )
+        self._config = workflow_store.settings(system_database_url, executor_id)
         self._woken = asyncio.Event()
         self._started: set[str] = set()
         self._gone_since: dict[str, float] = {}

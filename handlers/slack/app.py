@@ -1,5 +1,6 @@
 """The Bolt app: which listener takes which interaction. Every listener acknowledges first, within Slack's 3 s."""
 
+import logging
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -45,7 +46,11 @@ class SlackDoor:
 
 def make_bolt_app(client: AsyncWebClient, signing_secret: str | None, door: SlackDoor) -> AsyncApp:
     """An app for HTTP and for Socket Mode alike; in Socket Mode there is no signature to check."""
-    app = AsyncApp(client=client, signing_secret=signing_secret or "unused in Socket Mode")
+    app = AsyncApp(
+        client=client,
+        signing_secret=signing_secret or "unused in Socket Mode",
+        logger=logging.getLogger("slack_bolt"),  # else its loggers take the root's level, not their parent's
+    )
     app.action(re.compile(r"^run\.(approve|reject)"))(_decision(door))
     app.action(re.compile(r"^incident\.(ack|resolve)"))(_lifecycle(door))
     app.action(re.compile(r"^alert\.not_useful"))(_not_useful(door))
