@@ -1,7 +1,7 @@
 """How DBOS keeps the workflows of runs: its settings, on any SQLite that Python comes with, and in JSON.
 
-What DBOS stored before it was JSON are pickles, which can name any function to be called. Those rows are still read, but
-as plain values only: who can write the database cannot make Tandem call anything.
+Rows that DBOS stored before are pickles, which can name any function to be called. They are still read, but as plain
+values only: who can write the database cannot make Tandem call anything.
 """
 
 import base64
@@ -57,7 +57,7 @@ def _unixepoch(modifier: str) -> float | None:
 
 def read_pickles_as_values() -> None:
     """Have DBOS read rows of before as numbers, texts and containers of them; anything else is refused."""
-    DBOSDefaultSerializer.deserialize = plain_value  # type: ignore[method-assign]
+    DBOSDefaultSerializer.deserialize = plain_value  # type: ignore[method-assign, assignment]
 
 
 def plain_value(text: str) -> Any:

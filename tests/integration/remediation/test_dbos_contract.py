@@ -141,8 +141,8 @@ async def test_a_workflow_of_a_process_that_is_gone_is_taken_up_once_however_oft
         pass
     with closing(sqlite3.connect(tmp_path / "workflows.db")) as connection:
         connection.execute(
-            "INSERT INTO workflow_status (workflow_uuid, status, name, executor_id, application_version, application_name,"
-            " owner_xid, serialization, created_at, updated_at)"
+            "INSERT INTO workflow_status (workflow_uuid, status, name, executor_id, application_version,"
+            " application_name, owner_xid, serialization, created_at, updated_at)"
             " VALUES ('r', 'PENDING', 'run', 'gone', '1', 'tandem', 'x', 'portable_json', 1, 1)"
         )
         connection.execute(
