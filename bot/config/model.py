@@ -16,6 +16,7 @@ from bot.domain.mapping import SourceMapping
 from bot.domain.retention import RetentionRules
 from bot.domain.rules import CorrelationRules, Rules
 from bot.domain.runbook import Runbook
+from bot.domain.severity import Severity, spelling
 from bot.domain.watched.heartbeat import Heartbeat
 from bot.domain.watched.monitor import Feature, MonitorRules, WatchedModel, by_name
 from bot.domain.watched.telemetry import LogRules, MetricRules
@@ -162,6 +163,7 @@ class Config(Section):
     runbooks: dict[str, Runbook] = {}
     maintenance: dict[str, MaintenanceWindow] = {}
     retention: RetentionRules = RetentionRules()
+    severities: dict[Annotated[str, Field(min_length=1, max_length=100)], Severity] = {}
 
     _imported: Mapping[str, list[str]] = PrivateAttr({})
 
@@ -197,5 +199,6 @@ class Config(Section):
             metrics=self.metrics,
             logs=self.logs,
             heartbeats=self.heartbeats,
+            severities={spelling(word): severity for word, severity in self.severities.items()},
             models={name: model.watched for name, model in self.models.items()},
         )

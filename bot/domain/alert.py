@@ -1,6 +1,7 @@
 """An alert over its life: what a new event means for the one we know."""
 
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -9,9 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bot.domain.duration import Duration
 from bot.domain.event import AlertEvent, AlertStatus, Chart
-from bot.domain.severity import Severity
+from bot.domain.severity import Severity, severity_of
 
 MAX_CHANGES = 32
+_CLOCK_JUMP = timedelta(hours=1)
+_LONGEST_AGO = timedelta(days=366)
 
 
 class Flapping(BaseModel):
@@ -30,7 +33,7 @@ class AlertRules(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     reopen_within: Duration = timedelta(minutes=10)
-    reorder_within: Duration = timedelta(seconds=30)
+    reorder_within: Duration = timedelta(seconds=5)
     flapping: Flapping = Flapping()
 
 
@@ -38,7 +41,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     """One episode of one alert: from the first firing to the last resolution before a new one began.
 
     ``identity`` names the alert for ever, ``episode`` counts its lives. A flapping alert counts as
-    active whatever it says at the moment. ``host`` is where its labels place it, or empty.
+    active whatever it says at the moment. ``host`` is where its labels place it, or empty. ``pending`` is a status
+    that arrived at ``pending_since`` as if overtaken by the one before: it is taken over when nothing else follows.
     """
 
     identity: str
@@ -67,6 +71,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     silence_id: str | None = None
     chart: Chart | None = None
     host: str = ""
+    pending: AlertStatus | None = None
+    pending_since: datetime | None = None
 
     @property
     def firing(self) -> bool:
@@ -83,6 +89,7 @@ class Change(StrEnum):
     NEW = "new"
     REFIRED = "refired"
     RESOLVED = "resolved"
+    UPDATED = "updated"
     REPEATED = "repeated"
     STALE = "stale"
 
@@ -93,51 +100,95 @@ def identity_of(domain: str, event: AlertEvent) -> str:
     return hashlib.blake2b(joined.encode(), digest_size=16).hexdigest()
 
 
+def credible(event: AlertEvent, received_at: datetime) -> AlertEvent:
+    """The event with a beginning that can be so: not after its receipt, and not in a year in which nobody watched."""
+    begins = event.starts_at
+    if begins <= received_at and received_at - begins <= _LONGEST_AGO:
+        return event
+    return msgspec.structs.replace(event, starts_at=received_at)
+
+
 def change_made_by(event: AlertEvent, known: Alert, now: datetime, rules: AlertRules) -> Change:
     """What ``event`` means for the alert as we know it.
 
-    A delivery that was overtaken is stale: a resolution of an earlier life, or a firing that began no
-    later than the life that was resolved a moment ago. The moment is ``reorder_within``; after it the
-    sender is believed, because an alert missed is worse than an alert too many.
+    A delivery that was overtaken is stale: a resolution of an earlier life, or a firing that began no later than the
+    life that was resolved a moment ago. The moment is ``reorder_within``: a firing that nothing follows within it is
+    taken over after all (``Alert.pending``), so that the state becomes what the sender said last.
     """
+    if event.status is known.status:
+        return Change.UPDATED if known.firing and _differs(event, known) else Change.REPEATED
     if event.status is AlertStatus.RESOLVED:
-        if not known.firing:
-            return Change.REPEATED
-        overtaken = event.ends_at is not None and event.ends_at < known.starts_at
-        return Change.STALE if overtaken else Change.RESOLVED
-    if known.firing:
-        return Change.REPEATED
+        return Change.STALE if _of_an_earlier_life(event, known) else Change.RESOLVED
     if event.starts_at <= known.starts_at and now - known.received_at < rules.reorder_within:
         return Change.STALE
     return Change.REFIRED if now - known.received_at <= rules.reopen_within else Change.NEW
 
 
-def apply(event: AlertEvent, known: Alert, change: Change, now: datetime, rules: AlertRules) -> Alert:
-    """The alert after ``event``, where ``change`` is what :func:`change_made_by` said of it (not STALE)."""
+def _of_an_earlier_life(resolution: AlertEvent, known: Alert) -> bool:
+    """Longer ago than an hour it is rather the sender's clock that has jumped, and the sender is believed."""
+    if resolution.ends_at is None or resolution.starts_at >= known.starts_at:
+        return False
+    return timedelta(0) < known.starts_at - resolution.ends_at < _CLOCK_JUMP
+
+
+def _differs(event: AlertEvent, known: Alert) -> bool:
+    """Whether a repetition tells people something new."""
+    told = ((event.labels, known.labels), (event.annotations, known.annotations), (event.link, known.link))
+    return any(new and new != old for new, old in told) or (event.chart is not None and event.chart != known.chart)
+
+
+def apply(
+    event: AlertEvent,
+    known: Alert,
+    change: Change,
+    now: datetime,
+    rules: AlertRules,
+    severities: Mapping[str, Severity] | None = None,
+) -> Alert:
+    """The alert after ``event``, where ``change`` is what :func:`change_made_by` said of it."""
     replace = msgspec.structs.replace
-    if change is Change.REPEATED:
-        return replace(
-            known,
-            repeats=known.repeats + 1,
-            received_at=now if known.firing else known.received_at,
-            annotations=event.annotations or known.annotations,
-            truncated=event.truncated,
-        )
+    if change is Change.STALE:
+        firing = event.status is AlertStatus.FIRING
+        return replace(known, pending=event.status, pending_since=now) if firing else known
     if change is Change.RESOLVED:
-        changed = replace(known, status=AlertStatus.RESOLVED, ends_at=event.ends_at or now, received_at=now)
-    else:
-        changed = replace(
-            known,
-            status=AlertStatus.FIRING,
-            starts_at=event.starts_at,
-            ends_at=None,
-            received_at=now,
-            annotations=event.annotations,
-            group=event.group,
-            truncated=event.truncated,
-            chart=event.chart or known.chart,
-        )
-    return note_change(changed, now, rules.flapping)
+        ended = replace(known, status=AlertStatus.RESOLVED, ends_at=_end(event, known, now), received_at=now)
+        return note_change(_settled(ended), now, rules.flapping)
+    known = _settled(known)
+    if change in (Change.REPEATED, Change.UPDATED):
+        repeated = replace(known, repeats=known.repeats + 1, truncated=event.truncated)
+        return _described(replace(repeated, received_at=now), event, severities) if known.firing else repeated
+    fired = replace(
+        known,
+        status=AlertStatus.FIRING,
+        starts_at=event.starts_at,
+        ends_at=None,
+        received_at=now,
+        group=event.group,
+        truncated=event.truncated,
+    )
+    return note_change(_described(fired, event, severities), now, rules.flapping)
+
+
+def _settled(alert: Alert) -> Alert:
+    return msgspec.structs.replace(alert, pending=None, pending_since=None) if alert.pending else alert
+
+
+def _end(event: AlertEvent, known: Alert, now: datetime) -> datetime:
+    """The sender's word for it, within the alert's life."""
+    return min(max(event.ends_at or now, known.starts_at), max(now, known.starts_at))
+
+
+def _described(alert: Alert, event: AlertEvent, severities: Mapping[str, Severity] | None) -> Alert:
+    """What the alert says of itself, as its newest event has it; what that leaves out stays."""
+    word = event.labels.get("severity")
+    return msgspec.structs.replace(
+        alert,
+        severity=severity_of(word, severities) if word else alert.severity,
+        labels=event.labels or alert.labels,
+        annotations=event.annotations or alert.annotations,
+        link=event.link or alert.link,
+        chart=event.chart or alert.chart,
+    )
 
 
 def note_change(alert: Alert, now: datetime, flapping: Flapping) -> Alert:

@@ -1,7 +1,7 @@
 """An incident: alerts that belong together, with a status, a severity, a cause and a timeline."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -23,7 +23,9 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     """``groups`` are the senders' groups that lead here, each with how many alerts its sender left out.
 
     ``inhibited`` is what of its alerts a host that is down explains; they are counted with the others, and not shown.
-    ``version`` grows with every change that a person could see.
+    ``opened_at`` is when its first alert began by its sender's word, ``created_at`` when we learnt of it.
+    ``healthy_seconds`` is for how long it was resolved before it reopened. ``version`` grows with every change that a
+    person could see.
     """
 
     id: str
@@ -45,11 +47,23 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     resolved_at: datetime | None = None
     acknowledged_by: str | None = None
     resolved_by: str | None = None
+    created_at: datetime | None = None
+    healthy_seconds: float = 0.0
     version: int = 1
 
     @property
     def open(self) -> bool:
         return self.status is not IncidentStatus.RESOLVED
+
+    @property
+    def learnt_at(self) -> datetime:
+        """When we learnt of it; incidents of old have no other moment than their beginning."""
+        return self.created_at or self.opened_at
+
+    def lasted(self, now: datetime) -> timedelta:
+        """For how long something was wrong, up to now or its end, without the time in which nothing was."""
+        whole = (self.resolved_at or now) - self.opened_at
+        return max(whole - timedelta(seconds=self.healthy_seconds), timedelta(0))
 
     @property
     def truncated(self) -> int:

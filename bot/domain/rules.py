@@ -11,6 +11,7 @@ from bot.domain.alert import AlertRules
 from bot.domain.duration import Duration
 from bot.domain.maintenance import MaintenanceWindow
 from bot.domain.runbook import Runbook
+from bot.domain.severity import Severity
 from bot.domain.watched.heartbeat import Heartbeat
 from bot.domain.watched.monitor import WatchedModel
 from bot.domain.watched.telemetry import LogRules, MetricRules
@@ -27,7 +28,8 @@ class CorrelationRules(BaseModel):
 
 
 class Rules(msgspec.Struct, frozen=True):
-    """``depends_on`` is the topology: what each service and model depends on."""
+    """``depends_on`` is the topology: what each service and model depends on; ``severities`` holds words of
+    one's own, as :func:`bot.domain.severity.spelling` writes them."""
 
     correlation: CorrelationRules = CorrelationRules()
     alerts: AlertRules = AlertRules()
@@ -38,6 +40,7 @@ class Rules(msgspec.Struct, frozen=True):
     logs: LogRules = LogRules()
     models: Mapping[str, WatchedModel] = {}
     heartbeats: Mapping[str, Heartbeat] = {}
+    severities: Mapping[str, Severity] = {}
     partitions: int = 16
 
     def heartbeats_in(self, labels: Mapping[str, str]) -> list[str]:

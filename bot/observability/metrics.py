@@ -12,6 +12,9 @@ TELEMETRY_LEFT_OUT = Counter(
 REQUESTS_REFUSED = Counter("tandem_requests_refused_total", "Requests at the doors that were refused.", ["status"])
 EVENTS_PROCESSED = Counter("tandem_events_processed_total", "Events that the pipeline has worked through.")
 SET_ASIDE = Counter("tandem_entries_set_aside_total", "Inbox entries that no attempt could work through.")
+UNKNOWN_SEVERITIES = Counter(
+    "tandem_unknown_severities_total", "New alerts whose severity is a word that nobody knows: they count as warnings."
+)
 TICKS_FAILED = Counter("tandem_ticks_failed_total", "Ticks of a partition that failed for a reason nobody foresaw.")
 COMMIT_SECONDS = Histogram(
     "tandem_inbox_commit_seconds",

@@ -13,6 +13,7 @@ from bot.domain.incident import Incident, Tally, TimelineEntry, TimelineKind
 from bot.domain.rules import Rules
 from bot.domain.run import Plan, Run
 from bot.domain.runbook import Runbook
+from bot.domain.severity import Severity
 from bot.inbox.inbox import Entry, Inbox
 from bot.pipeline.causes.histories import Histories
 from bot.storage.queries.incidents import Key, Span
@@ -29,6 +30,7 @@ class Observation(NamedTuple):
     change: Change
     at: datetime
     began_to_flap: bool = False
+    severity_before: Severity | None = None
 
 
 @dataclass

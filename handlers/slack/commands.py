@@ -61,7 +61,7 @@ async def _list(database: Database, rest: str, user: str, now: datetime) -> str:
     if not found:
         return "No incident is open. 🎉"
     lines = [
-        f"{_title(incident)} · {incident.status} for {format_duration(now - incident.opened_at)}" for incident in found
+        f"{_title(incident)} · {incident.status} for {format_duration(incident.lasted(now))}" for incident in found
     ]
     more = ["… and more: see the API"] if len(found) > _LISTED else []
     return "\n".join([*lines[:_LISTED], *more])

@@ -98,7 +98,7 @@ def _status(incident: Incident) -> str:
         return f"👀 acknowledged by {who(incident.acknowledged_by)}"
     if incident.status is IncidentStatus.RESOLVED:
         by = f" by {who(incident.resolved_by)}" if incident.resolved_by else ""
-        lasted = incident.resolved_at - incident.opened_at if incident.resolved_at else None
+        lasted = incident.lasted(incident.resolved_at) if incident.resolved_at else None
         return f"✅ resolved{by}" + (f" after {format_duration(lasted)}" if lasted is not None else "")
     return f"🚨 {incident.status}"
 

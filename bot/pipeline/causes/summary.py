@@ -32,7 +32,7 @@ def _felt(incident: Incident, shown: list[Tally], topology: Topology) -> str:
     where = f" on {worst.service}" if worst.service else ""
     if incident.open or incident.resolved_at is None:
         return f"{worst.name}{where} since {incident.opened_at.astimezone(UTC):%H:%M} UTC."
-    return f"{worst.name}{where} lasted {format_duration(incident.resolved_at - incident.opened_at)}."
+    return f"{worst.name}{where} lasted {format_duration(incident.lasted(incident.resolved_at))}."
 
 
 def _began(incident: Incident, causes: list[Cause]) -> list[str]:

@@ -100,9 +100,12 @@ async def _open_incidents(
     batch: Batch, homes: dict[str, str], homeless: dict[str, Observation], connection: AsyncConnection
 ) -> None:
     first: dict[str, str] = {}
+    began: dict[str, datetime] = {}
     for identity, incident_id in homes.items():
         if incident_id not in batch.incidents:
             first.setdefault(incident_id, identity)
+            starts_at = batch.alerts[identity].starts_at
+            began[incident_id] = min(starts_at, began.get(incident_id, starts_at))
     numbers = await incidents.take_numbers(connection, len(first)) if first else []
     for number, (incident_id, identity) in zip(numbers, first.items(), strict=True):
         alert, at = batch.alerts[identity], homeless[identity].at
@@ -114,7 +117,8 @@ async def _open_incidents(
             partition=batch.partition,
             status=IncidentStatus.TRIGGERED,
             severity=alert.severity,
-            opened_at=at,
+            opened_at=began[incident_id],
+            created_at=at,
             active_at=at,
             changed_at=at,
             version=0,
@@ -131,7 +135,7 @@ def _join(batch: Batch, incident: Incident, alert: Alert, observation: Observati
         services = [*services, alert.service]
     if alert.group and (alert.group in groups or len(groups) < MAX_KEYS):
         groups = {**groups, alert.group: alert.truncated}
-    heard = observation.change is not Change.REPEATED
+    heard = observation.change not in (Change.REPEATED, Change.UPDATED)
     active_at = max(incident.active_at, observation.at) if heard else incident.active_at
     batch.incidents[incident.id] = msgspec.structs.replace(
         incident, services=services, groups=groups, active_at=active_at

@@ -1,22 +1,27 @@
 """Stage: what each event means for its alert. Repetitions and late deliveries end here."""
 
 from datetime import datetime
+from functools import lru_cache
 
 import msgspec
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.alert import Alert, Change, apply, change_made_by, identity_of
+from bot.domain.alert import Alert, Change, apply, change_made_by, credible, identity_of
 from bot.domain.event import AlertEvent, AlertStatus, GroupResolved, bounded, domain_of
 from bot.domain.host import hosts_of
 from bot.domain.service import place_of
-from bot.domain.severity import severity_of
+from bot.domain.severity import Severity, known_severity
+from bot.observability.metrics import UNKNOWN_SEVERITIES
 from bot.pipeline.batch import Batch, Observation
 from bot.storage.queries import alerts, incidents
+
+log = structlog.get_logger(__name__)
 
 
 async def dedupe(batch: Batch, connection: AsyncConnection) -> None:
     arrived = [
-        (at, domain, event)
+        (at, domain, credible(event, at))
         for at, received in batch.alert_events()
         for domain in [domain_of(received.labels, batch.rules.correlation.partition_by)]
         for event in await _single_events(received, domain, connection)
@@ -69,20 +74,37 @@ def _observe(
 ) -> None:
     before = batch.alerts.get(identity) or known.get(identity)
     change = change_made_by(event, before, at, batch.rules.alerts) if before else Change.NEW
-    if before and change is Change.REPEATED and before.firing and before.incident_id in forgotten:
+    if before and change in (Change.REPEATED, Change.UPDATED) and before.firing and before.incident_id in forgotten:
         change = Change.NEW
-    if change is Change.STALE:
-        return
     if before is None or change is Change.NEW:
         after = _first_seen(batch, identity, domain, event, at, before.episode + 1 if before else 1)
     else:
-        after = apply(event, before, change, at, batch.rules.alerts)
+        after = apply(event, before, change, at, batch.rules.alerts, batch.rules.severities)
+    if change is Change.STALE and after is before:
+        return
     batch.alerts[identity] = after
+    if change is Change.STALE:
+        return
     truncated_changed = before is not None and after.truncated != before.truncated
-    damped = before is not None and before.flapping and after.flapping
+    damped = before is not None and before.flapping and after.flapping and change is not Change.UPDATED
     if (change is not Change.REPEATED and not damped) or truncated_changed:
         began_to_flap = after.flapping and not (before and before.flapping)
-        batch.observed.append(Observation(identity, change, at, began_to_flap))
+        batch.observed.append(Observation(identity, change, at, began_to_flap, before.severity if before else None))
+
+
+def _severity(batch: Batch, event: AlertEvent) -> Severity:
+    word = event.labels.get("severity")
+    level = known_severity(word, batch.rules.severities)
+    if word and level is None:
+        UNKNOWN_SEVERITIES.inc()
+        _log_unknown(word)
+    return level or Severity.WARNING
+
+
+@lru_cache(maxsize=1000)
+def _log_unknown(word: str) -> None:
+    """Once for each word."""
+    log.warning("severity.unknown", word=word[:100], taken_as=Severity.WARNING.value, advice="see severities:")
 
 
 def _first_seen(batch: Batch, identity: str, domain: str, event: AlertEvent, at: datetime, episode: int) -> Alert:
@@ -96,7 +118,7 @@ def _first_seen(batch: Batch, identity: str, domain: str, event: AlertEvent, at:
         fingerprint=event.fingerprint,
         name=bounded(event.labels.get("alertname") or "alert"),
         service=place_of(event.labels, batch.rules.correlation.service_labels, batch.topology),
-        severity=severity_of(event.labels.get("severity")),
+        severity=_severity(batch, event),
         status=event.status,
         labels=event.labels,
         annotations=event.annotations,

@@ -1,9 +1,11 @@
-"""The first stage on a tick: what time alone has changed. Flapping that went quiet, silences that ended."""
+"""The first stage on a tick: what time alone has changed. Flapping that went quiet, silences that ended, and what
+a sender said last where it looked overtaken and nothing has followed it."""
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.alert import Alert, Change
+from bot.domain.event import AlertEvent
 from bot.domain.incident import TimelineKind
 from bot.inbox import offsets
 from bot.pipeline.batch import Batch, Observation
@@ -17,6 +19,25 @@ async def due(batch: Batch, connection: AsyncConnection) -> None:
             _calm(batch, alert)
     for alert in await alerts.no_longer_silenced(connection, batch.partition, batch.now):
         _announce(batch, alert)
+    waited_since = batch.now - batch.rules.alerts.reorder_within
+    batch.findings += [_taken_over(alert) for alert in await alerts.pending(connection, batch.partition, waited_since)]
+
+
+def _taken_over(alert: Alert) -> AlertEvent:
+    """The pending status as an event of its sender, from when it arrived."""
+    since = alert.pending_since or alert.received_at
+    return AlertEvent(
+        source=alert.source,
+        fingerprint=alert.fingerprint,
+        status=alert.pending or alert.status,
+        labels=alert.labels,
+        annotations=alert.annotations,
+        starts_at=since,
+        ends_at=since,
+        group=alert.group,
+        truncated=alert.truncated,
+        link=alert.link,
+    )
 
 
 def _calm(batch: Batch, alert: Alert) -> None:

@@ -40,7 +40,7 @@ async def _recent_changes(
         return {}
     services = {service for incident in explained for service in incident.services}
     services |= {below for service in services for below in batch.topology.below(service)}
-    began = [incident.opened_at for incident in explained]
+    began = [incident.learnt_at for incident in explained]
     since = min(began) - timedelta(seconds=DATA_CHANGE_WITHIN)
     domains = {domain for incident in explained for domain in _domains(batch, incident)}
     found: dict[str, list[Changed]] = {}

@@ -29,6 +29,10 @@ def _describe_changes(batch: Batch) -> None:
             continue
         if observation.change in _SAID:
             changed.setdefault((alert.incident_id, observation.change), []).append(alert)
+        before = observation.severity_before
+        if observation.change is Change.UPDATED and before and before is not alert.severity:
+            text = f"{_name_of(alert)} is now {alert.severity} (was {before})"
+            batch.note(alert.incident_id, TimelineKind.ALERTS, text)
         if observation.began_to_flap:
             _describe_flapping(batch, alert.incident_id, alert)
     for (incident_id, change), alike in changed.items():

@@ -37,6 +37,12 @@ def _resolve(batch: Batch, incident: Incident) -> Incident:
 
 def _reopen(batch: Batch, incident: Incident) -> Incident:
     batch.note(incident.id, TimelineKind.STATUS, "Reopened: an alert fires again")
+    healthy = batch.now - (incident.resolved_at or batch.now)
     return msgspec.structs.replace(
-        incident, status=IncidentStatus.TRIGGERED, resolved_at=None, resolved_by=None, acknowledged_by=None
+        incident,
+        status=IncidentStatus.TRIGGERED,
+        resolved_at=None,
+        resolved_by=None,
+        acknowledged_by=None,
+        healthy_seconds=incident.healthy_seconds + healthy.total_seconds(),
     )

@@ -148,8 +148,8 @@ async def firing_of_group(connection: AsyncConnection, domain: str, source: str,
 
 
 async def partitions_held_back(connection: AsyncConnection) -> list[int]:
-    """The partitions in which alerts flap or are silenced: the ones where time alone can change something."""
-    held_back = or_(_ALERT.c.flapping, _ALERT.c.silence_id.is_not(None))
+    """The partitions in which alerts flap, are silenced or pending: where time alone can change something."""
+    held_back = or_(_ALERT.c.flapping, _ALERT.c.silence_id.is_not(None), _ALERT.c.pending.is_not(None))
     rows = await connection.execute(select(_ALERT.c.partition).where(held_back).distinct())
     return [partition for (partition,) in rows]
 
@@ -158,6 +158,17 @@ async def flapping(connection: AsyncConnection, partition: int) -> list[Alert]:
     """The alerts of a partition that flap."""
     rows = await connection.execute(
         select(_ALERT).where(_ALERT.c.partition == partition, _ALERT.c.flapping, _ALERT.c.current)
+    )
+    return [_alert(row) for row in rows.mappings()]
+
+
+async def pending(connection: AsyncConnection, partition: int, since: datetime) -> list[Alert]:
+    """The alerts of a partition whose pending status nothing has followed since then."""
+    rows = await connection.execute(
+        select(_ALERT)
+        .where(_ALERT.c.partition == partition, _ALERT.c.pending.is_not(None), _ALERT.c.pending_since <= since)
+        .where(_ALERT.c.current)
+        .limit(_MOST)
     )
     return [_alert(row) for row in rows.mappings()]
 

@@ -31,7 +31,10 @@ async def oldest_unshown(connection: AsyncConnection) -> datetime | None:
 
     None where Slack shows every incident as it is.
     """
-    since = case((_MESSAGE.c.ts.is_(None), _INCIDENT.c.opened_at), else_=_INCIDENT.c.changed_at)
+    since = case(
+        (_MESSAGE.c.ts.is_(None), func.coalesce(_INCIDENT.c.created_at, _INCIDENT.c.opened_at)),
+        else_=_INCIDENT.c.changed_at,
+    )
     oldest = (
         select(func.min(since, type_=_INCIDENT.c.opened_at.type))
         .select_from(_INCIDENT.outerjoin(_MESSAGE, _MESSAGE.c.incident_id == _INCIDENT.c.id))

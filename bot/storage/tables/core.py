@@ -13,6 +13,7 @@ BigKey = BigInteger().with_variant(Integer(), "sqlite")
 _IN_FORCE = text("current AND status = 'firing'")
 _FLAPPING = text("flapping")
 _SILENCED = text("silence_id IS NOT NULL")
+_PENDING = text("pending IS NOT NULL")
 _UNPLACED = text("incident_id IS NULL")
 
 
@@ -82,6 +83,7 @@ class AlertRow(SQLModel, table=True):
         Index("alert_by_group", "domain", "group", sqlite_where=_IN_FORCE, postgresql_where=_IN_FORCE),
         Index("alert_flapping", "partition", sqlite_where=_FLAPPING, postgresql_where=_FLAPPING),
         Index("alert_silenced", "partition", sqlite_where=_SILENCED, postgresql_where=_SILENCED),
+        Index("alert_pending", "partition", sqlite_where=_PENDING, postgresql_where=_PENDING),
         Index("alert_unplaced", "received_at", sqlite_where=_UNPLACED, postgresql_where=_UNPLACED),
     )
 
@@ -111,6 +113,8 @@ class AlertRow(SQLModel, table=True):
     silence_id: str | None = Field(sa_type=Text)
     chart: Any = Field(sa_type=Json, nullable=True)
     host: str = Field(sa_type=Text)
+    pending: str | None = Field(default=None, sa_type=Text)
+    pending_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class IncidentRow(SQLModel, table=True):
@@ -139,6 +143,8 @@ class IncidentRow(SQLModel, table=True):
     resolved_at: datetime | None = Field(sa_type=UtcDateTime)
     acknowledged_by: str | None = Field(sa_type=Text)
     resolved_by: str | None = Field(sa_type=Text)
+    created_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    healthy_seconds: float = Field(default=0.0, sa_column_kwargs={"server_default": "0"})
     version: int
 
 

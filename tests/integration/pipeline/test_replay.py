@@ -23,6 +23,7 @@ from tests.unit.sources.test_changes_github import DEPLOYMENT_STATUS, RELEASE
 from tests.unit.sources.test_changes_gitlab import DEPLOYMENT
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
+_NEXT_DAY = (START + timedelta(days=1)).isoformat()
 
 
 def _line(after: timedelta, body: Any, source: str = "alertmanager") -> str:
@@ -148,11 +149,11 @@ async def test_what_was_recorded_is_replayed_beside_what_was_made_then(tmp_path:
 
 
 async def test_the_time_of_the_log_passes_and_not_ours(tmp_path: Path) -> None:
-    later = _line(timedelta(days=1), delivery(alert(service="other"), groupKey=""))
+    later = _line(timedelta(days=1), delivery(alert(service="other") | {"startsAt": _NEXT_DAY}, groupKey=""))
     flapped, other = await replay_file(_log(tmp_path, *_flapping(), later), Config(), parse_delivery)
     assert flapped.resolved_at is not None
     assert timedelta(minutes=5) < datetime.fromisoformat(flapped.resolved_at) - START < timedelta(hours=1)
-    assert (other.status, other.opened_at) == ("triggered", (START + timedelta(days=1)).isoformat())
+    assert (other.status, other.opened_at) == ("triggered", _NEXT_DAY)
 
 
 async def test_the_hour_after_the_log_passes_as_well(tmp_path: Path) -> None:

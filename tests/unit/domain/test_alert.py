@@ -54,8 +54,42 @@ def known(status: str, starts_at: datetime = NOON, received_at: datetime = NOON)
     )
 
 
-def test_what_fires_and_is_said_to_fire_is_repeated() -> None:
-    assert change_made_by(firing(NOON + MINUTE), known("firing"), NOON + MINUTE, RULES) is Change.REPEATED
+def test_what_fires_and_fires_on_is_repeated_where_nothing_differs_and_else_updated() -> None:
+    alert = msgspec.structs.replace(known("firing"), labels=firing().labels)
+    assert change_made_by(firing(NOON + MINUTE), alert, NOON + MINUTE, RULES) is Change.REPEATED
+    for differs in ({"labels": {"alertname": "Down", "x": "y"}}, {"annotations": {"summary": "99 %"}}, {"link": "l"}):
+        event = msgspec.structs.replace(firing(NOON + MINUTE), **differs)
+        assert change_made_by(event, alert, NOON + MINUTE, RULES) is Change.UPDATED
+
+
+def test_a_later_event_brings_severity_labels_annotations_and_link_up_to_date() -> None:
+    worse = msgspec.structs.replace(
+        firing(), labels={"severity": "P1", "host": "a"}, annotations={"summary": "99 %"}, link="https://x.example"
+    )
+    mild = msgspec.structs.replace(known("firing"), severity=Severity.WARNING, annotations={"summary": "71 %"})
+    after = apply(worse, mild, change_made_by(worse, mild, NOON + MINUTE, RULES), NOON + MINUTE, RULES)
+    assert (after.severity, after.labels) == (Severity.CRITICAL, worse.labels)
+    assert (after.annotations, after.link) == (worse.annotations, worse.link)
+
+
+def test_a_resolution_leaves_what_the_alert_was_as_it_was() -> None:
+    green = msgspec.structs.replace(resolved(), labels={"severity": "ok"}, annotations={"summary": "fine"})
+    after = apply(green, known("firing"), Change.RESOLVED, NOON + MINUTE, RULES)
+    assert (after.severity, after.labels, after.annotations) == (Severity.CRITICAL, {}, {})
+
+
+def test_a_firing_that_nothing_follows_is_pending_and_any_later_event_settles_it() -> None:
+    pending = apply(firing(), known("resolved"), Change.STALE, NOON + SECOND, RULES)
+    assert (pending.firing, pending.pending, pending.pending_since) == (False, AlertStatus.FIRING, NOON + SECOND)
+    again = change_made_by(resolved(), pending, NOON + 2 * SECOND, RULES)
+    assert apply(resolved(), pending, again, NOON + 2 * SECOND, RULES).pending is None
+
+
+def test_a_resolution_from_before_the_senders_clock_jumped_back_is_believed() -> None:
+    day = timedelta(days=1)
+    jumped = resolved(starts_at=NOON - day, ends_at=NOON - day + MINUTE)
+    assert change_made_by(jumped, known("firing"), NOON + MINUTE, RULES) is Change.RESOLVED
+    assert apply(jumped, known("firing"), Change.RESOLVED, NOON + MINUTE, RULES).ends_at == NOON
 
 
 def test_a_resolution_resolves_what_fires() -> None:
@@ -87,7 +121,7 @@ def test_an_alert_that_fires_again_soon_is_the_same_and_later_a_new_one() -> Non
 def test_a_change_is_told_only_when_the_status_changes(event: AlertEvent, alert: Alert, now: datetime) -> None:
     change = change_made_by(event, alert, now, RULES)
     if event.status is alert.status:
-        assert change is Change.REPEATED
+        assert change in ({Change.REPEATED, Change.UPDATED} if alert.firing else {Change.REPEATED})
     else:
         expected = {Change.STALE, Change.RESOLVED} if alert.firing else {Change.STALE, Change.REFIRED, Change.NEW}
         assert change in expected
@@ -101,7 +135,8 @@ def test_after_an_event_the_alert_is_as_the_event_says(event: AlertEvent, alert:
     after = apply(event, alert, change, now, RULES)
     assert after.status is event.status
     if change is Change.RESOLVED:
-        assert after.ends_at == (event.ends_at or now)
+        latest = max(now, alert.starts_at)
+        assert after.ends_at == min(max(event.ends_at or now, alert.starts_at), latest)
     if change is Change.REFIRED:
         assert (after.starts_at, after.ends_at, after.group) == (event.starts_at, None, event.group)
 
@@ -112,7 +147,7 @@ def test_no_event_changes_what_an_alert_is(event: AlertEvent, alert: Alert, now:
     if change in (Change.STALE, Change.NEW):
         return
     after = apply(event, alert, change, now, RULES)
-    for field in ("identity", "episode", "domain", "partition", "name", "service", "labels", "incident_id"):
+    for field in ("identity", "episode", "domain", "partition", "name", "service", "incident_id"):
         assert getattr(after, field) == getattr(alert, field)
 
 

@@ -1,10 +1,12 @@
 """Severities: four levels that every sender's vocabulary maps onto."""
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.severity import Severity, most_severe, severity_of
+from bot.domain.severity import Severity, known_severity, most_severe, severity_of, spelling
 
 
 @pytest.mark.parametrize(
@@ -20,6 +22,11 @@ from bot.domain.severity import Severity, most_severe, severity_of
         ("info", "info"),
         ("none", "info"),
         ("  Critical\n", "critical"),
+        *((word, "critical") for word in ("P0", "sev0", "SEV-1", "S1", "emerg", "urgent", "severe", "blocker")),
+        *((word, "critical") for word in ("P1 - Critical", "1 - Critical", "Critical (P1)", "Priority: 1", "FATAL!")),
+        *((word, "high") for word in ("P2", "sev 2", "err", "Major", "High priority", "Sev2 – major")),
+        *((word, "warning") for word in ("Warn", "MEDIUM", "S3", "moderate", "degraded", "P3/medium")),
+        *((word, "info") for word in ("notice", "Very low", "P5", "not classified", "Trivial", "OK")),
     ],
 )
 def test_the_words_of_senders_are_understood(word: str, severity: str) -> None:
@@ -31,9 +38,27 @@ def test_every_severity_is_its_own_word(severity: Severity) -> None:
     assert severity_of(severity.value) is severity
 
 
-@pytest.mark.parametrize("word", [None, "", "blue", "🔥", "criticality"])
-def test_a_word_that_nobody_knows_is_a_warning(word: str | None) -> None:
+@pytest.mark.parametrize("word", [None, "", "blue", "🔥", "criticality", "non-critical", "not critical", "p10"])
+def test_a_word_that_nobody_knows_is_a_warning_and_is_known_to_be_unknown(word: str | None) -> None:
     assert severity_of(word) is Severity.WARNING
+    assert known_severity(word) is None
+
+
+def test_words_of_ones_own_come_first_whatever_their_spelling() -> None:
+    own = {spelling("Sev-0"): Severity.HIGH, spelling("code RED"): Severity.CRITICAL}
+    assert severity_of("SEV 0", own) is Severity.HIGH
+    assert severity_of("Code  red", own) is Severity.CRITICAL
+    assert severity_of("P1", own) is Severity.CRITICAL
+
+
+@given(st.sampled_from(Severity), st.sampled_from([str.upper, str.title, "  {} ".format, "({})".format]))
+def test_spelling_does_not_matter(severity: Severity, written: Callable[[str], str]) -> None:
+    assert known_severity(written(severity.value)) is severity
+
+
+@given(st.text())
+def test_any_text_is_some_severity(word: str) -> None:
+    assert severity_of(word) in Severity
 
 
 def test_critical_ranks_before_high_before_warning_before_info() -> None:
