@@ -25,6 +25,7 @@ from bot.inbox.inbox import open_inbox
 from bot.inbox.intake import entries_for
 from bot.pipeline.worker import Worker
 from bot.remediation.planning import make_plan
+from bot.services import Services
 from bot.storage.database import open_database
 from bot.watches.configured import watches
 
@@ -108,7 +109,8 @@ async def replay_file(file: Path, config: Config, parse: Parse) -> list[Made]:
             await inbox.prepare(0)
             async with database.write() as connection:
                 await offsets.prepare(connection, rules.partitions)
-            worker = Worker(database, inbox, rules, make_plan, lambda: now, watches=watches(rules, lambda: now))
+            services = Services(database, inbox, rules, lambda: now)
+            worker = Worker(services, make_plan, watches(rules, services.clock))
             for received_at, source, events in read_log(file, parse):
                 for moment in _ticks(now, received_at):
                     now = moment

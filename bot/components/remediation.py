@@ -1,7 +1,5 @@
 """Remediation: the durable workflows of approved runs, and the loop that starts them."""
 
-from functools import partial
-
 from bot.components.component import Component
 from bot.components.process import Process
 from bot.config.environment import secrets_from
@@ -10,24 +8,13 @@ from bot.remediation.steps import Steps
 from bot.remediation.traced import TracedSteps
 from bot.remediation.workflow import Remediation, workflow_database
 
-ROLE = "remediation"
-
 
 def make_remediation(process: Process) -> Remediation:
     services = process.services
     changed = services.broadcast.publish_change
     steps = (TracedSteps if tracing.on() else Steps)(services.database, services.clock, secrets_from(), changed)
-    remediation = Remediation(
-        services.database,
-        process.config.runbooks,
-        steps,
-        services.clock,
-        changed,
-        workflow_database(process.environment.database_url),
-        services.leases.replica,
-        partial(services.holds, ROLE),
-        services.leases.members,
-    )
+    url = workflow_database(process.environment.database_url)
+    remediation = Remediation(services, process.config.runbooks, steps, url)
     services.broadcast.on_change(remediation.wake)
     return remediation
 

@@ -3,16 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.cluster.leases import Leases, SoleLeases, partition_lease
-from bot.domain.rules import Rules
+from bot.cluster.leases import partition_lease
 from bot.errors import Conflict, LostLease, StorageUnavailable
 from bot.inbox import offsets
-from bot.inbox.inbox import Inbox
 from bot.observability.metrics import BATCH_SECONDS, EVENTS_PROCESSED, SET_ASIDE, TICKS_FAILED
 from bot.pipeline.batch import Batch, PlanMaker, Stage
 from bot.pipeline.stages.acknowledge import acknowledge
@@ -33,7 +30,7 @@ from bot.pipeline.stages.settle import settle
 from bot.pipeline.stages.silence import silence
 from bot.pipeline.stages.trace import trace
 from bot.pipeline.watch import Watch
-from bot.storage.database import Database
+from bot.services import Services
 from bot.storage.queries import alerts
 from detectors.topology import Topology
 
@@ -60,35 +57,35 @@ TICK = 1.0
 log = structlog.get_logger(__name__)
 
 
+def _without_rest(_busy: float) -> float:
+    return 0.0
+
+
 class Worker:
     """Works through the partitions that this replica holds.
 
-    ``on_commit`` is called after every transaction that changed something, so that others look at once. What watches
-    know of a partition belongs to one lease of it: under another, they begin from what is stored.
+    After every transaction that changed something, the change is broadcast, so that others look at once. What watches
+    know of a partition belongs to one lease of it: under another, they begin from what is stored. ``pace`` says for how
+    long to rest after so many seconds of work.
     """
 
     def __init__(
         self,
-        database: Database,
-        inbox: Inbox,
-        rules: Rules,
+        services: Services,
         make_plan: PlanMaker,
-        clock: Callable[[], datetime],
-        on_commit: Callable[[], None] = lambda: None,
-        pace: Callable[[float], float] = lambda _busy: 0.0,
         watches: Sequence[Watch] = (),
-        leases: Leases | None = None,
+        pace: Callable[[float], float] = _without_rest,
     ) -> None:
-        self._database = database
-        self._inbox = inbox
-        self._rules = rules
-        self._topology = Topology(rules.depends_on)
+        self._database = services.database
+        self._inbox = services.inbox
+        self._leases = services.leases
+        self._clock = services.clock
+        self._rules = services.rules
+        self._broadcast = services.broadcast
+        self._topology = Topology(services.rules.depends_on)
         self._make_plan = make_plan
-        self._clock = clock
-        self._on_commit = on_commit
-        self._pace = pace
         self._watches = watches
-        self._leases = leases or SoleLeases()
+        self._pace = pace
         self._epochs: dict[int, int | None] = {}
         self._stages = (*TAKEN_IN, *(watch.take for watch in watches), *FROM_ALERT_TO_MESSAGE)
         self._stages_on_tick = (due, *(watch.tick for watch in watches), *FROM_ALERT_TO_MESSAGE)
@@ -220,7 +217,7 @@ class Worker:
                 raise
         EVENTS_PROCESSED.inc(sum(len(entry.events) for entry in batch.entries))
         if batch.touched or batch.runs:
-            self._on_commit()
+            self._broadcast.publish_change()
         return len(batch.entries)
 
     async def _process_alone(self, partition: int) -> int:

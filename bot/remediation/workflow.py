@@ -5,16 +5,16 @@ decided in the same transaction as its audit entry. From the approval on, DBOS r
 done, and after a crash goes on behind them. A run's id is its workflow's id, so that starting it twice is
 starting it once. https://docs.dbos.dev/python/tutorials/workflow-tutorial
 
-Of several replicas one starts workflows, the holder of the role: ``may`` says whether that is this one. A workflow
+Of several replicas one starts workflows, the holder of the role. A workflow
 stays with the replica that began it. When that replica is gone, its workflows go through DBOS's queue to any that
 lives: https://docs.dbos.dev/production/workflow-recovery
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import datetime
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
@@ -31,48 +31,36 @@ from bot.remediation import durable, workflow_store
 from bot.remediation.approval import lapse
 from bot.remediation.gate_preview import GatePreviews
 from bot.remediation.steps import Steps
-from bot.storage.database import Database
+from bot.services import Services
 from bot.storage.queries import runs
 from bot.storage.timeouts import SOCKET
 
+ROLE = "remediation"
 POLL = 1.0
 GONE_AFTER = 3.0
 
 log = structlog.get_logger(__name__)
 
 
-def _always() -> bool:
-    return True
-
-
 class Remediation:
     """Starts a workflow for every approved run, lets offers lapse, and asks the gates of those that wait.
 
-    ``may`` says whether this replica holds the role to do so. ``members`` gives the ids of the replicas that are not
-    known to be gone; the workflows of any other are taken up.
+    It does so while this replica holds the role. The workflows of a replica that is known to be gone are taken up.
     """
 
     def __init__(
-        self,
-        database: Database,
-        runbooks: Mapping[str, Runbook],
-        steps: Steps,
-        clock: Callable[[], datetime],
-        on_change: Callable[[], None],
-        system_database_url: str,
-        executor_id: str = "tandem",
-        may: Callable[[], bool] = _always,
-        members: Callable[[], Awaitable[Collection[str]]] | None = None,
+        self, services: Services, runbooks: Mapping[str, Runbook], steps: Steps, system_database_url: str
     ) -> None:
-        self._database = database
+        self._database = services.database
+        self._clock = services.clock
+        self._leases = services.leases
+        self._publish_change = services.broadcast.publish_change
         self._runbooks = runbooks
         self._steps = steps
-        self._clock = clock
-        self._on_change = on_change
-        self._may, self._members = may, members
-        self._gates = GatePreviews(database, steps.preview, clock, on_change, may)
+        self._may = partial(services.holds, ROLE)
+        self._gates = GatePreviews(self._database, steps.preview, self._clock, self._publish_change, self._may)
         self._has_gates = any(step.kind == GATE for runbook in runbooks.values() for step in runbook.steps)
-        self._config = workflow_store.settings(system_database_url, executor_id)
+        self._config = workflow_store.settings(system_database_url, services.leases.replica)
         self._woken = asyncio.Event()
         self._started: set[str] = set()
         self._gone_since: dict[str, float] = {}
@@ -111,7 +99,7 @@ class Remediation:
 
     async def reconcile(self) -> None:
         if await lapse(self._database, self._runbooks, self._clock()):
-            self._on_change()
+            self._publish_change()
         if self._has_gates:
             await self._gates.look()
         async with self._database.read() as connection:
@@ -120,22 +108,22 @@ class Remediation:
         for run in under_way:
             if run.id not in self._started:
                 await self._start(run)
-        if under_way and self._members:
-            await self._take_up_orphans(self._members)
+        if under_way:
+            await self._take_up_orphans()
 
     async def recover(self, replica: str) -> None:
         """Take up the workflows of a replica that is gone. Calling it twice does no harm."""
         if handed := await durable.recover(replica):
             log.info("run.recovered", replica=replica, runs=handed)
 
-    async def _take_up_orphans(self, members: Callable[[], Awaitable[Collection[str]]]) -> None:
+    async def _take_up_orphans(self) -> None:
         """Whatever became of who should have recovered them: no workflow stays with a replica that is gone.
 
         The members are asked last: a replica becomes one before it begins a workflow. One that was declared dead and
         returns is no member for a moment.
         """
         pending = await DBOS.list_workflows_async(status="PENDING", load_input=False, load_output=False)
-        gone = {workflow.executor_id or "" for workflow in pending} - set(await members())
+        gone = {workflow.executor_id or "" for workflow in pending} - set(await self._leases.members())
         now = monotonic()
         self._gone_since = {replica: self._gone_since.get(replica, now) for replica in gone}
         for replica, since in self._gone_since.items():

@@ -15,6 +15,7 @@ from bot.inbox.intake import entries_for
 from bot.pipeline.batch import PlanMaker
 from bot.pipeline.worker import Worker
 from bot.remediation.planning import make_plan
+from bot.services import Services
 from bot.storage.database import Database
 from bot.storage.queries import alerts, incidents, runs
 from tests.conftest import Clock
@@ -30,7 +31,11 @@ class Pipeline:
     ) -> None:
         self.database, self.clock, self.rules = database, clock, rules
         self.inbox = inbox
-        self.worker = Worker(database, inbox, rules, plan, clock)
+        self.worker = Worker(self.services, plan)
+
+    @property
+    def services(self) -> Services:
+        return Services(self.database, self.inbox, self.rules, self.clock)
 
     async def prepare(self) -> "Pipeline":
         async with self.database.write() as connection:

@@ -10,6 +10,7 @@ from bot.cluster.leases import SoleLeases, partition_lease
 from bot.domain.event import domain_of, partition_of
 from bot.inbox.inbox import Inbox
 from bot.pipeline.worker import Worker
+from bot.services import Services
 from bot.storage.database import Database
 from bot.watches.models.watch import ModelsWatch
 from handlers.slack.model import answer
@@ -52,13 +53,7 @@ class Two:
     def _worker(self, watch: ModelsWatch, may: Callable[[int], bool]) -> Worker:
         models = self.models
         return Worker(
-            models.database,
-            models.inbox,
-            RULES,
-            plan_without_values,
-            models.clock,
-            watches=[watch],
-            leases=SomeLeases(may),
+            Services(models.database, models.inbox, RULES, models.clock, SomeLeases(may)), plan_without_values, [watch]
         )
 
     async def predictions(self, rows: int) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,6 +15,7 @@ from bot.errors import LostLease
 from bot.inbox.inbox import Inbox, open_inbox
 from bot.pipeline.batch import Batch
 from bot.pipeline.worker import Worker
+from bot.services import Services
 from bot.storage.database import Database, open_database
 from tests.acceptance.harness import until
 from tests.conftest import Clock
@@ -60,15 +62,7 @@ class Remembering:
 
 
 def worker_of(pipeline: Pipeline, leases: SoleLeases, watch: Remembering) -> Worker:
-    return Worker(
-        pipeline.database,
-        pipeline.inbox,
-        pipeline.rules,
-        plan_without_values,
-        pipeline.clock,
-        watches=[watch],
-        leases=leases,
-    )
+    return Worker(replace(pipeline.services, leases=leases), plan_without_values, [watch])
 
 
 async def test_a_partition_that_is_not_held_waits_and_what_was_known_of_it_is_forgotten(
@@ -108,7 +102,7 @@ class Replica:
         self.database = open_database(url)
         self.inbox = open_inbox(self.database)
         self.leases = SharedLeases(self.database, name, rules.partitions)
-        self.worker = Worker(self.database, self.inbox, rules, plan_without_values, clock, leases=self.leases)
+        self.worker = Worker(Services(self.database, self.inbox, rules, clock, self.leases), plan_without_values)
 
     async def start(self) -> None:
         await self.leases.start()

@@ -27,7 +27,7 @@ class Beating(Pipeline):
 
     def restart(self) -> None:
         found = watches(self.rules, self.clock)
-        self.worker = Worker(self.database, self.inbox, self.rules, plan_without_values, self.clock, watches=found)
+        self.worker = Worker(self.services, plan_without_values, found)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from bot.inbox.inbox import Inbox
 from bot.observability.metrics import TICKS_FAILED
 from bot.pipeline.batch import Batch
 from bot.pipeline.worker import Worker
+from bot.services import Services
 from bot.storage.database import Database
 from tests.conftest import Clock
 from tests.integration.pipeline_driver import Pipeline, plan_without_values
@@ -39,6 +40,6 @@ async def test_the_other_partitions_have_their_ticks_and_what_failed_is_counted(
 ) -> None:
     await Pipeline(database, inbox, clock, Rules()).prepare()
     watch, before = Failing(), TICKS_FAILED._value.get()
-    await Worker(database, inbox, Rules(), plan_without_values, clock, watches=[watch]).tick()
+    await Worker(Services(database, inbox, Rules(), clock), plan_without_values, [watch]).tick()
     assert (watch.ticked, watch.forgotten) == ([3, 5], [3])
     assert TICKS_FAILED._value.get() == before + 1

@@ -15,11 +15,15 @@ from typing import Any
 from dbos import run_dbos_database_migrations
 from sqlalchemy import make_url, text
 
+from bot.cluster.leases import SoleLeases
 from bot.domain.incident import Incident, IncidentStatus
+from bot.domain.rules import Rules
 from bot.domain.run import Plan, PlannedStep, Run, RunStatus, StepRecord, plan_hash
 from bot.domain.severity import Severity
+from bot.inbox.inbox import open_inbox
 from bot.remediation.steps import Steps
 from bot.remediation.workflow import Remediation
+from bot.services import Services
 from bot.storage.database import Database, open_database
 from bot.storage.queries import incidents, runs
 from bot.storage.queries.runs import Claim
@@ -34,22 +38,25 @@ def workflow_database(url: str) -> str:
     return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
 
+class _Named(SoleLeases):
+    """Of a replica with a name; ``known`` are the others that live, and without any, all that ever had a workflow."""
+
+    def __init__(self, replica: str, known: Collection[str], database: Database) -> None:
+        super().__init__()
+        self.replica, self._known, self._database = replica, known, database
+
+    async def members(self) -> Collection[str]:
+        if self._known:
+            return self._known
+        async with self._database.read() as connection:
+            query = text("SELECT DISTINCT executor_id FROM dbos.workflow_status WHERE executor_id IS NOT NULL")
+            return list(await connection.scalars(query))
+
+
 async def main(url: str, replica: str, members: Collection[str]) -> None:
     database = open_database(url)
-
-    async def those() -> Collection[str]:
-        return members
-
-    remediation = Remediation(
-        database,
-        {},
-        Steps(database, _now, {}, lambda: None),
-        _now,
-        lambda: None,
-        workflow_database(url),
-        executor_id=replica,
-        members=those if members else None,
-    )
+    services = Services(database, open_inbox(database), Rules(), _now, _Named(replica, members, database))
+    remediation = Remediation(services, {}, Steps(database, _now, {}, lambda: None), workflow_database(url))
     await remediation.launch()
     work = asyncio.create_task(remediation.run())
     print("ready", flush=True)

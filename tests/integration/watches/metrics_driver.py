@@ -43,9 +43,7 @@ class Metrics:
     def restart(self) -> None:
         """A process that knows nothing but what is stored."""
         one = self.pipeline
-        one.worker = Worker(
-            one.database, one.inbox, one.rules, plan_without_values, one.clock, watches=watches(one.rules, one.clock)
-        )
+        one.worker = Worker(one.services, plan_without_values, watches(one.rules, one.clock))
 
     async def learn(self, minutes: int = LEARNT) -> None:
         """What came before now, ten minutes at a time."""

@@ -47,9 +47,7 @@ class Models(Pipeline):
 
     def restart(self) -> None:
         self.watch = ModelsWatch(self.rules, self.clock, self.database, self.frames, self.alibi)
-        self.worker = Worker(
-            self.database, self.inbox, self.rules, plan_without_values, self.clock, watches=[self.watch]
-        )
+        self.worker = Worker(self.services, plan_without_values, [self.watch])
 
     async def reference(self, version: str, features: Mapping[str, Any], model: str = MODEL, **columns: Any) -> None:
         stored = await references.store(self.frames, table_from(features, columns))

@@ -46,7 +46,7 @@ class Flow:
         [found] = watches(one.rules, one.clock)
         assert isinstance(found, LogsWatch)
         self.watch = found
-        one.worker = Worker(one.database, one.inbox, one.rules, plan_without_values, one.clock, watches=[self.watch])
+        one.worker = Worker(one.services, plan_without_values, [self.watch])
 
     @property
     def now(self) -> int:
