@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from bot.domain.maintenance import DAYS, MaintenanceWindow
+from bot.domain.maintenance import MaintenanceWindow
+from bot.domain.window import DAYS
 
 
 def window(**fields: object) -> MaintenanceWindow:

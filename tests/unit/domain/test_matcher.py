@@ -6,10 +6,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bot.domain.matcher import Matcher, matches, matches_all, parse_matcher
+from bot.domain.matcher import Matcher, matches, matches_all, parse_matcher, parse_matchers
 from tests.unit.strategies import labels
 
-label_names = st.from_regex(r"[a-zA-Z_][a-zA-Z0-9_.]{0,10}", fullmatch=True)
+label_names = st.from_regex(r"[a-zA-Z_][a-zA-Z0-9_.]{0,10}", fullmatch=True) | st.sampled_from(
+    ["app.kubernetes.io/name", "my-label", 'odd "one"', "café", "two words", "a=b"]
+)
 values = st.text(max_size=20) | st.sampled_from(['"', "\\", "\\n", '\\"', "\n", "a b", " ", "=~", ""])
 literals = st.builds(Matcher, label_names, st.sampled_from(["=", "!="]), values)
 
@@ -41,18 +43,49 @@ def test_a_pattern_that_is_written_down_is_read_as_the_same(label: str, operator
         (r'path="C:\\x \"quoted\" \n"', Matcher("path", "=", 'C:\\x "quoted" \n')),
         (r'instance=~"10\.0\.\d+"', Matcher("instance", "=~", r"10\.0\.\d+")),
         (r"instance=~10\.0\.\d+", Matcher("instance", "=~", r"10\.0\.\d+")),
+        ("app.kubernetes.io/name=cart", Matcher("app.kubernetes.io/name", "=", "cart")),
+        ('"app.kubernetes.io/name"="cart"', Matcher("app.kubernetes.io/name", "=", "cart")),
+        ("my-label!~x.*", Matcher("my-label", "!~", "x.*")),
+        ('"two words"=a', Matcher("two words", "=", "a")),
     ],
 )
 def test_alertmanagers_notation_is_read(text: str, matcher: Matcher) -> None:
     assert parse_matcher(text) == matcher
 
 
-@pytest.mark.parametrize(
-    "text", ["", "service", "=x", "1a=b", "a-b=c", 'a="b', 'a="b"c', 'a=b"c', "a~b", 'a="\\"', "a b=c"]
-)
+@pytest.mark.parametrize("text", ["", "service", "=x", "{a=b", 'a="b', 'a="b"c', 'a=b"c', "a~b", 'a="\\"', "a b=c"])
 def test_what_is_no_matcher_is_refused_with_the_notation(text: str) -> None:
     with pytest.raises(ValueError, match="write label=value"):
         parse_matcher(text)
+
+
+@pytest.mark.parametrize(
+    "text, hint", [("service=cart,", "ends in a comma"), ("a=b,c=d", "several matchers"), ('""=x', "names no label")]
+)
+def test_what_was_meant_otherwise_is_answered_with_a_hint(text: str, hint: str) -> None:
+    with pytest.raises(ValueError, match=hint):
+        parse_matcher(text)
+
+
+@pytest.mark.parametrize(
+    "text, written",
+    [
+        ("a=b c=d", ['a="b"', 'c="d"']),
+        ('{a="b, c=d", e=~"f g"}', ['a="b, c=d"', 'e=~"f g"']),
+        ("a=b, c!=d,", ['a="b"', 'c!="d"']),
+        ('a="b",c="d"', ['a="b"', 'c="d"']),
+        ("a=two words", ['a="two words"']),
+        ("a=~x{1,2}", ['a=~"x{1,2}"']),
+        ("", []),
+    ],
+)
+def test_matchers_in_a_row_are_read_as_people_write_them(text: str, written: list[str]) -> None:
+    assert [str(one) for one in parse_matchers(text)] == written
+
+
+@given(st.lists(literals, max_size=4), st.sampled_from([" ", ", ", ","]))
+def test_matchers_that_are_written_in_a_row_are_read_as_the_same(matchers: list[Matcher], between: str) -> None:
+    assert parse_matchers(between.join(map(str, matchers))) == matchers
 
 
 @given(st.text())
