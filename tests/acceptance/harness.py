@@ -16,14 +16,19 @@ import aiohttp
 import yaml
 
 from bot.localslack import LocalSlack
+from tests.programs import Running, start_program
 
 TOKEN = "acceptance-token-of-some-length"
 CHANNEL = "incidents"
+START_SECONDS = 60
 ON_CALL, BYSTANDER, SECOND = "U012AB3CD", "U0BYSTAND", "U0SECOND1"
 
 
 class Tandem:
-    """A bot that can be started, killed and started again on the same database and port."""
+    """A bot that can be started, killed and started again on the same database and port.
+
+    It is forked from a process that has imported it; who measures its memory begins it from nothing.
+    """
 
     def __init__(
         self,
@@ -32,6 +37,7 @@ class Tandem:
         config: Mapping[str, Any],
         database_url: str | None = None,
         environment: Mapping[str, str] | None = None,
+        forked: bool = True,
     ) -> None:
         self.folder, self.slack = folder, slack
         self.port = free_port()
@@ -39,15 +45,16 @@ class Tandem:
         self.database_url = database_url or f"sqlite:///{folder}/tandem.db"
         self.log = folder / "tandem.log"
         self.environment = dict(environment or {})
-        self.process: asyncio.subprocess.Process | None = None
+        self.module = "bot.cli"
+        self.process: Running | None = None
+        self._forked = forked
         self.configure(config)
         slack.request_url = f"{self.url}/slack/events"
 
     def configure(self, config: Mapping[str, Any]) -> None:
         (self.folder / "tandem.yaml").write_text(yaml.safe_dump(dict(config)))
 
-    async def start(self, before_exec: Callable[[], None] | None = None) -> None:
-        command = (sys.executable, "-m", "bot.cli", "run", "--config", str(self.folder / "tandem.yaml"))
+    async def start(self) -> None:
         environment = {
             **os.environ,
             "TANDEM_DATABASE_URL": self.database_url,
@@ -57,11 +64,17 @@ class Tandem:
             "SLACK_SIGNING_SECRET": self.slack.signing_secret,
             **self.environment,
         }
+        self.process = await self._begin(environment)
+        await until(self._listens, "the bot listens", START_SECONDS)
+
+    async def _begin(self, environment: Mapping[str, str]) -> Running:
+        command = ("run", "--config", str(self.folder / "tandem.yaml"), "--port", str(self.port))
+        if self._forked:
+            return await start_program(self.module, *command, environment=environment, out=self.log)
         with self.log.open("ab") as log:
-            self.process = await asyncio.create_subprocess_exec(
-                *command, "--port", str(self.port), env=environment, stdout=log, stderr=log, preexec_fn=before_exec
+            return await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", self.module, *command), env=environment, stdout=log, stderr=log
             )
-        await until(self._listens, "the bot listens", 30)
 
     async def _listens(self) -> bool:
         assert self.process is not None

@@ -32,7 +32,7 @@ async def door(alerts: int) -> Figures:
     body = json.dumps(delivery(*(alert(pod=f"pod-{n}", cluster="eu") for n in range(alerts)))).encode()
     headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
     with tempfile.TemporaryDirectory(prefix="tandem-growth-") as folder:
-        async with running(Path(folder), {}) as tandem:
+        async with running(Path(folder), {}, forked=False) as tandem:
             assert tandem.process is not None
             process = psutil.Process(tandem.process.pid)
             url = f"{tandem.url}/webhooks/alertmanager"

@@ -119,7 +119,7 @@ async def _running(setup: Setup) -> AsyncIterator[tuple[list[Tandem], LocalSlack
             place = folder / f"replica-{number}"
             place.mkdir()
             own = {**environment, "TANDEM_REPLICA": place.name}
-            tandem = Tandem(place, slack, CONFIG, database_url=url, environment=own)
+            tandem = Tandem(place, slack, CONFIG, database_url=url, environment=own, forked=False)
             stack.push_async_callback(tandem.kill)
             await tandem.start()
             fleet.append(tandem)

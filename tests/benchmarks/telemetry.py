@@ -73,7 +73,7 @@ def main() -> None:
 
 async def _measure(options: Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="tandem-telemetry-") as name:
-        async with running(Path(name), _config(options.series)) as tandem, _session() as session:
+        async with running(Path(name), _config(options.series), forked=False) as tandem, _session() as session:
             sender = Sender(session, tandem.url, TOKEN)
             before = _process_of(tandem).memory_info().rss
             ended_at = await _teach_canaries(sender)

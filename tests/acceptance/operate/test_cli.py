@@ -3,8 +3,11 @@
 import asyncio
 import json
 import os
+import signal
 import socket
 import sys
+import tempfile
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +15,7 @@ import pytest
 
 from bot.localslack import LocalSlack
 from tests.acceptance.harness import alert, delivery
+from tests.programs import start_program
 
 
 class Ended(NamedTuple):
@@ -22,17 +26,18 @@ class Ended(NamedTuple):
 
 async def tandem(*arguments: str | Path, **environment: str) -> Ended:
     """Run ``tandem`` to its end, in an environment without settings other than these."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("TANDEM_", "SLACK_"))}
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bot.cli", *map(str, arguments)),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=inherited | environment,
-    )
-    out, err = await asyncio.wait_for(process.communicate(), 60)
-    ended = Ended(process.returncode or 0, out.decode(), err.decode())
+    with tempfile.TemporaryDirectory() as folder:
+        out, err = Path(folder, "out"), Path(folder, "err")
+        program = await start_program(
+            "bot.cli", *arguments, environment=_without_settings() | environment, out=out, err=err
+        )
+        ended = Ended(await program.wait(60), out.read_text(), err.read_text())
     assert "Traceback" not in ended.err, ended.err
     return ended
+
+
+def _without_settings() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith(("TANDEM_", "SLACK_"))}
 
 
 def _written(folder: Path, text: str) -> Path:
@@ -70,6 +75,30 @@ async def test_check_says_what_a_valid_configuration_holds(tmp_path: Path) -> No
     assert (ended.code, ended.err) == (0, "")
     assert ended.out == f"{path}: valid (2 services, 0 models, 1 runbooks)\n"
     assert (await tandem("check", TANDEM_CONFIG=str(path))).out == ended.out
+
+
+async def test_run_begins_from_nothing_and_ends_on_sigterm_as_a_shell_starts_it(tmp_path: Path) -> None:
+    """The other tests fork a process that has imported everything; here whatever is missing would show."""
+    monitored = "models: {forecast: {monitors: [{kind: drift}]}}"
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bot.cli", "run", "--port", "0", "--config", _written(tmp_path, VALID + monitored)),
+        stderr=asyncio.subprocess.PIPE,
+        env=_without_settings() | {"TANDEM_DATABASE_URL": _sqlite(tmp_path)},
+    )
+    assert process.stderr is not None
+    async with asyncio.timeout(120):
+        said = [line async for line in _until_ready(process.stderr)]
+        process.send_signal(signal.SIGTERM)
+        _, rest = await process.communicate()
+    assert process.returncode == 0, (said, rest)
+    assert b"Traceback" not in b"".join([*said, rest])
+
+
+async def _until_ready(lines: asyncio.StreamReader) -> AsyncIterator[bytes]:
+    while line := await lines.readline():
+        yield line
+        if b"tandem.ready" in line:
+            return
 
 
 @pytest.mark.parametrize("case", BROKEN)

@@ -11,22 +11,8 @@ import pytest
 
 from bot.localslack import LocalSlack
 from tests.acceptance.harness import CHANNEL, Tandem, alert, until
+from tests.acceptance.replicas import release_to_come
 from tests.integration.cluster.test_schema import scripts_with_one_more
-
-_WITH_OTHER_MIGRATIONS = """
-import os
-from pathlib import Path
-from bot.storage import schema
-schema.MIGRATIONS = Path(os.environ["MIGRATIONS_TO_COME"])
-"""
-
-
-def _newer(folder: Path) -> dict[str, str]:
-    """The environment in which the program is a release to come."""
-    patch = folder / "patch"
-    patch.mkdir()
-    (patch / "sitecustomize.py").write_text(_WITH_OTHER_MIGRATIONS)
-    return {"PYTHONPATH": str(patch), "MIGRATIONS_TO_COME": str(scripts_with_one_more(folder / "migrations"))}
 
 
 @pytest.fixture
@@ -37,9 +23,11 @@ async def both(empty_database: str, tmp_path: Path) -> AsyncIterator[tuple[Tande
         for name in ("today", "to-come"):
             folder = tmp_path / name
             folder.mkdir()
-            environment = {"TANDEM_REPLICA": name, **(_newer(folder) if name == "to-come" else {})}
-            made.append(Tandem(folder, slack, {}, database_url=empty_database, environment=environment))
-            stack.push_async_callback(made[-1].kill)
+            tandem = Tandem(folder, slack, {}, database_url=empty_database, environment={"TANDEM_REPLICA": name})
+            made.append(tandem)
+            stack.push_async_callback(tandem.kill)
+        tandem.module = release_to_come.__name__
+        tandem.environment["MIGRATIONS_TO_COME"] = str(scripts_with_one_more(tandem.folder / "migrations"))
         await made[0].start()
         yield made[0], made[1]
 

@@ -4,6 +4,7 @@ On standard input it takes lines with ``recover REPLICA``; on standard output it
 """
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Collection, Sequence
@@ -28,6 +29,7 @@ from bot.storage.database import Database, open_database
 from bot.storage.queries import incidents, runs
 from bot.storage.queries.runs import Claim
 from tests.acceptance.harness import until
+from tests.programs import Program, start_program
 
 
 def _now() -> datetime:
@@ -74,27 +76,23 @@ async def main(url: str, replica: str, members: Collection[str]) -> None:
 class Replica:
     """One such program under test."""
 
-    def __init__(self, name: str, log: Path, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, name: str, log: Path, process: Program) -> None:
         self.name, self._log, self._process = name, log, process
 
     def send_signal(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 
     async def kill(self) -> None:
-        if self._process.returncode is None:
-            self._process.kill()
+        self._process.send_signal(signal.SIGKILL)
         await self._process.wait()
 
     async def leave(self) -> int:
         """Ask it to end, and wait."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
+        self._process.close_stdin()
         return await self._process.wait()
 
     async def recover(self, gone: "Replica") -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(f"recover {gone.name}\n".encode())
-        await self._process.stdin.drain()
+        self._process.write(f"recover {gone.name}\n")
 
     def logged(self) -> str:
         return self._log.read_text()
@@ -118,13 +116,7 @@ class Fleet:
 
     async def start(self, name: str, members: Collection[str] = ()) -> Replica:
         log = self.folder / f"{name}.log"
-        with log.open("ab") as output:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", __name__, self._url, name, *members),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=output,
-                stderr=output,
-            )
+        process = await start_program(__name__, self._url, name, *members, environment=os.environ, out=log)
         replica = Replica(name, log, process)
         self._stack.push_async_callback(replica.kill)
         await replica.says("ready")
