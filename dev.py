@@ -3,6 +3,7 @@
 python3 dev.py demo [--auto]      the demo, in the browser or by itself
 python3 dev.py test [ARGS …]      the tests; ARGS go to pytest
 python3 dev.py lint               lint, types, the rule of imports
+python3 dev.py docs               write docs/reference anew, and build the pages as a site in site/
 python3 dev.py lock               write requirements.lock anew from pyproject.toml
 python3 dev.py exec COMMAND …     any command inside the environment
 """
@@ -78,6 +79,15 @@ def lint(_rest: list[str]) -> int:
     return max(_run(str(BIN / check[0]), *check[1:]) for check in checks)
 
 
+def docs(_rest: list[str]) -> int:
+    if failed := _run(str(BIN / "python"), "-m", "tests.unit.docs.reference"):
+        return failed
+    os.environ["NO_MKDOCS_2_WARNING"] = "1"
+    return _run(str(BIN / "mkdocs"), "build", "--strict", "--quiet") or _say(
+        "Look at it: python3 -m http.server --directory site", 0
+    )
+
+
 def lock(_rest: list[str]) -> int:
     _install_uv()
     _call(
@@ -91,12 +101,12 @@ def execute(rest: list[str]) -> int:
     return _run(*rest) if rest else _say("Say which command.")
 
 
-COMMANDS = {"demo": demo, "test": test, "lint": lint, "lock": lock, "exec": execute}
+COMMANDS = {"demo": demo, "test": test, "lint": lint, "docs": docs, "lock": lock, "exec": execute}
 
 
-def _say(text: str) -> int:
+def _say(text: str, code: int = 2) -> int:
     print(text, file=sys.stderr)
-    return 2
+    return code
 
 
 if __name__ == "__main__":

@@ -21,36 +21,67 @@ class Environment(BaseSettings):
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
 
     database_url: str = Field(default="sqlite:///.tandem/tandem.db", validation_alias="TANDEM_DATABASE_URL")
+    """The database: `sqlite:///PATH` or `postgresql://…`."""
     inbox_url: SecretStr | None = Field(default=None, validation_alias="TANDEM_INBOX_URL")
+    """`nats://…`: keep the inbox in a stream of NATS JetStream; see operations.md."""
     inbox_left: str | None = Field(default=None, validation_alias="TANDEM_INBOX_LEFT")
+    """The name of an inbox in a stream that is given up; the error at the start says it. See operations.md."""
     replica: str | None = Field(default=None, pattern=r"^[!-~]{1,63}$", validation_alias="TANDEM_REPLICA")
+    """PostgreSQL only: this replica's name, which no other may have. Default: the host's name and a random part."""
     role: Role = Field(default=Role.ALL, validation_alias="TANDEM_ROLE")
+    """PostgreSQL only: what this replica does: `all`, only endpoints (`doors`), or only work (`workers`)."""
     config: str | None = Field(default=None, validation_alias="TANDEM_CONFIG")
+    """The configuration file; default `tandem.yaml`."""
     webhook_token: SecretStr | None = Field(default=None, validation_alias="TANDEM_WEBHOOK_TOKEN")
+    """The bearer token of the webhooks; without it every delivery is refused."""
     separate_api_token: SecretStr | None = Field(default=None, validation_alias="TANDEM_API_TOKEN")
+    """The bearer token of the JSON API; default: the webhook token."""
     slack_bot_token: SecretStr | None = Field(default=None, validation_alias="SLACK_BOT_TOKEN")
+    """The Bot User OAuth Token, `xoxb-…`."""
     slack_signing_secret: SecretStr | None = Field(default=None, validation_alias="SLACK_SIGNING_SECRET")
+    """Checks Slack's signature in HTTP mode."""
     slack_app_token: SecretStr | None = Field(default=None, validation_alias="SLACK_APP_TOKEN")
+    """The app-level token, `xapp-…`; where it is set, Socket Mode is used."""
     model_store: str | None = Field(default=None, validation_alias="TANDEM_MODEL_STORE")
+    """Where predictions, labels and references are kept: a folder or an fsspec address."""
     model_retention_days: int = Field(default=90, ge=1, le=36_500, validation_alias="TANDEM_MODEL_RETENTION_DAYS")
+    """For how many days predictions and labels are kept."""
     archive: str | None = Field(default=None, validation_alias="TANDEM_ARCHIVE")
+    """Where deleted rows are kept as Parquet: a folder or an fsspec address."""
     slack_api_url: str = Field(default="https://slack.com/api/", validation_alias="SLACK_API_URL")
+    """Slack's API, or a local one."""
     llm_api_key: SecretStr | None = Field(default=None, validation_alias="TANDEM_LLM_API_KEY")
+    """The key of the language model in `summary.rewrite`, if it wants one."""
     alertmanager_url: str | None = Field(default=None, validation_alias="TANDEM_ALERTMANAGER_URL")
+    """Alertmanager's address before `/api/v2`: silences are synchronised with it."""
     alertmanager_token: SecretStr | None = Field(default=None, validation_alias="TANDEM_ALERTMANAGER_TOKEN")
+    """A bearer token, where a proxy before Alertmanager asks for one."""
     grafana_url: str | None = Field(default=None, validation_alias="TANDEM_GRAFANA_URL")
+    """Grafana's address: silences are synchronised with it."""
     grafana_token: SecretStr | None = Field(default=None, validation_alias="TANDEM_GRAFANA_TOKEN")
+    """The token of a service account that may read and write silences."""
     pagerduty_token: SecretStr | None = Field(default=None, validation_alias="TANDEM_PAGERDUTY_TOKEN")
+    """A REST API key that may write: incidents are acknowledged and resolved there."""
     pagerduty_from: str | None = Field(default=None, validation_alias="TANDEM_PAGERDUTY_FROM")
+    """The address of a user of that account."""
     pagerduty_url: str = Field(default="https://api.pagerduty.com", validation_alias="TANDEM_PAGERDUTY_URL")
+    """PagerDuty's API; `https://api.eu.pagerduty.com` in the EU."""
     opsgenie_token: SecretStr | None = Field(default=None, validation_alias="TANDEM_OPSGENIE_TOKEN")
+    """An API key that may update alerts: they are acknowledged and closed there."""
     opsgenie_url: str = Field(default="https://api.opsgenie.com", validation_alias="TANDEM_OPSGENIE_URL")
+    """Opsgenie's API; `https://api.eu.opsgenie.com` in the EU."""
     most_waiting: int = Field(default=1_000_000, ge=1, validation_alias="TANDEM_MOST_WAITING")
+    """Most entries that wait on disk; beyond, the endpoints answer 429."""
     log_format: Literal["json", "text"] | None = Field(default=None, validation_alias="TANDEM_LOG_FORMAT")
+    """How logs are written; default: `text` on a terminal, else `json`."""
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", validation_alias="TANDEM_LOG_LEVEL")
+    """What is logged."""
     deadman_url: SecretStr | None = Field(default=None, validation_alias="TANDEM_DEADMAN_URL")
+    """The address of a dead man's switch, pinged while Tandem works."""
     deadman_every: float = Field(default=30.0, ge=1, le=3600, validation_alias="TANDEM_DEADMAN_EVERY")
+    """Seconds between two pings."""
     silences_every: float = Field(default=30.0, ge=1, le=3600, validation_alias="TANDEM_SILENCES_EVERY")
+    """Seconds between two looks at the silences of other tools."""
 
     @field_validator("role")
     @classmethod

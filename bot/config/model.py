@@ -77,40 +77,50 @@ def keys_of(model: type[BaseModel]) -> list[str]:
 
 class SlackSection(Section):
     channel: Annotated[str, AfterValidator(_check_channel)] = "#incidents"
+    """The channel of incidents: its name in quotes (`"#incidents"`) or its id."""
     ops_channel: Annotated[str | None, AfterValidator(_check_ops_channel)] = None
+    """The channel that hears of it when Tandem itself does not work."""
 
 
 class DeadmanSection(Section):
     """When Tandem counts as not processing: its oldest entry has waited, or something has been wrong, for longer."""
 
     after: Annotated[Duration, AfterValidator(_check_after)] = timedelta(minutes=5)
+    """How late processing may be before Tandem counts as not working; 1s to 1d."""
 
 
 class RewriteSection(Section):
     """A language model that puts summaries into plainer words; ``url`` is what stands before ``/chat/completions``."""
 
     url: Annotated[str, AfterValidator(_check_url)]
+    """The address before `/chat/completions` of an endpoint that speaks OpenAI's protocol."""
     model: Annotated[str, Field(min_length=1, max_length=200)]
+    """The model's name there."""
     timeout: Annotated[Duration, AfterValidator(_check_timeout)] = timedelta(seconds=10)
+    """How long an answer may take; 100ms to 2m."""
     per_minute: Annotated[int, Field(ge=1, le=600)] = 10
+    """Most requests a minute."""
 
 
 class SummarySection(Section):
     """How summaries are said."""
 
     rewrite: RewriteSection | None = None
+    """A language model that rewords summaries; without this section none is called."""
 
 
 class TopologySection(Section):
     """Files of other tools that say what depends on what, beside tandem.yaml."""
 
     imports: Annotated[list[str], Field(alias="import")] = []
+    """Files of other tools that say what depends on what, relative to tandem.yaml."""
 
 
 class Service(Section):
     """Or a host, a database, a queue, a dataset: a node of the topology."""
 
     depends_on: list[str] = []
+    """The services, hosts, databases … that it needs."""
 
     @property
     def dependencies(self) -> list[tuple[Place, str]]:
@@ -122,10 +132,15 @@ class Model(Section):
     """A machine-learning model: served by a service, reading datasets; its monitors watch it against a reference."""
 
     served_by: str | None = None
+    """The service that answers with the model."""
     depends_on: list[str] = []
+    """What else it needs."""
     reads: list[str] = []
+    """The datasets that it reads."""
     features: dict[str, Feature] = {}
+    """Its features: `numeric` or `categorical`, or a section with the keys below."""
     monitors: list[MonitorRules] = []
+    """What is checked about it; see monitors.md."""
 
     @model_validator(mode="after")
     def _monitors_are_told_apart(self) -> Self:
@@ -155,13 +170,19 @@ class Config(Section):
     summary: SummarySection = SummarySection()
     topology: TopologySection = TopologySection()
     services: dict[str, Service] = Field(default={}, max_length=10_000)
+    """The topology: one entry for each service, host, database, queue or dataset."""
     models: dict[str, Model] = {}
+    """Machine-learning models by name; each is a node of the topology, too."""
     metrics: MetricRules = MetricRules()
     logs: LogRules = LogRules()
     heartbeats: dict[Annotated[str, Field(pattern=NAME)], Heartbeat] = {}
+    """What must report from time to time, by name."""
     sources: dict[Annotated[str, Field(pattern=NAME)], SourceMapping] = {}
+    """Sources of your own, by name: JSON to alerts by JMESPath expressions."""
     runbooks: dict[str, Runbook] = {}
+    """Remediations by name; see runbooks.md."""
     maintenance: dict[str, MaintenanceWindow] = {}
+    """Maintenance windows by name."""
     retention: RetentionRules = RetentionRules()
     severities: dict[Annotated[str, Field(min_length=1, max_length=100)], Severity] = {}
 

@@ -23,8 +23,11 @@ class Flapping(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     changes: int = Field(default=6, ge=2, le=MAX_CHANGES)
+    """So many changes of an alert count as flapping; 2 to 32."""
     within: Duration = timedelta(minutes=10)
+    """The time in which these changes happen."""
     quiet: Duration = timedelta(minutes=5)
+    """How long it must then be quiet."""
 
 
 class AlertRules(BaseModel):
@@ -33,7 +36,9 @@ class AlertRules(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     reopen_within: Duration = timedelta(minutes=10)
+    """An alert that fires again so soon reopens its incident; later, it opens a new one."""
     reorder_within: Duration = timedelta(seconds=5)
+    """By how much deliveries may overtake each other."""
     flapping: Flapping = Flapping()
 
 

@@ -20,6 +20,7 @@ class MaintenanceWindow(TimeWindow):
     """Alerts that all ``matchers`` match call nobody while the window is open."""
 
     matchers: Annotated[list[str], Field(min_length=1), AfterValidator(_check_matchers)]
+    """Which alerts: all must match, in Alertmanager's notation."""
 
     def silence_at(self, name: str, now: datetime) -> Silence | None:
         """The window that is open at a moment, as a silence; each opening has a name of its own."""

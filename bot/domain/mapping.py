@@ -31,17 +31,29 @@ class SourceMapping(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     events: Expression = "@"
+    """The alerts in a delivery; the default is the whole body as one."""
     name: Expression
+    """The alert's name."""
     firing: Expression | None = None
+    """True while it fires; without this, everything fires."""
     id: Expression | None = None
+    """What names the alert for ever; without it, its labels do."""
     service: Expression | None = None
+    """Its service."""
     severity: Expression | None = None
+    """Its severity."""
     summary: Expression | None = None
+    """Its text."""
     starts_at: Expression | None = None
+    """When it began."""
     ends_at: Expression | None = None
+    """When it ended."""
     group: Expression | None = None
+    """What it was grouped by."""
     link: Expression | None = None
+    """Where to look."""
     labels: dict[str, Expression] = {}
+    """Further labels, an expression each."""
 
 
 def search(expression: str | None, within: Any) -> Any:

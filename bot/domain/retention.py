@@ -29,9 +29,13 @@ class RetentionRules(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     events: _Kept = timedelta(days=30)
+    """How long what came in and was processed is kept; 1d or more."""
     incidents: _Kept = timedelta(days=400)
+    """How long incidents are kept after they were resolved; 1d or more."""
     audit: _Kept = timedelta(days=1100)
+    """How long the audit log is kept; 1d or more."""
     archive: bool = True
+    """Whether what is deleted is written to the archive first."""
 
 
 def days_before(now: datetime, kept: timedelta) -> datetime:

@@ -23,8 +23,11 @@ class CorrelationRules(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     partition_by: list[str] = ["cluster"]
+    """Labels that part the world: alerts that differ in one of them are never one incident."""
     service_labels: Annotated[list[str], Field(min_length=1)] = ["service", "app", "job"]
+    """The labels that name an alert's service, in order."""
     window: Duration = timedelta(minutes=5)
+    """How long after its last alert an incident still takes in more."""
 
 
 class Rules(msgspec.Struct, frozen=True):

@@ -20,9 +20,13 @@ class When(_Section):
     """All that is given must hold of the incident. An empty ``when`` fits nothing by itself."""
 
     service: str | None = Field(default=None, min_length=1)
+    """The service of the likely cause (with `cause`), or any service of the incident."""
     cause: CauseKind | None = None
+    """The kind of the likely cause."""
     alertname: str | None = Field(default=None, min_length=1)
+    """The name of an alert of the incident."""
     severity: Severity | None = None
+    """This severity or worse."""
 
     @model_validator(mode="after")
     def _says_something(self) -> "When":
@@ -49,13 +53,18 @@ class Step(_Section):
 
 class Verify(_Section):
     alerts_resolved: bool = True
+    """Whether the incident's alerts must resolve."""
     within: Duration = timedelta(minutes=5)
+    """How long that may take."""
 
 
 class Approval(_Section):
     approvers: list[str] = Field(min_length=1)
+    """Slack user ids of those who may approve."""
     required: int = Field(default=1, ge=1)
+    """How many different people must approve."""
     expires: Duration = timedelta(hours=1)
+    """When the offer lapses."""
 
     @model_validator(mode="after")
     def _enough_approvers(self) -> "Approval":
@@ -66,9 +75,13 @@ class Approval(_Section):
 
 class Runbook(_Section):
     title: str = Field(min_length=1, max_length=150)
+    """What people read."""
     when: When
+    """When it is offered; all that is given must hold."""
     steps: list[Step] = Field(min_length=1, max_length=50)
+    """What is done, in order: one executor's name each, with its parameters."""
     rollback: list[Step] = Field(default=[], max_length=50)
+    """What undoes it, if a step or the verification fails."""
     verify: Verify = Verify()
     approval: Approval
 

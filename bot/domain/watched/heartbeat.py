@@ -22,11 +22,17 @@ class Heartbeat(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
     every: Duration
+    """How often it reports."""
     grace: Duration = timedelta(minutes=1)
+    """How late it may be."""
     alert: Matchers | None = None
+    """Matchers of an alert that always fires and serves as the report."""
     service: str = ""
+    """The service of its alert."""
     severity: Severity = Severity.HIGH
+    """The severity of its alert."""
     labels: dict[str, str] = Field(default={}, max_length=50)
+    """Labels of its alert."""
 
     def is_carried_by(self, labels: Mapping[str, str]) -> bool:
         return self.alert is not None and matches_all(self.alert, labels)

@@ -87,9 +87,13 @@ class FeatureRules(_Section):
     """A feature's kind, and what its values may be where that is known better than from a reference."""
 
     kind: FeatureKind
+    """What its values are."""
     min: float | None = None
+    """The least allowed value."""
     max: float | None = None
+    """The greatest allowed value."""
     values: list[str] | None = None
+    """The allowed categories."""
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
@@ -113,7 +117,9 @@ class Window(_Section):
     """When there is enough for a check: at least so many ``rows``, or what came in a span of ``time``."""
 
     rows: int | None = Field(default=None, ge=1, le=10_000_000)
+    """A check when so many rows wait; 1,000 unless `time` is given."""
     time: Duration | None = None
+    """A check so long after the first row came."""
 
     @model_validator(mode="after")
     def _says_one(self) -> Self:
@@ -133,18 +139,31 @@ class MonitorRules(_Section):
     """
 
     kind: MonitorKind
+    """What it looks at; see monitors.md."""
     name: str | None = Field(default=None, min_length=1, max_length=100)
+    """What `/model` and alerts call it; default: the kind, with the metric."""
     window: Window = Window(rows=1000)
+    """When there is enough for a check."""
     alpha: float = Field(default=0.05, gt=0, lt=1)
+    """The chance of a false alarm in the monitor's whole life."""
     engine: Literal["tandem", "alibi"] = "tandem"
+    """Who computes: Tandem, or alibi-detect (drift, prediction_drift, multivariate)."""
     metric: Metric | None = None
+    """What performance is measured in."""
     worse_by: float | None = Field(default=None, ge=0)
+    """How much worse than on the reference is too bad; default: 0.05, for errors 0.1 of the whole."""
     minimum: float | None = None
+    """What the metric must not fall below."""
     maximum: float | None = None
+    """What an error must not rise above."""
     group: str | None = Field(default=None, min_length=1)
+    """The column of the query, for ndcg and mrr."""
     slices: Literal["auto"] | list[str] | None = None
+    """Features whose values are judged by themselves; `auto` finds them."""
     fresh_within: Duration | None = None
+    """Quality: no predictions for longer is a finding."""
     severity: Severity = Severity.WARNING
+    """The severity of its alerts."""
 
     @property
     def known_as(self) -> str:

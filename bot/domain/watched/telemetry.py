@@ -24,9 +24,13 @@ class Watched(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
     match: Matchers
+    """Matchers on labels, all of which must match; a metric's name is `__name__`."""
     by: list[str] = ["service", "job"]
+    """The labels that tell groups apart; one alert a group."""
     severity: Severity = Severity.WARNING
+    """The severity of its alerts."""
     one_false_alarm_in: Duration = timedelta(days=7)
+    """At most one false alarm is to be expected in this time, for each group."""
 
     def covers(self, labels: Mapping[str, str]) -> bool:
         return matches_all(self.match, labels)
@@ -38,6 +42,7 @@ class WatchRules(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     watch: dict[str, Watched] = {}
+    """What is watched, by name; a series belongs to the first entry that matches."""
 
     def watched_as(self, labels: Mapping[str, str]) -> str | None:
         """The name under which a series or stream is watched; a metric's name is the label ``__name__``."""
@@ -50,8 +55,11 @@ class MetricRules(WatchRules):
     """
 
     most_series: int = Field(default=20_000, ge=1)
+    """Most series learnt at a time; more are counted and left out."""
     forget_after: Duration = timedelta(days=1)
+    """A series unseen for so long makes room."""
     keep_samples: Duration = timedelta(hours=1)
+    """How long samples stay in the inbox."""
 
 
 class LogRules(WatchRules):
@@ -61,6 +69,10 @@ class LogRules(WatchRules):
     """
 
     most_streams: int = Field(default=1_000, ge=1)
+    """Most groups of streams learnt at a time."""
     learn_for: Duration = timedelta(hours=1)
+    """How long a group is learnt before a line can be new."""
     forget_after: Duration = timedelta(days=7)
+    """A group silent for so long makes room."""
     keep_lines: Duration = timedelta(hours=1)
+    """How long lines stay in the inbox."""

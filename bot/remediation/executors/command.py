@@ -35,8 +35,11 @@ _Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
 class CommandParameters(StepParameters):
     argv: Annotated[list[_Text], Field(min_length=1, max_length=100)]
+    """The program and its arguments; there is no shell."""
     env: dict[_Name, _Text] = Field(default={})
+    """Environment variables."""
     cwd: _Text | None = None
+    """The working directory."""
 
 
 def describe(parameters: CommandParameters) -> str:

@@ -37,11 +37,17 @@ class GateParameters(StepParameters):
     """``on`` names the data sets, such as recent labelled data and the pinned reference."""
 
     timeout: Duration = timedelta(minutes=5)
+    """How long all answers may take."""
     repeatable: bool = True
+    """A gate changes nothing."""
     on: Annotated[dict[str, Pair], Field(min_length=1, max_length=5)]
+    """The data sets: for each, where the losses of `champion` and `challenger` are."""
     by: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    """By how much the challenger must be better."""
     confidence: float = Field(default=0.95, ge=0.5, le=0.999)
+    """The confidence of the interval."""
     rows: int = Field(default=200, ge=20, le=MAX_ROWS)
+    """The least rows to compare."""
 
 
 class _Losses(msgspec.Struct, frozen=True):

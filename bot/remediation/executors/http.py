@@ -19,10 +19,15 @@ _REDIRECTS = {301, 302, 303, 307, 308}
 
 class HttpParameters(StepParameters):
     method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] = "POST"
+    """The request's method."""
     url: Url
+    """The whole address."""
     headers: Headers = Field(default={})
+    """Headers: a text, or `{secret: NAME, prefix: …}`."""
     body: str | dict[str, JsonValue] | list[JsonValue] | None = None
+    """Text, or JSON."""
     expect: int | Annotated[list[int], Field(min_length=1)] | None = None
+    """The status that counts as success; default: any 2xx."""
 
     def expects(self, status: int) -> bool:
         if self.expect is None:

@@ -32,16 +32,27 @@ class MlflowParameters(StepParameters):
     model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
 
     repeatable: bool = True
+    """Setting a version twice is harmless."""
     url: Url
+    """The address of the MLflow server."""
     headers: Headers = Field(default={})
+    """As for http."""
     model: _Name
+    """The registered model."""
     alias: _Name | None = None
+    """The alias to set."""
     stage: Literal["Staging", "Production", "Archived", "None"] | None = None
+    """The stage to set, for older registries."""
     archive_others: bool = False
+    """Archive what was in that stage."""
     version: _Version | None = None
+    """This version."""
     before: _Version | None = None
+    """The newest ready version before this one."""
     from_alias: _Name | None = None
+    """The version that this alias names."""
     instead_of: _Version | None = None
+    """Set the alias only while it names this version."""
 
     @model_validator(mode="after")
     def _says_what(self) -> "MlflowParameters":

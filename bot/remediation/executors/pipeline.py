@@ -28,14 +28,23 @@ _FAILED = ["failed", "failure", "error", "cancelled", "canceled", "killed", "abo
 
 class PipelineParameters(StepParameters):
     timeout: Duration = timedelta(hours=1)
+    """How long the pipeline may take."""
     start: Ask
+    """The http or command step that starts it."""
     run: str | None = Field(default=None, min_length=1)
+    """Where in the answer of `start` the run's id is."""
     poll: Ask | None = None
+    """The http or command step that reads the state, with `{run}`."""
     state: str = Field(default="state", min_length=1)
+    """Where in the answer of `poll` the state is."""
     succeeded: list[str] = Field(default=_SUCCEEDED, min_length=1)
+    """States that are success."""
     failed: list[str] = _FAILED
+    """States that are failure."""
     metrics: str | None = Field(default=None, min_length=1)
+    """Where in the answer metrics are, to be shown."""
     every: Duration = timedelta(seconds=15)
+    """How often the state is read."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> "PipelineParameters":

@@ -23,8 +23,11 @@ class StepParameters(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     timeout: Duration = timedelta(seconds=60)
+    """How long the step may take; up to 6h."""
     repeatable: bool = False
+    """Whether it may run again after a crash."""
     check: dict[str, Any] | None = None
+    """A step that only looks whether this one took effect, asked after a crash."""
 
     @field_validator("timeout")
     @classmethod

@@ -1,0 +1,65 @@
+"""docs/reference/alerts.md: the alerts that Tandem raises itself."""
+
+import ast
+import re
+from pathlib import Path
+
+from tests.unit.docs.reference.writing import table
+
+_BOT = Path(__file__).parents[4] / "bot"
+_RAISE_ALERTS = (*sorted((_BOT / "watches").rglob("*.py")), _BOT / "domain" / "watched" / "monitor.py")
+_NAME = re.compile(r"(?:[A-Z][a-z]+){2,}")
+_HEAD = """# Alerts that Tandem raises
+
+Their source is `tandem`, and their names are what `when: {alertname: …}` of a runbook and matchers of a silence
+take. They become incidents as any other alert does.
+"""
+_METRICS = ("[metrics](../watching.md)", "metrics")
+_LOGS = ("[logs](../watching.md#logs)", "logs")
+_MODELS = ("[monitors](../monitors.md)", "models")
+_BEATS = ("[heartbeats](../sources.md#heartbeats-what-should-report-and-stops)", "heartbeats")
+MEANINGS = {
+    "MetricAnomaly": (_METRICS, "Series of a group are not as they were: outside what their own past lets expect."),
+    "InstanceDiffersFromPeers": (
+        _METRICS,
+        "Members of a group that should be alike are not: one or a few differ from the others.",
+    ),
+    "MetricsMissing": (
+        _METRICS,
+        "Series that came regularly no longer come: of a group, or of all of a correlation domain.",
+    ),
+    "LogRateAnomaly": (_LOGS, "Lines of a template come much more, or much less, often than they did."),
+    "UnseenLogLine": (_LOGS, "A template that never came before, where that is rare."),
+    "LogLineStopped": (_LOGS, "A template that came regularly is silent."),
+    "ErrorBurst": (_LOGS, "Many more error lines than usual, whatever their templates."),
+    "DataQuality": (
+        _MODELS,
+        "Columns are missing or new; types, ranges, categories or units are wrong; ids come twice.",
+    ),
+    "DataFreshness": (_MODELS, "No predictions came for longer than `fresh_within`."),
+    "FeatureDrift": (_MODELS, "A feature's distribution is not the reference's any more."),
+    "PredictionDrift": (_MODELS, "What the model predicts is not distributed as on the reference."),
+    "MultivariateDrift": (_MODELS, "All features together: a classifier can tell new rows from the reference's."),
+    "ConceptDrift": (_MODELS, "What was predicted and what was true go together differently than on the reference."),
+    "ModelPerformance": (_MODELS, "The model does worse than it may, by labels that have come."),
+    "EstimatedModelPerformance": (_MODELS, "The same, estimated where no labels have come."),
+    "MonitorFailed": (_MODELS, "A monitor cannot do its work; the alert says why."),
+    "HeartbeatMissed": (_BEATS, "Something that should report has not."),
+    "HeartbeatFailed": (_BEATS, "Something reported that it failed."),
+}
+
+
+def alerts_page() -> str:
+    """The page, one row an alert."""
+    rows = [(f"`{name}`", page, meaning) for name, ((page, _), meaning) in MEANINGS.items()]
+    return "\n".join([_HEAD, table(("alert", "from", "meaning"), rows), ""])
+
+
+def names_in_the_code() -> set[str]:
+    """The names that look like an alert's in the files that raise alerts."""
+    return {name for file in _RAISE_ALERTS for name in _names(ast.parse(file.read_text()))}
+
+
+def _names(tree: ast.Module) -> set[str]:
+    found = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    return {text for text in found if isinstance(text, str) and _NAME.fullmatch(text)}

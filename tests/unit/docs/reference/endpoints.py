@@ -1,0 +1,121 @@
+"""docs/reference/endpoints.md: every route that the program answers on, found in the source of handlers/."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from handlers.sources.registry import Source, all_sources, bearer, bearer_or_like
+from tests.unit.docs.reference.writing import table
+
+_HANDLERS = Path(__file__).parents[4] / "handlers"
+_HEAD = """# Endpoints
+
+Errors are `application/problem+json` (RFC 9457). *Webhook token* is `TANDEM_WEBHOOK_TOKEN` as
+`Authorization: Bearer TOKEN`, *API token* is `TANDEM_API_TOKEN`, by default the same.
+
+What takes data in (webhooks, telemetry, heartbeats and rows of models) answers success only once the data is on disk.
+Else: 400 for a body that cannot be read (it says where), 401 for a sender that is not authentic, 404 for an unknown
+name, 413 for a body that is too large, 429 with `Retry-After` while too much waits, 503 while the storage is down.
+"""
+_TOKEN = "webhook token"
+_METHOD = re.compile(r"\brouter\.add_(\w+)$")
+MEANINGS = {
+    ("POST", "/webhooks/{source}"): (
+        "see below",
+        'Alerts and changes, see [sources](../sources.md). 202 `{"accepted": n}`.',
+    ),
+    ("POST", "/api/v1/write"): (_TOKEN, "Prometheus remote write 1.0, see [telemetry](../telemetry.md)."),
+    ("POST", "/v1/metrics"): (_TOKEN, "Metrics, OTLP over HTTP in protobuf or JSON."),
+    ("POST", "/v1/logs"): (_TOKEN, "Logs, OTLP over HTTP in protobuf or JSON."),
+    ("GET, HEAD, POST", "/heartbeats/{name}"): (
+        "webhook token, also as `?token=`",
+        "It went well, see [heartbeats](../sources.md#heartbeats-what-should-report-and-stops).",
+    ),
+    ("GET, HEAD, POST", "/heartbeats/{name}/fail"): ("webhook token, also as `?token=`", "It failed."),
+    ("POST", "/models/{model}/predictions"): (_TOKEN, "Rows that a model predicted, see [models](../models.md)."),
+    ("POST", "/models/{model}/labels"): (_TOKEN, "What was true, by the same ids."),
+    ("GET", "/models/{model}/references"): (_TOKEN, "The versions of a model's reference."),
+    ("PUT", "/models/{model}/references/{version}"): (_TOKEN, "Put a version of the reference."),
+    ("GET", "/models/{model}/references/{version}"): (_TOKEN, "What is known of one version."),
+    ("DELETE", "/models/{model}/references/{version}"): (_TOKEN, "End a version."),
+    ("POST", "/models/{model}/references/{version}/pin"): (_TOKEN, "Compare with this version from now on."),
+    ("DELETE", "/models/{model}/references/{version}/pin"): (_TOKEN, "Compare with the newest version again."),
+    ("GET", "/models/{model}/references/{version}/diff/{other}"): (_TOKEN, "How two versions differ."),
+    ("POST", "/slack/events"): (
+        "Slack's signature",
+        "Slack's commands, clicks, forms and events, where Socket Mode is not used.",
+    ),
+    ("GET", "/api/incidents"): (
+        "API token",
+        '`{"incidents": […], "next": cursor or null}`; parameters `status`, `limit` (up to 500), `cursor`.',
+    ),
+    ("GET", "/api/incidents/{id}"): ("API token", "One incident with its timeline."),
+    ("GET", "/healthz"): ("none", "200 while the process answers."),
+    ("GET", "/readyz"): ("none", "200 while the database is there and Slack can be reached, else 503."),
+    ("GET", "/metrics"): ("none", "Prometheus metrics, see [metrics](metrics.md)."),
+}
+
+
+def endpoints_page() -> str:
+    """The page: the routes, and how the sender of each source is known."""
+    rows = [(f"`{method} {path}`", *meaning) for (method, path), meaning in MEANINGS.items()]
+    sources = [(f"`/webhooks/{name}`", _known_by(one)) for name, one in sorted(all_sources().items())]
+    return "\n".join(
+        [
+            _HEAD,
+            table(("endpoint", "who may", "what"), rows),
+            "\n## Webhooks\n\nAlso `/webhooks/NAME` for each entry of `sources` in tandem.yaml: webhook token.\n",
+            table(("endpoint", "the sender is known by"), sources),
+            "",
+        ]
+    )
+
+
+def paths_in_the_code() -> set[str]:
+    """The paths that handlers/ adds routes for, but for the one that catches what is none."""
+    return {path for file in _HANDLERS.rglob("*.py") for path in _paths(ast.parse(file.read_text()))}
+
+
+def _paths(tree: ast.Module) -> Iterator[str]:
+    constants = {
+        target.id: node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and (method := _METHOD.search(ast.unparse(node.func))):
+            path = _text(node.args[1 if method[1] == "route" else 0], constants)
+            if not path.startswith("/{"):
+                yield "/webhooks/{source}" if path.startswith("/webhooks/") else path
+
+
+def _text(node: ast.expr, constants: dict[str, ast.expr]) -> str:
+    match node:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.Name(id=name) if name in constants:
+            return _text(constants[name], constants)
+        case ast.BinOp(left=left, right=right):
+            return _text(left, constants) + _text(right, constants)
+        case ast.JoinedStr(values=values):
+            return "".join(_text(part, constants) for part in values)
+        case _:
+            return "{…}"
+
+
+def _known_by(source: Source) -> str:
+    ways = []
+    if source.signature:
+        ways.append(f"a signature or secret, `{source.secret_variable}`")
+    if source.verify is bearer:
+        ways.append("the webhook token as bearer")
+    elif source.verify is bearer_or_like:
+        ways.append("the webhook token as bearer, or as the password of basic authentication")
+    elif source.verify:
+        ways.append("the webhook token")
+    if source.token_in_address:
+        ways.append("the webhook token as `?token=`")
+    return "; or ".join(ways) + ("; and its platform's own signature" if source.prove else "")

@@ -1,0 +1,24 @@
+"""What the pages name and link to is there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
+TEXTS = [*PAGES, ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+_NAMED = re.compile(r"`((?:bot|handlers|detectors|tests|deploy|docs)/[\w./-]*[\w/])(?:::\w+)?`")
+_LINKED = re.compile(r"\]\((?!https?:|#)([^)#]+)")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_file_that_a_page_names_exists(page: Path) -> None:
+    named = {found for found in _NAMED.findall(page.read_text()) if not (ROOT / found).exists()}
+    assert named == set()
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_file_that_a_page_links_to_exists(page: Path) -> None:
+    linked = {found for found in _LINKED.findall(page.read_text()) if not (page.parent / found).exists()}
+    assert linked == set()
