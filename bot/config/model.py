@@ -185,6 +185,7 @@ class Config(Section):
     """Maintenance windows by name."""
     retention: RetentionRules = RetentionRules()
     severities: dict[Annotated[str, Field(min_length=1, max_length=100)], Severity] = {}
+    """Words of your own for severities, beside the usual ones (P0, SEV-1, emerg, blocker, `P1 - Critical` …)."""
 
     _imported: Mapping[str, list[str]] = PrivateAttr({})
 

@@ -1,6 +1,7 @@
 """What the pages name and link to is there."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -22,3 +23,10 @@ def test_every_file_that_a_page_names_exists(page: Path) -> None:
 def test_every_file_that_a_page_links_to_exists(page: Path) -> None:
     linked = {found for found in _LINKED.findall(page.read_text()) if not (page.parent / found).exists()}
     assert linked == set()
+
+
+def test_the_order_of_imports_is_the_one_that_is_held() -> None:
+    [layers, *_] = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    held = [layer.replace("bot.", "") for layer in layers["layers"]]
+    [drawn] = re.findall(r"```\n(cli →.*?)```", (ROOT / "docs" / "architecture.md").read_text(), re.DOTALL)
+    assert [" ".join(layer.split()) for layer in drawn.split("→")] == held
