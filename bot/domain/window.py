@@ -54,13 +54,21 @@ class TimeWindow(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     begins: Annotated[AwareDatetime | None, Field(alias="from")] = None
+    """Once: when it opens, with its offset from UTC."""
     ends: Annotated[AwareDatetime | None, Field(alias="to")] = None
+    """Once: when it closes."""
     at: time | None = None
+    """Again and again: when it opens, as `"02:00"`."""
     lasts: Annotated[Duration | None, AfterValidator(_check_length)] = None
+    """For how long; up to 7d."""
     days: Annotated[list[Day], Field(min_length=1)] = list(DAYS)
+    """On which days of the week."""
     month_days: Annotated[list[Annotated[int, Field(ge=-31, le=31)]], Field(max_length=31)] = []
+    """On which days of the month; -1 is the last one."""
     dates: Annotated[list[date], Field(max_length=366)] = []
+    """On which single days."""
     zone: Annotated[str, AfterValidator(_check_zone)] = "UTC"
+    """The time zone of `at`."""
 
     @model_validator(mode="after")
     def _is_one_of_both_kinds(self) -> Self:
