@@ -27,9 +27,6 @@ from handlers.http.tracing import middlewares
 if TYPE_CHECKING:
     from bot.watches.models.watch import ModelsWatch
 
-GC_THRESHOLDS = (20_000, 20, 20)
-"""A busy endpoint makes many objects that live for a moment only: looking for cycles among them is rarely worth it."""
-
 log = structlog.get_logger(__name__)
 
 
@@ -109,4 +106,3 @@ def _keep_what_was_made() -> None:
     """No collection need look again at what was made until now: it stays."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)

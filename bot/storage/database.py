@@ -20,7 +20,6 @@ from sqlalchemy.pool import NullPool
 from sqlmodel import SQLModel
 
 from bot.errors import ConfigError, StorageUnavailable
-from bot.storage import schema
 from bot.storage.timeouts import connector, patient
 
 _WRITE = "tandem_write"
@@ -100,6 +99,8 @@ class Database:
 
     async def migrate(self) -> None:
         """Bring the schema to the newest version. Raises ConfigError where it is too new for this program."""
+        from bot.storage import schema  # noqa: PLC0415 - brings Alembic: for who migrates, not for who reads and writes
+
         scripts = schema.MIGRATIONS
         if self.is_sqlite:
             async with self.write() as connection:

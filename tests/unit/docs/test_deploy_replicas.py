@@ -114,6 +114,7 @@ def test_out_go_slack_and_postgresql_and_of_several_replicas_nats_and_traces(fol
     [policy] = [manifest for manifest in made(folder) if manifest["kind"] == "NetworkPolicy"]
     dns, world = policy["spec"]["egress"]
     assert {port["port"] for port in dns["ports"]} == {53}
+    assert {"ipBlock": {"cidr": "169.254.20.10/32"}} in dns["to"], "NodeLocal DNSCache listens on the node"
     assert {port["port"] for port in world["ports"]} == ports
 
 

@@ -1,0 +1,36 @@
+"""The settings that a command works with: tandem.yaml, and what the environment has to say of it."""
+
+from pathlib import Path
+
+import structlog
+
+from bot.config import Config, Environment, load_config
+
+DEFAULT_CONFIG = Path("tandem.yaml")
+
+
+def config_path(given: Path | None, environment: Environment) -> Path:
+    return given or (Path(environment.config) if environment.config else DEFAULT_CONFIG)
+
+
+def read_config(given: Path | None, environment: Environment) -> Config:
+    """The configuration. Without a file by the default name the defaults hold; a file that was named must exist."""
+    path = config_path(given, environment)
+    log = structlog.get_logger(__name__)
+    if path == DEFAULT_CONFIG and not path.exists():
+        log.warning("config.defaults", reason=f"there is no {path}: no services and no runbooks are known")
+        return Config()
+    settings, warnings = load_config(path)
+    for warning in [*warnings, *doubts(settings, environment)]:
+        log.warning("config.doubt", reason=warning)
+    return settings
+
+
+def doubts(config: Config, environment: Environment) -> list[str]:
+    """About where the data of models is kept. Raises ConfigError for a place that cannot be used."""
+    if not config.models:
+        return []
+    from bot.storage.blobs import doubt_of
+
+    doubt = doubt_of(environment.model_store, environment.database_url)
+    return [doubt] if doubt else []
