@@ -1,20 +1,18 @@
-"""Maintenance: what is over for long is archived and deleted, each kind by whoever has the role for it."""
+"""Maintenance: what is not needed any more is archived and deleted, each kind by whoever has the role for it."""
 
 from collections.abc import Iterator
+from functools import partial
+from itertools import groupby
 
 from bot.components.component import Component
 from bot.components.process import Process
-from bot.maintenance.loops import keep_house
+from bot.maintenance.loop import maintain
+from bot.maintenance.tasks import Limits, all_tasks
 
 
 def maintenance_components(process: Process) -> Iterator[Component]:
-    """Raises ConfigError where the archive cannot be where tandem.yaml wants it."""
-    services, environment = process.services, process.environment
-    for role, work in keep_house(
-        services,
-        process.config.retention,
-        environment.model_retention,
-        environment.archive,
-        process.frames,
-    ):
-        yield Component(role, run=work, role=role)
+    """The loop, once for the tasks of each role. Raises ConfigError where the archive cannot be where it should."""
+    environment = process.environment
+    limits = Limits(process.config.retention, environment.model_retention, environment.archive)
+    for role, tasks in groupby(all_tasks(process.services, process.frames, limits), key=lambda task: task.role):
+        yield Component(f"maintenance: {role}", run=partial(maintain, list(tasks)), role=role)

@@ -1,12 +1,13 @@
-"""Keeping house: what is over for long is archived and then deleted, a little at a time, so that it holds up nobody.
+"""Retention: what is over for long is archived and then deleted, a little at a time, so that it holds up nobody.
 
-Each round reads some rows of one day, writes them to the archive, and deletes them when the file is on disk. A crash
-between the two leaves both; the next round writes the same file again. Several replicas may do the same at a time.
+Each turn reads some rows of one day, writes them to the archive, and deletes them when the file is on disk. A crash
+between the two leaves both; the next turn writes the same file again. Several replicas may do the same at a time.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from functools import partial
 from itertools import takewhile
 from typing import Any
 
@@ -14,28 +15,25 @@ import structlog
 from sqlalchemy import Table
 
 from bot.domain.retention import RetentionRules, days_before
-from bot.domain.rules import Rules
-from bot.errors import StorageUnavailable
 from bot.inbox import offsets
-from bot.inbox.inbox import Inbox
-from bot.maintenance import audit_pruning
-from bot.maintenance import expired as retention
+from bot.maintenance import audit_pruning, expired
 from bot.maintenance.archive import Archive, as_arrow, digest_of_keys, ranged
 from bot.maintenance.expired import Kind
-from bot.observability.metrics import ARCHIVED, RETENTION_FAILED
-from bot.storage.database import Database, table_of
+from bot.observability.metrics import ARCHIVED
+from bot.services import Services
+from bot.storage.database import table_of
 from bot.storage.queries import snapshots as detector_state
 from bot.storage.tables.core import AuditRow, InboxRow
 from bot.watches.logs import memory as watch_logs_memory
 from bot.watches.metrics import memory as watch_metrics_memory
 
 AT_ONCE = 500
-_EVERY = 600.0
-_BETWEEN = 0.05
 _ENTRY = ("partition", "seq", "source", "received_at", "payload")
 
 ForgetRuns = Callable[[Collection[str]], Awaitable[None]]
 """Deletes what is kept of runs elsewhere, by their ids."""
+
+Turn = Callable[[], Awaitable[bool]]
 
 log = structlog.get_logger(__name__)
 
@@ -49,48 +47,39 @@ class Retention:
 
     def __init__(
         self,
-        database: Database,
-        inbox: Inbox,
+        services: Services,
         kept: RetentionRules,
-        rules: Rules,
         archive: Archive | None,
-        clock: Callable[[], datetime],
         forget_runs: ForgetRuns = _nothing,
     ) -> None:
-        self._database = database
-        self._inbox = inbox
-        self._kept = kept
-        self._incidents_kept = max(kept.incidents, rules.alerts.reopen_within)
+        self._database = services.database
+        self._inbox = services.inbox
+        self._clock = services.clock
+        self._events_kept, self._audit_kept = kept.events, kept.audit
+        self._incidents_kept = max(kept.incidents, services.rules.alerts.reopen_within)
         self._archive = archive
-        self._clock = clock
         self._forget_runs = forget_runs
+        rules = services.rules
         watched = ((rules.metrics.watch, watch_metrics_memory.WATCH), (rules.logs.watch, watch_logs_memory.WATCH))
         self._watches = [name for watch, name in watched if watch]
 
-    async def run(self) -> None:
-        """Work until cancelled."""
-        while True:
-            more = False
-            try:
-                more = await self.round()
-            except StorageUnavailable as error:
-                RETENTION_FAILED.inc()
-                log.warning("retention.retry", reason=str(error))
-            await asyncio.sleep(_BETWEEN if more else _EVERY)  # the doors write to the same file
+    def turns(self) -> Mapping[str, Turn]:
+        """What archives and deletes a little of each kind, by name; each returns whether there may be more."""
+        events, incidents = self._events_kept, self._incidents_kept
+        turns = {
+            "entries": self._before(self._entries, events),
+            "incidents": self._before(self._incidents, incidents),
+            "audit": self._before(self._audit, self._audit_kept),
+        }
+        for kept, kinds in ((events, expired.OF_EVENTS), (incidents, expired.OF_INCIDENTS)):
+            turns |= {kind.name: self._before(partial(self._rows, kind), kept) for kind in kinds}
+        return turns
 
-    async def round(self) -> bool:
-        """Archive and delete a little of everything; whether there may be more."""
-        now = self._clock()
-        events = days_before(now, self._kept.events)
-        incidents = days_before(now, self._incidents_kept)
-        more = [
-            await self._entries(events),
-            await self._incidents(incidents),
-            await self._audit(days_before(now, self._kept.audit)),
-        ]
-        more += [await self._rows(kind, events) for kind in retention.OF_EVENTS]
-        more += [await self._rows(kind, incidents) for kind in retention.OF_INCIDENTS]
-        return any(more)
+    def _before(self, work: Callable[[datetime], Awaitable[bool]], kept: timedelta) -> Turn:
+        async def turn() -> bool:
+            return await work(days_before(self._clock(), kept))
+
+        return turn
 
     async def _entries(self, before: datetime) -> bool:
         """Of each partition the first entries of the inbox, if everybody is done with them."""
@@ -122,32 +111,32 @@ class Retention:
 
     async def _incidents(self, before: datetime) -> bool:
         async with self._database.read() as connection:
-            over = await retention.incidents_over(connection, before)
+            over = await expired.incidents_over(connection, before)
             if over is None:
                 return False
-            parts = await retention.parts_of(connection, list(over.versions))
+            parts = await expired.parts_of(connection, list(over.versions))
         name = ranged(over.rows[0]["number"], over.rows[-1]["number"])
         for kind, (table, rows) in parts.items():
             await self._put(kind, over.day, name, table, rows)
-        await self._put("incidents", over.day, name, retention.INCIDENT, over.rows)
+        await self._put("incidents", over.day, name, expired.INCIDENT, over.rows)
         if runs := [row["id"] for row in parts["runs"][1]]:
             await self._forget_runs(runs)  # they have ended; once they are deleted here, nobody would know them
         async with self._database.write() as connection:
             await offsets.position_of(connection, over.partition)
-            gone = await retention.forget_incidents(connection, over, before)
+            gone = await expired.forget_incidents(connection, over, before)
         log.info("retention.incidents", deleted=len(gone), day=over.day.isoformat())
         return bool(gone)
 
     async def _rows(self, kind: Kind, before: datetime) -> bool:
         async with self._database.read() as connection:
-            found = await retention.rows_over(connection, kind, before, AT_ONCE)
+            found = await expired.rows_over(connection, kind, before, AT_ONCE)
         if found is None:
             return False
         day, rows = found
-        name = digest_of_keys(retention.keys_of(kind.table, rows))
+        name = digest_of_keys(expired.keys_of(kind.table, rows))
         await self._put(kind.name, day, name, kind.table, rows)
         async with self._database.write() as connection:
-            await retention.forget_rows(connection, kind, before, rows)
+            await expired.forget_rows(connection, kind, before, rows)
         return True
 
     async def _audit(self, before: datetime) -> bool:

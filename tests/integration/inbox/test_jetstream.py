@@ -30,7 +30,7 @@ from handlers.http.endpoint import parse_delivery
 from handlers.http.problem import not_stored
 from tests.conftest import Clock
 from tests.integration.inbox.jetstream_entries import NOW, names_in, new_alert, new_entry, new_samples
-from tests.integration.maintenance.house import House
+from tests.integration.maintenance.retained import Retained
 from tests.integration.pipeline_driver import Pipeline, make_alert
 from tests.nats_server import NatsServer, new_server, remove
 
@@ -177,10 +177,10 @@ async def test_what_somebody_else_put_into_the_stream_is_set_aside_and_archived_
     await pipeline.send(make_alert(clock)())
     assert len(await pipeline.incidents()) == 1
     clock.pass_(days=5)
-    house = House(pipeline, tmp_path / "archive")
-    await house.keep()
-    assert await house.entries() == []
-    assert [row["source"] for row in house.archived("events")] == ["", "alertmanager"]
+    retained = Retained(pipeline, tmp_path / "archive")
+    await retained.clean()
+    assert await retained.entries() == []
+    assert [row["source"] for row in retained.archived("events")] == ["", "alertmanager"]
 
 
 async def test_a_stream_that_was_made_anew_takes_nothing_that_nobody_would_look_for(

@@ -21,7 +21,7 @@ from bot.storage.database import Database
 from bot.storage.queries import snapshots as detector_state
 from bot.watches.metrics import memory as watch_metrics_memory
 from tests.conftest import Clock
-from tests.integration.maintenance.house import House
+from tests.integration.maintenance.retained import Retained
 from tests.integration.pipeline_driver import Pipeline
 from tests.integration.watches.metrics_driver import rules
 from tests.nats_server import NatsServer
@@ -38,9 +38,9 @@ async def stream(own_server: NatsServer) -> AsyncIterator[JetStreamInbox]:
     await inbox.close()
 
 
-async def _house(database: Database, stream: JetStreamInbox, clock: Clock, folder: Path, rules: Rules) -> House:
+async def _retained(database: Database, stream: JetStreamInbox, clock: Clock, folder: Path, rules: Rules) -> Retained:
     await settle(database, stream, rules.partitions)
-    return House(Pipeline(database, stream, clock, rules), folder)
+    return Retained(Pipeline(database, stream, clock, rules), folder)
 
 
 def _entries(event: AlertEvent | SamplesEvent, partition: int, count: int, at: datetime) -> list[NewEntry]:
@@ -54,7 +54,9 @@ async def _seqs(stream: JetStreamInbox, partition: int) -> list[int]:
 async def test_a_stream_keeps_what_is_young_or_not_worked_through_or_not_learnt_and_the_archive_has_the_rest(
     database: Database, stream: JetStreamInbox, clock: Clock, alert: Make, tmp_path: Path
 ) -> None:
-    house = await _house(database, stream, clock, tmp_path / "archive", Rules(metrics=rules().metrics, partitions=3))
+    retained = await _retained(
+        database, stream, clock, tmp_path / "archive", Rules(metrics=rules().metrics, partitions=3)
+    )
     old, samples = alert(), SamplesEvent("otlp", {}, [])
     for partition in range(3):
         await stream.append(_entries(old, partition, AT_ONCE + 20, clock.now))
@@ -68,9 +70,9 @@ async def test_a_stream_keeps_what_is_young_or_not_worked_through_or_not_learnt_
         await offsets.advance(connection, 2, 0, third[-1])
         await detector_state.mark(connection, 2, watch_metrics_memory.WATCH, third[-3], clock.now)  # so much is learnt
     clock.pass_(hours=13)
-    await house.keep()
+    await retained.clean()
     assert [await _seqs(stream, partition) for partition in range(3)] == [first[-3:], second[10:], third[-2:]]
-    archived = house.archived("events")
+    archived = retained.archived("events")
     gone = [(0, seq) for seq in first[:-3]] + [(1, seq) for seq in second[:10]] + [(2, seq) for seq in third[:-2]]
     assert sorted((row["partition"], row["seq"]) for row in archived) == sorted(gone)
     assert {str(row["day"]) for row in archived} == {"2026-03-01"}
@@ -80,17 +82,17 @@ async def test_a_stream_keeps_what_is_young_or_not_worked_through_or_not_learnt_
 async def test_a_stream_that_retention_has_emptied_goes_on_where_it_was(
     database: Database, stream: JetStreamInbox, clock: Clock, alert: Make, tmp_path: Path
 ) -> None:
-    house = await _house(database, stream, clock, tmp_path / "archive", Rules())
-    await house.pipeline.send(alert(instance="a"))
-    await house.pipeline.send(alert(instance="b"))
+    retained = await _retained(database, stream, clock, tmp_path / "archive", Rules())
+    await retained.pipeline.send(alert(instance="a"))
+    await retained.pipeline.send(alert(instance="b"))
     clock.pass_(days=5)
-    await house.keep()
-    assert await house.entries() == []
+    await retained.clean()
+    assert await retained.entries() == []
     await settle(database, stream, Rules().partitions)  # as a start does
-    assert await house.pipeline.lag() == 0
-    await house.pipeline.send(alert(instance="c"))
-    assert [row["seq"] for row in house.archived("events")] + await house.entries() == [1, 2, 3]
-    assert [incident.version for incident in await house.pipeline.incidents()] == [2, 1], "each alert was heard once"
+    assert await retained.pipeline.lag() == 0
+    await retained.pipeline.send(alert(instance="c"))
+    assert [row["seq"] for row in retained.archived("events")] + await retained.entries() == [1, 2, 3]
+    assert [incident.version for incident in await retained.pipeline.incidents()] == [2, 1], "each alert was heard once"
 
 
 async def test_a_stream_that_goes_away_between_file_and_deletion_loses_nothing_and_archives_nothing_twice(
@@ -103,18 +105,18 @@ async def test_a_stream_that_goes_away_between_file_and_deletion_loses_nothing_a
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(jetstream, "CONNECT_SECONDS", 0.5)
-    house = await _house(database, stream, clock, tmp_path / "archive", Rules())
+    retained = await _retained(database, stream, clock, tmp_path / "archive", Rules())
     for instance in "ab":
-        await house.pipeline.send(alert(instance=instance))
+        await retained.pipeline.send(alert(instance=instance))
     clock.pass_(days=5)
-    house.retention = house.with_archive(_Killing(str(house.folder), own_server))
+    retained.retention = retained.with_archive(_Killing(str(retained.folder), own_server))
     with pytest.raises(StorageUnavailable):
-        await house.retention.round()
+        await retained.turn()
     own_server.start()
     monkeypatch.undo()
-    await house.keep()
-    assert await house.entries() == []
-    assert [row["seq"] for row in house.archived("events")] == [1, 2]
+    await retained.clean()
+    assert await retained.entries() == []
+    assert [row["seq"] for row in retained.archived("events")] == [1, 2]
 
 
 class _Killing(Archive):

@@ -12,7 +12,7 @@ from bot.domain.incident import Incident
 from bot.domain.rules import Rules
 from bot.domain.watched.telemetry import MetricRules
 from bot.inbox.inbox import Inbox
-from bot.maintenance.pruning import Pruning
+from bot.maintenance.telemetry import TelemetryPruning
 from bot.storage.database import Database
 from detectors.rootcause import Symptom, rank
 from detectors.topology import Topology
@@ -156,7 +156,7 @@ async def test_calm_metrics_change_no_message(database: Database, inbox: Inbox, 
 async def test_a_restart_in_the_middle_forgets_nothing(database: Database, inbox: Inbox, clock: Clock) -> None:
     metrics = await shop(database, inbox, clock, metrics={**WATCHED, "keep_samples": "1m"})
     await metrics.minutes(8)  # until the snapshots are written
-    pruning = Pruning(database, inbox, metrics.pipeline.rules, clock)
+    pruning = TelemetryPruning(metrics.pipeline.services)
     while await pruning.prune():
         pass
     assert len(await inbox.entries_after(0, 0, 1000)) < 8, "an hour and a half of samples is in the snapshots only"

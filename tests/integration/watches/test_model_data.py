@@ -13,7 +13,7 @@ from bot.domain.event import RowsEvent, RowsKind
 from bot.domain.rules import Rules
 from bot.domain.watched.monitor import FeatureKind, FeatureRules, WatchedModel
 from bot.inbox.inbox import Inbox
-from bot.maintenance.model_data import tidy
+from bot.maintenance.model_data import remove_unused
 from bot.model_store import batches as model_data
 from bot.model_store.batches import Labelled
 from bot.model_store.columns import KNOWN, laid_out, span_of
@@ -62,11 +62,11 @@ class Data:
             table = await model_data.window_by_count(connection, self.frames, MODEL, count, **options)
             return list(table["id"].to_pylist())
 
-    async def tidy(self) -> None:
+    async def clean(self) -> None:
         """With files that nobody has written for long."""
         for file in self.folder.rglob("*.parquet"):
             os.utime(file, (0, 0))
-        await tidy(self.pipeline.database, self.frames, self.clock.now, timedelta(days=90))
+        await remove_unused(self.pipeline.database, self.frames, self.clock.now, timedelta(days=90))
 
     async def labelled(self) -> Labelled:
         async with self.pipeline.database.read() as connection:
@@ -197,31 +197,31 @@ async def test_what_is_older_than_it_is_kept_goes_and_its_file_an_hour_later(dat
     old = await data.predict(id=["a"])
     clock.pass_(days=100)
     new = await data.predict(id=["b"])
-    await data.tidy()
+    await data.clean()
     assert await data.last(9) == ["b"]
     assert await data.frames.exists(old)
     clock.pass_(hours=2)
-    await data.tidy()
+    await data.clean()
     assert (await data.frames.exists(old), await data.frames.exists(new)) == (False, True)
 
 
 async def test_data_that_comes_in_again_keeps_its_file(data: Data, clock: Clock) -> None:
     digest = await data.predict(id=["a"])
     clock.pass_(days=100)
-    await data.tidy()
+    await data.clean()
     assert await data.predict(id=["a"]) == digest
     clock.pass_(hours=2)
-    await data.tidy()
+    await data.clean()
     assert await data.last(9) == ["a"]
 
 
 async def test_a_file_that_was_written_lately_stays_although_nothing_names_it_yet(data: Data, clock: Clock) -> None:
     digest = await data.predict(id=["a"])
     clock.pass_(days=100)
-    await data.tidy()
+    await data.clean()
     clock.pass_(hours=2)
     await data.frames.put(laid_out(pa.table({"id": ["a"]}), KNOWN[RowsKind.PREDICTIONS]))
-    await tidy(data.pipeline.database, data.frames, clock.now, timedelta(days=90))
+    await remove_unused(data.pipeline.database, data.frames, clock.now, timedelta(days=90))
     assert await data.frames.exists(digest)
 
 

@@ -13,7 +13,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from bot.errors import ConfigError, StorageUnavailable
-from bot.maintenance.model_data import tidy
+from bot.maintenance.model_data import remove_unused
 from bot.model_store import references
 from bot.model_store.frames import Frames, open_frames
 from bot.model_store.reference_diff import difference
@@ -129,12 +129,12 @@ async def test_a_replaced_reference_stays_readable_for_the_check_that_has_it(
 ) -> None:
     old, _ = await store.save("v1", data())
     new, _ = await store.save("v1", data(1.0), replace=True)
-    await tidy(store.database, frames, clock.now, timedelta(days=90))
+    await remove_unused(store.database, frames, clock.now, timedelta(days=90))
     assert (await frames.get(old.digest)).num_rows == 200
     assert (await references.profile_of(frames, old)).rows == 200
     clock.pass_(hours=2)
     grow_old(tmp_path)
-    await tidy(store.database, frames, clock.now, timedelta(days=90))
+    await remove_unused(store.database, frames, clock.now, timedelta(days=90))
     with pytest.raises(Lost):
         await frames.get(old.digest)
     assert (await frames.get(new.digest)).num_rows == 200
@@ -151,7 +151,7 @@ async def test_a_file_that_two_versions_share_stays_until_both_are_gone(
             await references.expire(connection, MODEL, version, clock.now)
         for _ in range(2):
             clock.pass_(hours=2)
-            await tidy(store.database, frames, clock.now, timedelta(days=90))
+            await remove_unused(store.database, frames, clock.now, timedelta(days=90))
         assert await frames.exists(reference.digest) is is_there
 
 

@@ -10,7 +10,7 @@ from bot.domain.incident import IncidentStatus
 from bot.domain.rules import Rules
 from bot.domain.watched.telemetry import LogRules
 from bot.inbox.inbox import Inbox, open_inbox
-from bot.maintenance.pruning import Pruning
+from bot.maintenance.telemetry import TelemetryPruning
 from bot.pipeline.worker import Worker
 from bot.storage.database import Database, open_database
 from bot.storage.queries import snapshots as detector_state
@@ -284,7 +284,7 @@ async def test_lines_that_were_learnt_are_deleted_from_the_inbox_and_nothing_els
     await flow.pipeline.send(change)
     await flow.minutes(70)
     one = flow.pipeline
-    pruning = Pruning(one.database, one.inbox, one.rules, one.clock)
+    pruning = TelemetryPruning(one.services)
     while await pruning.prune():
         pass
     left = [

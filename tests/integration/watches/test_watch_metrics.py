@@ -14,7 +14,7 @@ from bot.domain.watched.sensitivity import Sensitivity
 from bot.errors import StorageUnavailable
 from bot.inbox import offsets
 from bot.inbox.inbox import Inbox
-from bot.maintenance.pruning import Pruning
+from bot.maintenance.telemetry import TelemetryPruning
 from bot.storage.database import Database
 from bot.storage.queries import sensitivity
 from tests.conftest import Clock
@@ -216,7 +216,7 @@ async def test_samples_that_were_learnt_are_deleted_from_the_inbox_and_nothing_e
     await metrics.pipeline.send(alert())
     await metrics.wait_in_the_inbox(80)
     await metrics.pipeline.worker.drain()
-    pruning = Pruning(database, inbox, metrics.pipeline.rules, clock)
+    pruning = TelemetryPruning(metrics.pipeline.services)
     while await pruning.prune():
         pass
     left = await inbox.entries_after(0, 0, 1000)

@@ -1,4 +1,4 @@
-"""A pipeline whose house is kept: what retention leaves, and what it archives."""
+"""A pipeline with its retention: what retention leaves, and what it archives."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -22,7 +22,7 @@ KEPT = RetentionRules(events=timedelta(days=2), incidents=timedelta(days=10), au
 Make = Callable[..., AlertEvent]
 
 
-class House:
+class Retained:
     """A pipeline, its retention, and what both leave behind."""
 
     def __init__(self, pipeline: Pipeline, folder: Path) -> None:
@@ -31,10 +31,14 @@ class House:
 
     def with_archive(self, archive: Archive | None) -> Retention:
         one = self.pipeline
-        return Retention(one.database, one.inbox, KEPT, one.rules, archive, one.clock)
+        return Retention(one.services, KEPT, archive)
 
-    async def keep(self) -> None:
-        while await self.retention.round():
+    async def turn(self) -> bool:
+        """A turn of each kind, in order; whether there may be more."""
+        return any([await turn() for turn in self.retention.turns().values()])
+
+    async def clean(self) -> None:
+        while await self.turn():
             pass
 
     def archived(self, kind: str) -> list[dict[str, Any]]:
@@ -49,8 +53,8 @@ class House:
         return [seq for seq, *_ in await self.pipeline.inbox.raw_entries_after(0, 10_000)]
 
 
-async def resolved(house: House, alert: Make, **labels: str) -> str:
-    pipeline = house.pipeline
+async def resolved(retained: Retained, alert: Make, **labels: str) -> str:
+    pipeline = retained.pipeline
     await pipeline.send(alert(**labels))
     incident = (await pipeline.incidents())[-1]
     await pipeline.send(alert("resolved", **labels))
@@ -59,12 +63,12 @@ async def resolved(house: House, alert: Make, **labels: str) -> str:
     return incident.id
 
 
-async def write_audit(house: House, *actions: str) -> None:
-    async with house.pipeline.database.write() as connection:
+async def write_audit(retained: Retained, *actions: str) -> None:
+    async with retained.pipeline.database.write() as connection:
         for action in actions:
-            await audit.append(connection, AuditEntry(house.pipeline.clock.now, "U1", action, "run 1"))
+            await audit.append(connection, AuditEntry(retained.pipeline.clock.now, "U1", action, "run 1"))
 
 
-async def first_broken(house: House) -> int | None:
-    async with house.pipeline.database.read() as connection:
+async def first_broken(retained: Retained) -> int | None:
+    async with retained.pipeline.database.read() as connection:
         return await audit.first_broken(connection)

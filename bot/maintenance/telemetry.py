@@ -1,27 +1,16 @@
 """Samples and log lines that were learnt from need not stay in the inbox: they are deleted, a few at a time."""
 
-import asyncio
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import NamedTuple
 
-import structlog
-
 from bot.domain.event import LogsEvent, SamplesEvent
-from bot.domain.rules import Rules
-from bot.errors import StorageUnavailable
 from bot.inbox import offsets
-from bot.inbox.inbox import Inbox
-from bot.storage.database import Database
+from bot.services import Services
 from bot.storage.queries import snapshots as detector_state
 from bot.watches.logs import memory as watch_logs_memory
 from bot.watches.metrics import memory as watch_metrics_memory
 
 AT_ONCE = 500
-_EVERY = 60.0
-_BETWEEN = 0.05
-
-log = structlog.get_logger(__name__)
 
 
 class _Kind(NamedTuple):
@@ -32,32 +21,22 @@ class _Kind(NamedTuple):
     kept: timedelta
 
 
-class Pruning:
+class TelemetryPruning:
     """Deletes what is older than ``metrics.keep_samples`` and ``logs.keep_lines`` and in the snapshots of the watch.
 
-    ``looked_at`` is how far each partition was looked through: alerts stay, and are passed once.
+    It remembers how far each partition was looked through: alerts stay, and are passed once.
     """
 
-    def __init__(self, database: Database, inbox: Inbox, rules: Rules, clock: Callable[[], datetime]) -> None:
-        self._database = database
-        self._inbox = inbox
-        self._clock = clock
+    def __init__(self, services: Services) -> None:
+        self._database = services.database
+        self._inbox = services.inbox
+        self._clock = services.clock
         self._looked_at: dict[tuple[type, int], int] = {}
-        metrics, logs = rules.metrics, rules.logs
+        metrics, logs = services.rules.metrics, services.rules.logs
         self._kinds = (
             _Kind(SamplesEvent, watch_metrics_memory.WATCH if metrics.watch else None, metrics.keep_samples),
             _Kind(LogsEvent, watch_logs_memory.WATCH if logs.watch else None, logs.keep_lines),
         )
-
-    async def run(self) -> None:
-        """Work until cancelled."""
-        while True:
-            more = False
-            try:
-                more = await self.prune()
-            except StorageUnavailable as error:
-                log.warning("prune.retry", reason=str(error))
-            await asyncio.sleep(_BETWEEN if more else _EVERY)  # the doors write to the same file
 
     async def prune(self) -> bool:
         """Look at the next entries of each partition; whether there may be more."""
