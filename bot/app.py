@@ -77,7 +77,7 @@ def build(process: Process, host: str, port: int) -> tuple[HttpServer, list[Comp
     slack = connect_to_slack(process)
     http = web.Application(middlewares=middlewares())
     fast = add_routes(http, process, partial(health_of, slack))
-    interaction = list(slack_endpoint(process, slack, http, models)) if slack and role.has_doors else []
+    interaction = list(slack_endpoint(process, slack, http, models)) if slack and role.has_endpoints else []
     server = HttpServer(http, {} if tracing.on() else fast, host, port)  # a span needs a request
     return server, [
         backlog_component(process),

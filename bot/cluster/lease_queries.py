@@ -1,4 +1,4 @@
-"""What a lease session asks of PostgreSQL. Every moment is by the database's clock: replicas need not agree on one.
+"""The queries of a lease session. Every moment is by the database's clock: replicas need not agree on one.
 
 Advisory locks: https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS
 """
@@ -88,7 +88,7 @@ async def beat(connection: AsyncConnection[Any], replica: str, incarnation: str)
 
 
 async def members(connection: AsyncConnection[Any]) -> list[Member]:
-    """The whole fleet, with those that died and were not yet buried."""
+    """All replicas, with those that died and were not yet buried."""
     cursor = await connection.execute(
         "WITH bearing AS MATERIALIZED (SELECT pid, objid FROM pg_locks WHERE locktype = 'advisory' "
         f"AND classid = %s::oid AND granted AND database = {_HERE}) "
@@ -135,8 +135,9 @@ async def take(
     return {name: epoch for name, epoch in await cursor.fetchall()}
 
 
-async def notify(connection: AsyncConnection[Any], said: Iterable[str]) -> None:
-    await connection.execute("SELECT pg_notify(%s, said) FROM unnest(%s::text[]) AS said", (CHANNEL, sorted(said)))
+async def notify(connection: AsyncConnection[Any], messages: Iterable[str]) -> None:
+    query = "SELECT pg_notify(%s, message) FROM unnest(%s::text[]) AS message"
+    await connection.execute(query, (CHANNEL, sorted(messages)))
 
 
 async def declare_dead(connection: AsyncConnection[Any], replica: str) -> None:
@@ -149,7 +150,7 @@ async def bury(connection: AsyncConnection[Any], replica: str) -> None:
     await connection.execute("DELETE FROM replica WHERE id = %s AND incarnation = ''", (replica,))
 
 
-async def say_whether_working(connection: AsyncConnection[Any], replica: str, works: bool) -> None:
+async def record_working(connection: AsyncConnection[Any], replica: str, works: bool) -> None:
     """A share of the work is left to those that work."""
     await connection.execute("UPDATE replica SET works = %s WHERE id = %s", (works, replica))
 

@@ -21,7 +21,7 @@ from bot.cluster import lease_queries as queries
 from bot.cluster.lease_queries import Member
 from bot.cluster.leases import lock_of, lock_of_replica, role_lease
 from bot.observability.metrics import TAKEOVERS
-from bot.storage.timeouts import PatientConnection
+from bot.storage.timeouts import BoundedConnection
 
 BEAT = 0.5
 VALID_FOR = 2.5
@@ -31,9 +31,9 @@ LATE = 2 * BEAT + 0.5
 """Who was late itself by so much judges nobody: perhaps the database was slow to everybody."""
 HURRY = 0.05
 RETRY = 0.25
-FLEET = "fleet"
-"""Said by who joined, left or gave something back: everybody looks at once."""
-LOOP_PATIENCE = 30.0
+MEMBERS_CHANGED = "fleet"
+"""A message of whoever joined, left or gave something back: everybody looks at once."""
+LOOP_STALLED_AFTER = 30.0
 """A main loop that stood still for so long does no work: its leases go to others."""
 
 log = structlog.get_logger(__name__)
@@ -62,15 +62,15 @@ class Hooks(NamedTuple):
     publish: Callable[[Held], None]
     receive: Callable[[str], None]
     recover: Callable[[str], Future[None]]
-    last_seen: Callable[[], float]
+    loop_seen: Callable[[], float]
 
 
 class LostSession(Exception):
     """The leases are gone: the session has to begin anew."""
 
 
-class _LeaseConnection(PatientConnection):
-    patience = 2.0
+class _LeaseConnection(BoundedConnection):
+    answer_seconds = 2.0
 
 
 class LeaseSession:
@@ -88,7 +88,7 @@ class LeaseSession:
         self.alone = True
         self._outgoing: set[str] = set()
         self._woken = asyncio.Event()
-        self._working = self._leaving = self._stirred = False
+        self._working = self._leaving = self._looks_now = False
 
     def broadcast(self, message: str) -> None:
         """From the session's own loop, like :meth:`release` and :meth:`leave`."""
@@ -99,44 +99,44 @@ class LeaseSession:
     def begin(self) -> None:
         """Take a share of the work."""
         self._working = True
-        self._stir()
+        self._look_now()
 
     def release(self) -> None:
         """Give back everything and take nothing more, if there are others."""
         self._working = self.alone
-        self._stir()
+        self._look_now()
 
     def leave(self) -> None:
         self._leaving = True
-        self._stir()
+        self._look_now()
 
-    def _stir(self) -> None:
-        self._stirred = True
+    def _look_now(self) -> None:
+        self._looks_now = True
         self._woken.set()
 
     async def run(self) -> None:
         """Hold leases until :meth:`leave`; a session that is lost is followed by another."""
-        said = ""
+        logged = ""
         while not self._leaving:
             try:
                 await self._hold_session()
             except (psycopg.Error, OSError, LostSession) as error:
-                if said != (said := str(error).strip()):
-                    log.warning("leases.session_lost", replica=self._me.replica, reason=said)
+                if logged != (logged := str(error).strip()):
+                    log.warning("leases.session_lost", replica=self._me.replica, reason=logged)
                 await asyncio.sleep(RETRY)
             except Exception as error:
                 log.error("leases.session_failed", replica=self._me.replica, exc_info=error)
                 await asyncio.sleep(STALLED_AFTER)
 
     async def _hold_session(self) -> None:
-        self._see_that_the_main_loop_runs()  # or it would join again and again, and never be found dead
+        self._check_main_loop()  # or it would join again and again, and never be found dead
         connection = await _LeaseConnection.connect(**self._address, autocommit=True)
         try:
             await self._join(connection)
             while not self._leaving:
                 await self._rest(connection, await self._beat(connection))
             await queries.leave(connection, self._me.replica)
-            await queries.notify(connection, [FLEET])
+            await queries.notify(connection, [MEMBERS_CHANGED])
         finally:
             self._epochs = {}
             self._hooks.publish(NOTHING)
@@ -144,8 +144,8 @@ class LeaseSession:
             with suppress(psycopg.Error, OSError):
                 await connection.close()
 
-    def _see_that_the_main_loop_runs(self) -> None:
-        if time.monotonic() - self._hooks.last_seen() > LOOP_PATIENCE:
+    def _check_main_loop(self) -> None:
+        if time.monotonic() - self._hooks.loop_seen() > LOOP_STALLED_AFTER:
             raise LostSession("the main loop stands still")
 
     async def _join(self, connection: psycopg.AsyncConnection[Any]) -> None:
@@ -159,14 +159,14 @@ class LeaseSession:
             await queries.join(connection, me.replica, self._incarnation, fresh, me.mark, me.version),
         )
         self._joined_at = self._beaten_at = time.monotonic()
-        await queries.notify(connection, [FLEET])
+        await queries.notify(connection, [MEMBERS_CHANGED])
         log.info("leases.joined", replica=me.replica, anew=before != self._incarnation)
 
     async def _beat(self, connection: psycopg.AsyncConnection[Any]) -> float:
         """One heartbeat and what it shows to be done; returns for how many seconds to rest then."""
         now = time.monotonic()
         late = now - self._beaten_at > LATE
-        self._see_that_the_main_loop_runs()
+        self._check_main_loop()
         if not await queries.beat(connection, self._me.replica, self._incarnation):
             raise LostSession("this replica was declared dead")
         self._beaten_at = now
@@ -183,15 +183,15 @@ class LeaseSession:
         waits = await self._take(connection, sharers)
         await self._bury(connection, [one for one in others if not one.connected])
         if gave:
-            await queries.notify(connection, [FLEET])
+            await queries.notify(connection, [MEMBERS_CHANGED])
         return HURRY if stalled or waits else BEAT
 
     async def _others(self, connection: psycopg.AsyncConnection[Any]) -> list[Member]:
-        """The other members; they are told whether this one takes a share."""
+        """The other members; they see whether this one takes a share."""
         found = await queries.members(connection)
         if any(one.id == self._me.replica and one.works is not self._working for one in found):
-            await queries.say_whether_working(connection, self._me.replica, self._working)
-            await queries.notify(connection, [FLEET])
+            await queries.record_working(connection, self._me.replica, self._working)
+            await queries.notify(connection, [MEMBERS_CHANGED])
         return [one for one in found if one.id != self._me.replica]
 
     async def _give_back(self, connection: psycopg.AsyncConnection[Any], sharers: int) -> bool:
@@ -267,33 +267,33 @@ class LeaseSession:
         self._hooks.publish(Held(self._incarnation, dict(self._epochs), self._beaten_at + VALID_FOR))
 
     async def _rest(self, connection: psycopg.AsyncConnection[Any], seconds: float) -> None:
-        """Until the next heartbeat, and no longer than until the fleet changes; says and hears what there is."""
+        """Send and receive messages until the next heartbeat, or until a replica comes or goes."""
         until = time.monotonic() + seconds
         self._woken.clear()
-        while not self._stirred and (left := until - time.monotonic()) > 0:
+        while not self._looks_now and (left := until - time.monotonic()) > 0:
             if self._outgoing:
-                told, self._outgoing = self._outgoing, set()
-                await queries.notify(connection, told)
-                await asyncio.sleep(HURRY)  # what is told meanwhile goes together
+                messages, self._outgoing = self._outgoing, set()
+                await queries.notify(connection, messages)
+                await asyncio.sleep(HURRY)  # what is broadcast meanwhile goes together
                 continue
-            await self._hear_or_wake(connection, left)
-        self._stirred = False
+            await self._receive_or_wake(connection, left)
+        self._looks_now = False
 
-    async def _hear_or_wake(self, connection: psycopg.AsyncConnection[Any], seconds: float) -> None:
-        hearing = asyncio.ensure_future(self._hear(connection, seconds))
+    async def _receive_or_wake(self, connection: psycopg.AsyncConnection[Any], seconds: float) -> None:
+        receiving = asyncio.ensure_future(self._receive(connection, seconds))
         woken = asyncio.ensure_future(self._woken.wait())
-        await asyncio.wait({hearing, woken}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({receiving, woken}, return_when=asyncio.FIRST_COMPLETED)
         self._woken.clear()
         woken.cancel()
-        hearing.cancel()  # does nothing where it is done
+        receiving.cancel()  # does nothing where it is done
         with suppress(asyncio.CancelledError):
-            await hearing
+            await receiving
 
-    async def _hear(self, connection: psycopg.AsyncConnection[Any], seconds: float) -> None:
-        async for said in connection.notifies(timeout=seconds, stop_after=1):
-            if said.pid == connection.info.backend_pid:
+    async def _receive(self, connection: psycopg.AsyncConnection[Any], seconds: float) -> None:
+        async for notification in connection.notifies(timeout=seconds, stop_after=1):
+            if notification.pid == connection.info.backend_pid:
                 continue
-            if said.payload == FLEET:
-                self._stirred = True
+            if notification.payload == MEMBERS_CHANGED:
+                self._looks_now = True
             else:
-                self._hooks.receive(said.payload)
+                self._hooks.receive(notification.payload)

@@ -53,7 +53,7 @@ def _number(text: str) -> int:
 
 
 class Leases(Protocol):
-    """What one replica holds. ``replica`` is its name in the fleet."""
+    """What one replica holds. ``replica`` is its name among the others."""
 
     replica: str
 
@@ -82,7 +82,7 @@ class Leases(Protocol):
         """Pass a message to the other replicas, soon."""
 
     async def start(self) -> None:
-        """Join the fleet, without a share of its work. Raises StorageUnavailable."""
+        """Join the other replicas, without a share of its work. Raises StorageUnavailable."""
 
     def begin(self, receive: Callable[[str], None], recover: Callable[[str], Awaitable[None]]) -> None:
         """Take a share of the work from now on.

@@ -1,21 +1,21 @@
-"""What a process does of what Tandem does: everything, or only its doors or its work, where others do the rest."""
+"""What a process does of what Tandem does: everything, or only its endpoints or its work, where others do the rest."""
 
 from enum import StrEnum
 
 
 class Role(StrEnum):
-    """``TANDEM_ROLE``. Doors and workers meet in PostgreSQL; on SQLite there is one process, and it does everything."""
+    """``TANDEM_ROLE``. The two meet in PostgreSQL; on SQLite there is one process, and it does everything."""
 
     ALL = "all"
     DOORS = "doors"
     WORKERS = "workers"
 
     @property
-    def has_doors(self) -> bool:
+    def has_endpoints(self) -> bool:
         """Takes in what senders, people in Slack and readers of the API ask for."""
         return self is not Role.WORKERS
 
     @property
     def works(self) -> bool:
-        """Takes a share of the leases: works on partitions, speaks to Slack, carries out runs, keeps house."""
+        """Takes a share of the leases: works on partitions, posts to Slack, carries out runs, does maintenance."""
         return self is not Role.DOORS

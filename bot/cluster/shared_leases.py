@@ -19,10 +19,10 @@ from bot.errors import LostLease, StorageUnavailable
 from bot.observability.metrics import PARTITIONS_HELD
 from bot.storage.database import Database, table_of
 from bot.storage.tables.leases import ReplicaRow
-from bot.storage.timeouts import patient
+from bot.storage.timeouts import with_timeouts
 
-JOIN_WITHIN = 30.0
-LEAVE_WITHIN = 3.0
+JOIN_SECONDS = 30.0
+HANDOVER_SECONDS = 3.0
 _LOOK = 0.25
 _HEARTBEAT_OF_LOOP = 0.5
 
@@ -48,7 +48,7 @@ class SharedLeases:
         self._seen = time.monotonic()
         self._loop = asyncio.get_running_loop()
         self._session_loop = asyncio.new_event_loop()
-        _, address = database.engine.dialect.create_connect_args(patient(database.address))
+        _, address = database.engine.dialect.create_connect_args(with_timeouts(database.address))
         self._session = LeaseSession(
             address,
             Identity(replica, database.mark, version("tandem-chatops")),
@@ -95,11 +95,11 @@ class SharedLeases:
         """Return when this replica is a member. Raises StorageUnavailable."""
         self._thread.start()
         self._show_life()
-        deadline = time.monotonic() + JOIN_WITHIN
+        deadline = time.monotonic() + JOIN_SECONDS
         while self._held.until == 0.0:
             if time.monotonic() > deadline:
                 await self.stop()
-                raise StorageUnavailable(f"{self.replica} could not join the fleet: see the log")
+                raise StorageUnavailable(f"{self.replica} could not join the other replicas: see the log")
             await self.changed()
 
     def begin(self, receive: Callable[[str], None], recover: Callable[[str], Awaitable[None]]) -> None:
@@ -109,13 +109,13 @@ class SharedLeases:
     async def release(self) -> None:
         self._in_session(self._session.release)
         with suppress(TimeoutError):
-            async with asyncio.timeout(LEAVE_WITHIN):
+            async with asyncio.timeout(HANDOVER_SECONDS):
                 while self.held() and not self._session.alone:
                     await self.changed()
 
     async def stop(self) -> None:
         self._in_session(self._session.leave)
-        await asyncio.to_thread(self._thread.join, LEAVE_WITHIN)
+        await asyncio.to_thread(self._thread.join, HANDOVER_SECONDS)
         if self._watching:
             self._watching.cancel()
 
@@ -136,9 +136,9 @@ class SharedLeases:
         before, self._held = self._held, held
         if before.epochs != held.epochs or before.until == 0.0:
             PARTITIONS_HELD.set(sum(name.startswith("partition:") for name in held.epochs))
-            self._call_main(self._say_changed)
+            self._call_main(self._signal_change)
 
-    def _say_changed(self) -> None:
+    def _signal_change(self) -> None:
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 

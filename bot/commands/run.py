@@ -12,7 +12,7 @@ from bot.commands.settings import read_config
 from bot.config import Config, Environment, read_environment
 from bot.observability.logs import set_up_logging
 from bot.observability.tracing import tracing
-from bot.watchdog import end_within
+from bot.watchdog import force_exit_after
 
 SWITCH_SECONDS = 0.0005
 """How long a database's thread waits for the loop's to let it go on; Python's own 5 ms are longer than a commit."""
@@ -51,4 +51,4 @@ async def _run(environment: Environment, config: Config, host: str, port: int) -
         if failure.done():
             failure.result()
         failure.cancel()
-        end_within()
+        force_exit_after()

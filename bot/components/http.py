@@ -26,7 +26,7 @@ def add_routes(
     http: web.Application, process: Process, slack_health: Callable[[], tuple[str, bool]]
 ) -> Mapping[bytes, Deliver]:
     """What this process answers; returns what the fast path may deliver to, by path."""
-    has_endpoints = process.environment.role.has_doors
+    has_endpoints = process.environment.role.has_endpoints
     _add_api(http, process, slack_health)
     DOORS_OPEN.set(has_endpoints)
     return _add_sender_endpoints(http, process) if has_endpoints else {}
@@ -37,7 +37,7 @@ def _add_api(http: web.Application, process: Process, slack_health: Callable[[],
     token, services = process.environment.api_token, process.services
     health = Health(slack_health, process.membership.status)
     api = Api(services.database, services.inbox, token.get_secret_value() if token else None, health)
-    (api.add_routes if process.environment.role.has_doors else api.add_health_routes)(http)
+    (api.add_routes if process.environment.role.has_endpoints else api.add_health_routes)(http)
 
 
 def _add_sender_endpoints(http: web.Application, process: Process) -> Mapping[bytes, Deliver]:

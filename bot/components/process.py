@@ -11,7 +11,7 @@ from bot.config import Config, Environment
 from bot.inbox.backlog import Backlog
 from bot.inbox.inbox import Inbox, open_inbox
 from bot.inbox.intake import Intake
-from bot.inbox.switch import settle
+from bot.inbox.switch import claim_offsets
 from bot.model_store.frames import Frames, open_frames
 from bot.services import Services, utc_now
 from bot.storage.database import Database, open_database
@@ -62,7 +62,7 @@ async def _open_database(stack: AsyncExitStack, environment: Environment, config
     await database.migrate()
     inbox = open_inbox(database, environment.inbox_address)
     stack.push_async_callback(inbox.close)
-    await settle(database, inbox, config.rules().partitions, environment.inbox_left)
+    await claim_offsets(database, inbox, config.rules().partitions, environment.inbox_left)
     return database, inbox
 
 

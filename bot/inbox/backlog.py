@@ -52,7 +52,7 @@ class Backlog:
     it can.
 
     A partition is behind when its oldest entry has waited for ``BEHIND``, until that is ``CAUGHT_UP`` or less: what
-    people are told of it does not flicker.
+    people see of it does not flicker.
     """
 
     def __init__(

@@ -47,7 +47,7 @@ async def decoded(rows: Iterable[tuple[int, datetime, bytes]]) -> list[Entry]:
 
 
 def beginning_of(kind: type[SamplesEvent | LogsEvent]) -> bytes:
-    """How entries of this kind begin: a door writes an entry from events of one kind."""
+    """How entries of this kind begin: an endpoint writes an entry from events of one kind."""
     return b'[{"kind":"%s"' % str(kind.__struct_config__.tag).encode()
 
 

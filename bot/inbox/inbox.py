@@ -1,4 +1,4 @@
-"""The inbox: the log of what the doors acknowledged, in the order in which it was committed.
+"""The inbox: the log of what the endpoints acknowledged, in the order in which it was committed.
 
 It is kept in the database (:mod:`bot.inbox.sql`) or in a stream of NATS JetStream
 (:mod:`bot.inbox.jetstream`); nothing else knows which. Its offsets are in :mod:`bot.inbox.offsets`, with the

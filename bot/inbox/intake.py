@@ -17,7 +17,7 @@ MAX_WAITING_ENTRIES = 10_000
 MAX_WAITING_BYTES = 64 * 2**20
 RETRY_AFTER = 1
 CROWD = 8
-"""So many requests in one commit mean that the doors are busy."""
+"""So many requests in one commit mean that the endpoints are busy."""
 SHARE_WHEN_CROWDED = 0.05
 MOST_REST = 2.0
 
@@ -74,7 +74,7 @@ class Intake:
         self._task: asyncio.Task[None] | None = None
 
     def start(self, on_commit: Callable[[Iterable[int]], None] = lambda _partitions: None) -> None:
-        """Begin to commit; ``on_commit`` is told the partitions that have new entries."""
+        """Begin to commit; ``on_commit`` is called with the partitions that have new entries."""
         self._on_commit = on_commit
         self._task = asyncio.create_task(self._run(), name="intake")
 
@@ -86,9 +86,9 @@ class Intake:
             await self._task
 
     def rest_after(self, busy: float) -> float:
-        """How long the pipeline rests after so many seconds of work: while the doors are crowded, they go first.
+        """How long the pipeline rests after so many seconds of work: while the endpoints are crowded, they go first.
 
-        Not for long: work that took seconds has waited for the database, as those have who crowd the doors after it.
+        Not for long: work that took seconds has waited for the database, as have the senders after it.
         """
         crowded = asyncio.get_running_loop().time() < self._crowded_until
         return min(busy * (1 / SHARE_WHEN_CROWDED - 1), MOST_REST) if crowded else 0.0

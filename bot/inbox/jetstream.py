@@ -21,7 +21,7 @@ from bot.inbox.entries import MOST_BYTES, Entry, NewEntry, RawEntry, decoded, fi
 from bot.inbox.jetstream_connection import JetStream, Refusal, answer_of, parse_address
 from bot.inbox.jetstream_stream import find, find_or_make, root_of
 
-PATIENCE = 5.0
+ANSWER_SECONDS = 5.0
 """For so many seconds a group is sent again while it is not known to be stored."""
 _BATCH_MESSAGES = 1000
 """The server takes no more in one batch."""
@@ -81,7 +81,7 @@ class JetStreamInbox:
         name = uuid.uuid4().hex
         why: Exception | None = None
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(ANSWER_SECONDS):
                 while True:
                     try:
                         acknowledgement = await self._publish(chunk, name)
@@ -181,7 +181,7 @@ class JetStreamInbox:
         if until < 1:
             return  # to the server, no number is all numbers
         try:
-            await self.server.ask(f"STREAM.PURGE.{self._stream}", {"filter": subject, "seq": until + 1})
+            await self.server.call_api(f"STREAM.PURGE.{self._stream}", {"filter": subject, "seq": until + 1})
         except Refusal as refusal:
             raise StorageUnavailable(f"the stream {self._stream}: {refusal}") from refusal
 
@@ -233,8 +233,8 @@ def _seq_of(message: Msg) -> int:
 
 def _received_at(message: Msg) -> datetime:
     """For what is no entry of ours, when the server stored it."""
-    said = message.headers or {}
-    return datetime.fromisoformat(said.get(_RECEIVED) or said["Nats-Time-Stamp"])
+    headers = message.headers or {}
+    return datetime.fromisoformat(headers.get(_RECEIVED) or headers["Nats-Time-Stamp"])
 
 
 def _raw(message: Msg) -> RawEntry:

@@ -67,10 +67,12 @@ def parse_address(url: str) -> Address:
     hosts, _, query = rest.partition("?")
     secrets, _, hosts = hosts.rstrip("/").rpartition("@")
     servers = [f"{scheme}://{host.strip()}" for host in hosts.split(",") if host.strip()]
-    said = dict(parse_qsl(query))
-    stream, replicas, most = (said.pop(*pair) for pair in (("stream", "TANDEM"), ("replicas", "1"), ("max_bytes", "")))
+    options = dict(parse_qsl(query))
+    stream, replicas, most = (
+        options.pop(*pair) for pair in (("stream", "TANDEM"), ("replicas", "1"), ("max_bytes", ""))
+    )
     numbers = replicas.isdecimal() and 1 <= int(replicas) <= 5 and (not most or most.isdecimal())
-    if scheme not in _SCHEMES or not servers or said or not numbers or not _STREAM.fullmatch(stream):
+    if scheme not in _SCHEMES or not servers or options or not numbers or not _STREAM.fullmatch(stream):
         raise ConfigError(f"TANDEM_INBOX_URL: {_FORM}")
     user, colon, password = secrets.partition(":")
     return Address(
@@ -98,7 +100,7 @@ class JetStream:
 
     @property
     def max_payload(self) -> int:
-        """How many bytes of headers and payload a server takes in one message; its default until one has said."""
+        """How many bytes of headers and payload a server takes in one message; its default until one has answered."""
         return self._client.max_payload if self._client else 2**20
 
     async def client(self) -> Client:
@@ -177,7 +179,7 @@ class JetStream:
         if self._client is not None:
             await self._client.close()
 
-    async def ask(self, what: str, request: Mapping[str, Any]) -> dict[str, Any]:
+    async def call_api(self, what: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """One request to the API, such as ``STREAM.INFO.TANDEM``. Raises Refusal."""
         answer = await self.request(f"$JS.API.{what}", msgspec.json.encode(request))
         return answer_of(answer.data)
@@ -190,7 +192,7 @@ class JetStream:
             return await self._unless_lost(client.request(subject, payload, timeout=timeout, headers=headers))
 
     async def publish(self, subject: str, payload: bytes, headers: dict[str, str] | None = None) -> None:
-        """Send without being told whether it arrived."""
+        """Send, and never know whether it arrived."""
         client = await self.client()
         with outages(self.address):
             await client.publish(subject, payload, headers=headers)
@@ -220,11 +222,11 @@ class JetStream:
         status: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
         async def take(message: Msg) -> None:
-            said = (message.headers or {}).get("Status")
-            if said is None:
+            code = (message.headers or {}).get("Status")
+            if code is None:
                 found.append(message)
             elif not status.done():
-                status.set_result(said)
+                status.set_result(code)
 
         with outages(self.address):
             reply = client.new_inbox()

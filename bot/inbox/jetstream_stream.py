@@ -47,7 +47,7 @@ def _not_given(server: JetStream, refusal: Refusal) -> ConfigError:
 
 async def _info(server: JetStream) -> dict[str, Any] | None:
     try:
-        return await server.ask(f"STREAM.INFO.{server.address.stream}", {})
+        return await server.call_api(f"STREAM.INFO.{server.address.stream}", {})
     except Refusal as refusal:
         if refusal.code == 404:
             return None
@@ -66,7 +66,7 @@ async def _make(server: JetStream, first: int) -> dict[str, Any]:
         "first_seq": first,
     }
     try:
-        return await server.ask(f"STREAM.CREATE.{name}", config)
+        return await server.call_api(f"STREAM.CREATE.{name}", config)
     except Refusal as refusal:
         if refusal.number == _ANOTHER_WAS_FIRST and (info := await _info(server)):
             return info

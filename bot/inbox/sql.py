@@ -1,6 +1,6 @@
 """The inbox in a table.
 
-SQLite takes one writer a file, so there the inbox has a file of its own: no door waits for the pipeline.
+SQLite takes one writer a file, so there the inbox has a file of its own: no endpoint waits for the pipeline.
 """
 
 from collections.abc import Mapping, Sequence
@@ -58,7 +58,7 @@ class SqlInbox:
             await self.database.close()
 
     def fitted(self, entries: Sequence[NewEntry]) -> Sequence[NewEntry]:
-        """A row takes all that a door takes."""
+        """A row takes all that an endpoint takes."""
         return entries
 
     async def append(self, entries: Sequence[NewEntry]) -> None:

@@ -25,7 +25,7 @@ _ALIVE = timedelta(seconds=5)
 log = structlog.get_logger(__name__)
 
 
-async def settle(database: Database, inbox: Inbox, partitions: int, given_up: str | None = None) -> None:
+async def claim_offsets(database: Database, inbox: Inbox, partitions: int, given_up: str | None = None) -> None:
     """Prepare an inbox, and see to it that the offsets are its own.
 
     Where they belong to another one, that must have been worked through, or ``given_up`` names it; else raises
@@ -72,7 +72,7 @@ async def _see_that_all_is_done(database: Database, owner: str, positions: Mappi
     anyway = f"or, to leave what may be in it, set TANDEM_INBOX_LEFT={owner!r}"
     if owner != DATABASE:
         raise ConfigError(
-            f"{left}. Run with its address until `inbox_lag` in /readyz is 0 and the doors are closed; then, {anyway}"
+            f"{left}. Run with its address until `inbox_lag` in /readyz is 0 and no endpoint is open; then, {anyway}"
         )
     old = open_inbox(database)
     try:

@@ -1,6 +1,6 @@
 """The beginning of the audit log, when it need not be kept: it goes, and its last seal stays as the log's anchor.
 
-The anchor is also told of in the log itself, so that nobody can set one unseen: see ``audit.first_broken``.
+The anchor is also named in the log itself, so that nobody can set one unseen: see ``audit.first_broken``.
 """
 
 from collections.abc import Mapping

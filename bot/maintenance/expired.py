@@ -155,7 +155,7 @@ OF_EVENTS = (
     ),
 )
 """Kept like the events from which they came. Of alerts only those that are in no incident: they were silenced, or over
-before anybody was told."""
+before anybody saw them."""
 OF_INCIDENTS = (
     Kind(
         "silences",

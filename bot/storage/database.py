@@ -20,7 +20,7 @@ from sqlalchemy.pool import NullPool
 from sqlmodel import SQLModel
 
 from bot.errors import ConfigError, StorageUnavailable
-from bot.storage.timeouts import connector, patient
+from bot.storage.timeouts import connector, with_timeouts
 
 _WRITE = "tandem_write"
 _PRAGMAS = (
@@ -154,7 +154,7 @@ def open_existing(url: str) -> Database:
 def _open_postgresql(url: URL) -> Database:
     mark = secrets.randbits(31)
     engine = create_async_engine(
-        patient(url),
+        with_timeouts(url),
         connect_args={"async_creator_fn": connector(mark)},
         pool_size=8,
         max_overflow=4,

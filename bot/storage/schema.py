@@ -24,15 +24,15 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 OLDEST = "0010"
 """The oldest version that may work beside the others, unless a migration says ``works_with = "…"``."""
 _LOCK = 0x74616E64
-_PATIENCE = 60.0
+_BUSY_SECONDS = 60.0
 
 log = structlog.get_logger(__name__)
 
 
 async def migrate_postgresql(engine: AsyncEngine, scripts: Path) -> None:
     """One replica migrates, the others wait. Where others hold a table for long, it tries again, for a minute."""
-    busy, patience = retry_if_exception(_was_busy), stop_after_delay(_PATIENCE)
-    async for attempt in AsyncRetrying(retry=busy, stop=patience, wait=wait_random(0, 2), reraise=True):
+    busy, limit = retry_if_exception(_was_busy), stop_after_delay(_BUSY_SECONDS)
+    async for attempt in AsyncRetrying(retry=busy, stop=limit, wait=wait_random(0, 2), reraise=True):
         with attempt:
             async with engine.connect() as connection:
                 try:

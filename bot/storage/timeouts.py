@@ -1,4 +1,4 @@
-"""How long a connection to PostgreSQL waits: a server that is gone without a word must not hold anybody for minutes."""
+"""How long a connection to PostgreSQL waits: a server that is gone without a word must hold up nobody for minutes."""
 
 import asyncio
 import os
@@ -9,7 +9,7 @@ from typing import Any
 from psycopg import AsyncConnection
 from sqlalchemy.engine import URL
 
-PATIENCE = 20.0
+ANSWER_SECONDS = 20.0
 """After so many seconds without a word from the server, a connection counts as cut. It ends a statement sooner."""
 MARKS = 0x746D
 """The class of the advisory locks that show which connections are one process's."""
@@ -25,16 +25,16 @@ SOCKET = {
 _SERVER = "-c statement_timeout=15s -c idle_in_transaction_session_timeout=60s"
 
 
-class PatientConnection(AsyncConnection[Any]):
-    """Waits ``patience`` seconds for an answer. What hangs longer ends as an OperationalError.
+class BoundedConnection(AsyncConnection[Any]):
+    """Waits ``answer_seconds`` for an answer. What hangs longer ends as an OperationalError.
 
     The socket is shut, and nothing is cancelled: a cancelled query is waited for, and that is what hangs.
     """
 
-    patience = PATIENCE
+    answer_seconds = ANSWER_SECONDS
 
     async def wait(self, *args: Any, **kwargs: Any) -> Any:
-        timer = asyncio.get_running_loop().call_later(self.patience, _shut, self.pgconn.socket)
+        timer = asyncio.get_running_loop().call_later(self.answer_seconds, _shut, self.pgconn.socket)
         try:
             return await super().wait(*args, **kwargs)
         finally:
@@ -46,8 +46,8 @@ def _shut(descriptor: int) -> None:
         same.shutdown(socket.SHUT_RDWR)
 
 
-def patient(url: URL) -> URL:
-    """The address with bounds for every wait; what it says itself goes first."""
+def with_timeouts(url: URL) -> URL:
+    """The address with bounds for every wait; bounds of its own go first."""
     known = {"options": _SERVER, **SOCKET}
     return url.update_query_dict({name: value for name, value in known.items() if name not in url.query})
 
@@ -55,8 +55,8 @@ def patient(url: URL) -> URL:
 def connector(mark: int) -> Any:
     """Makes connections that bear a mark: a lock that they share, and hold until they end."""
 
-    async def connect(*args: Any, **kwargs: Any) -> PatientConnection:
-        connection = await PatientConnection.connect(*args, **kwargs)
+    async def connect(*args: Any, **kwargs: Any) -> BoundedConnection:
+        connection = await BoundedConnection.connect(*args, **kwargs)
         await connection.execute("SELECT pg_advisory_lock_shared(%s, %s)", (MARKS, mark))
         await connection.commit()
         return connection

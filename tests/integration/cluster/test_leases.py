@@ -201,7 +201,7 @@ async def test_a_message_reaches_the_other_replicas_at_once(join: Join) -> None:
 async def test_a_replica_whose_main_loop_stands_still_is_replaced_like_a_dead_one_and_comes_back(
     join: Join, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lease_session, "LOOP_PATIENCE", 1.0)
+    monkeypatch.setattr(lease_session, "LOOP_STALLED_AFTER", 1.0)
     a, b = await two(join)
     assert a.leases._watching is not None
     a.leases._watching.cancel()  # nothing of the loop is seen any more

@@ -24,7 +24,7 @@ from bot.inbox.inbox import Inbox, open_inbox
 from bot.inbox.intake import Intake, entries_for
 from bot.inbox.jetstream import JetStreamInbox
 from bot.inbox.jetstream_connection import parse_address
-from bot.inbox.switch import owner_of_offsets, settle
+from bot.inbox.switch import claim_offsets, owner_of_offsets
 from bot.storage.database import Database, open_database
 from handlers.http.endpoint import parse_delivery
 from handlers.http.problem import not_stored
@@ -169,7 +169,7 @@ async def test_what_somebody_else_put_into_the_stream_is_set_aside_and_archived_
     database: Database, inbox: JetStreamInbox, inbox_url: str, clock: Clock, tmp_path: Path
 ) -> None:
     stream = parse_address(inbox_url).stream
-    await settle(database, inbox, 1)
+    await claim_offsets(database, inbox, 1)
     await inbox.server.request(f"{stream.lower()}.inbox.0.events", b"\xff no entry of ours")
     pipeline = Pipeline(database, inbox, clock, Rules(partitions=1))
     clock.now = datetime.now(UTC)
@@ -188,7 +188,7 @@ async def test_a_stream_that_was_made_anew_takes_nothing_that_nobody_would_look_
 ) -> None:
     assert isinstance(inbox, JetStreamInbox)
     await inbox.append([new_entry(new_alert("a")), new_entry(new_alert("b"))])
-    await inbox.server.ask(f"STREAM.DELETE.{parse_address(inbox_url).stream}", {})
+    await inbox.server.call_api(f"STREAM.DELETE.{parse_address(inbox_url).stream}", {})
     other = JetStreamInbox(inbox_url)
     await other.prepare(0)
     await other.close()
@@ -222,7 +222,7 @@ async def test_switching_to_a_stream_and_back_skips_nothing_and_repeats_nothing(
 ) -> None:
     async def begin(url: str | None, given_up: str | None = None) -> Inbox:
         inbox = open_inbox(database, url)
-        await settle(database, inbox, Rules().partitions, given_up)
+        await claim_offsets(database, inbox, Rules().partitions, given_up)
         return inbox
 
     first = await begin(None)
@@ -242,13 +242,13 @@ async def test_switching_to_a_stream_and_back_skips_nothing_and_repeats_nothing(
 
 async def test_an_inbox_is_not_left_while_entries_wait_in_it(database: Database, inbox: Inbox, clock: Clock) -> None:
     old = open_inbox(database)
-    await settle(database, old, Rules().partitions)
+    await claim_offsets(database, old, Rules().partitions)
     await old.append(entries_for([make_alert(clock)()], "alertmanager", clock.now, [], Rules().partitions))
     await old.close()
     with pytest.raises(ConfigError, match=r"belong to another inbox \(database\).*1 entries wait there"):
-        await settle(database, inbox, Rules().partitions)
+        await claim_offsets(database, inbox, Rules().partitions)
     assert await owner_of_offsets(database) == "database"
-    await settle(database, inbox, Rules().partitions, given_up="database")
+    await claim_offsets(database, inbox, Rules().partitions, given_up="database")
     assert await owner_of_offsets(database) == inbox.identity
 
 
@@ -256,14 +256,14 @@ async def test_a_stream_that_was_deleted_and_made_anew_is_another_inbox(
     database: Database, inbox: Inbox, inbox_url: str, clock: Clock
 ) -> None:
     assert isinstance(inbox, JetStreamInbox)
-    await settle(database, inbox, Rules().partitions)
+    await claim_offsets(database, inbox, Rules().partitions)
     await _worked(database, inbox, clock, "a")
-    await inbox.server.ask(f"STREAM.DELETE.{parse_address(inbox_url).stream}", {})
+    await inbox.server.call_api(f"STREAM.DELETE.{parse_address(inbox_url).stream}", {})
     anew = JetStreamInbox(inbox_url)
     try:
         with pytest.raises(ConfigError, match="belong to another inbox"):
-            await settle(database, anew, Rules().partitions)
-        await settle(database, anew, Rules().partitions, await owner_of_offsets(database))
+            await claim_offsets(database, anew, Rules().partitions)
+        await claim_offsets(database, anew, Rules().partitions, await owner_of_offsets(database))
         pipeline = await _worked(database, anew, clock, "b")
         assert [incident.services for incident in await pipeline.incidents()] == [["a"], ["b"]]
     finally:
@@ -273,7 +273,7 @@ async def test_a_stream_that_was_deleted_and_made_anew_is_another_inbox(
 async def test_a_stream_that_was_restored_from_a_backup_goes_on_without_skipping_what_comes(
     database: Database, own_server: NatsServer, own: JetStreamInbox, clock: Clock
 ) -> None:
-    await settle(database, own, Rules().partitions)
+    await claim_offsets(database, own, Rules().partitions)
     await _worked(database, own, clock, "a")
     store, backup = own_server.folder / "jetstream", own_server.folder / "backup"
     await asyncio.to_thread(own_server.stop)
@@ -284,7 +284,7 @@ async def test_a_stream_that_was_restored_from_a_backup_goes_on_without_skipping
     shutil.rmtree(store)
     backup.rename(store)
     await asyncio.to_thread(own_server.start)
-    await settle(database, own, Rules().partitions)
+    await claim_offsets(database, own, Rules().partitions)
     pipeline = await _worked(database, own, clock, "d")
     assert [incident.services for incident in await pipeline.incidents()] == [["a"], ["b"], ["c"], ["d"]]
     assert [incident.version for incident in await pipeline.incidents()] == [1, 1, 1, 1]
@@ -308,7 +308,7 @@ async def test_a_user_who_may_do_no_more_than_the_manual_says_can_keep_an_inbox(
 async def test_a_recording_holds_what_is_in_the_stream(
     database: Database, inbox: Inbox, inbox_url: str, tmp_path: Path, clock: Clock
 ) -> None:
-    await settle(database, inbox, Rules().partitions)
+    await claim_offsets(database, inbox, Rules().partitions)
     await _worked(database, inbox, clock, "a", "b")
     log = tmp_path / "log.jsonl"
     assert await record(f"sqlite:///{tmp_path}/tandem.db", log, inbox_url) == (2, 2)

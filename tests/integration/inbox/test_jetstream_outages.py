@@ -57,7 +57,7 @@ async def test_what_was_acknowledged_is_there_when_the_server_is_killed_at_once(
 async def test_a_server_that_is_gone_or_hangs_fails_the_requests_in_time_and_is_used_again_when_it_is_back(
     own: JetStreamInbox, own_server: NatsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inbox_jetstream, "PATIENCE", 1.0)
+    monkeypatch.setattr(inbox_jetstream, "ANSWER_SECONDS", 1.0)
     monkeypatch.setattr(jetstream, "CONNECT_SECONDS", 0.5)
     intake = Intake(own)
     intake.start()

@@ -14,7 +14,7 @@ from bot.inbox import jetstream_connection as jetstream
 from bot.inbox import offsets
 from bot.inbox.entries import NewEntry
 from bot.inbox.jetstream import JetStreamInbox
-from bot.inbox.switch import settle
+from bot.inbox.switch import claim_offsets
 from bot.maintenance.archive import Archive
 from bot.maintenance.retention import AT_ONCE
 from bot.storage.database import Database
@@ -39,7 +39,7 @@ async def stream(own_server: NatsServer) -> AsyncIterator[JetStreamInbox]:
 
 
 async def _retained(database: Database, stream: JetStreamInbox, clock: Clock, folder: Path, rules: Rules) -> Retained:
-    await settle(database, stream, rules.partitions)
+    await claim_offsets(database, stream, rules.partitions)
     return Retained(Pipeline(database, stream, clock, rules), folder)
 
 
@@ -88,7 +88,7 @@ async def test_a_stream_that_retention_has_emptied_goes_on_where_it_was(
     clock.pass_(days=5)
     await retained.clean()
     assert await retained.entries() == []
-    await settle(database, stream, Rules().partitions)  # as a start does
+    await claim_offsets(database, stream, Rules().partitions)  # as a start does
     assert await retained.pipeline.lag() == 0
     await retained.pipeline.send(alert(instance="c"))
     assert [row["seq"] for row in retained.archived("events")] + await retained.entries() == [1, 2, 3]

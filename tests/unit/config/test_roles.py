@@ -18,7 +18,7 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_process_that_is_told_nothing_has_doors_and_works() -> None:
     role = read_environment().role
     assert role is Role.ALL
-    assert role.has_doors
+    assert role.has_endpoints
     assert role.works
 
 
@@ -29,7 +29,7 @@ def test_doors_and_workers_share_what_there_is_to_do(
     monkeypatch.setenv("TANDEM_ROLE", role)
     monkeypatch.setenv("TANDEM_DATABASE_URL", SHARED)
     found = read_environment().role
-    assert (found.has_doors, found.works) == (has_doors, works)
+    assert (found.has_endpoints, found.works) == (has_doors, works)
 
 
 @pytest.mark.parametrize("database", [None, "sqlite:////data/tandem.db"])

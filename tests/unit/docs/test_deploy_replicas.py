@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bot.cluster.roles import Role
-from bot.cluster.shared_leases import LEAVE_WITHIN
+from bot.cluster.shared_leases import HANDOVER_SECONDS
 from bot.components.http import CLOSE_SECONDS
 from bot.components.pipeline import DRAIN_SECONDS
 from bot.config.environment import Environment
@@ -103,8 +103,8 @@ def test_what_all_replicas_must_see_is_on_a_volume_that_all_may_write_to(
 
 def test_a_pod_of_several_has_the_time_that_leaving_takes(pods: dict[Role, dict[str, Any]]) -> None:
     before = int(pods[Role.DOORS]["containers"][0]["lifecycle"]["preStop"]["exec"]["command"][1])
-    doors = before + 2 * CLOSE_SECONDS + LEAVE_WITHIN
-    workers = LEAVE_WITHIN + 2 * CLOSE_SECONDS + DRAIN_SECONDS + STEP_SECONDS + LEAVE_WITHIN
+    doors = before + 2 * CLOSE_SECONDS + HANDOVER_SECONDS
+    workers = HANDOVER_SECONDS + 2 * CLOSE_SECONDS + DRAIN_SECONDS + STEP_SECONDS + HANDOVER_SECONDS
     assert pods[Role.DOORS]["terminationGracePeriodSeconds"] > doors
     assert pods[Role.WORKERS]["terminationGracePeriodSeconds"] > workers
 

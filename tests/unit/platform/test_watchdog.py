@@ -5,9 +5,9 @@ import sys
 
 STUCK = """
 import threading
-from bot.watchdog import end_within
+from bot.watchdog import force_exit_after
 threading.Thread(target=threading.Event().wait).start()
-end_within({seconds})
+force_exit_after({seconds})
 """
 
 
@@ -21,6 +21,8 @@ def test_a_process_in_which_a_thread_waits_for_ever_ends_in_time_and_says_so() -
 
 def test_one_that_comes_to_an_end_by_itself_is_not_held_up() -> None:
     ended = subprocess.run(
-        [sys.executable, "-c", "from bot.watchdog import end_within; end_within(600)"], timeout=60, check=False
+        [sys.executable, "-c", "from bot.watchdog import force_exit_after; force_exit_after(600)"],
+        timeout=60,
+        check=False,
     )
     assert ended.returncode == 0
