@@ -1,4 +1,4 @@
-"""Traces of one alert's whole way, where the environment asks for them; else nothing of OpenTelemetry is imported.
+"""Traces of one alert's whole way, where the environment asks for them; else OpenTelemetry's SDK is not imported.
 
 Whether and where to is said by the variables that OpenTelemetry has for it, such as ``OTEL_EXPORTER_OTLP_ENDPOINT``:
 https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
@@ -9,39 +9,31 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from types import MappingProxyType
-from typing import Literal, Protocol
+from typing import Literal
+
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from bot.errors import ConfigError
 
 Kind = Literal["internal", "server", "client", "consumer"]
 Value = str | int | float | bool
 
-
-class Tracer(Protocol):
-    """What traces. A context that travels is a W3C traceparent, "" where there is none.
-
-    https://www.w3.org/TR/trace-context/#traceparent-header
-    """
-
-    def span(
-        self,
-        name: str,
-        kind: Kind,
-        parent: str,
-        links: Sequence[str],
-        start: datetime | None,
-        attributes: Mapping[str, Value],
-    ) -> AbstractContextManager[None]: ...
-
-    def current(self) -> str: ...
-
-    def note(self, attributes: Mapping[str, Value]) -> None: ...
-
-    def close(self) -> None: ...
+MOST_LINKS = 128
+"""What the SDK keeps of a span's links: https://opentelemetry.io/docs/specs/otel/trace/sdk/#span-limits"""
 
 
-_tracer: Tracer | None = None
+_KINDS = {
+    "internal": SpanKind.INTERNAL,
+    "server": SpanKind.SERVER,
+    "client": SpanKind.CLIENT,
+    "consumer": SpanKind.CONSUMER,
+}
+_PROPAGATOR = TraceContextTextMapPropagator()
 _NOTHING = nullcontext()
+_tracer: trace.Tracer | None = None
 
 
 def on() -> bool:
@@ -58,27 +50,69 @@ def span(
 ) -> AbstractContextManager[None]:
     """A span around a piece of work, beneath ``parent`` or else the current one; an error that leaves it marks it.
 
+    A context that travels is a W3C traceparent, "" where there is none: https://www.w3.org/TR/trace-context/
     ``start`` is when it began, where that is not now. Nothing from outside goes into a name; into attributes only
-    what is bounded and no secret.
+    what is bounded and no secret. Where nothing is traced, this costs nothing and makes nothing, not even a no-op span.
     """
-    return _tracer.span(name, kind, parent, links, start, attributes) if _tracer else _NOTHING
+    return _span(_tracer, name, kind, parent, links, start, attributes) if _tracer else _NOTHING
+
+
+@contextmanager
+def _span(
+    tracer: trace.Tracer,
+    name: str,
+    kind: Kind,
+    parent: str,
+    links: Sequence[str],
+    start: datetime | None,
+    attributes: Mapping[str, Value],
+) -> Iterator[None]:
+    with tracer.start_as_current_span(
+        name,
+        _context_of(parent) if parent else None,
+        _KINDS[kind],
+        attributes,
+        [Link(found) for link in links[:MOST_LINKS] if (found := _span_context(link)).is_valid],
+        int(start.timestamp() * 1e9) if start else None,
+        record_exception=False,  # its words may hold what is secret
+        set_status_on_exception=False,
+    ) as made:
+        try:
+            yield
+        except Exception as error:
+            made.set_status(Status(StatusCode.ERROR))
+            made.set_attribute("error.type", type(error).__qualname__)
+            raise
 
 
 def current() -> str:
     """The traceparent of the current span."""
-    return _tracer.current() if _tracer else ""
+    if _tracer is None:
+        return ""
+    carrier: dict[str, str] = {}
+    _PROPAGATOR.inject(carrier)
+    return carrier.get("traceparent", "")
 
 
 def note(attributes: Mapping[str, Value]) -> None:
     """Say more of the current span."""
-    if _tracer:
-        _tracer.note(attributes)
+    if _tracer is not None:
+        trace.get_current_span().set_attributes(attributes)
 
 
 def ids() -> dict[str, str]:
     """The current trace and span, as logs name them."""
     parts = current().split("-")
     return {"trace_id": parts[1], "span_id": parts[2]} if len(parts) == 4 else {}
+
+
+def _context_of(traceparent: str) -> Context:
+    """The remote context; one of its own where the text is none."""
+    return _PROPAGATOR.extract({"traceparent": traceparent}, Context())
+
+
+def _span_context(traceparent: str) -> SpanContext:
+    return trace.get_current_span(_context_of(traceparent)).get_span_context()
 
 
 def wanted(environ: Mapping[str, str] = os.environ) -> bool:
@@ -108,12 +142,13 @@ def tracing(environ: Mapping[str, str] = os.environ) -> Iterator[None]:
         yield
         return
     try:
-        from bot.observability.tracing_otlp import OtlpTracer  # noqa: PLC0415 - only who wants traces pays for them
+        from bot.observability.tracing_otlp import Exporting  # noqa: PLC0415 - only who wants traces pays for them
     except ImportError as error:
         raise ConfigError("traces are asked for (OTEL_…): install tandem-chatops[otel]") from error
-    _tracer = OtlpTracer()
+    exporting = Exporting()
+    _tracer = exporting.tracer
     try:
         yield
     finally:
-        _tracer.close()
+        exporting.close()
         _tracer = None

@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from bot.observability import tracing
 from bot.observability.logs import MASK, Format, Masking, secret_values, set_up_logging
-from bot.observability.tracing_otlp import OtlpTracer
+from bot.observability.tracing_otlp import Exporting
 
 TOKEN = "hunter2-of-some-length"
 CREDENTIAL = st.from_regex(r"[A-Za-z0-9]{20,60}", fullmatch=True)
@@ -162,7 +162,7 @@ def test_text_holds_one_event_a_line_without_colours_where_nobody_looks(capsys: 
 def test_what_is_logged_inside_a_span_says_which(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(tracing, "_tracer", OtlpTracer(SimpleSpanProcessor(InMemorySpanExporter())))
+    monkeypatch.setattr(tracing, "_tracer", Exporting(SimpleSpanProcessor(InMemorySpanExporter())).tracer)
     set_up_logging(form="json", secrets=[TOKEN])
     with tracing.span("slack.message", parent=f"00-{'a' * 32}-{'b' * 16}-01"):
         structlog.get_logger().info("slack.told")

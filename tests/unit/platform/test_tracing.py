@@ -16,11 +16,11 @@ from bot.domain.event import AlertEvent, AlertStatus, decode_events, encode_even
 from bot.errors import ConfigError
 from bot.inbox.intake import entries_for
 from bot.observability import tracing
-from bot.observability.tracing_otlp import OtlpTracer
+from bot.observability.tracing_otlp import Exporting
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 EXPORTER = InMemorySpanExporter()
-TRACER = OtlpTracer(SimpleSpanProcessor(EXPORTER))
+TRACER = Exporting(SimpleSpanProcessor(EXPORTER)).tracer
 COLLECTOR = "http://127.0.0.1:4318"
 
 
@@ -82,16 +82,21 @@ def test_an_entry_holds_no_trace_where_nothing_is_traced_and_is_read_by_those_wh
 
 @given(st.text(max_size=80))
 def test_whatever_a_sender_says_its_trace_is_makes_a_sound_one(parent: str) -> None:
-    with TRACER.span("door", "server", parent, [parent], None, {}):
-        version, trace_id, span_id, flags = TRACER.current().split("-")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tracing, "_tracer", TRACER)
+        with tracing.span("door", "server", parent, [parent]):
+            version, trace_id, span_id, flags = tracing.current().split("-")
     assert (len(version), len(trace_id), len(span_id), len(flags)) == (2, 32, 16, 2)
 
 
-def test_a_trace_that_the_sender_began_goes_on_and_an_error_says_its_kind_and_not_its_words() -> None:
+def test_a_trace_that_the_sender_began_goes_on_and_an_error_says_its_kind_and_not_its_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     EXPORTER.clear()
+    monkeypatch.setattr(tracing, "_tracer", TRACER)
     with (
         pytest.raises(ValueError, match="hunter2"),
-        TRACER.span("door", "server", f"00-{'a' * 32}-{'b' * 16}-01", [], NOON, {"http.route": "/x"}),
+        tracing.span("door", "server", f"00-{'a' * 32}-{'b' * 16}-01", [], NOON, {"http.route": "/x"}),
     ):
         raise ValueError("hunter2")
     [span] = EXPORTER.get_finished_spans()
