@@ -17,7 +17,7 @@ from bot.notify.slack.channel import SlackChannel
 from bot.notify.slack.chart_uploads import ChartUploads
 from bot.notify.slack.notifier import Notifier
 from bot.notify.slack.socket_mode import stay_connected
-from handlers.slack import SlackDoor, add_slack_route, make_bolt_app
+from handlers.slack import SlackEndpoint, add_slack_route, make_bolt_app
 
 if TYPE_CHECKING:
     from bot.watches.models.watch import ModelsWatch
@@ -94,7 +94,7 @@ def slack_endpoint(
     secret, app_token = process.environment.slack_signing_secret, process.environment.slack_app_token
     watched = {**config.logs.watch, **config.metrics.watch}
     changed, behind = services.broadcast.publish_change, process.backlog.behind
-    door = SlackDoor(services.database, config.runbooks, services.clock, changed, watched, models, behind)
+    door = SlackEndpoint(services.database, config.runbooks, services.clock, changed, watched, models, behind)
     bolt = make_bolt_app(slack.client, secret.get_secret_value() if secret else None, door)
     if app_token is not None:
         yield Component("socket mode", run=partial(stay_connected, bolt, app_token.get_secret_value()))

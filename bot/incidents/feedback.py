@@ -9,6 +9,8 @@ from bot.domain.incident import Incident, TimelineEntry, TimelineKind
 from bot.domain.watched.sensitivity import MOST, Sensitivity, WatchGroup, lowered, rate_in_words, watch_group_of
 from bot.domain.watched.telemetry import Watched
 from bot.errors import Refused
+from bot.incidents import permissions
+from bot.incidents.permissions import Action
 from bot.storage.database import Database
 from bot.storage.queries import alerts, audit, incidents, sensitivity
 from bot.storage.queries.audit import AuditEntry
@@ -23,6 +25,7 @@ async def not_useful(
     """
     async with database.write() as connection:
         incident, group = await _spoken_of(connection, incident_id, identity)
+        permissions.require(user, Action.RATE, incident)
         if group.watch not in watched:
             raise Refused(f"The watch {group.watch} is not in tandem.yaml any more.")
         known = (await sensitivity.of_groups(connection, [group])).get(group)
@@ -41,6 +44,7 @@ async def not_useful(
 
 async def undo(database: Database, name: str, user: str, now: datetime) -> list[WatchGroup]:
     """Let the group of that name, or all groups of the watch of that name, be as sensitive as configured."""
+    permissions.require(user, Action.RATE)
     async with database.write() as connection:
         found = [one for one in await sensitivity.changed(connection) if name in (one.of.name, one.watch)]
         for one in found:

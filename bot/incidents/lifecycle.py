@@ -8,9 +8,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.incident import Incident, IncidentStatus, TimelineEntry, TimelineKind
 from bot.domain.run import RunStatus, withdraw
 from bot.errors import Refused
+from bot.incidents import permissions
+from bot.incidents.permissions import Action
 from bot.storage.database import Database
 from bot.storage.queries import audit, incidents, runs
 from bot.storage.queries.audit import AuditEntry
+
+_ACTIONS = {IncidentStatus.ACKNOWLEDGED: Action.ACKNOWLEDGE, IncidentStatus.RESOLVED: Action.RESOLVE}
 
 
 async def acknowledge(database: Database, incident_id: str, user: str, now: datetime) -> Incident:
@@ -26,7 +30,7 @@ async def resolve(database: Database, incident_id: str, user: str, now: datetime
 async def _change(database: Database, incident_id: str, user: str, now: datetime, to: IncidentStatus) -> Incident:
     async with database.write() as connection:
         incident = await incidents.by_id(connection, incident_id, lock=True)
-        why = _refusal_of(incident, to)
+        why = _refusal_of(incident, user, to)
         if incident is None or why:
             details = {"reason": why}
             refused = AuditEntry(now, user, f"incident.{to}.refused", f"incident {incident_id}", details)
@@ -38,9 +42,11 @@ async def _change(database: Database, incident_id: str, user: str, now: datetime
     return incident
 
 
-def _refusal_of(incident: Incident | None, to: IncidentStatus) -> str:
+def _refusal_of(incident: Incident | None, user: str, to: IncidentStatus) -> str:
     if incident is None:
         return "This incident is not known here."
+    if why := permissions.refusal_of(user, _ACTIONS[to], incident):
+        return why
     if not incident.open:
         return f"Incident #{incident.number} is already resolved: nothing was changed."
     if incident.status is to:

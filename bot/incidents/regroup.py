@@ -26,6 +26,8 @@ from bot.domain.incident import (
 from bot.domain.matcher import Matcher, matches_all
 from bot.domain.run import RunStatus
 from bot.errors import Refused
+from bot.incidents import permissions
+from bot.incidents.permissions import Action
 from bot.storage.database import Database
 from bot.storage.queries import alerts, audit, incidents, learnt_edges, runs
 from bot.storage.queries import co_occurrence as companions
@@ -42,6 +44,8 @@ async def merge_by_hand(database: Database, gone_number: int, kept_number: int, 
     """Make one incident part of another; returns the one that goes on. Raises Refused."""
     async with database.write() as connection:
         gone, kept = await _both(connection, gone_number, kept_number)
+        for one in (gone, kept):
+            permissions.require(user, Action.MERGE, one)
         await _refuse_while_running(connection, gone)
         await alerts.move(connection, gone.id, kept.id)
         await incidents.move_keys(connection, gone.id, kept.id)
@@ -67,6 +71,7 @@ async def split_by_hand(
     """Give the alerts that match an incident of their own; returns the old and the new one. Raises Refused."""
     async with database.write() as connection:
         old = await _open(connection, number)
+        permissions.require(user, Action.SPLIT, old)
         await _refuse_while_running(connection, old)
         known = (await alerts.of_incidents(connection, [old.id]))[old.id]
         leaving = [alert for alert in known if matches_all(matchers, alert.labels)]

@@ -12,11 +12,14 @@ from bot.domain.incident import Incident, TimelineEntry, TimelineKind
 from bot.domain.run import Decision, Run, RunStatus, withdraw
 from bot.domain.runbook import Runbook, definition_hash
 from bot.errors import Refused
+from bot.incidents import permissions
+from bot.incidents.permissions import Action
 from bot.storage.database import Database
 from bot.storage.queries import audit, incidents, runs
 from bot.storage.queries.audit import AuditEntry
 
 Verdict = Literal["approve", "reject"]
+_ACTIONS: dict[Verdict, Action] = {"approve": Action.APPROVE, "reject": Action.REJECT}
 _CHANGED = "the runbook was edited after this was offered"
 
 
@@ -30,6 +33,8 @@ def refusal_of(
         return f"“{run.plan.title}” is {run.status} already: your click changed nothing."
     if not incident.open:
         return f"Incident #{incident.number} is resolved: nothing was run."
+    if why := permissions.refusal_of(user, _ACTIONS[verdict], incident):
+        return why
     if user not in run.approvers:
         allowed = ", ".join(f"<@{approver}>" for approver in run.approvers)
         return f"You may not {verdict} “{run.plan.title}”. {allowed} may."

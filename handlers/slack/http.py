@@ -23,7 +23,8 @@ from bot.storage.queries import audit, slack_messages
 from bot.storage.queries.audit import AuditEntry
 from handlers.http.body import Unreadable, read_body
 from handlers.http.problem import problem
-from handlers.slack.app import SlackDoor, tell
+from handlers.slack.answers import tell_privately
+from handlers.slack.calls import SlackEndpoint
 
 REMEMBERED = timedelta(minutes=11)
 AUDITED_PER_MINUTE = 30
@@ -33,24 +34,24 @@ _TIMESTAMP = re.compile(r"[0-9]{1,12}")
 log = structlog.get_logger(__name__)
 
 
-class _DoorClock(Clock):
-    """Slack's verifier on the clock of the door."""
+class _EndpointClock(Clock):
+    """Slack's verifier on the clock of the endpoint."""
 
-    def __init__(self, door: SlackDoor) -> None:
-        self._door = door
+    def __init__(self, endpoint: SlackEndpoint) -> None:
+        self._endpoint = endpoint
 
     def now(self) -> float:
-        return self._door.clock().timestamp()
+        return self._endpoint.clock().timestamp()
 
 
 class SlackRequests:
     """Takes Slack's requests, and keeps account of those it refuses."""
 
-    def __init__(self, bolt: AsyncApp, client: AsyncWebClient, signing_secret: str, door: SlackDoor) -> None:
+    def __init__(self, bolt: AsyncApp, client: AsyncWebClient, signing_secret: str, endpoint: SlackEndpoint) -> None:
         self._bolt = bolt
         self._client = client
-        self._door = door
-        self._verifier = SignatureVerifier(signing_secret, _DoorClock(door))
+        self._endpoint = endpoint
+        self._verifier = SignatureVerifier(signing_secret, _EndpointClock(endpoint))
         self._audited: list[datetime] = []
 
     async def take(self, request: web.Request) -> web.StreamResponse:
@@ -58,12 +59,12 @@ class SlackRequests:
             body = await read_body(request, MAX_BODY)
         except Unreadable as error:
             return problem(error.status, str(error), {"Connection": "close"})
-        now = self._door.clock()
+        now = self._endpoint.clock()
         signature = request.headers.get("X-Slack-Signature", "")
         try:
             if not self._is_authentic(body, request.headers.get("X-Slack-Request-Timestamp", ""), signature):
                 return await self._refuse_unauthentic(request, now)
-            async with self._door.database.write() as connection:
+            async with self._endpoint.database.write() as connection:
                 fresh = await slack_messages.take_request(connection, signature, now, now - REMEMBERED)
         except StorageUnavailable as error:
             log.error("slack.request_not_taken", reason=str(error))
@@ -90,27 +91,27 @@ class SlackRequests:
 
     async def _refuse_replay(self, body: bytes, now: datetime) -> web.Response:
         """A request that was taken already: whoever it names is told, because it may be an attack on them."""
-        said = _interaction(body)
-        user = str((said.get("user") or {}).get("id", "unknown"))
+        interaction = _interaction(body)
+        user = str((interaction.get("user") or {}).get("id", "unknown"))
         await self._audit(now, user, "replayed request", {})
         if user != "unknown":
-            await tell(
+            await tell_privately(
                 self._client,
-                said,
+                interaction,
                 None,
                 "A request in your name was sent a second time. It was refused; nothing was done.",
             )
         return problem(401, "This request was taken already.")
 
     async def _audit(self, now: datetime, actor: str, reason: str, details: Mapping[str, Any]) -> None:
-        """Bounded: whoever can reach the door must not fill the disk with its audit log."""
+        """Bounded: whoever can reach the endpoint must not fill the disk with its audit log."""
         REQUESTS_REFUSED.labels("401").inc()
         log.warning("slack.request_refused", reason=reason, actor=actor)
         self._audited = [at for at in self._audited if now - at < timedelta(minutes=1)]
         if len(self._audited) < AUDITED_PER_MINUTE:
             self._audited.append(now)
             entry = AuditEntry(now, actor, "slack.refused", "door /slack/events", {"reason": reason, **details})
-            async with self._door.database.write() as connection:
+            async with self._endpoint.database.write() as connection:
                 await audit.append(connection, entry)
 
 
@@ -126,6 +127,6 @@ def _interaction(body: bytes) -> dict[str, Any]:
 
 
 def add_slack_route(
-    app: web.Application, bolt: AsyncApp, client: AsyncWebClient, signing_secret: str, door: SlackDoor
+    app: web.Application, bolt: AsyncApp, client: AsyncWebClient, signing_secret: str, endpoint: SlackEndpoint
 ) -> None:
-    app.router.add_post("/slack/events", SlackRequests(bolt, client, signing_secret, door).take)
+    app.router.add_post("/slack/events", SlackRequests(bolt, client, signing_secret, endpoint).take)

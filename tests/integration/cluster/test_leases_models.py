@@ -13,7 +13,9 @@ from bot.pipeline.worker import Worker
 from bot.services import Services
 from bot.storage.database import Database
 from bot.watches.models.watch import ModelsWatch
-from handlers.slack.model import answer
+from handlers.slack import SlackEndpoint
+from handlers.slack.registry import MODEL as MODEL_COMMAND
+from handlers.slack.slash import answer
 from tests.conftest import Clock
 from tests.integration.pipeline_driver import plan_without_values
 from tests.integration.watches.models_driver import MODEL, Models, rules_for
@@ -96,11 +98,16 @@ async def test_a_model_that_another_replica_hears_of_is_not_missed(two: Two, clo
 async def test_every_replica_says_what_came_of_a_model_and_has_it_checked_where_its_data_is(two: Two) -> None:
     await two.predictions(5)
     database, clock = two.models.database, two.models.clock
-    said = await answer(database, two.elsewhere, f"show {MODEL}", "U1", clock())
+    endpoint = SlackEndpoint(database, {}, clock, lambda: None, models=two.elsewhere)
+
+    async def asked(text: str) -> str:
+        return str(await answer(endpoint, MODEL_COMMAND, text, "U1"))
+
+    said = await asked(f"show {MODEL}")
     assert "last predictions" in said
     assert "has not checked yet" in said
-    assert "Checking" in await answer(database, two.elsewhere, f"check {MODEL}", "U1", clock())
+    assert "Checking" in await asked(f"check {MODEL}")
     assert two.told == [f"check {MODEL}"]
     two.there.check_now(two.told[0].partition(" ")[2])
     await two.tick()
-    assert "has not checked yet" not in await answer(database, two.elsewhere, f"show {MODEL}", "U1", clock())
+    assert "has not checked yet" not in await asked(f"show {MODEL}")

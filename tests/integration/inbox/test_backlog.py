@@ -20,7 +20,9 @@ from bot.notify.slack.channel import SlackChannel
 from bot.notify.slack.notifier import Notifier
 from bot.storage.database import Database, open_database
 from handlers.api.incidents import Api, Health
-from handlers.slack import commands
+from handlers.slack import SlackEndpoint
+from handlers.slack.registry import INCIDENT
+from handlers.slack.slash import answer
 from tests.conftest import EVERY_INBOX, Clock
 from tests.integration.pipeline_driver import Pipeline
 
@@ -134,8 +136,9 @@ async def test_a_message_says_that_newer_alerts_come_and_stops_saying_so(
     await backlog.look()
     await _tell_all(notifier)
     assert ["Tandem is 3 min behind" in text for text in _texts(slack)] == [True]
-    said = await commands.answer(pipeline.database, "list", "U1", clock.now, backlog.behind())
-    assert said.endswith("Tandem is 3 min behind: newer alerts are still coming in")
+    endpoint = SlackEndpoint(pipeline.database, {}, clock, lambda: None, behind=backlog.behind)
+    said = await answer(endpoint, INCIDENT, "list", "U1")
+    assert isinstance(said, str) and said.endswith("Tandem is 3 min behind: newer alerts are still coming in")
 
     calls = len(slack.calls)
     await _tell_all(notifier)

@@ -22,7 +22,10 @@ from bot.notify.slack.notifier import Notifier
 from bot.storage.queries import audit, sensitivity
 from bot.watches.logs.alerts import ALERT_NAMES
 from bot.watches.metrics.alerts import MISSING, UNLIKE_PEERS
-from handlers.slack import SlackDoor, add_slack_route, commands, make_bolt_app
+from handlers.slack import SlackEndpoint, add_slack_route, make_bolt_app
+from handlers.slack.answers import NotDone
+from handlers.slack.registry import INCIDENT
+from handlers.slack.slash import answer
 from tests.conftest import Clock
 from tests.integration.pipeline_driver import Pipeline
 
@@ -54,8 +57,9 @@ class Told:
         self.notifier = Notifier(pipeline.database, SlackChannel(client, "incidents"), pipeline.clock, interval=0)
         self.door = web.Application()
         self.changed = asyncio.Event()
-        door = SlackDoor(pipeline.database, {}, pipeline.clock, self.changed.set, watched)
-        add_slack_route(self.door, make_bolt_app(client, SECRET, door), client, SECRET, door)
+        self.endpoint = SlackEndpoint(pipeline.database, {}, pipeline.clock, self.changed.set, watched)
+        bolt = make_bolt_app(client, SECRET, self.endpoint)
+        add_slack_route(self.door, bolt, client, SECRET, self.endpoint)
 
     async def send(self, *events: AlertEvent) -> None:
         await self.pipeline.send(*events)
@@ -89,7 +93,7 @@ class Told:
             return await sensitivity.factors(connection, WATCHED)
 
     async def ask(self, text: str, user: str = ANA) -> str:
-        return await commands.answer(self.pipeline.database, text, user, self.pipeline.clock())
+        return str(await answer(self.endpoint, INCIDENT, text, user))
 
 
 @pytest.fixture
@@ -163,7 +167,7 @@ async def test_undo_takes_it_back_by_the_groups_name_or_the_watchs(told: Told, f
         )
         assert GROUP in await told.ask(f"noise undo {name}")
         assert await told.factors() == {}
-    with pytest.raises(Refused, match="Nobody made"):
+    with pytest.raises(NotDone, match="Nobody made"):
         await told.ask("noise undo latency")
 
 
@@ -209,7 +213,7 @@ async def test_noise_names_first_what_came_most_often_and_led_to_nothing(
     assert "“Not useful” on its incident" in said
     clock.pass_(days=30)
     assert "No alert came in the last 7 days" in await told.ask("noise 7d")
-    with pytest.raises(Refused, match="how many days"):
+    with pytest.raises(NotDone, match="how many days"):
         await told.ask("noise 9000")
 
 

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bot.errors import Refused
 from bot.inbox.inbox import Inbox
 from bot.model_store import references
 from bot.storage.database import Database
 from bot.storage.queries import audit
-from handlers.slack.model import HELP, answer
+from handlers.slack import SlackEndpoint
+from handlers.slack.answers import NotDone
+from handlers.slack.registry import MODEL as MODEL_COMMAND
+from handlers.slack.slash import answer, help_text
 from tests.conftest import Clock
 from tests.integration.watches.models_driver import MODEL, Models, rules_for
 
@@ -32,7 +34,8 @@ async def models(database: Database, inbox: Inbox, clock: Clock, tmp_path: Path)
 
 
 async def say(models: Models, text: str) -> str:
-    return await answer(models.database, models.watch, text, USER, models.clock())
+    endpoint = SlackEndpoint(models.database, {}, models.clock, lambda: None, models=models.watch)
+    return str(await answer(endpoint, MODEL_COMMAND, text, USER))
 
 
 def prices(mean: float, rows: int) -> dict[str, Any]:
@@ -47,7 +50,7 @@ async def test_show_says_version_last_checks_and_draws_what_drifted(models: Mode
 
 
 async def test_check_looks_at_a_window_that_is_not_full(models: Models) -> None:
-    with pytest.raises(Refused, match="Nothing came"):
+    with pytest.raises(NotDone, match="Nothing came"):
         await say(models, f"check {MODEL}")
     await models.predict(prices(5, 100))
     assert "has not checked yet" in await say(models, f"show {MODEL}")
@@ -79,10 +82,10 @@ async def test_a_reference_is_chosen_and_that_is_audited(models: Models) -> None
     ],
 )
 async def test_what_is_mistyped_is_told_with_the_nearest_name(models: Models, text: str, hint: str) -> None:
-    with pytest.raises(Refused, match=hint):
+    with pytest.raises(NotDone, match=hint):
         await say(models, text)
 
 
 async def test_unknown_words_are_answered_with_the_help(models: Models) -> None:
-    assert HELP in await say(models, "delete everything")
-    assert await say(models, "") == HELP
+    assert help_text(MODEL_COMMAND) in await say(models, "delete everything")
+    assert await say(models, "") == help_text(MODEL_COMMAND)

@@ -8,13 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.matcher import Matcher
-from handlers.slack.commands import MAX_SILENCE
-from handlers.slack.modal import COMMENT, DURATION, MATCHERS, read
+from bot.incidents.silencing import MAX_SILENCE
+from handlers.slack.forms import values_of
+from handlers.slack.forms.silence import COMMENT, DURATION, MATCHERS, read
 
 
 def filled_in(duration: str | None = "2h", matchers: str | None = "service=checkout", comment: str | None = "") -> Any:
     given_values = {DURATION: duration, MATCHERS: matchers, COMMENT: comment}
-    return {"state": {"values": {field: {"value": {"value": value}} for field, value in given_values.items()}}}
+    view = {"state": {"values": {field: {"value": {"value": value}} for field, value in given_values.items()}}}
+    return values_of(view)
 
 
 def test_a_form_says_for_how_long_which_alerts_and_why() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.localslack.blocks import problems_of, problems_of_view
-from handlers.slack.modal import silence_view
+from handlers.slack.forms.silence import silence_view
 
 Json = dict[str, Any]
 

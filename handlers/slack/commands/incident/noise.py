@@ -11,18 +11,26 @@ from bot.incidents import feedback
 from bot.notify.slack.text import inline_code, literal
 from bot.storage.database import Database
 from bot.storage.queries import noise, sensitivity
+from handlers.slack.calls import Call
+from handlers.slack.registry import command
 
 _DAYS = 7
 _MOST_DAYS = 365
 _LISTED = 10
 
 
-async def answer(database: Database, rest: str, user: str, now: datetime) -> str:
-    """The noisiest alerts of the last days; or what ``undo NAME`` did. Raises Refused, StorageUnavailable."""
-    word, _, name = rest.partition(" ")
+@command(
+    "noise",
+    args="7",
+    help="which alerts of the last 7 days called people for nothing",
+    more={"undo ID": "take a “Not useful” back"},
+    place=10,
+)
+async def list_or_undo(call: Call) -> str:
+    word, _, name = call.text.partition(" ")
     if word.lower() == "undo":
-        return await _undo(database, name.strip(), user, now)
-    return await _list(database, _days(rest), now)
+        return await _undo(call, name.strip())
+    return await _list(call.database, _days(call.text), call.now)
 
 
 def _days(rest: str) -> int:
@@ -32,8 +40,8 @@ def _days(rest: str) -> int:
     return int(number[1])
 
 
-async def _undo(database: Database, name: str, user: str, now: datetime) -> str:
-    undone = await feedback.undo(database, name, user, now)
+async def _undo(call: Call, name: str) -> str:
+    undone = await feedback.undo(call.database, name, call.user, call.now)
     groups = ", ".join(inline_code(group.group, 200) for group in undone[:_LISTED])
     return f"As sensitive as in tandem.yaml again: {groups}."
 

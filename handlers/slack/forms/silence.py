@@ -5,7 +5,11 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 from bot.domain.matcher import Matcher, parse_matcher
-from handlers.slack.commands import parse_silence_span
+from bot.incidents.silencing import add_silence, parse_silence_span
+from handlers.slack.calls import Submission
+from handlers.slack.forms import MAX_ERROR, BadFields
+from handlers.slack.registry import form
+from handlers.slack.silences import announced
 
 CALLBACK_ID = "incident.silence"
 DURATION, MATCHERS, COMMENT = "duration", "matchers", "comment"
@@ -18,6 +22,15 @@ class Wish(NamedTuple):
     span: timedelta
     comment: str
     errors: dict[str, str]
+
+
+@form(CALLBACK_ID)
+async def submit(submission: Submission) -> str:
+    wish = read(submission.values)
+    if wish.errors:
+        raise BadFields(wish.errors)
+    user, now = submission.user, submission.now
+    return announced(await add_silence(submission.database, wish.matchers, wish.span, wish.comment, user, now))
 
 
 def silence_view(channel_id: str) -> dict[str, Any]:
@@ -37,22 +50,20 @@ def silence_view(channel_id: str) -> dict[str, Any]:
     }
 
 
-def read(view: Mapping[str, Any]) -> Wish:
-    values = view["state"]["values"]
-    given = {field: (values[field]["value"].get("value") or "").strip() for field in (DURATION, MATCHERS, COMMENT)}
+def read(values: Mapping[str, str]) -> Wish:
     errors: dict[str, str] = {}
     span, matchers = timedelta(0), []
     try:
-        span = parse_silence_span(given[DURATION])
+        span = parse_silence_span(values[DURATION])
     except ValueError as error:
-        errors[DURATION] = str(error)[:150]
+        errors[DURATION] = str(error)[:MAX_ERROR]
     try:
-        matchers = [parse_matcher(line) for line in given[MATCHERS].splitlines() if line.strip()]
+        matchers = [parse_matcher(line) for line in values[MATCHERS].splitlines() if line.strip()]
         if not matchers:
             errors[MATCHERS] = "Say which alerts, as in service=checkout"
     except ValueError as error:
-        errors[MATCHERS] = str(error)[:150]
-    return Wish(matchers, span, given[COMMENT], errors)
+        errors[MATCHERS] = str(error)[:MAX_ERROR]
+    return Wish(matchers, span, values[COMMENT], errors)
 
 
 def _plain(text: str) -> dict[str, Any]:

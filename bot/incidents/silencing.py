@@ -1,0 +1,57 @@
+"""Silences that people make and end. Each is one transaction, audited."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from bot.domain.duration import format_duration, parse_duration
+from bot.domain.matcher import Matcher
+from bot.domain.silence import Silence
+from bot.errors import Refused
+from bot.incidents import permissions
+from bot.incidents.permissions import Action
+from bot.storage.database import Database
+from bot.storage.queries import audit, silences
+from bot.storage.queries.audit import AuditEntry
+
+MAX_SILENCE = timedelta(days=30)
+_MAX_COMMENT = 500
+
+
+def parse_silence_span(text: str) -> timedelta:
+    """How long a silence lasts. Raises ValueError where that is unclear or too long."""
+    span = parse_duration(text)
+    if not timedelta(0) < span <= MAX_SILENCE:
+        raise ValueError(f"a silence lasts up to {format_duration(MAX_SILENCE)}")
+    return span
+
+
+async def add_silence(
+    database: Database, matchers: Sequence[Matcher], span: timedelta, comment: str, user: str, now: datetime
+) -> Silence:
+    """Put a silence in force. Raises Refused."""
+    permissions.require(user, Action.SILENCE)
+    silence = Silence(
+        id=uuid.uuid4().hex[:8],
+        matchers=list(matchers),
+        starts_at=now,
+        ends_at=now + span,
+        created_by=user,
+        comment=comment[:_MAX_COMMENT],
+    )
+    details = {"matchers": [str(matcher) for matcher in matchers], "ends_at": silence.ends_at.isoformat()}
+    async with database.write() as connection:
+        await silences.add(connection, silence)
+        await audit.append(connection, AuditEntry(now, user, "silence.add", f"silence {silence.id}", details))
+    return silence
+
+
+async def end_silence(database: Database, silence_id: str, user: str, now: datetime) -> None:
+    """End a silence that is in force. Raises Refused."""
+    permissions.require(user, Action.UNSILENCE)
+    async with database.write() as connection:
+        ended = await silences.end(connection, silence_id, now)
+        if ended:
+            await audit.append(connection, AuditEntry(now, user, "silence.end", f"silence {silence_id}"))
+    if not ended:
+        raise Refused("No silence of that id is in force: `/incident silences` lists them.")

@@ -1,0 +1,1 @@
+"""One file a button: what a click on it does."""

@@ -1,0 +1,60 @@
+"""From what went wrong to words for the person: the one place, for commands, buttons and forms alike."""
+
+from collections.abc import Awaitable, Mapping
+from typing import Any, TypeVar
+
+import aiohttp
+import structlog
+from slack_bolt.async_app import AsyncRespond
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.errors import Refused, StorageUnavailable
+from bot.notify.slack.text import escaped, inline_code
+from handlers.slack.arguments import BadArguments
+
+SLACK_ERRORS = (SlackClientError, aiohttp.ClientError, TimeoutError)
+_UNAVAILABLE = "Tandem cannot reach its database at the moment: nothing was changed. Please try again."
+_T = TypeVar("_T")
+
+log = structlog.get_logger(__name__)
+
+
+class NotDone(Exception):
+    """It was not done. The message is for the person, in Slack's mrkdwn."""
+
+
+async def or_words(work: Awaitable[_T], example: str = "") -> _T:
+    """What ``work`` returns. Raises NotDone for everything that a person can cause or has to wait out.
+
+    ``example`` is shown to whoever wrote arguments that cannot be read.
+    """
+    try:
+        return await work
+    except BadArguments as error:
+        hint = f"\nAs in: {inline_code(example, 200)}" if example else ""
+        raise NotDone(f"{escaped(str(error), 500)}{hint}") from error
+    except Refused as error:
+        raise NotDone(str(error)) from error
+    except StorageUnavailable as error:
+        raise NotDone(_UNAVAILABLE) from error
+    except SLACK_ERRORS as error:
+        raise NotDone(f"Slack did not take that ({_reason(error)}). Please try again.") from error
+
+
+def _reason(error: Exception) -> str:
+    given = error.response.get("error") if isinstance(error, SlackApiError) else type(error).__name__
+    return inline_code(str(given), 100)
+
+
+async def tell_privately(
+    client: AsyncWebClient, body: Mapping[str, Any], respond: AsyncRespond | None, text: str
+) -> None:
+    """Show something to the person alone who clicked."""
+    channel = (body.get("channel") or {}).get("id") or (body.get("container") or {}).get("channel_id") or ""
+    try:
+        await client.chat_postEphemeral(channel=channel, user=body["user"]["id"], text=text)
+    except SLACK_ERRORS as error:
+        log.warning("slack.ephemeral_failed", reason=_reason(error))
+        if respond is not None:
+            await respond(text=text, response_type="ephemeral", replace_original=False)

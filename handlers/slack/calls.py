@@ -1,0 +1,73 @@
+"""What people do in Slack, as the functions that carry it out are given it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from bot.domain.runbook import Runbook
+from bot.domain.watched.telemetry import Watched
+from bot.storage.database import Database
+
+if TYPE_CHECKING:
+    from bot.watches.models.watch import ModelsWatch  # brings scikit-learn: only for those who watch models
+
+
+@dataclass(frozen=True)
+class SlackEndpoint:
+    """What commands, buttons and forms work with. ``on_change`` is called when Slack should show something new.
+
+    ``watched`` are the watches of tandem.yaml by name, ``models`` is what watches models, where anything does.
+    ``behind`` gives how far the pipeline is behind, None where it is not.
+    """
+
+    database: Database
+    runbooks: Mapping[str, Runbook]
+    clock: Callable[[], datetime]
+    on_change: Callable[[], None]
+    watched: Mapping[str, Watched] = field(default_factory=dict)
+    models: "ModelsWatch | None" = None
+    behind: Callable[[], timedelta | None] = lambda: None
+
+
+@dataclass(frozen=True)
+class Deed:
+    """Who did it, and when."""
+
+    endpoint: SlackEndpoint
+    user: str
+    now: datetime
+
+    @property
+    def database(self) -> Database:
+        return self.endpoint.database
+
+
+@dataclass(frozen=True)
+class Call(Deed):
+    """A slash command. ``text`` is what was typed after its name, ``example`` one that would be understood."""
+
+    text: str
+    example: str
+    channel: str = ""
+
+
+@dataclass(frozen=True)
+class Click(Deed):
+    """A button. ``value`` is what the message gave it, opaque to Slack."""
+
+    value: str
+
+
+@dataclass(frozen=True)
+class Submission(Deed):
+    """A form that was filled in: ``values`` by field, empty where nothing was entered."""
+
+    values: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class OpenForm:
+    """The answer to a command that is a form instead of text."""
+
+    view: Mapping[str, Any]

@@ -1,0 +1,40 @@
+"""``/model show NAME``"""
+
+from bot.model_store import references
+from bot.notify.slack.text import literal
+from handlers.slack.calls import Call
+from handlers.slack.models import (
+    drawn,
+    fires,
+    last_seen,
+    model_of,
+    monitor_in_words,
+    reference_in_words,
+    states_of,
+    watch_of,
+)
+from handlers.slack.registry import MODEL, command
+
+
+@command(
+    "show",
+    slash=MODEL,
+    args="demand-forecast",
+    help="its version and reference, what the last checks said, and a chart",
+    place=2,
+)
+async def show(call: Call) -> str:
+    watch = watch_of(call)
+    name = model_of(call, watch)
+    async with call.database.read() as connection:
+        reference = await references.current(connection, name, call.now)
+        others = await references.versions(connection, name)
+        account = await watch.account_of(connection, name)
+    lines = [f"*{literal(name, 100)}* · {reference_in_words(reference)} · {last_seen(account, call.now)}"]
+    if len(others) > 1:
+        lines.append("References: " + literal(", ".join(one.version for one in others[:10]), 500))
+    states = {state.monitor: state for state in states_of(watch, name, account)}
+    lines += [monitor_in_words(monitor, states.get(monitor)) for monitor in watch.models[name].monitors]
+    charts = [state.chart for state in states.values() if state.chart and fires(state)]
+    charts += [state.chart for state in states.values() if state.chart]
+    return "\n".join([*lines, *([drawn(charts[0])] if charts else [])])

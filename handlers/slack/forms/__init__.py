@@ -1,0 +1,24 @@
+"""One file a form: how it looks, and what becomes of it once it was filled in."""
+
+from collections.abc import Mapping
+from typing import Any
+
+MAX_ERROR = 150
+"""What Slack shows of an error at a field."""
+
+
+class BadFields(Exception):
+    """What was filled in cannot be used; ``by_field`` says why, and the form stays open."""
+
+    def __init__(self, by_field: Mapping[str, str]) -> None:
+        super().__init__(", ".join(by_field))
+        self.by_field = {field: error[:MAX_ERROR] for field, error in by_field.items()}
+
+
+def values_of(view: Mapping[str, Any]) -> dict[str, str]:
+    """What was filled in by field, empty where nothing was; each field has one input."""
+    return {
+        field: (element.get("value") or "").strip()
+        for field, elements in view["state"]["values"].items()
+        for element in elements.values()
+    }

@@ -1,0 +1,84 @@
+"""Models in words, for the commands that show them."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from bot.config.nearest import nearest
+from bot.domain.duration import format_duration
+from bot.domain.event import Chart
+from bot.errors import Refused
+from bot.model_store.references import Reference
+from bot.notify.slack.text import code_block, escaped, inline_code, literal, one_line, when
+from bot.watches.models.memory import Account, MonitorState
+from handlers.slack.calls import Call
+
+if TYPE_CHECKING:
+    from bot.watches.models.watch import ModelsWatch  # brings scikit-learn: only for those who watch models
+
+_BAR = 20
+_CHART_LINES = 12
+
+
+def watch_of(call: Call) -> "ModelsWatch":
+    """What watches models. Raises Refused where nothing does."""
+    if call.endpoint.models is None:
+        raise Refused("No model is watched: give one `monitors` in tandem.yaml.")
+    return call.endpoint.models
+
+
+def model_of(call: Call, watch: "ModelsWatch") -> str:
+    """The model whose name was typed first. Raises Refused."""
+    words = call.text.split()
+    if not words:
+        raise Refused(f"Say which model, as in: `{call.example}`.")
+    if words[0] not in watch.models:
+        hint = escaped(nearest(words[0], watch.models.keys()), 300)
+        raise Refused(f"{inline_code(words[0], 100)} is no model of tandem.yaml{hint}")
+    return words[0]
+
+
+def reference_in_words(reference: Reference | None) -> str:
+    if reference is None:
+        return "no reference yet"
+    pinned = ", pinned" if reference.pinned else ""
+    model = f" of model {literal(reference.lineage.model_version, 80)}" if reference.lineage.model_version else ""
+    return f"reference {inline_code(reference.version, 100)}{model} ({reference.rows:,} rows{pinned})"
+
+
+def last_seen(account: Account, now: datetime) -> str:
+    newest = account.newest_at
+    return "no predictions yet" if newest is None else f"last predictions {format_duration(now - newest)} ago"
+
+
+def states_of(watch: "ModelsWatch", name: str, account: Account) -> list[MonitorState]:
+    """Of the monitors that tandem.yaml has now."""
+    return [state for state in account.states if state.monitor in watch.models[name].monitors]
+
+
+def fires(state: MonitorState) -> bool:
+    return any((state.firing_since, state.stale_since, state.failed_since))
+
+
+def monitor_in_words(name: str, state: MonitorState | None) -> str:
+    if state is None or state.checked_at is None:
+        icon = "🔴" if state and state.stale_since else "⚪"
+        return f"{icon} *{literal(name, 100)}* has not checked yet"
+    icon = "🔴" if fires(state) else "🟢"
+    return f"{icon} *{literal(name, 100)}* {one_line(state.said, 400)} ({when(state.checked_at)}, check {state.checks})"
+
+
+def drawn(chart: Chart) -> str:
+    return f"*{literal(chart.title, 150)}*\n" + code_block("\n".join(_bars(chart)), 1500)
+
+
+def _bars(chart: Chart) -> Iterator[str]:
+    width = max((len(str(place)) for place in chart.x[:_CHART_LINES]), default=0)
+    largest = max((value or 0 for line in chart.lines.values() for value in line), default=0) or 1
+    longest = max(map(len, chart.lines), default=0)
+    for at, place in enumerate(chart.x[:_CHART_LINES]):
+        for row, (name, line) in enumerate(chart.lines.items()):
+            value = line[at] or 0.0
+            head = str(place) if row == 0 else ""
+            bar = "█" * round(value / largest * _BAR)
+            yield f"{head:<{min(width, 20)}.20} {name:<{longest}} {bar} {value:.1f}"

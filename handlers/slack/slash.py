@@ -1,0 +1,27 @@
+"""A slash command, from what was typed to its answer."""
+
+from bot.notify.slack.text import inline_code
+from handlers.slack.answers import or_words
+from handlers.slack.calls import Call, OpenForm, SlackEndpoint
+from handlers.slack.registry import commands_of
+
+HELP = "help"
+
+
+def help_text(slash: str) -> str:
+    """What each word does, from the registry."""
+    lines = [f"*`{typed}`* {does}" for one in commands_of(slash).values() for typed, does in one.examples().items()]
+    return "\n".join([*lines, f"*`{slash} {HELP}`* this"])
+
+
+async def answer(endpoint: SlackEndpoint, slash: str, text: str, user: str, channel: str = "") -> str | OpenForm:
+    """Do what was typed; returns the answer in Slack's mrkdwn, or a form to open. Raises NotDone."""
+    name, _, rest = text.strip().partition(" ")
+    if name.lower() in ("", HELP):
+        return help_text(slash)
+    known = commands_of(slash).get(name.lower())
+    if known is None:
+        return f"{inline_code(name, 40)} is no command of mine.\n{help_text(slash)}"
+    example = next(iter(known.examples()))
+    call = Call(endpoint, user, endpoint.clock(), rest.strip(), example, channel)
+    return await or_words(known.run(call), example)
