@@ -1,13 +1,13 @@
 """docs/reference/commands.md: the slash commands, and the command line."""
 
-import re
 from collections.abc import Sequence
 
 import typer.core
 import typer.main
 
 from bot.cli import cli
-from handlers.slack import commands, model
+from handlers.slack.registry import commands_of, slashes
+from handlers.slack.slash import HELP
 from tests.unit.docs.reference.writing import table
 
 _HEAD = """# Commands
@@ -16,12 +16,11 @@ _HEAD = """# Commands
 
 Only the one who typed the command sees the answer.
 """
-_LINE = re.compile(r"\*`(.+?)`\* (.+)")
 
 
 def commands_page() -> str:
-    """The page: what each slash command's own help says, and each command's of ``tandem``."""
-    slack = [_cells(part) for text in (commands.HELP, model.HELP) for part in _parts(text)]
+    """The page: the slash commands that are registered, and the commands of ``tandem``."""
+    slack = [row for slash in slashes() for row in _of_slash(slash)]
     return "\n".join(
         [
             _HEAD,
@@ -34,16 +33,10 @@ def commands_page() -> str:
     )
 
 
-def _parts(text: str) -> list[str]:
-    """A line of help may hold two commands."""
-    return [part for line in text.splitlines() for part in re.split(r"; (?=\*`)", line)]
-
-
-def _cells(part: str) -> tuple[str, str]:
-    found = _LINE.fullmatch(part)
-    assert found, part
-    command, meaning = found.groups()
-    return f"`{command}`", _sentence(meaning) if meaning != "this" else "Shows this list."
+def _of_slash(slash: str) -> list[tuple[str, str]]:
+    examples = [one.examples() for one in commands_of(slash).values()]
+    rows = [(f"`{typed}`", _sentence(does)) for found in examples for typed, does in found.items()]
+    return [*rows, (f"`{slash} {HELP}`", "Shows this list.")]
 
 
 def _of_program() -> list[tuple[str, str]]:
