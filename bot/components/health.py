@@ -6,19 +6,21 @@ from functools import partial
 from bot.components.component import Component
 from bot.components.process import Process
 from bot.components.slack import ROLE, Slack, health_of
-from bot.health.deadman import OpsChannel, Signs, keep_pinging
+from bot.health.dead_mans_switch import ping_while_healthy
+from bot.health.ops_channel import OpsChannel
+from bot.health.self_check import SelfCheck
 from bot.notify.slack.channel import SlackChannel
 
 
 def health_components(process: Process, slack: Slack | None) -> Iterator[Component]:
     environment, services = process.environment, process.services
-    signs = Signs(
+    check = SelfCheck(
         process.backlog, process.intake, partial(health_of, slack), services.clock, process.config.deadman.after
     )
     if url := environment.deadman_url:
-        run = partial(keep_pinging, url.get_secret_value(), environment.deadman_every, signs)
+        run = partial(ping_while_healthy, url.get_secret_value(), environment.deadman_every, check)
         yield Component("dead man's switch", run=run)
     if slack and (name := process.config.slack.ops_channel):
         channel = SlackChannel(slack.client, name)
-        ops = OpsChannel(channel, signs, services.clock, partial(services.holds, ROLE))
+        ops = OpsChannel(channel, check, services.clock, partial(services.holds, ROLE))
         yield Component("ops channel", run=ops.run)

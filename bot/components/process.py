@@ -42,15 +42,16 @@ async def open_process(environment: Environment, config: Config) -> AsyncIterato
         await leases.start()
         broadcast = Broadcast(leases.broadcast)
         services = Services(database, inbox, rules, utc_now, leases, broadcast)
+        membership = Membership(leases, broadcast)
         backlog = Backlog(database, inbox, utc_now, rules.partitions, environment.most_waiting)
         yield Process(
             environment,
             config,
             services,
-            Membership(leases, broadcast),
+            membership,
             open_frames(database, environment.model_store),
             backlog,
-            Intake(inbox, full_for=backlog.retry_after),
+            Intake(inbox, full_for=backlog.retry_after, on_commit=membership.publish_work),
         )
 
 
@@ -75,6 +76,6 @@ def intake_component(process: Process) -> Component:
     """The group commit between the endpoints and the inbox: on stop, it commits what waits."""
 
     async def start() -> None:
-        process.intake.start(process.membership.publish_work)
+        process.intake.start()
 
     return Component("intake", start=start, stop=process.intake.stop)

@@ -51,6 +51,8 @@ class Intake:
     Both the number and the size of what waits are bounded; beyond them :class:`InboxFull` is raised. So it is while
     ``full_for`` says in how many seconds a sender shall come again, because too much waits on disk. ``problem`` says
     why the last commit failed, None where it did not.
+
+    ``on_commit`` is called with the partitions that have new entries.
     """
 
     def __init__(
@@ -59,11 +61,13 @@ class Intake:
         max_entries: int = MAX_WAITING_ENTRIES,
         max_bytes: int = MAX_WAITING_BYTES,
         full_for: Callable[[], int | None] = lambda: None,
+        on_commit: Callable[[Iterable[int]], None] = lambda _partitions: None,
     ) -> None:
         self._inbox = inbox
         self._max_entries = max_entries
         self._max_bytes = max_bytes
         self._full_for = full_for
+        self._on_commit = on_commit
         self.problem: str | None = None
         self._waiting: list[_Waiting] = []
         self._entries = 0
@@ -73,9 +77,8 @@ class Intake:
         self._crowded_until = 0.0
         self._task: asyncio.Task[None] | None = None
 
-    def start(self, on_commit: Callable[[Iterable[int]], None] = lambda _partitions: None) -> None:
-        """Begin to commit; ``on_commit`` is called with the partitions that have new entries."""
-        self._on_commit = on_commit
+    def start(self) -> None:
+        """Begin to commit."""
         self._task = asyncio.create_task(self._run(), name="intake")
 
     async def stop(self) -> None:

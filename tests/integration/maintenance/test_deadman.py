@@ -16,7 +16,9 @@ from structlog.testing import capture_logs
 
 from bot.domain.event import AlertEvent
 from bot.errors import StorageUnavailable
-from bot.health.deadman import OpsChannel, Signs, keep_pinging
+from bot.health.dead_mans_switch import ping_while_healthy
+from bot.health.ops_channel import OpsChannel
+from bot.health.self_check import SelfCheck
 from bot.inbox.backlog import Backlog
 from bot.inbox.inbox import Inbox
 from bot.inbox.intake import Intake, entries_for
@@ -47,16 +49,16 @@ class Watched:
         self.pipeline, self.intake, self.slack = pipeline, intake, slack
         self.backlog = Backlog(pipeline.database, pipeline.inbox, pipeline.clock, 16)
         self.slack_says = "ok"
-        self.signs = self.new_signs()
+        self.check = self.new_check()
         self.ops = self.new_ops()
 
-    def new_signs(self) -> Signs:
+    def new_check(self) -> SelfCheck:
         after = timedelta(minutes=5)
-        return Signs(self.backlog, self.intake, lambda: (self.slack_says, True), self.pipeline.clock, after)
+        return SelfCheck(self.backlog, self.intake, lambda: (self.slack_says, True), self.pipeline.clock, after)
 
     def new_ops(self, may_speak: Callable[[], bool] = lambda: True) -> OpsChannel:
         client = AsyncWebClient(self.slack.bot_token, base_url=self.slack.api_url)
-        return OpsChannel(SlackChannel(client, OPS), self.signs, self.pipeline.clock, may_speak)
+        return OpsChannel(SlackChannel(client, OPS), self.check, self.pipeline.clock, may_speak)
 
     async def look(self) -> list[str]:
         """What the ops channel shows after a look, the oldest first."""
@@ -188,7 +190,7 @@ async def test_a_message_that_somebody_deleted_is_said_anew_while_the_trouble_la
     assert len(await watched.look()) == 1
 
 
-async def test_doors_that_failed_once_and_that_nobody_came_to_since_are_tried_before_anybody_is_told(
+async def test_endpoints_that_failed_once_and_that_nobody_came_to_since_are_tried_before_anybody_is_told(
     watched: Watched, alert: MakeAlert, clock: Clock
 ) -> None:
     await _rename(watched.pipeline.inbox, "inbox", "elsewhere")
@@ -203,9 +205,9 @@ async def test_doors_that_failed_once_and_that_nobody_came_to_since_are_tried_be
 async def test_a_database_that_hangs_without_an_error_is_a_trouble_too(watched: Watched, clock: Clock) -> None:
     await watched.backlog.look()
     clock.pass_(minutes=6)
-    assert watched.signs.wrong() == {"storage": "the database has not answered for 6m"}
+    assert watched.check.problems() == {"storage": "the database has not answered for 6m"}
     await watched.backlog.look()
-    assert watched.signs.wrong() == {}
+    assert watched.check.problems() == {}
 
 
 @pytest.fixture
@@ -237,7 +239,7 @@ async def outside(watched: Watched) -> AsyncIterator[Outside]:
     outside = Outside()
     async with outside.server:
         url = str(outside.server.make_url("/ping/a-secret"))
-        pinging = asyncio.create_task(keep_pinging(url, 0.02, watched.signs))
+        pinging = asyncio.create_task(ping_while_healthy(url, 0.02, watched.check))
         yield outside
         pinging.cancel()
         with suppress(asyncio.CancelledError):
@@ -275,14 +277,14 @@ async def test_pings_come_while_all_is_well_and_stop_while_it_is_not(
     await _more(outside, counted, "failed")
 
 
-async def test_doors_that_cannot_commit_stop_the_pings_until_they_can_though_nobody_sends_any_more(
+async def test_endpoints_that_cannot_commit_stop_the_pings_until_they_can_though_nobody_sends_any_more(
     watched: Watched, outside: Outside, counted: Callable[[str], float], alert: MakeAlert, clock: Clock
 ) -> None:
     await _rename(watched.pipeline.inbox, "inbox", "elsewhere")
     with pytest.raises(StorageUnavailable):
         await watched.intake.append(entries_for([alert()], "test", clock.now, [], 1))
     assert not await _more(outside, counted, "withheld")
-    assert "the doors cannot store" in watched.signs.wrong()["doors"]
+    assert "the endpoints cannot store" in watched.check.problems()["endpoints"]
     await _rename(watched.pipeline.inbox, "elsewhere", "inbox")
     assert await _more(outside, counted, "sent")
     await watched.pipeline.worker.drain()
