@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -186,6 +187,8 @@ def demo(
 
     set_up_logging(logging.ERROR)
     with _clear_errors():
+        if find_spec("supervisor") is None:
+            raise ConfigError('The demo runs its processes under supervisor: pip install "tandem-chatops[demo]"')
         raise typer.Exit(asyncio.run(tell(auto, out)))
 
 
