@@ -86,6 +86,8 @@ async def start_program(
     module: str, *arguments: str | Path, environment: Mapping[str, str], out: Path, err: Path | None = None
 ) -> Program:
     """Begin a program. It sees this environment and nothing of the tests' own."""
+    for file in (out, err or out):
+        file.touch()  # who reads it meanwhile need not wait for the process
     start = _Start(module, tuple(map(str, arguments)), dict(environment), out, err)
     theirs, ours = _context.Pipe(duplex=False)
     process = _context.Process(target=_become, args=(start, theirs), daemon=True)
