@@ -2,6 +2,7 @@
 
 python3 dev.py demo [--auto]      the demo, in the browser or by itself
 python3 dev.py test [ARGS …]      the tests; ARGS go to pytest
+python3 dev.py test --fast        unit tests and doctests only, without the statistical ones
 python3 dev.py lint               lint, types, the rule of imports
 python3 dev.py docs               write docs/reference anew, and build the pages as a site in site/
 python3 dev.py lock               write requirements.lock anew from pyproject.toml
@@ -71,7 +72,10 @@ def demo(rest: list[str]) -> int:
 
 def test(rest: list[str]) -> int:
     """All of them in two processes, as each starts others; or what the arguments say."""
-    return _run(str(BIN / "python"), "-m", "pytest", *(rest or ("-n", "2", "--dist", "loadfile")))
+    parallel = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
+    if rest[:1] == ["--fast"]:
+        rest = [*parallel, "-m", "not montecarlo", "tests/unit", "bot", "handlers", "detectors", *rest[1:]]
+    return _run(str(BIN / "python"), "-m", "pytest", *(rest or parallel))
 
 
 def lint(_rest: list[str]) -> int:

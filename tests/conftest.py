@@ -25,6 +25,22 @@ settings.register_profile(
 settings.load_profile("tandem")
 
 
+LONGEST_FIRST = ("tests/acceptance/replicas", "tests/acceptance", "tests/integration/demo", "tests/integration")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first, in whatever order within: at the end, no process waits for another's long one.
+
+    It needs pytest-xdist's --no-loadscope-reorder, which dev.py gives.
+    """
+    items.sort(key=lambda item: _rank(item.nodeid))
+
+
+def _rank(node: str) -> int:
+    return next((at for at, folder in enumerate(LONGEST_FIRST) if node.startswith(folder)), len(LONGEST_FIRST))
+
+
 class Clock:
     """Says the time that a test has set."""
 

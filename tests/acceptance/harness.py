@@ -127,7 +127,7 @@ class Tandem:
                 return found
             cursor = f"&cursor={page['next']}"
 
-    async def message(self, *parts: str, absent: str = "\0", seconds: float = 10) -> dict[str, Any]:
+    async def message(self, *parts: str, absent: str = "\0", seconds: float = 30) -> dict[str, Any]:
         """The first message of the channel that holds all ``parts``, once there is one."""
 
         async def shown() -> bool:
@@ -158,7 +158,8 @@ async def running(folder: Path, config: Mapping[str, Any], **options: Any) -> As
             await tandem.kill()
 
 
-async def until(holds: Callable[[], Awaitable[bool]], what: str, seconds: float = 10) -> None:
+async def until(holds: Callable[[], Awaitable[bool]], what: str, seconds: float = 30) -> None:
+    """Return as soon as it holds; the bound is for a machine that is busy with other things."""
     deadline = time.monotonic() + seconds
     while not await holds():
         assert time.monotonic() < deadline, f"waited {seconds:g} s in vain until {what}"
