@@ -83,6 +83,7 @@ STATIONARY: dict[str, Callable[[], Shape]] = {
 }
 
 
+@pytest.mark.montecarlo
 @pytest.mark.parametrize("kind", STATIONARY)
 def test_after_two_weeks_a_series_of_any_distribution_alarms_falsely_at_most_once_a_week(kind: str) -> None:
     weeks, series = 3, 4

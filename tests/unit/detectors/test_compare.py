@@ -22,6 +22,7 @@ def test_the_interval_is_the_one_that_scipy_computes() -> None:
     assert abs(found.high - whole.high) < 0.06 * width
 
 
+@pytest.mark.montecarlo
 def test_of_equal_models_few_challengers_are_called_better() -> None:
     """The lower end is above 0 for one in forty at 95 %: of 400, 10 are expected, and 25 almost never come."""
     random = np.random.default_rng(5)

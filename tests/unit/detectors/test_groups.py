@@ -88,6 +88,7 @@ class Simulated:
         return found
 
 
+@pytest.mark.montecarlo
 @pytest.mark.parametrize("shape", [noise, daily, walk, correlated, skewed, rare_events])
 @pytest.mark.parametrize(("members", "interval"), [(1, 60.0), (8, 300.0), (40, 900.0)])
 def test_false_alarms_of_a_group_are_no_more_than_allowed_whatever_its_size_and_interval(
@@ -150,6 +151,7 @@ def test_series_that_come_late_count_to_their_own_minute_and_much_later_ones_to_
     assert evidence.surprised(BEGIN) == {"b": 2.0}
 
 
+@pytest.mark.montecarlo
 def test_how_often_peers_of_random_sizes_have_an_outlier() -> None:
     random = Random(1)
     draws: list[Callable[[], float]] = [

@@ -19,6 +19,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 classes = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1)), min_size=1, max_size=60)
 
 
+@pytest.mark.montecarlo
 def test_false_alarms_at_the_limit_itself_are_as_rare_as_promised() -> None:
     alarms = 0
     for seed in range(60):

@@ -108,6 +108,7 @@ def test_a_target_that_was_better_for_a_while_is_not_unwell(metric: str, seed: i
     assert named(normal, now, at("web", metric)) == []
 
 
+@pytest.mark.montecarlo
 def test_normal_times_name_a_cause_no_more_often_than_promised() -> None:
     windows = [named(world(2 * seed, ROWS), world(2 * seed + 1, LENGTH), at("web")) for seed in range(200)]
     assert sum(map(bool, windows)) <= 0.1 * len(windows)

@@ -52,6 +52,7 @@ def test_a_restored_life_goes_on_as_the_one_that_was_saved() -> None:
     assert parts == whole
 
 
+@pytest.mark.montecarlo
 def test_false_alarms_of_the_classifier_are_rare_over_many_windows() -> None:
     alarms = 0
     for seed in range(4):

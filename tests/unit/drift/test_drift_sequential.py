@@ -62,6 +62,7 @@ def life(seed: int, batches: int, rows: int = 50, known: int = 200, alpha: float
     return any(monitor.update(reference.read(quiet(random, rows))).drift for _ in range(batches))
 
 
+@pytest.mark.montecarlo
 def test_few_monitors_ever_page_without_drift() -> None:
     assert sum(life(seed, batches=200, alpha=0.2) for seed in range(40)) <= 8
 

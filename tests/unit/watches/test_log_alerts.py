@@ -120,6 +120,7 @@ def test_a_job_that_comes_every_hour_is_soon_usual() -> None:
     assert names[0] == "UnseenLogLine" and len(names) <= 3
 
 
+@pytest.mark.montecarlo
 def test_normal_logs_raise_no_more_false_alarms_than_was_asked_for() -> None:
     """Four days of groups: at one false alarm in a week, none or one is to be expected."""
     assert sum(_false_alarms(normal(seed), minutes=1440) for seed in range(4)) <= 1
