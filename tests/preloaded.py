@@ -13,10 +13,12 @@ import bot.cli
 import bot.commands.doctor
 import bot.commands.recording
 import bot.commands.replay
+import bot.commands.run
 import bot.commands.topology
 import bot.inbox.jetstream
 import bot.notify.slack.chart
 import bot.storage.migrations.online
+import bot.storage.schema
 import bot.watches.models.watch  # noqa: F401
 from bot.config.topology.importing import all_importers
 from handlers.sources.registry import all_sources
