@@ -40,7 +40,7 @@ class SharedLeases:
 
     def __init__(self, database: Database, replica: str, partitions: int) -> None:
         self.replica = replica
-        self._receive: Callable[[str], None] = lambda _said: None
+        self._receive: Callable[[str], None] = _ignore
         self._recover: Callable[[str], Awaitable[None]] | None = None
         self._database = database
         self._held = NOTHING
@@ -81,7 +81,7 @@ class SharedLeases:
 
     async def changed(self) -> None:
         with suppress(TimeoutError):
-            async with asyncio.timeout(_LOOK):  # that time has run out is told by nobody
+            async with asyncio.timeout(_LOOK):  # nobody signals that the leases have run out
                 await self._changed.wait()
 
     async def members(self) -> Collection[str]:

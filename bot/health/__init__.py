@@ -1,1 +1,1 @@
-"""Whether Tandem itself works, and who is told when it does not."""
+"""Whether Tandem itself works: its self-check, the dead man's switch and the ops channel."""

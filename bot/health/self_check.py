@@ -60,7 +60,7 @@ class SelfCheck:
 
     @property
     def abandoned(self) -> bool:
-        """Whether the pipeline is so late that whoever should have said so must be gone, too."""
+        """Whether the pipeline is so late that the replica that should report it must be gone too."""
         return self._backlog.age > 2 * self.after
 
     async def probe(self) -> None:
