@@ -74,7 +74,7 @@ class Member(msgspec.Struct, array_like=True, gc=False):
     recent: Recent = msgspec.field(default_factory=Recent)
     count: int = 0
     began: float = 0.0
-    heard_at: float = 0.0  # when its last sample was received
+    last_seen: float = 0.0  # when its last sample was received
     off: Off | None = None
     falls: int = 0
 
@@ -112,7 +112,7 @@ class Member(msgspec.Struct, array_like=True, gc=False):
 
     def is_live(self, now: float, since: float) -> bool:
         """Whether it comes as regularly as ever, or came just now and may have begun to. As :meth:`silent_for`."""
-        silence = now - max(self.heard_at, since)
+        silence = now - max(self.last_seen, since)
         return silence < _LEAST_SILENCE or (self.is_regular() and self.silent_for(now, since) is None)
 
     def is_regular(self) -> bool:
@@ -122,10 +122,10 @@ class Member(msgspec.Struct, array_like=True, gc=False):
     def silent_for(self, now: float, since: float) -> float | None:
         """Seconds without a sample at ``now``, where a series as regular as this should not be silent for so long.
 
-        What was before ``since`` does not count: nobody listened.
+        What was before ``since`` does not count: nobody was there to receive it.
         """
         durations = self.ensemble.gaps.intervals.durations
-        silence = now - max(self.heard_at, since)
+        silence = now - max(self.last_seen, since)
         if not durations or silence < max(_LEAST_SILENCE, _MISSED * durations[-1]):
             return None
         return silence if self.ensemble.is_overdue(silence) else None

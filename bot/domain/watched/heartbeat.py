@@ -15,8 +15,8 @@ from bot.domain.watched.telemetry import Matchers
 class Heartbeat(BaseModel):
     """Expected ``every`` span, and missed when it is late by more than ``grace``.
 
-    It comes as a ping at its own door or, with ``alert``, as an alert that always fires: Prometheus's Watchdog. Such
-    an alert tells that its sender lives, and is no incident. ``labels`` are given to the alert when it stops.
+    It comes as a ping at its own endpoint or, with ``alert``, as an alert that always fires: Prometheus's Watchdog.
+    Such an alert shows that its sender lives, and is no incident. ``labels`` are given to the alert when it stops.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
@@ -39,18 +39,18 @@ class Heartbeat(BaseModel):
 
 
 class Pulse(msgspec.Struct, frozen=True):
-    """What is known of a heartbeat. ``seen_at`` is when it was heard of last, or since when it is waited for."""
+    """What is known of a heartbeat. ``seen_at`` is when it came last, or since when it is waited for."""
 
     seen_at: datetime
     ill_since: datetime | None = None
-    told_fail: bool = False
+    failed: bool = msgspec.field(default=False, name="told_fail")  # the name in stored snapshots
 
 
 def beat(pulse: Pulse | None, at: datetime, failed: bool) -> Pulse:
-    """The pulse after a ping; one that says that something failed is heard, but is no good news."""
+    """The pulse after a ping; one that reports a failure counts as seen, but not as good news."""
     if failed:
         ill_since = pulse.ill_since if pulse and pulse.ill_since else at
-        return Pulse(at, ill_since, told_fail=True)
+        return Pulse(at, ill_since, failed=True)
     return Pulse(at)
 
 

@@ -1,4 +1,4 @@
-"""What is said of findings in logs: alerts in plain words, with the template, a sample without secrets, and a chart."""
+"""The alerts of the logs' watch: a summary for people, the template, a sample without secrets, and a chart."""
 
 import re
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from bot.domain.change import Change
 from bot.domain.duration import format_duration, format_seconds
 from bot.domain.event import AlertEvent, AlertStatus, Chart
-from bot.watches.logs.group import MINUTE_MS, Group, Told
+from bot.watches.logs.group import MINUTE_MS, Group, Notice
 from detectors.logs import Closed, mask_secrets
 
 ALERT_NAMES = {
@@ -22,12 +22,12 @@ SHOWN_TEMPLATES = 5
 _UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
-def alert_of(told: Told, group: Group, changes: Sequence[Change]) -> AlertEvent:
+def alert_of(notice: Notice, group: Group, changes: Sequence[Change]) -> AlertEvent:
     """``changes`` are those of the group's service that were noted a little earlier, the latest first."""
-    firing, resolved = told.firing, told.status is AlertStatus.RESOLVED
+    firing, resolved = notice.firing, notice.status is AlertStatus.RESOLVED
     labels = {"alertname": ALERT_NAMES[firing.kind], "watch": group.watch, **group.labels}
     labels["severity"] = group.watched.severity.value
-    annotations = {"summary": _summary(told, group, changes), "template": _shown(firing.text)}
+    annotations = {"summary": _summary(notice, group, changes), "template": _shown(firing.text)}
     if firing.sample:
         annotations["sample"] = _fit(mask_secrets(firing.sample))
     if firing.template is None and firing.count > 1:
@@ -35,30 +35,30 @@ def alert_of(told: Told, group: Group, changes: Sequence[Change]) -> AlertEvent:
     return AlertEvent(
         source="tandem",
         fingerprint=firing.fingerprint,
-        status=told.status,
+        status=notice.status,
         labels=labels,
         starts_at=_moment(firing.since),
         annotations=annotations,
-        ends_at=_moment(told.at) if resolved else None,
+        ends_at=_moment(notice.at) if resolved else None,
         group=group.text,
-        chart=None if resolved else _chart(told, group),
+        chart=None if resolved else _chart(notice, group),
     )
 
 
-def _summary(told: Told, group: Group, changes: Sequence[Change]) -> str:
-    said = _said(told)
-    if changes and told.status is AlertStatus.FIRING:
+def _summary(notice: Notice, group: Group, changes: Sequence[Change]) -> str:
+    text = _text(notice)
+    if changes and notice.status is AlertStatus.FIRING:
         change = changes[0]
-        ago = format_duration(_moment(told.at) - change.at)
+        ago = format_duration(_moment(notice.at) - change.at)
         what = " ".join(filter(None, (change.change.value, change.version)))
-        said += f", {ago} after the {what} of {change.service}"
-    return _fit(said)
+        text += f", {ago} after the {what} of {change.service}"
+    return _fit(text)
 
 
-def _said(told: Told) -> str:
-    firing, shown = told.firing, _shown(told.firing.text)
-    if told.status is AlertStatus.RESOLVED:
-        return _said_in_the_end(told)
+def _text(notice: Notice) -> str:
+    firing, shown = notice.firing, _shown(notice.firing.text)
+    if notice.status is AlertStatus.RESOLVED:
+        return _text_of_the_end(notice)
     many = firing.count > 1
     match firing.kind:
         case "unseen" if many:
@@ -79,9 +79,9 @@ def _said(told: Told) -> str:
     return f"“{shown}” came {firing.observed:.0f} times a minute, {_number(firing.expected)} expected"
 
 
-def _said_in_the_end(told: Told) -> str:
-    shown = _shown(told.firing.text)
-    match told.firing.kind:
+def _text_of_the_end(notice: Notice) -> str:
+    shown = _shown(notice.firing.text)
+    match notice.firing.kind:
         case "unseen":
             return f"“{shown}” no longer comes, or is known by now"
         case "stopped":
@@ -91,9 +91,9 @@ def _said_in_the_end(told: Told) -> str:
     return f"“{shown}” comes as often as expected again, or that is usual by now"
 
 
-def _chart(told: Told, group: Group) -> Chart | None:
+def _chart(notice: Notice, group: Group) -> Chart | None:
     """Lines a minute over the last hour, as far as it is in memory."""
-    firing, history = told.firing, list(group.history)
+    firing, history = notice.firing, list(group.history)
     if len(history) < 2 or (firing.template is None and firing.kind != "burst"):
         return None
     x: list[int | str] = [closed.at - MINUTE_MS for closed in history]

@@ -14,11 +14,11 @@ MINUTE_MS = 60_000
 QUIET_MS = {"rate": 5 * MINUTE_MS, "burst": 5 * MINUTE_MS, "unseen": 15 * MINUTE_MS}
 """How long nothing more is found, or the new template does not come, before an alert is resolved."""
 LONGEST_MS = 24 * 60 * MINUTE_MS
-"""After so long what was abnormal is the custom."""
+"""After so long what was abnormal counts as usual."""
 MOST_ALONE = 3
 """Alerts of a kind that fire at a time for a template each; what is more goes into one alert of the group."""
-TOLD_AGAIN = 2
-"""An alert of many templates is told again when it has grown so many times."""
+RAISED_AGAIN = 2
+"""An alert of many templates is raised again when it has grown so many times."""
 MOST_SHOWN = 20
 MOST_EPISODES = 100
 HISTORY = 60
@@ -27,7 +27,7 @@ HISTORY = 60
 class Firing(msgspec.Struct):
     """A finding that fires: of one template, or of many where ``template`` is None. Times in ms since 1970.
 
-    ``affected`` are the templates' texts of which there are ``count``, ``told`` how many were when it was said last.
+    ``affected`` are the templates' texts of which there are ``count``; ``reported`` of them when it was raised last.
     """
 
     kind: str
@@ -41,11 +41,11 @@ class Firing(msgspec.Struct):
     last: int
     affected: list[str] = []
     count: int = 1
-    told: int = 1
+    reported: int = msgspec.field(default=1, name="told")  # the name in stored snapshots
 
 
-class Told(NamedTuple):
-    """What there is to say of a finding, after the window that ended ``at`` (ms since 1970)."""
+class Notice(NamedTuple):
+    """A finding begins, grows or ends with the window that ended ``at`` (ms since 1970)."""
 
     firing: Firing
     status: AlertStatus
@@ -63,8 +63,8 @@ class Group:
         self.stream = Stream(learn_for, self._span)
         self.firing: dict[str, Firing] = {}
         self.history: deque[Closed] = deque(maxlen=HISTORY)
-        self.heard_at = 0  # ms since 1970
-        self._told: dict[str, list[tuple[int, float]]] = {}
+        self.last_seen = 0  # ms since 1970
+        self._raised: dict[str, list[tuple[int, float]]] = {}
         self._deliveries: deque[int] = deque(maxlen=64)
 
     @property
@@ -73,38 +73,38 @@ class Group:
         labels = (f"{name}={value}" for name, value in sorted(self.labels.items()))
         return bounded(" ".join(["logs", self.watch, *labels]))
 
-    def be_rarer(self, factor: float) -> None:
+    def allow_fewer_alarms(self, factor: float) -> None:
         """Let ``factor`` times as long as configured pass between two false alarms."""
         self._span = factor * self.watched.one_false_alarm_in.total_seconds()
         self.stream.allow_one_in(self._span)
 
     def is_repetition(self, delivery: int) -> bool:
-        """Whether a delivery, named by its hash, was taken in a moment ago: a sender that heard no answer repeats."""
+        """Whether a delivery, named by its hash, came a moment ago already: a sender that got no answer repeats."""
         if delivery in self._deliveries:
             return True
         self._deliveries.append(delivery)
         return False
 
-    def follow(self, closed: Closed) -> list[Told]:
+    def update(self, closed: Closed) -> list[Notice]:
         """What a window that is over changes about what fires."""
         self.history.append(closed)
         kinds = Counter(finding.kind for finding in closed.findings)
-        told: dict[str, Told] = {}
+        notices: dict[str, Notice] = {}
         for finding in closed.findings:
             for one in self._found(finding, closed.at, many=kinds[finding.kind] > MOST_ALONE):
-                told[one.firing.fingerprint] = one
-        return [*told.values(), *self._quiet(closed)]
+                notices[one.firing.fingerprint] = one
+        return [*notices.values(), *self._quiet(closed)]
 
-    def remember(self, closed: Closed) -> list[Told]:
-        """Like :meth:`follow` for a window of which all was said before: nothing."""
+    def replay(self, closed: Closed) -> list[Notice]:
+        """As :meth:`update` for a window whose findings were raised before: nothing."""
         self.history.append(closed)
         return []
 
-    def give_up(self, at: int) -> list[Told]:
-        """Resolve what fires, because nothing is heard of the group any more."""
-        return [Told(firing, AlertStatus.RESOLVED, at) for firing in self.firing.values()]
+    def resolve_all(self, at: int) -> list[Notice]:
+        """Resolve what fires, because the group is forgotten."""
+        return [Notice(firing, AlertStatus.RESOLVED, at) for firing in self.firing.values()]
 
-    def _found(self, finding: Finding, at: int, many: bool) -> Iterable[Told]:
+    def _found(self, finding: Finding, at: int, many: bool) -> Iterable[Notice]:
         text = self.stream.miner.text(finding.template) if finding.template else ""
         if not text:
             return
@@ -114,13 +114,13 @@ class Group:
         if known is not None:
             known.last = at
             return
-        if not self._is_worth_telling(name, finding, at):
+        if not self._is_worth_raising(name, finding, at):
             return
         alone = sum(firing.kind == finding.kind for firing in self.firing.values())
         if many or alone >= MOST_ALONE:
             yield from self._one_of_many(finding, text, at)
         else:
-            yield Told(self._begin(name, finding, text, at), AlertStatus.FIRING, at)
+            yield Notice(self._begin(name, finding, text, at), AlertStatus.FIRING, at)
 
     def _begin(self, name: str, finding: Finding, text: str, at: int) -> Firing:
         sample = self.stream.samples.get(finding.template or 0, "")
@@ -129,42 +129,42 @@ class Group:
         firing = self.firing[name] = Firing(finding.kind, finding.template, text, name, sample, *fields)
         return firing
 
-    def _one_of_many(self, finding: Finding, text: str, at: int) -> Iterable[Told]:
+    def _one_of_many(self, finding: Finding, text: str, at: int) -> Iterable[Notice]:
         name = self._name_of(finding.kind)
         firing = self.firing.get(name)
         if firing is None:
             firing = self._begin(name, finding, text, at)
-            firing.template, firing.affected, firing.told = None, [text], 0
+            firing.template, firing.affected, firing.reported = None, [text], 0
         elif text not in firing.affected:
             firing.count += 1
             firing.affected = [*firing.affected, text][:MOST_SHOWN]
         firing.last = at
-        if firing.count >= TOLD_AGAIN * firing.told:
-            firing.told = firing.count
-            yield Told(firing, AlertStatus.FIRING, at)
+        if firing.count >= RAISED_AGAIN * firing.reported:
+            firing.reported = firing.count
+            yield Notice(firing, AlertStatus.FIRING, at)
 
     def _name_of(self, kind: str, text: str = "") -> str:
         return fingerprint_of({**self.labels, "\0watch": self.watch, "\0kind": kind, "\0template": text})
 
-    def _is_worth_telling(self, name: str, finding: Finding, at: int) -> bool:
-        """Whether it exceeds what was told of the template twice within the time of one false alarm: that is usual."""
+    def _is_worth_raising(self, name: str, finding: Finding, at: int) -> bool:
+        """Whether it exceeds what was raised twice already within the time of one false alarm: that is usual."""
         if finding.kind not in ("rate", "burst"):
             return True
         size = max(finding.observed, 1.0) / max(finding.expected, 1.0)
         size = max(size, 1 / size)
-        earlier = [told for told in self._told.get(name, []) if told[0] > at - self._span * 1000]
+        earlier = [one for one in self._raised.get(name, []) if one[0] > at - self._span * 1000]
         worth = len(earlier) < 2 or size > sorted((size for _, size in earlier), reverse=True)[1]
         if worth:
-            self._told[name] = [*earlier, (at, size)][-8:]
-            if len(self._told) > MOST_EPISODES:
-                del self._told[next(iter(self._told))]
+            self._raised[name] = [*earlier, (at, size)][-8:]
+            if len(self._raised) > MOST_EPISODES:
+                del self._raised[next(iter(self._raised))]
         return worth
 
-    def _quiet(self, closed: Closed) -> Iterable[Told]:
+    def _quiet(self, closed: Closed) -> Iterable[Notice]:
         for name, firing in list(self.firing.items()):
             if self._is_over(firing, closed):
                 del self.firing[name]
-                yield Told(firing, AlertStatus.RESOLVED, closed.at)
+                yield Notice(firing, AlertStatus.RESOLVED, closed.at)
 
     def _is_over(self, firing: Firing, closed: Closed) -> bool:
         template = self.stream.miner.current(firing.template) if firing.template else None
@@ -180,20 +180,21 @@ class Group:
         coming = {self.stream.miner.text(template) for template in closed.lines}
         return 2 * sum(text in coming for text in firing.affected) >= len(firing.affected)
 
-    def packed(self) -> bytes:
+    def serialised(self) -> bytes:
         """All that was learnt and what fires."""
         state = {
             "watch": self.watch,
             "labels": self.labels,
-            "heard_at": self.heard_at,
+            "heard_at": self.last_seen,
             "stream": self.stream.state(),
             "firing": list(self.firing.values()),
-            "told": self._told,
+            "told": self._raised,
         }
         return msgspec.msgpack.encode(state)
 
-    def unpack(self, state: Mapping[str, Any]) -> None:
-        self.heard_at = state["heard_at"]
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take the decoded fields of :meth:`serialised`."""
+        self.last_seen = state["heard_at"]
         self.stream.restore(state["stream"])
         self.firing = {firing.fingerprint: firing for firing in msgspec.convert(state["firing"], list[Firing])}
-        self._told = {name: [(at, size) for at, size in told] for name, told in state["told"].items()}
+        self._raised = {name: [(at, size) for at, size in raised] for name, raised in state["told"].items()}

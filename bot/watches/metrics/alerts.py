@@ -1,4 +1,4 @@
-"""What the metrics' watch says: findings as alerts, in plain words, with a chart."""
+"""The alerts of the metrics' watch, with a summary for people and a chart."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ OFF_COURSE = "MetricAnomaly"
 UNLIKE_PEERS = "InstanceDiffersFromPeers"
 MISSING = "MetricsMissing"
 _SHOWN = 5
-_NAMED = 2
+_MOST_NAMES = 2
 _MOST_CHARACTERS = 200
 _SOURCE = "tandem"
 
@@ -23,7 +23,7 @@ def off_course(group: Group, firing: Firing, severity: Severity, service_labels:
     worst = list(off.items())[:_SHOWN]
     metrics = _metrics(off.values())
     verb = "is" if len(metrics) == 1 else "are"
-    summary = f"{_listed(metrics)}{_of(group)} {verb} unlike before: {_count(len(off), group)}"
+    summary = f"{_named(metrics)}{_of(group)} {verb} unlike before: {_count(len(off), group)}"
     lines = [
         _line(_title(member), member.off.worst, member.off.low, member.off.high) for _, member in worst if member.off
     ]
@@ -40,7 +40,7 @@ def unlike_peers(group: Group, firing: Firing, severity: Severity, service_label
     instances = list(dict.fromkeys(_instance(member) for _, member in found))
     who = instances[0] if len(instances) == 1 else f"{len(instances)} instances"
     verb = "differs from its peers" if len(instances) == 1 else "differ from their peers"
-    summary = f"{who}{_of(group)} {verb} in {_listed(_metrics(member for _, member in found))}"
+    summary = f"{who}{_of(group)} {verb} in {_named(_metrics(member for _, member in found))}"
     lines = [_line(_title(member), one.value, one.low, one.high) for one, member in worst]
     chart = _chart(worst[0][1], worst[0][0].low, worst[0][0].high) if worst else None
     members = [member for _, member in found]
@@ -50,10 +50,10 @@ def unlike_peers(group: Group, firing: Firing, severity: Severity, service_label
 
 def missing(group: Group, firing: Firing, severity: Severity) -> AlertEvent:
     """Series of the group, or all of its domain where it has no members of its own, no longer come."""
-    what = f"{firing.told} series{_of(group)}" if group.members else f"all metrics{_of(group)}"
+    what = f"{firing.reported} series{_of(group)}" if group.members else f"all metrics{_of(group)}"
     summary = f"{what} no longer come, though they came regularly"
     labels = _labels(MISSING, group, severity, [], [])
-    return _alert(MISSING, group, firing, labels, summary, [], firing.told, None)
+    return _alert(MISSING, group, firing, labels, summary, [], firing.reported, None)
 
 
 def resolved(kind: str, group: Group, severity: Severity, since: float, now: datetime, why: str) -> AlertEvent:
@@ -127,10 +127,10 @@ def _metrics(members: Iterable[Member]) -> list[str]:
     return list(dict.fromkeys(_metric(member) for member in members))
 
 
-def _listed(names: Sequence[str]) -> str:
-    if len(names) <= _NAMED:
+def _named(names: Sequence[str]) -> str:
+    if len(names) <= _MOST_NAMES:
         return " and ".join(names) or "metrics"
-    return f"{', '.join(names[:_NAMED])} and {len(names) - _NAMED} more"
+    return f"{', '.join(names[:_MOST_NAMES])} and {len(names) - _MOST_NAMES} more"
 
 
 def _metric(member: Member) -> str:

@@ -22,15 +22,15 @@ _LOOKS = 5
 """So many looks in a row have to agree that a member differs, or that it no longer does."""
 _RECENT = 9
 _STALE = 300.0
-_MEMORY_OF_USUAL = 3600.0
+_USUAL_FADES_IN = 3600.0
 
 
 class Firing(msgspec.Struct, array_like=True):
-    """``since`` in seconds since the epoch; ``told`` says of how many members the alert speaks, 0 before it does."""
+    """``since`` in seconds since the epoch; ``reported``: of how many members the alert is, 0 before it is raised."""
 
     since: float
     threshold: float = 0.0
-    told: int = 0
+    reported: int = 0
 
 
 class GroupState(msgspec.Struct, array_like=True):
@@ -138,9 +138,9 @@ class Group:
             if live > state.usual / 2:
                 state.missing = None
         elif silent and live < state.usual / 2:
-            state.missing = Firing(now, told=silent)
+            state.missing = Firing(now, reported=silent)
         else:
-            faded = min(1.0, max(0.0, now - state.counted_at) / _MEMORY_OF_USUAL)
+            faded = min(1.0, max(0.0, now - state.counted_at) / _USUAL_FADES_IN)
             state.usual = max(float(live), state.usual + (live - state.usual) * faded)
         state.counted_at = now
 

@@ -17,20 +17,20 @@ from bot.watches.metrics.memory import Memory
 
 _AHEAD = 600.0
 """Seconds that a sender's clock may be ahead: what comes from further ahead would hold up all that follows."""
-_BREATH = 0.005
-"""Seconds of learning between two turns of the others: a request at a door takes several turns."""
-_SAY_AGAIN = 60.0
+_SLICE = 0.005
+"""Seconds of learning between two turns of the event loop: a request takes several turns."""
+_WARN_EVERY = 60.0
 
 log = structlog.get_logger(__name__)
 
 
 class Room:
-    """How many series may be learnt. Says once a minute that there are too many."""
+    """How many series may be learnt. Warns once a minute when there are too many."""
 
     def __init__(self, most: int, count: Callable[[], int]) -> None:
         self._most = most
         self._count = count
-        self._said_at = 0.0
+        self._warned_at = 0.0
         self._refused = 0
 
     def is_left(self, now: float) -> bool:
@@ -39,14 +39,14 @@ class Room:
             return True
         SERIES_REFUSED.inc()
         self._refused += 1
-        if not 0 <= now - self._said_at < _SAY_AGAIN:
+        if not 0 <= now - self._warned_at < _WARN_EVERY:
             log.warning(
                 "metrics.too_many_series",
                 refused=self._refused,
                 most_series=self._most,
                 reason="new series are not watched until others are forgotten; raise metrics.most_series",
             )
-            self._said_at, self._refused = now, 0
+            self._warned_at, self._refused = now, 0
         return False
 
 
@@ -67,38 +67,38 @@ class Learner:
         self._replay = replay
         self._spans: dict[str, float] = {}
         self._usual_after = rules.metrics.forget_after.total_seconds()
-        self._breath_at = time.perf_counter()
+        self._slice_began = time.perf_counter()
         self.touched: dict[str, Group] = {}
 
     async def learn(self, entry: Entry) -> None:
-        heard_at = entry.received_at.timestamp()
+        received = entry.received_at.timestamp()
         for event in entry.events:
             if isinstance(event, SamplesEvent):
-                await self._learn_event(event, entry.seq, heard_at)
+                await self._learn_event(event, entry.seq, received)
 
-    async def _learn_event(self, event: SamplesEvent, seq: int, heard_at: float) -> None:
+    async def _learn_event(self, event: SamplesEvent, seq: int, received: float) -> None:
         reached: dict[str, float] = {}
         for series in event.series:
-            group = self._learn_series(series, seq, heard_at)
+            group = self._learn_series(series, seq, received)
             if group is not None and series.times:
-                at = min(series.times[-1] / 1000, heard_at + _AHEAD)
+                at = min(series.times[-1] / 1000, received + _AHEAD)
                 reached[group.name] = max(at, reached.get(group.name, 0.0))
-            if time.perf_counter() - self._breath_at > _BREATH:
-                await asyncio.sleep(0)  # the doors and Slack are not to wait for us
-                self._breath_at = time.perf_counter()
+            if time.perf_counter() - self._slice_began > _SLICE:
+                await asyncio.sleep(0)  # requests and Slack are not to wait for us
+                self._slice_began = time.perf_counter()
         for name, at in reached.items():
             group = self._memory.groups[name]
-            if seq > self._memory.group_as_of(group) and group.look_at_peers(at):
-                self._memory.group_changed(group, seq, heard_at)
+            if seq > self._memory.holds_of_group(group) and group.look_at_peers(at):
+                self._memory.group_changed(group, seq, received)
 
-    def _learn_series(self, series: Series, seq: int, heard_at: float) -> Group | None:
+    def _learn_series(self, series: Series, seq: int, received: float) -> Group | None:
         name = fingerprint_of(series.labels)
-        group = self._memory.group_of.get(name) or self._enrol(name, series.labels, heard_at)
-        if group is None or (self._replay and seq <= self._memory.series_as_of(name)):
+        group = self._memory.group_of.get(name) or self._add(name, series.labels, received)
+        if group is None or (self._replay and seq <= self._memory.holds_of_series(name)):
             return None
-        member, span, latest = group.members[name], self._span(group), heard_at + _AHEAD
-        counts = not self._replay or seq > self._memory.group_as_of(group)
-        measured = self._hear(name, series, seq, heard_at)
+        member, span, latest = group.members[name], self._span(group), received + _AHEAD
+        counts = not self._replay or seq > self._memory.holds_of_group(group)
+        measured = self._measured(name, series, seq, received)
         for stamp, value in zip(series.times, series.values, strict=True):
             at = stamp / 1000
             if at > latest:
@@ -109,34 +109,34 @@ class Learner:
                 self._memory.histories.add(measured, member, at, before)
             if rarity and counts:
                 group.note(name, at, rarity, span, may_fire=not self._replay)
-                self._memory.group_changed(group, seq, heard_at)
-        member.heard_at = self._memory.heard_at = max(heard_at, member.heard_at)
+                self._memory.group_changed(group, seq, received)
+        member.last_seen = max(received, member.last_seen)
         if group.state.evidence.tail.began is None and member.is_learnt(member.recent.last_at()):
             group.state.evidence.begin(member.recent.last_at())
-            self._memory.group_changed(group, seq, heard_at)
-        self._memory.series_changed(name, seq, heard_at)
+            self._memory.group_changed(group, seq, received)
+        self._memory.series_changed(name, seq, received)
         self.touched[group.name] = group
         return group
 
-    def _hear(self, name: str, series: Series, seq: int, heard_at: float) -> Measured | None:
-        """What the samples of a series tell of its service, where its history does not hold them already.
+    def _measured(self, name: str, series: Series, seq: int, received: float) -> Measured | None:
+        """What the samples of a series add to its service's history, where that does not hold them already.
 
         A series' snapshot may be an entry or two newer than its service's: a history of minutes can do without these.
         """
         measured = self._memory.histories.measured(name, series.labels)
         if measured is None or not series.times:
             return None
-        if self._replay and seq <= self._memory.history_as_of(measured.history):
+        if self._replay and seq <= self._memory.holds_of_history(measured.history):
             return None
-        self._memory.histories.hear(measured, heard_at, series.times[-1] / 1000)
-        self._memory.history_changed(measured.history, seq, heard_at)
+        self._memory.histories.hear(measured, received, series.times[-1] / 1000)
+        self._memory.history_changed(measured.history, seq, received)
         return measured
 
-    def _enrol(self, name: str, labels: Mapping[str, str], now: float) -> Group | None:
+    def _add(self, name: str, labels: Mapping[str, str], now: float) -> Group | None:
         watch = self._rules.metrics.watched_as(labels)
         if watch is None or not self._room.is_left(now):
             return None
-        group = _group_of(self._rules, self._memory, watch, labels)
+        group = self._memory.group_for(watch, labels)
         self._memory.add_series(name, labels, group)
         return group
 
@@ -149,14 +149,3 @@ class Learner:
             span = factor * self._rules.metrics.watch[group.state.watch].one_false_alarm_in.total_seconds()
             self._spans[group.name] = span
         return span
-
-
-def group_for(rules: Rules, memory: Memory, labels: Mapping[str, str]) -> Group | None:
-    """The group that a series belongs to: its watch, the watch's ``by`` labels, and those of its domain."""
-    watch = rules.metrics.watched_as(labels)
-    return None if watch is None else _group_of(rules, memory, watch, labels)
-
-
-def _group_of(rules: Rules, memory: Memory, watch: str, labels: Mapping[str, str]) -> Group:
-    names = (*rules.metrics.watch[watch].by, *rules.correlation.partition_by)
-    return memory.group(watch, {name: labels[name] for name in names if labels.get(name)})

@@ -8,44 +8,44 @@ from bot.domain.event import AlertEvent
 from bot.domain.rules import Rules
 from bot.watches.metrics.group import Firing, Group
 from bot.watches.metrics.memory import Memory
-from bot.watches.metrics.outcome import give_up, settle, settle_missing
+from bot.watches.metrics.outcome import alerts_after_batch, alerts_of_missing, resolve_all
 
 DOMAIN = ""
 """The watch of a group without members that stands for all metrics of a domain."""
 
 
-async def look_after(memory: Memory, rules: Rules, now: datetime, position: int, behind: bool) -> list[AlertEvent]:
-    """The findings of a tick. ``behind`` says that entries wait: then nothing is called missing."""
+async def alerts_of_tick(memory: Memory, rules: Rules, now: datetime, position: int, behind: bool) -> list[AlertEvent]:
+    """What fires or ends as time passes. ``behind``: entries wait in the inbox, so that nothing counts as missing."""
     findings: list[AlertEvent] = []
     for group in list(memory.groups.values()):
-        findings += _tidy(memory, group, rules, now, position)
+        findings += _forget_silent(memory, group, rules, now, position)
         await asyncio.sleep(0)
     for name in memory.histories.silent(now.timestamp()):
         memory.forget_history(name)
     if not behind:
-        findings += await _miss(memory, rules, now, position)
+        findings += await _alerts_of_missing(memory, rules, now, position)
     return findings
 
 
-def _tidy(memory: Memory, group: Group, rules: Rules, now: datetime, position: int) -> list[AlertEvent]:
-    """Forget the series that were not heard of for long; who is silent is no longer off its course."""
+def _forget_silent(memory: Memory, group: Group, rules: Rules, now: datetime, position: int) -> list[AlertEvent]:
+    """Forget the series that were not seen for long; one that is silent is no longer off its course."""
     seconds = now.timestamp()
     oldest = seconds - rules.metrics.forget_after.total_seconds()
     for name, member in list(group.members.items()):
-        if member.heard_at < oldest:
+        if member.last_seen < oldest:
             memory.forget_series(name)
         elif member.off and member.silent_for(seconds, memory.loaded_at) is not None:
             member.off = None
             memory.series_changed(name, position + 1, seconds)
     if not group.members:
         return [] if group.state.watch == DOMAIN else _forget(memory, group, rules, now)
-    findings = settle(group, rules, now)
+    findings = alerts_after_batch(group, rules, now)
     if findings:
         memory.group_changed(group, position + 1, seconds, urgent=True)
     return findings
 
 
-async def _miss(memory: Memory, rules: Rules, now: datetime, position: int) -> list[AlertEvent]:
+async def _alerts_of_missing(memory: Memory, rules: Rules, now: datetime, position: int) -> list[AlertEvent]:
     """Where all groups of a domain are silent, it is the sender that is, and that is one finding."""
     seconds = now.timestamp()
     by_domain: dict[tuple[str, ...], list[tuple[Group, int, int]]] = {}
@@ -61,7 +61,7 @@ async def _miss(memory: Memory, rules: Rules, now: datetime, position: int) -> l
         labels = {name: value for name, value in zip(rules.correlation.partition_by, domain, strict=True) if value}
         whole = memory.group(DOMAIN, labels)
         present.add(whole.name)
-        findings += _miss_domain(memory, rules, whole, groups, now, position)
+        findings += _alerts_of_domain(memory, rules, whole, groups, now, position)
     for group in list(memory.groups.values()):
         if group.state.watch == DOMAIN and group.name not in present:
             findings += _forget(memory, group, rules, now)
@@ -70,10 +70,10 @@ async def _miss(memory: Memory, rules: Rules, now: datetime, position: int) -> l
 
 def _forget(memory: Memory, group: Group, rules: Rules, now: datetime) -> list[AlertEvent]:
     memory.forget_group(group)
-    return give_up(group, rules, now)
+    return resolve_all(group, rules, now)
 
 
-def _miss_domain(
+def _alerts_of_domain(
     memory: Memory,
     rules: Rules,
     whole: Group,
@@ -81,25 +81,25 @@ def _miss_domain(
     now: datetime,
     position: int,
 ) -> list[AlertEvent]:
-    heard = [(group, live, silent) for group, live, silent in groups if live or silent]
-    silent_in_all = sum(silent for _, _, silent in heard)
-    none_comes = len(heard) > 1 and not any(live for _, live, _ in heard)
+    known = [(group, live, silent) for group, live, silent in groups if live or silent]
+    silent_in_all = sum(silent for _, _, silent in known)
+    none_comes = len(known) > 1 and not any(live for _, live, _ in known)
     before = whole.state.missing
-    whole.state.missing = (before or Firing(now.timestamp(), told=silent_in_all)) if none_comes else None
-    findings = _told(memory, rules, whole, before, now, position)
+    whole.state.missing = (before or Firing(now.timestamp(), reported=silent_in_all)) if none_comes else None
+    findings = _changed(memory, rules, whole, before, now, position)
     if none_comes:
         return findings
-    for group, live, silent in heard:
+    for group, live, silent in known:
         before = group.state.missing
         group.count(live, silent, now.timestamp())
-        findings += _told(memory, rules, group, before, now, position)
+        findings += _changed(memory, rules, group, before, now, position)
     return findings
 
 
-def _told(
+def _changed(
     memory: Memory, rules: Rules, group: Group, before: Firing | None, now: datetime, position: int
 ) -> list[AlertEvent]:
-    findings = settle_missing(group, before, rules, now)
+    findings = alerts_of_missing(group, before, rules, now)
     if findings:
         memory.group_changed(group, position + 1, now.timestamp(), urgent=True)
     return findings

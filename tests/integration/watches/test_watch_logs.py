@@ -156,8 +156,8 @@ async def test_what_came_behind_the_last_snapshot_is_learnt_from_the_inbox(flow:
     untouched = flow.watch
     flow.restart()
     await flow.pass_(seconds=5)
-    [before] = [group for memory in untouched._memories.values() for group in memory.groups.values()]
-    [after] = [group for memory in flow.watch._memories.values() for group in memory.groups.values()]
+    [before] = [group for memory in untouched._snapshots for group in memory.groups.values()]
+    [after] = [group for memory in flow.watch._snapshots for group in memory.groups.values()]
     assert after.stream.miner.state() == before.stream.miner.state()
     assert after.stream.state()["open"] == before.stream.state()["open"]
 

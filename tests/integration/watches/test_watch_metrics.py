@@ -299,7 +299,7 @@ def states(metrics: Metrics) -> dict[str, bytes]:
     [watch] = metrics.pipeline.worker._watches
     return {
         member.labels["pod"]: member.state()
-        for memory in watch._memories.values()  # type: ignore[attr-defined]
+        for memory in watch._snapshots  # type: ignore[attr-defined]
         for group in memory.groups.values()
         for member in group.members.values()
     }

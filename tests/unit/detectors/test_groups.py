@@ -216,7 +216,7 @@ def test_what_stays_off_for_long_becomes_usual() -> None:
 
 def test_a_silence_is_no_surprise_but_what_comes_after_it_may_be() -> None:
     member, end = calm_member(), BEGIN + 60 * 5 * LEARN_SAMPLES
-    assert member.silent_for(end + 60, since=0) is not None  # heard_at is not set: it was never heard
+    assert member.silent_for(end + 60, since=0) is not None  # last_seen is not set: no sample came
     again = Member.restore(member.state())
     assert max(member.update(end + 7200 + 60 * n, 50.0 + n % 2) for n in range(20)) < 0.1
     assert again.update(end + 7200, 80.0) > 1.0
@@ -228,10 +228,10 @@ def test_only_who_came_regularly_is_missed() -> None:
     for _ in range(100):
         at += random.paretovariate(0.7) * 10
         member.update(at, 1.0)
-        member.heard_at = at
+        member.last_seen = at
     assert member.silent_for(at + 600, since=0) is None
     regular = calm_member()
-    regular.heard_at = at
+    regular.last_seen = at
     assert regular.silent_for(at + 90, since=0) is None
     assert regular.silent_for(at + 600, since=0) == 600
     assert regular.silent_for(at + 600, since=at + 550) is None

@@ -21,7 +21,7 @@ def new_group() -> Group:
 def feed(group: Group, minute: int, lines: list[LogLine]) -> list[AlertEvent]:
     group.stream.add(lines, START + (minute + 1) * MINUTE)
     closed = group.stream.close(group.stream.clock())
-    return [alert_of(told, group, []) for one in closed for told in group.follow(one)]
+    return [alert_of(notice, group, []) for one in closed for notice in group.update(one)]
 
 
 def steady(minute: int, count: int = 12, text: str = "order {} was placed") -> list[LogLine]:
@@ -132,11 +132,11 @@ def _false_alarms(write: Write, minutes: int) -> int:
     return sum(alert.status is AlertStatus.FIRING for alert in alerts)
 
 
-def test_a_group_goes_on_from_what_was_packed_and_tells_nothing_twice(group: Group) -> None:
+def test_a_group_goes_on_from_its_snapshot_and_raises_nothing_twice(group: Group) -> None:
     fired = [alert for minute in range(LEARNT, LEARNT + 3) for alert in feed(group, minute, steady(minute, 240))]
     assert [alert.status for alert in fired] == [AlertStatus.FIRING]
     restored = new_group()
-    restored.unpack(msgspec.msgpack.decode(group.packed()))
+    restored.restore(msgspec.msgpack.decode(group.serialised()))
     assert set(restored.firing) == set(group.firing) != set()
     both = [
         [alert for minute in range(LEARNT + 3, LEARNT + 15) for alert in feed(one, minute, steady(minute))]

@@ -11,7 +11,7 @@ from bot.watches.metrics.group import Firing, Group, GroupState
 from detectors.groups.member import Member, Off
 
 SERVICE_LABELS = ["service"]
-FIRING = Firing(1_000_000.0, told=1)
+FIRING = Firing(1_000_000.0, reported=1)
 
 
 def group_of(*labels: dict[str, str], watch: str = "latency") -> Group:
