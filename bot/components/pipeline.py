@@ -27,7 +27,7 @@ def make_models_watch(process: Process) -> "ModelsWatch | None":
     from bot.watches.models.watch import CHECK, ModelsWatch  # brings scikit-learn: 2 s, 100 MB for who needs it
 
     tell = services.leases.broadcast
-    watch = ModelsWatch(services.rules, services.clock, services.database, process.frames, tell=tell)
+    watch = ModelsWatch(services.rules, services.clock, services.database, process.frames, broadcast=tell)
     services.broadcast.subscribe(CHECK, watch.check_now)
     return watch
 

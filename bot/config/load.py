@@ -14,10 +14,12 @@ from bot.config.model import Config, keys_of
 from bot.config.nearest import nearest
 from bot.config.topology import Graph, doubts_of, import_files
 from bot.domain.runbook import Runbook, Step
+from bot.domain.watched.monitor import MonitorRules
 from bot.errors import ConfigError, PlanError
 from bot.remediation.executors import parameter_names, parameters_of
 from bot.remediation.planning import check_templates
 from bot.watches.models.alibi_missing import missing
+from bot.watches.models.kinds.registry import keys_of_monitors
 
 _USER = re.compile(r"[UW][A-Z0-9]+")
 _PYDANTIC_PREFIX = re.compile(r"^(Value error|Assertion failed), ")
@@ -74,6 +76,8 @@ def _known_keys(place: Place) -> list[str]:
             annotation = _bare(field.annotation) if field else None
         elif get_origin(annotation) in (dict, list):
             annotation = _bare(get_args(annotation)[-1])
+    if annotation is MonitorRules:
+        return keys_of_monitors()
     is_model = isinstance(annotation, type) and issubclass(annotation, BaseModel)
     return keys_of(annotation) if is_model else []
 

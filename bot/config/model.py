@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
 
 from bot.config.document import Place
 from bot.domain.alert import AlertRules
@@ -20,6 +20,7 @@ from bot.domain.severity import Severity, spelling
 from bot.domain.watched.heartbeat import Heartbeat
 from bot.domain.watched.monitor import Feature, MonitorRules, WatchedModel, by_name
 from bot.domain.watched.telemetry import LogRules, MetricRules
+from bot.watches.models.kinds.registry import rules_from
 
 NAME = r"^[a-z0-9][a-z0-9-]{0,59}$"
 """What may stand in an address."""
@@ -139,7 +140,7 @@ class Model(Section):
     """The datasets that it reads."""
     features: dict[str, Feature] = {}
     """Its features: `numeric` or `categorical`, or a section with the keys below."""
-    monitors: list[MonitorRules] = []
+    monitors: list[Annotated[MonitorRules, BeforeValidator(rules_from)]] = []
     """What is checked about it; see monitors.md."""
 
     @model_validator(mode="after")

@@ -10,7 +10,7 @@ from bot.domain.event import Chart
 from bot.errors import Refused
 from bot.model_store.references import Reference
 from bot.notify.slack.text import code_block, escaped, inline_code, literal, one_line, when
-from bot.watches.models.memory import Account, MonitorState
+from bot.watches.models.memory import ModelOverview, MonitorState
 from handlers.slack.calls import Call
 
 if TYPE_CHECKING:
@@ -46,14 +46,14 @@ def reference_in_words(reference: Reference | None) -> str:
     return f"reference {inline_code(reference.version, 100)}{model} ({reference.rows:,} rows{pinned})"
 
 
-def last_seen(account: Account, now: datetime) -> str:
-    newest = account.newest_at
+def last_seen(overview: ModelOverview, now: datetime) -> str:
+    newest = overview.newest_at
     return "no predictions yet" if newest is None else f"last predictions {format_duration(now - newest)} ago"
 
 
-def states_of(watch: "ModelsWatch", name: str, account: Account) -> list[MonitorState]:
+def states_of(watch: "ModelsWatch", name: str, overview: ModelOverview) -> list[MonitorState]:
     """Of the monitors that tandem.yaml has now."""
-    return [state for state in account.states if state.monitor in watch.models[name].monitors]
+    return [state for state in overview.states if state.monitor in watch.models[name].monitors]
 
 
 def fires(state: MonitorState) -> bool:
@@ -65,7 +65,9 @@ def monitor_in_words(name: str, state: MonitorState | None) -> str:
         icon = "🔴" if state and state.stale_since else "⚪"
         return f"{icon} *{literal(name, 100)}* has not checked yet"
     icon = "🔴" if fires(state) else "🟢"
-    return f"{icon} *{literal(name, 100)}* {one_line(state.said, 400)} ({when(state.checked_at)}, check {state.checks})"
+    return (
+        f"{icon} *{literal(name, 100)}* {one_line(state.summary, 400)} ({when(state.checked_at)}, check {state.checks})"
+    )
 
 
 def drawn(chart: Chart) -> str:

@@ -12,7 +12,7 @@ import msgspec
 
 from bot.domain.event import AlertEvent, AlertStatus, fingerprint_of
 from bot.domain.severity import Severity
-from bot.domain.watched.monitor import MonitorKind
+from bot.domain.watched.finding import FindingKind
 from handlers.sources.clean import clean, clean_labels, clean_link
 from handlers.sources.registry import Malformed
 from handlers.sources.timestamps import Moment, in_utc
@@ -36,7 +36,7 @@ class Check(NamedTuple):
     ``began`` is when it first failed, where the tool says so; ``severity`` where it is another than the kind's own.
     """
 
-    kind: MonitorKind
+    kind: FindingKind
     name: str
     failed: bool
     summary: str
@@ -86,6 +86,6 @@ def alert_of(source: str, about: About, check: Check) -> AlertEvent:
     )
 
 
-def _severity_of(kind: MonitorKind) -> Severity:
+def _severity_of(kind: FindingKind) -> Severity:
     """A model that was seen to do worse is worse than one of which it is feared."""
-    return Severity.HIGH if kind is MonitorKind.PERFORMANCE else Severity.WARNING
+    return Severity.HIGH if kind is FindingKind.PERFORMANCE else Severity.WARNING

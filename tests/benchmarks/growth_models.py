@@ -14,7 +14,7 @@ from bot.inbox.inbox import open_inbox
 from bot.model_store import references
 from bot.model_store.references import Lineage
 from bot.storage.database import open_database
-from bot.watches.models.memory import Head
+from bot.watches.models.memory import ModelCursor
 from tests.benchmarks.growth_meter import Figures, Meter
 from tests.conftest import Clock
 from tests.integration.watches.models_driver import Models, table_from
@@ -43,8 +43,8 @@ async def models(count: int, batches: int) -> Figures:
         with meter.running():
             for _ in range(batches // count):
                 await _round(driver, random)
-        states = [state for memory in driver.watch._memories.values() for state in memory.monitors.values()]
-        assert len(states) == count and all(state.said for state in states), "each monitor has said something"
+        states = [state for memory in driver.watch._snapshots for state in memory.monitors.values()]
+        assert len(states) == count and all(state.summary for state in states), "each monitor has said something"
         await driver.watch.close()
         await inbox.close()
         await database.close()
@@ -75,8 +75,8 @@ async def _round(driver: Models, random: np.random.Generator) -> None:
     driver.clock.pass_(minutes=1)
 
 
-def _heads(driver: Models) -> Iterator[Head]:
-    return (head for memory in driver.watch._memories.values() for head in memory.heads.values())
+def _heads(driver: Models) -> Iterator[ModelCursor]:
+    return (head for memory in driver.watch._snapshots for head in memory.cursors.values())
 
 
 def _usual(random: np.random.Generator, rows: int) -> dict[str, Any]:

@@ -5,19 +5,19 @@ from datetime import datetime
 from bot.domain.event import AlertEvent, AlertStatus, fingerprint_of
 from bot.domain.severity import Severity
 from bot.domain.watched.monitor import MonitorRules
-from bot.watches.models.memory import Head
-from bot.watches.models.wording import Outcome, few
+from bot.watches.models.kinds.registry import Outcome, few, kind_of
+from bot.watches.models.memory import ModelCursor
 
 STALE = "DataFreshness"
 FAILED = "MonitorFailed"
 _SOURCE = "tandem"
 
 
-def fires(
-    head: Head, name: str, monitor: MonitorRules, outcome: Outcome, since: datetime, reference: str
+def finding(
+    cursor: ModelCursor, name: str, monitor: MonitorRules, outcome: Outcome, since: datetime, reference: str
 ) -> AlertEvent:
     """A check found something."""
-    annotations = {"summary": outcome.said, "monitor": name}
+    annotations = {"summary": outcome.summary, "monitor": name}
     if outcome.details:
         annotations["description"] = "\n".join(outcome.details)
     if outcome.features:
@@ -26,41 +26,45 @@ def fires(
         annotations["reference"] = reference
     if outcome.guarantee:
         annotations["guarantee"] = outcome.guarantee
-    labels = _labels(head, name, monitor.kind.alertname, monitor.severity)
+    labels = _labels(cursor, name, kind_of(monitor).alertname, monitor.severity)
     if outcome.features:
         labels["feature"] = few(outcome.features)
-    fingerprint = _fingerprint(head, name, monitor.kind.alertname)
+    fingerprint = _fingerprint(cursor, name, kind_of(monitor).alertname)
     return AlertEvent(
-        _SOURCE, fingerprint, AlertStatus.FIRING, labels, since, annotations, group=head.model, chart=outcome.chart
+        _SOURCE, fingerprint, AlertStatus.FIRING, labels, since, annotations, group=cursor.model, chart=outcome.chart
     )
 
 
-def says(head: Head, name: str, alertname: str, severity: Severity, since: datetime, summary: str) -> AlertEvent:
+def firing(
+    cursor: ModelCursor, name: str, alertname: str, severity: Severity, since: datetime, summary: str
+) -> AlertEvent:
     """Something fires that is no check's finding: no data, or a check that cannot be made."""
     annotations = {"summary": summary, "monitor": name}
-    labels = _labels(head, name, alertname, severity)
-    fingerprint = _fingerprint(head, name, alertname)
-    return AlertEvent(_SOURCE, fingerprint, AlertStatus.FIRING, labels, since, annotations, group=head.model)
+    labels = _labels(cursor, name, alertname, severity)
+    fingerprint = _fingerprint(cursor, name, alertname)
+    return AlertEvent(_SOURCE, fingerprint, AlertStatus.FIRING, labels, since, annotations, group=cursor.model)
 
 
-def is_over(head: Head, name: str, alertname: str, since: datetime, now: datetime, summary: str) -> AlertEvent:
+def resolved(
+    cursor: ModelCursor, name: str, alertname: str, since: datetime, now: datetime, summary: str
+) -> AlertEvent:
     """What fired is gone."""
     return AlertEvent(
         _SOURCE,
-        _fingerprint(head, name, alertname),
+        _fingerprint(cursor, name, alertname),
         AlertStatus.RESOLVED,
-        _labels(head, name, alertname, None),
+        _labels(cursor, name, alertname, None),
         min(since, now),
         {"summary": summary, "monitor": name},
         ends_at=now,
-        group=head.model,
+        group=cursor.model,
     )
 
 
-def _labels(head: Head, name: str, alertname: str, severity: Severity | None) -> dict[str, str]:
-    labels = {"alertname": alertname, "service": head.model, "model": head.model, "monitor": name}
-    return {**head.labels, **labels, **({"severity": severity.value} if severity else {})}
+def _labels(cursor: ModelCursor, name: str, alertname: str, severity: Severity | None) -> dict[str, str]:
+    labels = {"alertname": alertname, "service": cursor.model, "model": cursor.model, "monitor": name}
+    return {**cursor.labels, **labels, **({"severity": severity.value} if severity else {})}
 
 
-def _fingerprint(head: Head, name: str, alertname: str) -> str:
-    return fingerprint_of({"alertname": alertname, "model": head.model, "monitor": name})
+def _fingerprint(cursor: ModelCursor, name: str, alertname: str) -> str:
+    return fingerprint_of({"alertname": alertname, "model": cursor.model, "monitor": name})

@@ -8,11 +8,12 @@ import asyncio
 
 import numpy as np
 
-from bot.domain.watched.monitor import MonitorKind, MonitorRules, WatchedModel
+from bot.domain.watched.finding import FindingKind
+from bot.domain.watched.monitor import MonitorRules, WatchedModel
 from bot.watches.models.alibi_process import Alibi
-from bot.watches.models.data_checks import compared
-from bot.watches.models.window import Known, Window, chosen
-from bot.watches.models.wording import Outcome, Sides, chart_of, few, moved
+from bot.watches.models.data_checks import Sides, chart_of, compared, moved
+from bot.watches.models.kinds.registry import Outcome, few
+from bot.watches.models.window import LoadedReference, Window, chosen
 from detectors.drift.categories import Categorical
 from detectors.drift.encoding import encoded
 from detectors.drift.ordered import kolmogorov_smirnov
@@ -26,37 +27,37 @@ _TOGETHER_ROWS = 2_000
 
 
 async def check_by_alibi(
-    alibi: Alibi, monitor: MonitorRules, model: WatchedModel, packed: bytes, window: Window, known: Known
+    alibi: Alibi, monitor: MonitorRules, model: WatchedModel, window: Window, loaded: LoadedReference
 ) -> Outcome:
-    """Raises Unchecked, EngineUnavailable."""
-    together = monitor.kind is MonitorKind.MULTIVARIATE
-    before, table = compared(monitor, model, window.table, known)
+    """Raises CheckSkipped, EngineUnavailable."""
+    together = monitor.kind == FindingKind.MULTIVARIATE
+    before, table = compared(monitor, model, window.table, loaded)
     names = list(before.columns)
     most = _TOGETHER_ROWS if together else _UNIVARIATE_ROWS
-    arrays = await asyncio.to_thread(_arrays, monitor, model, before, window, known, most)
+    arrays = await asyncio.to_thread(_arrays, monitor, model, before, window, loaded, most)
     categorical = [place for place, name in enumerate(names) if isinstance(before.columns[name], Categorical)]
     asked = {"test": "mmd" if together else "univariate", "alpha": monitor.alpha, "categorical": categorical}
     answer = await alibi.ask(asked, arrays)
     after = await asyncio.to_thread(before.read, table)
-    sides = Sides(before, after, known.reference.version)
+    sides = Sides(before, after, loaded.version)
     if together:
         return _together(monitor, answer["p"], answer["distance"], sides)
     return _by_column(monitor, dict(zip(names, answer["p"], strict=True)), sides)
 
 
 def _arrays(
-    monitor: MonitorRules, model: WatchedModel, before: Profile, window: Window, known: Known, most: int
+    monitor: MonitorRules, model: WatchedModel, before: Profile, window: Window, loaded: LoadedReference, most: int
 ) -> dict[str, Array]:
     names = list(before.columns)
     sides = {}
-    for side, table in (("reference", known.table), ("window", window.table)):
+    for side, table in (("reference", loaded.table), ("window", window.table)):
         mask = np.zeros(table.rows, dtype=bool)
         mask[np.random.default_rng(0).permutation(table.rows)[:most]] = True
-        _, columns = compared(monitor, model, chosen(table, mask), known)
+        _, columns = compared(monitor, model, chosen(table, mask), loaded)
         sides[side] = encoded(before, columns, names)
     middle = np.nan_to_num(np.nanmedian(np.where(np.isnan(sides["reference"]), np.nan, sides["reference"]), axis=0))
     filled = {side: np.where(np.isnan(matrix), middle, matrix).astype(np.float32) for side, matrix in sides.items()}
-    if monitor.kind is MonitorKind.MULTIVARIATE:
+    if monitor.kind == FindingKind.MULTIVARIATE:
         centre, spread = filled["reference"].mean(axis=0), filled["reference"].std(axis=0)
         spread = np.where(spread > 0, spread, 1)
         filled = {side: ((matrix - centre) / spread).astype(np.float32) for side, matrix in filled.items()}
@@ -68,13 +69,13 @@ def _guarantee(monitor: MonitorRules) -> str:
 
 
 def _together(monitor: MonitorRules, p: float, distance: float, sides: Sides) -> Outcome:
-    said = f"MMD² {distance:.3g} from the reference {sides.version}, p = {p:.3g}"
+    summary = f"MMD² {distance:.3g} from the reference {sides.version}, p = {p:.3g}"
     if p >= monitor.alpha:
-        return Outcome(b"", False, said, guarantee=_guarantee(monitor))
+        return Outcome(b"", False, summary, guarantee=_guarantee(monitor))
     results = kolmogorov_smirnov(sides.before, sides.after)
     columns = sorted(results, key=lambda name: -results[name].statistic)[:3]
     chart = chart_of(sides, columns[0]) if columns else None
-    return Outcome(b"", True, said, moved(sides, columns), columns, chart, _guarantee(monitor))
+    return Outcome(b"", True, summary, moved(sides, columns), columns, chart, _guarantee(monitor))
 
 
 def _by_column(monitor: MonitorRules, p_values: dict[str, float], sides: Sides) -> Outcome:
@@ -82,9 +83,9 @@ def _by_column(monitor: MonitorRules, p_values: dict[str, float], sides: Sides) 
     columns = drifted(results, monitor.alpha)
     if not columns:
         least = min(p_values.values(), default=1.0)
-        said = f"no drift of {len(results)} columns (the least p is {least:.2g})"
-        return Outcome(b"", False, said, guarantee=_guarantee(monitor))
+        summary = f"no drift of {len(results)} columns (the least p is {least:.2g})"
+        return Outcome(b"", False, summary, guarantee=_guarantee(monitor))
     lines = moved(sides, columns)
-    said = f"{few(columns)} drifted from the reference {sides.version}: {'; '.join(lines[:2])}"
+    summary = f"{few(columns)} drifted from the reference {sides.version}: {'; '.join(lines[:2])}"
     chart = chart_of(sides, columns[0])
-    return Outcome(b"", True, said, lines, columns, chart, _guarantee(monitor))
+    return Outcome(b"", True, summary, lines, columns, chart, _guarantee(monitor))

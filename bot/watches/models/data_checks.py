@@ -1,17 +1,21 @@
-"""The checks of data: quality, drift of features and of what the model says, drift of all columns together.
+"""The checks of data: quality, drift of features and of the model's outputs, drift of all columns together.
 
 Pure: a window and a reference in, an outcome out. Each may take seconds: they are for threads.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from bot.domain.watched.monitor import FeatureKind, FeatureRules, MonitorKind, MonitorRules, WatchedModel
-from bot.watches.models.window import Known, Table, Window, chosen
-from bot.watches.models.wording import Outcome, Sides, Unchecked, chart_of, few, moved
+from bot.domain.event import Chart
+from bot.domain.watched.finding import FindingKind
+from bot.domain.watched.monitor import FeatureKind, FeatureRules, MonitorRules, WatchedModel
+from bot.watches.models.kinds.registry import CheckSkipped, Outcome, few
+from bot.watches.models.window import LoadedReference, Table, Window, chosen
 from detectors.drift import quality
 from detectors.drift.categories import category, is_missing
+from detectors.drift.compared import bars, in_words
 from detectors.drift.domain import Domain
 from detectors.drift.domain import Sides as Halves
 from detectors.drift.encoding import encoded
@@ -22,14 +26,48 @@ from detectors.drift.profile import Profile, as_numbers, build
 _REFERENCE_ROWS = 4_000
 _SHOWN = 8
 _MOST_CLASSES = 20
+_MOST_COLUMNS = 5
 
 
-def check_quality(model: WatchedModel, window: Window, known: Known | None) -> Outcome:
-    """Whether the rows are well formed: beside the reference, and by what is said of the features in tandem.yaml."""
+class Sides(NamedTuple):
+    """A reference of a ``version``, and what came now as it reads it."""
+
+    before: Profile
+    after: Profile
+    version: str
+
+
+def moved(sides: Sides, columns: Sequence[str]) -> list[str]:
+    """By how much each of these columns moved, the first five of them."""
+    lines = [
+        in_words(name, sides.before.columns[name], sides.after.columns[name])
+        for name in columns[:_MOST_COLUMNS]
+        if name in sides.after.columns
+    ]
+    return lines + ([f"and {len(columns) - _MOST_COLUMNS} more"] if len(columns) > _MOST_COLUMNS else [])
+
+
+def chart_of(sides: Sides, column: str) -> Chart | None:
+    """The reference against now."""
+    if column not in sides.before.columns or column not in sides.after.columns:
+        return None
+    found = bars(sides.before.columns[column], sides.after.columns[column])
+    if not found.bins:
+        return None
+    return Chart(
+        title=f"{column}: reference {sides.version} and now",
+        x=list(found.bins),
+        lines={"reference": list(found.reference), "now": list(found.now)},
+        unit="% of rows",
+    )
+
+
+def check_quality(model: WatchedModel, window: Window, loaded: LoadedReference | None) -> Outcome:
+    """Whether the rows are well formed: beside the reference, and by what tandem.yaml gives for the features."""
     table = window.table.features
-    found = quality.findings(known.features, table) if known and window.table.rows else []
-    told = {(finding.kind, finding.column) for finding in found}
-    found += [one for one in _against_rules(model.features, table) if (one.kind, one.column) not in told]
+    found = quality.findings(loaded.features, table) if loaded and window.table.rows else []
+    known = {(finding.kind, finding.column) for finding in found}
+    found += [one for one in _against_rules(model.features, table) if (one.kind, one.column) not in known]
     again = quality.duplicates([str(one) for one in window.ids])
     found += [again] if again else []
     found.sort(key=lambda finding: -finding.share)
@@ -37,7 +75,7 @@ def check_quality(model: WatchedModel, window: Window, known: Known | None) -> O
     lines = [finding.text for finding in found]
     if not found:
         return Outcome(b"", False, f"{window.table.rows} rows are well formed")
-    sides = Sides(known.features, known.features.read(table), known.reference.version) if known else None
+    sides = Sides(loaded.features, loaded.features.read(table), loaded.version) if loaded else None
     chart = chart_of(sides, features[0]) if sides and features else None
     more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
     return Outcome(b"", True, lines[0], [*lines[:_SHOWN], *more], features, chart, _QUALITY)
@@ -80,63 +118,67 @@ def _numbers_against_rules(name: str, rule: FeatureRules, raw: Array) -> Iterato
         yield quality.Finding("range", name, outside / len(raw), text)
 
 
-def check_drift(monitor: MonitorRules, model: WatchedModel, packed: bytes, window: Window, known: Known) -> Outcome:
+def check_drift(
+    monitor: MonitorRules, model: WatchedModel, blob: bytes, window: Window, loaded: LoadedReference
+) -> Outcome:
     """Whether any column's distribution is another than the reference's: the features', or of what the model says."""
-    before, table = compared(monitor, model, window.table, known)
+    before, table = compared(monitor, model, window.table, loaded)
     after = before.read(table)
-    life = Life.restore(packed) if packed else Life.against(before, monitor.alpha, seed_of(monitor))
+    life = Life.restore(blob) if blob else Life.against(before, monitor.alpha, seed_of(monitor))
     standing = life.update(before, after)
-    sides = Sides(before, after, known.reference.version)
+    sides = Sides(before, after, loaded.version)
     guarantee = f"a false alarm in its whole life with a chance of {monitor.alpha:.2g} at most, over all columns"
     if not standing.drifted:
-        said = f"no drift of {len(before.columns)} columns in {window.table.rows} rows"
-        return Outcome(life.state(), False, said, guarantee=guarantee)
+        summary = f"no drift of {len(before.columns)} columns in {window.table.rows} rows"
+        return Outcome(life.state(), False, summary, guarantee=guarantee)
     lines = moved(sides, standing.columns)
-    said = f"{few(standing.columns)} drifted from the reference {known.reference.version}: {'; '.join(lines[:2])}"
+    summary = f"{few(standing.columns)} drifted from the reference {loaded.version}: {'; '.join(lines[:2])}"
     chart = chart_of(sides, standing.columns[0])
-    return Outcome(life.state(), True, said, lines, standing.columns, chart, guarantee)
+    return Outcome(life.state(), True, summary, lines, standing.columns, chart, guarantee)
 
 
 def compared(
-    monitor: MonitorRules, model: WatchedModel, table: Table, known: Known
+    monitor: MonitorRules, model: WatchedModel, table: Table, loaded: LoadedReference
 ) -> tuple[Profile, Mapping[str, Array]]:
-    """The reference's profile of what the monitor looks at, and the window's columns. Raises Unchecked."""
-    if monitor.kind is MonitorKind.PREDICTION_DRIFT:
-        before, now = known.outputs, table.outputs()
+    """The reference's profile of what the monitor looks at, and the window's columns. Raises CheckSkipped."""
+    if monitor.kind == FindingKind.PREDICTION_DRIFT:
+        before, now = loaded.outputs, table.outputs()
         wanted: Collection[str] = before.columns.keys()
         if not wanted:
-            raise Unchecked(
-                f"the reference {known.reference.version} has no predictions: put prediction or score in it"
-            )
-    elif monitor.kind is MonitorKind.CONCEPT_DRIFT:
-        if "errors" not in known.fitted:
-            known.fitted["errors"] = build(_errors(known.table, known.table))
-        before, now = known.fitted["errors"], _errors(table, known.table)
+            raise CheckSkipped(f"the reference {loaded.version} has no predictions: put prediction or score in it")
+    elif monitor.kind == FindingKind.CONCEPT_DRIFT:
+        if "errors" not in loaded.fitted:
+            loaded.fitted["errors"] = build(_errors(loaded.table, loaded.table))
+        before, now = loaded.fitted["errors"], _errors(table, loaded.table)
         wanted = before.columns.keys()
     else:
-        before, now = known.features, dict(table.features)
+        before, now = loaded.features, dict(table.features)
         wanted = model.features or before.columns.keys()
     columns = {name: column for name, column in before.columns.items() if name in wanted}
     if not columns:
-        raise Unchecked(f"the reference {known.reference.version} has none of the columns that are watched")
+        raise CheckSkipped(f"the reference {loaded.version} has none of the columns that are watched")
     return Profile(before.rows, columns), now
 
 
 def _errors(table: Table, reference: Table) -> dict[str, Array]:
-    """What was predicted beside what was true: the difference of numbers, the pair of classes. Raises Unchecked.
+    """What was predicted beside what was true: the difference of numbers, the pair of classes. Raises CheckSkipped.
 
     Where the inputs drift and the model is as good for all of them, that stays as it is: what changes it is a drift of
     the concept, of what is true of the same inputs.
     """
     if reference.prediction is None or reference.label is None:
-        raise Unchecked("a drift of the concept is told from a reference with labels and predictions")
+        raise CheckSkipped("a drift of the concept is told from a reference with labels and predictions")
     if table.prediction is None or table.label is None:
-        raise Unchecked("there are no predictions with labels")
+        raise CheckSkipped("there are no predictions with labels")
     if _are_numbers(reference.label) and _are_numbers(reference.prediction):
         with np.errstate(invalid="ignore"):
             return {"error": as_numbers(table.prediction) - as_numbers(table.label)}
     pairs = zip(table.prediction.tolist(), table.label.tolist(), strict=True)
-    return {"said and true": np.array([f"{category(said)}, {category(true)}" for said, true in pairs], dtype=object)}
+    return {
+        "said and true": np.array(
+            [f"{category(predicted)}, {category(true)}" for predicted, true in pairs], dtype=object
+        )
+    }
 
 
 def _are_numbers(column: Array) -> bool:
@@ -144,35 +186,37 @@ def _are_numbers(column: Array) -> bool:
     return column.dtype.kind in "iuf" and len(np.unique(column[~np.isnan(as_numbers(column))])) > _MOST_CLASSES
 
 
-def check_together(monitor: MonitorRules, model: WatchedModel, packed: bytes, window: Window, known: Known) -> Outcome:
+def check_together(
+    monitor: MonitorRules, model: WatchedModel, blob: bytes, window: Window, loaded: LoadedReference
+) -> Outcome:
     """Whether a classifier can tell the window's rows from the reference's."""
-    before, table = compared(monitor, model, window.table, known)
+    before, table = compared(monitor, model, window.table, loaded)
     names = list(before.columns)
-    domain = Domain.restore(packed) if packed else Domain(monitor.alpha, seed_of(monitor))
-    seen = domain.update(Halves.of(reference_rows(before, known, names)), encoded(before, table, names))
+    domain = Domain.restore(blob) if blob else Domain(monitor.alpha, seed_of(monitor))
+    seen = domain.update(Halves.of(reference_rows(before, loaded, names)), encoded(before, table, names))
     guarantee = f"a false alarm in its whole life with a chance of {monitor.alpha:.2g} at most"
     if not seen.drifted:
-        said = f"{len(names)} columns together are as in the reference {known.reference.version}"
-        return Outcome(domain.state(), False, said, guarantee=guarantee)
+        summary = f"{len(names)} columns together are as in the reference {loaded.version}"
+        return Outcome(domain.state(), False, summary, guarantee=guarantee)
     features = [names[place] for place in seen.shares]
-    sides = Sides(before, before.read(table), known.reference.version)
+    sides = Sides(before, before.read(table), loaded.version)
     shares = [
         f"{names[place]}: {share:.0%} of what gives it away".replace("%", " %") for place, share in seen.shares.items()
     ]
     where = f", by {few(features)}" if features else ""
-    said = f"new rows are told from the reference {known.reference.version}{where} (ROC AUC {seen.apart:.2f})"
+    summary = f"new rows are told from the reference {loaded.version}{where} (ROC AUC {seen.apart:.2f})"
     chart = chart_of(sides, features[0]) if features else None
-    return Outcome(domain.state(), True, said, shares, features, chart, guarantee)
+    return Outcome(domain.state(), True, summary, shares, features, chart, guarantee)
 
 
-def reference_rows(before: Profile, known: Known, names: list[str], most: int = _REFERENCE_ROWS) -> Array:
-    """Some of the reference's rows as a matrix, chosen by a lot that falls the same each time."""
-    rows = known.table.rows
+def reference_rows(before: Profile, loaded: LoadedReference, names: list[str], most: int = _REFERENCE_ROWS) -> Array:
+    """Some of the reference's rows as a matrix, chosen at random, but the same each time."""
+    rows = loaded.table.rows
     mask = np.zeros(rows, dtype=bool)
     mask[np.random.default_rng(0).permutation(rows)[:most]] = True
-    return encoded(before, chosen(known.table, mask).features, names)
+    return encoded(before, chosen(loaded.table, mask).features, names)
 
 
 def seed_of(monitor: MonitorRules) -> int:
-    """The lots of a monitor: the same for the same name."""
+    """The seed of a monitor's random choices: the same for the same name."""
     return sum(byte << 8 * (place % 4) for place, byte in enumerate(monitor.known_as.encode())) % 2**31

@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import NamedTuple
 
 import structlog
+from pydantic_core import to_json
 
 from bot.domain.event import RowsKind
-from bot.domain.watched.monitor import MonitorKind, MonitorRules, WatchedModel
+from bot.domain.watched.monitor import MonitorRules, WatchedModel
 from bot.errors import StorageUnavailable
 from bot.model_store import batches as model_data
 from bot.model_store import references
@@ -19,11 +20,9 @@ from bot.storage.blobs import Lost
 from bot.storage.database import Database
 from bot.watches.models.alibi_checks import check_by_alibi
 from bot.watches.models.alibi_process import Alibi, EngineUnavailable
-from bot.watches.models.data_checks import check_drift, check_quality, check_together
+from bot.watches.models.kinds.registry import CheckInput, CheckSkipped, Outcome, kind_of, written_as_before
 from bot.watches.models.memory import MonitorState, Waiting
-from bot.watches.models.performance import check_performance
-from bot.watches.models.window import Known, KnownReferences, Window, labelled, predictions
-from bot.watches.models.wording import Outcome, Unchecked
+from bot.watches.models.window import LoadedReference, LoadedReferences, Window, labelled, predictions
 
 _MOST_BATCHES = 10_000
 
@@ -63,7 +62,7 @@ class Checks:
         self._database = database
         self._frames = frames
         self._alibi = alibi
-        self._references = KnownReferences(frames)
+        self._references = LoadedReferences(frames)
 
     async def make(self, name: str, model: WatchedModel, due: list[Due], now: datetime) -> list[Result]:
         """One result a check that is due. Raises StorageUnavailable: then the same is due again."""
@@ -94,12 +93,12 @@ class Checks:
         version = reference.version if reference else ""
         rows = sum(one.rows for one in kept)
         result = Result(due.name, kept[-1].seq, rows, kept[-1].received_at, key, version)
-        packed = due.state.packed if due.state.reference == key else b""
+        blob = due.state.blob if due.state.reference == key else b""
         try:
-            known = await self._references.get(reference) if reference else None
+            loaded = await self._references.get(reference) if reference else None
             window = await self._window(name, due.rules, kept, now)
-            return result._replace(outcome=await self._check(due, model, packed, window, known))
-        except Unchecked as error:
+            return result._replace(outcome=await self._check(due, model, blob, window, loaded))
+        except CheckSkipped as error:
             return result._replace(problem=str(error))
         except (Lost, EngineUnavailable) as error:
             return result._replace(problem=str(error), failed=True)
@@ -110,38 +109,33 @@ class Checks:
             return result._replace(problem=f"the check failed: {type(error).__name__}", failed=True)
 
     async def _window(self, name: str, rules: MonitorRules, kept: list[KeptRows], now: datetime) -> Window:
-        if not rules.kind.of_labels:
+        if not kind_of(rules).of_labels:
             return await predictions(self._frames, kept)
         async with self._database.read() as connection:
             return await labelled(connection, self._frames, name, kept, now)
 
     async def _check(
-        self, due: Due, model: WatchedModel, packed: bytes, window: Window, known: Known | None
+        self, due: Due, model: WatchedModel, blob: bytes, window: Window, loaded: LoadedReference | None
     ) -> Outcome:
-        rules = due.rules
-        if rules.kind is MonitorKind.QUALITY:
-            return await asyncio.to_thread(check_quality, model, window, known)
-        if rules.kind.of_performance:
-            return await asyncio.to_thread(check_performance, rules, model, packed, window, known)
-        if known is None:
-            raise Unchecked("there is no reference yet: PUT /models/{model}/references/{version}")
-        if not window.table.rows:
-            raise Unchecked(window.missed or "no rows")
-        if rules.engine == "alibi":
-            return await check_by_alibi(self._alibi, rules, model, packed, window, known)
-        check = check_together if rules.kind is MonitorKind.MULTIVARIATE else check_drift
-        return await asyncio.to_thread(check, rules, model, packed, window, known)
+        rules, kind = due.rules, kind_of(due.rules)
+        if kind.needs_reference and loaded is None:
+            raise CheckSkipped("there is no reference yet: PUT /models/{model}/references/{version}")
+        if kind.needs_reference and not window.table.rows:
+            raise CheckSkipped(window.missed or "no rows")
+        if rules.engine == "alibi" and loaded is not None:
+            return await check_by_alibi(self._alibi, rules, model, window, loaded)
+        return await asyncio.to_thread(kind.check, rules, CheckInput(model, blob, window, loaded))
 
 
 def holds_of(rules: MonitorRules) -> RowsKind:
     """What fills a monitor's window."""
-    return RowsKind.LABELS if rules.kind.of_labels else RowsKind.PREDICTIONS
+    return RowsKind.LABELS if kind_of(rules).of_labels else RowsKind.PREDICTIONS
 
 
 def key_of(rules: MonitorRules, model: WatchedModel, reference: Reference | None) -> str:
     """What a monitor's state depends on: with another reference or other rules it begins anew."""
-    said = rules.model_dump_json() + "".join(
+    written = to_json(written_as_before(rules)).decode() + "".join(
         f"{name}\0{rule.model_dump_json()}" for name, rule in sorted(model.features.items())
     )
-    digest = hashlib.blake2b(said.encode(), digest_size=8).hexdigest()
+    digest = hashlib.blake2b(written.encode(), digest_size=8).hexdigest()
     return f"{reference.profile if reference else ''}:{digest}"

@@ -1,4 +1,4 @@
-"""What the models' watch knows of a partition's models: in memory, and as snapshots."""
+"""What the models' watch knows of a partition's models, and its snapshots."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -8,11 +8,11 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.event import Chart
-from bot.storage.queries import snapshots as detector_state
-from bot.storage.queries.snapshots import Snapshot
+from bot.storage.queries import snapshots
+from bot.watches.snapshots import Changes
 
 WATCH = "models"
-_HEAD, _MONITOR = "head:", "monitor:"
+_CURSOR, _MONITOR = "head:", "monitor:"  # the names in stored snapshots
 
 log = structlog.get_logger(__name__)
 
@@ -25,8 +25,8 @@ class Waiting(msgspec.Struct):
     since: datetime | None = None
 
 
-class Head(msgspec.Struct):
-    """A model: ``labels`` are its correlation domain's, ``seq`` is where its account of batches was read up to.
+class ModelCursor(msgspec.Struct):
+    """How far a model's data was read. ``labels`` are its correlation domain's; ``seq`` is the last batch of rows.
 
     ``began_at`` is when it was first looked at, ``newest_at`` when its newest predictions came.
     """
@@ -40,105 +40,114 @@ class Head(msgspec.Struct):
 
 
 class MonitorState(msgspec.Struct):
-    """A monitor: what its checks have learnt, against which reference, and what they said last."""
+    """A monitor: what its checks have learnt, against which reference, and the result of the last one."""
 
     model: str
     monitor: str
     reference: str = ""
     """The digest of the reference and what of the rules the state depends on: with another it begins anew."""
     version: str = ""
-    packed: bytes = b""
+    blob: bytes = msgspec.field(default=b"", name="packed")  # the names in stored snapshots
     firing_since: datetime | None = None
     stale_since: datetime | None = None
     failed_since: datetime | None = None
     checks: int = 0
     checked_at: datetime | None = None
-    said: str = ""
+    summary: str = msgspec.field(default="", name="said")
     features: list[str] = []
     chart: Chart | None = None
 
 
-class Account(NamedTuple):
-    """A model in all correlation domains: what came of it, and what its monitors said last."""
+class ModelOverview(NamedTuple):
+    """A model in all correlation domains: what came of it, and the last results of its monitors."""
 
-    heads: list[Head]
+    cursors: list[ModelCursor]
     states: list[MonitorState]
 
     @property
     def newest_at(self) -> datetime | None:
         """When its newest predictions came."""
-        return max((head.newest_at for head in self.heads if head.newest_at), default=None)
+        return max((cursor.newest_at for cursor in self.cursors if cursor.newest_at), default=None)
 
     @property
     def waits(self) -> bool:
         """Whether anything came since the last checks."""
-        return any(waiting.rows for head in self.heads for waiting in head.waiting.values())
+        return any(waiting.rows for cursor in self.cursors for waiting in cursor.waiting.values())
 
 
 _encode = msgspec.msgpack.encode
-_decode_head = msgspec.msgpack.Decoder(Head).decode
+_decode_cursor = msgspec.msgpack.Decoder(ModelCursor).decode
 _decode_monitor = msgspec.msgpack.Decoder(MonitorState).decode
 
 
 class Memory:
-    """A partition's models by name, and the states of their monitors by model and monitor."""
+    """A partition's models by name, and the states of their monitors by model and monitor.
 
-    def __init__(self) -> None:
-        self.heads: dict[str, Head] = {}
+    Every change is saved in the transaction of its batch.
+    """
+
+    def __init__(self, changes: Changes) -> None:
+        self.cursors: dict[str, ModelCursor] = {}
         self.monitors: dict[tuple[str, str], MonitorState] = {}
-        self._changed: set[str] = set()
+        self._changes = changes
 
     def monitor(self, model: str, name: str) -> MonitorState:
         return self.monitors.get((model, name)) or MonitorState(model, name)
 
-    def head_changed(self, head: Head) -> None:
-        self.heads[head.model] = head
-        self._changed.add(_HEAD + head.model)
+    def cursor_changed(self, cursor: ModelCursor, position: int) -> None:
+        self.cursors[cursor.model] = cursor
+        self._changes.add(_CURSOR + cursor.model, position)
 
-    def monitor_changed(self, state: MonitorState) -> None:
+    def monitor_changed(self, state: MonitorState, position: int) -> None:
         self.monitors[state.model, state.monitor] = state
-        self._changed.add(_name_of(state))
+        self._changes.add(_name_of(state), position)
 
-    async def save(self, connection: AsyncConnection, partition: int, position: int, now: datetime) -> None:
-        """Write what was changed: what is in memory is what is written, after every batch."""
-        everything: dict[str, Head | MonitorState] = {_HEAD + head.model: head for head in self.heads.values()}
-        everything |= {_name_of(state): state for state in self.monitors.values()}
-        packed = {name: _encode(everything[name]) for name in sorted(self._changed)}
-        await detector_state.save(connection, partition, WATCH, packed, position, now)
-        self._changed.clear()
+    def serialise(self, name: str) -> bytes | None:
+        if name.startswith(_CURSOR):
+            return _encode(self.cursors[name.removeprefix(_CURSOR)])
+        model, _, monitor = name.removeprefix(_MONITOR).partition(_SEPARATOR)
+        return _encode(self.monitors[model, monitor])
+
+    def restore(self, name: str, state: bytes) -> bool:
+        """A monitor whose snapshot is of an older version that cannot be read begins anew."""
+        read = _read(name, state)
+        if isinstance(read, ModelCursor):
+            self.cursors[read.model] = read
+        else:
+            self.monitors[read.model, read.monitor] = read
+        return True
+
+
+_SEPARATOR = "\x1f"
 
 
 def _name_of(state: MonitorState) -> str:
-    return f"{_MONITOR}{state.model}\x1f{state.monitor}"
+    return f"{_MONITOR}{state.model}{_SEPARATOR}{state.monitor}"
 
 
-async def load(connection: AsyncConnection, partition: int) -> Memory:
-    """What was saved. What cannot be read, of an older version, is left out: those monitors begin anew."""
-    memory = Memory()
-    for name, snapshot in (await detector_state.load(connection, partition, WATCH)).items():
-        read = _read(name, snapshot)
-        if isinstance(read, Head):
-            memory.heads[read.model] = read
-        elif read is not None:
-            memory.monitors[read.model, read.monitor] = read
-    return memory
-
-
-async def account_of(connection: AsyncConnection, model: str, partitions: int) -> Account:
+async def overview_of(connection: AsyncConnection, model: str, partitions: int) -> ModelOverview:
     """What was saved of a model in all partitions, whichever replicas work on them."""
     monitors = _name_of(MonitorState(model, ""))
-    found = await detector_state.named(connection, range(partitions), WATCH, _HEAD + model, monitors)
-    read = [_read(name, snapshot) for name, snapshots in found.items() for snapshot in snapshots]
-    heads = [one for one in read if isinstance(one, Head)]
-    return Account(heads, [one for one in read if isinstance(one, MonitorState)])
+    found = await snapshots.named(connection, range(partitions), WATCH, _CURSOR + model, monitors)
+    overview = ModelOverview([], [])
+    for name, stored in found.items():
+        for snapshot in stored:
+            try:
+                read = _read(name, snapshot.state)
+            except (msgspec.MsgspecError, ValueError) as error:
+                log.warning("models.snapshot_left_out", name=name, reason=str(error))
+                continue
+            if isinstance(read, ModelCursor):
+                overview.cursors.append(read)
+            else:
+                overview.states.append(read)
+    return overview
 
 
-def _read(name: str, snapshot: Snapshot) -> Head | MonitorState | None:
-    try:
-        if name.startswith(_HEAD):
-            return _decode_head(snapshot.state)
-        if name.startswith(_MONITOR):
-            return _decode_monitor(snapshot.state)
-    except msgspec.MsgspecError as error:
-        log.warning("models.snapshot_left_out", name=name, reason=str(error))
-    return None
+def _read(name: str, state: bytes) -> ModelCursor | MonitorState:
+    """Raises MsgspecError, ValueError."""
+    if name.startswith(_CURSOR):
+        return _decode_cursor(state)
+    if name.startswith(_MONITOR):
+        return _decode_monitor(state)
+    raise ValueError(f"{name!r} is no snapshot of this watch")

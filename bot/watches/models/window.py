@@ -38,7 +38,7 @@ class Table(NamedTuple):
     label: Array | None = None
 
     def outputs(self) -> dict[str, Array]:
-        """What the model said."""
+        """What the model answered: predictions and scores."""
         both = {"prediction": self.prediction, "score": self.score}
         return {name: column for name, column in both.items() if column is not None}
 
@@ -51,8 +51,8 @@ class Window(NamedTuple):
     missed: str = ""
 
 
-class Known(NamedTuple):
-    """A reference, with its profiles: of the features as it was built when it came, of what the model said from it.
+class LoadedReference(NamedTuple):
+    """A reference, with its profiles: of the features as it was built when it came, of the model's outputs from it.
 
     ``fitted`` keeps what checks fitted on it, by name, as long as it is in memory.
     """
@@ -63,30 +63,34 @@ class Known(NamedTuple):
     outputs: Profile
     fitted: dict[str, Any]
 
+    @property
+    def version(self) -> str:
+        return self.reference.version
 
-class KnownReferences:
+
+class LoadedReferences:
     """The last few references that were used, so that none is read or profiled again for each check."""
 
     def __init__(self, frames: Frames) -> None:
         self._frames = frames
-        self._kept: OrderedDict[str, Known] = OrderedDict()
+        self._kept: OrderedDict[str, LoadedReference] = OrderedDict()
 
-    async def get(self, reference: Reference) -> Known:
+    async def get(self, reference: Reference) -> LoadedReference:
         """Raises Lost."""
-        known = self._kept.get(reference.profile)
-        if known is None:
-            known = await self._read(reference)
-            self._kept[reference.profile] = known
+        loaded = self._kept.get(reference.profile)
+        if loaded is None:
+            loaded = await self._read(reference)
+            self._kept[reference.profile] = loaded
             while len(self._kept) > _REFERENCES_KEPT:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(reference.profile)
-        return known._replace(reference=reference)
+        return loaded._replace(reference=reference)
 
-    async def _read(self, reference: Reference) -> Known:
+    async def _read(self, reference: Reference) -> LoadedReference:
         profile = await references.profile_of(self._frames, reference)
         table = await asyncio.to_thread(table_of, await self._frames.get(reference.digest))
         outputs = await asyncio.to_thread(lambda: build(table.outputs()))
-        return Known(reference, profile, table, outputs, {})
+        return LoadedReference(reference, profile, table, outputs, {})
 
 
 def table_of(table: pa.Table) -> Table:

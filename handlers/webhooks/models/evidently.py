@@ -15,7 +15,7 @@ import msgspec
 
 from bot.domain.event import Event
 from bot.domain.severity import Severity
-from bot.domain.watched.monitor import MonitorKind
+from bot.domain.watched.finding import FindingKind
 from handlers.sources.model_findings import MAX_CHECKS, Check, alert_of, opened
 from handlers.sources.registry import Malformed, bearer, source
 
@@ -102,28 +102,28 @@ def _new_test(test: _Test, config: _MetricConfig) -> Check:
     return Check(kind, told, test.status != _PASSED, _said(test), feature, _severity_of(test))
 
 
-def _kind_of(params: Mapping[str, Any]) -> tuple[MonitorKind, str]:
+def _kind_of(params: Mapping[str, Any]) -> tuple[FindingKind, str]:
     """What a metric measures, and of which feature."""
     name, column = str(params.get("type", "")).rpartition(":")[2], params.get("column")
     feature = column if isinstance(column, str) else ""
     if name == "ValueDrift" and feature:
-        return MonitorKind.DRIFT, feature
+        return FindingKind.DRIFT, feature
     if "drift" in name.lower():
-        return MonitorKind.MULTIVARIATE, ""
+        return FindingKind.MULTIVARIATE, ""
     if name.lower().removesuffix("bylabel").removeprefix("dummy") in _OF_PERFORMANCE:
-        return MonitorKind.PERFORMANCE, ""
-    return MonitorKind.QUALITY, feature
+        return FindingKind.PERFORMANCE, ""
+    return FindingKind.QUALITY, feature
 
 
 def _old_test(test: _Test) -> Check:
     column = test.parameters.get("column_name")
     feature = column if isinstance(column, str) else ""
     if test.group in _OLD_PERFORMANCE:
-        kind = MonitorKind.PERFORMANCE
+        kind = FindingKind.PERFORMANCE
     elif test.group == "data_drift":
-        kind = MonitorKind.DRIFT if feature else MonitorKind.MULTIVARIATE
+        kind = FindingKind.DRIFT if feature else FindingKind.MULTIVARIATE
     else:
-        kind = MonitorKind.QUALITY
+        kind = FindingKind.QUALITY
     return Check(kind, f"{test.name}/{feature}", test.status != _PASSED, _said(test), feature, _severity_of(test))
 
 
@@ -138,7 +138,7 @@ def _drifts(metric: _Metric) -> Iterator[Check]:
         return
     kind, feature = _kind_of(metric.config)
     method, threshold, value = (metric.config.get("method"), metric.config.get("threshold"), metric.value)
-    if kind is MonitorKind.DRIFT and isinstance(method, str) and _is_number(threshold) and _is_number(value):
+    if kind is FindingKind.DRIFT and isinstance(method, str) and _is_number(threshold) and _is_number(value):
         drifted = value <= threshold if "p_value" in method else value >= threshold
         said = f"{feature}: {method} is {value:.4g}, the threshold {threshold:g}"
         yield Check(kind, method, drifted, said, feature)
@@ -147,7 +147,7 @@ def _drifts(metric: _Metric) -> Iterator[Check]:
 def _old_drift(feature: str, drift: Mapping[str, Any]) -> Check:
     method, score, threshold = (drift.get(key) for key in ("stattest_name", "drift_score", "stattest_threshold"))
     said = f"{feature}: {method} is {score}, the threshold {threshold}"
-    return Check(MonitorKind.DRIFT, str(method), drift.get("drift_detected") is True, said, feature)
+    return Check(FindingKind.DRIFT, str(method), drift.get("drift_detected") is True, said, feature)
 
 
 def _is_number(value: Any) -> bool:

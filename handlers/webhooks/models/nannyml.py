@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from bot.domain.event import Event
-from bot.domain.watched.monitor import MonitorKind
+from bot.domain.watched.finding import FindingKind
 from handlers.sources.model_findings import MAX_CHECKS, Check, alert_of, opened
 from handlers.sources.registry import Malformed, bearer, decoded, source
 
@@ -37,7 +37,7 @@ class _Columns(NamedTuple):
     """What the columns of one check have in common: ``price_jensen_shannon`` of ``price_jensen_shannon_alert``."""
 
     name: str
-    kind: MonitorKind
+    kind: FindingKind
     feature: str = ""
 
 
@@ -66,14 +66,14 @@ def _flat(row: Row) -> Row:
 
 def _columns_of(name: str, row: Row) -> _Columns:
     if name in _MULTIVARIATE:
-        return _Columns(name, MonitorKind.MULTIVARIATE)
+        return _Columns(name, FindingKind.MULTIVARIATE)
     if name in _PERFORMANCE:
         estimated = f"{name}_realized" in row or f"{name}_upper_confidence_boundary" in row
-        return _Columns(name, MonitorKind.ESTIMATED_PERFORMANCE if estimated else MonitorKind.PERFORMANCE)
+        return _Columns(name, FindingKind.ESTIMATED_PERFORMANCE if estimated else FindingKind.PERFORMANCE)
     for method in _DRIFT_METHODS:
         if name.endswith(f"_{method}"):
-            return _Columns(name, MonitorKind.DRIFT, name.removesuffix(f"_{method}"))
-    return _Columns(name, MonitorKind.QUALITY, name)
+            return _Columns(name, FindingKind.DRIFT, name.removesuffix(f"_{method}"))
+    return _Columns(name, FindingKind.QUALITY, name)
 
 
 def _check(columns: _Columns, rows: list[Row]) -> Check:

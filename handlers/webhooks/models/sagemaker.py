@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import msgspec
 
 from bot.domain.event import Event, GroupResolved
-from bot.domain.watched.monitor import MonitorKind
+from bot.domain.watched.finding import FindingKind
 from handlers.sources.clean import clean
 from handlers.sources.model_findings import MAX_CHECKS, About, Check, alert_of, opened
 from handlers.sources.registry import Malformed, bearer, decoded, source
@@ -83,10 +83,10 @@ def _check(violation: _Violation) -> Check:
     )
 
 
-def _kind_of(violation: _Violation) -> MonitorKind:
+def _kind_of(violation: _Violation) -> FindingKind:
     if violation.metric_name and not violation.facet:
-        return MonitorKind.PERFORMANCE
-    return MonitorKind.DRIFT if "drift" in violation.constraint_check_type else MonitorKind.QUALITY
+        return FindingKind.PERFORMANCE
+    return FindingKind.DRIFT if "drift" in violation.constraint_check_type else FindingKind.QUALITY
 
 
 def _of_job(told: _JobEvent, headers: Mapping[str, str]) -> list[Event]:
@@ -103,5 +103,5 @@ def _of_job(told: _JobEvent, headers: Mapping[str, str]) -> list[Event]:
     if ended == "Completed":
         return [_all_well(About(model, {}, at, ""))]
     summary = f"{schedule}: {words.strip()}" if words.strip() else f"{schedule} ended with violations"
-    check = Check(MonitorKind.QUALITY, f"schedule/{schedule}", True, summary)
+    check = Check(FindingKind.QUALITY, f"schedule/{schedule}", True, summary)
     return [alert_of(NAME, About(model, {}, at, ""), check)]

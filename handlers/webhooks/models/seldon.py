@@ -16,7 +16,7 @@ from cloudevents.core.base import BaseCloudEvent
 
 from bot.domain.event import AlertEvent
 from bot.domain.severity import Severity
-from bot.domain.watched.monitor import MonitorKind
+from bot.domain.watched.finding import FindingKind
 from handlers.sources.clean import clean
 from handlers.sources.model_findings import About, Check, alert_of
 from handlers.sources.registry import Malformed
@@ -81,7 +81,7 @@ def _labels_of(event: BaseCloudEvent) -> dict[str, str]:
 def _drift(answer: _Answer) -> Check:
     """With the features that moved where p-values are told by name; a detector of single features lists them so."""
     data, moved = answer.data, _below(answer.data.p_val, answer.data.threshold)
-    kind = MonitorKind.DRIFT if isinstance(data.p_val, Mapping | list) else MonitorKind.MULTIVARIATE
+    kind = FindingKind.DRIFT if isinstance(data.p_val, Mapping | list) else FindingKind.MULTIVARIATE
     words = "sees drift" if data.is_drift else "sees no drift"
     named = f" in {', '.join(moved[:_MOST_NAMED])}" if moved and data.is_drift else ""
     return Check(kind, "", bool(data.is_drift), f"{answer.meta.name} {words}{named}")
@@ -99,4 +99,4 @@ def _outliers(answer: _Answer) -> Check:
     flags = answer.data.is_outlier if isinstance(answer.data.is_outlier, list) else [answer.data.is_outlier]
     found = sum(1 for flag in flags if flag)
     said = f"{answer.meta.name} finds {found} of {len(flags)} rows to be outliers"
-    return Check(MonitorKind.QUALITY, "", found > 0, said, severity=Severity.INFO)
+    return Check(FindingKind.QUALITY, "", found > 0, said, severity=Severity.INFO)

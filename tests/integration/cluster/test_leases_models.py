@@ -50,7 +50,7 @@ class Two:
 
     def _watch(self, tell: Callable[[str], None] = lambda _said: None) -> ModelsWatch:
         models = self.models
-        return ModelsWatch(RULES, models.clock, models.database, models.frames, tell=tell)
+        return ModelsWatch(RULES, models.clock, models.database, models.frames, broadcast=tell)
 
     def _worker(self, watch: ModelsWatch, may: Callable[[int], bool]) -> Worker:
         models = self.models

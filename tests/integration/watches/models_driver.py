@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from bot.domain.event import ChangeEvent, ChangeKind, RowsEvent, RowsKind
 from bot.domain.rules import Rules
-from bot.domain.watched.monitor import FeatureRules, MonitorRules, WatchedModel, by_name
+from bot.domain.watched.monitor import FeatureRules, WatchedModel, by_name
 from bot.inbox.inbox import Inbox
 from bot.model_store import references
 from bot.model_store.columns import FEATURE
@@ -19,6 +19,7 @@ from bot.model_store.references import Lineage
 from bot.pipeline.worker import Worker
 from bot.storage.database import Database
 from bot.watches.models.alibi_process import Alibi
+from bot.watches.models.kinds.registry import rules_from
 from bot.watches.models.watch import ModelsWatch
 from tests.conftest import Clock
 from tests.integration.pipeline_driver import Pipeline, plan_without_values
@@ -28,7 +29,7 @@ MODEL = "demand-forecast"
 
 
 def rules_for(*monitors: Mapping[str, Any], features: Mapping[str, Any] | None = None, **others: Any) -> Rules:
-    named = by_name([MonitorRules.model_validate(monitor) for monitor in monitors])
+    named = by_name([rules_from(monitor) for monitor in monitors])
     told = {name: FeatureRules.model_validate(said) for name, said in (features or {}).items()}
     return Rules(models={MODEL: WatchedModel(features=told, monitors=named)}, **others)
 
@@ -94,8 +95,8 @@ class Models(Pipeline):
 
     async def said(self, monitor: str, model: str = MODEL) -> str:
         """What a monitor said last."""
-        states = [memory.monitors.get((model, monitor)) for memory in self.watch._memories.values()]
-        return next((state.said for state in states if state), "")
+        states = [memory.monitors.get((model, monitor)) for memory in self.watch._snapshots]
+        return next((state.summary for state in states if state), "")
 
     async def change(self, service: str, kind: ChangeKind, title: str, at: datetime) -> None:
         await self.send(ChangeEvent("ci", f"{service} {title}", service, kind, title, at, {"cluster": "eu"}))

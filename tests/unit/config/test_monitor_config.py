@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from bot.config import Config, load_config
-from bot.domain.watched.monitor import FeatureKind, Metric, MonitorKind
+from bot.domain.watched.metric import Metric
+from bot.domain.watched.monitor import FeatureKind
 from bot.errors import ConfigError
 
 DOCS = Path(__file__).parents[3] / "docs" / "monitors.md"
@@ -35,8 +36,8 @@ def test_a_whole_model_is_taken(tmp_path: Path) -> None:
     assert model.features["price"].kind is FeatureKind.NUMERIC and model.features["temperature"].max == 60
     assert list(model.monitors) == ["quality", "drift", "performance-mae", "performance-ndcg"]
     assert model.monitors["quality"].window.time == timedelta(minutes=5)
-    assert model.monitors["drift"].kind is MonitorKind.DRIFT and model.monitors["drift"].alpha == 0.01
-    assert model.monitors["performance-mae"].metric is Metric.MAE
+    assert model.monitors["drift"].kind == "drift" and model.monitors["drift"].alpha == 0.01
+    assert model.monitors["performance-mae"].model_dump()["metric"] is Metric.MAE
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 
 from bot.domain.watched.monitor import FeatureRules, MonitorRules, WatchedModel
 from bot.model_store.references import Lineage, Reference
-from bot.watches.models.data_checks import check_drift, check_quality, check_together
-from bot.watches.models.performance import check_performance
-from bot.watches.models.window import Known, Table, Window
-from bot.watches.models.wording import Outcome, Unchecked
+from bot.watches.models.data_checks import check_quality
+from bot.watches.models.kinds.registry import CheckInput, CheckSkipped, Outcome, kind_of, rules_from
+from bot.watches.models.window import LoadedReference, Table, Window
 from detectors.drift.profile import build
 
 NAMES = ("price", "shop", "other")
@@ -48,10 +47,10 @@ def tables(draw: Callable[[Any], Any]) -> Table:
     return Table(rows, features, None, others["prediction"], score, others["label"])
 
 
-def known(table: Table) -> Known:
+def known(table: Table) -> LoadedReference:
     now = datetime(2026, 3, 1, tzinfo=UTC)
     reference = Reference("m", "v1", "d", "p", table.rows, {}, Lineage(), now)
-    return Known(reference, build(table.features), table, build(table.outputs()), {})
+    return LoadedReference(reference, build(table.features), table, build(table.outputs()), {})
 
 
 def usual(rows: int = 60) -> Table:
@@ -62,16 +61,14 @@ def usual(rows: int = 60) -> Table:
 
 
 def monitor(**said: Any) -> MonitorRules:
-    return MonitorRules.model_validate(said)
+    rules = rules_from(said)
+    assert isinstance(rules, MonitorRules)
+    return rules
 
 
-def check(rules: MonitorRules, model: WatchedModel, packed: bytes, table: Table, known: Known) -> Outcome:
+def check(rules: MonitorRules, model: WatchedModel, state: bytes, table: Table, known: LoadedReference) -> Outcome:
     window = Window(table, list(range(table.rows)))
-    if rules.kind == "quality":
-        return check_quality(model, window, known)
-    if rules.kind.of_performance:
-        return check_performance(rules, model, packed, window, known)
-    return (check_together if rules.kind == "multivariate" else check_drift)(rules, model, packed, window, known)
+    return kind_of(rules).check(rules, CheckInput(model, state, window, known))
 
 
 QUICK = [
@@ -95,15 +92,15 @@ QUICK = [
 @settings(max_examples=25)
 @given(st.lists(tables(), min_size=1, max_size=3))
 def test_no_window_breaks_a_check(said: dict[str, Any], windows: list[Table]) -> None:
-    rules, packed = monitor(**said), b""
+    rules, state = monitor(**said), b""
     for table in windows:
         try:
-            outcome = check(rules, WatchedModel(), packed, table, known(usual()))
-        except Unchecked as reason:
+            outcome = check(rules, WatchedModel(), state, table, known(usual()))
+        except CheckSkipped as reason:
             assert str(reason)
             continue
-        packed = outcome.packed
-        assert outcome.said and isinstance(outcome.firing, bool)
+        state = outcome.state
+        assert outcome.summary and isinstance(outcome.firing, bool)
 
 
 @pytest.mark.parametrize("said", QUICK, ids=lambda said: "-".join(map(str, said.values()))[:40])
@@ -111,17 +108,17 @@ def test_no_window_breaks_a_check(said: dict[str, Any], windows: list[Table]) ->
 @given(tables().filter(lambda table: table.rows > 0 and bool(table.features)), tables())
 def test_no_reference_breaks_a_check(said: dict[str, Any], reference: Table, window: Table) -> None:
     try:
-        assert check(monitor(**said), WatchedModel(), b"", window, known(reference)).said
-    except Unchecked as reason:
+        assert check(monitor(**said), WatchedModel(), b"", window, known(reference)).summary
+    except CheckSkipped as reason:
         assert str(reason)
 
 
 @settings(max_examples=6)
 @given(tables().filter(lambda table: table.rows > 0 and bool(table.features)), st.lists(tables(), max_size=2))
 def test_the_classifier_takes_whatever_comes(reference: Table, windows: list[Table]) -> None:
-    packed = b""
+    state = b""
     for table in [*windows, reference]:
-        packed = check(monitor(kind="multivariate"), WatchedModel(), packed, table, known(reference)).packed
+        state = check(monitor(kind="multivariate"), WatchedModel(), state, table, known(reference)).state
 
 
 def test_the_loss_of_a_regression_is_estimated_where_the_model_is_weak() -> None:
@@ -137,8 +134,8 @@ def test_the_loss_of_a_regression_is_estimated_where_the_model_is_weak() -> None
     calm = check(rules, WatchedModel(), b"", asked(500, 0.6), reference)
     assert not calm.firing
     weak = Table(500, {"x": random.uniform(0.5, 1, 500)}, None, np.full(500, 10.0))
-    found = check(rules, WatchedModel(), calm.packed, weak, reference)
-    assert found.firing and "estimated mae is 2" in found.said
+    found = check(rules, WatchedModel(), calm.state, weak, reference)
+    assert found.firing and "estimated mae is 2" in found.summary
 
 
 def test_rules_of_tandem_yaml_hold_without_a_reference() -> None:
@@ -165,6 +162,6 @@ def test_a_concept_that_drifts_is_found_though_inputs_and_predictions_are_as_bef
     reference, rules = known(asked(2000, 1.0)), monitor(kind="concept_drift")
     calm = check(rules, WatchedModel(), b"", asked(500, 1.0), reference)
     assert not calm.firing
-    found = check(rules, WatchedModel(), calm.packed, asked(500, -1.0), reference)
+    found = check(rules, WatchedModel(), calm.state, asked(500, -1.0), reference)
     assert found.firing and found.features == ["error"]
     assert not check(monitor(kind="drift"), WatchedModel(), b"", asked(500, -1.0), reference).firing

@@ -18,8 +18,8 @@ async def check(call: Call) -> str:
     watch = watch_of(call)
     name = model_of(call, watch)
     async with call.database.read() as connection:
-        waits = (await watch.account_of(connection, name)).waits
+        waits = (await watch.overview_of(connection, name)).waits
     if not waits:
         raise Refused(f"Nothing came of {inline_code(name, 100)} since its last checks.")
-    watch.ask_for_checks(name)
+    watch.request_checks(name)
     return f"Checking {inline_code(name, 100)}; in a moment `/model show` says what was found."

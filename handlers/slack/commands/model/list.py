@@ -16,10 +16,10 @@ async def list_models(call: Call) -> str:
     for name in sorted(watch.models)[:_LISTED]:
         async with call.database.read() as connection:
             reference = await references.current(connection, name, call.now)
-            account = await watch.account_of(connection, name)
-        firing = [state.monitor for state in states_of(watch, name, account) if fires(state)]
+            overview = await watch.overview_of(connection, name)
+        firing = [state.monitor for state in states_of(watch, name, overview) if fires(state)]
         how = f"🔴 {literal(', '.join(firing), 200)}" if firing else "🟢 nothing fires"
-        seen = last_seen(account, call.now)
+        seen = last_seen(overview, call.now)
         lines.append(f"• *{literal(name, 100)}* {how} · {reference_in_words(reference)} · {seen}")
     more = [f"… and {len(watch.models) - _LISTED} more"] if len(watch.models) > _LISTED else []
     return "\n".join([*lines, *more])

@@ -29,11 +29,11 @@ async def show(call: Call) -> str:
     async with call.database.read() as connection:
         reference = await references.current(connection, name, call.now)
         others = await references.versions(connection, name)
-        account = await watch.account_of(connection, name)
-    lines = [f"*{literal(name, 100)}* · {reference_in_words(reference)} · {last_seen(account, call.now)}"]
+        overview = await watch.overview_of(connection, name)
+    lines = [f"*{literal(name, 100)}* · {reference_in_words(reference)} · {last_seen(overview, call.now)}"]
     if len(others) > 1:
         lines.append("References: " + literal(", ".join(one.version for one in others[:10]), 500))
-    states = {state.monitor: state for state in states_of(watch, name, account)}
+    states = {state.monitor: state for state in states_of(watch, name, overview)}
     lines += [monitor_in_words(monitor, states.get(monitor)) for monitor in watch.models[name].monitors]
     charts = [state.chart for state in states.values() if state.chart and fires(state)]
     charts += [state.chart for state in states.values() if state.chart]

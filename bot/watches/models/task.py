@@ -4,9 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bot.domain.watched.monitor import Metric, MonitorRules
+from bot.domain.watched.metric import Metric
+from bot.watches.models.kinds.performance import PerformanceRules
+from bot.watches.models.kinds.registry import CheckSkipped
 from bot.watches.models.window import Table
-from bot.watches.models.wording import Unchecked
 from detectors.drift.categories import category, is_missing
 from detectors.drift.packing import Array
 from detectors.drift.profile import as_numbers
@@ -26,37 +27,37 @@ class Task(NamedTuple):
         return self.classes[-1] if self.classes else ""
 
     def rows_of(self, table: Table) -> tuple[Rows, Array]:
-        """The rows that have what the metric needs, and which these are: booleans over all. Raises Unchecked."""
+        """The rows that have what the metric needs, and which these are: booleans over all. Raises CheckSkipped."""
         truth, predicted = table.label, table.prediction
         if self.metric.ranks or self.metric is Metric.ROC_AUC:
             predicted = table.score if table.score is not None else predicted
         if truth is None or predicted is None:
-            raise Unchecked(f"{self.metric} needs labels and {'scores' if self.metric.ranks else 'predictions'}")
-        as_told = _classes if self.classes else finite
-        truth = as_told(truth)
-        predicted = finite(predicted) if self.metric is Metric.ROC_AUC else as_told(predicted)
+            raise CheckSkipped(f"{self.metric} needs labels and {'scores' if self.metric.ranks else 'predictions'}")
+        converted = _classes if self.classes else finite
+        truth = converted(truth)
+        predicted = finite(predicted) if self.metric is Metric.ROC_AUC else converted(predicted)
         usable = ~(_unknown(truth) | _unknown(predicted))
         score = _score(table, predicted, self.metric)
         group = None
         if self.group is not None:
             if self.group not in table.features:
-                raise Unchecked(f"{self.metric} needs the column {self.group}, which names the group of a row")
+                raise CheckSkipped(f"{self.metric} needs the column {self.group}, which names the group of a row")
             group = np.asarray(table.features[self.group])
         if score is not None:
             usable &= ~np.isnan(score)
         return Rows(truth, predicted, score, group).where(usable), usable
 
 
-def task_of(monitor: MonitorRules, table: Table) -> Task:
-    """The task whose labels these are. Raises Unchecked where the metric is of two classes, and there are more."""
+def task_of(monitor: PerformanceRules, table: Table) -> Task:
+    """The task whose labels these are. Raises CheckSkipped where the metric is of two classes, and there are more."""
     assert monitor.metric is not None
     if monitor.metric.is_error or monitor.metric.ranks:
         return Task(monitor.metric, monitor.group)
     if table.label is None:
-        raise Unchecked(f"{monitor.metric} needs labels")
+        raise CheckSkipped(f"{monitor.metric} needs labels")
     names = {category(value) for value in table.label.tolist() if not is_missing(value)}
     if monitor.metric in OF_TWO_CLASSES and len(names) > 2:
-        raise Unchecked(f"{monitor.metric} is of two classes, and there are {len(names)}")
+        raise CheckSkipped(f"{monitor.metric} is of two classes, and there are {len(names)}")
     return Task(monitor.metric, None, tuple(sorted(names, key=_size)))
 
 

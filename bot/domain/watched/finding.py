@@ -1,0 +1,31 @@
+"""What a finding about a model is of, whoever made it: one of our monitors, or another tool that reports to us."""
+
+from enum import StrEnum
+
+
+class FindingKind(StrEnum):
+    """Kinds that several tools find. A monitor of a kind that only we have names its alert itself."""
+
+    QUALITY = "quality"
+    DRIFT = "drift"
+    PREDICTION_DRIFT = "prediction_drift"
+    MULTIVARIATE = "multivariate"
+    CONCEPT_DRIFT = "concept_drift"
+    PERFORMANCE = "performance"
+    ESTIMATED_PERFORMANCE = "estimated_performance"
+
+    @property
+    def alertname(self) -> str:
+        """The name of the alert that the finding is."""
+        return _ALERT_NAMES[self]
+
+
+_ALERT_NAMES = {
+    FindingKind.QUALITY: "DataQuality",
+    FindingKind.DRIFT: "FeatureDrift",
+    FindingKind.PREDICTION_DRIFT: "PredictionDrift",
+    FindingKind.MULTIVARIATE: "MultivariateDrift",
+    FindingKind.CONCEPT_DRIFT: "ConceptDrift",
+    FindingKind.PERFORMANCE: "ModelPerformance",
+    FindingKind.ESTIMATED_PERFORMANCE: "EstimatedModelPerformance",
+}

@@ -1,0 +1,26 @@
+"""Monitor kind: whether the rows are well formed, and whether they still come."""
+
+from datetime import timedelta
+
+from bot.domain.duration import Duration
+from bot.domain.watched.finding import FindingKind
+from bot.domain.watched.monitor import MonitorRules
+from bot.watches.models.kinds.registry import CheckInput, Outcome, monitor
+
+
+class QualityRules(MonitorRules):
+    """``fresh_within``: how often predictions have to come."""
+
+    fresh_within: Duration | None = None
+    """No predictions for longer is a finding."""
+
+    @property
+    def data_every(self) -> timedelta | None:
+        return self.fresh_within
+
+
+@monitor(FindingKind.QUALITY, alertname=FindingKind.QUALITY.alertname, rules=QualityRules, needs_reference=False)
+def check(rules: QualityRules, given: CheckInput) -> Outcome:
+    from bot.watches.models.data_checks import check_quality
+
+    return check_quality(given.model, given.window, given.reference)
