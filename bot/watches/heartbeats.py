@@ -107,7 +107,7 @@ def _finding(name: str, heartbeat: Heartbeat, before: Pulse | None, pulse: Pulse
     labels = {**heartbeat.labels, "alertname": alertname, "heartbeat": name, "severity": heartbeat.severity.value}
     if heartbeat.service:
         labels["service"] = heartbeat.service
-    last_seen = f"{name} was last seen at {pulse.seen_at:%H:%M:%S} UTC"
+    last_seen = f"{name} was last heard of at {pulse.seen_at:%H:%M:%S} UTC"
     return AlertEvent(
         source="tandem",
         fingerprint=f"heartbeat/{name}",
@@ -115,5 +115,5 @@ def _finding(name: str, heartbeat: Heartbeat, before: Pulse | None, pulse: Pulse
         labels=labels,
         starts_at=ill_since,
         ends_at=None if pulse.ill_since else now,
-        annotations={"summary": f"{name} reported a failure" if pulse.failed else last_seen},
+        annotations={"summary": f"{name} told of a failure" if pulse.failed else last_seen},
     )

@@ -43,8 +43,7 @@ class Subject(NamedTuple):
     event: Callable[[], Awaitable[Event]]
 
     def worker(self, watch: Watch) -> Worker:
-        one = self.pipeline
-        return Worker(one.database, one.inbox, one.rules, plan_without_values, one.clock, watches=[watch])
+        return Worker(self.pipeline.services, plan_without_values, [watch])
 
     async def feed(self, worker: Worker, deliveries: int = 1) -> None:
         for _ in range(deliveries):
