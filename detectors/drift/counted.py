@@ -17,12 +17,25 @@ def chi_squared(reference: Profile, now: Profile) -> Results:
 
     Of more categories than are counted by name it is the test of their buckets (see ``categories``).
 
+    Parameters
+    ----------
+    reference, now
+        Profiles of the reference and of the rows that are compared with it.
+
+    Returns
+    -------
+    The statistic and its p-value, by column of categories.
+
     Examples
     --------
     >>> from detectors.drift.profile import build
     >>> reference = build({"shop": np.array(["a", "b"] * 50)})
     >>> chi_squared(reference, reference.read({"shop": np.array(["a"] * 20 + ["b"] * 20)}))
     {'shop': Result(statistic=0.0, p=1.0)}
+
+    References
+    ----------
+    Pearson: On the criterion that a given system of deviations … Philosophical Magazine 50, 1900.
     """
     return {
         name: Result(*map(float, chi2_contingency(table)[:2]))
@@ -36,6 +49,15 @@ def population_stability(reference: Profile, now: Profile) -> Results:
 
     Every count is raised by ½ (Jeffreys), so that a bin that is empty on one side does not make it infinite.
 
+    Parameters
+    ----------
+    reference, now
+        Profiles of the reference and of the rows that are compared with it.
+
+    Returns
+    -------
+    The index by column, 0 where nothing moved; no p-value.
+
     Examples
     --------
     >>> from detectors.drift.profile import build
@@ -43,6 +65,11 @@ def population_stability(reference: Profile, now: Profile) -> Results:
     >>> now = reference.read({"shop": np.array(["a"] * 30 + ["b"] * 10)})
     >>> round(population_stability(reference, now)["shop"].statistic, 2)
     0.26
+
+    References
+    ----------
+    Yurdakul and Naranjo: Statistical properties of the population stability index. Journal of Risk Model Validation
+    14, 2020.
     """
     results = {}
     for name, table in _tables(reference, now).items():
@@ -54,12 +81,25 @@ def population_stability(reference: Profile, now: Profile) -> Results:
 def jensen_shannon(reference: Profile, now: Profile) -> Results:
     """The Jensen–Shannon distance to base 2: 0 for equal shares, 1 where the two have nothing in common.
 
+    Parameters
+    ----------
+    reference, now
+        Profiles of the reference and of the rows that are compared with it.
+
+    Returns
+    -------
+    The distance by column, between 0 and 1; no p-value.
+
     Examples
     --------
     >>> from detectors.drift.profile import build
     >>> reference = build({"shop": np.array(["a", "b"])})
     >>> jensen_shannon(reference, reference.read({"shop": np.array(["c"])}))
     {'shop': Result(statistic=1.0, p=None)}
+
+    References
+    ----------
+    Lin: Divergence measures based on the Shannon entropy. IEEE Transactions on Information Theory 37, 1991.
     """
     tables = _tables(reference, now)
     return {name: Result(float(jensenshannon(before, after, base=2))) for name, (before, after) in tables.items()}

@@ -21,7 +21,19 @@ _WORTH_NAMING = 0.1
 
 
 class Sides(NamedTuple):
-    """The reference's rows, in two halves by lot: one trains classifiers, one tells what they say of the reference."""
+    """The reference's rows, in two halves by lot: one trains classifiers, one tells what they say of the reference.
+
+    Parameters
+    ----------
+    training, holdout
+        Halves of the reference, each of shape (rows, columns).
+
+    Examples
+    --------
+    >>> sides = Sides.of(np.arange(20.0).reshape(10, 2))
+    >>> sides.training.shape, sides.holdout.shape
+    ((5, 2), (5, 2))
+    """
 
     training: Array
     holdout: Array
@@ -37,6 +49,22 @@ class Seen(NamedTuple):
     """``drifted``: whether the rows are told apart; ``shares``: what each column does for that, by place.
 
     ``apart`` is how well: the area under the ROC curve, ½ for not at all.
+
+    Parameters
+    ----------
+    drifted
+        Whether the rows are told from the reference.
+    shares
+        By place of the column, between 0 and 1.
+    evidence
+        The e-value against "as the reference".
+    apart
+        The area under the ROC curve, between 0 and 1.
+
+    Examples
+    --------
+    >>> Seen(drifted=True, shares={0: 1.0}, evidence=40.0, apart=0.9).apart
+    0.9
     """
 
     drifted: bool
@@ -56,6 +84,15 @@ class Domain(msgspec.Struct):
     (The classifier test: Lopez-Paz and Oquab, Revisiting classifier two-sample tests, ICLR 2017. By betting: Pandeva,
     Bakker, Naesseth and Forré, E-valuating classifier two-sample tests, TMLR 2024.)
 
+    Parameters
+    ----------
+    alpha
+        The chance of a false alarm in the whole life.
+    seed
+        Of the classifiers and of the choice of rows.
+    epoch, windows, training, collected, life, shares, apart
+        The state.
+
     Examples
     --------
     >>> random = np.random.default_rng(0)
@@ -65,6 +102,11 @@ class Domain(msgspec.Struct):
     ...     seen = domain.update(sides, np.column_stack([together[:, at], random.normal(size=500)]))
     >>> seen.drifted, sorted(seen.shares)
     (True, [0, 1])
+
+    References
+    ----------
+    Lopez-Paz and Oquab: Revisiting classifier two-sample tests. ICLR 2017.
+    Pandeva, Bakker, Naesseth and Forré: E-valuating classifier two-sample tests. TMLR 2024.
     """
 
     alpha: float = 0.05

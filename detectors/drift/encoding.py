@@ -16,6 +16,19 @@ def encoded(reference: Profile, table: Mapping[str, Array], columns: Sequence[st
     A category that the reference does not have comes after all that it has, and of too many to be known by name the
     place is their bucket's (see ``categories``); a column that the table lacks is missing.
 
+    Parameters
+    ----------
+    reference
+        The profile whose categories are numbered.
+    table
+        The columns, each of shape (rows,).
+    columns
+        Names, in the order of the answer.
+
+    Returns
+    -------
+    Of shape (rows, columns), in the unit of each column; NaN for what is missing.
+
     Examples
     --------
     >>> from detectors.drift.profile import build

@@ -20,10 +20,26 @@ def survival(statistics: Array, sizes: Array) -> Array:
 
     A sample of size 0 is no evidence, and has p-value 1.
 
+    Parameters
+    ----------
+    statistics
+        Distances of distribution functions, between 0 and 1, of shape (k,).
+    sizes
+        Effective numbers of rows, of shape (k,).
+
+    Returns
+    -------
+    p-values between 0 and 1, of shape (k,).
+
     Examples
     --------
     >>> [float(round(p, 6)) for p in survival(np.array([0.02, 0.2]), np.array([1000, 50]))]
     [0.810897, 0.031439]
+
+    References
+    ----------
+    Simard and L’Ecuyer: Computing the two-sided Kolmogorov-Smirnov distribution. Journal of Statistical Software 39,
+    2011.
     """
     d, n = np.asarray(statistics, dtype=np.float64), np.asarray(sizes)
     p = np.where(n > 0, 0.0, 1.0)

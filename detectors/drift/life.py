@@ -12,7 +12,22 @@ from detectors.drift.sequential import Monitor
 
 
 class Standing(NamedTuple):
-    """Whether it is ``drifted`` by now, in which columns (the surest first), and the evidence when that was found."""
+    """Whether it is ``drifted`` by now, in which columns (the surest first), and the evidence when that was found.
+
+    Parameters
+    ----------
+    drifted
+        Whether the data is drifted now.
+    columns
+        Names, the surest first.
+    evidence
+        The e-value of the alarm; 1 without one.
+
+    Examples
+    --------
+    >>> Standing(drifted=True, columns=["price"], evidence=40.0).columns
+    ['price']
+    """
 
     drifted: bool
     columns: list[str]
@@ -25,6 +40,15 @@ class Life(msgspec.Struct):
     The monitor's promise holds from each beginning to the next alarm. What drifts on in another way is found by the
     monitor that began anew, and then it is this from which the data must recover.
 
+    Parameters
+    ----------
+    alpha
+        The chance of a false alarm from each beginning.
+    seed
+        Of the random order of equal values.
+    monitor, recovery, standing, lives
+        The state; :meth:`against` makes it.
+
     Examples
     --------
     >>> from detectors.drift.profile import build
@@ -34,6 +58,10 @@ class Life(msgspec.Struct):
     >>> batches = [random.normal(shift, size=200) for shift in (0, 0, 2, 2, 0, 0)]
     >>> [life.update(reference, reference.read({"size": batch})).drifted for batch in batches]
     [False, False, True, True, True, False]
+
+    References
+    ----------
+    Shin, Ramdas and Rinaldo: E-detectors. New England Journal of Statistics in Data Science 2, 2024.
     """
 
     alpha: float

@@ -15,6 +15,15 @@ def kolmogorov_smirnov(reference: Profile, now: Profile) -> Results:
 
     The statistic is the largest distance between the two distribution functions, from 0 to 1.
 
+    Parameters
+    ----------
+    reference, now
+        Profiles of the reference and of the rows that are compared with it.
+
+    Returns
+    -------
+    The largest distance of the distribution functions, between 0 and 1, and its p-value, by column of numbers.
+
     Examples
     --------
     >>> from detectors.drift.profile import build
@@ -22,6 +31,11 @@ def kolmogorov_smirnov(reference: Profile, now: Profile) -> Results:
     >>> {name: round(result.statistic, 3) for name, result in
     ...  kolmogorov_smirnov(reference, reference.read({"price": np.arange(50.0)})).items()}
     {'price': 0.5}
+
+    References
+    ----------
+    Smirnov: Table for estimating the goodness of fit of empirical distributions. Annals of Mathematical Statistics
+    19, 1948.
     """
     pairs = _pairs(reference, now)
     statistics = np.array([_largest_distance(before.values, after.values) for before, after in pairs.values()])
@@ -35,12 +49,26 @@ def kolmogorov_smirnov(reference: Profile, now: Profile) -> Results:
 def wasserstein(reference: Profile, now: Profile) -> Results:
     """The Wasserstein-1 (earth mover's) distance, in the column's own unit: by how much a value moved on average.
 
+    Parameters
+    ----------
+    reference, now
+        Profiles of the reference and of the rows that are compared with it.
+
+    Returns
+    -------
+    How far values moved, by column of numbers; no p-value.
+
     Examples
     --------
     >>> from detectors.drift.profile import build
     >>> reference = build({"price": np.arange(64.0)})
     >>> wasserstein(reference, reference.read({"price": np.arange(64.0) + 3}))
     {'price': Result(statistic=3.0, p=None)}
+
+    References
+    ----------
+    Ramdas, García Trillos and Cuturi: On Wasserstein two-sample testing and related families of nonparametric tests.
+    Entropy 19, 2017.
     """
     pairs = _pairs(reference, now)
     return {name: Result(_area_between(before.values, after.values)) for name, (before, after) in pairs.items()}

@@ -20,6 +20,20 @@ class Numeric(msgspec.Struct, frozen=True, tag=True):
 
     ``values`` are all of them, or so many order statistics at even distances: then the distribution function read off
     them is wrong by at most one part in ``len(values)``.
+
+    Parameters
+    ----------
+    values
+        Ascending, in the unit of the column, of shape (kept,).
+    rows
+        How many rows have a value.
+    missing
+        How many have none.
+
+    Examples
+    --------
+    >>> Numeric(np.array([1.0, 3.0]), rows=2, missing=1).rows
+    2
     """
 
     values: Array
@@ -37,6 +51,13 @@ Column: TypeAlias = Numeric | Categorical
 
 class Profile(msgspec.Struct, frozen=True):
     """What is known of a table: its columns by name.
+
+    Parameters
+    ----------
+    rows
+        How many rows the table has.
+    columns
+        What is known of each column, by name.
 
     Examples
     --------
@@ -77,6 +98,15 @@ def build(table: Mapping[str, Array], categorical: Collection[str] = (), most: i
         MOST_CATEGORIES different ones see ``categories``.
     most
         Values kept of a column, 1,000 at least: of more rows as many order statistics, which bounds the memory.
+
+    Returns
+    -------
+    The profile, whose size does not depend on the number of rows.
+
+    Examples
+    --------
+    >>> build({"price": np.array([3.0, 1.0, np.nan])}).columns["price"].missing
+    1
     """
     if most < 1000:
         raise ValueError(f"a profile keeps 1,000 values at least, not {most}")
@@ -85,7 +115,22 @@ def build(table: Mapping[str, Array], categorical: Collection[str] = (), most: i
 
 
 def as_numbers(raw: Array) -> Array:
-    """The column as floats, with NaN for what is no number."""
+    """The column as floats, with NaN for what is no number.
+
+    Parameters
+    ----------
+    raw
+        Any values, of shape (rows,).
+
+    Returns
+    -------
+    Floats of shape (rows,).
+
+    Examples
+    --------
+    >>> as_numbers(np.array(["7", "x", None], dtype=object)).tolist()
+    [7.0, nan, nan]
+    """
     if raw.dtype.kind in "iufb":
         return raw if raw.dtype.kind == "f" else raw.astype(np.float64)
     return np.array([_number(value) for value in raw], dtype=np.float64)
@@ -131,7 +176,24 @@ def _categorical(raw: Array) -> Categorical:
 
 
 def kept_ranks(rows: int, kept: int) -> Array:
-    """Which of so many sorted rows a profile keeps: their indices, from 0."""
+    """Which of so many sorted rows a profile keeps: their indices, from 0.
+
+    Parameters
+    ----------
+    rows
+        How many there are.
+    kept
+        How many are kept at most.
+
+    Returns
+    -------
+    Indices in ascending order, of shape (min(rows, kept),).
+
+    Examples
+    --------
+    >>> kept_ranks(10, 2).tolist()
+    [2, 7]
+    """
     return np.arange(rows) if kept >= rows else ((np.arange(kept) + 0.5) * (rows / kept)).astype(np.int64)
 
 

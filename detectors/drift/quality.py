@@ -22,7 +22,24 @@ _LEAST_ROWS = 20
 
 
 class Finding(NamedTuple):
-    """What is wrong with a column (or the whole batch: None), how much of it from 0 to 1, and in words."""
+    """What is wrong with a column (or the whole batch: None), how much of it from 0 to 1, and in words.
+
+    Parameters
+    ----------
+    kind
+        schema, type, missing, range, category, constant, unit, duplicate or freshness.
+    column
+        Its name; None for the whole batch.
+    share
+        Of the rows, between 0 and 1.
+    text
+        In words, with the numbers.
+
+    Examples
+    --------
+    >>> Finding("schema", "price", 1.0, "price is not there").column
+    'price'
+    """
 
     kind: str
     column: str | None
@@ -43,6 +60,10 @@ def findings(reference: Profile, table: Mapping[str, Array], alpha: float = 1e-6
         The chance of each finding that depends on counts (more missing than usual …), where the rows are exchangeable
         with the reference's: with a batch a minute, 1e-6 is one in two years.
 
+    Returns
+    -------
+    One finding a column and kind.
+
     Examples
     --------
     >>> from detectors.drift.profile import build
@@ -50,6 +71,10 @@ def findings(reference: Profile, table: Mapping[str, Array], alpha: float = 1e-6
     >>> batch = {"weight": np.linspace(50, 90, 100) * 1000, "shop": np.array(["a", "c"] * 50)}
     >>> [(finding.kind, finding.column, finding.share) for finding in findings(reference, batch)]
     [('range', 'weight', 1.0), ('unit', 'weight', 1.0), ('category', 'shop', 0.5)]
+
+    References
+    ----------
+    Schelter et al.: Automating large-scale data quality verification. VLDB 2018.
     """
     now = reference.read(table)
     found = [Finding("schema", name, 1.0, f"{name} is not there") for name in reference.columns if name not in table]
@@ -62,6 +87,17 @@ def findings(reference: Profile, table: Mapping[str, Array], alpha: float = 1e-6
 def duplicates(ids: Sequence[object]) -> Finding | None:
     """Rows whose id came before in the same batch.
 
+    Parameters
+    ----------
+    ids
+        One a row, in any order.
+
+    Returns
+    -------
+    The finding; None where every id is there once.
+
+    Examples
+    --------
     >>> duplicates(["a", "b", "a", "a"])
     Finding(kind='duplicate', column=None, share=0.5, text='2 of 4 ids came before')
     """
@@ -72,6 +108,19 @@ def duplicates(ids: Sequence[object]) -> Finding | None:
 def stale(newest: float | None, now: float, within: float) -> Finding | None:
     """No data for longer than ``within``; all three in seconds, ``newest`` None where there never was any.
 
+    Parameters
+    ----------
+    newest, now
+        Seconds since the epoch.
+    within
+        Seconds.
+
+    Returns
+    -------
+    The finding; None where data came in time.
+
+    Examples
+    --------
     >>> stale(newest=100.0, now=400.0, within=60.0)
     Finding(kind='freshness', column=None, share=1.0, text='no data for 300 s')
     """

@@ -24,6 +24,24 @@ class Recovery(msgspec.Struct):
     what came when the alarm was raised and, as long as it looks drifted, afterwards. While rows go on as they drifted,
     "recovered" is said once in 1,000 batches or rarer (the CUSUM of e-values; Shin, Ramdas and Rinaldo, E-detectors,
     New England Journal of Statistics in Data Science 2, 2024); one batch is enough where the two are far apart.
+
+    Parameters
+    ----------
+    bins
+        The bins of each column.
+    drifted
+        Counts by bin of what came as it drifted, by column, of shape (bins,).
+    log_evidence
+        The logarithm of the e-value for a recovery.
+
+    Examples
+    --------
+    >>> Recovery(bins={}, drifted={}).log_evidence
+    0.0
+
+    References
+    ----------
+    Shin, Ramdas and Rinaldo: E-detectors. New England Journal of Statistics in Data Science 2, 2024.
     """
 
     bins: dict[str, Bins]

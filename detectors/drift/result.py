@@ -10,7 +10,20 @@ from detectors.drift.profile import Profile
 
 
 class Result(NamedTuple):
-    """The test's statistic, 0 where nothing moved, and its p-value where the test has one."""
+    """The test's statistic, 0 where nothing moved, and its p-value where the test has one.
+
+    Parameters
+    ----------
+    statistic
+        In the unit of the test.
+    p
+        Between 0 and 1; None where the test has none.
+
+    Examples
+    --------
+    >>> Result(0.2, p=0.01).p
+    0.01
+    """
 
     statistic: float
     p: float | None = None
@@ -34,11 +47,19 @@ def drifted(
         With ``family`` (Bonferroni) the chance that any column is named without drift; with ``rate`` (Benjamini and
         Hochberg, Journal of the Royal Statistical Society B 57, 1995) the expected share of wrong ones among the named.
 
+    Returns
+    -------
+    Names of columns.
+
     Examples
     --------
     >>> results = {"a": Result(0.1, 0.03), "b": Result(0.2, 0.01), "c": Result(0.01, 0.9)}
     >>> drifted(results), drifted(results, correction="rate")
     (['b'], ['b', 'a'])
+
+    References
+    ----------
+    Benjamini and Hochberg: Controlling the false discovery rate. Journal of the Royal Statistical Society B 57, 1995.
     """
     p_values = {name: result.p for name, result in results.items() if result.p is not None}
     p = np.array(list(p_values.values()))

@@ -27,6 +27,20 @@ class Verdict(NamedTuple):
     """``evidence`` against "no drift so far" (an e-value), whether it is ``drift``, and the columns that drifted.
 
     The surest column comes first. ``drift`` stays once it was said: the promise is about the first time.
+
+    Parameters
+    ----------
+    evidence
+        An e-value: 1 where there is none, 1/alpha for an alarm.
+    drift
+        Whether an alarm was raised.
+    columns
+        Names, the surest first.
+
+    Examples
+    --------
+    >>> Verdict(evidence=25.0, drift=True, columns=["size"]).drift
+    True
     """
 
     evidence: float
@@ -61,6 +75,15 @@ class Monitor(msgspec.Struct):
     State: some 300 numbers a column, however long it lives. The lots for equal values are drawn from ``seed``: the same
     batches give the same verdicts.
 
+    Parameters
+    ----------
+    alpha
+        The chance of a false alarm in the whole life.
+    seed
+        Of the random order of equal values.
+    bins, urn, recent, bets, log_in_play, held_back, batches, drift
+        The state; :meth:`against` makes it.
+
     Examples
     --------
     >>> from detectors.drift.profile import build
@@ -77,6 +100,12 @@ class Monitor(msgspec.Struct):
     ...     verdict = monitor.update(reference.read(batch))
     >>> verdict.drift, verdict.columns
     (True, ['size'])
+
+    References
+    ----------
+    Ramdas, Grünwald, Vovk and Shafer: Game-theoretic statistics and safe anytime-valid inference. Statistical Science
+    38, 2023.
+    Vovk: Testing randomness online. Statistical Science 36, 2021.
     """
 
     alpha: float

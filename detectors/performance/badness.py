@@ -18,6 +18,21 @@ class Rows(NamedTuple):
     """Predictions with their labels, each of shape (rows,). ``positive`` is the greater of two classes.
 
     ``score`` is the probability of that class; for rankings, what the rows of one ``group`` are ordered by.
+
+    Parameters
+    ----------
+    truth, predicted
+        Labels and predictions, of shape (rows,): classes, or numbers in the unit of the target.
+    score
+        The probability of the greater class, of shape (rows,), between 0 and 1; for rankings any number.
+    group
+        The query that a row belongs to, of shape (rows,); for rankings only.
+
+    Examples
+    --------
+    >>> rows = Rows(truth=np.array([0, 1]), predicted=np.array([1, 1]))
+    >>> rows.where(np.array([True, False])).truth.tolist()
+    [0]
     """
 
     truth: Array
@@ -35,6 +50,24 @@ class Scale(NamedTuple):
 
     ``cap`` is the largest loss that counts (of errors), ``unit`` what a mean absolute scaled error is scaled by, and
     ``positive`` the class that precision and recall are of.
+
+    Parameters
+    ----------
+    metric
+        accuracy, precision, recall, f1, roc_auc, mae, rmse, mape, mase, ndcg or mrr.
+    limit
+        In the unit of the metric: the target's for mae and rmse, a share for all others.
+    cap
+        The largest loss that counts, in the unit of a loss (for rmse, its square).
+    unit
+        The naive forecast's error, in the unit of the target; for mase only.
+    positive
+        The class that precision, recall and f1 are of.
+
+    Examples
+    --------
+    >>> round(Scale("accuracy", limit=0.9).level, 3)
+    0.1
     """
 
     metric: str
@@ -55,6 +88,26 @@ def scale_for(metric: str, limit: float, losses: Array | None = None, unit: floa
     """The scale of a metric: the largest loss that counts comes from the ``losses`` of a reference, where it has them.
 
     Raises ValueError where the limit is none that the metric can pass.
+
+    Parameters
+    ----------
+    metric, limit, unit, positive
+        As in :class:`Scale`.
+    losses
+        The losses of the reference, of shape (rows,), as from :func:`losses_of`; for errors only.
+
+    Returns
+    -------
+    The scale, whose level is the mean badness that the limit allows.
+
+    Examples
+    --------
+    >>> scale_for("mae", 2.0, losses=np.array([1.0, 1.5, 3.0])).metric
+    'mae'
+    >>> scale_for("accuracy", 90)
+    Traceback (most recent call last):
+        ...
+    ValueError: accuracy lies between 0 and 1, and its limit would be 90
     """
     if metric not in ERRORS:
         if not 0 < limit < 1:
@@ -71,7 +124,30 @@ def scale_for(metric: str, limit: float, losses: Array | None = None, unit: floa
 
 
 def losses_of(rows: Rows, metric: str, unit: float = 1.0) -> Array:
-    """Of an error: each row's loss, whose mean (of ``rmse`` the root of the mean) the metric is."""
+    """Of an error: each row's loss, whose mean (of ``rmse`` the root of the mean) the metric is.
+
+    Parameters
+    ----------
+    rows
+        Labels and predictions that are numbers.
+    metric
+        mae, rmse, mape or mase.
+    unit
+        What a mase is scaled by, in the unit of the target.
+
+    Returns
+    -------
+    Losses of shape (rows,), 0 or more; for mape without the rows whose label is 0.
+
+    Examples
+    --------
+    >>> losses_of(Rows(np.array([1.0, 4.0]), np.array([2.0, 2.0])), "rmse").tolist()
+    [1.0, 4.0]
+
+    References
+    ----------
+    Hyndman and Koehler: Another look at measures of forecast accuracy. International Journal of Forecasting 22, 2006.
+    """
     with np.errstate(over="ignore"):
         error = np.abs(rows.predicted - rows.truth)
     if metric == "mape":
@@ -87,6 +163,17 @@ def badness(rows: Rows, scale: Scale) -> Array:
     Precision is judged by what was said to be positive, recall by what is; the area under the ROC curve by pairs of a
     positive and a negative row, ndcg and mrr by groups. F1 ≥ f is a bound on a mean too: f·(2TP + FP + FN) ≤ 2TP.
 
+    Parameters
+    ----------
+    rows
+        Labels and predictions.
+    scale
+        The metric and its limit.
+
+    Returns
+    -------
+    Numbers between 0 and 1, of shape (units,): a unit is a row, a pair of rows for roc_auc, a group for rankings.
+
     Examples
     --------
     >>> rows = Rows(truth=np.array([0, 1, 1, 1]), predicted=np.array([0, 1, 1, 0]))
@@ -94,6 +181,10 @@ def badness(rows: Rows, scale: Scale) -> Array:
     0.25
     >>> badness(rows, scale_for("recall", 0.9)).tolist()
     [0.0, 0.0, 1.0]
+
+    References
+    ----------
+    Waudby-Smith and Ramdas: Estimating means of bounded random variables by betting. JRSS B 86, 2024.
     """
     metric = scale.metric
     if metric in ERRORS:
@@ -110,6 +201,19 @@ def badness(rows: Rows, scale: Scale) -> Array:
 def value_of(rows: Rows, scale: Scale) -> float | None:
     """The metric itself; None where these rows say nothing of it, such as a recall without positive rows.
 
+    Parameters
+    ----------
+    rows
+        Labels and predictions.
+    scale
+        The metric, with the unit of a mase and the positive class.
+
+    Returns
+    -------
+    The metric in its own unit, or None.
+
+    Examples
+    --------
     >>> value_of(Rows(truth=np.array([0, 1, 1, 1]), predicted=np.array([0, 1, 1, 0])), scale_for("f1", 0.9))
     0.8
     """
@@ -132,6 +236,29 @@ def expected_badness(chance: Array, predicted: Array, scale: Scale) -> Array:
     """The same before labels have come: ``chance`` is each row's chance that its label is the positive class.
 
     ``predicted`` says for which rows the model predicted that class; both of shape (rows,).
+
+    Parameters
+    ----------
+    chance
+        Of shape (rows,), between 0 and 1.
+    predicted
+        Booleans of shape (rows,).
+    scale
+        accuracy, precision, recall or f1, and its limit.
+
+    Returns
+    -------
+    Expected badness between 0 and 1, of shape (rows,); for precision of the rows that are predicted positive.
+
+    Examples
+    --------
+    >>> chance, predicted = np.array([0.75, 0.25]), np.array([True, False])
+    >>> expected_badness(chance, predicted, scale_for("accuracy", 0.9)).tolist()
+    [0.25, 0.25]
+
+    References
+    ----------
+    Białek, Kuberski, Perrakis and Bifet: Estimating model performance under covariate shift without labels. 2024.
     """
     metric, limit = scale.metric, scale.limit
     if metric == "accuracy":

@@ -26,12 +26,26 @@ class Bettor(msgspec.Struct):
     While the model is as bad as the limit, that happens once in 1,000 windows or rarer (Shin, Ramdas and Rinaldo,
     E-detectors, New England Journal of Statistics in Data Science 2, 2024). Then the test begins anew.
 
+    Parameters
+    ----------
+    limit
+        The mean badness that is allowed, between 0 and 1.
+    alpha
+        The chance that a model which is within the limit is ever called worse.
+    stakes, log_in_play, log_better, held_back, windows, worse
+        The state of the bets; :meth:`at` makes it.
+
     Examples
     --------
     >>> random = np.random.default_rng(0)
     >>> bettor = Bettor.at(limit=0.15)
     >>> [bettor.update(random.random(500) < share) for share in (0.1, 0.1, 0.3, 0.3, 0.05, 0.05)]
     [False, False, True, True, False, False]
+
+    References
+    ----------
+    Waudby-Smith and Ramdas: Estimating means of bounded random variables by betting. JRSS B 86, 2024.
+    Shin, Ramdas and Rinaldo: E-detectors. New England Journal of Statistics in Data Science 2, 2024.
     """
 
     limit: float

@@ -15,6 +15,24 @@ class Comparison(NamedTuple):
     """Mean losses on the rows that both models saw. ``better`` is how much less the challenger's is: more is better.
 
     ``low`` and ``high`` bound ``better`` with the confidence that was asked for.
+
+    Parameters
+    ----------
+    rows
+        How many rows both models saw.
+    champion, challenger
+        Mean losses, in the unit of a loss.
+    better, low, high
+        The mean difference and its interval, in the unit of a loss.
+
+    Examples
+    --------
+    >>> Comparison(rows=2, champion=5.0, challenger=4.0, better=1.0, low=0.5, high=1.5).better
+    1.0
+
+    References
+    ----------
+    Efron: Better bootstrap confidence intervals. Journal of the American Statistical Association 82, 1987.
     """
 
     rows: int
@@ -43,6 +61,10 @@ def compare(champion: Array, challenger: Array, confidence: float = 0.95, seed: 
     seed
         The same losses and the same seed give the same interval.
 
+    Returns
+    -------
+    Mean losses, their difference, and the interval of the difference.
+
     Raises
     ------
     ValueError
@@ -53,6 +75,10 @@ def compare(champion: Array, challenger: Array, confidence: float = 0.95, seed: 
     >>> found = compare(np.array([2.0, 4.0, 6.0, 8.0]), np.array([1.0, 3.0, 5.0, 7.0]))
     >>> found.champion, found.challenger, found.better, found.low, found.high
     (5.0, 4.0, 1.0, 1.0, 1.0)
+
+    References
+    ----------
+    Efron: Better bootstrap confidence intervals. Journal of the American Statistical Association 82, 1987.
     """
     if champion.shape != challenger.shape or champion.ndim != 1 or len(champion) < 2:
         raise ValueError("the same rows of both models are compared, and two at least")

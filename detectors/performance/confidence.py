@@ -18,12 +18,23 @@ class ConfidenceEstimator(msgspec.Struct, frozen=True):
     classes give the predicted class's probability as score, whether it was right as label, and 1 as predicted: the
     accuracy holds.
 
+    Parameters
+    ----------
+    scores
+        Scores of the reference at which the calibration changes, ascending, of shape (steps,).
+    chances
+        The calibrated chance of label 1 at each, between 0 and 1, of shape (steps,).
+
     Examples
     --------
     >>> score = np.array([0.1, 0.1, 0.1, 0.1, 0.9, 0.9, 0.9, 0.9])
     >>> estimator = ConfidenceEstimator.fit(score, label=np.array([0, 0, 0, 1, 1, 1, 1, 0]))
     >>> round(estimator.estimate(score, predicted=(score > 0.5).astype(int))["accuracy"], 2)
     0.75
+
+    References
+    ----------
+    Białek, Kuberski, Perrakis and Bifet: Estimating model performance under covariate shift without labels. 2024.
     """
 
     scores: Array

@@ -25,6 +25,10 @@ class LossEstimator:
     >>> estimator = LossEstimator().fit(x, predicted=np.zeros(400), truth=truth)
     >>> {name: round(value) for name, value in estimator.estimate(x[300:], np.zeros(100)).items()}
     {'mae': 10, 'rmse': 10}
+
+    References
+    ----------
+    NannyML: Direct loss estimation. Documentation, 2022.
     """
 
     def __init__(self, seed: int = 0) -> None:

@@ -17,10 +17,18 @@ def classification(truth: Array, predicted: Array, score: Array | None = None) -
         For two classes, the probability of the greater one: adds the area under the ROC curve (where the window has
         both classes) and the Brier score.
 
+    Returns
+    -------
+    The metrics by name, each between 0 and 1.
+
     Examples
     --------
     >>> classification(np.array([0, 1, 1, 1]), np.array([0, 1, 1, 1]), np.array([0.0, 1.0, 1.0, 1.0]))
     {'accuracy': 1.0, 'precision': 1.0, 'recall': 1.0, 'f1': 1.0, 'roc_auc': 1.0, 'brier': 0.0}
+
+    References
+    ----------
+    Brier: Verification of forecasts expressed in terms of probability. Monthly Weather Review 78, 1950.
     """
     if not len(truth):
         return {}
@@ -36,6 +44,15 @@ def classification(truth: Array, predicted: Array, score: Array | None = None) -
 
 def regression(truth: Array, predicted: Array) -> dict[str, float]:
     """Mean absolute error, root mean squared error and bias in the target's unit; r2 where the target varies.
+
+    Parameters
+    ----------
+    truth, predicted
+        Numbers in the unit of the target, of shape (rows,). Without rows the answer is empty.
+
+    Returns
+    -------
+    mae, rmse and bias in the unit of the target; r2 without a unit.
 
     Examples
     --------
@@ -62,11 +79,19 @@ def forecasting(truth: Array, predicted: Array, unit: float | None = None) -> di
         What :func:`naive_error` says of the reference: adds the mean absolute scaled error (MASE; Hyndman and Koehler,
         Another look at measures of forecast accuracy, International Journal of Forecasting 22, 2006).
 
+    Returns
+    -------
+    The metrics by name: those of :func:`regression`, mape as a share, mase without a unit.
+
     Examples
     --------
     >>> measured = forecasting(np.array([10.0, 20.0]), np.array([11.0, 18.0]), unit=3.0)
     >>> measured["mape"], measured["mase"]
     (0.1, 0.5)
+
+    References
+    ----------
+    Hyndman and Koehler: Another look at measures of forecast accuracy. International Journal of Forecasting 22, 2006.
     """
     measured = regression(truth, predicted)
     told = truth != 0
@@ -80,7 +105,22 @@ def forecasting(truth: Array, predicted: Array, unit: float | None = None) -> di
 def naive_error(truth: Array) -> float:
     """The mean absolute error of the forecast "as last time", over values in the order of time: shape (rows,).
 
+    Parameters
+    ----------
+    truth
+        Numbers in the unit of the target, in the order of time, of shape (rows,).
+
+    Returns
+    -------
+    The error in the unit of the target; 0 for fewer than two rows.
+
+    Examples
+    --------
     >>> naive_error(np.array([1.0, 3.0, 2.0]))
     1.5
+
+    References
+    ----------
+    Hyndman and Koehler: Another look at measures of forecast accuracy. International Journal of Forecasting 22, 2006.
     """
     return float(np.mean(np.abs(np.diff(truth)))) if len(truth) > 1 else 0.0

@@ -19,7 +19,22 @@ _WORTH = 3.0
 
 
 class Part(msgspec.Struct, frozen=True):
-    """Rows of one feature in a range, or with one category: ``low`` < value ≤ ``high``."""
+    """Rows of one feature in a range, or with one category: ``low`` < value ≤ ``high``.
+
+    Parameters
+    ----------
+    feature
+        The name of a column.
+    category
+        The category of the rows; None where a range is given.
+    low, high
+        The range, in the unit of the feature; None where it is open.
+
+    Examples
+    --------
+    >>> Part("price", low=2.0).holds({"price": np.array([1.0, 3.0])}, rows=2).tolist()
+    [False, True]
+    """
 
     feature: str
     category: str | None = None
@@ -49,7 +64,18 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class Slice(msgspec.Struct, frozen=True):
-    """Rows that belong to all parts."""
+    """Rows that belong to all parts.
+
+    Parameters
+    ----------
+    parts
+        What every row of the slice belongs to.
+
+    Examples
+    --------
+    >>> Slice((Part("price", low=2.0), Part("shop", "b"))).text
+    'price > 2 and shop = b'
+    """
 
     parts: tuple[Part, ...]
 
@@ -65,7 +91,25 @@ class Slice(msgspec.Struct, frozen=True):
 
 
 def parts_of(reference: Profile, features: Sequence[str]) -> list[Part]:
-    """Features cut into parts: numbers at the reference's quartiles, categories one by one, the most frequent 20."""
+    """Features cut into parts: numbers at the reference's quartiles, categories one by one, the most frequent 20.
+
+    Parameters
+    ----------
+    reference
+        The profile whose quartiles and categories are taken.
+    features
+        Names of columns; those that the reference lacks are passed over.
+
+    Returns
+    -------
+    Four parts of a numeric feature, one a category otherwise.
+
+    Examples
+    --------
+    >>> from detectors.drift.profile import build
+    >>> [part.text for part in parts_of(build({"shop": np.array(["a", "b", "a"])}), ["shop"])]
+    ['shop = a', 'shop = b']
+    """
     return [part for name in features if name in reference.columns for part in _parts(name, reference.columns[name])]
 
 
@@ -83,6 +127,10 @@ def worst(
     known
         Slices that are watched already; a slice within one of them, or around it, is not named again.
 
+    Returns
+    -------
+    At most ``most`` slices.
+
     Examples
     --------
     >>> random = np.random.default_rng(0)
@@ -91,6 +139,10 @@ def worst(
     >>> parts = [Part("shop", "a"), Part("shop", "b"), Part("price", high=0.5), Part("price", low=0.5)]
     >>> [found.text for found in worst(table, bad, parts)]
     ['shop = b and price > 0.5']
+
+    References
+    ----------
+    Chung, Kraska, Polyzotis, Tae and Whang: Slice finder: automated data slicing for model validation. ICDE 2019.
     """
     rows = len(badness)
     held = {part: part.holds(table, rows) for part in parts}
