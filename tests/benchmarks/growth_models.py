@@ -9,11 +9,12 @@ import numpy as np
 
 from bot.domain.event import RowsEvent, RowsKind
 from bot.domain.rules import Rules
-from bot.domain.watched.monitor import MonitorRules, WatchedModel, by_name
+from bot.domain.watched.monitor import WatchedModel, by_name
 from bot.inbox.inbox import open_inbox
 from bot.model_store import references
 from bot.model_store.references import Lineage
 from bot.storage.database import open_database
+from bot.watches.models.kinds.registry import rules_from
 from bot.watches.models.memory import ModelCursor
 from tests.benchmarks.growth_meter import Figures, Meter
 from tests.conftest import Clock
@@ -27,7 +28,7 @@ FEATURES = 10
 
 async def models(count: int, batches: int) -> Figures:
     """So many batches in all, the models in turn; CPU time is that of the checks too."""
-    monitor = MonitorRules.model_validate({"kind": "drift", "window": {"rows": ROWS}})
+    monitor = rules_from({"kind": "drift", "window": {"rows": ROWS}})
     watched = {f"model-{n}": WatchedModel(features={}, monitors=by_name([monitor])) for n in range(count)}
     rules, random, meter = Rules(models=watched), np.random.default_rng(count), Meter()
     with tempfile.TemporaryDirectory(prefix="tandem-growth-") as folder:

@@ -7,6 +7,8 @@ Configuration is validated with the rules of the kind, so a file here must load 
 scikit-learn is imported inside the check.
 """
 
+from __future__ import annotations
+
 import difflib
 import importlib
 import pkgutil
@@ -53,10 +55,10 @@ class CheckInput:
 
     model: WatchedModel
     state: bytes
-    window: "Window"
-    reference: "LoadedReference | None"
+    window: Window
+    reference: LoadedReference | None
 
-    def loaded(self) -> "LoadedReference":
+    def loaded(self) -> LoadedReference:
         """The reference, for kinds that need one."""
         assert self.reference is not None
         return self.reference
@@ -161,7 +163,7 @@ def _unknown_kind(raw: Mapping[str, Any]) -> ValidationError:
         known = ", ".join(map(repr, dict.fromkeys([*usual, *all_kinds()])))
         why = PydanticCustomError("monitor_kind", "{text}", {"text": f"Input should be {known}{hint}"})
     details = InitErrorDetails(type=why, loc=("kind",), input=given)
-    return ValidationError.from_exception_data("MonitorRules", [details])
+    return ValidationError.from_exception_data("monitor", [details])
 
 
 def written_as_before(rules: BaseModel) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.unit.docs.reference.writing import table
 
 _BOT = Path(__file__).parents[4] / "bot"
-_RAISE_ALERTS = (*sorted((_BOT / "watches").rglob("*.py")), _BOT / "domain" / "watched" / "monitor.py")
+_RAISE_ALERTS = (*sorted((_BOT / "watches").rglob("*.py")), _BOT / "domain" / "watched" / "finding.py")
 _NAME = re.compile(r"(?:[A-Z][a-z]+){2,}")
 _HEAD = """# Alerts that Tandem raises
 

@@ -11,7 +11,9 @@ from pydantic.fields import FieldInfo
 
 from bot.config import Config
 from bot.domain.runbook import Step
+from bot.domain.watched.monitor import MonitorRules
 from bot.remediation.executors import registry
+from bot.watches.models.kinds.registry import all_kinds
 from tests.unit.docs.reference.writing import attribute_docs, default_of, table
 
 _HEAD = """# Every key of tandem.yaml
@@ -53,6 +55,10 @@ def _executors() -> str:
 
 def _of_field(model: type[BaseModel], name: str, before: str) -> Iterator[Row]:
     field = model.model_fields[name]
+    if (model, name) == (MonitorRules, "kind"):
+        kinds = ", ".join(f"`{kind}`" for kind in sorted(all_kinds()))
+        yield f"`{before}kind`", kinds, "required", attribute_docs(model)[name]
+        return
     yield from _rows(before + (field.alias or name), field, attribute_docs(model).get(name, ""))
 
 
@@ -66,6 +72,19 @@ def _rows(key: str, field: FieldInfo, meaning: str) -> Iterator[Row]:
         yield f"`{path.removesuffix('.')}`", "section", default_of(field), meaning or _first_sentence(section)
     for name in section.model_fields:
         yield from _of_field(section, name, path)
+    if section is MonitorRules:
+        yield from _of_kinds(path)
+
+
+def _of_kinds(before: str) -> Iterator[Row]:
+    """The keys that monitors of some kinds have beside those of all."""
+    kinds_of: dict[type[MonitorRules], list[str]] = {}
+    for kind in all_kinds().values():
+        kinds_of.setdefault(kind.rules, []).append(kind.name)
+    for rules, kinds in kinds_of.items():
+        for name in (one for one in rules.model_fields if one not in MonitorRules.model_fields):
+            for key, value, default, meaning in _of_field(rules, name, before):
+                yield key, value, default, f"Of kind {', '.join(sorted(kinds))}: {meaning[:1].lower()}{meaning[1:]}"
 
 
 def _below(key: str, annotation: Any) -> tuple[str, type[BaseModel] | None]:
