@@ -16,7 +16,7 @@ import bot.commands.replay
 import bot.commands.run
 import bot.commands.topology
 import bot.inbox.jetstream
-import bot.notify.slack.chart
+import bot.notify.chart
 import bot.storage.migrations.online
 import bot.storage.schema
 import bot.watches.models.watch  # noqa: F401

@@ -260,7 +260,7 @@ def _clock(answer: AsyncSlackResponse) -> Finding:
 
 async def _channel(client: AsyncWebClient, name: str) -> Finding:
     try:
-        channel_id = await SlackChannel(client, name).find_id()
+        channel_id = await SlackChannel(client, name).key()
     except TandemError as error:
         return Finding(
             Mark.FAIL,

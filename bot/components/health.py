@@ -9,7 +9,7 @@ from bot.components.slack import ROLE, Slack, health_of
 from bot.health.dead_mans_switch import ping_while_healthy
 from bot.health.ops_channel import OpsChannel
 from bot.health.self_check import SelfCheck
-from bot.notify.slack.channel import SlackChannel
+from bot.notify.kinds import Opening, open_channel
 
 
 def health_components(process: Process, slack: Slack | None) -> Iterator[Component]:
@@ -21,6 +21,6 @@ def health_components(process: Process, slack: Slack | None) -> Iterator[Compone
         run = partial(ping_while_healthy, url.get_secret_value(), environment.deadman_every, check)
         yield Component("dead man's switch", run=run)
     if slack and (name := process.config.slack.ops_channel):
-        channel = SlackChannel(slack.client, name)
+        channel = open_channel(name, Opening({"slack": slack.client}))
         ops = OpsChannel(channel, check, services.clock, partial(services.holds, ROLE))
         yield Component("ops channel", run=ops.run)

@@ -6,7 +6,7 @@ import aiohttp
 
 from bot.components.component import Component
 from bot.components.process import Process
-from bot.notify.language_model import asking
+from bot.notify.language_model import completer
 from bot.notify.rewriter import Rewriter
 
 ROLE = "rewriter"
@@ -19,10 +19,10 @@ def rewriter_components(process: Process) -> Iterator[Component]:
     services = process.services.under(ROLE)
     session = aiohttp.ClientSession(trust_env=True)
     timeout = settings.timeout.total_seconds()
-    ask = asking(session, settings.url, settings.model, key.get_secret_value() if key else None, timeout)
+    complete = completer(session, settings.url, settings.model, key.get_secret_value() if key else None, timeout)
     names = {name for service, others in process.config.depends_on.items() for name in (service, *others)}
     interval, changed = 60 / settings.per_minute, services.broadcast.publish_change
-    rewriter = Rewriter(services.database, ask, names, services.clock, interval, changed)
+    rewriter = Rewriter(services.database, complete, names, services.clock, interval, changed)
     services.broadcast.on_change(rewriter.wake)
     yield Component("connections to the language model", stop=session.close)
     yield Component("rewriter", run=rewriter.run, role=ROLE)

@@ -13,9 +13,10 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.components.component import Component
 from bot.components.process import Process
 from bot.components.rewriter import rewriter_components
-from bot.notify.slack.channel import SlackChannel
-from bot.notify.slack.chart_uploads import ChartUploads
-from bot.notify.slack.notifier import Notifier
+from bot.notify.channel import Channel
+from bot.notify.chart_uploads import ChartUploads
+from bot.notify.kinds import Opening, open_channel
+from bot.notify.notifier import Notifier
 from bot.notify.slack.socket_mode import stay_connected
 from handlers.slack import SlackEndpoint, add_slack_route, make_bolt_app
 
@@ -53,8 +54,9 @@ def connect_to_slack(process: Process) -> Slack | None:
     return Slack(session, client, _make_notifier(process, client) if process.environment.role.works else None)
 
 
-def _channel(process: Process, client: AsyncWebClient) -> SlackChannel:
-    return SlackChannel(client, process.config.slack.channel, partial(process.services.holds, ROLE))
+def _channel(process: Process, client: AsyncWebClient) -> Channel:
+    opening = Opening({"slack": client}, partial(process.services.holds, ROLE))
+    return open_channel(process.config.slack.channel, opening)
 
 
 def _make_notifier(process: Process, client: AsyncWebClient) -> Notifier:

@@ -25,7 +25,7 @@ from bot.storage.tables.core import (
     TimelineRow,
     TraitRow,
 )
-from bot.storage.tables.slack import ChartUploadRow, IncidentTraceRow, SlackMessageRow
+from bot.storage.tables.slack import ChannelMessageRow, ChartUploadRow, IncidentTraceRow, SlackMessageRow
 from bot.storage.tables.tools import ToolSilenceRow
 
 INCIDENT = table_of(IncidentRow)
@@ -42,6 +42,7 @@ _FORGOTTEN_WITH_INCIDENTS = (
     table_of(IncidentKeyRow),
     table_of(TraitRow),
     table_of(SummaryRewriteRow),
+    table_of(ChannelMessageRow),
     table_of(SlackMessageRow),
     table_of(ChartUploadRow),
     table_of(IncidentTraceRow),

@@ -1,4 +1,4 @@
-"""Asks a language model to put facts into plain words, through any endpoint that speaks OpenAI's chat completions.
+"""Has a language model put facts into plain words, through any endpoint that speaks OpenAI's chat completions.
 
 https://platform.openai.com/docs/api-reference/chat/create
 """
@@ -47,14 +47,15 @@ class _Completion(msgspec.Struct):
 
 _decode = msgspec.json.Decoder(_Completion).decode
 
-Ask = Callable[[str], Awaitable[str]]
+Complete = Callable[[str], Awaitable[str]]
 """Facts to an answer. Raises Unanswered."""
 
 
-def asking(session: aiohttp.ClientSession, url: str, model: str, key: str | None, timeout: float) -> Ask:
-    """How to ask ``model`` at ``url``, which ends before ``/chat/completions``; ``timeout`` is in seconds a try.
+def completer(session: aiohttp.ClientSession, url: str, model: str, key: str | None, timeout: float) -> Complete:
+    """What completes a text through ``model`` at ``url``, which ends before ``/chat/completions``.
 
-    Neither a temperature nor a bound of tokens is sent: of either, some models take only other values or names.
+    ``timeout`` is in seconds a try. Neither a temperature nor a bound of tokens is sent: of either, some models take
+    only other values or names.
     """
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     address = f"{url.rstrip('/')}/chat/completions"
@@ -73,7 +74,7 @@ def asking(session: aiohttp.ClientSession, url: str, model: str, key: str | None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise _TryAgain(f"it cannot be reached: {type(error).__name__}") from error
 
-    async def ask(facts: str) -> str:
+    async def complete(facts: str) -> str:
         retrying = AsyncRetrying(
             retry=retry_if_exception_type(_TryAgain),
             stop=stop_after_attempt(ATTEMPTS),
@@ -82,7 +83,7 @@ def asking(session: aiohttp.ClientSession, url: str, model: str, key: str | None
         )
         return await retrying(once, facts)
 
-    return ask
+    return complete
 
 
 async def _bounded(response: aiohttp.ClientResponse) -> bytes:

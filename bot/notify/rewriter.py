@@ -1,7 +1,7 @@
-"""The rewriter keeps summaries in a language model's words, where one is configured and what it says stands the check.
+"""The rewriter keeps summaries in a language model's words, where one is configured and its answer passes the check.
 
 It is level-triggered, like the notifier, and beside everything else: no transaction and no message waits for it. It
-asks once for the same facts; what it stored for others is no longer shown.
+sends the same facts once; what it stored for others is no longer shown.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ import structlog
 
 from bot.domain.summary.rewriting import Facts, facts_of, fault_of, tidied
 from bot.errors import StorageUnavailable
-from bot.notify.language_model import Ask, Unanswered
+from bot.notify.language_model import Complete, Unanswered
 from bot.storage.database import Database
 from bot.storage.queries import incidents, rewrites
 from bot.storage.queries.rewrites import Rewrite
@@ -26,7 +26,7 @@ _OUTAGE_WAIT = 5.0
 log = structlog.get_logger(__name__)
 
 
-class _Known(NamedTuple):
+class _Loaded(NamedTuple):
     facts: Facts
     version: int
     rewrite: Rewrite | None
@@ -41,7 +41,7 @@ class Rewriter:
     def __init__(
         self,
         database: Database,
-        ask: Ask,
+        complete: Complete,
         names: Collection[str],
         clock: Callable[[], datetime],
         interval: float,
@@ -49,7 +49,7 @@ class Rewriter:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._database = database
-        self._ask = ask
+        self._complete = complete
         self._names = names
         self._clock = clock
         self._interval = interval
@@ -77,29 +77,31 @@ class Rewriter:
             incident_id = await rewrites.next_to_look_at(connection)
         if incident_id is None:
             return False
-        known = await self._known(incident_id)
-        if known.rewrite and known.rewrite.facts == known.facts.digest:
-            await self._save(msgspec.structs.replace(known.rewrite, version=known.version))
+        loaded = await self._loaded(incident_id)
+        if loaded.rewrite and loaded.rewrite.facts == loaded.facts.digest:
+            await self._save(msgspec.structs.replace(loaded.rewrite, version=loaded.version))
             return True
         await self._paced()
-        known = await self._known(incident_id)
-        text = await self._rewritten(known.facts)
-        await self._store(Rewrite(incident_id=incident_id, version=known.version, facts=known.facts.digest, text=text))
+        loaded = await self._loaded(incident_id)
+        text = await self._rewritten(loaded.facts)
+        await self._store(
+            Rewrite(incident_id=incident_id, version=loaded.version, facts=loaded.facts.digest, text=text)
+        )
         return True
 
-    async def _known(self, incident_id: str) -> _Known:
+    async def _loaded(self, incident_id: str) -> _Loaded:
         async with self._database.read() as connection:
             [incident] = (await incidents.by_ids(connection, [incident_id])).values()
-            return _Known(facts_of(incident), incident.version, await rewrites.of_incident(connection, incident_id))
+            return _Loaded(facts_of(incident), incident.version, await rewrites.of_incident(connection, incident_id))
 
     async def _save(self, rewrite: Rewrite) -> None:
         async with self._database.write() as connection:
             await rewrites.save(connection, rewrite)
 
     async def _rewritten(self, facts: Facts) -> str:
-        """What the model says, or nothing where that cannot be used."""
+        """The model's words, or nothing where that cannot be used."""
         try:
-            answer = tidied(await self._ask(facts.text))
+            answer = tidied(await self._complete(facts.text))
         except Unanswered as error:
             log.warning("rewriter.unanswered", reason=str(error))
             return ""

@@ -19,7 +19,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import StorageUnavailable
 from bot.observability.metrics import REQUESTS_REFUSED
-from bot.storage.queries import audit, slack_messages
+from bot.storage.queries import audit, slack_requests
 from bot.storage.queries.audit import AuditEntry
 from handlers.http.body import Unreadable, read_body
 from handlers.http.problem import problem
@@ -65,7 +65,7 @@ class SlackRequests:
             if not self._is_authentic(body, request.headers.get("X-Slack-Request-Timestamp", ""), signature):
                 return await self._refuse_unauthentic(request, now)
             async with self._endpoint.database.write() as connection:
-                fresh = await slack_messages.take_request(connection, signature, now, now - REMEMBERED)
+                fresh = await slack_requests.take_request(connection, signature, now, now - REMEMBERED)
         except StorageUnavailable as error:
             log.error("slack.request_not_taken", reason=str(error))
             return problem(503, "The database is not available: try again.")

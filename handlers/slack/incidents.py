@@ -1,7 +1,8 @@
 """Incidents in words, for the commands that show them."""
 
 from bot.domain.incident import Incident
-from bot.notify.slack.render import behind_in_words, headline
+from bot.notify.incident_card import behind_in_words
+from bot.notify.slack.render import headline
 from bot.notify.slack.text import literal
 from handlers.slack.calls import Call
 

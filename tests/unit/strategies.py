@@ -22,7 +22,7 @@ from bot.domain.run import (
     plan_hash,
 )
 from bot.domain.severity import Severity
-from bot.notify.slack.view import IncidentView
+from bot.notify.view import IncidentView
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -1,18 +1,45 @@
-"""The few Block Kit pieces that messages are made of."""
+"""The few Block Kit pieces that messages are made of, as slack_sdk's models, which hold Slack's limits."""
 
-from typing import Any
+from collections.abc import Sequence
 
-Block = dict[str, Any]
+from slack_sdk.models.blocks import (
+    ActionsBlock,
+    Block,
+    ButtonElement,
+    ContextBlock,
+    HeaderBlock,
+    MarkdownTextObject,
+    PlainTextObject,
+    SectionBlock,
+)
+
+from bot.notify.card import Button
+from bot.notify.slack.text import one_line
+
+_MAX_LABEL = 75
 
 
-def mrkdwn(text: str) -> Block:
-    return {"type": "mrkdwn", "text": text, "verbatim": True}
+def mrkdwn(text: str) -> MarkdownTextObject:
+    """``verbatim``: Slack makes no link or mention of what looks like one."""
+    return MarkdownTextObject(text=text, verbatim=True)
 
 
 def section(text: str) -> Block:
-    return {"type": "section", "text": mrkdwn(text)}
+    return SectionBlock(text=mrkdwn(text))
 
 
-def button(action: str, label: str, value: str, style: str | None = None) -> Block:
-    made: Block = {"type": "button", "action_id": action, "text": {"type": "plain_text", "text": label}, "value": value}
-    return made | ({"style": style} if style else {})
+def context(text: str) -> Block:
+    return ContextBlock(elements=[mrkdwn(text)])
+
+
+def header(text: str) -> Block:
+    return HeaderBlock(text=PlainTextObject(text=text, emoji=True))
+
+
+def actions(block_id: str, buttons: Sequence[Button]) -> Block:
+    return ActionsBlock(block_id=block_id, elements=[_button(button) for button in buttons])
+
+
+def _button(button: Button) -> ButtonElement:
+    label = PlainTextObject(text=one_line(button.label, _MAX_LABEL))
+    return ButtonElement(action_id=button.action, text=label, value=button.value, style=button.style)

@@ -1,15 +1,15 @@
-"""A run of a runbook inside the incident's message: exactly what will be done, who may approve it, how it went."""
+"""A run inside the incident's message: the plan in full and its buttons, or how it went."""
 
 from collections.abc import Sequence
 
-from bot.domain.duration import format_seconds
-from bot.domain.run import GATE, GatePreview, Phase, PlannedStep, Run, RunStatus, StepRecord, StepStatus, first_gates
-from bot.notify.slack.blocks import Block, button, mrkdwn, section
-from bot.notify.slack.text import code_block, inline_code, literal, when, who
-from bot.notify.slack.view import IncidentView
+from slack_sdk.models.blocks import Block, DividerBlock
 
-MAX_RUNS = 3
-MAX_STEPS = 6
+from bot.domain.duration import format_seconds
+from bot.domain.run import GatePreview, RunStatus, StepStatus
+from bot.notify.card import Gate, Offer, RunCard, StepLine
+from bot.notify.slack.blocks import actions, context, section
+from bot.notify.slack.text import code_block, inline_code, literal, when, who
+
 MAX_PEOPLE = 10
 MAX_GATE_LINES = 8
 _ICON = {
@@ -31,45 +31,33 @@ _STEP_ICON = {
 }
 
 
-def runs_to_show(runs: Sequence[Run]) -> list[Run]:
-    """The latest run of each runbook; those that need somebody or are under way come first."""
-    latest = {run.runbook: run for run in runs}
-    return sorted(latest.values(), key=lambda run: (run.status.ended, run.created_at))[:MAX_RUNS]
+def run_blocks(run: RunCard) -> list[Block]:
+    if run.offer is None:
+        return [DividerBlock(), section(_progress(run))]
+    gate = [section(_gate(run.offer.gate))] if run.offer.gate else []
+    buttons = actions(f"run.{run.id}", run.offer.buttons)
+    return [DividerBlock(), *_plan(run.title, run.offer), *gate, buttons, context(_terms(run.offer))]
 
 
-def run_blocks(run: Run, view: IncidentView) -> list[Block]:
-    if run.status is RunStatus.PROPOSED and view.incident.open:
-        return [{"type": "divider"}, *_offer(run), *_gate(run), _offer_buttons(run), _offer_terms(run)]
-    return [{"type": "divider"}, section(_progress(run, [step for step in view.steps if step.run_id == run.id]))]
-
-
-def _offer(run: Run) -> list[Block]:
-    """The plan in full: PlanError has kept out any that would not fit."""
-    made = [section(f"🛠️ *Proposed: {literal(run.plan.title, 150)}*\n{code_block(_commands(run.plan.steps), 2750)}")]
-    if run.plan.rollback:
-        undo = code_block(_commands(run.plan.rollback), 2750)
-        made.append(section(f"If it does not help, this undoes it:\n{undo}"))
+def _plan(title: str, offer: Offer) -> list[Block]:
+    """In full: PlanError has kept out any that would not fit."""
+    made = [section(f"🛠️ *Proposed: {literal(title, 150)}*\n{code_block(offer.commands, 2750)}")]
+    if offer.undo:
+        made.append(section(f"If it does not help, this undoes it:\n{code_block(offer.undo, 2750)}"))
     return made
 
 
-def _commands(steps: Sequence[PlannedStep]) -> str:
-    return "\n".join(step.text for step in steps)
-
-
-def _gate(run: Run) -> list[Block]:
+def _gate(gate: Gate) -> str:
     """What the gate says before anybody approves, or why it says nothing yet."""
-    gates, first = sum(step.kind == GATE for step in run.plan.steps), len(first_gates(run.plan))
-    if not gates:
-        return []
     later = "asked only when the run has come to it: what it will say is not known yet."
-    if not first:
-        return [section(f"⚖️ *Gate:* {later}")]
-    asking = "⚖️ *Gate:* is being asked. Its interval will stand here as soon as it is known."
-    said = _looked(run.gate) if run.gate else asking
-    return [section(said + (f"\nThe gate behind other steps is {later}" if gates > first else ""))]
+    if not gate.begins:
+        return f"⚖️ *Gate:* {later}"
+    pending = "⚖️ *Gate:* is being asked. Its interval will stand here as soon as it is known."
+    first = _preview(gate.look) if gate.look else pending
+    return first + (f"\nThe gate behind other steps is {later}" if gate.others else "")
 
 
-def _looked(look: GatePreview) -> str:
+def _preview(look: GatePreview) -> str:
     verdict = "would let this pass now" if look.passes else "would refuse this now"
     lines = look.said.splitlines()
     shown = [f"• {literal(line, 300)}" for line in lines[:MAX_GATE_LINES]]
@@ -79,22 +67,13 @@ def _looked(look: GatePreview) -> str:
     return "\n".join([f"⚖️ *Gate:* {verdict} · asked {when(look.at)}", *shown, again])
 
 
-def _offer_buttons(run: Run) -> Block:
-    value = f"{run.id}:{run.plan_hash}"
-    buttons = [
-        button("run.approve", "Approve", value, "primary"),
-        button("run.reject", "Reject", value, "danger"),
-    ]
-    return {"type": "actions", "block_id": f"run.{run.id}", "elements": buttons}
-
-
-def _offer_terms(run: Run) -> Block:
-    terms = [f"{_people(run.approvers)} may approve until {when(run.expires_at)}"]
-    if run.required > 1:
-        terms.append(f"{run.required} approvals needed, given: {_people(run.approvals) or 'none yet'}")
-    if run.plan.alerts_resolved:
-        terms.append(f"verified: the alerts must resolve within {format_seconds(run.plan.verify_within)}")
-    return {"type": "context", "elements": [mrkdwn(" · ".join(terms))]}
+def _terms(offer: Offer) -> str:
+    terms = [f"{_people(offer.approvers)} may approve until {when(offer.expires_at)}"]
+    if offer.required > 1:
+        terms.append(f"{offer.required} approvals needed, given: {_people(offer.approvals) or 'none yet'}")
+    if offer.verify_within is not None:
+        terms.append(f"verified: the alerts must resolve within {format_seconds(offer.verify_within)}")
+    return " · ".join(terms)
 
 
 def _people(users: Sequence[str]) -> str:
@@ -102,27 +81,18 @@ def _people(users: Sequence[str]) -> str:
     return ", ".join(who(user) for user in users[:MAX_PEOPLE]) + more
 
 
-def _progress(run: Run, steps: Sequence[StepRecord]) -> str:
-    lines = [f"{_ICON[run.status]} *{literal(run.plan.title, 150)}* · {run.status}{_decided_by(run)}"]
-    for step in steps[:MAX_STEPS]:
-        lines.append(f"{_STEP_ICON[step.status]} {_step_name(run, step)}")
-    if run.status is RunStatus.VERIFYING:
-        lines.append(f"Waiting up to {format_seconds(run.plan.verify_within)} for the alerts to resolve")
+def _progress(run: RunCard) -> str:
+    verb = "rejected" if run.status is RunStatus.REJECTED else "approved"
+    decided = f" · {verb} by {_people(run.decided_by)}" if run.decided_by else ""
+    lines = [f"{_ICON[run.status]} *{literal(run.title, 150)}* · {run.status}{decided}"]
+    lines += [_step(step) for step in run.steps]
+    if run.verifying_within is not None:
+        lines.append(f"Waiting up to {format_seconds(run.verifying_within)} for the alerts to resolve")
     if run.outcome:
         lines.append(literal(run.outcome, 700))
     return "\n".join(lines)
 
 
-def _decided_by(run: Run) -> str:
-    decisive = "reject" if run.status is RunStatus.REJECTED else "approve"
-    deciders = [decision.user for decision in run.decisions if decision.verdict == decisive]
-    if not deciders or run.status is RunStatus.EXPIRED:
-        return ""
-    return f" · {'rejected' if decisive == 'reject' else 'approved'} by {_people(deciders)}"
-
-
-def _step_name(run: Run, step: StepRecord) -> str:
-    steps = run.plan.rollback if step.phase is Phase.ROLLBACK else run.plan.steps
-    undo = "rollback: " if step.phase is Phase.ROLLBACK else ""
-    text = steps[step.position].text if step.position < len(steps) else "step"
-    return f"{undo}{inline_code(text, 240)} {step.status}"
+def _step(step: StepLine) -> str:
+    undo = "rollback: " if step.rollback else ""
+    return f"{_STEP_ICON[step.status]} {undo}{inline_code(step.text, 240)} {step.status}"

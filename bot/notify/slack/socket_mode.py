@@ -11,7 +11,7 @@ from slack_bolt.async_app import AsyncApp
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 PING_INTERVAL = 5.0
-PATIENCE = 30.0
+CONNECT_TIMEOUT = 30.0
 
 log = structlog.get_logger(__name__)
 
@@ -28,11 +28,13 @@ async def stay_connected(bolt: AsyncApp, app_token: str) -> None:
 
 
 class _Lost(Exception):
-    """There has been no connection for PATIENCE seconds."""
+    """There has been no connection for CONNECT_TIMEOUT seconds."""
 
 
 def _note(state: RetryCallState) -> None:
-    log.warning("slack.socket_mode_lost", reason=f"no connection for {PATIENCE:g} s", retry_in=state.upcoming_sleep)
+    log.warning(
+        "slack.socket_mode_lost", reason=f"no connection for {CONNECT_TIMEOUT:g} s", retry_in=state.upcoming_sleep
+    )
 
 
 async def _connect(bolt: AsyncApp, app_token: str) -> None:
@@ -42,7 +44,7 @@ async def _connect(bolt: AsyncApp, app_token: str) -> None:
     connecting = asyncio.create_task(handler.connect_async())
     connected_at = loop.time()
     try:
-        while loop.time() - connected_at < PATIENCE:
+        while loop.time() - connected_at < CONNECT_TIMEOUT:
             await asyncio.sleep(1)
             if await handler.client.is_connected():
                 connected_at = loop.time()

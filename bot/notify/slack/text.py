@@ -4,17 +4,13 @@ https://docs.slack.dev/messaging/formatting-message-text
 """
 
 import re
-import unicodedata
 from datetime import UTC, datetime
+
+from bot.notify.plain_text import ELLIPSIS, INVISIBLE, visible_line
 
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _MARKUP = re.compile(r"[&<>]")
-# Control characters, and those that turn the direction of the text around them.
-_INVISIBLE = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]"
-)
 _USER = re.compile(r"[UW][A-Z0-9]{2,30}")
-_ELLIPSIS = "…"
 _QUOTE = "'"
 
 
@@ -25,25 +21,24 @@ def length(text: str) -> int:
 
 def escaped(text: str, limit: int) -> str:
     """Text as Slack shows it literally: no mention, no link, no control or direction marks; at most ``limit`` long."""
-    clean = _INVISIBLE.sub("", text)
+    clean = INVISIBLE.sub("", text)
     escaped_whole = _MARKUP.sub(lambda found: _ENTITIES[found[0]], clean)
     if length(escaped_whole) <= limit:
         return escaped_whole
     parts: list[str] = []
-    room = limit - len(_ELLIPSIS)
+    room = limit - len(ELLIPSIS)
     for character in clean:
         part = _ENTITIES.get(character, character)
         room -= length(part)
         if room < 0:
             break
         parts.append(part)
-    return "".join(parts) + _ELLIPSIS
+    return "".join(parts) + ELLIPSIS
 
 
 def one_line(text: str, limit: int) -> str:
     """Like :func:`escaped`, with every run of white space as one space."""
-    visible = _INVISIBLE.sub("", " ".join(text.split()))
-    return escaped(" ".join(visible.split()), limit)
+    return escaped(visible_line(text), limit)
 
 
 def literal(text: str, limit: int) -> str:
@@ -92,6 +87,6 @@ def link(url: str, label: str) -> str:
     return f"<{url.replace('&', '&amp;')}|{escaped(label, 60).replace('|', '')}>"
 
 
-def is_blank(text: str) -> bool:
-    """Whether nothing of a text can be seen."""
-    return not any(unicodedata.category(character)[0] in "LNPS" for character in text)
+def file_title(text: str) -> str:
+    """The title of a file, in which Slack escapes nothing and so nothing may look like markup."""
+    return text.replace("<", "‹").replace(">", "›")

@@ -11,11 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.alert import Alert
 from bot.storage.database import insert_missing, table_of
 from bot.storage.tables.core import AlertRow
-from bot.storage.tables.slack import ChartUploadRow, SlackMessageRow
+from bot.storage.tables.slack import ChannelMessageRow, ChartUploadRow
 
 _UPLOAD = table_of(ChartUploadRow)
 _ALERT = table_of(AlertRow)
-_MESSAGE = table_of(SlackMessageRow)
+_MESSAGE = table_of(ChannelMessageRow)
 
 
 class UploadState(StrEnum):
@@ -55,15 +55,20 @@ async def want(connection: AsyncConnection, incident_id: str, most: int, now: da
     await insert_missing(connection, _UPLOAD, wanted)
 
 
-async def next_wanted(connection: AsyncConnection) -> WantedChart | None:
-    """The chart that has waited longest."""
+async def next_wanted(connection: AsyncConnection, channel: str) -> WantedChart | None:
+    """The chart that has waited longest, of those whose incident has its thread in this channel."""
     same = (_ALERT.c.identity == _UPLOAD.c.identity) & (_ALERT.c.episode == _UPLOAD.c.episode)
     rows = await connection.execute(
         select(_ALERT, _MESSAGE.c.ts.label("thread"), _UPLOAD.c.wanted_at)
         .select_from(_UPLOAD)
         .join(_ALERT, same)
         .join(_MESSAGE, _MESSAGE.c.incident_id == _UPLOAD.c.incident_id)
-        .where(_UPLOAD.c.state == UploadState.WANTED.value, _MESSAGE.c.ts.is_not(None))
+        .where(
+            _UPLOAD.c.state == UploadState.WANTED.value,
+            _MESSAGE.c.channel == channel,
+            _MESSAGE.c.threaded,
+            _MESSAGE.c.ts.is_not(None),
+        )
         .order_by(_UPLOAD.c.wanted_at, _UPLOAD.c.identity)
         .limit(1)
     )

@@ -2,17 +2,18 @@
 
 from datetime import datetime
 
-from sqlalchemy import case, func, or_, select
+from sqlalchemy import ColumnElement, Table, case, exists, func, not_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.incident import IncidentStatus
 from bot.domain.severity import Severity
 from bot.storage.database import table_of
 from bot.storage.tables.core import IncidentRow
-from bot.storage.tables.slack import SlackMessageRow
+from bot.storage.tables.slack import ChannelMessageRow, SlackMessageRow
 
 _INCIDENT = table_of(IncidentRow)
-_MESSAGE = table_of(SlackMessageRow)
+_MESSAGE = table_of(ChannelMessageRow)
+_BEFORE = table_of(SlackMessageRow)
 
 
 async def open_by_severity(connection: AsyncConnection) -> dict[Severity, int]:
@@ -27,18 +28,20 @@ async def open_by_severity(connection: AsyncConnection) -> dict[Severity, int]:
 
 
 async def oldest_unshown(connection: AsyncConnection) -> datetime | None:
-    """Since when something of an incident is not in Slack: its opening, or its last change where it has a message.
+    """Since when something of an incident is in no channel: its opening, or its last change where it has a message.
 
-    None where Slack shows every incident as it is.
+    None where every incident is shown as it is.
     """
-    since = case(
-        (_MESSAGE.c.ts.is_(None), func.coalesce(_INCIDENT.c.created_at, _INCIDENT.c.opened_at)),
-        else_=_INCIDENT.c.changed_at,
-    )
-    oldest = (
-        select(func.min(since, type_=_INCIDENT.c.opened_at.type))
-        .select_from(_INCIDENT.outerjoin(_MESSAGE, _MESSAGE.c.incident_id == _INCIDENT.c.id))
-        .where(or_(_MESSAGE.c.incident_id.is_(None), _MESSAGE.c.shown_version < _INCIDENT.c.version))
-    )
+    posted, current = [], []
+    for table in (_MESSAGE, _BEFORE):  # while the release before leads, it writes the second only
+        posted.append(_shown_in(table))
+        current.append(_shown_in(table, table.c.shown_version >= _INCIDENT.c.version))
+    began = func.coalesce(_INCIDENT.c.created_at, _INCIDENT.c.opened_at)
+    since = case((or_(*posted), _INCIDENT.c.changed_at), else_=began)
+    oldest = select(func.min(since, type_=_INCIDENT.c.opened_at.type)).where(not_(or_(*current)))
     moment: datetime | None = await connection.scalar(oldest)
     return moment
+
+
+def _shown_in(table: Table, *how: ColumnElement[bool]) -> ColumnElement[bool]:
+    return exists().where(table.c.incident_id == _INCIDENT.c.id, table.c.ts.is_not(None), *how)

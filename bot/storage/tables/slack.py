@@ -10,13 +10,30 @@ from bot.storage.types import UtcDateTime
 _WANTED = text("state = 'wanted'")
 
 
-class SlackMessageRow(SQLModel, table=True):
-    """What Slack shows of an incident: which message, which version, how far its thread has come.
+class ChannelMessageRow(SQLModel, table=True):
+    """What a channel shows of an incident: which message, which version, how far its thread has come.
 
-    ``posting_since`` and ``thread_posting`` are set before a call whose answer may be lost, so that
-    after a crash the notifier looks for its own message before it posts another. ``shown_behind`` says that the message
-    says that the pipeline was behind, and so is to be shown again when it is not.
+    A row without ``ts`` whose version is the incident's says that the incident does not belong into this channel. One
+    channel of an incident is ``threaded``. ``posting_since`` and ``thread_posting`` are set before a call whose answer
+    may be lost, so that after a crash the notifier looks for its own message before it posts another. ``shown_behind``
+    says that the message says that the pipeline was behind, and so is to be shown again when it is not.
     """
+
+    __tablename__ = "channel_message"
+
+    incident_id: str = Field(primary_key=True, sa_type=Text)
+    channel: str = Field(primary_key=True, sa_type=Text)
+    ts: str | None = Field(sa_type=Text)
+    shown_version: int
+    posting_since: datetime | None = Field(sa_type=UtcDateTime)
+    threaded: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    thread_position: int = Field(sa_type=BigInteger)
+    thread_posting: int | None = Field(sa_type=BigInteger)
+    shown_behind: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+
+
+class SlackMessageRow(SQLModel, table=True):
+    """The message with the thread, as the release before knows it; ``ChannelMessageRow`` is what we go by."""
 
     __tablename__ = "slack_message"
 

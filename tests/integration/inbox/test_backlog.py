@@ -16,8 +16,8 @@ from bot.inbox.backlog import FIRST_RETRY, LAST_RETRY, Backlog, Waiting, look
 from bot.inbox.inbox import NewEntry, open_inbox
 from bot.inbox.intake import Intake, entries_for
 from bot.localslack import LocalSlack
+from bot.notify.notifier import Notifier
 from bot.notify.slack.channel import SlackChannel
-from bot.notify.slack.notifier import Notifier
 from bot.storage.database import Database, open_database
 from handlers.api.incidents import Api, Health
 from handlers.slack import SlackEndpoint

@@ -15,7 +15,7 @@ from bot.maintenance.retention import Retention
 from bot.storage.database import table_of
 from bot.storage.queries import audit
 from bot.storage.queries.audit import AuditEntry
-from bot.storage.queries.slack_messages import SlackMessage, save
+from bot.storage.queries.channel_messages import ChannelMessage, save
 from tests.integration.pipeline_driver import Pipeline
 
 KEPT = RetentionRules(events=timedelta(days=2), incidents=timedelta(days=10), audit=timedelta(days=20))
@@ -58,8 +58,9 @@ async def resolved(retained: Retained, alert: Make, **labels: str) -> str:
     await pipeline.send(alert(**labels))
     incident = (await pipeline.incidents())[-1]
     await pipeline.send(alert("resolved", **labels))
+    shown = ChannelMessage(incident_id=incident.id, channel="C1", ts="1.2", shown_version=1, threaded=True)
     async with pipeline.database.write() as connection:
-        await save(connection, SlackMessage(incident_id=incident.id, channel="C1", ts="1.2", shown_version=1))
+        await save(connection, shown)
     return incident.id
 
 

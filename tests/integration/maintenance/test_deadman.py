@@ -25,7 +25,8 @@ from bot.inbox.intake import Intake, entries_for
 from bot.inbox.sql import SqlInbox
 from bot.localslack import LocalSlack
 from bot.localslack.state import channel_id_of
-from bot.notify.slack.channel import SlackChannel, SlackFailure
+from bot.notify.channel import ChannelFailure
+from bot.notify.slack.channel import SlackChannel
 from tests.acceptance.harness import until
 from tests.conftest import Clock
 from tests.integration.pipeline_driver import Pipeline
@@ -159,7 +160,7 @@ async def test_what_slack_does_not_take_is_said_later(watched: Watched, clock: C
     await watched.look()
     clock.pass_(minutes=6)
     watched.slack.fail("chat.postMessage", "500", count=1)
-    with suppress(SlackFailure):
+    with suppress(ChannelFailure):
         await watched.look()
     assert len(await watched.look()) == 1
 

@@ -18,9 +18,9 @@ from bot.domain.rules import Rules
 from bot.domain.severity import Severity
 from bot.inbox.inbox import open_inbox
 from bot.storage.database import Database, open_database
+from bot.storage.queries import channel_messages
 from bot.storage.queries import counts as figures
-from bot.storage.queries import slack_messages
-from bot.storage.queries.slack_messages import SlackMessage
+from bot.storage.queries.channel_messages import ChannelMessage
 from handlers.api.incidents import Api, Health
 from tests.conftest import Clock, postgresql_database
 from tests.integration.pipeline_driver import Pipeline
@@ -49,9 +49,9 @@ async def test_what_slack_does_not_show_is_as_old_as_the_incident_or_as_its_last
     assert await _oldest_unshown(pipeline.database) == opened.timestamp(), "nothing of it was ever shown"
 
     incident = await pipeline.only_incident()
-    shown = SlackMessage(incident_id=incident.id, channel="C1", ts="1.0", shown_version=incident.version)
+    shown = ChannelMessage(incident_id=incident.id, channel="C1", ts="1.0", shown_version=incident.version)
     async with pipeline.database.write() as connection:
-        await slack_messages.save(connection, shown)
+        await channel_messages.save(connection, shown)
     assert await _oldest_unshown(pipeline.database) is None
 
     clock.pass_(minutes=3)

@@ -10,9 +10,10 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.domain.event import AlertEvent, Chart
 from bot.localslack import LocalSlack
 from bot.localslack.state import Json
-from bot.notify.slack.channel import SlackChannel, SlackFailure, SlackRefusal
-from bot.notify.slack.chart_uploads import FRESH, MAX_CHARTS, ChartUploads
-from bot.notify.slack.notifier import Notifier
+from bot.notify.channel import ChannelFailure, ChannelRefusal
+from bot.notify.chart_uploads import FRESH, MAX_CHARTS, ChartUploads
+from bot.notify.notifier import Notifier
+from bot.notify.slack.channel import SlackChannel
 from bot.storage.queries import charts
 from bot.storage.queries.charts import UploadState
 from tests.conftest import Clock
@@ -101,7 +102,7 @@ async def test_an_incident_has_a_few_charts_at_most(told: Told, alert: MakeAlert
 async def test_a_chart_that_slack_puts_off_comes_later_and_once(told: Told, alert: MakeAlert, method: str) -> None:
     await told.send(charted(alert()))
     told.slack.fail(method, "429")
-    with pytest.raises(SlackFailure):
+    with pytest.raises(ChannelFailure):
         await told.uploads.upload_next()
     await told.send(alert(alertname="Other"))
     assert len(told.slack.messages("incidents")) == 1
@@ -114,7 +115,7 @@ async def test_a_chart_that_slack_puts_off_comes_later_and_once(told: Told, aler
 async def test_a_chart_whose_answer_was_lost_is_not_sent_again(told: Told, alert: MakeAlert) -> None:
     await told.send(charted(alert()))
     told.slack.fail("files.completeUploadExternal", "500")
-    with pytest.raises(SlackFailure):
+    with pytest.raises(ChannelFailure):
         await told.uploads.upload_next()
     await told.upload_all()
     await told.send(alert(alertname="Other"))
@@ -138,7 +139,7 @@ async def test_an_app_without_the_scope_says_its_messages_all_the_same(pipeline:
     async with LocalSlack(scopes="chat:write,channels:read,channels:history") as slack:
         told = Told(pipeline, slack)
         await told.send(charted(alert()))
-        with pytest.raises(SlackRefusal, match="files:write"):
+        with pytest.raises(ChannelRefusal, match="files:write"):
             await told.uploads.upload_next()
         await told.send(alert(alertname="Other"))
         assert told.notifier.problem is None
@@ -161,7 +162,7 @@ async def test_a_chart_that_cannot_be_drawn_holds_nothing_up(
     def fail(chart: Chart) -> bytes:
         raise ValueError("no such font")
 
-    monkeypatch.setattr("bot.notify.slack.chart_uploads.render_chart", fail)
+    monkeypatch.setattr("bot.notify.chart_uploads.render_chart", fail)
     await told.send(charted(alert()))
     await told.upload_all()
     assert told.files() == []

@@ -11,12 +11,11 @@ from aiohttp import web
 
 from bot.domain.event import AlertEvent
 from bot.domain.incident import Incident
-from bot.notify.language_model import ATTEMPTS, asking
+from bot.notify.language_model import ATTEMPTS, completer
 from bot.notify.rewriter import Rewriter
-from bot.notify.slack.render import render
-from bot.notify.slack.view import load_view
+from bot.notify.view import load_view
 from tests.integration.pipeline_driver import Pipeline
-from tests.unit.notify.test_render import shown
+from tests.unit.notify.test_render import render, shown
 
 MakeAlert = Callable[..., AlertEvent]
 KEY = "sk-secret-of-the-test"
@@ -75,8 +74,8 @@ async def model() -> AsyncIterator[ModelServer]:
 @pytest.fixture
 async def rewriter(pipeline: Pipeline, model: ModelServer) -> AsyncIterator[Rewriter]:
     async with aiohttp.ClientSession() as session:
-        ask = asking(session, model.url, "small", KEY, 0.5)
-        yield Rewriter(pipeline.database, ask, {"payments", "cart"}, pipeline.clock, interval=0.0)
+        complete = completer(session, model.url, "small", KEY, 0.5)
+        yield Rewriter(pipeline.database, complete, {"payments", "cart"}, pipeline.clock, interval=0.0)
 
 
 async def look_at_all(rewriter: Rewriter) -> None:
@@ -173,9 +172,9 @@ async def test_an_answer_that_does_not_come_in_time_is_not_waited_for(
 
 async def test_a_server_that_is_not_there_is_borne(pipeline: Pipeline, alert: MakeAlert) -> None:
     async with aiohttp.ClientSession() as session:
-        ask = asking(session, "http://127.0.0.1:9/v1", "small", None, 0.5)
+        complete = completer(session, "http://127.0.0.1:9/v1", "small", None, 0.5)
         await pipeline.send(alert())
-        await look_at_all(Rewriter(pipeline.database, ask, set(), pipeline.clock, interval=0.0))
+        await look_at_all(Rewriter(pipeline.database, complete, set(), pipeline.clock, interval=0.0))
     incident = await pipeline.only_incident()
     assert incident.summary in (await message_of(pipeline, incident))[0]
 
@@ -207,8 +206,8 @@ async def test_questions_keep_their_distance_and_resolved_incidents_are_not_aske
         waited.append(seconds)
 
     async with aiohttp.ClientSession() as session:
-        ask = asking(session, model.url, "small", None, 2.0)
-        paced = Rewriter(pipeline.database, ask, set(), pipeline.clock, interval=6.0, sleep=sleep)
+        complete = completer(session, model.url, "small", None, 2.0)
+        paced = Rewriter(pipeline.database, complete, set(), pipeline.clock, interval=6.0, sleep=sleep)
         await pipeline.send(alert(), alert(service="cart"), alert(service="gone"), alert("resolved", service="gone"))
         await look_at_all(paced)
     assert len(model.asked) == 2

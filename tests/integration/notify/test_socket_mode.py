@@ -34,7 +34,7 @@ def bolt(slack: LocalSlack) -> AsyncApp:
 async def test_an_address_that_failed_is_given_up_for_a_new_one(
     slack: LocalSlack, bolt: AsyncApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(socket_mode, "PATIENCE", 0.5)
+    monkeypatch.setattr(socket_mode, "CONNECT_TIMEOUT", 0.5)
     slack.fail("socket", "down")
     staying = asyncio.create_task(stay_connected(bolt, slack.app_token))
 

@@ -17,8 +17,8 @@ from bot.domain.watched.telemetry import Watched
 from bot.errors import Refused
 from bot.incidents import feedback, lifecycle
 from bot.localslack import LocalSlack
+from bot.notify.notifier import Notifier
 from bot.notify.slack.channel import SlackChannel
-from bot.notify.slack.notifier import Notifier
 from bot.storage.queries import audit, sensitivity
 from bot.watches.logs.alerts import ALERT_NAMES
 from bot.watches.metrics.alerts import MISSING, UNLIKE_PEERS

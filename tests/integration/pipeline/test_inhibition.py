@@ -9,12 +9,11 @@ from bot.domain.matcher import parse_matcher
 from bot.domain.rules import CorrelationRules, Rules
 from bot.inbox.inbox import Inbox
 from bot.incidents.regroup import split_by_hand
-from bot.notify.slack.render import render
-from bot.notify.slack.view import load_view
+from bot.notify.view import load_view
 from bot.storage.database import Database
 from tests.conftest import Clock
 from tests.integration.pipeline_driver import Pipeline
-from tests.unit.notify.test_render import shown
+from tests.unit.notify.test_render import render, shown
 
 MakeAlert = Callable[..., AlertEvent]
 

@@ -14,8 +14,8 @@ from bot.domain.run import Run
 from bot.domain.runbook import Runbook
 from bot.inbox.inbox import Inbox
 from bot.localslack import LocalSlack
+from bot.notify.notifier import Notifier
 from bot.notify.slack.channel import SlackChannel
-from bot.notify.slack.notifier import Notifier
 from bot.remediation.executors import Outcome
 from bot.remediation.gate_preview import EVERY, GatePreviews
 from bot.remediation.steps import Steps

@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 from bot.domain.incident import Tally, visible
 from bot.domain.inhibition import Folded, Placed, in_words, inhibited, is_down, says_down
 from bot.domain.severity import Severity
-from bot.notify.slack.render import render
 from bot.pipeline.causes.summary import summarise
 from detectors.topology import Topology
-from tests.unit.notify.test_render import assert_sound, incident, shown, view
+from tests.unit.notify.test_render import assert_sound, incident, render, shown, view
 from tests.unit.strategies import NOON, hostile, tallies
 
 DOWN = {"db-1": NOON}

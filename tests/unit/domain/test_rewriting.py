@@ -14,8 +14,7 @@ from bot.domain.incident import Incident
 from bot.domain.inhibition import Folded
 from bot.domain.severity import Severity
 from bot.domain.summary.rewriting import facts_of, fault_of, tidied
-from bot.notify.slack.render import plain, render
-from tests.unit.notify.test_render import assert_sound, incident, shown, view
+from tests.unit.notify.test_render import assert_sound, incident, plain, render, shown, view
 from tests.unit.strategies import hostile, incidents
 
 SUMMARY = (

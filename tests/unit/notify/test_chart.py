@@ -8,7 +8,8 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from bot.domain.event import Chart
-from bot.notify.slack.chart import HEIGHT, MAX_ALT, WIDTH, bounded, in_words, render_chart, title_of
+from bot.notify.chart import HEIGHT, MAX_ALT, WIDTH, bounded, in_words, render_chart
+from bot.notify.slack.text import file_title
 
 START = 1_772_366_400_000  # 2026-03-01 12:00 UTC
 MINUTE = 60_000
@@ -59,7 +60,6 @@ def test_a_picture_is_small_and_has_the_size_that_a_thread_shows(chart: Chart) -
 def test_whatever_a_detector_saw_can_be_drawn_and_said(chart: Chart) -> None:
     assert size_of(render_chart(chart)) == (WIDTH, HEIGHT)
     assert 0 < len(in_words(chart)) <= MAX_ALT
-    assert title_of(chart)
 
 
 def test_the_words_say_what_was_seen_what_was_expected_and_how_much_was_outside() -> None:
@@ -112,4 +112,4 @@ def test_a_name_is_shown_as_it_is_and_a_dollar_sign_begins_no_formula() -> None:
     tricky = Chart(r"a $\frac{$ & <!channel>", [START], {r"$\nonsense$": [1.0]})
     assert size_of(render_chart(tricky)) == (WIDTH, HEIGHT)
     assert in_words(tricky).startswith(r"a $\frac{$ & <!channel>.")
-    assert "<" not in title_of(tricky)
+    assert "<" not in file_title(tricky.title)

@@ -25,12 +25,22 @@ from bot.domain.run import (
 )
 from bot.domain.severity import Severity
 from bot.localslack.blocks import problems_of
-from bot.notify.slack.render import Rendered, plain, render
-from bot.notify.slack.view import MAX_LESSENED, IncidentView
+from bot.notify.incident_card import card_of
+from bot.notify.slack import render as slack
+from bot.notify.slack.rendered import Rendered
+from bot.notify.view import MAX_LESSENED, IncidentView
 from tests.unit.strategies import NOON, alerts, hostile, views
 
 WORST = "&<*`🔥" * 1000
 GATE = PlannedStep("gate", {}, "go on only if …", repeatable=True)
+
+
+def render(view: IncidentView) -> Rendered:
+    return slack.render(card_of(view))
+
+
+def plain(view: IncidentView) -> Rendered:
+    return slack.plain(card_of(view))
 
 
 def texts_of(value: Any) -> Iterator[str]:

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.notify.plain_text import is_blank
 from bot.notify.slack.text import (
     clock,
     code_block,
     escaped,
     inline_code,
-    is_blank,
     length,
     link,
     literal,

@@ -6,13 +6,19 @@ from hypothesis import strategies as st
 
 from bot.domain.alert import Alert
 from bot.domain.incident import TimelineEntry, TimelineKind
-from bot.notify.slack.thread import MAX_DETAILED, MAX_ENTRIES, render_thread
+from bot.notify.slack import render_thread as slack
+from bot.notify.slack.rendered import Rendered
+from bot.notify.thread import MAX_DETAILED, MAX_ENTRIES, thread_update
 from tests.unit.notify.test_render import WORST, assert_sound, shown
 from tests.unit.strategies import NOON, alerts, strange, timeline_entries
 
 timelines = st.one_of(
     st.lists(timeline_entries, min_size=1, max_size=8), timeline_entries.map(lambda entry: [entry] * MAX_ENTRIES)
 )
+
+
+def render_thread(entries: list[TimelineEntry], detailed: list[Alert]) -> Rendered:
+    return slack.render_thread(thread_update(entries, detailed))
 
 
 def entry(text: str, actor: str | None = None) -> TimelineEntry:

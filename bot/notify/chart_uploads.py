@@ -10,9 +10,10 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 from bot.domain.alert import Alert
 from bot.domain.event import Chart
 from bot.errors import StorageUnavailable
-from bot.notify.slack.backoff import wait_for_slack
-from bot.notify.slack.channel import ContentRefused, MessageGone, SlackChannel, SlackFailure, SlackRefusal
-from bot.notify.slack.chart import in_words, render_chart, title_of
+from bot.notify.backoff import wait_for_channel
+from bot.notify.channel import Channel, ChannelFailure, ChannelRefusal, ContentRefused, MessageGone
+from bot.notify.chart import in_words, render_chart
+from bot.notify.plain_text import shortened
 from bot.storage.database import Database
 from bot.storage.queries import charts
 from bot.storage.queries.charts import UploadState, WantedChart
@@ -29,12 +30,12 @@ log = structlog.get_logger(__name__)
 
 
 class ChartUploads:
-    """Uploads what :func:`bot.storage.queries.charts.want` asked for, one at a time."""
+    """Uploads into one channel what :func:`bot.storage.queries.charts.want` noted, one at a time."""
 
     def __init__(
         self,
         database: Database,
-        channel: SlackChannel,
+        channel: Channel,
         clock: Callable[[], datetime],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -47,30 +48,31 @@ class ChartUploads:
         """Upload until cancelled."""
         while True:
             retrying = AsyncRetrying(
-                retry=retry_if_exception_type((SlackFailure, StorageUnavailable)),
-                wait=lambda state: wait_for_slack(state, _REFUSAL_WAIT),
+                retry=retry_if_exception_type((ChannelFailure, StorageUnavailable)),
+                wait=lambda state: wait_for_channel(state, _REFUSAL_WAIT),
                 sleep=self._sleep,
                 before_sleep=_note_failure,
             )
             await self._sleep(INTERVAL if await retrying(self.upload_next) else POLL)
 
     async def upload_next(self) -> bool:
-        """Bring one chart into its thread; False where none is wanted. Raises SlackFailure, StorageUnavailable."""
+        """Bring one chart into its thread; False where none is wanted. Raises ChannelFailure, StorageUnavailable."""
+        channel = await self._channel.key()
         async with self._database.read() as connection:
-            wanted = await charts.next_wanted(connection)
+            wanted = await charts.next_wanted(connection, channel)
         if wanted is None or wanted.alert.chart is None:
             return False
         stale = self._clock() - wanted.wanted_at > FRESH
         picture = None if stale else await _drawn(wanted.alert.chart)
         if picture is None:
-            log.warning("slack.chart_left_out", alert=wanted.alert.name, stale=stale)
+            log.warning("channel.chart_left_out", alert=wanted.alert.name, stale=stale)
             await self._move(wanted.alert, UploadState.WANTED, UploadState.LEFT_OUT)
         else:
             await self._send(wanted, wanted.alert.chart, picture)
         return True
 
     async def _send(self, wanted: WantedChart, chart: Chart, picture: bytes) -> None:
-        """What is uploaded is seen by nobody until it is shared, so the marker is committed between the two.
+        """What is uploaded nobody sees until it is shared, so the marker is committed between the two.
 
         Slack shares files in a job of its own: one that is not in the thread yet may still come. Where the answer
         to the sharing is lost, the chart is therefore neither looked for nor sent again.
@@ -81,13 +83,13 @@ class ChartUploads:
             if not await self._move(alert, state, UploadState.SENDING):
                 return
             state = UploadState.SENDING
-            await self._channel.share(file_id, title_of(chart), wanted.thread)
+            await self._channel.share(file_id, shortened(chart.title, 200) or "Chart", wanted.thread)
             await self._move(alert, state, UploadState.SHOWN)
         except (ContentRefused, MessageGone) as refused:
-            log.error("slack.chart_refused", alert=alert.name, reason=str(refused))
+            log.error("channel.chart_refused", alert=alert.name, reason=str(refused))
             await self._move(alert, state, UploadState.LEFT_OUT)
-        except SlackFailure as failure:
-            if failure.retry_after is not None or isinstance(failure, SlackRefusal):
+        except ChannelFailure as failure:
+            if failure.retry_after is not None or isinstance(failure, ChannelRefusal):
                 await self._move(alert, state, UploadState.WANTED)
             raise
 
@@ -101,10 +103,12 @@ async def _drawn(chart: Chart) -> bytes | None:
     try:
         return await asyncio.to_thread(render_chart, chart)
     except Exception:
-        log.exception("slack.chart_not_drawn", title=chart.title[:100])  # no picture is worth the process
+        log.exception("channel.chart_not_drawn", title=chart.title[:100])  # no picture is worth the process
         return None
 
 
 def _note_failure(state: RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome else None
-    log.warning("slack.chart_not_sent", reason=str(error), attempt=state.attempt_number, retry_in=state.upcoming_sleep)
+    log.warning(
+        "channel.chart_not_sent", reason=str(error), attempt=state.attempt_number, retry_in=state.upcoming_sleep
+    )

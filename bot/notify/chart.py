@@ -12,7 +12,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, NamedTuple
 
 from bot.domain.event import Chart
-from bot.notify.slack.text import one_line
+from bot.notify.plain_text import shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 640, 240
 """Pixels."""
 MAX_ALT = 1000
-"""https://docs.slack.dev/reference/methods/files.getUploadURLExternal: ``alt_txt_too_large``."""
+"""Slack takes no longer one: https://docs.slack.dev/reference/methods/files.getUploadURLExternal."""
 _DPI = 100
 _MOST_POINTS, _MOST_BINS, _MOST_LINES = 2000, 40, 6
 _END_OF_TIME = 221_845_392_000_000  # the year 9000: matplotlib knows no five-digit year, and leaves a margin
@@ -60,12 +60,12 @@ def bounded(chart: Chart) -> Drawn:
         shown = values[start : start + len(kept)]
         return [_number(value) for value, _ in zip_longest(shown, kept)]
 
-    lines = {_plain(name, 24): fitted(values) for name, values in list(chart.lines.items())[:_MOST_LINES]}
+    lines = {shortened(name, 24): fitted(values) for name, values in list(chart.lines.items())[:_MOST_LINES]}
     known = over_time and bool(chart.low or chart.high)
     low = fitted(chart.low) if chart.low else [-math.inf] * len(kept)
     high = fitted(chart.high) if chart.high else [math.inf] * len(kept)
     times = [_moment(int(place)) for place in kept] if over_time else []
-    bins = [] if over_time else [_plain(str(place), 24) for place in kept]
+    bins = [] if over_time else [shortened(str(place), 24) for place in kept]
     return Drawn(times, bins, lines, low if known else [], high if known else [])
 
 
@@ -75,17 +75,6 @@ def _number(value: float | None) -> float:
 
 def _moment(milliseconds: int) -> datetime:
     return datetime.fromtimestamp(min(max(milliseconds, 0), _END_OF_TIME) / 1000, UTC)
-
-
-def _plain(text: str, limit: int) -> str:
-    """One line of text as it is: in a picture nothing is escaped."""
-    whole = one_line(text, limit)
-    return whole.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
-
-
-def title_of(chart: Chart) -> str:
-    """The title as a file's name in Slack, where nothing may look like markup."""
-    return _plain(chart.title, 200).replace("<", "‹").replace(">", "›") or "Chart"
 
 
 def render_chart(chart: Chart) -> bytes:
@@ -104,7 +93,7 @@ def render_chart(chart: Chart) -> bytes:
             _draw_lines(axes, drawn)
         else:
             _draw_bars(axes, drawn)
-        _dress(axes, _plain(chart.title, 90), _plain(chart.unit, 24))
+        _dress(axes, shortened(chart.title, 90), shortened(chart.unit, 24))
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # it draws a box in its place
             canvas.print_png(picture)
@@ -181,9 +170,9 @@ def _dress(axes: "Axes", title: str, unit: str) -> None:
 def in_words(chart: Chart) -> str:
     """What the picture shows, for whoever cannot see it; at most :data:`MAX_ALT` characters, nothing escaped."""
     drawn = bounded(chart)
-    unit = f" {_plain(chart.unit, 24)}" if chart.unit else ""
-    said = _lines_in_words(drawn, unit) if drawn.times else _bars_in_words(drawn, unit)
-    whole = f"{_plain(chart.title, 200) or 'Chart'}. {said}"
+    unit = f" {shortened(chart.unit, 24)}" if chart.unit else ""
+    words = _lines_in_words(drawn, unit) if drawn.times else _bars_in_words(drawn, unit)
+    whole = f"{shortened(chart.title, 200) or 'Chart'}. {words}"
     return whole if len(whole) <= MAX_ALT else f"{whole[: MAX_ALT - 1]}…"
 
 
@@ -194,19 +183,19 @@ def _lines_in_words(drawn: Drawn, unit: str) -> str:
 
 
 def _each_line(drawn: Drawn, unit: str) -> list[str]:
-    said: list[str] = []
+    texts: list[str] = []
     for name, values in drawn.lines.items():
         known = [(i, value) for i, value in enumerate(values) if not math.isnan(value)]
         if not known:
-            said.append(f"{name}: no values.")
+            texts.append(f"{name}: no values.")
             continue
         at, value = known[-1]
         outside = drawn.outside(values)
         expected = f", expected {_range(drawn.low[at], drawn.high[at])}{unit}" if drawn.low else ""
         least, most = min(v for _, v in known), max(v for _, v in known)
         marked = f"; {len(outside)} of {len(known)} points are outside what was expected" if outside else ""
-        said.append(f"{name}: last {value:.4g}{unit}{expected}; between {least:.4g} and {most:.4g}{unit}{marked}.")
-    return said
+        texts.append(f"{name}: last {value:.4g}{unit}{expected}; between {least:.4g} and {most:.4g}{unit}{marked}.")
+    return texts
 
 
 def _range(low: float, high: float) -> str:

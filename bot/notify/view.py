@@ -19,7 +19,7 @@ class IncidentView(msgspec.Struct, frozen=True, kw_only=True):
     """An incident with everything that its message shows. ``tallies`` come the most important first.
 
     ``behind`` says how far the pipeline is behind with what this incident is made of, None where it is not. ``lessen``
-    has an alert of each group of a watch of which somebody may say that it is not useful, and ``rewritten`` what a
+    has an alert of each group of a watch that somebody may mark as not useful, and ``rewritten`` what a
     language model made of the summary as it is now, if anything.
     """
 
@@ -34,8 +34,8 @@ class IncidentView(msgspec.Struct, frozen=True, kw_only=True):
     now: datetime
 
     @property
-    def says_behind(self) -> bool:
-        """Whether the message says that newer alerts are still coming in."""
+    def warns_behind(self) -> bool:
+        """Whether the message warns that newer alerts are still coming in."""
         return self.behind is not None and self.incident.open
 
     @property
@@ -74,9 +74,11 @@ async def _rewritten(connection: AsyncConnection, incident: Incident) -> str:
 
 
 async def _to_lessen(connection: AsyncConnection, incident_id: str) -> list[Alert]:
-    """Of the groups of watches that alerted here the first few, without those that somebody said it of already."""
+    """Of the groups of watches that alerted here the first few, without those that somebody has marked already."""
     found = {watch_group_of(alert): alert for alert in await alerts.of_source(connection, incident_id, OWN_SOURCE)}
     groups = {group: alert for group, alert in found.items() if group is not None}
-    said = await sensitivity.of_groups(connection, groups)
-    left = [alert for group, alert in groups.items() if group not in said or said[group].incident_id != incident_id]
+    lessened = await sensitivity.of_groups(connection, groups)
+    left = [
+        alert for group, alert in groups.items() if group not in lessened or lessened[group].incident_id != incident_id
+    ]
     return left[:MAX_LESSENED]

@@ -1,0 +1,17 @@
+"""How long to wait before a channel is tried again."""
+
+from tenacity import RetryCallState, wait_random_exponential
+
+from bot.notify.channel import ChannelFailure, ChannelRefusal
+
+_backoff = wait_random_exponential(multiplier=1, max=60)
+
+
+def wait_for_channel(state: RetryCallState, refusal_wait: float) -> float:
+    """Seconds: what the channel asks for, ``refusal_wait`` where a person must act first, or longer each time."""
+    error = state.outcome.exception() if state.outcome else None
+    if isinstance(error, ChannelRefusal):
+        return refusal_wait
+    if isinstance(error, ChannelFailure) and error.retry_after is not None:
+        return error.retry_after
+    return _backoff(state)

@@ -1,0 +1,198 @@
+"""What a message shows, as data: no markup, nothing escaped, no limit of any tool. A channel renders it.
+
+Texts come from outside unless said otherwise, so a channel escapes all of them.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from bot.domain.incident import IncidentStatus, TimelineEntry
+from bot.domain.run import GatePreview, RunStatus, StepStatus
+from bot.domain.severity import Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """``value`` comes back with a click and means nothing to the channel."""
+
+    action: str
+    label: str
+    value: str
+    style: Literal["primary", "danger"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    label: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlertLine:
+    """Alerts that are alike, counted."""
+
+    name: str
+    service: str
+    severity: Severity
+    count: int
+    flapping: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Alerts:
+    """``firing`` says whether they still are, or ``lines`` is what fired. ``folded`` is what a host that is down
+    explains; ``left_out`` counts what the senders did not send."""
+
+    firing: bool
+    count: int
+    lines: tuple[AlertLine, ...]
+    more_alerts: int
+    more_kinds: int
+    folded: str
+    left_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """What the alert in the title says of itself, and where it leads."""
+
+    text: str
+    links: tuple[Link, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LikelyCause:
+    phrase: str
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The gates of an offered run: ``look`` is the preview of those it begins with, None where it is not known yet."""
+
+    begins: bool
+    look: GatePreview | None
+    others: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Exactly what an approval is for, in full, and who may give it. ``verify_within`` is in seconds."""
+
+    commands: str
+    undo: str
+    gate: Gate | None
+    approvers: tuple[str, ...]
+    approvals: tuple[str, ...]
+    required: int
+    expires_at: datetime
+    verify_within: float | None
+    buttons: tuple[Button, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StepLine:
+    text: str
+    status: StepStatus
+    rollback: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunCard:
+    """A run: with ``offer`` while somebody may decide on it, with what became of it afterwards.
+
+    ``verifying_within`` is in seconds, None unless it is being verified.
+    """
+
+    id: str
+    title: str
+    status: RunStatus
+    offer: Offer | None
+    decided_by: tuple[str, ...]
+    steps: tuple[StepLine, ...]
+    verifying_within: float | None
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentCard:
+    """An incident as it is now.
+
+    ``text`` says in one sentence or two what happened; ``rewritten`` is that in a language model's words, if there are
+    any. ``behind`` is the warning, in our words, that newer alerts are still coming in. ``owner`` and ``resolved_by``
+    are user ids or names of tools.
+    """
+
+    incident_id: str
+    number: int
+    title: str
+    status: IncidentStatus
+    severity: Severity
+    since: datetime
+    changed_at: datetime
+    owner: str | None
+    resolved_by: str | None
+    lasted: timedelta | None
+    domain: str
+    services: tuple[str, ...]
+    more_services: int
+    text: str
+    rewritten: str
+    example: Example | None
+    alerts: Alerts | None
+    cause: LikelyCause | None
+    seen_before: tuple[str, ...]
+    runs: tuple[RunCard, ...]
+    buttons: tuple[Button, ...]
+    feedback: tuple[Button, ...]
+    behind: str
+
+    @property
+    def open(self) -> bool:
+        return self.status is not IncidentStatus.RESOLVED
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something about Tandem itself. ``since`` is when it began, given once it is over."""
+
+    title: str
+    reasons: tuple[str, ...]
+    since: datetime | None = None
+
+    @property
+    def over(self) -> bool:
+        return self.since is not None
+
+
+Content = IncidentCard | Notice
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """``name`` is empty where the text speaks for itself."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlertDetails:
+    """What the card leaves out of one alert."""
+
+    name: str
+    service: str
+    severity: Severity
+    source: str
+    annotations: tuple[Annotation, ...]
+    labels: str
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadUpdate:
+    """Timeline entries, oldest first, and details of alerts after them."""
+
+    entries: tuple[TimelineEntry, ...]
+    alerts: tuple[AlertDetails, ...] = ()

@@ -1,0 +1,105 @@
+"""The port: what any channel can do, in terms that belong to no tool. :mod:`bot.notify.slack` is one implementation.
+
+A channel gets content as data (:mod:`bot.notify.card`) and decides itself how that looks. Every failure is one of the
+errors below, so that whoever calls need not know which tool it talks to.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+from bot.errors import TandemError
+from bot.notify.card import Content, ThreadUpdate
+
+
+class ChannelFailure(TandemError):
+    """The channel did not do it now; it may later. ``retry_after`` is in seconds."""
+
+    def __init__(self, reason: str, retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+class ChannelRefusal(ChannelFailure):
+    """The channel refuses until a person changes a token, a permission or the channel."""
+
+
+class ContentRefused(TandemError):
+    """The channel will never take this content."""
+
+
+class MessageGone(TandemError):
+    """The message that was to be changed is no longer there, or can no longer be changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What a message is about, stored with it and unseen by people, so that it can be found again."""
+
+    kind: str
+    facts: dict[str, str | int | bool]
+
+
+def incident_mark(incident_id: str) -> Mark:
+    return Mark("incident", {"incident_id": incident_id})
+
+
+def thread_mark(incident_id: str, position: int) -> Mark:
+    """``position`` is that of the last timeline entry in the reply."""
+    return Mark("thread", {"incident_id": incident_id, "position": position})
+
+
+def trouble_mark(over: bool) -> Mark:
+    return Mark("trouble", {"over": over})
+
+
+class Posted(NamedTuple):
+    """A message in a channel. ``id`` means something to its channel only."""
+
+    id: str
+    at: datetime
+
+
+class Channel(Protocol):
+    """One place where people read messages. Each method is one logical call.
+
+    All raise ChannelFailure, ChannelRefusal, and LostLease where another replica speaks to the channel by now.
+    """
+
+    @property
+    def name(self) -> str:
+        """As it stands in the configuration."""
+        ...
+
+    async def key(self) -> str:
+        """What messages of this channel are stored under: it stays when the channel is renamed."""
+        ...
+
+    async def post(self, content: Content, mark: Mark, *, plain: bool = False) -> Posted:
+        """Post a message; ``plain`` in its simplest form, for content that was refused. Raises ContentRefused."""
+        ...
+
+    async def update(self, message: str, content: Content, mark: Mark, *, plain: bool = False) -> None:
+        """Edit a message in place. Raises ContentRefused, MessageGone."""
+        ...
+
+    async def reply(self, message: str, update: ThreadUpdate, mark: Mark) -> Posted:
+        """Post in the thread of a message. Raises ContentRefused, MessageGone."""
+        ...
+
+    def find(self, mark: Mark, since: datetime | None = None, thread: str | None = None) -> AsyncIterator[Posted]:
+        """Our own messages with this mark, or the replies in a thread; those posted since a moment."""
+        ...
+
+    async def delete(self, message: str) -> None:
+        """Delete a message of our own. Raises MessageGone."""
+        ...
+
+    async def upload(self, name: str, content: bytes, description: str) -> str:
+        """Transfer a file that nobody sees yet; returns its id. Raises ContentRefused."""
+        ...
+
+    async def share(self, file: str, title: str, thread: str) -> None:
+        """Show an uploaded file in a thread. Raises ContentRefused, MessageGone."""
+        ...

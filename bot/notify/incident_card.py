@@ -1,0 +1,116 @@
+"""Makes the card of an incident: which of all that is known is shown, in which order, and how much of it."""
+
+from datetime import timedelta
+from typing import Final
+
+from bot.domain.alert import Alert
+from bot.domain.incident import Incident, IncidentStatus, Tally
+from bot.domain.inhibition import in_words
+from bot.notify.card import AlertLine, Alerts, Button, Example, IncidentCard, LikelyCause, Link
+from bot.notify.plain_text import is_blank
+from bot.notify.run_card import run_card, runs_to_show
+from bot.notify.view import IncidentView
+
+MAX_KINDS: Final = 8
+MAX_SERVICES: Final = 5
+SUMMARY_KEYS: Final = ("summary", "description", "message")
+_MAX_EVIDENCE, _MAX_PAST = 4, 3
+
+
+def card_of(view: IncidentView) -> IncidentCard:
+    incident = view.incident
+    return IncidentCard(
+        incident_id=incident.id,
+        number=incident.number,
+        title=title_of(incident),
+        status=incident.status,
+        severity=incident.severity,
+        since=incident.opened_at,
+        changed_at=incident.changed_at,
+        owner=incident.acknowledged_by,
+        resolved_by=incident.resolved_by,
+        lasted=incident.lasted(incident.resolved_at) if incident.resolved_at else None,
+        domain=incident.domain,
+        services=tuple(incident.services[:MAX_SERVICES]),
+        more_services=max(len(incident.services) - MAX_SERVICES, 0),
+        text=view.rewritten or incident.summary,
+        rewritten=view.rewritten,
+        example=_example(view.example) if view.example else None,
+        alerts=_alerts(view) if view.tallies else None,
+        cause=_cause(incident),
+        seen_before=tuple(past.in_words(view.now) for past in incident.past[:_MAX_PAST]) if incident.open else (),
+        runs=tuple(run_card(run, view) for run in runs_to_show(view.runs)),
+        buttons=_lifecycle_buttons(incident),
+        feedback=_feedback_buttons(view),
+        behind=behind_in_words(view.behind) if view.behind is not None and view.warns_behind else "",
+    )
+
+
+def title_of(incident: Incident) -> str:
+    """The title, or a word in place of one that cannot be seen."""
+    return "incident" if is_blank(incident.title) else incident.title
+
+
+def behind_in_words(behind: timedelta) -> str:
+    """That what is shown is not the newest.
+
+    >>> behind_in_words(timedelta(seconds=200))
+    'Tandem is 3 min behind: newer alerts are still coming in'
+    """
+    minutes = max(1, round(behind.total_seconds() / 60))
+    span = f"{minutes} min" if minutes < 120 else f"{minutes // 60} h"
+    return f"Tandem is {span} behind: newer alerts are still coming in"
+
+
+def _alerts(view: IncidentView) -> Alerts:
+    firing = bool(view.incident.open and view.active)
+    hidden = view.shown[MAX_KINDS:]
+    return Alerts(
+        firing=firing,
+        count=sum(tally.alerts for tally in (view.active if firing else view.tallies)),
+        lines=tuple(_line(tally) for tally in view.shown[:MAX_KINDS]),
+        more_alerts=sum(tally.alerts for tally in hidden),
+        more_kinds=len(hidden),
+        folded=in_words(view.incident.inhibited) if view.incident.inhibited else "",
+        left_out=view.incident.truncated,
+    )
+
+
+def _line(tally: Tally) -> AlertLine:
+    return AlertLine(tally.name, tally.service, tally.severity, tally.alerts, tally.flapping)
+
+
+def _example(alert: Alert) -> Example | None:
+    notes = alert.annotations
+    text = next((notes[key] for key in SUMMARY_KEYS if notes.get(key) and not is_blank(notes[key])), "")
+    urls = {"Runbook": notes.get("runbook_url", ""), "Dashboard": notes.get("dashboard_url", ""), "Source": alert.link}
+    links = tuple(Link(label, url) for label, url in urls.items() if url)
+    return Example(text, links) if text or links else None
+
+
+def _cause(incident: Incident) -> LikelyCause | None:
+    if not incident.causes:
+        return None
+    first = incident.causes[0]
+    return LikelyCause(first.phrase, tuple(first.evidence[:_MAX_EVIDENCE]))
+
+
+def _lifecycle_buttons(incident: Incident) -> tuple[Button, ...]:
+    if not incident.open:
+        return ()
+    acknowledge = Button("incident.ack", "Acknowledge", incident.id)
+    resolve = Button("incident.resolve", "Resolve", incident.id)
+    return (acknowledge, resolve) if incident.status is IncidentStatus.TRIGGERED else (resolve,)
+
+
+def _feedback_buttons(view: IncidentView) -> tuple[Button, ...]:
+    """One for each group of a watch whose alerts are here; the thread says what a click did."""
+    alone = len(view.lessen) == 1
+    return tuple(
+        Button(
+            "alert.not_useful" + (f".{n}" if n else ""),
+            "Not useful" if alone else f"Not useful: {alert.group}",
+            f"{view.incident.id}:{alert.identity}",
+        )
+        for n, alert in enumerate(view.lessen)
+    )

@@ -1,0 +1,106 @@
+"""Brings the message of one incident in one channel up to date: posts it, or edits it in place."""
+
+from datetime import datetime
+
+import msgspec
+import structlog
+
+from bot.domain.incident import Incident
+from bot.inbox.backlog import Backlog
+from bot.notify.channel import ContentRefused, MessageGone, incident_mark
+from bot.notify.duplicate_posts import DuplicatePosts
+from bot.notify.incident_card import card_of
+from bot.notify.outlet import SETTLE, Outlet
+from bot.notify.view import IncidentView, load_view
+from bot.storage.queries import channel_messages, incidents
+from bot.storage.queries.channel_messages import ChannelMessage
+
+log = structlog.get_logger(__name__)
+
+
+class Messages:
+    def __init__(self, outlet: Outlet, duplicates: DuplicatePosts, backlog: Backlog | None) -> None:
+        self._outlet, self._duplicates, self._backlog = outlet, duplicates, backlog
+
+    async def show(self, incident_id: str) -> None:
+        """Raises ChannelFailure, StorageUnavailable."""
+        key = await self._outlet.channel.key()
+        async with self._outlet.database.read() as connection:
+            message = await channel_messages.of_incident(connection, incident_id, key)
+            incident = await incidents.by_id(connection, incident_id)
+        if incident is None:
+            return
+        if not self._belongs(incident, message):
+            await self._outlet.save(msgspec.structs.replace(message, shown_version=incident.version))
+            return
+        if message.ts is None and message.posting_since is not None:
+            message = await self._found(message, message.posting_since)
+        await self._outlet.paced()
+        view = await self._view(incident_id)
+        if view is not None:
+            await self._outlet.save(await self._shown(view, message))
+
+    def _belongs(self, incident: Incident, message: ChannelMessage) -> bool:
+        """What was posted once is kept up to date, also where another channel has become the right one."""
+        posted = message.ts is not None or message.posting_since is not None
+        return posted or self._outlet.channel.name in self._outlet.channels_of(incident)
+
+    async def _found(self, message: ChannelMessage, since: datetime) -> ChannelMessage:
+        """Look for a message that was being posted when its replica ended."""
+        await self._outlet.sleep(max(SETTLE - (self._outlet.clock() - since).total_seconds(), 0.0))
+        await self._outlet.paced()
+        found = await anext(self._outlet.channel.find(incident_mark(message.incident_id), since), None)
+        if found is None:
+            self._duplicates.expect(message.incident_id, since)
+        return msgspec.structs.replace(message, ts=found.id if found else None, posting_since=None)
+
+    async def _view(self, incident_id: str) -> IncidentView | None:
+        async with self._outlet.database.read() as connection:
+            view = await load_view(connection, incident_id, self._outlet.clock())
+        if view is None or self._backlog is None:
+            return view
+        return msgspec.structs.replace(view, behind=self._backlog.behind(view.incident.domain))
+
+    async def _shown(self, view: IncidentView, message: ChannelMessage) -> ChannelMessage:
+        try:
+            if message.ts is None:
+                message = await self._post(view, message)
+            else:
+                await self._update(view, message.ts)
+        except MessageGone as gone:
+            log.warning("channel.message_gone", incident=view.incident.number, reason=str(gone))
+            key, threaded = message.channel, message.threaded
+            return ChannelMessage(incident_id=message.incident_id, channel=key, threaded=threaded)
+        return msgspec.structs.replace(
+            message, shown_version=view.incident.version, posting_since=None, shown_behind=view.warns_behind
+        )
+
+    async def _post(self, view: IncidentView, message: ChannelMessage) -> ChannelMessage:
+        """Post for the first time. The marker is committed first: if the answer is lost, we look for our message."""
+        marked = await self._marked(view.incident, message)
+        card, mark = card_of(view), incident_mark(view.incident.id)
+        try:
+            posted = await self._outlet.channel.post(card, mark)
+        except ContentRefused as refused:
+            log.error("channel.content_refused", incident=view.incident.number, reason=str(refused))
+            await self._outlet.paced()
+            posted = await self._outlet.channel.post(card, mark, plain=True)
+        return msgspec.structs.replace(marked, ts=posted.id)
+
+    async def _marked(self, incident: Incident, message: ChannelMessage) -> ChannelMessage:
+        """The thread is in the first channel, and stays where it is when another one becomes the first."""
+        first = next(iter(self._outlet.channels_of(incident)), None) == self._outlet.channel.name
+        async with self._outlet.database.write() as connection:
+            threaded = message.threaded or (first and not await channel_messages.has_thread(connection, incident.id))
+            marked = msgspec.structs.replace(message, posting_since=self._outlet.clock(), threaded=threaded)
+            await channel_messages.save(connection, marked)
+        return marked
+
+    async def _update(self, view: IncidentView, ts: str) -> None:
+        card, mark = card_of(view), incident_mark(view.incident.id)
+        try:
+            await self._outlet.channel.update(ts, card, mark)
+        except ContentRefused as refused:
+            log.error("channel.content_refused", incident=view.incident.number, reason=str(refused))
+            await self._outlet.paced()
+            await self._outlet.channel.update(ts, card, mark, plain=True)

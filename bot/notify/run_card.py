@@ -1,0 +1,73 @@
+"""A run of a runbook on the incident's card: exactly what will be done, who may approve it, how it went."""
+
+from collections.abc import Sequence
+
+from bot.domain.run import GATE, Phase, PlannedStep, Run, RunStatus, StepRecord, first_gates
+from bot.notify.card import Button, Gate, Offer, RunCard, StepLine
+from bot.notify.view import IncidentView
+
+MAX_RUNS = 3
+MAX_STEPS = 6
+
+
+def runs_to_show(runs: Sequence[Run]) -> list[Run]:
+    """The latest run of each runbook; those that need somebody or are under way come first."""
+    latest = {run.runbook: run for run in runs}
+    return sorted(latest.values(), key=lambda run: (run.status.ended, run.created_at))[:MAX_RUNS]
+
+
+def run_card(run: Run, view: IncidentView) -> RunCard:
+    offered = run.status is RunStatus.PROPOSED and view.incident.open
+    steps = [step for step in view.steps if step.run_id == run.id]
+    return RunCard(
+        id=run.id,
+        title=run.plan.title,
+        status=run.status,
+        offer=_offer(run) if offered else None,
+        decided_by=_deciders(run),
+        steps=tuple(_step(run, step) for step in steps[:MAX_STEPS]),
+        verifying_within=run.plan.verify_within if run.status is RunStatus.VERIFYING else None,
+        outcome=run.outcome,
+    )
+
+
+def _offer(run: Run) -> Offer:
+    value = f"{run.id}:{run.plan_hash}"
+    return Offer(
+        commands=_commands(run.plan.steps),
+        undo=_commands(run.plan.rollback),
+        gate=_gate(run),
+        approvers=tuple(run.approvers),
+        approvals=tuple(run.approvals),
+        required=run.required,
+        expires_at=run.expires_at,
+        verify_within=run.plan.verify_within if run.plan.alerts_resolved else None,
+        buttons=(
+            Button("run.approve", "Approve", value, "primary"),
+            Button("run.reject", "Reject", value, "danger"),
+        ),
+    )
+
+
+def _commands(steps: Sequence[PlannedStep]) -> str:
+    return "\n".join(step.text for step in steps)
+
+
+def _gate(run: Run) -> Gate | None:
+    gates, first = sum(step.kind == GATE for step in run.plan.steps), len(first_gates(run.plan))
+    return Gate(begins=first > 0, look=run.gate, others=gates > first) if gates else None
+
+
+def _deciders(run: Run) -> tuple[str, ...]:
+    """Who approved it, or rejected it; nobody decided what expired."""
+    if run.status is RunStatus.EXPIRED:
+        return ()
+    decisive = "reject" if run.status is RunStatus.REJECTED else "approve"
+    return tuple(decision.user for decision in run.decisions if decision.verdict == decisive)
+
+
+def _step(run: Run, record: StepRecord) -> StepLine:
+    rollback = record.phase is Phase.ROLLBACK
+    steps = run.plan.rollback if rollback else run.plan.steps
+    text = steps[record.position].text if record.position < len(steps) else "step"
+    return StepLine(text, record.status, rollback)

@@ -1,0 +1,75 @@
+"""What Slack's errors mean to whoever posts: come again later, ask a person, or never."""
+
+from typing import Any
+
+from slack_sdk.errors import SlackApiError
+
+from bot.errors import TandemError
+from bot.notify.channel import ChannelFailure, ChannelRefusal, ContentRefused, MessageGone
+
+# https://docs.slack.dev/reference/methods/chat.postMessage#errors
+_REFUSED = {
+    "invalid_auth",
+    "not_authed",
+    "account_inactive",
+    "token_revoked",
+    "token_expired",
+    "no_permission",
+    "missing_scope",
+    "not_allowed_token_type",
+    "org_login_required",
+    "ekm_access_denied",
+    "team_access_not_granted",
+    "channel_not_found",
+    "not_in_channel",
+    "is_archived",
+    "restricted_action",
+    "posting_to_channel_denied",
+}
+_CONTENT = {
+    "invalid_blocks",
+    "invalid_blocks_format",
+    "msg_too_long",
+    "msg_blocks_too_long",
+    "no_text",
+    "invalid_metadata_format",
+    "alt_txt_too_large",
+    "file_type_not_allowed",
+    "file_upload_size_restricted",
+    "file_uploads_disabled",
+}
+_GONE = {
+    "message_not_found",
+    "cant_update_message",
+    "cant_delete_message",
+    "compliance_exports_prevent_deletion",
+    "edit_window_closed",
+    "thread_not_found",
+}
+
+
+def meaning_of(method: str, error: SlackApiError) -> TandemError:
+    """The error of the port that a refused call stands for."""
+    response = error.response
+    status = getattr(response, "status_code", 0)
+    data = getattr(response, "data", None)
+    code = data.get("error", "") if isinstance(data, dict) else ""
+    if status == 429 or code in ("ratelimited", "rate_limited"):
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return ChannelFailure(f"{method}: rate limited", _seconds(headers.get("retry-after")))
+    if code in _REFUSED:
+        needed = f" (needs the scope {data['needed']})" if isinstance(data, dict) and data.get("needed") else ""
+        return ChannelRefusal(f"{method}: {code}{needed}")
+    if code in _CONTENT:
+        details = (data.get("response_metadata") or {}).get("messages", []) if isinstance(data, dict) else []
+        return ContentRefused(f"{method}: {code} {'; '.join(map(str, details))}".strip())
+    if code in _GONE:
+        return MessageGone(f"{method}: {code}")
+    return ChannelFailure(f"{method}: {code or f'HTTP {status}'}")
+
+
+def _seconds(value: Any) -> float:
+    try:
+        return min(max(float(value), 1.0), 3600.0)
+    except (TypeError, ValueError):
+        return 30.0

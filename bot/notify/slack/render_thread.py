@@ -1,0 +1,59 @@
+"""A reply in the thread under an incident's message."""
+
+from collections.abc import Sequence
+
+from bot.domain.incident import TimelineEntry, TimelineKind
+from bot.notify.card import AlertDetails, Annotation, ThreadUpdate
+from bot.notify.slack.blocks import section
+from bot.notify.slack.rendered import Rendered, rendered
+from bot.notify.slack.text import clock, inline_code, length, link, literal, one_line, who
+
+_SECTION = 2900
+_MAX_LINK = 500
+_ICON = {
+    TimelineKind.OPENED: "🚨",
+    TimelineKind.ALERTS: "🔔",
+    TimelineKind.STATUS: "📍",
+    TimelineKind.CAUSE: "🔍",
+    TimelineKind.RUN: "🛠️",
+    TimelineKind.NOTE: "📝",
+}
+
+
+def render_thread(update: ThreadUpdate) -> Rendered:
+    lines = [_line(entry) for entry in update.entries]
+    blocks = [section(text) for text in _packed(lines)] + [section(_details(alert)) for alert in update.alerts]
+    return rendered(one_line("; ".join(entry.text for entry in update.entries), 2900) or "Update", blocks)
+
+
+def _line(entry: TimelineEntry) -> str:
+    by = f" — {who(entry.actor)}" if entry.actor else ""
+    return f"{_ICON[entry.kind]} {clock(entry.at)} {literal(entry.text, 1200)}{by}"
+
+
+def _packed(lines: Sequence[str]) -> list[str]:
+    """Lines joined into as few texts as Slack's limit allows."""
+    texts: list[str] = []
+    for line in lines:
+        if texts and length(texts[-1]) + 1 + length(line) <= _SECTION:
+            texts[-1] += f"\n{line}"
+        else:
+            texts.append(line)
+    return texts
+
+
+def _details(alert: AlertDetails) -> str:
+    where = f" on {literal(alert.service, 120)}" if alert.service else ""
+    lines = [f"*{literal(alert.name, 160)}*{where} · {alert.severity}, from {literal(alert.source, 60)}"]
+    lines += [_annotation(annotation) for annotation in alert.annotations]
+    if alert.labels:
+        lines.append(inline_code(alert.labels, 1000))
+    source = link(alert.link, "Source")
+    if source and len(source) < _MAX_LINK:
+        lines.append(source)
+    return "\n".join(lines)
+
+
+def _annotation(annotation: Annotation) -> str:
+    text = literal(annotation.text, 400)
+    return f"*{literal(annotation.name, 100)}*: {text}" if annotation.name else text

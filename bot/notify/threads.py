@@ -1,0 +1,62 @@
+"""Brings the thread of one incident up to date: replies with what happened since the last reply."""
+
+import msgspec
+import structlog
+
+from bot.notify.channel import ContentRefused, MessageGone, thread_mark
+from bot.notify.chart_uploads import MAX_CHARTS
+from bot.notify.outlet import SETTLE, Outlet
+from bot.notify.thread import MAX_DETAILED, MAX_ENTRIES, thread_update
+from bot.storage.queries import alerts, channel_messages, charts, incidents
+from bot.storage.queries.channel_messages import ChannelMessage
+
+log = structlog.get_logger(__name__)
+
+
+class Threads:
+    def __init__(self, outlet: Outlet) -> None:
+        self._outlet = outlet
+
+    async def publish(self, incident_id: str) -> None:
+        """Post what the thread does not show yet, together. A marker is committed first, as for a message.
+
+        Raises ChannelFailure, StorageUnavailable.
+        """
+        await self._outlet.paced()
+        key = await self._outlet.channel.key()
+        async with self._outlet.database.read() as connection:
+            message = await channel_messages.of_incident(connection, incident_id, key)
+            incident = await incidents.by_id(connection, incident_id)
+            new = await incidents.timeline_of(connection, incident_id, after=message.thread_position, limit=MAX_ENTRIES)
+            known = await alerts.of_incidents(connection, [incident_id], MAX_DETAILED)
+        if incident is None or message.ts is None or not new:
+            return
+        if message.thread_posting is not None:
+            if await self._stands(message.ts, incident_id, message.thread_posting):
+                await self._published(message, message.thread_posting)
+                return
+            await self._outlet.paced()
+            new = [(position, entry) for position, entry in new if position <= message.thread_posting]
+        position = new[-1][0]
+        await self._outlet.save(msgspec.structs.replace(message, thread_posting=position))
+        detailed = known[incident_id] if message.thread_position == 0 else []
+        update = thread_update([entry for _, entry in new], detailed)
+        try:
+            await self._outlet.channel.reply(message.ts, update, thread_mark(incident_id, position))
+        except ContentRefused as refused:
+            log.error("channel.content_refused", incident=incident.number, reason=str(refused))
+        except MessageGone:
+            log.warning("channel.thread_gone", incident=incident.number)
+        await self._published(message, position)
+
+    async def _stands(self, ts: str, incident_id: str, position: int) -> bool:
+        """Whether a reply that was being posted when its replica ended is in the thread."""
+        await self._outlet.sleep(SETTLE)
+        return await anext(self._outlet.channel.find(thread_mark(incident_id, position), thread=ts), None) is not None
+
+    async def _published(self, message: ChannelMessage, position: int) -> None:
+        """Charts come after what the thread says of their alerts; :mod:`bot.notify.chart_uploads` brings them."""
+        published = msgspec.structs.replace(message, thread_position=position, thread_posting=None)
+        async with self._outlet.database.write() as connection:
+            await channel_messages.save(connection, published)
+            await charts.want(connection, message.incident_id, MAX_CHARTS, self._outlet.clock())

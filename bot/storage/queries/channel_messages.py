@@ -1,0 +1,137 @@
+"""What each channel shows of each incident, so that the notifier knows what is left to publish."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.incident import IncidentStatus
+from bot.domain.severity import Severity
+from bot.storage.database import row_of, table_of, upsert
+from bot.storage.tables.core import IncidentRow, TimelineRow
+from bot.storage.tables.slack import ChannelMessageRow, SlackMessageRow
+
+_INCIDENT = table_of(IncidentRow)
+_MESSAGE = table_of(ChannelMessageRow)
+_BEFORE = table_of(SlackMessageRow)
+_TIMELINE = table_of(TimelineRow)
+_ADOPTED_AT_ONCE = 500
+
+
+class ChannelMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """``channel`` is the channel's key, ``ts`` the message's id there; see ``ChannelMessageRow``."""
+
+    incident_id: str
+    channel: str
+    ts: str | None = None
+    shown_version: int = 0
+    posting_since: datetime | None = None
+    threaded: bool = False
+    thread_position: int = 0
+    thread_posting: int | None = None
+    shown_behind: bool = False
+
+
+async def save(connection: AsyncConnection, message: ChannelMessage) -> None:
+    """The message with the thread is written for the release before as well, which knows one channel only."""
+    row = row_of(message)
+    await upsert(connection, _MESSAGE, [row])
+    if message.threaded:
+        await upsert(connection, _BEFORE, [{column.name: row[column.name] for column in _BEFORE.columns}])
+
+
+async def of_incident(connection: AsyncConnection, incident_id: str, channel: str) -> ChannelMessage:
+    """What a channel shows of an incident; nothing yet is a message without ``ts``."""
+    query = select(_MESSAGE).where(_MESSAGE.c.incident_id == incident_id, _MESSAGE.c.channel == channel)
+    row = (await connection.execute(query)).mappings().first()
+    if row is None:
+        return ChannelMessage(incident_id=incident_id, channel=channel)
+    return msgspec.convert(dict(row), ChannelMessage)
+
+
+async def has_thread(connection: AsyncConnection, incident_id: str) -> bool:
+    """Whether a channel has the incident's thread already."""
+    query = select(_MESSAGE.c.channel).where(_MESSAGE.c.incident_id == incident_id, _MESSAGE.c.threaded).limit(1)
+    return (await connection.execute(query)).first() is not None
+
+
+async def next_to_show(connection: AsyncConnection, channel: str, caught_up: bool = True) -> str | None:
+    """The incident whose message in a channel is most out of date: new ones, then the most severe, then the oldest.
+
+    A new one that is over already waits for its turn among the others. Where the pipeline has ``caught_up``, what was
+    shown while it was behind comes last of all. Whether an unknown incident belongs into the channel, the caller knows.
+    """
+    stale = _stale()
+    new = and_(_MESSAGE.c.ts.is_(None), _INCIDENT.c.status != IncidentStatus.RESOLVED.value)
+    rank = case({severity.value: severity.rank for severity in Severity}, value=_INCIDENT.c.severity)
+    rows = await connection.execute(
+        select(_INCIDENT.c.id)
+        .outerjoin(_MESSAGE, _in(channel))
+        .where(or_(stale, _MESSAGE.c.shown_behind) if caught_up else stale)
+        .order_by(case((new, 0), (stale, 1), else_=2), rank, _INCIDENT.c.changed_at, _INCIDENT.c.number)
+        .limit(1)
+    )
+    return rows.scalar_one_or_none()
+
+
+async def next_thread(connection: AsyncConnection, channel: str) -> str | None:
+    """The incident with the oldest timeline entry that its thread in a channel does not show yet."""
+    rows = await connection.execute(
+        select(_MESSAGE.c.incident_id)
+        .join(_TIMELINE, _TIMELINE.c.incident_id == _MESSAGE.c.incident_id)
+        .where(
+            _MESSAGE.c.channel == channel,
+            _MESSAGE.c.threaded,
+            _MESSAGE.c.ts.is_not(None),
+            _TIMELINE.c.id > _MESSAGE.c.thread_position,
+        )
+        .order_by(_TIMELINE.c.id)
+        .limit(1)
+    )
+    return rows.scalar_one_or_none()
+
+
+async def count_out_of_date(connection: AsyncConnection, channel: str) -> int:
+    """How many incidents a channel does not show as they are."""
+    joined = _INCIDENT.outerjoin(_MESSAGE, _in(channel))
+    return await connection.scalar(select(func.count()).select_from(joined).where(_stale())) or 0
+
+
+def _in(channel: str) -> ColumnElement[bool]:
+    return and_(_MESSAGE.c.incident_id == _INCIDENT.c.id, _MESSAGE.c.channel == channel)
+
+
+def _stale() -> ColumnElement[bool]:
+    """An incident that is over and was shown elsewhere is not brought into a channel that did not show it."""
+    elsewhere = _MESSAGE.alias("elsewhere")
+    shown = exists().where(elsewhere.c.incident_id == _INCIDENT.c.id, elsewhere.c.ts.is_not(None))
+    missing = and_(_MESSAGE.c.incident_id.is_(None), or_(_INCIDENT.c.status != IncidentStatus.RESOLVED.value, ~shown))
+    return or_(missing, _MESSAGE.c.shown_version < _INCIDENT.c.version)
+
+
+async def to_adopt(connection: AsyncConnection, channel: str, after: str = "") -> list[dict[str, Any]]:
+    """The next rows, in order of their incidents, that the release before wrote and that differ from ours.
+
+    We write both tables in one transaction, so where they differ the release before wrote last: before the upgrade,
+    or while it held the lease during a rolling one. Its rows without a channel belong to ``channel``, the configured
+    one.
+    """
+    place = func.coalesce(_BEFORE.c.channel, channel)
+    same = and_(_MESSAGE.c.incident_id == _BEFORE.c.incident_id, _MESSAGE.c.channel == place)
+    kept = [column.name for column in _BEFORE.columns if column.name not in ("incident_id", "channel")]
+    differ = [_MESSAGE.c[name].is_distinct_from(_BEFORE.c[name]) for name in kept]
+    query = (
+        select(*(_BEFORE.c[name] for name in ("incident_id", *kept)), place.label("channel"))
+        .outerjoin(_MESSAGE, same)
+        .where(_BEFORE.c.incident_id > after, or_(_MESSAGE.c.incident_id.is_(None), *differ))
+        .order_by(_BEFORE.c.incident_id)
+        .limit(_ADOPTED_AT_ONCE)
+    )
+    return [dict(row) | {"threaded": True} for row in (await connection.execute(query)).mappings()]
+
+
+async def adopt(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
+    await upsert(connection, _MESSAGE, rows)
