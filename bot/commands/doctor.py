@@ -1,4 +1,4 @@
-"""``tandem doctor``: looks at everything that Tandem needs, and says what to do about what is missing."""
+"""``tandem doctor``: checks everything that Tandem needs, and says what to do about what is missing."""
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -51,7 +51,7 @@ class Finding(NamedTuple):
 
 
 async def diagnose(load: Callable[[], Config]) -> list[Finding]:
-    """Look at configuration, database, doors and Slack; never raises for what it looks for."""
+    """Check configuration, database, endpoints and Slack; a problem is a finding, not an exception."""
     try:
         environment = read_environment()
         config = load()

@@ -44,7 +44,7 @@ class Line(msgspec.Struct, frozen=True):
 
 
 class Parse(Protocol):
-    """Turns a body into events as the door of its source does; ``headers`` are what the log holds of them."""
+    """Turns a body into events as the endpoint of its source does; ``headers`` are what the log holds of them."""
 
     def __call__(
         self, source: str, body: bytes, received_at: datetime, *, headers: Mapping[str, str]

@@ -28,7 +28,7 @@ def run_bot(config: Path | None, host: str, port: int) -> None:
 
 
 def _run_loop(main: Coroutine[Any, Any, None]) -> None:
-    """On uvloop, where it exists: the doors take about half as many requests again."""
+    """On uvloop, where it exists: the endpoints take about half as many requests again."""
     sys.setswitchinterval(SWITCH_SECONDS)
     try:
         import uvloop

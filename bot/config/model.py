@@ -1,4 +1,4 @@
-"""What tandem.yaml may say."""
+"""The keys of tandem.yaml, and their validation."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -104,7 +104,7 @@ class RewriteSection(Section):
 
 
 class SummarySection(Section):
-    """How summaries are said."""
+    """How summaries are worded."""
 
     rewrite: RewriteSection | None = None
     """A language model that rewords summaries; without this section none is called."""

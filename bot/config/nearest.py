@@ -1,4 +1,4 @@
-"""A hint for whoever mistyped a name."""
+"""The nearest known name, as a hint for a mistyped one."""
 
 import difflib
 from collections.abc import Collection

@@ -1,1 +1,1 @@
-"""The demo: a retailer's forecast service on real processes, and the story that is told with it."""
+"""The demo: a retailer's forecast service on real processes, and the story that runs on it."""

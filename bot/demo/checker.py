@@ -1,4 +1,4 @@
-"""The monitoring tools at work: each looks at the service every second and posts to the webhook. ``checker SOCKET``.
+"""The monitoring tools: each checks the service every second and posts to the webhook. ``checker SOCKET``.
 
 Address and token of the webhook come from the environment: other users of the machine can read command lines.
 """

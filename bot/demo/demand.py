@@ -1,4 +1,4 @@
-"""What shops sell in a week, and how it is foretold. This week there is a sale, so last week's forecast is far off."""
+"""What shops sell in a week, and how it is forecast. This week there is a sale, so last week's forecast is far off."""
 
 import random
 import time

@@ -1,6 +1,6 @@
-"""The pipeline of the weather features, and the model that is fed by it. ``feature_pipeline FILE``.
+"""The pipeline of the weather features, and the model that uses them. ``feature_pipeline FILE``.
 
-The file names the release that is to run. Predictions are logged to Tandem, and each new release is told as a change.
+The file names the release that is to run. Predictions are logged to Tandem, and each new release is posted as a change.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """What the demand-forecast model is fed, as two releases of the pipeline of its weather features make it. No I/O.
 
-The second release reads the temperature from another provider, which tells it in degrees Fahrenheit; nobody noticed.
+The second release reads the temperature from another provider, which reports it in degrees Fahrenheit; nobody noticed.
 """
 
 import random

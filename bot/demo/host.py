@@ -1,4 +1,4 @@
-"""The hosts of the forecast pool, played by the cores of this machine."""
+"""The hosts of the forecast pool: the cores of this machine stand for them."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""The stage outlives nobody: every process on it ends when the one that started it is gone, even by ``kill -9``."""
+"""Ends every process of the demo when the one that started it is gone, even by ``kill -9``."""
 
 import os
 import signal

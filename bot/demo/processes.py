@@ -1,4 +1,4 @@
-"""The processes of the stage, as supervisord is told to run them.
+"""The processes of the demo, as supervisord's configuration.
 
 http://supervisord.org/configuration.html
 """

@@ -1,4 +1,4 @@
-"""The retail story of ``tandem demo``, told on real processes: bot, local Slack, forecast service, CPU hog."""
+"""The retail story of ``tandem demo``, on real processes: bot, local Slack, forecast service, CPU hog."""
 
 import asyncio
 import os

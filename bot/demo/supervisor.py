@@ -1,4 +1,4 @@
-"""supervisord, bound to the life of the one who started it. Takes the arguments that supervisord takes."""
+"""supervisord, which ends with the process that started it. Takes the arguments that supervisord takes."""
 
 from supervisor.supervisord import main
 

@@ -1,4 +1,4 @@
-"""What comes in at the doors, normalised: the form in which the inbox keeps it."""
+"""Events: what comes in, normalised, in the form in which the inbox keeps it."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -136,8 +136,8 @@ class RowsKind(StrEnum):
 class RowsEvent(msgspec.Struct, frozen=True, tag="rows", tag_field="kind", omit_defaults=True):
     """Predictions of a model, or labels for them. The rows themselves are a frame, which ``digest`` names.
 
-    A few rows may come ``inline`` instead, a JSON list of rows as the door of models takes them; then no frame is kept
-    and the digest may be empty. :mod:`bot.pipeline.stages.keep_rows` puts both kinds where
+    A few rows may come ``inline`` instead, a JSON list of rows as the models' endpoint takes them; then no frame is
+    kept and the digest may be empty. :mod:`bot.pipeline.stages.keep_rows` puts both kinds where
     :mod:`bot.model_store.batches` reads them from.
     ``first_at`` and ``last_at`` are the first and last moment of the rows, None for that of the receipt.
     """

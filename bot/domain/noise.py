@@ -1,4 +1,4 @@
-"""Which alerts call people for nothing: how often each came, and what came of it."""
+"""Which alerts call people without need: how often each came, and what came of it."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""For how long what is over is kept."""
+"""Retention: how long data is kept."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated

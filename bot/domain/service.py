@@ -1,4 +1,4 @@
-"""Whose alert it is: the node of the topology that its labels name, or what the configured labels say."""
+"""The service of an alert: the node of the topology that its labels name, or else the first configured label."""
 
 from collections.abc import Container, Iterator, Mapping, Sequence
 from functools import lru_cache

@@ -1,4 +1,4 @@
-"""How bad it is, in four levels that every sender's vocabulary maps onto."""
+"""Severity in four levels, which the words of every sender map onto."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The backlog: how far the pipeline is behind, looked at every second or so and not for every request."""
+"""The backlog: how far the pipeline is behind, measured about once a second and not for every request."""
 
 import asyncio
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""What the inbox is made of: entries, whatever keeps them."""
+"""Entries: what the inbox holds, wherever it is kept."""
 
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence

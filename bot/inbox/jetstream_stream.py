@@ -58,7 +58,7 @@ async def _make(server: JetStream, first: int) -> dict[str, Any]:
     name = server.address.stream
     config = {
         "name": name,
-        "description": "What Tandem's doors acknowledged.",
+        "description": "What Tandem acknowledged.",
         **_needed(name),
         "max_bytes": server.address.max_bytes,
         "num_replicas": server.address.replicas,

@@ -1,4 +1,4 @@
-"""Offsets: how far each partition of the inbox has been worked through, kept with the state that this made."""
+"""Offsets: how far each partition of the inbox has been processed, stored with the state that came of it."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""The offsets belong to one inbox. Before another one is used, all of the old one must have been worked through."""
+"""The offsets belong to one inbox. Before another one is used, all of the old one must have been processed."""
 
 from collections.abc import Mapping
 from datetime import timedelta

@@ -1,1 +1,1 @@
-"""What people do to incidents: acknowledge, resolve, merge, split, and say that an alert is not useful."""
+"""What people do to incidents: acknowledge, resolve, merge, split, and mark an alert as not useful."""

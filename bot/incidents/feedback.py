@@ -1,4 +1,4 @@
-"""What people say of alerts that watches raised: not useful. Each is one transaction, audited."""
+"""“Not useful”, people's feedback on alerts that watches raised. Each is one transaction, audited."""
 
 from collections.abc import Mapping
 from datetime import datetime

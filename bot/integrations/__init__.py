@@ -1,4 +1,4 @@
-"""What flows back: acknowledgements, resolutions and silences are told to the tools that alerts come from.
+"""What flows back: acknowledgements, resolutions and silences are sent to the tools that alerts come from.
 
 A *tool* is a source that can be told something. Everything here is level-triggered, like the notifier: each tool has a
 task of its own that compares what the tool was told with what is, and tells the difference; what a tool has taken is

@@ -1,4 +1,4 @@
-"""Which tools can be told, by what the environment holds."""
+"""The tools that the environment configures."""
 
 from typing import Protocol
 

@@ -1,4 +1,4 @@
-"""One call to a tool's API, and what can come of it."""
+"""One call to a tool's API, and its possible failures."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The tasks: one a tool and kind, so that a tool that is down holds up no other."""
+"""One task for each tool and kind, so that a tool that is down delays no other."""
 
 import asyncio
 from collections.abc import Callable, Coroutine

@@ -1,4 +1,4 @@
-"""What people do to an incident here is told to the tools whose alerts it holds: acknowledged, resolved.
+"""Acknowledgements and resolutions are sent to the tools whose alerts an incident holds.
 
 The other way is the tools' webhooks: a resolution is one of the alert, and an acknowledgement comes with the event
 (``AlertEvent.acknowledged_by``, :mod:`bot.pipeline.stages.acknowledge`). Who did it there carries the tool's title in

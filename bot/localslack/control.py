@@ -1,4 +1,4 @@
-"""The doors beside Slack's own: what the page and the tests see and do."""
+"""Endpoints beside Slack's own, for the page and the tests."""
 
 import asyncio
 import json
@@ -130,7 +130,7 @@ def _door(action: Action) -> Callable[[web.Request], Awaitable[web.Response]]:
 async def same_origin(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Only the page itself may use these doors: no other site in the same browser, under whatever name."""
+    """Only the page itself may use these endpoints: no other site in the same browser, under whatever name."""
     if request.path.startswith("/_local/"):
         host = request.headers.get("Host", "").rpartition(":")[0].strip("[]") or request.headers.get("Host", "")
         origin = request.headers.get("Origin")

@@ -1,4 +1,4 @@
-"""Trouble to order: the ways in which Slack fails."""
+"""Fault injection: the ways in which Slack fails."""
 
 import asyncio
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What people do in the workspace: click, type a command, fill in a form. The app hears of it as Slack tells it."""
+"""What people do in the workspace: click, type a command, fill in a form. The app is notified as by Slack."""
 
 import uuid
 from typing import Any

@@ -1,4 +1,4 @@
-"""The server: Slack's Web API on one port, with the page and the doors of the tests beside it."""
+"""The server: Slack's Web API on one port, with the page and the tests' endpoints beside it."""
 
 import asyncio
 import time

@@ -1,1 +1,1 @@
-"""What is over: archived, pruned and deleted, a little at a time."""
+"""Maintenance: archive, prune and delete what is no longer needed, a little at a time."""

@@ -1,4 +1,4 @@
-"""The beginning of the audit log, when it need not be kept: it goes, and its last seal stays as the log's anchor.
+"""Prunes the beginning of the audit log; its last seal stays as the log's anchor.
 
 The anchor is also named in the log itself, so that nobody can set one unseen: see ``audit.first_broken``.
 """

@@ -1,4 +1,4 @@
-"""What is over and need not be kept: found, read for the archive, and deleted by key, a few at a time."""
+"""Rows past their retention: found, read for the archive, and deleted by key, a few at a time."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime

@@ -1,4 +1,4 @@
-"""Retention: what is over for long is archived and then deleted, a little at a time, so that it holds up nobody.
+"""Retention: rows past their time are archived and then deleted, a little at a time, so that nothing else waits.
 
 Each turn reads some rows of one day, writes them to the archive, and deletes them when the file is on disk. A crash
 between the two leaves both; the next turn writes the same file again. Several replicas may do the same at a time.

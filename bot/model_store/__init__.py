@@ -1,1 +1,1 @@
-"""What models said and what was true: rows, columns, references, and the Parquet files that hold them."""
+"""Data of models: predictions, labels, references, and the Parquet files that hold them."""

@@ -1,4 +1,4 @@
-"""What models said and what was true: which batches came in, and windows over them.
+"""Predictions and labels: which batches came in, and windows over them.
 
 The stage :mod:`bot.pipeline.stages.keep_rows` notes every RowsEvent here before a watch sees it, in the same
 transaction. A watch then asks for the batches behind the last ``seq`` that it looked at (``rows_after``), reads one

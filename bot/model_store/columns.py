@@ -1,4 +1,4 @@
-"""What columns the tables of models have, and one form for what can be written in many.
+"""The columns of models' tables, and one form for values that can be written in many.
 
 Predictions: ``id`` (text), ``timestamp`` (microseconds, UTC), ``prediction``, ``score``, ``version`` and one column
 ``feature.<name>`` a feature. Labels: ``id``, ``label``, ``timestamp``. References: like predictions, with a ``label``

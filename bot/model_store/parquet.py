@@ -1,4 +1,4 @@
-"""Reads a Parquet file that somebody sent: never more of it than there is room for."""
+"""Reads an uploaded Parquet file, within bounded memory."""
 
 from pathlib import Path
 

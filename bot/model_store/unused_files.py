@@ -1,4 +1,4 @@
-"""Files of the store that lost their last user: removed when whoever still reads them has had a while for that."""
+"""Files that nothing refers to any more: removed after a grace period for those that still read them."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""Structured logs: what the bot, and the libraries below it, say on stderr, one event a line and no secrets in it.
+"""Structured logs of Tandem and of its libraries, on stderr: one event a line, secrets masked.
 
 JSON for machines, ``{"event": …, "level": …, "time": …}`` and what belongs to the event; plainer lines for a terminal.
 """

@@ -1,6 +1,6 @@
-"""Traces of one alert's whole way, where the environment asks for them; else OpenTelemetry's SDK is not imported.
+"""Traces of an alert from receipt to message, if the environment turns them on; else the SDK is not imported.
 
-Whether and where to is said by the variables that OpenTelemetry has for it, such as ``OTEL_EXPORTER_OTLP_ENDPOINT``:
+OpenTelemetry's own variables turn them on and say where they go, such as ``OTEL_EXPORTER_OTLP_ENDPOINT``:
 https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
 """
 

@@ -1,4 +1,4 @@
-"""What of DBOS Transact a run leans on: it remembers the steps that are done, and who carries out a workflow.
+"""What a run uses of DBOS Transact: it remembers the steps that are done, and who carries out a workflow.
 
 DBOS writes a new token into ``owner_xid`` of a workflow's row each time that it hands the workflow to a process, and
 records a step only while that token is there. Our own writes and the steps' effects look at the same token (see

@@ -1,4 +1,4 @@
-"""What the gates of an offer say before anybody approves it, so that the interval stands beside the button.
+"""Gate preview: what the gates of an offer answer before anybody approves it, shown beside the buttons.
 
 A gate only asks. Those that a plan begins with are asked when the run is offered, and again every :data:`EVERY` while
 it waits. What they say is for people and no part of the plan: when the run is carried out, the gate is asked once

@@ -1,4 +1,4 @@
-"""What a run does to the world and to the database, step by step. Each function may be called again after a crash.
+"""The steps of a run: their effects and their records. Each function may be called again after a crash.
 
 Each raises LostLease, without an effect, where another process carries the run out by now.
 """

@@ -1,4 +1,4 @@
-"""The topology as files say it: what depends on what, and where that is written."""
+"""The topology from files: what depends on what, and on which line."""
 
 from bot.config.topology.graph import Graph
 from bot.config.topology.importing import import_files

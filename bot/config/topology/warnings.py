@@ -1,4 +1,4 @@
-"""What a topology may say, but is unlikely to mean."""
+"""Warnings about a topology: what is allowed, but probably a mistake."""
 
 from collections.abc import Iterator, Mapping
 from itertools import islice

@@ -15,8 +15,8 @@ from bot.domain.watched.telemetry import Matchers
 class Heartbeat(BaseModel):
     """Expected ``every`` span, and missed when it is late by more than ``grace``.
 
-    It comes as a ping at its own endpoint or, with ``alert``, as an alert that always fires: Prometheus's Watchdog.
-    Such an alert shows that its sender lives, and is no incident. ``labels`` are given to the alert when it stops.
+    It comes as a ping to its own endpoint or, with ``alert``, as an alert that always fires: Prometheus's Watchdog.
+    Such an alert shows that its sender lives, and opens no incident. ``labels`` are given to the alert when it stops.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)

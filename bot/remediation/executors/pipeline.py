@@ -1,4 +1,4 @@
-"""``pipeline``: starts a pipeline, such as a retraining, asks until it has ended, and tells its metrics.
+"""``pipeline``: starts a pipeline, such as a retraining, polls until it has ended, and reports its metrics.
 
 Whoever starts it is asked in JSON; the id of the run that it answers stands for ``{run}`` in what asks for its state.
 A step that is given up leaves the pipeline running: nobody but its own scheduler knows how to stop it well.

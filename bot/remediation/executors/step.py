@@ -1,4 +1,4 @@
-"""What every executor takes and gives."""
+"""The parameters and the outcome that all executors share."""
 
 import re
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""What is counted for those who watch Tandem itself."""
+"""Counts for Tandem's own metrics."""
 
 from datetime import datetime
 

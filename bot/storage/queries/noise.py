@@ -1,4 +1,4 @@
-"""What came of the alerts of the last days."""
+"""How often each kind of alert came lately, and what came of it."""
 
 from collections import Counter
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Silences."""
+"""Silences: those in force, added and ended."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What the tools that alerts come from have been told: silences that both have, and the last state of each alert."""
+"""What was sent to the tools that alerts come from: silences that both have, and the last state of each alert."""
 
 from datetime import datetime
 from enum import StrEnum

@@ -18,7 +18,7 @@ _UNPLACED = text("incident_id IS NULL")
 
 
 class InboxRow(SQLModel, table=True):
-    """The log of what came in: appended by the doors, read in order by the worker of the partition.
+    """The log of what came in: appended by the endpoints, read in order by the worker of the partition.
 
     On SQLite no number is given twice, also when the last rows were deleted: the offsets are in another file.
     """

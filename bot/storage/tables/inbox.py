@@ -1,4 +1,4 @@
-"""Inboxes that were left for another one."""
+"""Inboxes that were given up for another one."""
 
 from sqlalchemy import BigInteger, Text
 from sqlmodel import Field, SQLModel

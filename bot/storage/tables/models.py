@@ -1,4 +1,4 @@
-"""The tables of what models said, what was true, and what they are compared with."""
+"""The tables of predictions, labels and references."""
 
 from datetime import datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""The tables of what Slack shows and of what people said there; like :mod:`bot.storage.tables.core`."""
+"""The tables of what Slack shows and of people's feedback there; like :mod:`bot.storage.tables.core`."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""The tables of what was told to the tools that alerts come from; like :mod:`bot.storage.tables.core`."""
+"""The tables of what was sent to the tools that alerts come from; like :mod:`bot.storage.tables.core`."""
 
 from datetime import datetime
 
