@@ -6,6 +6,13 @@ import msgspec
 class Counter(msgspec.Struct, array_like=True, gc=False):
     """Turns a counter into its rate of increase a second.
 
+    Parameters
+    ----------
+    at
+        When the last value came, in seconds; None before the first.
+    value
+        The last value.
+
     Examples
     --------
     >>> counter = Counter()

@@ -27,6 +27,15 @@ class Ensemble(msgspec.Struct, array_like=True, gc=False):
 
     State: at most 4 KB serialised, however long the series.
 
+    Parameters
+    ----------
+    intake
+        Turns timestamps (seconds) and values into samples.
+    value, shape, level, season, stuck, gaps
+        The detectors, one a kind of anomaly.
+    peaks
+        Weighs their surprise against the series' past.
+
     Examples
     --------
     >>> from detectors.anomaly import ALARM

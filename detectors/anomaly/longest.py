@@ -19,12 +19,21 @@ class Longest(msgspec.Struct, array_like=True, gc=False):
 
     Hill, "A simple general approach to inference about the tail of a distribution", Annals of Statistics 1975.
 
+    Parameters
+    ----------
+    durations
+        The eight longest, in seconds, ascending.
+
     Examples
     --------
     >>> longest = Longest()
     >>> for _ in range(8): longest.add(60.0)
     >>> longest.exceeded_by(90.0), longest.exceeded_by(120.0)
     (False, True)
+
+    References
+    ----------
+    Hill: A simple general approach to inference about the tail of a distribution. Annals of Statistics 3, 1975.
     """
 
     durations: Floats = msgspec.field(default_factory=doubles)  # ascending

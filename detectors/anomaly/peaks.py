@@ -20,6 +20,13 @@ class Peaks(msgspec.Struct, array_like=True, gc=False):
     larger one was told within its peak, or an event that alarmed goes on: it does until there was no surprise at all
     for a quiet time.
 
+    Parameters
+    ----------
+    count
+        Samples seen.
+    earlier, latest, latest_at, alarm_at
+        The last 32 peaks, and the one that is not over.
+
     Examples
     --------
     >>> peaks = Peaks()

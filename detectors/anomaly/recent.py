@@ -14,6 +14,13 @@ _TRIMMED_AT = 90
 class Recent(msgspec.Struct, array_like=True, gc=False):
     """At least the last 60 values, if there were so many, in single precision.
 
+    Parameters
+    ----------
+    base
+        The moment that offsets are from, in seconds.
+    offsets, values
+        Of the last samples: seconds from ``base``, and their values.
+
     Examples
     --------
     >>> recent = Recent()

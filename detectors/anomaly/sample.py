@@ -11,7 +11,22 @@ _LARGEST = 1e30
 
 
 class Sample(NamedTuple):
-    """``at`` and ``interval``, since the last sample, are in seconds; ``value`` is relative to the series' first."""
+    """``at`` and ``interval``, since the last sample, are in seconds; ``value`` is relative to the series' first.
+
+    Parameters
+    ----------
+    at
+        Seconds since the epoch.
+    value
+        In the unit of the series, less its first value.
+    interval
+        Seconds since the sample before; 0 for the first.
+
+    Examples
+    --------
+    >>> Sample(at=60.0, value=1.5, interval=60.0).interval
+    60.0
+    """
 
     at: float
     value: float

@@ -14,25 +14,20 @@ summaries, TODS 38, 2013): every value of more than two rows in 1,001 is among t
 low by more than one row in 1,001.
 """
 
-import hashlib
 from bisect import bisect
 from collections import Counter
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Protocol
-from zlib import crc32
 
 import msgspec
 import numpy as np
 
 from detectors.drift.packing import Array
+from detectors.drift.texts import BUCKETS, MOST_TEXT, bucket, bucket_name, bucket_place, category, is_missing, shortened
 
 MOST_CATEGORIES = 10_000
 """Different values of a column that are counted by name."""
-BUCKETS = 1000
-"""Few enough that a batch of some thousand rows has several in each, which chi-squared needs."""
-MOST_TEXT = 200
-"""Characters kept of a value."""
 _MOST_FREQUENT = 1000
 _PIECE = 2**16
 """Rows that are counted at once."""
@@ -44,6 +39,20 @@ class Categorical(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     Where it is ``hashed``, ``counts`` are by bucket, and ``frequent`` are the values that are frequent, by text. Where
     it is ``merged``, values that the reference lacks are counted together, with the first of those that lie between
     the same two of the reference's.
+
+    Parameters
+    ----------
+    counts
+        Rows by category, or by bucket where ``hashed``.
+    missing
+        Rows without a value.
+    hashed, frequent, merged
+        How the categories were counted; see above.
+
+    Examples
+    --------
+    >>> Categorical({"a": 2, "b": 1}, missing=0).rows
+    3
     """
 
     counts: dict[str, int]
@@ -82,6 +91,13 @@ class Bounded(Protocol):
 
 class Tally:
     """How often each value of a column came.
+
+    Parameters
+    ----------
+    known
+        Categories that keep their text however long it is.
+    bounded
+        What takes the values when there are too many to be counted one by one.
 
     Examples
     --------
@@ -139,7 +155,15 @@ class Tally:
 
 
 class Buckets:
-    """Values by the hash of their text, and the frequent ones by name."""
+    """Values by the hash of their text, and the frequent ones by name.
+
+    Examples
+    --------
+    >>> buckets = Buckets()
+    >>> buckets.add({"a": 3})
+    >>> buckets.column(missing=1).frequent
+    {'a': 3}
+    """
 
     def __init__(self) -> None:
         self._counts = np.zeros(BUCKETS, np.int64)
@@ -147,13 +171,13 @@ class Buckets:
 
     def add(self, values: Mapping[object, int]) -> None:
         texts = _texts(values)
-        places = np.fromiter(map(_bucket, texts), np.int64, len(texts))
+        places = np.fromiter(map(bucket_place, texts), np.int64, len(texts))
         np.add.at(self._counts, places, np.fromiter(texts.values(), np.int64, len(texts)))
         self._frequent.update(texts)
         self._frequent = _most_frequent(self._frequent)
 
     def column(self, missing: int) -> Categorical:
-        counts = {_name(int(place)): int(self._counts[place]) for place in self._counts.nonzero()[0]}
+        counts = {bucket_name(int(place)): int(self._counts[place]) for place in self._counts.nonzero()[0]}
         least = int(self._counts.sum()) // (_MOST_FREQUENT + 1)
         sure = {text: count for text, count in self._frequent.items() if count > least}
         return Categorical(counts, missing, hashed=True, frequent=dict(sorted(sure.items())))
@@ -186,7 +210,23 @@ class _Between:
 
 
 def alike(before: Categorical, after: Categorical) -> tuple[Categorical, Categorical]:
-    """Both hashed where one is, so that their counts can be compared."""
+    """Both hashed where one is, so that their counts can be compared.
+
+    Parameters
+    ----------
+    before, after
+        Columns of the reference and of a window.
+
+    Returns
+    -------
+    Both with counts by category, or both with counts by bucket.
+
+    Examples
+    --------
+    >>> before, after = alike(Categorical({"a": 2}, 0), Categorical({"a": 1}, 0))
+    >>> before.counts, after.counts
+    ({'a': 2}, {'a': 1})
+    """
     if before.hashed == after.hashed:
         return before, after
     return _hashed(before), _hashed(after)
@@ -195,6 +235,19 @@ def alike(before: Categorical, after: Categorical) -> tuple[Categorical, Categor
 def label(place: str, *columns: Categorical) -> str:
     """What to call a place in the ``counts`` of columns that are alike.
 
+    Parameters
+    ----------
+    place
+        A category, or the name of a bucket.
+    columns
+        Columns in whose ``counts`` it is.
+
+    Returns
+    -------
+    The name for people.
+
+    Examples
+    --------
     >>> label("a", Categorical({"a": 1}, 0)), label("007", Categorical({"007": 1}, 0, hashed=True))
     ('a', 'values of group 007')
     """
@@ -207,44 +260,11 @@ def label(place: str, *columns: Categorical) -> str:
     return f"{named.most_common(1)[0][0]} and others" if named else f"values of group {place}"
 
 
-def is_missing(value: object) -> bool:
-    return value is None or value != value  # noqa: PLR0124  (NaN alone is not itself)
-
-
-def category(value: object) -> str:
-    """The category's text; a whole number is the same category whether it came as an integer or a float."""
-    return shortened(str(int(value)) if isinstance(value, float) and value.is_integer() else str(value))
-
-
-def shortened(text: str) -> str:
-    """The text, or of a long one its beginning and a digest that tells it from others."""
-    if len(text) <= MOST_TEXT:
-        return text
-    return f"{text[: MOST_TEXT - 20]}… {hashlib.blake2b(_bytes(text), digest_size=8).hexdigest()}"
-
-
 def _texts(values: Mapping[object, int]) -> Counter[str]:
     texts: Counter[str] = Counter()
     for value, count in values.items():
         texts[value if isinstance(value, str) else category(value)] += count
     return texts
-
-
-def bucket(text: str) -> str:
-    """The name of a category's bucket: the names' order is the buckets'."""
-    return _name(_bucket(text))
-
-
-def _name(place: int) -> str:
-    return f"{place:03d}"
-
-
-def _bucket(text: str) -> int:
-    return crc32(_bytes(text)) % BUCKETS
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
 
 
 def _hashed(column: Categorical) -> Categorical:

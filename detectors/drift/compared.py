@@ -16,7 +16,20 @@ _MISSING, _OTHERS = "missing", "others"
 
 
 class Bars(NamedTuple):
-    """Shares of the rows, in percent, by bin or by category."""
+    """Shares of the rows, in percent, by bin or by category.
+
+    Parameters
+    ----------
+    bins
+        What each bar is of, of shape (bars,).
+    reference, now
+        Shares of the rows in percent, of shape (bars,).
+
+    Examples
+    --------
+    >>> Bars(["a", "b"], [50.0, 50.0], [0.0, 100.0]).now
+    [0.0, 100.0]
+    """
 
     bins: list[str]
     reference: list[float]
@@ -25,6 +38,17 @@ class Bars(NamedTuple):
 
 def in_words(name: str, before: Column, after: Column) -> str:
     """What moved.
+
+    Parameters
+    ----------
+    name
+        Of the column.
+    before, after
+        The column in the reference and now.
+
+    Returns
+    -------
+    One line, in the unit of the column, with the population stability index.
 
     Examples
     --------
@@ -42,7 +66,24 @@ def in_words(name: str, before: Column, after: Column) -> str:
 
 
 def bars(before: Column, after: Column) -> Bars:
-    """The reference's tenths of numbers, or the categories that are most frequent; shares of all rows, in percent."""
+    """The reference's tenths of numbers, or the categories that are most frequent; shares of all rows, in percent.
+
+    Parameters
+    ----------
+    before, after
+        The column in the reference and now.
+
+    Returns
+    -------
+    The bars; none where the two are not of one type.
+
+    Examples
+    --------
+    >>> from detectors.drift.profile import build
+    >>> shops = build({"shop": np.array(["a", "b"])}).columns["shop"]
+    >>> bars(shops, shops).reference[:2]
+    [50.0, 50.0]
+    """
     if isinstance(before, Numeric) and isinstance(after, Numeric):
         return _of_numbers(before, after)
     if isinstance(before, Categorical) and isinstance(after, Categorical):

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from detectors.drift.categories import category, is_missing
 from detectors.drift.packing import Array
 from detectors.drift.profile import Column, Numeric, Profile, as_numbers
+from detectors.drift.texts import category, is_missing
 
 
 def encoded(reference: Profile, table: Mapping[str, Array], columns: Sequence[str]) -> Array:

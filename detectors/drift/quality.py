@@ -6,11 +6,12 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import betabinom, binom, hypergeom
 
-from detectors.drift.categories import MOST_CATEGORIES, Categorical, is_missing
+from detectors.drift.categories import MOST_CATEGORIES, Categorical
 from detectors.drift.ordered import kolmogorov_smirnov
 from detectors.drift.packing import Array
 from detectors.drift.profile import Column, Numeric, Profile, as_numbers
 from detectors.drift.result import Result
+from detectors.drift.texts import is_missing
 
 _UNITS = {
     1000: "kilo", 1e6: "mega", 1e9: "giga", 100: "percent or cents", 60: "minutes and seconds",

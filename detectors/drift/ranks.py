@@ -22,6 +22,24 @@ class Bins(msgspec.Struct, frozen=True):
     """The bins of a column: ``sizes`` in ranks of the reference, and the values and lots at the edges between them.
 
     The values are ``numbers`` or ``texts``, as the column is; the last ``missing`` edges lie among its missing values.
+
+    Parameters
+    ----------
+    sizes
+        Ranks of the reference in each bin, of shape (bins,).
+    numbers, texts
+        Values at the edges, in the unit of the column.
+    missing
+        How many edges lie among missing values.
+    lots
+        The random order of equal values at each edge, between 0 and 1.
+
+    Examples
+    --------
+    >>> from detectors.drift.profile import build
+    >>> column = build({"price": np.arange(7.0)}).columns["price"]
+    >>> bins_of(column, 4, np.random.default_rng(0)).numbers.tolist()
+    [1.0, 3.0, 5.0]
     """
 
     sizes: Array
@@ -41,7 +59,28 @@ class Bins(msgspec.Struct, frozen=True):
 
 
 def bins_of(reference: Column, count: int, random: np.random.Generator) -> Bins:
-    """So many bins, as equal as can be; needs ``count - 1`` rows at least."""
+    """So many bins, as equal as can be; needs ``count - 1`` rows at least.
+
+    Parameters
+    ----------
+    reference
+        The column in the reference.
+    count
+        How many bins.
+    random
+        Orders equal values.
+
+    Returns
+    -------
+    The bins.
+
+    Examples
+    --------
+    >>> from detectors.drift.profile import build
+    >>> column = build({"price": np.arange(7.0)}).columns["price"]
+    >>> len(bins_of(column, 4, np.random.default_rng(0)).sizes)
+    4
+    """
     total = reference.rows + reference.missing
     ranks = np.round(np.arange(1, count) * (total + 1) / count).astype(np.int64)
     present = ranks[ranks <= reference.rows]

@@ -21,7 +21,25 @@ _STEP = 2**18
 
 
 class Sketch:
-    """Numbers without missing ones, in sorted buffers: the one at place j, if there is one, has the weight 2^j."""
+    """Numbers without missing ones, in sorted buffers: the one at place j, if there is one, has the weight 2^j.
+
+    Parameters
+    ----------
+    size
+        Values in each buffer.
+
+    Examples
+    --------
+    >>> sketch = Sketch(size=1000)
+    >>> sketch.add(np.array([3.0, 1.0]))
+    >>> sketch.rows, sketch.error
+    (2, 0)
+
+    References
+    ----------
+    Manku, Rajagopalan and Lindsay: Approximate medians and other quantiles in one pass and with limited memory.
+    SIGMOD 1998.
+    """
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -93,10 +111,19 @@ def build_in_parts(
     most
         Rows up to which a column is exact, 1,000 at least, and values kept at most.
 
+    Returns
+    -------
+    The profile, as :func:`~detectors.drift.profile.build` would make it.
+
     Examples
     --------
     >>> build_in_parts({"price": [np.array([3.0, 1.0]), np.array([2.0])]}).columns["price"].values.tolist()
     [1.0, 2.0, 3.0]
+
+    References
+    ----------
+    Manku, Rajagopalan and Lindsay: Approximate medians and other quantiles in one pass and with limited memory.
+    SIGMOD 1998.
     """
     if most < 1000:
         raise ValueError(f"a profile keeps 1,000 values at least, not {most}")
@@ -105,7 +132,26 @@ def build_in_parts(
 
 
 def order_statistics(values: Array, weights: Array, kept: int) -> Array:
-    """At most so many of the values at even distances, where each value stands for ``weights`` (integers) of them."""
+    """At most so many of the values at even distances, where each value stands for ``weights`` (integers) of them.
+
+    Parameters
+    ----------
+    values
+        Numbers, of shape (n,).
+    weights
+        For how many each stands, of shape (n,).
+    kept
+        How many are kept at most.
+
+    Returns
+    -------
+    Ascending values, of shape (at most ``kept``,).
+
+    Examples
+    --------
+    >>> order_statistics(np.array([3.0, 1.0, 2.0]), np.array([1, 1, 1]), kept=3).tolist()
+    [1.0, 2.0, 3.0]
+    """
     order = np.argsort(values, kind="stable")
     upto = weights[order].cumsum()
     rows = int(upto[-1]) if len(upto) else 0

@@ -9,7 +9,20 @@ LATEST = 15
 
 
 class Window(msgspec.Struct, array_like=True):
-    """The rarest surprise of each series in a minute, and their sum."""
+    """The rarest surprise of each series in a minute, and their sum.
+
+    Parameters
+    ----------
+    total
+        The sum of the rarities.
+    series
+        The rarest surprise of each series, by name.
+
+    Examples
+    --------
+    >>> Window(total=0.25, series={"a": 0.25}).total
+    0.25
+    """
 
     total: float = 0.0
     series: dict[str, float] = {}
@@ -25,6 +38,15 @@ class Evidence(msgspec.Struct, array_like=True):
 
     Series may come a quarter of an hour after each other: so many minutes are open. What is later still is left out.
 
+    Parameters
+    ----------
+    tail
+        Which sums are rare for the group.
+    newest
+        The latest minute since the epoch.
+    windows
+        The open minutes.
+
     Examples
     --------
     >>> evidence, day = Evidence(), 86_400.0
@@ -33,6 +55,10 @@ class Evidence(msgspec.Struct, array_like=True):
     (0.25, 0.75, 0.75)
     >>> evidence.exceeds(day + 2, day), evidence.surprised(day + 2)
     (True, {'a': 0.25, 'b': 0.5})
+
+    References
+    ----------
+    Vovk and Wang: E-values: calibration, combination and applications. Annals of Statistics 49, 2021.
     """
 
     tail: Tail = msgspec.field(default_factory=Tail)

@@ -24,7 +24,24 @@ _MOST = 1e6
 
 
 class Off(msgspec.Struct, array_like=True, gc=False):
-    """Since when a member is off its course, when it last was, what was expected, and the value furthest from it."""
+    """Since when a member is off its course, when it last was, what was expected, and the value furthest from it.
+
+    Parameters
+    ----------
+    since, last
+        When it went off, and when it last was outside, in seconds since the epoch.
+    low, high, worst
+        What was expected and the value furthest from it, in the unit of the series.
+    rarity
+        How rare its surprise was, 0 or more.
+    back
+        Samples in a row that were as expected.
+
+    Examples
+    --------
+    >>> Off(since=0.0, last=0.0, low=1.0, high=2.0, rarity=3.0, worst=9.0).excess(5.0)
+    3.0
+    """
 
     since: float
     last: float
@@ -57,6 +74,13 @@ class Member(msgspec.Struct, array_like=True, gc=False):
     Its first 200 samples and half an hour are for learning: they surprise nobody. A member whose score alarms is *off*
     until its values have been in the range that was expected before for five minutes and five samples, or until that
     has been so for so long that it is usual.
+
+    Parameters
+    ----------
+    labels
+        Of the series.
+    ensemble, recent, count, began, last_seen, off, falls
+        The state; times are in seconds since the epoch.
 
     Examples
     --------

@@ -17,7 +17,20 @@ _LARGEST = 600.0
 
 
 class Outlier(NamedTuple):
-    """``value`` of the member that differs, and the range in which its peers are."""
+    """``value`` of the member that differs, and the range in which its peers are.
+
+    Parameters
+    ----------
+    name
+        Of the member.
+    value, low, high
+        Its value and the range of its peers, in the unit of the series.
+
+    Examples
+    --------
+    >>> Outlier("worker-7", value=300.0, low=100.0, high=119.0).value
+    300.0
+    """
 
     name: str
     value: float
@@ -46,6 +59,10 @@ def outliers(values: Mapping[str, float], noise: float = 0.0) -> list[Outlier]:
     Hampel, "The influence curve and its role in robust estimation", Journal of the American Statistical Association
     1974, for the median absolute deviation.
 
+    Returns
+    -------
+    The members that differ; none where the group is small or divided.
+
     Examples
     --------
     >>> workers = {f"worker-{n}": 100.0 + n for n in range(20)}
@@ -53,6 +70,12 @@ def outliers(values: Mapping[str, float], noise: float = 0.0) -> list[Outlier]:
     []
     >>> outliers(workers | {"worker-7": 300.0})
     [Outlier(name='worker-7', value=300.0, low=100.0, high=119.0)]
+
+    References
+    ----------
+    Hampel: The influence curve and its role in robust estimation. Journal of the American Statistical Association 69,
+    1974.
+    Hill: A simple general approach to inference about the tail of a distribution. Annals of Statistics 3, 1975.
     """
     if len(values) < LEAST_PEERS:
         return []

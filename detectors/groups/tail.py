@@ -14,7 +14,20 @@ _PRIOR_WEIGHT = 4
 
 
 class Peak(msgspec.Struct, array_like=True):
-    """``at`` in seconds since the epoch."""
+    """``at`` in seconds since the epoch.
+
+    Parameters
+    ----------
+    value
+        A sum of rarities.
+    at
+        Seconds since the epoch.
+
+    Examples
+    --------
+    >>> Peak(value=1.5, at=60.0).value
+    1.5
+    """
 
     value: float
     at: float
@@ -35,6 +48,13 @@ class Tail(msgspec.Struct, array_like=True):
     Siffer, Fouque, Termier and Largouët, "Anomaly Detection in Streams with Extreme Value Theory", KDD 2017; Hill, "A
     simple general approach to inference about the tail of a distribution", Annals of Statistics 1975.
 
+    Parameters
+    ----------
+    began
+        When the group had learnt enough, in seconds since the epoch; None before.
+    peaks
+        In the order of time, 32 and the one that is not over.
+
     Examples
     --------
     >>> hour, week = 3600.0, 7 * 86_400.0
@@ -46,6 +66,11 @@ class Tail(msgspec.Struct, array_like=True):
     [None, None, None]
     >>> round(tail.threshold(704 * hour, week), 1)
     3.5
+
+    References
+    ----------
+    Siffer, Fouque, Termier and Largouët: Anomaly detection in streams with extreme value theory. KDD 2017.
+    Hill: A simple general approach to inference about the tail of a distribution. Annals of Statistics 3, 1975.
     """
 
     began: float | None = None

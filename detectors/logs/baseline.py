@@ -11,9 +11,14 @@ class Baseline(NamedTuple):
     ``windows`` were learnt from; the past fades with a memory of ``MEMORY`` windows. ``high`` and ``low`` are the
     largest and smallest count of late: of how far counts have gone, half is forgotten in three days of minutes.
 
-    References
+    Parameters
     ----------
-    Anscombe: The transformation of Poisson, binomial and negative-binomial data. Biometrika 35, 1948.
+    mean, variance
+        Of counts on Anscombe's scale.
+    windows
+        How many were learnt from.
+    high, low
+        The extreme counts of the last days, in lines a window.
 
     Examples
     --------
@@ -22,6 +27,10 @@ class Baseline(NamedTuple):
     ...     usual = usual.learn(count)
     >>> round(usual.expected()), abs(usual.surprise(12)) < 2, usual.surprise(60) > 6
     (10, True, True)
+
+    References
+    ----------
+    Anscombe: The transformation of Poisson, binomial and negative-binomial data. Biometrika 35, 1948.
     """
 
     mean: float = 0.0
@@ -82,6 +91,17 @@ def surprise_for(chance: float) -> float:
 
     Of a normal distribution, and a quarter more, because the tails of real counts are heavier.
 
+    Parameters
+    ----------
+    chance
+        Between 0 and 1.
+
+    Returns
+    -------
+    Standard deviations on Anscombe's scale.
+
+    Examples
+    --------
     >>> round(surprise_for(1e-6), 1)
     6.1
     """
@@ -89,5 +109,20 @@ def surprise_for(chance: float) -> float:
 
 
 def score(surprise: float) -> float:
-    """Surprise as a score between 0 and 1: the share of normal windows that surprise less."""
+    """Surprise as a score between 0 and 1: the share of normal windows that surprise less.
+
+    Parameters
+    ----------
+    surprise
+        Standard deviations.
+
+    Returns
+    -------
+    Between 0 and 1.
+
+    Examples
+    --------
+    >>> score(0.0), score(6.0) > 0.99
+    (0.0, True)
+    """
     return math.erf(abs(surprise) / math.sqrt(2))

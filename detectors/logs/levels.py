@@ -17,6 +17,17 @@ _NONE = re.compile(r"\b(?:no|0|without|zero) (?:\w+ )?(?:errors?|failures?|excep
 def speaks_of_errors(text: str) -> bool:
     """Whether a line or template has the words of an error.
 
+    Parameters
+    ----------
+    text
+        A line or a template.
+
+    Returns
+    -------
+    True where it speaks of an error.
+
+    Examples
+    --------
     >>> speaks_of_errors("java.io.IOException: connection <*> refused"), speaks_of_errors("finished with no errors")
     (True, False)
     """

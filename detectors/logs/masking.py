@@ -40,7 +40,22 @@ _ROW = re.compile(
 
 
 def mask_word(word: str) -> str:
-    """One word, without whitespace, with every value in it replaced by ``VALUE``."""
+    """One word, without whitespace, with every value in it replaced by ``VALUE``.
+
+    Parameters
+    ----------
+    word
+        Without whitespace.
+
+    Returns
+    -------
+    The word with ``VALUE`` for every value.
+
+    Examples
+    --------
+    >>> mask_word("port=8080").replace(VALUE, "<*>")
+    'port=<*>'
+    """
     return _IN_WORD.sub(lambda match: (match["kind"] or "") + VALUE, word)
 
 
@@ -54,10 +69,18 @@ def mask(line: str, mask_word: Callable[[str], str] = mask_word) -> str:
     mask_word
         What masks a single word, for a caller that remembers the words it has seen.
 
+    Returns
+    -------
+    The masked line.
+
     Examples
     --------
     >>> mask("Failed password for root from 10.0.0.7 port 22 after 3 s").replace(VALUE, "<*>")
     'Failed password for <*> from <*> port <*> after <*>'
+
+    References
+    ----------
+    He, Zhu, Zheng and Lyu: Drain: an online log parsing approach with fixed depth tree. ICWS 2017.
     """
     text = _DATE.sub(VALUE, " ".join(map(mask_word, line.split())))
     text = _ACCOUNT.sub(rf"\1 {VALUE}", text)

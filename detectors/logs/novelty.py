@@ -16,11 +16,20 @@ class Novelty:
     where that is shorter: with c new ones in each e-fold of the time, one in 10ᶜ of them is told, and at most one in a
     span in the end. Those that tell of errors count apart from the others.
 
+    Parameters
+    ----------
+    span
+        Seconds in which one new template is raised at most, in the end.
+
     Examples
     --------
     >>> novelty, new = Novelty(span=7 * 86400.0), [Finding("unseen", 7, 1.0, 1, 0.0)]
     >>> [len(novelty.tell(at, new, set(), learning=3600.0)) for at in (600.0, 7200.0, 8000.0, 90_000.0)]
     [0, 1, 0, 1]
+
+    References
+    ----------
+    Heaps: Information retrieval: computational and theoretical aspects. Academic Press, 1978.
     """
 
     def __init__(self, span: float) -> None:

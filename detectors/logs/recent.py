@@ -7,7 +7,21 @@ Known = TypeVar("Known")
 
 
 class Recent(dict[int, Known], Generic[Known]):
-    """By template. Above ``most`` the one least recently seen is forgotten."""
+    """By template. Above ``most`` the one least recently seen is forgotten.
+
+    Parameters
+    ----------
+    most
+        Templates that are kept.
+
+    Examples
+    --------
+    >>> recent: Recent[str] = Recent(most=1)
+    >>> recent.put(1, "a")
+    >>> recent.put(2, "b")
+    >>> recent
+    {2: 'b'}
+    """
 
     def __init__(self, most: int) -> None:
         super().__init__()

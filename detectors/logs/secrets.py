@@ -41,6 +41,15 @@ def mask_secrets(line: str) -> str:
     What a name beside it says to be secret is masked, and what is known by its form: tokens by the prefixes their
     makers gave them, card numbers by Luhn's check digit, and long strings too random to be a name.
 
+    Parameters
+    ----------
+    line
+        As it came.
+
+    Returns
+    -------
+    The line without secrets, of bounded length.
+
     Examples
     --------
     >>> mask_secrets("login of ada@example.com with password=hunter2 failed, card 4111 1111 1111 1111")
@@ -60,7 +69,26 @@ def _card(match: re.Match[str]) -> str:
 
 
 def is_card_number(text: str) -> bool:
-    """Whether the digits pass Luhn's check."""
+    """Whether the digits pass Luhn's check.
+
+    Parameters
+    ----------
+    text
+        Digits, with anything between them.
+
+    Returns
+    -------
+    True where the check digit is right.
+
+    Examples
+    --------
+    >>> is_card_number("4111 1111 1111 1111"), is_card_number("4111 1111 1111 1112")
+    (True, False)
+
+    References
+    ----------
+    ISO/IEC 7812-1: Identification of issuers, annex B.
+    """
     digits = [int(character) for character in reversed(text) if character.isdigit()]
     doubled = [digit * 2 - 9 * (digit > 4) for digit in digits[1::2]]
     return (sum(digits[::2]) + sum(doubled)) % 10 == 0

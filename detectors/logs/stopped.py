@@ -7,7 +7,24 @@ from detectors.logs.window import Finding, Window
 
 
 class Habit(NamedTuple):
-    """When a template was last seen, in how many windows, its longest pause (s), and whether its end was told."""
+    """When a template was last seen, in how many windows, its longest pause (s), and whether its end was told.
+
+    Parameters
+    ----------
+    last_at
+        Seconds since the epoch.
+    windows
+        With the template.
+    longest
+        Seconds.
+    told
+        Whether its end was a finding already.
+
+    Examples
+    --------
+    >>> Habit(last_at=60.0).windows
+    1
+    """
 
     last_at: float
     windows: int = 1

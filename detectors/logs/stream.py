@@ -40,14 +40,40 @@ class Line(Protocol):
 
 
 class Counts(NamedTuple):
-    """Lines of a window by template: all, and those that tell of errors."""
+    """Lines of a window by template: all, and those that tell of errors.
+
+    Parameters
+    ----------
+    lines, errors
+        Lines a window, by template.
+
+    Examples
+    --------
+    >>> Counts({7: 3}, {}).lines
+    {7: 3}
+    """
 
     lines: dict[int, int]
     errors: dict[int, int]
 
 
 class Closed(NamedTuple):
-    """A window that is over, ``at`` its end in milliseconds since 1970, and what was found in it."""
+    """A window that is over, ``at`` its end in milliseconds since 1970, and what was found in it.
+
+    Parameters
+    ----------
+    at
+        The end of the window, in milliseconds since 1970.
+    lines, errors
+        Lines by template.
+    findings
+        What was found.
+
+    Examples
+    --------
+    >>> Closed(60_000, {7: 3}, {}, []).at
+    60000
+    """
 
     at: int
     lines: Mapping[int, int]
@@ -70,6 +96,12 @@ class Stream:
 
     A window is over when a line shows a time ``LATE_MS`` behind its end, or when by the clock it would. What comes
     later teaches its template and counts nowhere (``late``).
+
+    Examples
+    --------
+    >>> stream = Stream(learning=3600.0, span=7 * 86_400.0)
+    >>> list(stream.close(0))
+    []
     """
 
     def __init__(self, learning: float, span: float) -> None:

@@ -56,17 +56,17 @@ class Miner:
     max_templates
         Above it the quarter least recently seen is forgotten.
 
-    References
-    ----------
-    .. [1] He, Zhu, Zheng, Lyu: Drain, an online log parsing approach with fixed depth tree. ICWS 2017.
-    .. [2] Yu, He, Chen, Chen: Brain, log parsing with bidirectional parallel tree. IEEE TSC 16(5), 2023.
-
     Examples
     --------
     >>> miner = Miner()
     >>> first, second = miner.add("job 17 took 3 s on node-4"), miner.add("job 9 took 12 s on node-11")
     >>> first == second, miner.text(first)
     (True, 'job <*> took <*> on <*>')
+
+    References
+    ----------
+    .. [1] He, Zhu, Zheng, Lyu: Drain, an online log parsing approach with fixed depth tree. ICWS 2017.
+    .. [2] Yu, He, Chen, Chen: Brain, log parsing with bidirectional parallel tree. IEEE TSC 16(5), 2023.
     """
 
     def __init__(self, max_templates: int = 2000) -> None:

@@ -12,6 +12,22 @@ class Window(NamedTuple):
 
     ``lines`` and ``errors`` are lines by template: all of them, and those at level error or above. ``became`` are
     templates that have become others (``Miner.became``); a detector then joins what it knew of both.
+
+    Parameters
+    ----------
+    at
+        Its end, in seconds since the epoch.
+    seconds
+        Its length.
+    lines, errors
+        Lines by template.
+    became
+        Templates by the one that they were before.
+
+    Examples
+    --------
+    >>> Window(60.0, 60.0, {7: 3}).lines
+    {7: 3}
     """
 
     at: float
@@ -26,6 +42,22 @@ class Finding(NamedTuple):
 
     ``score`` is between 0 and 1; ``observed`` and ``expected`` are in lines a window, or in seconds of silence for
     kind ``stopped``.
+
+    Parameters
+    ----------
+    kind
+        rate, burst, unseen or stopped.
+    template
+        Its id, or None for the stream.
+    score
+        Between 0 and 1.
+    observed, expected
+        Lines a window, or seconds.
+
+    Examples
+    --------
+    >>> Finding("rate", 7, 0.99, observed=90, expected=10.0).kind
+    'rate'
     """
 
     kind: str

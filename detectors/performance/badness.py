@@ -57,10 +57,8 @@ class Scale(NamedTuple):
         accuracy, precision, recall, f1, roc_auc, mae, rmse, mape, mase, ndcg or mrr.
     limit
         In the unit of the metric: the target's for mae and rmse, a share for all others.
-    cap
-        The largest loss that counts, in the unit of a loss (for rmse, its square).
-    unit
-        The naive forecast's error, in the unit of the target; for mase only.
+    cap, unit
+        The largest loss that counts (for rmse, its square), and the naive forecast's error: in the target's unit.
     positive
         The class that precision, recall and f1 are of.
 

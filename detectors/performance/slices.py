@@ -6,9 +6,10 @@ from itertools import combinations, pairwise
 import msgspec
 import numpy as np
 
-from detectors.drift.categories import Categorical, category, is_missing, shortened
+from detectors.drift.categories import Categorical
 from detectors.drift.packing import Array
 from detectors.drift.profile import Column, Numeric, Profile, as_numbers
+from detectors.drift.texts import category, is_missing, shortened
 
 _LEAST_ROWS = 30
 _QUARTERS = np.array([0.25, 0.5, 0.75])

@@ -48,7 +48,24 @@ _PATTERNS = {kind: re.compile(pattern, re.IGNORECASE) for kind, pattern in _KIND
 
 
 class Symptom(NamedTuple):
-    """Alerts of one kind on one service. ``first_at`` is in seconds."""
+    """Alerts of one kind on one service. ``first_at`` is in seconds.
+
+    Parameters
+    ----------
+    service
+        Where it shows.
+    name
+        Of the alerts.
+    alerts
+        How many.
+    first_at
+        Seconds since the epoch.
+
+    Examples
+    --------
+    >>> Symptom("web", "Slow", alerts=2, first_at=10.0).alerts
+    2
+    """
 
     service: str
     name: str
@@ -60,6 +77,22 @@ class Changed(NamedTuple):
     """A change of a service, as people would say it: ``deployed v3``. ``at`` is in seconds.
 
     ``kind`` is ``data`` or ``model`` where it was one of these that was changed.
+
+    Parameters
+    ----------
+    service
+        What was changed.
+    what
+        In words.
+    at
+        Seconds since the epoch.
+    kind
+        data, model or empty.
+
+    Examples
+    --------
+    >>> Changed("web", "deployed v3", at=10.0).what
+    'deployed v3'
     """
 
     service: str
@@ -99,6 +132,10 @@ def rank(symptoms: Sequence[Symptom], topology: Topology, changes: Sequence[Chan
     changes
         Deploys and other changes around the time of the incident.
 
+    Returns
+    -------
+    Findings whose scores are probabilities; all of them together are 1 at most.
+
     Examples
     --------
     >>> shop = Topology({"web": ["pool"]})
@@ -107,6 +144,10 @@ def rank(symptoms: Sequence[Symptom], topology: Topology, changes: Sequence[Chan
     ('pool', 'resource')
     >>> rank([Symptom("web", "Slow", 1, 10.0)], shop)
     []
+
+    References
+    ----------
+    McFadden: Conditional logit analysis of qualitative choice behavior. Frontiers in Econometrics, 1974.
     """
     affected = {symptom.service: symptom.first_at for symptom in sorted(symptoms, key=lambda s: -s.first_at)}
     affected.pop("", None)

@@ -33,6 +33,10 @@ def combine(
     graph
         Who calls whom. What metrics say of a service they say of all below it that nobody measures.
 
+    Returns
+    -------
+    Findings with the evidence of both.
+
     Examples
     --------
     >>> alerts, metrics = [Finding("api", "unknown", 0.6, ["a"])], [Finding("db", "unknown", 1.0, ["m"])]

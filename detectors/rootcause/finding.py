@@ -7,6 +7,22 @@ class Finding(NamedTuple):
     """A service that may be the cause. ``score`` is how likely it is the one, between 0 and 1.
 
     ``kind`` is ``resource``, ``dependency``, ``change``, ``data``, ``model``, ``traffic`` or ``unknown``.
+
+    Parameters
+    ----------
+    service
+        Its name.
+    kind
+        See above.
+    score
+        Between 0 and 1.
+    evidence
+        Sentences for people.
+
+    Examples
+    --------
+    >>> Finding("pool", "resource", 0.8, ["HighCPU fires on pool"]).kind
+    'resource'
     """
 
     service: str

@@ -21,7 +21,22 @@ _DRIFT = 1 / 60
 
 
 class Family(NamedTuple):
-    """Series whose samples add up to one measure; a counter's counts are requests, a gauge's are samples."""
+    """Series whose samples add up to one measure; a counter's counts are requests, a gauge's are samples.
+
+    Parameters
+    ----------
+    name
+        Of the measure.
+    metric, statistic
+        As in :class:`~detectors.rootcause.metrics.Series`.
+    counter
+        Whether its samples are of a counter.
+
+    Examples
+    --------
+    >>> Family("rpc", "latency", "mean", counter=False).metric
+    'latency'
+    """
 
     name: str
     metric: str
@@ -30,7 +45,20 @@ class Family(NamedTuple):
 
 
 class Amount(NamedTuple):
-    """What a sample adds: to a total, of how many, and how many of these failed; None where that is not told."""
+    """What a sample adds: to a total, of how many, and how many of these failed; None where that is not told.
+
+    Parameters
+    ----------
+    total
+        In the unit of the measure: seconds for latency.
+    number, failed
+        Requests or samples.
+
+    Examples
+    --------
+    >>> Amount(total=0.3, number=2.0).failed is None
+    True
+    """
 
     total: float = 0.0
     number: float = 0.0
@@ -46,6 +74,20 @@ class Track(msgspec.Struct, array_like=True, gc=False):
 
     ``last`` is the latest minute since the epoch. An array is made when it is first needed, and then holds
     ``MINUTES`` places, that of a minute being its remainder.
+
+    Parameters
+    ----------
+    metric, statistic, counter
+        As in :class:`Family`.
+    last
+        Minutes since the epoch.
+    total, count, failed
+        By minute, of shape (``MINUTES``,) or empty.
+
+    Examples
+    --------
+    >>> Track("latency", "mean", counter=False).last
+    0
     """
 
     metric: str
@@ -95,6 +137,17 @@ class History(msgspec.Struct, array_like=True, gc=False):
     ``began`` to be heard of; it is believed after ten minutes.
 
     State: 600 bytes for each of up to three sums of at most 8 tracks.
+
+    Parameters
+    ----------
+    domain, service
+        Whose history it is.
+    began, heard_at
+        When the first and the last delivery came, in seconds since the epoch.
+    lag
+        Seconds; None while unknown.
+    tracks
+        By family.
 
     Examples
     --------

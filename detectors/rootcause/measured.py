@@ -23,6 +23,26 @@ def rank_measured(
 
     Scores are the mean over the measures that say anything: where these disagree, none is likely. Empty where nothing
     is clear, also as too little is known from before.
+
+    Parameters
+    ----------
+    graph
+        Who calls whom.
+    histories
+        Of the services, by name.
+    target
+        The service that is unwell.
+    first_alert, now
+        Seconds since the epoch.
+
+    Returns
+    -------
+    Findings with scores between 0 and 1.
+
+    Examples
+    --------
+    >>> rank_measured({}, {}, "web", first_alert=0.0, now=60.0)
+    []
     """
     start = int(first_alert // 60) - BEFORE
     until = min(int(now // 60), int(first_alert // 60) + AFTER) + 1

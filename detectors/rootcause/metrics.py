@@ -34,7 +34,22 @@ PERCENTAGES = frozenset({"availability"})
 
 
 class Series(NamedTuple):
-    """One thing measured: ``Series("cart", "latency", "p95")``; ``requests``, ``Sum`` is the volume of a node."""
+    """One thing measured: ``Series("cart", "latency", "p95")``; ``requests``, ``Sum`` is the volume of a node.
+
+    Parameters
+    ----------
+    node
+        A service.
+    metric
+        latency, availability or requests.
+    statistic
+        mean, p50 … p99, up or Sum.
+
+    Examples
+    --------
+    >>> Series("cart", "latency", "p95").node
+    'cart'
+    """
 
     node: str
     metric: str
@@ -68,12 +83,6 @@ def rank_metrics(graph: Graph, normal: Metrics, now: Metrics, target: Series) ->
     Findings whose score is the share of the target's loss that is the node's own; 0 where it only passes on what
     nodes below it lost.
 
-    References
-    ----------
-    The problem, and the traversal that this replaces: Hardt et al., "The PetShop Dataset – Finding Causes of
-    Performance Issues across Microservices", CLeaR 2024, arXiv:2311.04806. The p-values are conformal: Vovk et al.,
-    "Algorithmic Learning in a Random World", 2005.
-
     Examples
     --------
     >>> usual = np.tile([1.0, 1.1, 0.9, 1.05], 25)
@@ -82,6 +91,12 @@ def rank_metrics(graph: Graph, normal: Metrics, now: Metrics, target: Series) ->
     >>> found = rank_metrics({"web": ["db"]}, normal, now, Series("web", "latency", "p95"))
     >>> found[0].service, found[0].score
     ('db', 1.0)
+
+    References
+    ----------
+    The problem, and the traversal that this replaces: Hardt et al., "The PetShop Dataset – Finding Causes of
+    Performance Issues across Microservices", CLeaR 2024, arXiv:2311.04806. The p-values are conformal: Vovk et al.,
+    "Algorithmic Learning in a Random World", 2005.
     """
     if _rows(normal, target) < ENOUGH_ROWS or not _rows(now, target) or len(normal[target]) < len(now[target]):
         return []

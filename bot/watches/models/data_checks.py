@@ -14,7 +14,6 @@ from bot.domain.watched.monitor import FeatureKind, FeatureRules, MonitorRules, 
 from bot.watches.models.kinds.registry import CheckSkipped, Outcome, few
 from bot.watches.models.window import LoadedReference, Table, Window, chosen
 from detectors.drift import quality
-from detectors.drift.categories import category, is_missing
 from detectors.drift.compared import bars, in_words
 from detectors.drift.domain import Domain
 from detectors.drift.domain import Sides as Halves
@@ -22,6 +21,7 @@ from detectors.drift.encoding import encoded
 from detectors.drift.life import Life
 from detectors.drift.packing import Array
 from detectors.drift.profile import Profile, as_numbers, build
+from detectors.drift.texts import category, is_missing
 
 _REFERENCE_ROWS = 4_000
 _SHOWN = 8

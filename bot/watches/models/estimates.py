@@ -6,10 +6,10 @@ from bot.domain.watched.metric import Metric
 from bot.watches.models.kinds.registry import CheckSkipped
 from bot.watches.models.task import Task, finite
 from bot.watches.models.window import LoadedReference, Table, chosen
-from detectors.drift.categories import category
 from detectors.drift.encoding import encoded
 from detectors.drift.packing import Array
 from detectors.drift.profile import Profile
+from detectors.drift.texts import category
 from detectors.performance.badness import Scale, expected_badness
 from detectors.performance.confidence import ConfidenceEstimator
 from detectors.performance.loss import LossEstimator

@@ -8,9 +8,9 @@ from bot.domain.watched.metric import Metric
 from bot.watches.models.kinds.performance import PerformanceRules
 from bot.watches.models.kinds.registry import CheckSkipped
 from bot.watches.models.window import Table
-from detectors.drift.categories import category, is_missing
 from detectors.drift.packing import Array
 from detectors.drift.profile import as_numbers
+from detectors.drift.texts import category, is_missing
 from detectors.performance.badness import OF_TWO_CLASSES, Rows
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.drift.categories import BUCKETS, MOST_CATEGORIES, MOST_TEXT, Buckets, Categorical, Tally, bucket, label
+from detectors.drift.categories import MOST_CATEGORIES, Buckets, Categorical, Tally, label
 from detectors.drift.compared import bars, in_words
 from detectors.drift.counted import chi_squared, jensen_shannon, population_stability
 from detectors.drift.encoding import encoded
@@ -20,6 +20,7 @@ from detectors.drift.quality import findings
 from detectors.drift.ranks import bins_of
 from detectors.drift.sequential import Monitor
 from detectors.drift.sketch import build_in_parts
+from detectors.drift.texts import BUCKETS, MOST_TEXT, bucket
 from detectors.performance.slices import Part, parts_of
 
 Array = np.ndarray[Any, np.dtype[Any]]
