@@ -70,26 +70,23 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
         return sum(self.groups.values())
 
 
-def taken_in(kept: Incident, gone: Incident) -> Incident:
-    """An incident after it took in another: it has the services and groups of both, and began with the first."""
+def with_services_of(joined: Incident, left: Incident, services: Sequence[str]) -> tuple[Incident, Incident]:
+    """Both incidents after the alerts of these services went from ``left`` to ``joined``."""
+    staying = [service for service in left.services if service not in services]
+    return (
+        msgspec.structs.replace(joined, services=list(dict.fromkeys([*joined.services, *services]))),
+        msgspec.structs.replace(left, services=staying),
+    )
+
+
+def with_all_of(kept: Incident, gone: Incident) -> Incident:
+    """An incident after another became part of it: it has the services and groups of both, and began with the first."""
     return msgspec.structs.replace(
         kept,
         services=list(dict.fromkeys([*kept.services, *gone.services])),
         groups={**gone.groups, **kept.groups},
         opened_at=min(kept.opened_at, gone.opened_at),
         active_at=max(kept.active_at, gone.active_at),
-    )
-
-
-def ended_in(gone: Incident, kept: Incident, now: datetime) -> Incident:
-    """An incident that became part of another: it is over, and says where it goes on."""
-    return msgspec.structs.replace(
-        gone,
-        status=IncidentStatus.RESOLVED,
-        summary=f"Part of incident #{kept.number}: what happens goes on there.",
-        resolved_at=now,
-        changed_at=now,
-        version=gone.version + 1,
     )
 
 
@@ -135,24 +132,12 @@ class TimelineEntry(msgspec.Struct, frozen=True, kw_only=True):
     actor: str | None = None
 
 
-def severity_from(tallies: list[Tally]) -> Severity:
+def severity_from(tallies: Sequence[Tally]) -> Severity:
     """The worst of what is active; when nothing is, the worst there was."""
     active = [tally.severity for tally in tallies if tally.active]
     return most_severe(active or [tally.severity for tally in tallies])
 
 
-def most_important(tallies: list[Tally]) -> list[Tally]:
+def most_important(tallies: Sequence[Tally]) -> list[Tally]:
     """Active before quiet, severe before mild, many before few, early before late."""
     return sorted(tallies, key=lambda t: (not t.active, t.severity.rank, -t.alerts, t.first_at, t.service, t.name))
-
-
-def title_from(tallies: list[Tally]) -> str:
-    """What broke, in a few words: the most important alert, where, and how many other kinds there are."""
-    ranked = most_important(tallies)
-    if not ranked:
-        return "Incident"
-    first = ranked[0]
-    others = len({(tally.service, tally.name) for tally in ranked}) - 1
-    where = f" on {first.service}" if first.service else ""
-    more = f" and {others} more" if others else ""
-    return f"{first.name}{where}{more}"

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from bot.domain.event import service_of
 
-_PLACES = (
+_LABELS = (
     "service",
     "model",
     "dataset",
@@ -22,16 +22,16 @@ _PLACES = (
 )
 
 
-def place_of(labels: Mapping[str, str], service_labels: Sequence[str], topology: Container[str]) -> str:
+def service_named_in(labels: Mapping[str, str], service_labels: Sequence[str], topology: Container[str]) -> str:
     """The first label, from the service down to the host, that names a node of the topology.
 
     An instance is known by its host, and a pod by what it is an instance of.
 
-    >>> place_of({"job": "node", "instance": "db-1:9100"}, ["service", "job"], {"db-1"})
+    >>> service_named_in({"job": "node", "instance": "db-1:9100"}, ["service", "job"], {"db-1"})
     'db-1'
-    >>> place_of({"pod": "cart-7d9f8b6c5-x2x1z"}, ["service"], {"cart"})
+    >>> service_named_in({"pod": "cart-7d9f8b6c5-x2x1z"}, ["service"], {"cart"})
     'cart'
-    >>> place_of({"job": "node", "instance": "db-1:9100"}, ["service", "job"], set())
+    >>> service_named_in({"job": "node", "instance": "db-1:9100"}, ["service", "job"], set())
     'node'
     """
     for label in _in_order(tuple(service_labels)):
@@ -44,7 +44,7 @@ def place_of(labels: Mapping[str, str], service_labels: Sequence[str], topology:
 
 @lru_cache(maxsize=100)
 def _in_order(service_labels: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((*service_labels, *_PLACES)))
+    return tuple(dict.fromkeys((*service_labels, *_LABELS)))
 
 
 def _names_in(value: str) -> Iterator[str]:

@@ -24,7 +24,7 @@ async def not_useful(
     An incident counts once for a group: a second click on its button, which it may still show, changes nothing.
     """
     async with database.write() as connection:
-        incident, group = await _spoken_of(connection, incident_id, identity)
+        incident, group = await _incident_and_group(connection, incident_id, identity)
         permissions.require(user, Action.RATE, incident)
         if group.watch not in watched:
             raise Refused(f"The watch {group.watch} is not in tandem.yaml any more.")
@@ -36,7 +36,7 @@ async def not_useful(
             raise Refused(f"This group is {MOST:g} times as quiet as configured already: better change its watch.")
         changed = lowered(known, incident_id, user, now)
         await sensitivity.save(connection, changed)
-        await _tell(connection, incident, _in_words(known, changed, watched[group.watch]), user, now)
+        await _note(connection, incident, _in_words(known, changed, watched[group.watch]), user, now)
         entry = AuditEntry(now, user, "alert.not_useful", f"watch {group.watch}", _details(changed))
         await audit.append(connection, entry)
     return changed
@@ -56,7 +56,9 @@ async def undo(database: Database, name: str, user: str, now: datetime) -> list[
     return [one.of for one in found]
 
 
-async def _spoken_of(connection: AsyncConnection, incident_id: str, identity: str) -> tuple[Incident, WatchGroup]:
+async def _incident_and_group(
+    connection: AsyncConnection, incident_id: str, identity: str
+) -> tuple[Incident, WatchGroup]:
     incident = await incidents.by_id(connection, incident_id, lock=True)
     alert = (await alerts.current_by_identity(connection, [identity])).get(identity)
     group = watch_group_of(alert) if alert else None
@@ -75,9 +77,9 @@ def _undo(group: WatchGroup) -> str:
     return f"undo with /incident noise undo {group.name}"
 
 
-async def _tell(connection: AsyncConnection, incident: Incident, text: str, user: str, now: datetime) -> None:
-    said = TimelineEntry(incident_id=incident.id, at=now, kind=TimelineKind.NOTE, text=text, actor=user)
-    await incidents.add_to_timeline(connection, [said])
+async def _note(connection: AsyncConnection, incident: Incident, text: str, user: str, now: datetime) -> None:
+    line = TimelineEntry(incident_id=incident.id, at=now, kind=TimelineKind.NOTE, text=text, actor=user)
+    await incidents.add_to_timeline(connection, [line])
     await incidents.touch(connection, incident.id, now)
 
 

@@ -6,12 +6,12 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.incident import Incident, IncidentStatus, TimelineEntry, TimelineKind
-from bot.domain.run import RunStatus, withdraw
 from bot.errors import Refused
 from bot.incidents import permissions
+from bot.incidents.offers import withdraw_offers
 from bot.incidents.permissions import Action
 from bot.storage.database import Database
-from bot.storage.queries import audit, incidents, runs
+from bot.storage.queries import audit, incidents
 from bot.storage.queries.audit import AuditEntry
 
 _ACTIONS = {IncidentStatus.ACKNOWLEDGED: Action.ACKNOWLEDGE, IncidentStatus.RESOLVED: Action.RESOLVE}
@@ -71,13 +71,8 @@ async def _apply(
     )
     await incidents.save(connection, [changed], {})
     if resolving:
-        offered = [
-            run
-            for run in (await runs.of_incidents(connection, [incident.id]))[incident.id]
-            if run.status is RunStatus.PROPOSED
-        ]
-        await runs.save(connection, [withdraw(run, "the incident is resolved", now) for run in offered])
-    said = TimelineEntry(incident_id=incident.id, at=now, kind=TimelineKind.STATUS, text=to.capitalize(), actor=user)
-    await incidents.add_to_timeline(connection, [said])
+        await withdraw_offers(connection, incident.id, now)
+    line = TimelineEntry(incident_id=incident.id, at=now, kind=TimelineKind.STATUS, text=to.capitalize(), actor=user)
+    await incidents.add_to_timeline(connection, [line])
     await audit.append(connection, AuditEntry(now, user, f"incident.{to}", f"incident {incident.id}"))
     return changed

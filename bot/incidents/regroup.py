@@ -12,29 +12,19 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.alert import Alert
-from bot.domain.incident import (
-    Incident,
-    IncidentStatus,
-    Tally,
-    TimelineEntry,
-    TimelineKind,
-    ended_in,
-    severity_from,
-    taken_in,
-    title_from,
-)
+from bot.domain.incident import Incident, IncidentStatus, TimelineEntry, TimelineKind, severity_from, with_all_of
 from bot.domain.matcher import Matcher, matches_all
-from bot.domain.run import RunStatus
 from bot.errors import Refused
 from bot.incidents import permissions
+from bot.incidents.description import ended_in, titled
+from bot.incidents.offers import under_way, withdraw_offers
 from bot.incidents.permissions import Action
+from bot.incidents.rehome import Lines, Part, lines_of_merge, lines_of_split, rehome
 from bot.storage.database import Database
-from bot.storage.queries import alerts, audit, incidents, learnt_edges, runs
-from bot.storage.queries import co_occurrence as companions
-from bot.storage.queries import incident_tokens as incident_terms
+from bot.storage.queries import alerts, audit, co_occurrence, incidents, learnt_edges
 from bot.storage.queries.audit import AuditEntry
 from bot.storage.queries.learnt_edges import EdgeKind, LearntEdge
-from detectors.correlation import TAUGHT, terms_of
+from detectors.correlation import TAUGHT
 
 TAUGHT_FOR = timedelta(days=90)
 _MOST_TAUGHT = 10
@@ -47,19 +37,16 @@ async def merge_by_hand(database: Database, gone_number: int, kept_number: int, 
         for one in (gone, kept):
             permissions.require(user, Action.MERGE, one)
         await _refuse_while_running(connection, gone)
-        await alerts.move(connection, gone.id, kept.id)
-        await incidents.move_keys(connection, gone.id, kept.id)
-        terms = (await incident_terms.of_incidents(connection, [gone.id])).get(gone.id, ())
-        await incident_terms.add(connection, {kept.id: terms})
-        kept = await _settled(connection, taken_in(kept, gone), now)
+        await rehome(connection, gone, kept)
+        await withdraw_offers(connection, gone.id, now)
+        kept = await _recounted(connection, with_all_of(kept, gone), now)
         gone = ended_in(gone, kept, now)
         await incidents.save(connection, [gone, kept], {})
-        said = {gone.id: f"Became part of incident #{kept.number}", kept.id: f"Took in incident #{gone.number}"}
-        await _say(connection, said, user, now)
+        await _note(connection, lines_of_merge(gone, kept), user, now)
         edges = [LearntEdge(kept.domain, a, b) for a, b in _pairs(gone.services, kept.services)]
         await learnt_edges.learn(connection, kept.partition, edges, now, TAUGHT_FOR, EdgeKind.BELONGS)
         taught = dict.fromkeys(_pairs(gone.services, kept.services), TAUGHT)
-        await companions.learn(connection, kept.partition, kept.domain, taught, now)
+        await co_occurrence.learn(connection, kept.partition, kept.domain, taught, now)
         entry = AuditEntry(now, user, "incident.merge", f"incident {kept.id}", {"took_in": gone.id})
         await audit.append(connection, entry)
     return kept
@@ -79,18 +66,15 @@ async def split_by_hand(
             raise Refused(f"{len(leaving)} of {len(known)} alerts match: some must leave, and some must stay.")
         [new_number] = await incidents.take_numbers(connection, 1)
         new = _incident_of(leaving, old, new_number, now)
-        await alerts.save(connection, [msgspec.structs.replace(alert, incident_id=new.id) for alert in leaving])
         staying = list(dict.fromkeys(a.service for a in known if a not in leaving and a.service))
-        await incidents.split_keys(connection, old.id, new.id, set(new.services) - set(staying))
-        old = await _settled(connection, msgspec.structs.replace(old, services=staying), now)
-        new = await _settled(connection, new, now)
+        await rehome(connection, old, new, Part(set(new.services) - set(staying), leaving))
+        old = await _recounted(connection, msgspec.structs.replace(old, services=staying), now)
+        new = await _recounted(connection, new, now)
         await incidents.save(connection, [old, new], {})
-        said = {old.id: f"Incident #{new.number} was split off", new.id: f"Split off incident #{old.number}"}
-        await _say(connection, said, user, now)
+        await _note(connection, lines_of_split(old, new), user, now)
         pairs = _pairs(new.services, staying)
         await learnt_edges.unlearn(connection, old.domain, pairs)
-        await companions.set_apart(connection, old.partition, old.domain, pairs, now)
-        await incident_terms.add(connection, {new.id: _terms_in(leaving)})
+        await co_occurrence.set_apart(connection, old.partition, old.domain, pairs, now)
         entry = AuditEntry(now, user, "incident.split", f"incident {old.id}", {"split_off": new.id})
         await audit.append(connection, entry)
     return old, new
@@ -116,9 +100,8 @@ async def _both(connection: AsyncConnection, gone_number: int, kept_number: int)
 
 
 async def _refuse_while_running(connection: AsyncConnection, incident: Incident) -> None:
-    for run in (await runs.of_incidents(connection, [incident.id]))[incident.id]:
-        if run.status is not RunStatus.PROPOSED and not run.status.ended:
-            raise Refused(f"“{run.plan.title}” is {run.status} in #{incident.number}: wait until it has ended.")
+    for run in await under_way(connection, [incident.id]):
+        raise Refused(f"“{run.plan.title}” is {run.status} in #{incident.number}: wait until it has ended.")
 
 
 def _incident_of(leaving: Sequence[Alert], old: Incident, number: int, now: datetime) -> Incident:
@@ -138,29 +121,21 @@ def _incident_of(leaving: Sequence[Alert], old: Incident, number: int, now: date
     )
 
 
-async def _settled(connection: AsyncConnection, incident: Incident, now: datetime) -> Incident:
-    """Title and severity from the alerts that it holds now; what else is said of it is found with its next alert."""
-    tallies: list[Tally] = (await alerts.tallies_of(connection, [incident.id]))[incident.id]
-    return msgspec.structs.replace(
-        incident,
-        title=title_from(tallies),
-        severity=severity_from(tallies),
-        inhibited=[],
-        changed_at=now,
-        version=incident.version + 1,
+async def _recounted(connection: AsyncConnection, incident: Incident, now: datetime) -> Incident:
+    """Title and severity from the alerts that it holds now; cause and summary follow with its next alert."""
+    tallies = (await alerts.tallies_of(connection, [incident.id]))[incident.id]
+    changed = msgspec.structs.replace(
+        incident, severity=severity_from(tallies), inhibited=[], changed_at=now, version=incident.version + 1
     )
+    return titled(changed, tallies)
 
 
-async def _say(connection: AsyncConnection, said: dict[str, str], user: str, now: datetime) -> None:
+async def _note(connection: AsyncConnection, lines: Lines, user: str, now: datetime) -> None:
     entries = [
         TimelineEntry(incident_id=incident_id, at=now, kind=TimelineKind.STATUS, text=text, actor=user)
-        for incident_id, text in said.items()
+        for incident_id, text in lines.items()
     ]
     await incidents.add_to_timeline(connection, entries)
-
-
-def _terms_in(leaving: Iterable[Alert]) -> set[int]:
-    return {term for alert in leaving for term in terms_of(alert.service, alert.labels, alert.annotations.values())}
 
 
 def _pairs(some: Iterable[str], others: Iterable[str]) -> list[tuple[str, str]]:

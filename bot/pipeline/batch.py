@@ -1,11 +1,10 @@
-"""What travels through the stages, and the signature they share."""
+"""What travels through the stages: the working set of one transaction over one partition."""
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
-
-from sqlalchemy.ext.asyncio import AsyncConnection
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
 
 from bot.domain.alert import Alert, Change
 from bot.domain.event import AlertEvent, Event, GroupResolved
@@ -19,8 +18,18 @@ from bot.pipeline.causes.histories import Histories
 from bot.storage.queries.incidents import Key, Span
 from detectors.topology import Topology
 
+if TYPE_CHECKING:
+    from bot.pipeline.watch import Watch
+
 PlanMaker = Callable[[str, Runbook, Mapping[str, str]], Plan]
 """Turns a runbook, by name, into a plan with the values filled in. Raises PlanError."""
+
+
+class Trigger(StrEnum):
+    """What a batch is worked through for: entries of the inbox, or the passing of time."""
+
+    ENTRIES = "entries"
+    TICK = "tick"
 
 
 class Observation(NamedTuple):
@@ -32,16 +41,29 @@ class Observation(NamedTuple):
     began_to_flap: bool = False
     severity_before: Severity | None = None
 
+    @property
+    def began(self) -> bool:
+        """Whether the alert began to fire."""
+        return self.change in (Change.NEW, Change.REFIRED)
+
 
 @dataclass
 class Batch:
-    """The working set of one transaction over one partition. Stages read it, add to it, and leave it to the next.
+    """Stages read it, add to it, and leave it to the next; each declares what it reads and writes (:mod:`.stage`).
 
-    ``findings`` holds the alerts that our own detectors raise or resolve; ``observed`` the changes that matter to
-    incidents, in order; ``alerts`` every alert to be written, by identity; ``incidents`` those that were touched, as
-    they will be written; ``merged`` which of them became part of which other; ``heard`` when what open incidents are
-    found by was heard of, as far as it was recently, and ``keys`` what of that is to be written; ``histories`` what
-    watched metrics say of services, where there are any.
+    Those up to ``watches`` are given: no stage writes them, but ``topology``, to which is added what was learnt.
+
+    - ``position``, ``entries``: what is taken from the inbox, and behind which position.
+    - ``findings``: the alerts that our own detectors raise or resolve.
+    - ``alerts``: every alert to be written, by identity.
+    - ``observed``: the changes of alerts that matter to incidents, in order.
+    - ``incidents``: those that were loaded or opened, as they will be written if they are touched.
+    - ``opened``, ``touched``, ``merged``: which of them are new; which change; which became part of which other.
+    - ``last_seen``: when the keys that open incidents are found by were first and last seen, where that is recent.
+    - ``changed_keys``: what of ``last_seen`` is to be written.
+    - ``tallies``: the alerts of each touched incident, counted.
+    - ``timeline``, ``runs``: entries and runs to be written.
+    - ``histories``: what watched metrics say of services, where there are any.
     """
 
     partition: int
@@ -51,6 +73,8 @@ class Batch:
     make_plan: PlanMaker
     inbox: Inbox
     limit: int = 200
+    trigger: Trigger = Trigger.ENTRIES
+    watches: Sequence["Watch"] = ()
     position: int = 0
     entries: list[Entry] = field(default_factory=list)
     findings: list[AlertEvent] = field(default_factory=list)
@@ -60,8 +84,8 @@ class Batch:
     opened: set[str] = field(default_factory=set)
     touched: set[str] = field(default_factory=set)
     merged: dict[str, str] = field(default_factory=dict)
-    heard: dict[str, dict[Key, Span]] = field(default_factory=dict)
-    keys: dict[str, dict[Key, Span]] = field(default_factory=dict)
+    last_seen: dict[str, dict[Key, Span]] = field(default_factory=dict)
+    changed_keys: dict[str, dict[Key, Span]] = field(default_factory=dict)
     tallies: dict[str, list[Tally]] = field(default_factory=dict)
     timeline: list[TimelineEntry] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
@@ -72,7 +96,7 @@ class Batch:
         return ((entry.received_at, event) for entry in self.entries for event in entry.events)
 
     def alert_events(self) -> Iterator[tuple[datetime, AlertEvent | GroupResolved]]:
-        """What says that something fires or is resolved: of senders, then of our own detectors.
+        """What reports that something fires or is resolved: of senders, then of our own detectors.
 
         An alert that carries a heartbeat is none of them.
         """
@@ -81,21 +105,25 @@ class Batch:
                 yield at, event
         yield from ((self.now, finding) for finding in self.findings)
 
-    def hear(self, incident_id: str, key: Key, first: datetime, last: datetime) -> None:
-        """Say that what an incident is found by was heard of in this span of time."""
-        heard = self.heard.setdefault(incident_id, {})
-        known_first, known_last = heard.get(key, (first, last))
-        heard[key] = self.keys.setdefault(incident_id, {})[key] = min(first, known_first), max(last, known_last)
+    def began_to_fire(self) -> list[Observation]:
+        """The observations of alerts that began to fire, in order."""
+        return [observation for observation in self.observed if observation.began]
 
-    def began(self) -> set[str | None]:
+    def incidents_of_firings(self) -> set[str | None]:
         """The incidents of alerts that began to fire."""
-        began = (o.identity for o in self.observed if o.change in (Change.NEW, Change.REFIRED))
-        return {self.alerts[identity].incident_id for identity in began}
+        return {self.alerts[observation.identity].incident_id for observation in self.began_to_fire()}
+
+    def touched_incidents(self) -> list[Incident]:
+        """The incidents that change, as they are now, without those that became part of another one."""
+        return [self.incidents[incident_id] for incident_id in sorted(self.touched - self.merged.keys())]
+
+    def note_seen(self, incident_id: str, key: Key, first: datetime, last: datetime) -> None:
+        """Note that a key that an incident is found by was seen in this span of time."""
+        seen = self.last_seen.setdefault(incident_id, {})
+        known_first, known_last = seen.get(key, (first, last))
+        seen[key] = self.changed_keys.setdefault(incident_id, {})[key] = min(first, known_first), max(last, known_last)
 
     def note(self, incident_id: str, kind: TimelineKind, text: str, actor: str | None = None) -> None:
         """Add a line to an incident's timeline."""
         entry = TimelineEntry(incident_id=incident_id, at=self.now, kind=kind, text=text, actor=actor)
         self.timeline.append(entry)
-
-
-Stage = Callable[[Batch, AsyncConnection], Awaitable[None]]

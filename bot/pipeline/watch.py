@@ -16,10 +16,10 @@ class Watch(Protocol):
     """
 
     async def take(self, batch: Batch, connection: AsyncConnection) -> None:
-        """Stage: look at what came in."""
+        """Look at what came in."""
 
     async def tick(self, batch: Batch, connection: AsyncConnection) -> None:
-        """Stage on a tick: what time alone brings, such as data that no longer comes."""
+        """Look at what time alone brings, such as data that no longer comes."""
 
     def awaiting(self) -> set[int]:
         """The partitions that it wants a tick for."""

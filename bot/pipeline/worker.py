@@ -11,46 +11,13 @@ from bot.cluster.leases import partition_lease
 from bot.errors import Conflict, LostLease, StorageUnavailable
 from bot.inbox import offsets
 from bot.observability.metrics import BATCH_SECONDS, EVENTS_PROCESSED, SET_ASIDE, TICKS_FAILED
-from bot.pipeline.batch import Batch, PlanMaker, Stage
-from bot.pipeline.stages.acknowledge import acknowledge
-from bot.pipeline.stages.claim import claim
-from bot.pipeline.stages.commit import commit
-from bot.pipeline.stages.correlate import correlate
-from bot.pipeline.stages.dedupe import dedupe
-from bot.pipeline.stages.due import due
-from bot.pipeline.stages.explain import explain
-from bot.pipeline.stages.inhibit import inhibit
-from bot.pipeline.stages.keep_rows import keep_rows
-from bot.pipeline.stages.learn_topology import learn_around_incidents, learn_topology
-from bot.pipeline.stages.note_changes import note_changes
-from bot.pipeline.stages.propose import propose
-from bot.pipeline.stages.recall import recall
-from bot.pipeline.stages.record import record
-from bot.pipeline.stages.settle import settle
-from bot.pipeline.stages.silence import silence
-from bot.pipeline.stages.trace import trace
+from bot.pipeline.batch import Batch, PlanMaker, Trigger
+from bot.pipeline.stage import stages_on
 from bot.pipeline.watch import Watch
 from bot.services import Services
 from bot.storage.queries import alerts
 from detectors.topology import Topology
 
-TAKEN_IN: Sequence[Stage] = (claim, note_changes, keep_rows)
-FROM_ALERT_TO_MESSAGE: Sequence[Stage] = (
-    learn_topology,
-    dedupe,
-    silence,
-    correlate,
-    acknowledge,
-    record,
-    settle,
-    learn_around_incidents,
-    inhibit,
-    explain,
-    recall,
-    propose,
-    commit,
-    trace,
-)
 BATCH = 200
 TICK = 1.0
 
@@ -87,8 +54,7 @@ class Worker:
         self._watches = watches
         self._pace = pace
         self._epochs: dict[int, int | None] = {}
-        self._stages = (*TAKEN_IN, *(watch.take for watch in watches), *FROM_ALERT_TO_MESSAGE)
-        self._stages_on_tick = (due, *(watch.tick for watch in watches), *FROM_ALERT_TO_MESSAGE)
+        self._stages = {trigger: stages_on(trigger) for trigger in Trigger}
         self._waiting: set[int] = set()
         self._woken = asyncio.Event()
         self._looks = False
@@ -138,7 +104,7 @@ class Worker:
         self._woken.clear()
 
     async def tick(self) -> None:
-        """What time alone brings; and entries of which no door in this process told."""
+        """What time alone brings; and entries that came in through another process."""
         for partition in list(self._epochs):
             self._holds(partition)
         await self._look_for_waiting()
@@ -151,7 +117,7 @@ class Worker:
     async def _tick(self, partition: int) -> None:
         """One partition's tick; where it fails, the others have theirs, and it has another one soon."""
         try:
-            await self._process(partition, self._stages_on_tick, BATCH)
+            await self._process(partition, Trigger.TICK)
         except LostLease as lost:
             log.info("worker.lost", reason=str(lost))
         except (StorageUnavailable, Conflict):
@@ -174,7 +140,7 @@ class Worker:
     async def _work_on_waiting(self) -> None:
         loop = asyncio.get_running_loop()
         for partition in sorted(self._waiting):
-            self._waiting.discard(partition)  # before the work: who wakes us during it must be heard
+            self._waiting.discard(partition)  # before the work: whoever wakes us during it counts
             if not self._holds(partition):
                 continue
             began = loop.time()
@@ -185,7 +151,7 @@ class Worker:
     async def _work_on(self, partition: int) -> int:
         """The next batch; returns how many entries it worked through."""
         try:
-            return await self._process(partition, self._stages, BATCH)
+            return await self._process(partition, Trigger.ENTRIES)
         except LostLease as lost:
             log.info("worker.lost", reason=str(lost))
             return 0
@@ -203,14 +169,24 @@ class Worker:
             await self._leases.check(connection, partition_lease(partition))
             yield connection
 
-    async def _process(self, partition: int, stages: Sequence[Stage], limit: int) -> int:
+    async def _process(self, partition: int, trigger: Trigger, limit: int = BATCH) -> int:
         """One transaction; returns how many entries it worked through."""
         with BATCH_SECONDS.time():
-            batch = Batch(partition, self._clock(), self._rules, self._topology, self._make_plan, self._inbox, limit)
+            batch = Batch(
+                partition=partition,
+                now=self._clock(),
+                rules=self._rules,
+                topology=self._topology,
+                make_plan=self._make_plan,
+                inbox=self._inbox,
+                limit=limit,
+                trigger=trigger,
+                watches=self._watches,
+            )
             try:
                 async with self._transaction(partition) as connection:
-                    for stage in stages:
-                        await stage(batch, connection)
+                    for stage in self._stages[trigger]:
+                        await stage.work(batch, connection)
             except BaseException:
                 for watch in self._watches:
                     watch.forget(partition)
@@ -223,7 +199,7 @@ class Worker:
     async def _process_alone(self, partition: int) -> int:
         """Take the next entry by itself; where it fails alone too, set it aside, so that it holds up nobody."""
         try:
-            return await self._process(partition, self._stages, limit=1)
+            return await self._process(partition, Trigger.ENTRIES, limit=1)
         except (StorageUnavailable, Conflict):
             raise
         except Exception as error:

@@ -1,21 +1,21 @@
 """Which alerts belong together."""
 
-from detectors.correlation.co_occurrence import TAUGHT, Companions, Seen
+from detectors.correlation.co_occurrence import TAUGHT, CoOccurrences, Seen
 from detectors.correlation.likelihood import Span
 from detectors.correlation.signals import Assignment, Cluster, Key, Move, Signal
 from detectors.correlation.spreading import assign
-from detectors.correlation.tokens import terms_of
+from detectors.correlation.tokens import tokens_of
 
 __all__ = [
     "TAUGHT",
     "Assignment",
     "Cluster",
-    "Companions",
+    "CoOccurrences",
     "Key",
     "Move",
     "Seen",
     "Signal",
     "Span",
     "assign",
-    "terms_of",
+    "tokens_of",
 ]

@@ -3,7 +3,7 @@
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 
-from detectors.correlation.co_occurrence import FORGOTTEN, Companions, apart_cost, company_cost
+from detectors.correlation.co_occurrence import FORGOTTEN, CoOccurrences, apart_cost, co_occurrence_cost
 from detectors.correlation.likelihood import (
     MARGIN,
     OWN,
@@ -22,98 +22,120 @@ _SILENCE = silence_cost()
 
 
 class Board:
-    """The clusters of one domain: what was heard of which key, in which cluster, when."""
+    """The clusters of one domain: which key was seen in which cluster, and when.
 
-    def __init__(self, topology: Topology, window: float, companions: Companions) -> None:
+    What it decides depends on nothing but the clusters' keys, tokens and ages, so a board that is loaded with the
+    clusters of another one goes on as that one would. ``first_homes`` is where each signal's group, name and tokens
+    lead: a service that moves takes its alerts along, but not what they share with those that stay.
+    """
+
+    def __init__(self, topology: Topology, window: float, co_occurrences: CoOccurrences) -> None:
         self.homes: dict[str, str] = {}
+        self.first_homes: dict[str, str] = {}
         self.merged: dict[str, str] = {}
-        self.moved: list[Move] = []
         self._topology = topology
-        self._companions = companions
-        self._signals: dict[tuple[str, str], list[str]] = {}
-        self._terms: dict[str, frozenset[int]] = {}
+        self._co_occurrences = co_occurrences
+        self._signals: dict[str, dict[str, list[str]]] = {}
+        self._loaded: dict[str, dict[str, str]] = {}
+        self._moved: dict[str, None] = {}
+        self._tokens: dict[str, frozenset[int]] = {}
         self._began: dict[str, float] = {}
         self._last: dict[str, float] = {}
         self._window = window
-        self._heard: dict[Key, dict[str, Span]] = {}
+        self._spans: dict[Key, dict[str, Span]] = {}
         self._troubled: set[str] = set()
         self._suffering: Counter[str] = Counter()
         self._age: dict[str, int] = {}
         self._explained: set[tuple[str, str]] = set()
 
-    def take_in(self, cluster: Cluster) -> None:
+    def load(self, cluster: Cluster) -> None:
+        """Take in a cluster that is known from before; the oldest comes first."""
         self._age[cluster.id] = len(self._age)
-        self._terms[cluster.id] = cluster.terms
-        self._last[cluster.id] = max((span.last for span in cluster.keys.values()), default=0.0)
+        self._tokens[cluster.id] = cluster.tokens
+        self._last[cluster.id] = 0.0
         for key, span in cluster.keys.items():
-            self._hear(key, cluster.id, span)
+            self._observe(key, cluster.id, span)
+            if key[0] == "service":
+                self._loaded.setdefault(key[1], {})[cluster.id] = cluster.id
 
-    def place(self, signal: Signal, unused: Iterator[str]) -> None:
+    def add(self, signal: Signal, unused: Iterator[str]) -> None:
         """Give a signal its cluster, which from now on it is part of."""
         home = self._nearest("service", signal.service, signal.at)
         news = home is None and signal.service in self._topology
         if home is None:
-            home = (self._explaining(signal) if news else None) or self._accompanied(signal, FORGOTTEN * news)
+            home = (self._explaining(signal) if news else None) or self._co_occurring(signal, FORGOTTEN * news)
         if home is None and not news:
             home = self._alike(signal)
         opened = home is None
         if home is None:
             home = next(unused)
             self._age[home] = len(self._age)
-        self.homes[signal.id] = home
-        self._signals.setdefault((signal.service, home), []).append(signal.id)
-        for key in signal.keys:
-            self._hear(key, home, Span(signal.at, signal.at))
-        self._terms[home] = self._terms.get(home, frozenset()) | signal.terms
-        self._last[home] = max(signal.at, self._last.get(home, signal.at))
+        self._put(signal, home)
         if news:
             self._reconsider(signal.service, signal.at, home, alone=opened)
         if news and opened:
             self._attract(signal.service, signal.at, final(home, self.merged))
 
-    def _hear(self, key: Key, cluster: str, span: Span) -> None:
+    def moves(self) -> list[Move]:
+        """Which services of the loaded clusters are part of another one now, in the order in which they moved."""
+        ends = (
+            Move(service, left, final(joined, self.merged))
+            for service in self._moved
+            for left, joined in self._loaded.get(service, {}).items()
+        )
+        return [move for move in ends if move.joined != final(move.left, self.merged)]
+
+    def _put(self, signal: Signal, home: str) -> None:
+        self.homes[signal.id] = self.first_homes[signal.id] = home
+        self._signals.setdefault(home, {}).setdefault(signal.service, []).append(signal.id)
+        for key in signal.keys:
+            self._observe(key, home, Span(signal.at, signal.at))
+        self._tokens[home] = self._tokens.get(home, frozenset()) | signal.tokens
+
+    def _observe(self, key: Key, cluster: str, span: Span) -> None:
         kind, service = key
         if kind == "service" and service not in self._troubled:
             self._troubled.add(service)
             self._suffering.update(self._topology.dependencies(service))
         if kind == "service":
             self._began[cluster] = min(span.first, self._began.get(cluster, span.first))
-        spans = self._heard.setdefault(key, {})
+        self._last[cluster] = max(span.last, self._last.get(cluster, span.last))
+        spans = self._spans.setdefault(key, {})
         spans[cluster] = spans[cluster].extended(span) if cluster in spans else span
 
     def _nearest(self, kind: str, value: str, at: float) -> str | None:
-        """The cluster in which something was heard of within the window, the nearest in time."""
+        """The cluster in which something was seen within the window, the nearest in time."""
         near = [(span.distance(at), self._age[cluster], cluster) for cluster, span in self._recent((kind, value), at)]
         return min(near)[2] if near else None
 
     def _recent(self, key: Key, at: float) -> list[tuple[str, Span]]:
-        spans = self._heard.get(key)
+        spans = self._spans.get(key)
         if not spans:
             return []
         earliest, latest = at - self._window, at + self._window
         return [(c, span) for c, span in spans.items() if span[0] <= latest and span[1] >= earliest]
 
     def _alike(self, signal: Signal) -> str | None:
-        """For an alert whose place nobody knows: its sender's group; without a service also its text and its name."""
+        """Where the topology says nothing: its sender's group; without a service also its text and its name."""
         home = self._nearest("group", signal.group, signal.at)
         if home is None and not signal.service:
             recent = (one for one, last in self._last.items() if abs(signal.at - last) <= self._window)
-            home = most_alike(signal.terms, {one: self._terms[one] for one in recent}) if signal.terms else None
+            home = most_alike(signal.tokens, {one: self._tokens[one] for one in recent}) if signal.tokens else None
             home = home or self._nearest("name", signal.name, signal.at)
         return home
 
-    def _accompanied(self, signal: Signal, doubt: float) -> str | None:
+    def _co_occurring(self, signal: Signal, penalty: float) -> str | None:
         """The cluster of another service's trouble that the signal's service had its own with in the past.
 
-        Of what lies below or above it the topology has told already how likely that is.
+        What lies below or above it is left out: how likely that is, the topology says.
         """
         service, found = signal.service, []
-        for other, seen in self._companions.get(service, {}).items():
-            cost = company_cost(seen)
+        for other, seen in self._co_occurrences.get(service, {}).items():
+            cost = co_occurrence_cost(seen)
             if cost is None or other in self._topology.below(service) or other in self._topology.above(service):
                 continue
             for cluster, span in self._recent(("service", other), signal.at):
-                whole = cost + doubt + beside_cost(signal.at - span.first, self._window)
+                whole = cost + penalty + beside_cost(signal.at - span.first, self._window)
                 found.append((whole, self._age[cluster], cluster))
         return min(found)[2] if found and min(found)[0] < OWN else None
 
@@ -133,33 +155,37 @@ class Board:
         """
         found: dict[str, float] = {}
         waiting, seen = deque([(service, 1, 0.0)]), {service}
-        learnt = self._companions.get(service, {})
+        learnt = self._co_occurrences.get(service, {})
         while waiting:
             name, hops, so_far = waiting.popleft()
             for below in self._topology.dependencies(name):
                 if below in seen:
                     continue
                 seen.add(below)
-                heard = self._recent(("service", below), at)
-                if not heard and hops == HOPS:
+                recent = self._recent(("service", below), at)
+                if not recent and hops == HOPS:
                     continue
                 cost = so_far + spreading_cost(self._suffering[below], len(self._topology.dependants(below)))
-                if heard and learnt:
+                if recent and learnt:
                     cost += apart_cost(learnt.get(below))
-                for cluster, span in heard:
+                for cluster, span in recent:
                     whole = cost + delay_cost(at - span.first, hops, self._window)
                     found[cluster] = min(whole, found.get(cluster, whole))
-                if not heard and cost + _SILENCE < OWN:
+                if not recent and cost + _SILENCE < OWN:
                     waiting.append((below, hops + 1, cost + _SILENCE))
         return found
 
     def _reconsider(self, service: str, at: float, home: str, alone: bool) -> None:
         """Trouble at a service is news to those above it, and to those that share a dependency with it."""
-        dependencies = self._topology.dependencies(service)
+        above, dependencies = self._topology.above(service).keys(), self._topology.dependencies(service)
+        self._explained = {
+            one for one in self._explained if one[0] not in above
+        }  # by paths through this service, silent
         beside = {name for below in dependencies for name in self._topology.dependants(below)}
-        for name in sorted(self._troubled & (beside | self._topology.above(service).keys())):
+        for name in sorted(self._troubled & (beside | above)):
             for cluster, span in self._recent(("service", name), at):
-                if cluster != final(home, self.merged) and (name, cluster) not in self._explained:
+                known = cluster in self.merged or (name, cluster) in self._explained
+                if cluster != final(home, self.merged) and not known:
                     self._explain_origin(name, cluster, span.first)
         for below in dependencies if alone else ():
             if not self._recent(("service", below), at):
@@ -175,7 +201,7 @@ class Board:
             self._merge(cluster, other)
 
     def _attract(self, service: str, at: float, home: str) -> None:
-        """What depends on trouble that nothing explains may be elsewhere only because it was heard of earlier."""
+        """What depends on trouble that nothing explains may be elsewhere only because it was seen earlier."""
         above = self._topology.above(service)
         for name in sorted(self._troubled & above.keys(), key=lambda name: (above[name], name)):
             for cluster, span in self._recent(("service", name), at):
@@ -185,11 +211,16 @@ class Board:
                     self._move(name, cluster, home)
 
     def _move(self, service: str, left: str, joined: str) -> None:
-        self.moved.append(Move(service, left, joined))
-        self._hear(("service", service), joined, self._heard["service", service].pop(left))
-        signals = self._signals.pop((service, left), [])
+        self._moved[service] = None
+        self._explained.clear()
+        loaded = self._loaded.get(service, {})
+        self._loaded[service] = loaded | {o: joined for o, now in loaded.items() if final(now, self.merged) == left}
+        self._observe(("service", service), joined, self._spans["service", service].pop(left))
+        spans = (self._spans["service", name] for name in self._troubled)
+        self._began[left] = min((one[left].first for one in spans if left in one), default=self._began[left])
+        signals = self._signals.get(left, {}).pop(service, [])
         self.homes |= dict.fromkeys(signals, joined)
-        self._signals.setdefault((service, joined), []).extend(signals)
+        self._signals.setdefault(joined, {}).setdefault(service, []).extend(signals)
 
     def _suspect_silent(self, service: str, at: float) -> None:
         """Merge what dependants of a silent service began, where its trouble is likelier than theirs by themselves."""
@@ -212,11 +243,14 @@ class Board:
         if kept == gone:
             return
         self.merged[gone] = kept
-        self._terms[kept] |= self._terms.pop(gone)
-        self._last[kept] = max(self._last[kept], self._last.pop(gone))
-        for key, spans in self._heard.items():
+        self._explained.clear()
+        self._tokens[kept] |= self._tokens.pop(gone)
+        for key, spans in self._spans.items():
             if gone in spans:
-                self._hear(key, kept, spans.pop(gone))
+                self._observe(key, kept, spans.pop(gone))
+        del self._last[gone]
+        for service, signals in self._signals.pop(gone, {}).items():
+            self._signals.setdefault(kept, {}).setdefault(service, []).extend(signals)
 
 
 def final(cluster: str, merged: Mapping[str, str]) -> str:

@@ -24,15 +24,15 @@ class Seen(NamedTuple):
     apart: float = 0.0
 
 
-Companions = Mapping[str, Mapping[str, Seen]]
+CoOccurrences = Mapping[str, Mapping[str, Seen]]
 """For each service what was seen of it and others."""
 
 
-def company_cost(seen: Seen) -> float | None:
+def co_occurrence_cost(seen: Seen) -> float | None:
     """The cost of explaining one's trouble by the other's, a negative log-likelihood; None where too little was seen.
 
-    >>> round(company_cost(Seen(6, 6)), 2), round(company_cost(Seen(6, 60)), 2), company_cost(Seen(1, 1))
-    (0.29, 2.34, None)
+    >>> [round(co_occurrence_cost(Seen(6, episodes)), 2) for episodes in (6, 60)], co_occurrence_cost(Seen(1, 1))
+    ([0.29, 2.34], None)
     """
     if seen.near < LEAST:
         return None

@@ -19,7 +19,7 @@ _STEP, _SPREAD = 1 / 15, 1 / 10
 
 
 class Span(NamedTuple):
-    """From the first to the last moment at which something was heard of, in seconds."""
+    """From the first to the last moment at which something was seen, in seconds."""
 
     first: float
     last: float
@@ -62,7 +62,7 @@ def beside_cost(delay: float, window: float) -> float:
 
 
 def silence_cost(nodes: int = 1) -> float:
-    """Of so many services that nothing is heard though they suffer."""
+    """The cost of so many services that suffer and raise no alert."""
     return -nodes * log(SILENT)
 
 

@@ -12,7 +12,7 @@ Key = tuple[str, str]
 class Signal(NamedTuple):
     """An alert that looks for its incident. ``group`` is the sender's own; ``at`` is in seconds, by our clock.
 
-    ``terms`` is what else it says of itself (see :mod:`detectors.correlation.tokens`).
+    ``tokens`` is what else it says of itself (see :mod:`detectors.correlation.tokens`).
     """
 
     id: str
@@ -21,7 +21,7 @@ class Signal(NamedTuple):
     name: str
     group: str
     at: float
-    terms: frozenset[int] = frozenset()
+    tokens: frozenset[int] = frozenset()
 
     @property
     def keys(self) -> list[Key]:
@@ -29,15 +29,15 @@ class Signal(NamedTuple):
 
 
 class Cluster(NamedTuple):
-    """An incident: when its services, groups and names were last heard of. Only the recent ones need be there.
+    """An incident: when its services, groups and names were first and last seen. Only the recent ones need be there.
 
-    ``terms`` are those of its alerts, as far as they are kept.
+    ``tokens`` are those of its alerts, as far as they are kept.
     """
 
     id: str
     domain: str
     keys: Mapping[Key, Span]
-    terms: frozenset[int] = frozenset()
+    tokens: frozenset[int] = frozenset()
 
 
 class Move(NamedTuple):
@@ -49,11 +49,14 @@ class Move(NamedTuple):
 
 
 class Assignment(NamedTuple):
-    """``homes`` gives each signal its cluster; ``merged`` each given one that is part of an older one now.
+    """``homes`` gives each signal its cluster; ``first_homes`` the one that its group, name and tokens lead to.
 
-    ``moved`` says, in order and after that, which services of the given ones are part of another one.
+    The two differ where a service moved: it takes its alerts along, but not what they share with those that stay.
+    ``moved`` says which services of the given clusters are part of another one; ``merged``, after that, gives each
+    given cluster that is part of an older one now.
     """
 
     homes: dict[str, str]
     merged: dict[str, str]
     moved: list[Move]
+    first_homes: dict[str, str]

@@ -5,12 +5,12 @@ what one service explains is one cluster. This is the attribution of events to p
 processes are declustered by (Zhuang, Ogata, Vere-Jones 2002, doi:10.1198/016214502760046925), on a graph.
 """
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from detectors.correlation.board import Board, final
-from detectors.correlation.co_occurrence import Companions
-from detectors.correlation.signals import Assignment, Cluster, Move, Signal
+from detectors.correlation.co_occurrence import CoOccurrences
+from detectors.correlation.signals import Assignment, Cluster, Signal
 from detectors.topology import Topology
 
 
@@ -20,24 +20,24 @@ def assign(
     topology: Topology,
     window: float,
     new_ids: Sequence[str],
-    companions: Mapping[str, Companions] = MappingProxyType({}),
+    co_occurrences: Mapping[str, CoOccurrences] = MappingProxyType({}),
 ) -> Assignment:
     """Give each signal the id of a cluster: one that explains it, or a new one.
 
     Also say which clusters turn out to be one, and which services belong to another one than before: of two faults at
-    once, what the second one does is often heard of before it is, and looks like the first one's.
+    once, what the second one does is often seen before it is, and looks like the first one's.
 
     Signals are taken in order. Those of different domains never meet.
 
     Parameters
     ----------
     clusters
-        Open clusters, the oldest first, with what was heard of them within ``window`` seconds.
+        Open clusters, the oldest first, with what was seen of them within ``window`` seconds.
     window
-        Seconds after which trouble at one place no longer explains trouble at another.
+        Seconds after which trouble at one service no longer explains trouble at another.
     new_ids
         Ids for clusters to be made, at least as many as there are signals.
-    companions
+    co_occurrences
         For each domain what incidents of the past have taught of the services of the signals.
 
     Examples
@@ -51,29 +51,20 @@ def assign(
 
     def board_of(domain: str) -> Board:
         if domain not in boards:
-            boards[domain] = Board(topology, window, companions.get(domain, {}))
+            boards[domain] = Board(topology, window, co_occurrences.get(domain, {}))
         return boards[domain]
 
     for cluster in clusters:
-        board_of(cluster.domain).take_in(cluster)
+        board_of(cluster.domain).load(cluster)
     unused = iter(new_ids)
     for signal in signals:
-        board_of(signal.domain).place(signal, unused)
-    homes = {signal: home for board in boards.values() for signal, home in board.homes.items()}
+        board_of(signal.domain).add(signal, unused)
     merged = {gone: kept for board in boards.values() for gone, kept in board.merged.items()}
     return Assignment(
-        homes={signal: final(home, merged) for signal, home in homes.items()},
+        homes={signal: final(home, merged) for board in boards.values() for signal, home in board.homes.items()},
         merged={cluster.id: final(cluster.id, merged) for cluster in clusters if cluster.id in merged},
-        moved=_moves_of(boards.values(), {cluster.id for cluster in clusters}, merged),
+        moved=[move for board in boards.values() for move in board.moves()],
+        first_homes={
+            signal: final(home, merged) for board in boards.values() for signal, home in board.first_homes.items()
+        },
     )
-
-
-def _moves_of(boards: Iterable[Board], given: Container[str], merged: Mapping[str, str]) -> list[Move]:
-    """What moved out of clusters that were there before; what came to one in this call has its home already."""
-    ends = [
-        Move(service, final(left, merged), final(joined, merged))
-        for board in boards
-        for service, left, joined in board.moved
-        if left in given
-    ]
-    return [move for move in ends if move.left != move.joined]

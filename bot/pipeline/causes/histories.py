@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeAlias
 
 from bot.domain.event import bounded, domain_of, fingerprint_of
 from bot.domain.rules import Rules
-from bot.domain.service import place_of
+from bot.domain.service import service_named_in
 from bot.domain.watched.measured import Reading, reading_of
 from bot.pipeline.learning.service_graph import served_by
 from detectors.groups.member import Member
@@ -122,7 +122,7 @@ class Histories:
     def _measure(self, labels: Mapping[str, str]) -> Measured | None:
         reading = reading_of(labels)
         rules = self._rules.correlation
-        service = bounded(served_by(labels)) or place_of(labels, rules.service_labels, self._topology)
+        service = bounded(served_by(labels)) or service_named_in(labels, rules.service_labels, self._topology)
         if reading is None or not service:
             return None
         domain = domain_of(labels, rules.partition_by)

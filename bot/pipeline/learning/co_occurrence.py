@@ -15,8 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.incident import Incident
 from bot.pipeline.batch import Batch
-from bot.storage.queries import co_occurrence as companions
-from bot.storage.queries import incidents
+from bot.storage.queries import co_occurrence, incidents
 from bot.storage.queries.co_occurrence import Pair
 from detectors.topology import Topology
 
@@ -30,20 +29,20 @@ Span = tuple[datetime, datetime]
 
 
 class Troubled(NamedTuple):
-    """When a service was first heard of in an incident."""
+    """When a service was first seen in an incident."""
 
     incident_id: str
     service: str
     at: datetime
 
 
-async def learn_companions(batch: Batch, resolved: Sequence[Incident], connection: AsyncConnection) -> None:
+async def learn_co_occurrence(batch: Batch, resolved: Sequence[Incident], connection: AsyncConnection) -> None:
     """Learn from incidents that have just been resolved. What happened beside them counts while it is open, so that
     no two are counted twice."""
     if not resolved:
         return
     window = batch.rules.correlation.window
-    stored = await incidents.services_heard(connection, [incident.id for incident in resolved])
+    stored = await incidents.services_seen(connection, [incident.id for incident in resolved])
     own = {incident.id: _own(batch, incident, stored[incident.id]) for incident in resolved}
     done: set[str] = set()
     for domain, alike in groupby(sorted(resolved, key=attrgetter("domain")), attrgetter("domain")):
@@ -54,17 +53,19 @@ async def learn_companions(batch: Batch, resolved: Sequence[Incident], connectio
             done.add(incident_id)
             near = _within(_span(troubled, window), beside)
             counted.update(
-                company(troubled, [one for one in near if one.incident_id not in done], batch.topology, window)
+                pairs_near(troubled, [one for one in near if one.incident_id not in done], batch.topology, window)
             )
         if counted:
-            await companions.learn(connection, batch.partition, domain, counted, batch.now)
+            await co_occurrence.learn(connection, batch.partition, domain, counted, batch.now)
 
 
 def _own(batch: Batch, incident: Incident, stored: Mapping[str, datetime]) -> list[Troubled]:
-    heard = {
-        value: first for (_, kind, value), (first, _) in batch.keys.get(incident.id, {}).items() if kind == "service"
+    seen = {
+        value: first
+        for (_, kind, value), (first, _) in batch.changed_keys.get(incident.id, {}).items()
+        if kind == "service"
     }
-    first = sorted((heard | dict(stored)).items(), key=lambda one: (one[1], one[0]))[:MOST_OWN]
+    first = sorted((seen | dict(stored)).items(), key=lambda one: (one[1], one[0]))[:MOST_OWN]
     return [Troubled(incident.id, service, at) for service, at in first]
 
 
@@ -83,30 +84,30 @@ def _within(span: Span, beside: Sequence[Troubled]) -> Sequence[Troubled]:
 async def _beside(
     domain: str, troubled: Sequence[Sequence[Troubled]], window: timedelta, connection: AsyncConnection
 ) -> list[Troubled]:
-    """In order of time what was heard of near to any of them; a span that several share is read once."""
+    """In order of time what was seen near to any of them; a span that several share is read once."""
     found: list[Troubled] = []
     waiting: list[Span] = []
     for span in sorted(_span(one, window) for one in troubled):
         if waiting and span[0] > max(until for _, until in waiting):
-            found += await _heard_in(domain, waiting, connection)
+            found += await _seen_in(domain, waiting, connection)
             waiting = []
         waiting.append(span)
-    return found + (await _heard_in(domain, waiting, connection) if waiting else [])
+    return found + (await _seen_in(domain, waiting, connection) if waiting else [])
 
 
-async def _heard_in(domain: str, spans: Sequence[Span], connection: AsyncConnection) -> list[Troubled]:
+async def _seen_in(domain: str, spans: Sequence[Span], connection: AsyncConnection) -> list[Troubled]:
     until, most = max(until for _, until in spans), _MOST_AROUND * len(spans)
     return [Troubled(*row) for row in await incidents.services_between(connection, domain, spans[0][0], until, most)]
 
 
-def company(
+def pairs_near(
     own: Sequence[Troubled], others: Sequence[Troubled], topology: Topology, window: timedelta
 ) -> dict[Pair, int]:
     """How often each pair is to be counted, both ways; and each of the own services with itself, as an episode.
 
     >>> at = datetime(2026, 3, 1)
     >>> two = [Troubled("x", "web", at), Troubled("x", "mail", at)]
-    >>> sorted(company(two, [], Topology({}), timedelta(minutes=5)))
+    >>> sorted(pairs_near(two, [], Topology({}), timedelta(minutes=5)))
     [('mail', 'mail'), ('mail', 'web'), ('web', 'mail'), ('web', 'web')]
     """
     found: dict[Pair, int] = {}

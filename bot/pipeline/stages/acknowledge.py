@@ -11,10 +11,16 @@ from bot.domain.alert import identity_of
 from bot.domain.event import AlertEvent, domain_of
 from bot.domain.incident import IncidentStatus, TimelineKind
 from bot.pipeline.batch import Batch
+from bot.pipeline.stage import stage
 from bot.storage.queries import audit, incidents
 from bot.storage.queries.audit import AuditEntry
 
 
+@stage(
+    reads={"entries", "findings", "alerts", "incidents"},
+    writes={"incidents", "touched", "timeline"},
+    after={"correlate"},
+)
 async def acknowledge(batch: Batch, connection: AsyncConnection) -> None:
     actors = _actors(batch)
     missing = actors.keys() - batch.incidents.keys()

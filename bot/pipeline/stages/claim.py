@@ -3,9 +3,11 @@
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.inbox import offsets
-from bot.pipeline.batch import Batch
+from bot.pipeline.batch import Batch, Trigger
+from bot.pipeline.stage import stage
 
 
+@stage(writes={"position", "entries"}, on={Trigger.ENTRIES})
 async def claim(batch: Batch, connection: AsyncConnection) -> None:
     batch.position = await offsets.position_of(connection, batch.partition)
     batch.entries = await batch.inbox.entries_after(batch.partition, batch.position, batch.limit)

@@ -10,36 +10,39 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.alert import Alert, Change
 from bot.domain.incident import Incident, IncidentStatus
 from bot.pipeline.batch import Batch, Observation
-from bot.pipeline.correlation.merge import merge
-from bot.pipeline.correlation.move import move
-from bot.storage.queries import co_occurrence as companions
-from bot.storage.queries import incident_tokens as incident_terms
-from bot.storage.queries import incidents
+from bot.pipeline.regrouping import regroup
+from bot.pipeline.stage import stage
+from bot.storage.queries import co_occurrence, incident_tokens, incidents
 from detectors import correlation
-from detectors.correlation import Cluster, Companions, Key, Signal, assign, terms_of
+from detectors.correlation import Cluster, CoOccurrences, Key, Signal, assign, tokens_of
 
 MAX_KEYS = 200
 
 
+@stage(
+    reads={"observed", "alerts", "incidents", "topology", "last_seen", "changed_keys", "merged"},
+    writes={"alerts", "incidents", "opened", "touched", "merged", "last_seen", "changed_keys", "timeline"},
+    after={"silence"},
+)
 async def correlate(batch: Batch, connection: AsyncConnection) -> None:
-    began = [o for o in batch.observed if o.change in (Change.NEW, Change.REFIRED)]
-    homeless = {o.identity: o for o in began if _needs_incident(batch.alerts[o.identity])}
+    homeless = {o.identity: o for o in batch.began_to_fire() if _needs_incident(batch.alerts[o.identity])}
     signals = [_signal(batch.alerts[identity], o.at) for identity, o in homeless.items()]
     window = batch.rules.correlation.window
     clusters = await _load_candidates(batch, signals, window, connection)
     new_ids = [uuid.uuid4().hex for _ in signals]
-    learnt = await _companions_of(batch, signals, connection)
-    homes, merged, moved = assign(signals, clusters, batch.topology, window.total_seconds(), new_ids, learnt)
-    await _open_incidents(batch, homes, homeless, connection)
-    for identity, incident_id in homes.items():
+    learnt = await _co_occurrences_of(batch, signals, connection)
+    assigned = assign(signals, clusters, batch.topology, window.total_seconds(), new_ids, learnt)
+    await _open_incidents(batch, assigned.homes, homeless, connection)
+    await regroup(batch, assigned.moved, assigned.merged, connection)
+    for identity, incident_id in assigned.homes.items():
         batch.alerts[identity] = msgspec.structs.replace(batch.alerts[identity], incident_id=incident_id)
-    await merge(batch, merged, connection)
-    await move(batch, moved, connection)
-    await _keep_terms(batch, signals, homes, connection)
+    leads_to = {one: home for one, home in assigned.first_homes.items() if home in batch.incidents}
+    await _keep_tokens(signals, leads_to, connection)
     for observation in batch.observed:
         alert = batch.alerts[observation.identity]
         if alert.incident_id in batch.incidents:
             _join(batch, batch.incidents[alert.incident_id], alert, observation)
+            _note_keys(batch, alert, observation, leads_to.get(alert.identity, alert.incident_id))
 
 
 def _needs_incident(alert: Alert) -> bool:
@@ -48,27 +51,24 @@ def _needs_incident(alert: Alert) -> bool:
 
 
 def _signal(alert: Alert, at: datetime) -> Signal:
-    terms = terms_of(alert.service, alert.labels, alert.annotations.values())
-    return Signal(alert.identity, alert.domain, alert.service, alert.name, alert.group, at.timestamp(), terms)
+    tokens = tokens_of(alert.service, alert.labels, alert.annotations.values())
+    return Signal(alert.identity, alert.domain, alert.service, alert.name, alert.group, at.timestamp(), tokens)
 
 
-async def _companions_of(batch: Batch, signals: list[Signal], connection: AsyncConnection) -> Mapping[str, Companions]:
+async def _co_occurrences_of(
+    batch: Batch, signals: list[Signal], connection: AsyncConnection
+) -> Mapping[str, CoOccurrences]:
     services = {signal.service for signal in signals if signal.service}
     domains = {signal.domain for signal in signals}
-    return await companions.around(connection, domains, services, batch.now) if services else {}
+    return await co_occurrence.around(connection, domains, services, batch.now) if services else {}
 
 
-async def _keep_terms(
-    batch: Batch, signals: list[Signal], homes: Mapping[str, str], connection: AsyncConnection
-) -> None:
-    """Of what became part of another incident, the terms are that one's too."""
+async def _keep_tokens(signals: list[Signal], leads_to: Mapping[str, str], connection: AsyncConnection) -> None:
     added: dict[str, set[int]] = {}
     for signal in signals:
-        added.setdefault(batch.alerts[signal.id].incident_id or homes[signal.id], set()).update(signal.terms)
-    if batch.merged:
-        for gone, terms in (await incident_terms.of_incidents(connection, batch.merged)).items():
-            added.setdefault(batch.merged[gone], set()).update(terms)
-    await incident_terms.add(connection, added)
+        if signal.id in leads_to:
+            added.setdefault(leads_to[signal.id], set()).update(signal.tokens)
+    await incident_tokens.add(connection, added)
 
 
 async def _load_candidates(
@@ -82,18 +82,18 @@ async def _load_candidates(
     mentioned = {found for o in batch.observed if (found := batch.alerts[o.identity].incident_id)}
     batch.incidents |= await incidents.by_ids(connection, mentioned | recent.keys(), lock=True)
     open_ones = [incident for incident_id in recent if (incident := batch.incidents[incident_id]).open]
-    batch.heard |= {incident.id: recent[incident.id] for incident in open_ones}
-    placeless = any(not signal.service for signal in signals)
-    terms = await incident_terms.of_incidents(connection, batch.heard) if placeless else {}
-    return [_cluster(batch, one, terms) for one in sorted(open_ones, key=lambda incident: incident.number)]
+    batch.last_seen |= {incident.id: recent[incident.id] for incident in open_ones}
+    without_service = any(not signal.service for signal in signals)
+    tokens = await incident_tokens.of_incidents(connection, batch.last_seen) if without_service else {}
+    return [_cluster(batch, one, tokens) for one in sorted(open_ones, key=lambda incident: incident.number)]
 
 
-def _cluster(batch: Batch, incident: Incident, terms: Mapping[str, frozenset[int]]) -> Cluster:
+def _cluster(batch: Batch, incident: Incident, tokens: Mapping[str, frozenset[int]]) -> Cluster:
     keys = {
         (kind, value): correlation.Span(first.timestamp(), last.timestamp())
-        for (_, kind, value), (first, last) in batch.heard[incident.id].items()
+        for (_, kind, value), (first, last) in batch.last_seen[incident.id].items()
     }
-    return Cluster(incident.id, incident.domain, keys, terms.get(incident.id, frozenset()))
+    return Cluster(incident.id, incident.domain, keys, tokens.get(incident.id, frozenset()))
 
 
 async def _open_incidents(
@@ -135,13 +135,21 @@ def _join(batch: Batch, incident: Incident, alert: Alert, observation: Observati
         services = [*services, alert.service]
     if alert.group and (alert.group in groups or len(groups) < MAX_KEYS):
         groups = {**groups, alert.group: alert.truncated}
-    heard = observation.change not in (Change.REPEATED, Change.UPDATED)
-    active_at = max(incident.active_at, observation.at) if heard else incident.active_at
+    quiet = observation.change in (Change.REPEATED, Change.UPDATED)
+    active_at = incident.active_at if quiet else max(incident.active_at, observation.at)
     batch.incidents[incident.id] = msgspec.structs.replace(
         incident, services=services, groups=groups, active_at=active_at
     )
-    for kind, value in _keys(alert) if heard else ():
-        batch.hear(incident.id, (alert.domain, kind, value), observation.at, observation.at)
+
+
+def _note_keys(batch: Batch, alert: Alert, observation: Observation, first_home: str) -> None:
+    """The service leads to the alert's incident; its group and name to where the alert was first."""
+    if observation.change in (Change.RESOLVED, Change.REPEATED, Change.UPDATED) or alert.incident_id is None:
+        return
+    for kind, value in _keys(alert):
+        incident_id = alert.incident_id if kind == "service" else first_home
+        batch.note_seen(incident_id, (alert.domain, kind, value), observation.at, observation.at)
+        batch.touched.add(incident_id)
 
 
 def _keys(alert: Alert) -> list[Key]:

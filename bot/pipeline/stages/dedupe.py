@@ -10,15 +10,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.alert import Alert, Change, apply, change_made_by, credible, identity_of
 from bot.domain.event import AlertEvent, AlertStatus, GroupResolved, bounded, domain_of
 from bot.domain.host import hosts_of
-from bot.domain.service import place_of
+from bot.domain.service import service_named_in
 from bot.domain.severity import Severity, known_severity
 from bot.observability.metrics import UNKNOWN_SEVERITIES
 from bot.pipeline.batch import Batch, Observation
+from bot.pipeline.stage import stage
 from bot.storage.queries import alerts, incidents
 
 log = structlog.get_logger(__name__)
 
 
+@stage(reads={"entries", "findings", "alerts", "topology"}, writes={"alerts", "observed"}, after={"learn_topology"})
 async def dedupe(batch: Batch, connection: AsyncConnection) -> None:
     arrived = [
         (at, domain, credible(event, at))
@@ -117,7 +119,7 @@ def _first_seen(batch: Batch, identity: str, domain: str, event: AlertEvent, at:
         source=event.source,
         fingerprint=event.fingerprint,
         name=bounded(event.labels.get("alertname") or "alert"),
-        service=place_of(event.labels, batch.rules.correlation.service_labels, batch.topology),
+        service=service_named_in(event.labels, batch.rules.correlation.service_labels, batch.topology),
         severity=_severity(batch, event),
         status=event.status,
         labels=event.labels,

@@ -1,5 +1,7 @@
-"""The first stage on a tick: what time alone has changed. Flapping that went quiet, silences that ended, and what
-a sender said last where it looked overtaken and nothing has followed it."""
+"""Stage: on a tick, what time alone has changed: flapping that went quiet, silences that ended, late deliveries.
+
+A delivery that looked overtaken is believed when nothing has followed it for long enough.
+"""
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -8,10 +10,12 @@ from bot.domain.alert import Alert, Change
 from bot.domain.event import AlertEvent
 from bot.domain.incident import TimelineKind
 from bot.inbox import offsets
-from bot.pipeline.batch import Batch, Observation
+from bot.pipeline.batch import Batch, Observation, Trigger
+from bot.pipeline.stage import stage
 from bot.storage.queries import alerts
 
 
+@stage(writes={"findings", "alerts", "observed", "timeline"}, on={Trigger.TICK})
 async def due(batch: Batch, connection: AsyncConnection) -> None:
     await offsets.position_of(connection, batch.partition)
     for alert in await alerts.flapping(connection, batch.partition):

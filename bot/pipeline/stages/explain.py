@@ -1,4 +1,4 @@
-"""Stage: the likely cause of each touched incident that is open, and a summary from the facts."""
+"""Stage: the likely cause of each touched incident that is open, from alerts, changes and metrics."""
 
 from datetime import timedelta
 
@@ -11,7 +11,7 @@ from bot.domain.event import ChangeKind
 from bot.domain.incident import Incident, TimelineKind
 from bot.pipeline.batch import Batch
 from bot.pipeline.causes.metrics import weigh_metrics
-from bot.pipeline.causes.summary import summarise
+from bot.pipeline.stage import stage
 from bot.storage.queries import changes
 from detectors.rootcause import Changed, Symptom, rank
 from detectors.rootcause.alerts import DATA_CHANGE_WITHIN
@@ -19,8 +19,13 @@ from detectors.rootcause.alerts import DATA_CHANGE_WITHIN
 _NAMED = {ChangeKind.CONFIG: "config change", ChangeKind.DATA: "data change", ChangeKind.MODEL: "model change"}
 
 
+@stage(
+    reads={"touched", "merged", "incidents", "tallies", "topology", "histories"},
+    writes={"incidents", "timeline"},
+    after={"inhibit"},
+)
 async def explain(batch: Batch, connection: AsyncConnection) -> None:
-    touched = [batch.incidents[incident_id] for incident_id in batch.touched - batch.merged.keys()]
+    touched = batch.touched_incidents()
     recent = await _recent_changes(batch, [incident for incident in touched if incident.open], connection)
     for incident in touched:
         near = [change for domain in _domains(batch, incident) for change in recent.get(domain, [])]
@@ -28,7 +33,7 @@ async def explain(batch: Batch, connection: AsyncConnection) -> None:
 
 
 def _domains(batch: Batch, incident: Incident) -> list[str]:
-    """Those whose changes may matter: also changes of which nobody said in which domain they were made."""
+    """Those whose changes may matter: also changes whose sender does not name the whole domain."""
     return sorted(domains_that_count(incident.domain, batch.rules.correlation.partition_by))
 
 
@@ -53,16 +58,15 @@ async def _recent_changes(
 
 def _explain(batch: Batch, incident: Incident, recent: list[Changed]) -> Incident:
     causes = _causes(batch, incident, recent) if incident.open else incident.causes
-    if causes and (not incident.causes or _place(causes[0]) != _place(incident.causes[0])):
+    if causes and (not incident.causes or _what_and_where(causes[0]) != _what_and_where(incident.causes[0])):
         batch.note(
             incident.id, TimelineKind.CAUSE, f"Likely cause: {causes[0].phrase} ({'; '.join(causes[0].evidence)})"
         )
-    summary = summarise(incident, batch.tallies[incident.id], causes, batch.topology)
-    return msgspec.structs.replace(incident, causes=causes, summary=summary)
+    return msgspec.structs.replace(incident, causes=causes)
 
 
 def _causes(batch: Batch, incident: Incident, recent: list[Changed]) -> list[Cause]:
-    # Also what has resolved speaks: while alerts end one by one, the cause must not wander to the last of them.
+    # What has resolved counts too: while alerts end one by one, the cause must not wander to the last of them.
     symptoms = [
         Symptom(tally.service, tally.name, tally.alerts, tally.first_at.timestamp())
         for tally in batch.tallies[incident.id]
@@ -71,5 +75,5 @@ def _causes(batch: Batch, incident: Incident, recent: list[Changed]) -> list[Cau
     return [Cause(f.service, CauseKind(f.kind), f.score, f.evidence) for f in found]
 
 
-def _place(cause: Cause) -> tuple[str, CauseKind]:
+def _what_and_where(cause: Cause) -> tuple[str, CauseKind]:
     return cause.service, cause.kind

@@ -6,23 +6,27 @@ from datetime import datetime
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.incident import Incident, TimelineKind, title_from, visible
+from bot.domain.incident import Incident, TimelineKind
 from bot.domain.inhibition import Folded, hosts_in, in_words, inhibited, is_down, says_down
 from bot.pipeline.batch import Batch
+from bot.pipeline.stage import stage
 from bot.storage.queries import alerts, learnt_edges
 
 
+@stage(
+    reads={"touched", "merged", "incidents", "tallies"},
+    writes={"incidents", "timeline"},
+    after={"learn_around_incidents"},
+)
 async def inhibit(batch: Batch, connection: AsyncConnection) -> None:
-    touched = sorted(batch.touched - batch.merged.keys())
-    named = {t.name for one in touched for t in batch.tallies[one] if t.active and says_down(t.name)}
-    down = await _hosts_down(touched, named, connection)
-    for incident_id in touched:
-        before = batch.incidents[incident_id]
-        found = await _folded(batch, before, down.get(incident_id, {}), connection)
+    touched = batch.touched_incidents()
+    named = {t.name for one in touched for t in batch.tallies[one.id] if t.active and says_down(t.name)}
+    down = await _hosts_down([one.id for one in touched], named, connection)
+    for before in touched:
+        found = await _folded(batch, before, down.get(before.id, {}), connection)
         if found or before.inhibited:
-            _tell(batch, before, found, down.get(incident_id, {}).keys())
-            title = title_from(visible(batch.tallies[incident_id], found))
-            batch.incidents[incident_id] = msgspec.structs.replace(before, inhibited=found, title=title)
+            _note_hosts(batch, before, found, down.get(before.id, {}).keys())
+            batch.incidents[before.id] = msgspec.structs.replace(before, inhibited=found)
 
 
 async def _hosts_down(
@@ -57,12 +61,12 @@ async def _runs_on(
     return {one: learnt.get(one, set()) | set(down).intersection(described.get(one, ())) for one in services}
 
 
-def _tell(batch: Batch, incident: Incident, found: list[Folded], down: Iterable[str]) -> None:
-    """Say in the timeline when a host begins to explain what fires on it, and when it ends to."""
+def _note_hosts(batch: Batch, incident: Incident, found: list[Folded], down: Iterable[str]) -> None:
+    """Note in the timeline when a host begins to explain what fires on it, and when it ends to."""
     before = hosts_in(incident.inhibited)
     if begun := set(hosts_in(found)).difference(before):
-        said = in_words([kind for kind in found if kind.host in begun])
-        batch.note(incident.id, TimelineKind.NOTE, f"{said}: the message shows them in one line")
+        consequence = in_words([kind for kind in found if kind.host in begun])
+        batch.note(incident.id, TimelineKind.NOTE, f"{consequence}: the message shows them in one line")
     ended = [host for host in before if host not in set(down)]
     if ended and incident.open:
         are = "is no longer down" if len(ended) == 1 else "are no longer down"

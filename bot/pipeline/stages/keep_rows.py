@@ -8,11 +8,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.event import RowsEvent, RowsKind
 from bot.model_store import batches as model_data
 from bot.model_store.json_rows import PredictionRow
-from bot.pipeline.batch import Batch
+from bot.pipeline.batch import Batch, Trigger
+from bot.pipeline.stage import stage
 
 _decode = msgspec.json.Decoder(list[PredictionRow]).decode
 
 
+@stage(reads={"entries"}, after={"claim"}, on={Trigger.ENTRIES})
 async def keep_rows(batch: Batch, connection: AsyncConnection) -> None:
     came = [(at, event) for at, event in batch.events() if isinstance(event, RowsEvent)]
     models = batch.rules.models

@@ -7,15 +7,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.event import AlertEvent, AlertStatus, SamplesEvent, bounded, domain_of
 from bot.domain.host import hosts_of
-from bot.domain.service import place_of
+from bot.domain.service import service_named_in
 from bot.pipeline.batch import Batch
 from bot.pipeline.learning.service_graph import calls_in
+from bot.pipeline.stage import stage
 from bot.storage.queries import learnt_edges
 from bot.storage.queries.learnt_edges import EdgeKind, LearntEdge
 
 _SCRAPED_BY = "job"
 
 
+@stage(reads={"entries", "findings", "alerts", "topology"}, writes={"topology"}, after={"watches"})
 async def learn_topology(batch: Batch, connection: AsyncConnection) -> None:
     await learnt_edges.learn(connection, batch.partition, _placed(batch), batch.now)
     await learnt_edges.learn(connection, batch.partition, _called(batch), batch.now, kind=EdgeKind.CALLS)
@@ -43,33 +45,22 @@ def _called(batch: Batch) -> set[LearntEdge]:
 
 
 async def learnt_around(batch: Batch, connection: AsyncConnection) -> dict[str, list[str]]:
-    """What services depend on, as was learnt, around all services and hosts of the batch: of what came in, and of
-    what time has brought back."""
+    """What services depend on, as was learnt, around all services and hosts of the batch.
+
+    They are those of what came in and those of what a tick has brought back.
+    """
     rules = batch.rules.correlation
     domains: set[str] = set()
     names: set[str] = set()
     for event in _alerts(batch):
         domains.add(domain_of(event.labels, rules.partition_by))
         names.update(hosts_of(event.labels))
-        names.add(place_of(event.labels, rules.service_labels, batch.topology))
+        names.add(service_named_in(event.labels, rules.service_labels, batch.topology))
         names.update(bounded(event.labels[label]) for label in rules.service_labels if event.labels.get(label))
     for alert in batch.alerts.values():
         domains.add(alert.domain)
         names.update((alert.service, *hosts_of(alert.labels)))
     return await learnt_edges.learnt_edges(connection, domains, names, batch.now)
-
-
-async def learn_around_incidents(batch: Batch, connection: AsyncConnection) -> None:
-    """Stage: let the topology hold what was learnt around all services of the incidents that this batch touched.
-
-    What their alerts taught may have come in long before this batch, and the cause is looked for among all of them.
-    """
-    touched = [batch.incidents[incident_id] for incident_id in batch.touched - batch.merged.keys()]
-    around = [incident for incident in touched if incident.open]
-    names = {service for incident in around for service in incident.services}
-    learnt = await learnt_edges.learnt_edges(connection, {one.domain for one in around}, names, batch.now)
-    if any(other not in batch.topology.dependencies(one) for one, others in learnt.items() for other in others):
-        batch.topology = batch.topology.joined(learnt)
 
 
 def taught_by(
@@ -91,7 +82,7 @@ def taught_by(
     if named_by != _SCRAPED_BY:
         service = bounded(labels[named_by])
     else:
-        service = place_of(labels, service_labels, topology)
+        service = service_named_in(labels, service_labels, topology)
         if service not in topology:
             return
     yield from ((service, host) for host in hosts_of(labels) if not f"{host}-".startswith(f"{service}-"))

@@ -7,15 +7,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.incident import Incident, TimelineKind
 from bot.domain.memory import successes
-from bot.domain.run import Run, RunStatus, plan_hash, withdraw
+from bot.domain.run import Run, RunStatus, plan_hash
 from bot.domain.runbook import Runbook, fits
 from bot.errors import PlanError
+from bot.incidents.offers import withdrawn
 from bot.pipeline.batch import Batch
+from bot.pipeline.stage import stage
 from bot.storage.queries import alerts, runs
 
-_ALERTS_ASKED = 200
+_MOST_ALERTS = 200
 
 
+@stage(reads={"touched", "incidents", "tallies"}, writes={"runs", "timeline"}, after={"recall"})
 async def propose(batch: Batch, connection: AsyncConnection) -> None:
     if not batch.rules.runbooks or not batch.touched:
         return
@@ -23,7 +26,7 @@ async def propose(batch: Batch, connection: AsyncConnection) -> None:
     for incident_id in sorted(batch.touched):
         incident = batch.incidents[incident_id]
         if not incident.open:
-            _withdraw_offers(batch, known[incident_id])
+            batch.runs += withdrawn(known[incident_id], batch.now)
             continue
         for name, runbook in _the_most_promising_first(batch, incident):
             if fits(runbook.when, incident, batch.tallies[incident_id]) and _may_offer(
@@ -36,12 +39,6 @@ def _the_most_promising_first(batch: Batch, incident: Incident) -> list[tuple[st
     """In the order of the configuration, but those before that helped in incidents like this one."""
     helped = successes(incident.past)
     return sorted(batch.rules.runbooks.items(), key=lambda named: -helped.get(named[0], 0.0))
-
-
-def _withdraw_offers(batch: Batch, known: list[Run]) -> None:
-    for run in known:
-        if run.status is RunStatus.PROPOSED:
-            batch.runs.append(withdraw(run, "the incident is resolved", batch.now))
 
 
 def _may_offer(name: str, incident: Incident, known: list[Run]) -> bool:
@@ -74,7 +71,7 @@ async def _offer(batch: Batch, name: str, runbook: Runbook, incident: Incident, 
 
 async def _values(incident: Incident, connection: AsyncConnection) -> dict[str, str]:
     """What placeholders may stand for: the incident's facts, and the labels that all its active alerts share."""
-    known = (await alerts.of_incidents(connection, [incident.id], limit=_ALERTS_ASKED))[incident.id]
+    known = (await alerts.of_incidents(connection, [incident.id], limit=_MOST_ALERTS))[incident.id]
     active = [alert.labels for alert in known if alert.active]
     shared = set(active[0].items()).intersection(*(labels.items() for labels in active[1:])) if active else set()
     service = incident.causes[0].service if incident.causes else next(iter(incident.services), "")

@@ -6,25 +6,31 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.incident import Incident, TimelineKind
 from bot.domain.memory import ALIKE, MOST, PastIncident, likeness, traits_of
 from bot.pipeline.batch import Batch
-from bot.pipeline.learning.co_occurrence import learn_companions
+from bot.pipeline.learning.co_occurrence import learn_co_occurrence
+from bot.pipeline.stage import stage
 from bot.storage.queries import incidents, memory
 
 
+@stage(
+    reads={"alerts", "observed", "touched", "merged", "incidents", "tallies", "timeline", "topology", "changed_keys"},
+    writes={"incidents", "timeline"},
+    after={"describe"},
+)
 async def recall(batch: Batch, connection: AsyncConnection) -> None:
-    touched = [batch.incidents[incident_id] for incident_id in sorted(batch.touched - batch.merged.keys())]
-    news = _told_news(batch)
+    touched = batch.touched_incidents()
+    news = _with_news(batch)
     over = {incident.id: (incident.domain, _traits(batch, incident)) for incident in touched if not incident.open}
     for incident in touched:
         if incident.open and incident.id in news:
             await _look_back(batch, incident, connection)
     new = await memory.remember(connection, over) if over else ()
-    await learn_companions(batch, [batch.incidents[incident_id] for incident_id in sorted(new)], connection)
+    await learn_co_occurrence(batch, [batch.incidents[incident_id] for incident_id in sorted(new)], connection)
 
 
-def _told_news(batch: Batch) -> set[str | None]:
+def _with_news(batch: Batch) -> set[str | None]:
     """The incidents with something new to compare: an alert that began, another cause. What ends is nothing new."""
     caused = {entry.incident_id for entry in batch.timeline if entry.kind is TimelineKind.CAUSE}
-    return batch.began() | caused | set(batch.merged.values())
+    return batch.incidents_of_firings() | caused | set(batch.merged.values())
 
 
 def _traits(batch: Batch, incident: Incident) -> frozenset[str]:
@@ -34,7 +40,7 @@ def _traits(batch: Batch, incident: Incident) -> frozenset[str]:
 async def _look_back(batch: Batch, incident: Incident, connection: AsyncConnection) -> None:
     if traits := _traits(batch, incident):
         past = await _alike(batch, incident, traits, connection)
-        _tell(batch, incident, past)
+        _note_likest(batch, incident, past)
         batch.incidents[incident.id] = msgspec.structs.replace(incident, past=past)
 
 
@@ -68,8 +74,8 @@ def _title_of(batch: Batch, runbook: str) -> str:
     return known.title if known else runbook
 
 
-def _tell(batch: Batch, incident: Incident, past: list[PastIncident]) -> None:
-    """Say it when the likest is another than before."""
+def _note_likest(batch: Batch, incident: Incident, past: list[PastIncident]) -> None:
+    """Note the likest where it is another one than before."""
     before = incident.past[0].number if incident.past else None
     if past and past[0].number != before:
         batch.note(incident.id, TimelineKind.NOTE, f"Seen before: {past[0].in_words(batch.now)}")

@@ -1,4 +1,4 @@
-"""Stage: write the alerts, say in the timelines what happened to them, and count what each incident holds now."""
+"""Stage: write the alerts, note in the timelines what happened to them, and count what each incident holds now."""
 
 from collections import Counter
 
@@ -8,12 +8,14 @@ from bot.domain.alert import Alert, Change
 from bot.domain.duration import format_duration
 from bot.domain.incident import TimelineKind
 from bot.pipeline.batch import Batch
+from bot.pipeline.stage import stage
 from bot.storage.queries import alerts
 
-_SAID = {Change.NEW: "firing", Change.REFIRED: "firing again", Change.RESOLVED: "resolved"}
+_VERBS = {Change.NEW: "firing", Change.REFIRED: "firing again", Change.RESOLVED: "resolved"}
 _NAMES = 5
 
 
+@stage(reads={"alerts", "observed", "opened", "touched"}, writes={"tallies", "timeline"}, after={"acknowledge"})
 async def record(batch: Batch, connection: AsyncConnection) -> None:
     await alerts.save(connection, list(batch.alerts.values()))
     _describe_changes(batch)
@@ -27,7 +29,7 @@ def _describe_changes(batch: Batch) -> None:
         alert = batch.alerts[observation.identity]
         if alert.incident_id is None:
             continue
-        if observation.change in _SAID:
+        if observation.change in _VERBS:
             changed.setdefault((alert.incident_id, observation.change), []).append(alert)
         before = observation.severity_before
         if observation.change is Change.UPDATED and before and before is not alert.severity:
@@ -37,7 +39,7 @@ def _describe_changes(batch: Batch) -> None:
             _describe_flapping(batch, alert.incident_id, alert)
     for (incident_id, change), alike in changed.items():
         kind = TimelineKind.OPENED if incident_id in batch.opened and change is Change.NEW else TimelineKind.ALERTS
-        batch.note(incident_id, kind, f"{count_of(alike)} {_SAID[change]}: {_names_of(alike)}")
+        batch.note(incident_id, kind, f"{count_of(alike)} {_VERBS[change]}: {_names_of(alike)}")
 
 
 def _describe_flapping(batch: Batch, incident_id: str, alert: Alert) -> None:

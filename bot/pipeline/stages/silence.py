@@ -3,14 +3,15 @@
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.alert import Change
 from bot.domain.silence import Silence
 from bot.pipeline.batch import Batch
+from bot.pipeline.stage import stage
 from bot.storage.queries import silences
 
 
+@stage(reads={"observed", "alerts"}, writes={"observed", "alerts"}, after={"dedupe"})
 async def silence(batch: Batch, connection: AsyncConnection) -> None:
-    began = {o.identity for o in batch.observed if o.change in (Change.NEW, Change.REFIRED)}
+    began = {observation.identity for observation in batch.began_to_fire()}
     if not began:
         return
     in_force = [s for s in await silences.not_ended(connection, batch.now) if s.starts_at <= batch.now]

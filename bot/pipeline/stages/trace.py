@@ -8,9 +8,11 @@ from bot.domain.alert import identity_of
 from bot.domain.event import AlertEvent, domain_of
 from bot.observability import tracing
 from bot.pipeline.batch import Batch
+from bot.pipeline.stage import stage
 from bot.storage.queries import traces
 
 
+@stage(reads={"entries", "findings", "alerts", "touched", "incidents"}, after={"commit"})
 async def trace(batch: Batch, connection: AsyncConnection) -> None:
     """A span for the batch, linked to all deliveries; one for each incident, beneath the delivery that changed it last.
 
@@ -28,12 +30,12 @@ async def trace(batch: Batch, connection: AsyncConnection) -> None:
     written = {}
     for incident_id, (at, event) in _last_changes(batch, brought).items():
         incident = batch.incidents[incident_id]
-        said = {
+        attributes = {
             "tandem.incident": incident.number,
             "tandem.incident.status": incident.status.value,
             "tandem.waited_seconds": max((batch.now - at).total_seconds(), 0.0),
         }
-        with tracing.span("incident.update", parent=event.trace, links=[whole], start=batch.now, attributes=said):
+        with tracing.span("incident.update", parent=event.trace, links=[whole], start=batch.now, attributes=attributes):
             written[incident_id] = tracing.current()
     await traces.save(connection, written)
 

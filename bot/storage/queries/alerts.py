@@ -1,6 +1,6 @@
 """Alerts: the current episode of each, and the tallies that incidents are judged and shown by."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -44,11 +44,19 @@ async def save(connection: AsyncConnection, alerts: Sequence[Alert]) -> None:
     await upsert(connection, _ALERT, [row_of(alert) for alert in alerts])
 
 
-async def move(connection: AsyncConnection, incident_id: str, to: str, service: str | None = None) -> None:
-    """Give an incident's alerts, or those of one service, to another one."""
-    leaving = update(_ALERT).where(_ALERT.c.incident_id == incident_id)
-    leaving = leaving if service is None else leaving.where(_ALERT.c.service == service)
-    await connection.execute(leaving.values(incident_id=to))
+async def move(connection: AsyncConnection, incident_id: str, to: str, services: Collection[str] | None = None) -> None:
+    """Give an incident's alerts, or those of some services, to another one."""
+    mine = update(_ALERT).where(_ALERT.c.incident_id == incident_id).values(incident_id=to)
+    if services is None:
+        await connection.execute(mine)
+        return
+    for chunk in chunks(services):
+        await connection.execute(mine.where(_ALERT.c.service.in_(chunk)))
+
+
+async def move_some(connection: AsyncConnection, to: str, moved: Sequence[Alert]) -> None:
+    """Give these episodes of alerts to an incident."""
+    await save(connection, [msgspec.structs.replace(alert, incident_id=to) for alert in moved])
 
 
 async def of_incidents(connection: AsyncConnection, ids: Sequence[str], limit: int = 10_000) -> dict[str, list[Alert]]:

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.storage.database import chunks, table_of, upsert
 from bot.storage.tables.correlation import CompanionRow
-from detectors.correlation import TAUGHT, Companions, Seen
+from detectors.correlation import TAUGHT, CoOccurrences, Seen
 
 FADES = timedelta(days=30)
 """What was seen so long ago counts half."""
@@ -16,8 +16,8 @@ KEPT = timedelta(days=180)
 MOST = 20_000
 """Rows of one partition; beyond, those seen longest ago go."""
 MOST_AROUND = 2000
-_COMPANION = table_of(CompanionRow)
-_C = _COMPANION.c
+_TABLE = table_of(CompanionRow)
+_C = _TABLE.c
 _KEY = (_C.domain, _C.service, _C.other)
 
 Pair = tuple[str, str]
@@ -78,22 +78,22 @@ async def _write(
         }
         for (service, other), (near, apart) in sorted(counts.items())
     ]
-    await upsert(connection, _COMPANION, rows)
+    await upsert(connection, _TABLE, rows)
     await _forget(connection, partition, now)
 
 
 async def _forget(connection: AsyncConnection, partition: int, now: datetime) -> None:
     mine = _C.partition == partition
-    await connection.execute(delete(_COMPANION).where(mine, _C.last_seen < now - KEPT))
-    count = await connection.scalar(select(func.count()).select_from(_COMPANION).where(mine)) or 0
+    await connection.execute(delete(_TABLE).where(mine, _C.last_seen < now - KEPT))
+    count = await connection.scalar(select(func.count()).select_from(_TABLE).where(mine)) or 0
     if count > MOST:  # a tenth at once, so that it is not done again for each pair
         beyond = select(*_KEY).where(mine).order_by(_C.last_seen.desc(), *_KEY).offset(MOST - MOST // 10)
-        await connection.execute(delete(_COMPANION).where(mine, tuple_(*_KEY).in_(beyond)))
+        await connection.execute(delete(_TABLE).where(mine, tuple_(*_KEY).in_(beyond)))
 
 
 async def around(
     connection: AsyncConnection, domains: Iterable[str], services: Iterable[str], now: datetime
-) -> dict[str, Companions]:
+) -> dict[str, CoOccurrences]:
     """For each domain what was seen of these services and others: more than once, or set apart by people."""
     here = _C.domain.in_(sorted(set(domains)))
     pairs: dict[tuple[str, str, str], tuple[float, float]] = {}

@@ -1,16 +1,16 @@
 """Incidents: their state, the keys by which alerts find them, and their timelines."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import RowMapping, delete, insert, select, update
+from sqlalchemy import RowMapping, and_, delete, insert, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.incident import Incident, IncidentStatus, TimelineEntry
 from bot.storage.database import chunks, insert_missing, row_of, table_of, upsert
-from bot.storage.queries import incident_tokens as incident_terms
+from bot.storage.queries import incident_tokens
 from bot.storage.tables.core import CounterRow, IncidentKeyRow, IncidentRow, TimelineRow
 
 _INCIDENT = table_of(IncidentRow)
@@ -23,7 +23,7 @@ MOST_KEYS = 5000
 Key = tuple[str, str, str]
 """Correlation domain, kind (``service``, ``group`` or ``name``) and value."""
 Span = tuple[datetime, datetime]
-"""The first and the last moment at which something was heard of."""
+"""The first and the last moment at which something was seen."""
 
 
 def _incident(row: RowMapping) -> Incident:
@@ -71,7 +71,7 @@ async def by_number(connection: AsyncConnection, number: int) -> Incident | None
 async def recent_keys(
     connection: AsyncConnection, domains: Iterable[str], since: datetime
 ) -> dict[str, dict[Key, Span]]:
-    """For each open incident what was heard of it since a moment; the newest, where there is more than can be used."""
+    """For each open incident its keys that were seen since a moment; the newest, where there are too many."""
     rows = await connection.execute(
         select(_KEY.c.domain, _KEY.c.kind, _KEY.c.value, _KEY.c.incident_id, _KEY.c.first_at, _KEY.c.last_at)
         .where(_KEY.c.domain.in_(sorted(set(domains))), _KEY.c.last_at >= since)
@@ -84,8 +84,8 @@ async def recent_keys(
     return found
 
 
-async def services_heard(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, dict[str, datetime]]:
-    """Of each open incident the services that were heard of, and since when."""
+async def services_seen(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, dict[str, datetime]]:
+    """Of each open incident the services that were seen in it, and since when."""
     found: dict[str, dict[str, datetime]] = {incident_id: {} for incident_id in ids}
     for chunk in chunks(ids):
         these = (_KEY.c.incident_id.in_(chunk), _KEY.c.kind == "service")
@@ -99,7 +99,7 @@ async def services_heard(connection: AsyncConnection, ids: Sequence[str]) -> dic
 async def services_between(
     connection: AsyncConnection, domain: str, since: datetime, until: datetime, limit: int
 ) -> list[tuple[str, str, datetime]]:
-    """What open incidents first heard of between two moments: incident, service and when."""
+    """The services first seen in open incidents between two moments: incident, service and when."""
     between = (_KEY.c.last_at >= since, _KEY.c.first_at >= since, _KEY.c.first_at <= until)
     rows = await connection.execute(
         select(_KEY.c.incident_id, _KEY.c.value, _KEY.c.first_at)
@@ -113,12 +113,12 @@ async def services_between(
 async def save(
     connection: AsyncConnection, incidents: Sequence[Incident], keys: Mapping[str, Mapping[Key, Span]]
 ) -> None:
-    """Write incidents, and the keys of those that are open; a resolved one is no longer found by key or terms."""
+    """Write incidents, and the keys of those that are open; a resolved one is no longer found by key or token."""
     await upsert(connection, _INCIDENT, [row_of(incident) for incident in incidents])
     resolved = [incident.id for incident in incidents if not incident.open]
     for chunk in chunks(resolved):
         await connection.execute(delete(_KEY).where(_KEY.c.incident_id.in_(chunk)))
-    await incident_terms.forget(connection, resolved)
+    await incident_tokens.forget(connection, resolved)
     rows = [
         {
             "domain": domain,
@@ -135,25 +135,23 @@ async def save(
     await upsert(connection, _KEY, rows)
 
 
-async def move_keys(connection: AsyncConnection, incident_id: str, to: str) -> None:
-    """Let what leads to one incident lead to another."""
-    rows = await connection.execute(select(_KEY).where(_KEY.c.incident_id == incident_id))
-    moved = [{**row, "incident_id": to} for row in rows.mappings()]
-    await connection.execute(delete(_KEY).where(_KEY.c.incident_id == incident_id))
-    await insert_missing(connection, _KEY, moved)
-
-
-async def forget_key(connection: AsyncConnection, incident_id: str, key: Key) -> None:
-    """Let a key no longer lead to an incident."""
-    domain, kind, value = key
-    mine = (_KEY.c.domain == domain, _KEY.c.kind == kind, _KEY.c.value == value, _KEY.c.incident_id == incident_id)
-    await connection.execute(delete(_KEY).where(*mine))
-
-
-async def split_keys(connection: AsyncConnection, incident_id: str, to: str, services: set[str]) -> None:
-    """Let these services lead to another incident."""
-    mine = (_KEY.c.incident_id == incident_id, _KEY.c.kind == "service", _KEY.c.value.in_(sorted(services)))
-    await connection.execute(update(_KEY).where(*mine).values(incident_id=to))
+async def move_keys(
+    connection: AsyncConnection, incident_id: str, to: str, services: Collection[str] | None = None
+) -> None:
+    """Let what leads to one incident, or only these services, lead to another; what led to both spans both times."""
+    some = true() if services is None else and_(_KEY.c.kind == "service", _KEY.c.value.in_(sorted(services)))
+    leaving = (await connection.execute(select(_KEY).where(_KEY.c.incident_id == incident_id, some))).mappings().all()
+    if not leaving:
+        return
+    there = (await connection.execute(select(_KEY).where(_KEY.c.incident_id == to, some))).mappings().all()
+    known = {(row["domain"], row["kind"], row["value"]): row for row in there}
+    moved = []
+    for row in leaving:
+        other = known.get((row["domain"], row["kind"], row["value"]), row)
+        first, last = min(row["first_at"], other["first_at"]), max(row["last_at"], other["last_at"])
+        moved.append({**row, "incident_id": to, "first_at": first, "last_at": last})
+    await connection.execute(delete(_KEY).where(_KEY.c.incident_id == incident_id, some))
+    await upsert(connection, _KEY, moved)
 
 
 async def list_incidents(

@@ -9,9 +9,9 @@ import pytest
 from bot.domain.event import AlertEvent, Event
 from bot.domain.rules import Rules
 from bot.inbox.inbox import Entry
-from bot.pipeline.batch import Batch
+from bot.pipeline.batch import Batch, Trigger
+from bot.pipeline.stage import stages_on
 from bot.pipeline.stages.learn_topology import learn_topology, learnt_around
-from bot.pipeline.worker import FROM_ALERT_TO_MESSAGE, TAKEN_IN
 from bot.remediation.planning import make_plan
 from bot.storage.database import Database
 from bot.storage.queries import learnt_edges
@@ -71,8 +71,8 @@ async def test_an_alert_that_fires_on_teaches_on_and_one_that_ends_teaches_nothi
     assert await seen(pipeline.database, clock) == {"checkout>db-2": timedelta(0)}
 
 
-async def test_what_alerts_teach_is_known_before_they_are_placed_and_correlated() -> None:
-    names = [stage.__name__ for stage in (*TAKEN_IN, *FROM_ALERT_TO_MESSAGE)]
+async def test_what_alerts_teach_is_known_before_they_are_named_and_correlated() -> None:
+    names = [stage.name for stage in stages_on(Trigger.ENTRIES)]
     assert names.index("claim") < names.index("learn_topology") < names.index("dedupe") < names.index("correlate")
 
 

@@ -22,6 +22,7 @@ signals = st.lists(
         st.sampled_from(["Slow", "Down", "Full"]),
         st.sampled_from(["", "g", "h"]),
         st.floats(0, 1000),
+        st.frozensets(st.integers(0, 3), max_size=3),
     ),
     max_size=12,
 ).map(lambda made: [signal._replace(id=f"s{n}") for n, signal in enumerate(made)])
@@ -54,7 +55,7 @@ def together(*signals: Signal, topology: Topology = SHOP) -> list[list[str]]:
 
 @given(signals, topologies)
 def test_every_signal_has_one_home_and_domains_never_meet(signals: list[Signal], topology: Topology) -> None:
-    homes, merged, moved = put(signals, topology=topology)
+    homes, merged, moved, _ = put(signals, topology=topology)
     assert not moved, "no cluster was there before"
     assert homes.keys() == {signal.id for signal in signals}
     domains: dict[str, str] = {}
@@ -70,22 +71,31 @@ def test_in_two_batches_the_clusters_are_those_of_one(signals: list[Signal], top
     ordered = sorted(signals, key=lambda signal: signal.at)
     whole = put(ordered, topology=topology)
     first = put(ordered[:cut], topology=topology)
-    left: dict[str, dict[tuple[str, str], Span]] = {}
-    for signal in ordered[:cut]:
-        keys = left.setdefault(first.homes[signal.id], {})
-        for key in signal.keys:
-            at = Span(signal.at, signal.at)
-            keys[key] = keys[key].extended(at) if key in keys else at
-    domain_of = {first.homes[signal.id]: signal.domain for signal in ordered[:cut]}
-    clusters = [Cluster(name, domain_of[name], left[name]) for name in sorted(left, key=lambda name: int(name[3:]))]
     unused = [f"new{n + cut}" for n in range(len(ordered))]
-    second = assign(ordered[cut:], clusters, topology, WINDOW, unused)
-    homes = {one: second.merged.get(home, home) for one, home in first.homes.items()}
+    second = assign(ordered[cut:], _clusters(ordered[:cut], first), topology, WINDOW, unused)
     service_of = {signal.id: signal.service for signal in ordered}
-    for service, old, new in second.moved:
-        homes |= {one: new for one, home in homes.items() if home == old and service_of[one] == service}
-    homes |= second.homes
+    moved = {(service, left): joined for service, left, joined in second.moved}
+    homes = {one: moved.get((service_of[one], home), home) for one, home in first.homes.items()}
+    homes = {one: second.merged.get(home, home) for one, home in homes.items()} | second.homes
     assert _partition(homes) == _partition(whole.homes)
+
+
+def _clusters(signals: list[Signal], assigned: Assignment) -> list[Cluster]:
+    """What storage keeps of a batch: services lead where their alerts are, the rest where it led first."""
+    keys: dict[str, dict[tuple[str, str], Span]] = {}
+    tokens: dict[str, frozenset[int]] = {}
+    domains: dict[str, str] = {}
+    for signal in signals:
+        first, span = assigned.first_homes[signal.id], Span(signal.at, signal.at)
+        domains[first] = signal.domain
+        tokens[first] = tokens.get(first, frozenset()) | signal.tokens
+        for key in signal.keys:
+            known = keys.setdefault(assigned.homes[signal.id] if key[0] == "service" else first, {})
+            known[key] = known[key].extended(span) if key in known else span
+    assert keys.keys() == set(assigned.homes.values()), "no incident is opened that no alert is in"
+    return [
+        Cluster(name, domains[name], keys[name], tokens[name]) for name in sorted(keys, key=lambda name: int(name[3:]))
+    ]
 
 
 def _partition(homes: dict[str, str]) -> set[frozenset[str]]:
@@ -142,10 +152,10 @@ def test_late_evidence_merges_into_the_older_cluster() -> None:
     assert len(set(apart.homes.values())) == 2
     known = [cluster("first", "a", at=0.0), cluster("second", "b", at=5.0)]
     late = put([alert("db", 15)], known, many)
-    assert late == Assignment({"db-Slow-15-eu": "first"}, {"second": "first"}, [])
+    assert late == Assignment({"db-Slow-15-eu": "first"}, {"second": "first"}, [], {"db-Slow-15-eu": "first"})
 
 
-def test_what_a_second_fault_does_leaves_the_first_ones_cluster_when_the_second_one_is_heard_of() -> None:
+def test_what_a_second_fault_does_leaves_the_first_ones_cluster_when_the_second_one_is_seen() -> None:
     shop = Topology({"a": ["db", "queue"], "b": ["a"], "c": ["db"]})
     known = [cluster("first", "db", a=100.0, b=105.0, c=10.0)]
     late = put([alert("queue", 90)], known, shop)

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.domain.cause import Cause, CauseKind
-from bot.domain.incident import Incident, IncidentStatus, Tally, most_important, severity_from, title_from
+from bot.domain.incident import Incident, IncidentStatus, Tally, most_important, severity_from
 from bot.domain.severity import Severity
+from bot.incidents.description import title_of
 from tests.unit.strategies import NOON, incidents, tallies
 
 some = st.lists(tallies(), max_size=8)
@@ -37,7 +38,7 @@ def test_the_order_does_not_depend_on_the_order_in_which_they_are_counted(tallie
     ranked = most_important(tallies)
     assert [t[1:5] + t[6:] for t in most_important(shuffled)] == [t[1:5] + t[6:] for t in ranked]
     assert sorted(map(str, ranked)) == sorted(map(str, tallies))
-    assert title_from(shuffled) == title_from(tallies)
+    assert title_of(shuffled) == title_of(tallies)
 
 
 @given(some)
@@ -60,7 +61,7 @@ def test_the_severity_is_the_worst_of_what_is_active_or_else_of_what_was(tallies
     ],
 )
 def test_the_title_says_what_broke_where_and_how_much_else(tallies: list[Tally], title: str) -> None:
-    assert title_from(tallies) == title
+    assert title_of(tallies) == title
 
 
 @settings(max_examples=50)

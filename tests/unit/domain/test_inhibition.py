@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from bot.domain.incident import Tally, visible
 from bot.domain.inhibition import Folded, Placed, in_words, inhibited, is_down, says_down
 from bot.domain.severity import Severity
-from bot.pipeline.causes.summary import summarise
+from bot.incidents.description import summary_of
+from bot.notify.slack.render import render
 from detectors.topology import Topology
 from tests.unit.notify.test_render import assert_sound, incident, render, shown, view
 from tests.unit.strategies import NOON, hostile, tallies
@@ -132,7 +133,7 @@ def test_the_name_of_a_host_is_escaped_like_any_text(host: str, service: str) ->
 
 def test_the_summary_begins_with_what_is_not_folded() -> None:
     known, kinds = _with_a_dead_host()
-    assert summarise(known, kinds, [], Topology({"cart": ["db-1"]})) == (
+    assert summary_of(known, kinds, [], Topology({"cart": ["db-1"]})) == (
         "Slow on web since 12:00 UTC. 3 alerts are firing on db-1, web. "
         "4 alerts of 2 services on db-1 (down) are its consequence."
     )

@@ -1,31 +1,34 @@
-"""Stage: severity, title and status of each touched incident, from what is active in it now."""
+"""Stage: severity and status of each touched incident, from what is active in it now."""
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.incident import Incident, IncidentStatus, TimelineKind, severity_from, title_from
+from bot.domain.incident import Incident, IncidentStatus, TimelineKind, severity_from
 from bot.pipeline.batch import Batch
+from bot.pipeline.stage import stage
 
 
-async def settle(batch: Batch, connection: AsyncConnection) -> None:
-    began = batch.began()
-    for incident_id in batch.touched - batch.merged.keys():
-        incident = _describe(batch, batch.incidents[incident_id])
-        if not any(tally.active for tally in batch.tallies[incident_id]):
+@stage(
+    reads={"alerts", "observed", "opened", "touched", "merged", "incidents", "tallies"},
+    writes={"incidents", "timeline"},
+    after={"record"},
+)
+async def update_status(batch: Batch, connection: AsyncConnection) -> None:
+    firing = batch.incidents_of_firings()
+    for before in batch.touched_incidents():
+        incident = _with_severity(batch, before)
+        if not any(tally.active for tally in batch.tallies[incident.id]):
             incident = _resolve(batch, incident)
-        elif not incident.open and incident_id in began:
+        elif not incident.open and incident.id in firing:
             incident = _reopen(batch, incident)
-        batch.incidents[incident_id] = incident
+        batch.incidents[incident.id] = incident
 
 
-def _describe(batch: Batch, incident: Incident) -> Incident:
-    tallies = batch.tallies[incident.id]
-    severity = severity_from(tallies)
-    if incident.title and severity is not incident.severity:
+def _with_severity(batch: Batch, incident: Incident) -> Incident:
+    severity = severity_from(batch.tallies[incident.id])
+    if incident.id not in batch.opened and severity is not incident.severity:
         batch.note(incident.id, TimelineKind.STATUS, f"Severity is now {severity} (was {incident.severity})")
-    return msgspec.structs.replace(
-        incident, severity=severity, title=title_from(tallies), version=incident.version + 1, changed_at=batch.now
-    )
+    return msgspec.structs.replace(incident, severity=severity, version=incident.version + 1, changed_at=batch.now)
 
 
 def _resolve(batch: Batch, incident: Incident) -> Incident:

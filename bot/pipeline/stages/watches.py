@@ -1,0 +1,19 @@
+"""Stage: the watches turn samples, log lines, model data and heartbeats into alerts, and their absence too."""
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.pipeline.batch import Batch, Trigger
+from bot.pipeline.stage import stage
+
+
+@stage(
+    reads={"position", "entries"},
+    writes={"findings", "histories", "incidents", "touched"},
+    after={"note_changes", "keep_rows", "due"},
+)
+async def watches(batch: Batch, connection: AsyncConnection) -> None:
+    for watch in batch.watches:
+        if batch.trigger is Trigger.TICK:
+            await watch.tick(batch, connection)
+        else:
+            await watch.take(batch, connection)
