@@ -20,7 +20,7 @@ MAX_KEYS = 200
 
 
 @stage(
-    reads={"observed", "alerts", "incidents", "topology", "last_seen", "changed_keys", "merged"},
+    reads={"observed", "alerts", "incidents", "topology", "last_seen", "changed_keys"},
     writes={"alerts", "incidents", "opened", "touched", "merged", "last_seen", "changed_keys", "timeline"},
     after={"silence"},
 )
