@@ -11,7 +11,6 @@ from bot.domain.incident import Tally, visible
 from bot.domain.inhibition import Folded, Placed, in_words, inhibited, is_down, says_down
 from bot.domain.severity import Severity
 from bot.incidents.description import summary_of
-from bot.notify.slack.render import render
 from detectors.topology import Topology
 from tests.unit.notify.test_render import assert_sound, incident, render, shown, view
 from tests.unit.strategies import NOON, hostile, tallies
