@@ -51,7 +51,7 @@ def _refusal_of(incident: Incident | None, user: str, to: IncidentStatus) -> str
         return f"Incident #{incident.number} is already resolved: nothing was changed."
     if incident.status is to:
         who = incident.acknowledged_by or ""
-        by = f" by <@{who}>" if who.isalnum() else ""  # a name from another tool is not for markup
+        by = f" by @{who}" if who.isalnum() else ""
         return f"Incident #{incident.number} is already acknowledged{by}."
     return ""
 

@@ -36,7 +36,7 @@ def refusal_of(
     if why := permissions.refusal_of(user, _ACTIONS[verdict], incident):
         return why
     if user not in run.approvers:
-        allowed = ", ".join(f"<@{approver}>" for approver in run.approvers)
+        allowed = ", ".join(f"@{approver}" for approver in run.approvers)
         return f"You may not {verdict} “{run.plan.title}”. {allowed} may."
     if now >= run.expires_at:
         return f"This offer of “{run.plan.title}” has expired: nothing was run."

@@ -10,7 +10,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import Refused, StorageUnavailable
-from bot.notify.slack.text import escaped, inline_code
+from bot.notify.slack.text import escaped, inline_code, with_mentions
 from handlers.slack.arguments import BadArguments
 
 SLACK_ERRORS = (SlackClientError, aiohttp.ClientError, TimeoutError)
@@ -35,7 +35,7 @@ async def or_words(work: Awaitable[_T], example: str = "") -> _T:
         hint = f"\nAs in: {inline_code(example, 200)}" if example else ""
         raise NotDone(f"{escaped(str(error), 500)}{hint}") from error
     except Refused as error:
-        raise NotDone(str(error)) from error
+        raise NotDone(with_mentions(str(error))) from error
     except StorageUnavailable as error:
         raise NotDone(_UNAVAILABLE) from error
     except SLACK_ERRORS as error:

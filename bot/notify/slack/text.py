@@ -80,6 +80,15 @@ def who(actor: str) -> str:
     return f"<@{actor}>" if _USER.fullmatch(actor) else one_line(actor, 32)
 
 
+def with_mentions(text: str) -> str:
+    """Our own words with each user id after an ``@`` as a mention.
+
+    >>> with_mentions("acknowledged by @U012AB3CD")
+    'acknowledged by <@U012AB3CD>'
+    """
+    return re.sub(r"(?<!<)@([UW][A-Z0-9]{2,30})\b", r"<@\1>", text)
+
+
 def link(url: str, label: str) -> str:
     """A link, or nothing where the address is none of the web's or would end the link."""
     if not re.fullmatch(r"https?://[^\s<>|\x00-\x1f]{1,1500}", url) or not url.isprintable():
