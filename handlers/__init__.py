@@ -1,1 +1,1 @@
-"""The doors: everything that comes in, and nothing that decides."""
+"""The endpoints: everything that comes in, and nothing that decides."""

@@ -10,11 +10,11 @@ import uvloop  # noqa: F401
 
 import bot.app
 import bot.cli
-import bot.commands.doctor
-import bot.commands.recording
-import bot.commands.replay
-import bot.commands.run
-import bot.commands.topology
+import bot.commands.parts.doctor
+import bot.commands.parts.recording
+import bot.commands.parts.replay
+import bot.commands.parts.run
+import bot.commands.parts.topology
 import bot.inbox.jetstream
 import bot.notify.chart
 import bot.storage.migrations.online

@@ -1,1 +1,1 @@
-"""The commands of the command line, one file each."""
+"""One file a command of ``tandem``, found by itself. A command imports what it needs in its function."""

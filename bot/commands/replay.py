@@ -1,170 +1,34 @@
-"""``tandem replay``: a recorded event log through today's configuration, on a database that is thrown away.
+"""``tandem replay``"""
 
-The log is JSON Lines: ``{"received_at": …, "source": …, "body": {…}}`` with the body as its sender posted it,
-and ``headers`` where those say what it is (GitHub's ``X-GitHub-Event``, the attributes of a CloudEvent in binary mode);
-or with ``events`` in the inbox's form instead of ``body``. A line ``{"made": […]}``, which ``tandem record`` writes,
-tells which incidents were made then.
-"""
-
-import tempfile
-from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+import logging
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Protocol
+from typing import Annotated
 
-import msgspec
-from rich.console import Console
-from rich.table import Table
+import typer
 
-from bot.commands.recording import Made, made_in
-from bot.config import Config
-from bot.domain.event import Event
-from bot.errors import ConfigError, TandemError
-from bot.inbox import offsets
-from bot.inbox.inbox import open_inbox
-from bot.inbox.intake import entries_for
-from bot.pipeline.worker import Worker
-from bot.remediation.planning import make_plan
-from bot.services import Services
-from bot.storage.database import open_database
-from bot.watches.configured import watches
-
-_TICKS_BETWEEN = 60
-"""At most so many ticks of the clock are replayed in a gap of the log."""
-_SAME_TIME = timedelta(hours=1)
-_MADE = b'{"made"'
+from bot.commands.console import ConfigOption, clear_errors, out
+from bot.commands.registry import command
 
 
-class Line(msgspec.Struct, frozen=True):
-    received_at: Annotated[datetime, msgspec.Meta(tz=True)]
-    source: str
-    body: msgspec.Raw = msgspec.Raw()
-    headers: dict[str, str] = {}
-    events: list[Event] = []
+@command()
+def replay(
+    file: Annotated[Path, typer.Argument(help="A recorded event log: JSON Lines of deliveries.", metavar="FILE")],
+    config: ConfigOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Feed a recorded event log through today's configuration; print the incidents it makes, and those it made then."""
+    import asyncio
 
+    from bot.commands.parts.replay import print_incidents, read_made, replay_file
+    from bot.commands.parts.settings import read_config
+    from bot.config import read_environment
+    from bot.observability.logs import set_up_logging
+    from handlers.http.endpoint import parse_delivery
 
-class Parse(Protocol):
-    """Turns a body into events as the endpoint of its source does; ``headers`` are what the log holds of them."""
-
-    def __call__(
-        self, source: str, body: bytes, received_at: datetime, *, headers: Mapping[str, str]
-    ) -> list[Event]: ...
-
-
-def read_log(file: Path, parse: Parse) -> Iterator[tuple[datetime, str, list[Event]]]:
-    """The deliveries of a log. Raises ConfigError with the line that cannot be read."""
-    decode = msgspec.json.Decoder(Line).decode
-    for number, text in _lines(file):
-        if text.startswith(_MADE):
-            continue
-        try:
-            line = decode(text)
-            events = line.events or _parsed(line, parse)
-        except (ValueError, LookupError, TandemError) as error:
-            raise ConfigError(f"{file}:{number}: {error}") from error
-        yield line.received_at, line.source, events
-
-
-def _parsed(line: Line, parse: Parse) -> list[Event]:
-    """The events of a body. Raises ValueError, LookupError, TandemError."""
-    if not bytes(line.body):
-        return []
-    try:
-        return parse(line.source, bytes(line.body), line.received_at, headers=line.headers)
-    except TandemError as error:
-        if "header" in str(error) and not line.headers:
-            raise ValueError(f'{error}: give it beside the body, as in "headers": {{"X-Name": "value"}}') from error
-        raise
-
-
-def read_made(file: Path) -> list[Made]:
-    """The incidents that were made then, where the log tells. Raises ConfigError with the line that cannot be read."""
-    found: list[Made] = []
-    for number, text in _lines(file):
-        if text.startswith(_MADE):
-            try:
-                found += msgspec.json.decode(text, type=dict[str, list[Made]])["made"]
-            except (ValueError, LookupError) as error:
-                raise ConfigError(f"{file}:{number}: {error}") from error
-    return found
-
-
-def _lines(file: Path) -> Iterator[tuple[int, bytes]]:
-    """Numbered lines that are not blank."""
-    if not file.is_file():
-        raise ConfigError(f"{file}: there is no such file")
-    with file.open("rb") as lines:
-        yield from ((number, text) for number, text in enumerate(lines, 1) if text.strip())
-
-
-async def replay_file(file: Path, config: Config, parse: Parse) -> list[Made]:
-    """The incidents that the log makes. Raises ConfigError where the log cannot be read."""
-    rules = config.rules()
-    now = datetime.min
-    with tempfile.TemporaryDirectory(prefix="tandem-replay-") as folder:
-        database = open_database(f"sqlite:///{folder}/replay.db")
-        inbox = open_inbox(database)
-        try:
-            await database.migrate()
-            await inbox.prepare(0)
-            async with database.write() as connection:
-                await offsets.prepare(connection, rules.partitions)
-            services = Services(database, inbox, rules, lambda: now)
-            worker = Worker(services, make_plan, watches(rules, services.clock))
-            for received_at, source, events in read_log(file, parse):
-                for moment in _ticks(now, received_at):
-                    now = moment
-                    await worker.tick()
-                now = received_at
-                await inbox.append(entries_for(events, source, now, rules.correlation.partition_by, rules.partitions))
-                await worker.drain()
-            for moment in _ticks(now, now + timedelta(hours=1)):
-                now = moment
-                await worker.tick()
-            return [made async for made in made_in(database)]
-        finally:
-            await inbox.close()
-            await database.close()
-
-
-def _ticks(since: datetime, until: datetime) -> Iterator[datetime]:
-    """Moments inside a gap, a minute apart at first and further apart in a long one."""
-    if since == datetime.min or until <= since:
-        return
-    step = max(timedelta(minutes=1), (until - since) / _TICKS_BETWEEN)
-    moment = since + step
-    while moment < until:
-        yield moment
-        moment += step
-
-
-def print_incidents(now: list[Made], then: list[Made], out: Console, as_json: bool) -> None:
-    """What the log makes today, each beside what it made then, where the log tells."""
-    beside = {made.number: counterparts(made, then) for made in now}
-    if as_json:
-        rows = [msgspec.to_builtins(made) | {"then": [one.number for one in beside[made.number]]} for made in now]
-        out.print(msgspec.json.encode(rows).decode())
-        return
-    columns = ["number", "title", "status", "severity", "opened", "resolved", "likely cause"]
-    table = Table(*columns, *(["then"] if then else []), title=f"{len(now)} incidents" + _then(then))
-    for made in now:
-        fields = (made.number, made.title, made.status, made.severity, made.opened_at, made.resolved_at, made.cause)
-        told = ["; ".join(f"#{one.number} {one.title}" for one in beside[made.number]) or "none"] if then else []
-        table.add_row(*(str(field or "") for field in fields), *told)
-    out.print(table)
-    matched = {one.number for found in beside.values() for one in found}
-    for lost in [made for made in then if made.number not in matched]:
-        out.print(f"no longer made: #{lost.number} {lost.title}")
-
-
-def _then(then: list[Made]) -> str:
-    return f", {len(then)} then" if then else ""
-
-
-def counterparts(made: Made, then: list[Made]) -> list[Made]:
-    """The incidents made then that hold any of the same alerts at about the same time, the most alike first."""
-    mine = set(made.alerts)
-    began = datetime.fromisoformat(made.opened_at)
-    near = [one for one in then if abs(datetime.fromisoformat(one.opened_at) - began) <= _SAME_TIME]
-    shared = [(len(mine.intersection(one.alerts)), one) for one in near]
-    return [one for count, one in sorted(shared, key=lambda found: (-found[0], found[1].number)) if count]
+    set_up_logging(logging.ERROR)
+    with clear_errors():
+        settings = read_config(config, read_environment())
+        then = read_made(file)
+        parse = partial(parse_delivery, mapped=settings.sources)
+        print_incidents(asyncio.run(replay_file(file, settings, parse)), then, out, as_json)

@@ -1,54 +1,21 @@
-"""``tandem run``: the bot until it is asked to end."""
+"""``tandem run``"""
 
-import asyncio
-import logging
-import signal
-import sys
-from collections.abc import Coroutine
-from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-from bot.commands.settings import read_config
-from bot.config import Config, Environment, read_environment
-from bot.observability.logs import set_up_logging
-from bot.observability.tracing import tracing
-from bot.watchdog import force_exit_after
+import typer
 
-SWITCH_SECONDS = 0.0005
-"""How long a database's thread waits for the loop's to let it go on; Python's own 5 ms are longer than a commit."""
+from bot.commands.console import ConfigOption, clear_errors
+from bot.commands.registry import command
 
 
-def run_bot(config: Path | None, host: str, port: int) -> None:
-    """Returns when the bot has ended. Raises TandemError where it cannot run."""
-    with tracing():
-        environment = read_environment()
-        set_up_logging(getattr(logging, environment.log_level.upper()), environment.log_format)
-        settings = read_config(config, environment)
-        _run_loop(_run(environment, settings, host, port))
+@command()
+def run(
+    config: ConfigOption = None,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port to listen on; 0 takes a free one.", min=0, max=65535)] = 8080,
+) -> None:
+    """Run the bot until SIGTERM or Ctrl-C."""
+    from bot.commands.parts.run import run_bot
 
-
-def _run_loop(main: Coroutine[Any, Any, None]) -> None:
-    """On uvloop, where it exists: the endpoints take about half as many requests again."""
-    sys.setswitchinterval(SWITCH_SECONDS)
-    try:
-        import uvloop
-    except ImportError:
-        asyncio.run(main)
-    else:
-        uvloop.run(main)
-
-
-async def _run(environment: Environment, config: Config, host: str, port: int) -> None:
-    from bot.app import App
-
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    async with App(environment, config, host, port) as app:
-        stop, failure = asyncio.create_task(stopping.wait()), asyncio.create_task(app.failed())
-        await asyncio.wait({stop, failure}, return_when=asyncio.FIRST_COMPLETED)
-        if failure.done():
-            failure.result()
-        failure.cancel()
-        force_exit_after()
+    with clear_errors():
+        run_bot(config, host, port)

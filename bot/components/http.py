@@ -13,7 +13,7 @@ from handlers.api.incidents import Api, Health
 from handlers.http.endpoint import add_webhook_routes, source_secrets
 from handlers.http.fast_path import Deliver, Lane
 from handlers.http.heartbeats import add_heartbeat_routes
-from handlers.http.problem import add_wrong_doors
+from handlers.http.problem import add_unknown_paths
 from handlers.models import add_model_routes
 from handlers.telemetry import add_telemetry_routes
 
@@ -71,7 +71,7 @@ class HttpServer:
             self._stack = stack.pop_all()
 
     async def _listen(self, stack: AsyncExitStack) -> None:
-        add_wrong_doors(self._http)
+        add_unknown_paths(self._http)
         runner = web.AppRunner(
             self._http, access_log=None, handle_signals=False, shutdown_timeout=CLOSE_SECONDS, auto_decompress=False
         )

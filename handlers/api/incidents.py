@@ -77,7 +77,7 @@ class Api:
         self.add_health_routes(app)
 
     def add_health_routes(self, app: web.Application) -> None:
-        """What is asked of a process that has no doors, too."""
+        """What is asked of a process that has no endpoints, too."""
         app.router.add_get("/healthz", self._live)
         app.router.add_get("/readyz", self._ready)
         app.router.add_get("/metrics", self._metrics)

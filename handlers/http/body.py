@@ -1,6 +1,6 @@
-"""Reads a request's body: unpacked, never more of it and never for longer than the door allows.
+"""Reads a request's body: unpacked, never more of it and never for longer than the endpoint allows.
 
-aiohttp could unpack as well, but answers what it cannot unpack by itself, before any door is asked.
+aiohttp could unpack as well, but answers what it cannot unpack by itself, before any endpoint is asked.
 """
 
 import asyncio

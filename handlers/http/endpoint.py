@@ -31,7 +31,7 @@ _REFUSALS = (Malformed, UnicodeError, Unreadable, InboxFull, StorageUnavailable,
 log = structlog.get_logger(__name__)
 
 
-class WebhookDoor:
+class WebhookEndpoint:
     def __init__(
         self,
         intake: Intake,
@@ -79,8 +79,8 @@ class WebhookDoor:
         self._accepted[name].inc(events)
         return web.Response(body=b'{"accepted": %d}' % events, status=202, headers=_JSON)
 
-    def express(self) -> dict[bytes, Deliver]:
-        """What the express lane delivers to, by path: sources that need nothing but headers and body."""
+    def fast_path(self) -> dict[bytes, Deliver]:
+        """What the fast path delivers to, by path: sources that need nothing but headers and body."""
         sources = [source for source in self._sources.values() if source.prove is None]
         return {
             f"/webhooks/{source.name}".encode(): partial(self._deliver, source, self._signs(source))
@@ -162,11 +162,11 @@ def add_webhook_routes(
 ) -> Mapping[bytes, Deliver]:
     """``secrets`` are those of the senders that sign, by source; ``mapped`` the sources that tandem.yaml describes.
 
-    Returns what the express lane delivers to.
+    Returns what the fast path delivers to.
     """
-    door = WebhookDoor(intake, token, clock, partition_by, partitions, secrets or {}, mapped or {})
-    door.add_routes(app)
-    return door.express()
+    endpoint = WebhookEndpoint(intake, token, clock, partition_by, partitions, secrets or {}, mapped or {})
+    endpoint.add_routes(app)
+    return endpoint.fast_path()
 
 
 def known_sources(mapped: Mapping[str, SourceMapping]) -> dict[str, Source]:
@@ -190,7 +190,7 @@ def parse_delivery(
     mapped: Mapping[str, SourceMapping] = MappingProxyType({}),
     headers: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Event]:
-    """The events of a body, as its door would parse it. Raises LookupError for an unknown source, Malformed.
+    """The events of a body, as its endpoint would parse it. Raises LookupError for an unknown source, Malformed.
 
     ``headers`` are those that a sender's parser needs beside the body, such as ``X-GitHub-Event``.
     """

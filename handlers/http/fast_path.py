@@ -1,6 +1,6 @@
-"""The express lane: a delivery that is wholly plain goes straight to its door; all else to aiohttp, byte for byte.
+"""The fast path: a delivery that is wholly plain goes straight to its endpoint; all else to aiohttp, byte for byte.
 
-Most of what a busy door does for a small delivery is not its own work but the server's around it: a request, a task
+Most of what a busy endpoint does for a small delivery is not its own work but the server's around it: a request, a task
 and a response object each. What a sender posts again and again over one connection needs none of them. Plain is an
 HTTP/1.1 POST to a known source with a Content-Length and nothing between headers and body; whatever is not, or is
 refused, is given with all its bytes to aiohttp, which then has this connection for good. So nothing is decided here
@@ -38,10 +38,10 @@ Deliver = Callable[[Mapping[str, str], bytes], Delivery]
 
 
 class Lane:
-    """Makes the protocol of each connection. ``doors`` are by path; ``others`` makes aiohttp's protocol."""
+    """Makes the protocol of each connection. ``endpoints`` are by path; ``others`` makes aiohttp's protocol."""
 
-    def __init__(self, doors: Mapping[bytes, Deliver], others: Callable[[], asyncio.Protocol]) -> None:
-        self.doors = doors
+    def __init__(self, endpoints: Mapping[bytes, Deliver], others: Callable[[], asyncio.Protocol]) -> None:
+        self.endpoints = endpoints
         self.others = others
         self.connections: set[Connection] = set()
         self.closing = False
@@ -150,7 +150,7 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         parser = self._parser
         if (
-            self._path not in self._lane.doors
+            self._path not in self._lane.endpoints
             or "content-length" not in self._headers
             or len(self._headers) > MOST_HEADERS
             or parser.get_method() != b"POST"
@@ -167,8 +167,8 @@ class Connection(asyncio.Protocol):
 
     def _deliver(self) -> None:
         try:
-            self.delivery = self._lane.doors[self._path](self._headers, self._body)
-        except Exception:  # aiohttp's door meets it again, and answers or logs it
+            self.delivery = self._lane.endpoints[self._path](self._headers, self._body)
+        except Exception:  # aiohttp's endpoint meets it again, and answers or logs it
             self._hand_over()
             return
         self.delivery.committed.add_done_callback(self._answer)

@@ -14,9 +14,10 @@ from bot.domain.event import PingEvent
 from bot.domain.rules import Rules
 from bot.errors import InboxFull, StorageUnavailable
 from bot.inbox.intake import Intake, entries_for
+from handlers.http.authentication import bearer_or_like
 from handlers.http.endpoint import with_token
 from handlers.http.problem import not_stored, problem
-from handlers.sources.registry import bearer_or_like, nearest
+from handlers.sources.registry import nearest
 
 SOURCE = "heartbeat"
 _METHODS = ("GET", "POST", "HEAD")
@@ -25,13 +26,13 @@ _METHODS = ("GET", "POST", "HEAD")
 def add_heartbeat_routes(
     app: web.Application, intake: Intake, token: str | None, clock: Callable[[], datetime], rules: Rules
 ) -> None:
-    door = _HeartbeatDoor(intake, token.encode() if token else None, clock, rules)
+    endpoint = _HeartbeatEndpoint(intake, token.encode() if token else None, clock, rules)
     for method in _METHODS:
-        app.router.add_route(method, "/heartbeats/{name}", partial(door.take, False))
-        app.router.add_route(method, "/heartbeats/{name}/fail", partial(door.take, True))
+        app.router.add_route(method, "/heartbeats/{name}", partial(endpoint.take, False))
+        app.router.add_route(method, "/heartbeats/{name}/fail", partial(endpoint.take, True))
 
 
-class _HeartbeatDoor:
+class _HeartbeatEndpoint:
     def __init__(self, intake: Intake, token: bytes | None, clock: Callable[[], datetime], rules: Rules) -> None:
         self._intake, self._token, self._clock, self._rules = intake, token, clock, rules
 

@@ -1,4 +1,4 @@
-"""Errors at the doors, as ``application/problem+json``. https://www.rfc-editor.org/rfc/rfc9457"""
+"""Errors at the endpoints, as ``application/problem+json``. https://www.rfc-editor.org/rfc/rfc9457"""
 
 import random
 from collections.abc import Mapping
@@ -37,19 +37,19 @@ def not_stored(error: InboxFull | StorageUnavailable, why: str = "The database d
     return problem(503, detail, come_again(RETRY_AFTER_OUTAGE))
 
 
-def add_wrong_doors(app: web.Application) -> None:
+def add_unknown_paths(app: web.Application) -> None:
     """Say also in this form what aiohttp refuses by itself: an unknown path or method. To be called last.
 
     A route for all the rest, and no middleware, which every request would pay for.
     """
-    doors = list(app.router.resources())
+    endpoints = list(app.router.resources())
 
-    async def wrong_door(request: web.Request) -> web.Response:
-        resolved = [await door.resolve(request) for door in doors]
+    async def unknown_path(request: web.Request) -> web.Response:
+        resolved = [await endpoint.resolve(request) for endpoint in endpoints]
         allowed = sorted({method for _, methods in resolved for method in methods})
         if not allowed:
-            return problem(404, f"There is no door at {request.path[:100]!r}.")
+            return problem(404, f"There is no endpoint at {request.path[:100]!r}.")
         said = f"{request.method} is not taken here, only {', '.join(allowed)}."
         return problem(405, said, {"Allow": ", ".join(allowed)})
 
-    app.router.add_route("*", "/{path:(?s:.*)}", wrong_door)
+    app.router.add_route("*", "/{path:(?s:.*)}", unknown_path)

@@ -1,4 +1,4 @@
-"""The doors for predictions, labels and reference data."""
+"""The endpoints for predictions, labels and reference data."""
 
 from handlers.models.endpoint import add_model_routes
 

@@ -1,4 +1,4 @@
-"""What the doors of models have in common: who may come, which models there are, and what a refusal says."""
+"""What the endpoints of models have in common: who may come, which models there are, and what a refusal says."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import wraps
@@ -14,10 +14,10 @@ from bot.model_store.parquet import TooLarge
 from bot.model_store.references import Taken
 from bot.observability.metrics import REQUESTS_REFUSED
 from bot.storage.blobs import Lost
+from handlers.http.authentication import bearer
 from handlers.http.body import Unreadable
 from handlers.http.problem import not_stored, problem
 from handlers.sources.clean import clean
-from handlers.sources.registry import bearer
 
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.Response]]
 _CLOSE = {"Connection": "close"}

@@ -16,7 +16,7 @@ from bot.model_store.json_rows import inline_of
 from bot.observability.metrics import EVENTS_ACCEPTED
 from bot.storage.database import Database
 from handlers.models.access import Access, query_of
-from handlers.models.references import ReferenceDoor
+from handlers.models.references import ReferenceEndpoint
 from handlers.models.uploads import Uploads
 
 MOST_INLINE = 200
@@ -24,7 +24,7 @@ MOST_INLINE = 200
 _SOURCE = "models"
 
 
-class RowsDoor:
+class RowsEndpoint:
     def __init__(
         self, intake: Intake, frames: Frames, uploads: Uploads, clock: Callable[[], datetime], rules: Rules
     ) -> None:
@@ -95,9 +95,9 @@ def add_model_routes(
     clock: Callable[[], datetime],
     rules: Rules,
 ) -> None:
-    """The doors of the models that tandem.yaml names. ``token`` is the bearer token that senders show."""
+    """The endpoints of the models that tandem.yaml names. ``token`` is the bearer token that senders show."""
     access, uploads = Access(token, rules.models.keys()), Uploads()
-    rows = RowsDoor(intake, frames, uploads, clock, rules)
+    rows = RowsEndpoint(intake, frames, uploads, clock, rules)
     app.router.add_post("/models/{model}/predictions", access.guarded(rows.predictions))
     app.router.add_post("/models/{model}/labels", access.guarded(rows.labels))
-    ReferenceDoor(database, frames, uploads, clock, rules.models).add_routes(app, access)
+    ReferenceEndpoint(database, frames, uploads, clock, rules.models).add_routes(app, access)

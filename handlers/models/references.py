@@ -1,4 +1,4 @@
-"""The doors for reference data: put a version, list, compare, pin, end it."""
+"""The endpoints for reference data: put a version, list, compare, pin, end it."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ _PARAMETERS = (*_LINEAGE, "expires_in", "replace")
 _AT = "/models/{model}/references"
 
 
-class ReferenceDoor:
+class ReferenceEndpoint:
     """``models`` is what tandem.yaml says of each: which features of numbers are categories."""
 
     def __init__(
@@ -136,7 +136,7 @@ def _expires_at(said: Mapping[str, str], now: datetime) -> datetime | None:
 
 
 def _said_of(reference: Reference) -> dict[str, Any]:
-    """A reference as the doors show it; columns by the names that its sender gave them."""
+    """A reference as the endpoints show it; columns by the names that its sender gave them."""
     fields: dict[str, Any] = msgspec.to_builtins(reference)
     fields["columns"] = {name.removeprefix(FEATURE): kind for name, kind in reference.columns.items()}
     del fields["profile"]

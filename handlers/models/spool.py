@@ -1,4 +1,4 @@
-"""Writes a large body to a file as it comes, unpacked: never more of it than the door allows."""
+"""Writes a large body to a file as it comes, unpacked: never more of it than the endpoint allows."""
 
 import asyncio
 import zlib

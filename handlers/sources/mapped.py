@@ -8,8 +8,9 @@ import msgspec
 
 from bot.domain.event import AlertEvent, AlertStatus, Event, fingerprint_of
 from bot.domain.mapping import SourceMapping, search
+from handlers.http.authentication import bearer_or_like
 from handlers.sources.clean import clean, clean_labels, clean_link
-from handlers.sources.registry import Malformed, Parse, Source, bearer_or_like, decoded
+from handlers.sources.registry import Malformed, Parse, Source, decoded
 from handlers.sources.timestamps import from_iso, since_1970
 
 MAX_ALERTS = 10_000
@@ -18,7 +19,7 @@ _decode: Callable[[bytes], Any] = msgspec.json.Decoder().decode
 
 
 def mapped_sources(mappings: Mapping[str, SourceMapping]) -> dict[str, Source]:
-    """The described sources by name, each with a door of its own."""
+    """The described sources by name, each with an endpoint of its own."""
     return {
         name: Source(name, parser_for(name, mapping), bearer_or_like, token_in_address=True)
         for name, mapping in mappings.items()

@@ -4,11 +4,7 @@
 def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> list[Event]: ...
 """
 
-import base64
-import binascii
 import difflib
-import hashlib
-import hmac
 import importlib
 import pkgutil
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -20,17 +16,10 @@ import msgspec
 
 from bot.domain.event import Event
 from bot.errors import TandemError
+from handlers.http.authentication import Signature, Verify
 
 Parse = Callable[[bytes, Mapping[str, str], datetime], list[Event]]
 """Body, headers (a mapping that takes names in lower case) and the moment of receipt to events. Raises Malformed."""
-
-Verify = Callable[[Mapping[str, str], bytes | None], bool]
-"""Whether the sender is who it should be, from the headers (as for ``Parse``) and the door's token."""
-
-
-Signature = Callable[[Mapping[str, str], bytes, bytes], bool]
-"""Whether a sender that signs vouches for a body, from headers, body and the secret that it was given."""
-
 
 Prove = Callable[[Mapping[str, str], bytes], Awaitable[None]]
 """Proves, from headers and body, who sent it, and may ask others for that; answers the sender's handshake where it has
@@ -91,7 +80,7 @@ def source(
     token_in_address: bool = False,
     prove: Prove | None = None,
 ) -> Callable[[Parse], Parse]:
-    """Register a parser under the last part of its door's path: its sender shows a token, signs, or does either.
+    """Register a parser under the last part of its endpoint's path: its sender shows a token, signs, or does either.
 
     Raises ValueError where the name is taken.
     """
@@ -121,63 +110,3 @@ def nearest(name: str, known: Iterable[str]) -> str:
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=1)
     return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(names)}."
-
-
-def bearer(headers: Mapping[str, str], token: bytes | None) -> bool:
-    """``Authorization: Bearer <token>``, compared in constant time. https://www.rfc-editor.org/rfc/rfc6750"""
-    if token is None:
-        return False
-    scheme, _, given = headers.get("authorization", "").partition(" ")
-    return hmac.compare_digest(given.strip().encode(errors="replace"), token) and scheme.lower() == "bearer"
-
-
-def bearer_or_like(headers: Mapping[str, str], token: bytes | None) -> bool:
-    """:func:`bearer`, or the token as the password of ``Authorization: Basic``, whatever the user's name.
-
-    https://www.rfc-editor.org/rfc/rfc7617
-    """
-    scheme, _, given = headers.get("authorization", "").partition(" ")
-    if token is None or scheme.lower() != "basic":
-        return bearer(headers, token)
-    try:
-        _, _, password = base64.b64decode(given, validate=True).partition(b":")
-    except (binascii.Error, ValueError):
-        return False
-    return hmac.compare_digest(password, token)
-
-
-def hmac_sha256(header: str, prefix: str = "") -> Signature:
-    """The body's HMAC with SHA-256, in hexadecimal digits after a prefix. https://www.rfc-editor.org/rfc/rfc2104"""
-
-    def holds(headers: Mapping[str, str], body: bytes, secret: bytes) -> bool:
-        expected = prefix + hmac.new(secret, body, hashlib.sha256).hexdigest()
-        return hmac.compare_digest(headers.get(header, "").encode(errors="replace"), expected.encode())
-
-    return holds
-
-
-def shared_secret(header: str) -> Signature:
-    """The secret itself in a header, compared in constant time."""
-
-    def holds(headers: Mapping[str, str], body: bytes, secret: bytes) -> bool:
-        return hmac.compare_digest(headers.get(header, "").encode(errors="replace"), secret)
-
-    return holds
-
-
-def standard_webhook(headers: Mapping[str, str], body: bytes, secret: bytes) -> bool:
-    """The HMAC with SHA-256 of a delivery's id, moment and body, in base64. https://www.standardwebhooks.com
-
-    The moment is not compared with ours: a delivery that is told again changes nothing.
-    """
-    try:
-        key = base64.b64decode(secret.removeprefix(b"whsec_"), validate=True)
-    except binascii.Error:
-        key = b""
-    if not key:
-        return False
-    begins = f"{headers.get('webhook-id', '')}.{headers.get('webhook-timestamp', '')}."
-    signature = hmac.digest(key, begins.encode(errors="replace") + body, "sha256")
-    expected = b"v1," + base64.b64encode(signature)
-    given = headers.get("webhook-signature", "").split()
-    return any(hmac.compare_digest(one.encode(errors="replace"), expected) for one in given)

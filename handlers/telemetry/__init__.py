@@ -1,4 +1,4 @@
-"""The doors for metrics and logs: Prometheus remote write, and OTLP over HTTP."""
+"""The endpoints for metrics and logs: Prometheus remote write, and OTLP over HTTP."""
 
 from handlers.telemetry.endpoint import add_telemetry_routes
 

@@ -25,9 +25,10 @@ from bot.domain.rules import Rules
 from bot.errors import EventTooLarge, InboxFull, StorageUnavailable
 from bot.inbox.intake import RETRY_AFTER, Intake, entries_for
 from bot.observability.metrics import EVENTS_ACCEPTED, REQUESTS_REFUSED, TELEMETRY_KEPT, TELEMETRY_LEFT_OUT
+from handlers.http.authentication import bearer
 from handlers.http.body import Unreadable, read_body
 from handlers.http.problem import RETRY_AFTER_OUTAGE, come_again, problem
-from handlers.sources.registry import Malformed, bearer
+from handlers.sources.registry import Malformed
 from handlers.telemetry import remote_write
 from handlers.telemetry.gathering import Gathering, Watching
 from handlers.telemetry.otlp_encoding import JSON, Encoding, encoding_of
@@ -42,7 +43,7 @@ MOST_PRESENT = 64
 MOST_SAID = 500
 """Characters of what a decoder says, which may repeat what it could not decode."""
 _ASIDE = 2**20
-"""A body of more than this is worked on in a thread, one at a time, and the other doors go on."""
+"""A body of more than this is worked on in a thread, one at a time, and the other endpoints go on."""
 
 
 class _Refusal(NamedTuple):
@@ -56,7 +57,7 @@ class _Refusal(NamedTuple):
 class _Reader(NamedTuple):
     """How one kind of request is read: packed body, body, gathering. ``weight`` is what a byte costs, in protobuf's."""
 
-    door: str
+    endpoint: str
     source: str
     gather: Callable[[bytes, datetime], Gathering]
     unpack: Callable[[bytes], bytes] = bytes
@@ -64,8 +65,8 @@ class _Reader(NamedTuple):
     weight: int = 1
 
 
-class _Door:
-    """What the doors have in common: who may send, how much at a time, and how what was gathered is kept."""
+class _Shared:
+    """What the endpoints have in common: who may send, how much at a time, and how what was gathered is kept."""
 
     def __init__(
         self, intake: Intake, token: str | None, clock: Callable[[], datetime], rules: Rules, watching: Watching
@@ -110,26 +111,26 @@ class _Door:
         events = gathering.events(reader.source, by)
         await self._intake.append(entries_for(events, reader.source, received_at, by, self._partitions))
         EVENTS_ACCEPTED.labels(reader.source).inc(len(events))
-        TELEMETRY_KEPT.labels(reader.door).inc(gathering.kept)
+        TELEMETRY_KEPT.labels(reader.endpoint).inc(gathering.kept)
         for reason, count in gathering.left_out.items():
-            TELEMETRY_LEFT_OUT.labels(reader.door, reason.value).inc(count)
+            TELEMETRY_LEFT_OUT.labels(reader.endpoint, reason.value).inc(count)
 
 
-class RemoteWriteDoor:
+class RemoteWriteEndpoint:
     """At its bound it answers 503 and not 429, after which a Prometheus does not come again unless it is told to."""
 
-    def __init__(self, door: _Door, watching: Watching) -> None:
+    def __init__(self, endpoint: _Shared, watching: Watching) -> None:
         decide = remote_write.series_decision(watching)
-        self._door = door
+        self._endpoint = endpoint
         self._reader = _Reader(
             "remote_write", "prometheus", partial(remote_write.gather, decide=decide), _unpacked, left_packed="snappy"
         )
 
     async def take(self, request: web.Request) -> web.Response:
-        refusal = self._door.check(request) or _not_remote_write(request)
+        refusal = self._endpoint.check(request) or _not_remote_write(request)
         if refusal is None:
             try:
-                gathering = await self._door.take(request, self._reader)
+                gathering = await self._endpoint.take(request, self._reader)
             except (Malformed, Unreadable, InboxFull, StorageUnavailable) as error:
                 refusal = _refusal_of(error, when_full=503)
             else:
@@ -137,10 +138,10 @@ class RemoteWriteDoor:
         return web.Response(status=204) if refusal is None else _counted(problem(*refusal))
 
 
-class OtlpDoor:
-    def __init__(self, door: _Door, watching: Watching, rules: Rules) -> None:
+class OtlpEndpoint:
+    def __init__(self, endpoint: _Shared, watching: Watching, rules: Rules) -> None:
         also = {*rules.correlation.partition_by, *rules.correlation.service_labels}
-        self._door = door
+        self._endpoint = endpoint
         self._places = Places(also)
         self._decide_series = series_decision(watching)
         self._decide_stream = stream_decision(watching)
@@ -175,13 +176,13 @@ class OtlpDoor:
         answer: Callable[[int, str], Message],
     ) -> web.Response:
         encoding = encoding_of(request.content_type)
-        refusal = self._door.check(request)
+        refusal = self._endpoint.check(request)
         if encoding is None or refusal:
             said = "The Content-Type is neither application/x-protobuf nor application/json."
             return _status(encoding or JSON, refusal or _Refusal(415, said, {"Connection": "close"}))
         try:
             reader = _Reader(name, "otlp", partial(gather, encoding), weight=encoding.weight)
-            gathering = await self._door.take(request, reader)
+            gathering = await self._endpoint.take(request, reader)
         except (Malformed, Unreadable, InboxFull, StorageUnavailable) as error:
             return _status(encoding, _refusal_of(error, when_full=429))
         body = encoding.encode(answer(gathering.rejected, gathering.said))
@@ -238,10 +239,10 @@ def _counted(answer: web.Response) -> web.Response:
 def add_telemetry_routes(
     app: web.Application, intake: Intake, token: str | None, clock: Callable[[], datetime], rules: Rules
 ) -> None:
-    """The doors for metrics and logs. ``token`` is the bearer token that senders show."""
+    """The endpoints for metrics and logs. ``token`` is the bearer token that senders show."""
     watching = Watching(rules)
-    door = _Door(intake, token, clock, rules, watching)
-    otlp = OtlpDoor(door, watching, rules)
-    app.router.add_post("/api/v1/write", RemoteWriteDoor(door, watching).take)
+    endpoint = _Shared(intake, token, clock, rules, watching)
+    otlp = OtlpEndpoint(endpoint, watching, rules)
+    app.router.add_post("/api/v1/write", RemoteWriteEndpoint(endpoint, watching).take)
     app.router.add_post("/v1/metrics", otlp.metrics)
     app.router.add_post("/v1/logs", otlp.logs)

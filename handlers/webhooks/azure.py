@@ -11,9 +11,10 @@ from urllib.parse import quote
 import msgspec
 
 from bot.domain.event import AlertEvent, AlertStatus, Event
+from handlers.http.authentication import bearer_or_like
 from handlers.sources.clean import clean, clean_link
 from handlers.sources.labels import with_values
-from handlers.sources.registry import Malformed, bearer_or_like, decoded, source
+from handlers.sources.registry import Malformed, decoded, source
 from handlers.sources.timestamps import Moment, in_utc
 
 NAME = "azure"

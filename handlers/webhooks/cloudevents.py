@@ -24,8 +24,9 @@ from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import REQUIRED_ATTRIBUTES
 
 from bot.domain.event import AlertEvent, AlertStatus, Event, fingerprint_of
+from handlers.http.authentication import bearer
 from handlers.sources.clean import clean, clean_labels, clean_link
-from handlers.sources.registry import Malformed, bearer, source
+from handlers.sources.registry import Malformed, source
 from handlers.sources.timestamps import Moment, in_utc
 from handlers.webhooks.models.kserve import is_inference, rows_of
 from handlers.webhooks.models.seldon import from_seldon, is_seldon

@@ -10,9 +10,10 @@ from datetime import datetime
 import msgspec
 
 from bot.domain.event import AlertEvent, AlertStatus, Event, fingerprint_of
+from handlers.http.authentication import bearer_or_like
 from handlers.sources.clean import clean, clean_link
 from handlers.sources.labels import from_tags, with_values
-from handlers.sources.registry import Malformed, bearer_or_like, decoded, source
+from handlers.sources.registry import Malformed, decoded, source
 from handlers.sources.timestamps import since_1970
 
 NAME = "datadog"

@@ -10,8 +10,9 @@ from datetime import datetime
 import msgspec
 
 from bot.domain.event import AlertEvent, AlertStatus, Event, fingerprint_of
+from handlers.http.authentication import bearer_or_like
 from handlers.sources.clean import clean, clean_labels, clean_link
-from handlers.sources.registry import Malformed, bearer_or_like, decoded, source
+from handlers.sources.registry import Malformed, decoded, source
 from handlers.sources.timestamps import Moment, in_utc
 
 NAME = "elastic"

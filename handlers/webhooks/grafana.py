@@ -12,8 +12,9 @@ from typing import Annotated, Literal
 import msgspec
 
 from bot.domain.event import AlertEvent, AlertStatus, Event, GroupResolved, fingerprint_of
+from handlers.http.authentication import bearer_or_like
 from handlers.sources.clean import clean, clean_labels, clean_link
-from handlers.sources.registry import bearer_or_like, decoded, source
+from handlers.sources.registry import decoded, source
 from handlers.sources.timestamps import Moment, in_utc
 
 NAME = "grafana"

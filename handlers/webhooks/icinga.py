@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from bot.domain.event import Event
-from handlers.sources.registry import bearer_or_like, source
+from handlers.http.authentication import bearer_or_like
+from handlers.sources.registry import source
 from handlers.webhooks.nagios import events_of
 
 NAME = "icinga"

@@ -11,8 +11,9 @@ from datetime import datetime
 import msgspec
 
 from bot.domain.event import AlertEvent, AlertStatus, Event, GroupResolved, fingerprint_of
+from handlers.http.authentication import bearer_or_like
 from handlers.sources.clean import clean, clean_labels
-from handlers.sources.registry import Malformed, bearer_or_like, decoded, source
+from handlers.sources.registry import Malformed, decoded, source
 from handlers.sources.timestamps import Moment, in_utc
 
 NAME = "kubernetes"

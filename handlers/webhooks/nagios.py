@@ -12,8 +12,9 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from bot.domain.event import AlertEvent, AlertStatus, Event, fingerprint_of
+from handlers.http.authentication import bearer_or_like
 from handlers.sources.clean import clean, clean_labels, clean_link
-from handlers.sources.registry import Malformed, bearer_or_like, decoded, source
+from handlers.sources.registry import Malformed, decoded, source
 from handlers.sources.timestamps import since_1970
 
 NAME = "nagios"

@@ -11,9 +11,10 @@ from typing import Any
 import msgspec
 
 from bot.domain.event import AlertEvent, AlertStatus, Event
+from handlers.http.authentication import hmac_sha256
 from handlers.sources.clean import clean, clean_link
 from handlers.sources.labels import with_values
-from handlers.sources.registry import decoded, hmac_sha256, source
+from handlers.sources.registry import decoded, source
 from handlers.sources.timestamps import Moment, in_utc
 
 NAME = "sentry"

@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 
 from bot.domain.event import AlertEvent, AlertStatus, Event, fingerprint_of
+from handlers.http.authentication import bearer
 from handlers.sources.clean import clean, clean_labels, clean_link
-from handlers.sources.registry import bearer, decoded, source
+from handlers.sources.registry import decoded, source
 
 NAME = "splunk"
 _RESOLVED = "resolved"

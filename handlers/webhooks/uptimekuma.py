@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 import msgspec
 
 from bot.domain.event import AlertEvent, AlertStatus, Event, fingerprint_of
+from handlers.http.authentication import bearer
 from handlers.sources.clean import clean, clean_labels, clean_link
-from handlers.sources.registry import bearer, decoded, source
+from handlers.sources.registry import decoded, source
 from handlers.sources.timestamps import in_utc
 
 NAME = "uptimekuma"

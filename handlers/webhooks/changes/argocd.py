@@ -12,8 +12,9 @@ from typing import Annotated
 import msgspec
 
 from bot.domain.event import ChangeEvent, ChangeKind, Event
+from handlers.http.authentication import bearer
 from handlers.sources.clean import clean, clean_link
-from handlers.sources.registry import bearer, decoded, source
+from handlers.sources.registry import decoded, source
 from handlers.sources.timestamps import Moment, in_utc
 
 NAME = "argocd"

@@ -11,8 +11,9 @@ from typing import Annotated
 import msgspec
 
 from bot.domain.event import ChangeEvent, ChangeKind, Event, fingerprint_of
+from handlers.http.authentication import bearer
 from handlers.sources.clean import clean, clean_labels, clean_link
-from handlers.sources.registry import bearer, decoded, source
+from handlers.sources.registry import decoded, source
 from handlers.sources.timestamps import Moment, in_utc
 
 NAME = "changes"

@@ -13,8 +13,9 @@ from typing import Any
 import msgspec
 
 from bot.domain.event import ChangeEvent, ChangeKind, Event
+from handlers.http.authentication import hmac_sha256
 from handlers.sources.clean import clean, clean_link
-from handlers.sources.registry import Malformed, decoded, hmac_sha256, source
+from handlers.sources.registry import Malformed, decoded, source
 from handlers.sources.timestamps import Moment, in_utc
 
 NAME = "github"

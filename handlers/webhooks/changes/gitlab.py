@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 import msgspec
 
 from bot.domain.event import ChangeEvent, ChangeKind, Event
+from handlers.http.authentication import shared_secret, standard_webhook
 from handlers.sources.clean import clean, clean_link
-from handlers.sources.registry import Malformed, decoded, shared_secret, source, standard_webhook
+from handlers.sources.registry import Malformed, decoded, source
 
 NAME = "gitlab"
 _SIGNING = b"whsec_"

@@ -16,8 +16,9 @@ import msgspec
 from bot.domain.event import Event
 from bot.domain.severity import Severity
 from bot.domain.watched.finding import FindingKind
+from handlers.http.authentication import bearer
 from handlers.sources.model_findings import MAX_CHECKS, Check, alert_of, opened
-from handlers.sources.registry import Malformed, bearer, source
+from handlers.sources.registry import Malformed, source
 
 NAME = "evidently"
 _FAILED = {"FAIL", "ERROR", "WARNING"}

@@ -15,8 +15,9 @@ import msgspec
 
 from bot.domain.event import Event
 from bot.domain.watched.finding import FindingKind
+from handlers.http.authentication import bearer
 from handlers.sources.model_findings import MAX_CHECKS, Check, alert_of, opened
-from handlers.sources.registry import Malformed, bearer, decoded, source
+from handlers.sources.registry import Malformed, decoded, source
 
 NAME = "nannyml"
 _ALERT = "_alert"

@@ -15,9 +15,10 @@ import msgspec
 
 from bot.domain.event import Event, GroupResolved
 from bot.domain.watched.finding import FindingKind
+from handlers.http.authentication import bearer
 from handlers.sources.clean import clean
 from handlers.sources.model_findings import MAX_CHECKS, About, Check, alert_of, opened
-from handlers.sources.registry import Malformed, bearer, decoded, source
+from handlers.sources.registry import Malformed, decoded, source
 from handlers.sources.timestamps import Moment, in_utc
 
 NAME = "sagemaker"

@@ -18,7 +18,7 @@ from bot.inbox.intake import Intake
 from handlers.http import fast_path as express
 from handlers.http.endpoint import add_webhook_routes
 from handlers.http.fast_path import Lane
-from handlers.http.problem import add_wrong_doors
+from handlers.http.problem import add_unknown_paths
 from tests.conftest import database_of
 
 TOKEN = "a-token-of-some-length"
@@ -105,7 +105,7 @@ async def _serving(inbox: Inbox) -> AsyncIterator[Doors]:
     intake.start()
     app = web.Application()
     doors = add_webhook_routes(app, intake, TOKEN, lambda: datetime(2026, 3, 1, tzinfo=UTC), [], 16)
-    add_wrong_doors(app)
+    add_unknown_paths(app)
     runner = web.AppRunner(app, access_log=None, auto_decompress=False)
     await runner.setup()
     assert runner.server is not None

@@ -10,9 +10,9 @@ import msgspec
 import nats
 import pytest
 
-from bot.commands.doctor import Finding, Mark, diagnose
-from bot.commands.recording import record
-from bot.commands.replay import read_log
+from bot.commands.parts.doctor import Finding, Mark, diagnose
+from bot.commands.parts.recording import record
+from bot.commands.parts.replay import read_log
 from bot.config import Config
 from bot.domain.event import LogLine, LogsEvent, SamplesEvent, Series, encode_events
 from bot.domain.rules import Rules

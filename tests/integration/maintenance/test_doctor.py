@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.commands.doctor import SCOPES, Finding, Mark, diagnose
+from bot.commands.parts.doctor import SCOPES, Finding, Mark, diagnose
 from bot.config import Config, load_config
 from bot.localslack import LocalSlack
 from bot.storage.database import open_database

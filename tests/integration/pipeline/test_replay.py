@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from bot.commands.recording import Made, record
-from bot.commands.replay import counterparts, read_log, read_made, replay_file
+from bot.commands.parts.recording import Made, record
+from bot.commands.parts.replay import counterparts, read_log, read_made, replay_file
 from bot.config import Config
 from bot.domain.event import ChangeEvent
 from bot.domain.rules import Rules

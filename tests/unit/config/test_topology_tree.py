@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.tree import Tree
 
-from bot.commands.topology import DEEPEST, print_learnt, print_topology, trees_of
+from bot.commands.parts.topology import DEEPEST, print_learnt, print_topology, trees_of
 from bot.config import load_config
 from bot.storage.queries.learnt_edges import LearntEdge
 from tests.unit.strategies import NOON

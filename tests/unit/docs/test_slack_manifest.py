@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from bot.commands.doctor import SCOPES
+from bot.commands.parts.doctor import SCOPES
 from handlers.slack.registry import commands_of, slashes
 
 MANIFEST: dict[str, Any] = yaml.safe_load(

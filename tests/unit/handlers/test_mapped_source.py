@@ -12,8 +12,9 @@ from pydantic import ValidationError
 from bot.domain.event import AlertEvent
 from bot.domain.mapping import SourceMapping
 from bot.errors import ConfigError
+from handlers.http.authentication import bearer_or_like
 from handlers.http.endpoint import known_sources, parse_delivery
-from handlers.sources.registry import Malformed, bearer_or_like
+from handlers.sources.registry import Malformed
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CRON = SourceMapping(

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from bot.domain.event import AlertEvent, GroupResolved, decode_events, domain_of, partition_of
 from bot.inbox.intake import entries_for
+from handlers.http.authentication import bearer
 from handlers.http.endpoint import parse_delivery
 from handlers.sources.clean import clean, clean_link, may_be_unclean
-from handlers.sources.registry import Malformed, all_sources, bearer, nearest, source
+from handlers.sources.registry import Malformed, all_sources, nearest, source
 from handlers.sources.timestamps import in_utc
 from tests.unit.strategies import NOON, events, hostile
 

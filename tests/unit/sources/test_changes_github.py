@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.event import ChangeEvent, ChangeKind
-from handlers.sources.registry import Malformed, hmac_sha256
+from handlers.http.authentication import hmac_sha256
+from handlers.sources.registry import Malformed
 from handlers.webhooks.changes.github import parse
 from tests.unit.payloads import mutated
 from tests.unit.sources.test_alertmanager import assert_storable

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.event import ChangeEvent, ChangeKind
-from handlers.sources.registry import Malformed, all_sources, standard_webhook
+from handlers.http.authentication import standard_webhook
+from handlers.sources.registry import Malformed, all_sources
 from handlers.webhooks.changes.gitlab import parse
 from tests.unit.payloads import mutated
 from tests.unit.sources.test_alertmanager import assert_storable

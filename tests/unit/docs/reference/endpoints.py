@@ -5,7 +5,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from handlers.sources.registry import Source, all_sources, bearer, bearer_or_like
+from handlers.http.authentication import bearer, bearer_or_like
+from handlers.sources.registry import Source, all_sources
 from tests.unit.docs.reference.writing import table
 
 _HANDLERS = Path(__file__).parents[4] / "handlers"

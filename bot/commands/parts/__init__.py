@@ -1,0 +1,1 @@
+"""What the commands do, imported once one is called: ``tandem --help`` does not wait for it."""

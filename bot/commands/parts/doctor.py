@@ -1,0 +1,276 @@
+"""``tandem doctor``: checks everything that Tandem needs, and says what to do about what is missing."""
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+import aiohttp
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+from sqlalchemy import inspect
+
+from bot.config import Config, Environment, read_environment
+from bot.domain.duration import format_duration
+from bot.errors import ConfigError, TandemError
+from bot.inbox.inbox import open_inbox
+from bot.maintenance.archive import open_archive
+from bot.model_store.frames import open_frames
+from bot.notify.slack.channel import SlackChannel
+from bot.storage.blobs import doubt_of
+from bot.storage.database import Database, open_database
+from bot.storage.queries import audit
+from bot.storage.tables.core import AuditRow
+from bot.watches.models.alibi_missing import missing
+
+SCOPES = ("chat:write", "files:write", "channels:read", "channels:history", "groups:read", "groups:history", "commands")
+MAX_SKEW = timedelta(seconds=60)
+_SECRET = re.compile(r"[0-9a-f]{32}")
+
+
+class Mark(StrEnum):
+    OK = "ok     "
+    WARN = "warning"
+    FAIL = "FAILED "
+
+
+class Finding(NamedTuple):
+    """What was found about one subject, and what to do."""
+
+    mark: Mark
+    subject: str
+    text: str
+    advice: str = ""
+
+    @property
+    def failed(self) -> bool:
+        return self.mark is Mark.FAIL
+
+
+async def diagnose(load: Callable[[], Config]) -> list[Finding]:
+    """Check configuration, database, endpoints and Slack; a problem is a finding, not an exception."""
+    try:
+        environment = read_environment()
+        config = load()
+    except ConfigError as error:
+        return [Finding(Mark.FAIL, "configuration", str(error), "Mend what it names; `tandem check` looks again.")]
+    findings = [Finding(Mark.OK, "configuration", _extent(config))]
+    findings += await _storage(environment, config)
+    findings += _doors(environment)
+    findings += _engines(config)
+    findings += [finding async for finding in _slack(environment, config)]
+    return findings
+
+
+def _extent(config: Config) -> str:
+    return f"valid: {len(config.services)} services, {len(config.runbooks)} runbooks, channel {config.slack.channel}"
+
+
+async def _storage(environment: Environment, config: Config) -> list[Finding]:
+    try:
+        database = open_database(environment.database_url)
+        try:
+            async with database.write():
+                pass
+            takes = Finding(Mark.OK, "database", f"takes writes ({database.engine.dialect.name})")
+            inbox = await _inbox(database, environment.inbox_address)
+            archive = await _archive(database, environment.archive, config)
+            models = await _model_store(database, environment) if config.models else []
+            return [takes, await _audit_log(database), archive, *models, *inbox]
+        finally:
+            await database.close()
+    except (TandemError, OSError) as error:
+        advice = "Check TANDEM_DATABASE_URL, the server and the free disk space."
+        return [Finding(Mark.FAIL, "database", str(error), advice)]
+
+
+async def _inbox(database: Database, url: str | None) -> list[Finding]:
+    """Where it is, if not in the database."""
+    if url is None:
+        return []
+    try:
+        inbox = open_inbox(database, url)
+        try:
+            return [Finding(Mark.OK, "inbox", await inbox.reach())]
+        finally:
+            await inbox.close()
+    except TandemError as error:
+        advice = "Check TANDEM_INBOX_URL, the NATS server, its JetStream and what this user may do."
+        return [Finding(Mark.FAIL, "inbox", str(error), advice)]
+
+
+async def _archive(database: Database, address: str | None, config: Config) -> Finding:
+    """Whether what is over can be written down before it is deleted, and how it is read."""
+    kept = config.retention
+    spans = (("events", kept.events), ("incidents", kept.incidents), ("audit log", kept.audit))
+    said = ", ".join(f"{name} {format_duration(span)}" for name, span in spans)
+    if not kept.archive:
+        return Finding(Mark.OK, "archive", f"switched off; kept: {said}")
+    try:
+        archive = open_archive(database, address)
+        await archive.reach()
+    except TandemError as error:
+        advice = "Check TANDEM_ARCHIVE and who may write there: until then nothing that is over is deleted."
+        return Finding(Mark.FAIL, "archive", str(error), advice)
+    return Finding(
+        Mark.OK, "archive", f"takes files; kept: {said}; then: pandas.read_parquet('{archive.place}/incidents')"
+    )
+
+
+async def _model_store(database: Database, environment: Environment) -> list[Finding]:
+    """Whether the data of models can be kept, and whether other replicas would find it."""
+    subject = "model data"
+    try:
+        frames = open_frames(database, environment.model_store)
+        await frames.reach()
+        doubt = doubt_of(environment.model_store, environment.database_url)
+    except TandemError as error:
+        advice = "Check TANDEM_MODEL_STORE, the package for it, and who may write there: without it no rows are taken."
+        return [Finding(Mark.FAIL, subject, str(error), advice)]
+    if doubt:
+        return [Finding(Mark.WARN, subject, doubt)]
+    return [Finding(Mark.OK, subject, f"{frames.place} takes files and gives them back")]
+
+
+async def _audit_log(database: Database) -> Finding:
+    """Whether each of its rows still carries the seal of the one before."""
+    async with database.read() as connection:
+        if not await connection.run_sync(lambda sync: inspect(sync).has_table(AuditRow.__tablename__)):
+            return Finding(Mark.OK, "audit log", "not begun: `tandem run` makes the tables")
+        broken = await audit.first_broken(connection)
+        _, first = await audit.anchor(connection)
+    if broken is None:
+        since = f", from row {first} on; what was before is in the archive" if first > 1 else ""
+        return Finding(Mark.OK, "audit log", f"whole: the seal of every row holds{since}")
+    advice = "Somebody wrote into the database past Tandem: compare with a backup, and find out who could."
+    return Finding(Mark.FAIL, "audit log", f"broken from row {broken} on: it was changed, or is missing", advice)
+
+
+def _engines(config: Config) -> list[Finding]:
+    monitors = [monitor for model in config.models.values() for monitor in model.monitors]
+    if not any(monitor.engine == "alibi" for monitor in monitors):
+        return []
+    why = missing()
+    if why is None:
+        return [Finding(Mark.OK, "alibi-detect", "is there for monitors of `engine: alibi`")]
+    return [Finding(Mark.WARN, "alibi-detect", "is not there: monitors of `engine: alibi` cannot check", why)]
+
+
+def _doors(environment: Environment) -> list[Finding]:
+    if environment.webhook_token is None:
+        advice = "Set it to a long random string and give the same to Alertmanager: `openssl rand -hex 32`."
+        return [Finding(Mark.FAIL, "webhooks", "TANDEM_WEBHOOK_TOKEN is not set: every delivery is refused", advice)]
+    if len(environment.webhook_token.get_secret_value()) < 16:
+        return [
+            Finding(Mark.WARN, "webhooks", "the token is short enough to be guessed", "Use `openssl rand -hex 32`.")
+        ]
+    return [Finding(Mark.OK, "webhooks", "a token is set")]
+
+
+async def _slack(environment: Environment, config: Config) -> AsyncIterator[Finding]:
+    yield _way_in(environment)
+    if environment.slack_bot_token is None:
+        advice = "Create the app from deploy/slack-manifest.yaml, install it, copy the Bot User OAuth Token."
+        yield Finding(Mark.FAIL, "Slack token", "SLACK_BOT_TOKEN is not set: nobody would be told", advice)
+        return
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10), trust_env=True) as session:
+        client = AsyncWebClient(
+            token=environment.slack_bot_token.get_secret_value(),
+            base_url=environment.slack_api_url.rstrip("/") + "/",
+            session=session,
+            retry_handlers=[],
+        )
+        answer = await _asked(client.auth_test)
+        if isinstance(answer, str):
+            yield Finding(Mark.FAIL, "Slack token", answer, _advice_for(answer))
+            return
+        yield Finding(Mark.OK, "Slack token", f"belongs to {answer['user']} in {answer['team']}")
+        yield _scopes(answer)
+        yield _clock(answer)
+        yield await _channel(client, config.slack.channel)
+        if environment.slack_app_token is not None:
+            app_token = environment.slack_app_token.get_secret_value()
+            opened = await _asked(lambda: client.apps_connections_open(app_token=app_token))
+            if isinstance(opened, str):
+                advice = "Create an app-level token with the scope connections:write, and switch Socket Mode on."
+                yield Finding(Mark.FAIL, "Socket Mode", opened, advice)
+            else:
+                yield Finding(Mark.OK, "Socket Mode", "a connection may be opened")
+
+
+def _way_in(environment: Environment) -> Finding:
+    """How Slack reaches us: whether the signing secret is right shows only when Slack first signs something."""
+    if environment.slack_app_token is not None:
+        return Finding(Mark.OK, "buttons", "over Socket Mode; no signing secret is needed")
+    if environment.slack_signing_secret is None:
+        advice = "Set SLACK_SIGNING_SECRET (Basic Information → App Credentials), or SLACK_APP_TOKEN for Socket Mode."
+        return Finding(Mark.FAIL, "buttons", "no button and no command would work", advice)
+    if not _SECRET.fullmatch(environment.slack_signing_secret.get_secret_value()):
+        advice = "Copy it again from Basic Information → App Credentials → Signing Secret; it is not the client secret."
+        return Finding(Mark.WARN, "buttons", "the signing secret does not look like one of Slack's", advice)
+    return Finding(Mark.OK, "buttons", "over HTTP; point Slack's request URL at https://<this bot>/slack/events")
+
+
+async def _asked(call: Callable[[], Awaitable[AsyncSlackResponse]]) -> AsyncSlackResponse | str:
+    """Slack's answer, or why there is none."""
+    try:
+        return await call()
+    except SlackApiError as error:
+        return str(error.response.get("error", error))
+    except (SlackClientError, TimeoutError, aiohttp.ClientError, OSError) as error:
+        return f"Slack cannot be reached: {type(error).__name__} {error}".strip()
+
+
+def _advice_for(problem: str) -> str:
+    if "reached" in problem:
+        return "Check the network, the proxy (HTTPS_PROXY) and SLACK_API_URL."
+    return "Install the app again and copy its Bot User OAuth Token (xoxb-…) to SLACK_BOT_TOKEN."
+
+
+def _scopes(answer: AsyncSlackResponse) -> Finding:
+    granted = {scope.strip() for scope in _header(answer, "x-oauth-scopes").split(",") if scope.strip()}
+    missing = [scope for scope in SCOPES if scope not in granted]
+    if not granted:
+        return Finding(Mark.WARN, "Slack scopes", "Slack did not say which scopes the token has")
+    if missing:
+        advice = "Add them under OAuth & Permissions, then reinstall the app."
+        return Finding(Mark.FAIL, "Slack scopes", f"missing: {', '.join(missing)}", advice)
+    wider = sorted(granted - set(SCOPES))
+    extra = f"; not needed: {', '.join(wider)}" if wider else ""
+    return Finding(Mark.OK, "Slack scopes", f"all there{extra}")
+
+
+def _header(answer: AsyncSlackResponse, name: str) -> str:
+    return next((str(value) for key, value in answer.headers.items() if key.lower() == name), "")
+
+
+def _clock(answer: AsyncSlackResponse) -> Finding:
+    date = _header(answer, "date")
+    if not date:
+        return Finding(Mark.WARN, "clock", "Slack did not send its time")
+    skew = datetime.now(UTC) - parsedate_to_datetime(date)
+    if abs(skew) > MAX_SKEW:
+        advice = "Synchronise the clock (NTP): Slack's signatures are refused when it is 5 minutes off."
+        return Finding(Mark.FAIL, "clock", f"differs from Slack's by {abs(skew).total_seconds():.0f} s", advice)
+    return Finding(Mark.OK, "clock", "agrees with Slack's")
+
+
+async def _channel(client: AsyncWebClient, name: str) -> Finding:
+    try:
+        channel_id = await SlackChannel(client, name).key()
+    except TandemError as error:
+        return Finding(
+            Mark.FAIL,
+            "channel",
+            str(error),
+            f"Create {name}, or name another one in tandem.yaml; for a private one, invite the bot first.",
+        )
+    answer = await _asked(lambda: client.conversations_info(channel=channel_id))
+    if isinstance(answer, str):
+        return Finding(Mark.FAIL, "channel", f"{name}: {answer}", f"In {name}, type /invite @tandem.")
+    if not answer["channel"].get("is_member"):
+        return Finding(Mark.FAIL, "channel", f"the bot is no member of {name}", f"In {name}, type /invite @tandem.")
+    return Finding(Mark.OK, "channel", f"the bot is a member of {name}")
