@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 from bot.config.document import Document, Place, read_document
 from bot.config.model import Config, keys_of
 from bot.config.nearest import nearest
-from bot.config.topology import Graph, doubts_of, import_files
+from bot.config.topology import Graph, import_files, warnings_of
 from bot.domain.runbook import Runbook, Step
 from bot.domain.watched.monitor import MonitorRules
 from bot.errors import ConfigError, PlanError
@@ -46,7 +46,7 @@ def load_config(path: Path) -> tuple[Config, list[str]]:
         }
     )
     graph.add(imported)
-    return config.importing(imported.depends_on), [*doubts_of(graph), *_engines_missing(config, document)]
+    return config.importing(imported.depends_on), [*warnings_of(graph), *_engines_missing(config, document)]
 
 
 def _engines_missing(config: Config, document: Document) -> Iterator[str]:

@@ -2,6 +2,6 @@
 
 from bot.config.topology.graph import Graph
 from bot.config.topology.importing import import_files
-from bot.config.topology.warnings import doubts_of
+from bot.config.topology.warnings import warnings_of
 
-__all__ = ["Graph", "doubts_of", "import_files"]
+__all__ = ["Graph", "import_files", "warnings_of"]

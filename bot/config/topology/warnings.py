@@ -7,14 +7,14 @@ from bot.config.nearest import nearest
 from bot.config.topology.graph import Graph
 
 MOST = 50
-"""So many doubts of a kind are told one by one."""
+"""So many warnings of a kind are listed one by one."""
 _LONG = 12
 
 
-def doubts_of(graph: Graph) -> Iterator[str]:
-    """A line for each doubt, with its place."""
+def warnings_of(graph: Graph) -> Iterator[str]:
+    """A line for each warning, with its place."""
     yield from _unknown_names(graph)
-    yield from _cycles_told(graph)
+    yield from _cycles_found(graph)
 
 
 def _unknown_names(graph: Graph) -> Iterator[str]:
@@ -26,7 +26,7 @@ def _unknown_names(graph: Graph) -> Iterator[str]:
         yield f"{rest[0].where}: {rest[0].other!r} and {len(rest) - 1} names after it are described nowhere either"
 
 
-def _cycles_told(graph: Graph) -> Iterator[str]:
+def _cycles_found(graph: Graph) -> Iterator[str]:
     places = {edge.service: edge.where for edge in graph.edges} | graph.described
     for cycle in islice(cycles(graph.depends_on), MOST):
         way = cycle if len(cycle) <= _LONG else [*cycle[:5], "…", *cycle[-3:]]
