@@ -225,7 +225,7 @@ async def test_replay_prints_the_incidents_that_a_log_makes_under_todays_configu
     assert (first["status"], first["severity"], first["opened_at"]) == (
         "triggered",
         "critical",
-        "2026-03-01T12:00:00+00:00",
+        "2026-01-01T00:00:00+00:00",
     )
     assert first["cause"].startswith("payments (")
     assert (second["title"], second["status"]) == ("job.failed on forecast", "resolved")
