@@ -9,7 +9,7 @@ import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
 from bot.domain.duration import Duration
-from bot.domain.event import AlertEvent, AlertStatus, Chart
+from bot.domain.event import AlertEvent, AlertStatus, Chart, EndedBy
 from bot.domain.severity import Severity, severity_of
 
 MAX_CHANGES = 32
@@ -48,6 +48,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     ``identity`` names the alert for ever, ``episode`` counts its lives. A flapping alert counts as
     active whatever it says at the moment. ``host`` is where its labels place it, or empty. ``pending`` is a status
     that arrived at ``pending_since`` as if overtaken by the one before: it is taken over when nothing else follows.
+    ``ended_by`` is what its end rests on (None of old ones: their sender's word). A detector's alert that fires on,
+    to be sure, while its data is good again, is ``good_since`` then.
     """
 
     identity: str
@@ -78,6 +80,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     host: str = ""
     pending: AlertStatus | None = None
     pending_since: datetime | None = None
+    ended_by: EndedBy | None = None
+    good_since: datetime | None = None
 
     @property
     def firing(self) -> bool:
@@ -156,11 +160,18 @@ def apply(
         firing = event.status is AlertStatus.FIRING
         return replace(known, pending=event.status, pending_since=now) if firing else known
     if change is Change.RESOLVED:
-        ended = replace(known, status=AlertStatus.RESOLVED, ends_at=_end(event, known, now), received_at=now)
+        ended = replace(
+            known,
+            status=AlertStatus.RESOLVED,
+            ends_at=_end(event, known, now),
+            received_at=now,
+            ended_by=event.ended_by,
+            good_since=None,
+        )
         return note_change(_settled(ended), now, rules.flapping)
     known = _settled(known)
     if change in (Change.REPEATED, Change.UPDATED):
-        repeated = replace(known, repeats=known.repeats + 1, truncated=event.truncated)
+        repeated = replace(known, repeats=known.repeats + 1, truncated=event.truncated, good_since=event.good_since)
         return _described(replace(repeated, received_at=now), event, severities) if known.firing else repeated
     fired = replace(
         known,
@@ -170,6 +181,8 @@ def apply(
         received_at=now,
         group=event.group,
         truncated=event.truncated,
+        ended_by=None,
+        good_since=event.good_since,
     )
     return note_change(_described(fired, event, severities), now, rules.flapping)
 

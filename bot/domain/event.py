@@ -17,6 +17,25 @@ class AlertStatus(StrEnum):
     RESOLVED = "resolved"
 
 
+class EndedBy(StrEnum):
+    """What an end of an alert rests on. Only the word of its sender, given or asked for, shows that it is over."""
+
+    SENDER = "sender"
+    """Its sender said so; of our own detectors, because the data is good."""
+    RECONCILED = "reconciled"
+    """Its sender was asked, and no longer has it."""
+    EXPIRED = "expired"
+    """Nothing was heard of it for so long that it counts as ended."""
+    SOURCE_SILENT = "source_silent"
+    """What it was found in no longer comes."""
+    NEW_REFERENCE = "new_reference"
+    """What its data is compared with was replaced."""
+
+    @property
+    def shows_it_is_over(self) -> bool:
+        return self in (EndedBy.SENDER, EndedBy.RECONCILED)
+
+
 class ChangeKind(StrEnum):
     DEPLOY = "deploy"
     ROLLBACK = "rollback"
@@ -47,7 +66,8 @@ class AlertEvent(msgspec.Struct, frozen=True, tag="alert", tag_field="kind", omi
 
     ``group`` is the sender's own grouping; ``truncated`` counts the alerts of that group which the
     sender left out of the delivery. ``acknowledged_by`` is who says there, with this event, that they look after it.
-    ``trace`` is the traceparent of the delivery, where deliveries are traced.
+    ``trace`` is the traceparent of the delivery, where deliveries are traced. ``ended_by``: what a resolution rests on.
+    ``good_since``: a detector's data is good since then, and its alert waits to be sure of it.
     """
 
     source: str
@@ -63,6 +83,8 @@ class AlertEvent(msgspec.Struct, frozen=True, tag="alert", tag_field="kind", omi
     chart: Chart | None = None
     acknowledged_by: str = ""
     trace: str = ""
+    ended_by: EndedBy = EndedBy.SENDER
+    good_since: datetime | None = None
 
 
 class GroupResolved(msgspec.Struct, frozen=True, tag="group_resolved", tag_field="kind"):

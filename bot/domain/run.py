@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from bot.domain.verification import Progress, WatchedAlert
+
 GATE = "gate"
 
 
@@ -80,7 +82,17 @@ class Decision(msgspec.Struct, frozen=True):
     at: datetime
 
 
+class PreviousRun(msgspec.Struct, frozen=True):
+    """How the same runbook ended before on the same target: what fired then fires again, ``relapsed_after`` seconds."""
+
+    at: datetime
+    status: RunStatus
+    relapsed_after: float | None = None
+
+
 class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """``watched`` are the alerts that fired when it was approved: they are what its verification looks at."""
+
     id: str
     incident_id: str
     partition: int
@@ -96,6 +108,9 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: datetime | None = None
     outcome: str = ""
     gate: GatePreview | None = None
+    watched: list[WatchedAlert] = []
+    verification: Progress | None = None
+    previous: "PreviousRun | None" = None
 
     @property
     def approvals(self) -> list[str]:

@@ -18,13 +18,12 @@ from bot.storage.tables.core import (
     DeadLetterRow,
     IncidentKeyRow,
     IncidentRow,
-    RunRow,
     SilenceRow,
-    StepRow,
     SummaryRewriteRow,
     TimelineRow,
     TraitRow,
 )
+from bot.storage.tables.runs import RunRow, StepRow
 from bot.storage.tables.slack import ChannelMessageRow, ChartUploadRow, IncidentTraceRow, SlackMessageRow
 from bot.storage.tables.tools import ToolSilenceRow
 

@@ -133,4 +133,6 @@ def _first_seen(batch: Batch, identity: str, domain: str, event: AlertEvent, at:
         link=event.link,
         chart=event.chart,
         host=next(iter(hosts_of(event.labels)), ""),
+        ended_by=None if firing else event.ended_by,
+        good_since=event.good_since if firing else None,
     )

@@ -8,7 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.run import RunStatus
 from bot.storage.database import chunks, insert_missing, table_of
-from bot.storage.tables.core import RunRow, TraitRow
+from bot.storage.tables.core import TraitRow
+from bot.storage.tables.runs import RunRow
 
 _TRAIT = table_of(TraitRow)
 _RUN = table_of(RunRow)

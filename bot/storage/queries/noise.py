@@ -11,7 +11,8 @@ from bot.domain.noise import Episode
 from bot.domain.run import RunStatus
 from bot.domain.watched.sensitivity import watch_group
 from bot.storage.database import table_of
-from bot.storage.tables.core import AlertRow, IncidentRow, RunRow, TimelineRow
+from bot.storage.tables.core import AlertRow, IncidentRow, TimelineRow
+from bot.storage.tables.runs import RunRow
 
 MOST_EPISODES = 20_000
 _ALERT = table_of(AlertRow)

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.run import GatePreview, Phase, Run, RunStatus, StepRecord
 from bot.errors import LostLease
 from bot.storage.database import row_of, table_of, upsert
-from bot.storage.tables.core import RunRow, StepRow
+from bot.storage.tables.runs import RunRow, StepRow
 
 _RUN = table_of(RunRow)
 _STEP = table_of(StepRow)

@@ -115,6 +115,8 @@ class AlertRow(SQLModel, table=True):
     host: str = Field(sa_type=Text)
     pending: str | None = Field(default=None, sa_type=Text)
     pending_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    ended_by: str | None = Field(default=None, sa_type=Text)
+    good_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class IncidentRow(SQLModel, table=True):
@@ -246,41 +248,6 @@ class SilenceRow(SQLModel, table=True):
     created_by: str = Field(sa_type=Text)
     comment: str = Field(sa_type=Text)
     origin: str = Field(sa_type=Text)
-
-
-class RunRow(SQLModel, table=True):
-    __tablename__ = "run"
-    __table_args__ = (Index("run_by_incident", "incident_id"), Index("run_by_status", "status"))
-
-    id: str = Field(primary_key=True, sa_type=Text)
-    incident_id: str = Field(sa_type=Text)
-    partition: int
-    runbook: str = Field(sa_type=Text)
-    plan: Any = Field(sa_type=Json)
-    plan_hash: str = Field(sa_type=Text)
-    status: str = Field(sa_type=Text)
-    approvers: list[str] = Field(sa_type=Json)
-    required: int
-    decisions: list[Any] = Field(sa_type=Json)
-    created_at: datetime = Field(sa_type=UtcDateTime)
-    expires_at: datetime = Field(sa_type=UtcDateTime)
-    ended_at: datetime | None = Field(sa_type=UtcDateTime)
-    outcome: str = Field(sa_type=Text)
-    gate: Any = Field(sa_type=Json, nullable=True)
-
-
-class StepRow(SQLModel, table=True):
-    """What was done of a run; a row that stays ``started`` is a step that a crash caught in flight."""
-
-    __tablename__ = "run_step"
-
-    run_id: str = Field(primary_key=True, sa_type=Text)
-    phase: str = Field(primary_key=True, sa_type=Text)
-    position: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
-    status: str = Field(sa_type=Text)
-    started_at: datetime = Field(sa_type=UtcDateTime)
-    ended_at: datetime | None = Field(sa_type=UtcDateTime)
-    output: str = Field(sa_type=Text)
 
 
 class AuditRow(SQLModel, table=True):

@@ -20,7 +20,8 @@ from bot.maintenance.archive import Archive
 from bot.maintenance.retention import Retention
 from bot.storage.database import Database
 from bot.storage.queries import audit, runs
-from bot.storage.tables.core import AlertRow, ChangeRow, IncidentRow, RunRow, TimelineRow, TraitRow
+from bot.storage.tables.core import AlertRow, ChangeRow, IncidentRow, TimelineRow, TraitRow
+from bot.storage.tables.runs import RunRow
 from tests.conftest import EVERY_INBOX, Clock
 from tests.integration.maintenance.retained import KEPT, Make, Retained, first_broken, resolved, write_audit
 from tests.integration.pipeline_driver import Pipeline

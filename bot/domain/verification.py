@@ -1,0 +1,99 @@
+"""Verification: which alerts a run has to end, what is known of each by now, and what that means."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+import msgspec
+
+from bot.domain.alert import Alert
+from bot.domain.event import EndedBy
+
+MOST_WATCHED = 500
+MOST_NAMED = 5
+
+
+class WatchedAlert(msgspec.Struct, frozen=True):
+    """An alert that fired when a run was approved. ``what`` is how people know it."""
+
+    identity: str
+    what: str
+    alertname: str = ""
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """How far a verification has come: when it began, and how many seconds it may still wait."""
+
+    began_at: datetime
+    remaining: float
+
+
+class Verdict(StrEnum):
+    """What a verification ends with."""
+
+    VERIFIED = "verified"
+    STILL_FIRING = "still firing"
+    NO_EVIDENCE = "no evidence"
+    TAKEN_OVER = "taken over"
+
+
+class Look(NamedTuple):
+    """What is known at one moment: what still fires, and what ended without that showing that it is over."""
+
+    firing: Sequence[str] = ()
+    unproven: Sequence[str] = ()
+
+    @property
+    def good(self) -> bool:
+        return not self.firing and not self.unproven
+
+    def __add__(self, other: "Look") -> "Look":  # type: ignore[override]
+        return Look([*self.firing, *other.firing], [*self.unproven, *other.unproven])
+
+
+_WHY = {
+    EndedBy.EXPIRED: "nothing was heard of it for too long",
+    EndedBy.SOURCE_SILENT: "what it was found in no longer comes",
+    EndedBy.NEW_REFERENCE: "its data is compared with a new reference, which alone shows nothing",
+}
+
+
+def look_at(watched: Sequence[WatchedAlert], now: Mapping[str, Alert]) -> Look:
+    """Judge the watched alerts, whichever incident they are in by now, silenced or not.
+
+    One that ended by its sender's word is over; so is one of a detector that waits only to be sure, as its data is
+    good. One that ended for another reason, or is no longer known, shows nothing.
+    """
+    firing, unproven = list[str](), list[str]()
+    for one in watched:
+        alert = now.get(one.identity)
+        if alert is None:
+            unproven.append(f"{one.what} is no longer known")
+        elif alert.firing:
+            if alert.good_since is None:
+                firing.append(one.what)
+        elif alert.ended_by is not None and not alert.ended_by.shows_it_is_over:
+            unproven.append(f"{one.what} ended, but {_WHY[alert.ended_by]}")
+    return Look(firing, unproven)
+
+
+def named(whats: Sequence[str]) -> str:
+    """Some of them, and how many more.
+
+    >>> named(["A on cart", "B"])
+    'A on cart and B'
+    """
+    shown = list(whats[:MOST_NAMED])
+    if len(whats) > MOST_NAMED:
+        return f"{', '.join(shown)} and {len(whats) - MOST_NAMED} more"
+    return f"{', '.join(shown[:-1])} and {shown[-1]}" if len(shown) > 1 else "".join(shown)
+
+
+def default_stable_for(within: float) -> float:
+    """How long what ended has to stay so: a minute, and less of a short verification.
+
+    >>> default_stable_for(600.0), default_stable_for(20.0)
+    (60.0, 4.0)
+    """
+    return min(60.0, within / 5)
