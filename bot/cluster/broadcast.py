@@ -1,4 +1,4 @@
-"""Broadcast: what one part of Tandem lets the others know, in this process and on the other replicas.
+"""Broadcast: short messages to the other parts of this process and to the other replicas.
 
 A message is a topic and, where the topic has one, a subject: ``changed``, ``work 3``. Replicas of two releases run side
 by side during an upgrade: the topics stay as they are, and one that nobody here subscribed to is ignored.

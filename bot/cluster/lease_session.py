@@ -1,4 +1,4 @@
-"""The session in PostgreSQL that a replica's leases live and die with.
+"""Lease session: the database session that holds a replica's leases; they end with it.
 
 It has a thread and a loop of its own, so that no long batch delays a heartbeat. It beats twice a second, looks who
 else lives, gives back what is above its fair share and takes what is free. Whoever is silent for three seconds is cut

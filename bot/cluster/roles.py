@@ -1,4 +1,4 @@
-"""What a process does of what Tandem does: everything, or only its endpoints or its work, where others do the rest."""
+"""The role of a process: everything, only endpoints, or only work."""
 
 from enum import StrEnum
 

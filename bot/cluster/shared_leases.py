@@ -1,4 +1,4 @@
-"""Leases on PostgreSQL, as the rest of a replica sees them: what its lease session holds, while that beats."""
+"""Leases on PostgreSQL, as the rest of a replica sees them: those its session holds while its heartbeat is fresh."""
 
 import asyncio
 import threading

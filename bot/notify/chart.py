@@ -1,4 +1,4 @@
-"""A chart as a small picture for a thread, and in words for whoever cannot see it.
+"""A chart as a small picture for a thread, with an alternative text.
 
 matplotlib is loaded with the first chart: it takes most of a second, and many incidents never need it.
 """

@@ -1,4 +1,5 @@
-"""The notifier keeps a channel true: it compares what is shown there with what is, and publishes the difference.
+"""The notifier reconciles a channel with the database: it compares what is shown with what is, and
+publishes the difference.
 
 It is level-triggered: nothing queues for it. However many changes an incident saw, the next call shows
 its state as it is then; an outage of the channel or of ours loses nothing. Each channel has a notifier of its own, so

@@ -1,4 +1,4 @@
-"""What turns samples, log lines and model data into alerts, and keeps what it learns in memory between batches."""
+"""Watch: turns samples, log lines and model data into alerts, and keeps what it learns in memory between batches."""
 
 from typing import Protocol
 

@@ -1,4 +1,4 @@
-"""What the ensemble is made of."""
+"""The parts of the ensemble: their interface."""
 
 from typing import Protocol
 

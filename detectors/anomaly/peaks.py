@@ -1,4 +1,4 @@
-"""Peaks: from surprise to a score that means the same for every series, and one event that speaks once."""
+"""Peaks: from surprise to a score that means the same for every series; one event scores once."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""Which alerts belong together."""
+"""Correlation: which alerts belong together."""
 
 from detectors.correlation.co_occurrence import TAUGHT, CoOccurrences, Seen
 from detectors.correlation.likelihood import Span

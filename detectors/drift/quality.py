@@ -1,4 +1,4 @@
-"""Whether a batch is well formed, beside its reference: before anything is said of drift."""
+"""Data quality: whether a batch is well formed, compared with its reference."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""The evidence of a group: what its series' surprises say together, against what they usually say."""
+"""The evidence of a group: the surprises of its series together, compared with their usual level."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""Which lines tell of errors: by the level that the sender gave, else by the words of their template."""
+"""Which lines are errors: by the level that the sender gave, else by the words of their template."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Whether something new is worth telling in a stream that says new things every now and then."""
+"""Whether something new is worth an alert in a stream where new lines come now and then."""
 
 from collections.abc import Set
 from typing import Any

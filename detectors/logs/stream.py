@@ -1,4 +1,4 @@
-"""One stream of log lines: mined as they come, cut into windows by the time they tell, judged when a window is over."""
+"""One stream of log lines: mined as they come, cut into windows by their own time, judged when a window is over."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol

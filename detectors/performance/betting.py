@@ -1,4 +1,4 @@
-"""Whether a mean is worse than it may be: a bet on every row, whose money is evidence at any time."""
+"""Whether a mean is worse than allowed: a test by betting, valid at any time."""
 
 import math
 

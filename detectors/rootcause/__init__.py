@@ -1,4 +1,4 @@
-"""What most likely broke."""
+"""Root cause: what most likely broke."""
 
 from detectors.rootcause.alerts import Changed, Symptom, rank
 from detectors.rootcause.finding import Finding

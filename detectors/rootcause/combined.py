@@ -1,4 +1,4 @@
-"""Root cause from alerts and metrics together: two opinions, each as sure as it was seen to be, multiplied.
+"""Root cause from alerts and metrics together: two opinions, each as sure as it was measured to be, multiplied.
 
 A logarithmic opinion pool with equal weights (Genest and Zidek 1986, "Combining probability distributions"): alerts and
 metrics come of different senders and by different ways, so that they err apart. "Something else" has a share in both.

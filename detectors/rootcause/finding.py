@@ -1,4 +1,4 @@
-"""What a search for the cause finds."""
+"""Finding: a likely cause with its score and evidence."""
 
 from typing import NamedTuple
 

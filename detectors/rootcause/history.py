@@ -1,4 +1,4 @@
-"""What was measured of a service lately, by minute: what the ranking by metrics is fed with."""
+"""What was measured of a service lately, by minute: the input of the ranking by metrics."""
 
 from collections.abc import Mapping
 from typing import NamedTuple

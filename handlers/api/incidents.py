@@ -1,4 +1,4 @@
-"""The read-only JSON API, and what machines ask: health, readiness, metrics."""
+"""The read-only JSON API; health, readiness and metrics for machines."""
 
 import hmac
 from collections.abc import Awaitable, Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Reads a request's body: unpacked, never more of it and never for longer than the endpoint allows.
+"""Reads a request's body, unpacked, within the endpoint's limits of size and time.
 
 aiohttp could unpack as well, but answers what it cannot unpack by itself, before any endpoint is asked.
 """

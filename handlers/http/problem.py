@@ -1,4 +1,4 @@
-"""Errors at the endpoints, as ``application/problem+json``. https://www.rfc-editor.org/rfc/rfc9457"""
+"""Errors as ``application/problem+json``. https://www.rfc-editor.org/rfc/rfc9457"""
 
 import random
 from collections.abc import Mapping

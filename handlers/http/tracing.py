@@ -1,4 +1,4 @@
-"""The endpoint's span: what every request is answered in, beneath the trace that its sender says it belongs to.
+"""The span of a request, within the trace that its sender names.
 
 Names and attributes are those of https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server
 """

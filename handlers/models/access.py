@@ -1,4 +1,4 @@
-"""What the endpoints of models have in common: who may come, which models there are, and what a refusal says."""
+"""What the endpoints of models share: who may send, which models there are, and the refusals."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import wraps

@@ -1,4 +1,4 @@
-"""Writes a large body to a file as it comes, unpacked: never more of it than the endpoint allows."""
+"""Writes a large body to a file as it arrives, unpacked, within the endpoint's limit."""
 
 import asyncio
 import zlib

@@ -1,4 +1,4 @@
-"""From what went wrong to words for the person: the one place, for commands, buttons and forms alike."""
+"""Errors as answers to the person: the one place, for commands, buttons and forms alike."""
 
 from collections.abc import Awaitable, Mapping
 from typing import Any, TypeVar

@@ -1,4 +1,4 @@
-"""Labels out of what tools have instead of labels: tags, and fields of which many are empty."""
+"""Labels from tags and fields, for tools that have no labels."""
 
 from collections.abc import Iterable, Mapping
 

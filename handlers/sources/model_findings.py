@@ -1,4 +1,4 @@
-"""What other people's monitors find, told as our own monitors would: one alert for each check of a model.
+"""Findings of other tools' monitors in the form of our own: one alert for each check of a model.
 
 Such a tool rarely knows the name of the model. Its document is sent as it is, with the header ``X-Tandem-Model``; or as
 a part of an object that says more: ``{"model": …, "labels": {…}, "at": …, "link": …, "<the document's key>": …}``.

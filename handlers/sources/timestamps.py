@@ -1,4 +1,4 @@
-"""Moments as senders write them."""
+"""Timestamps as senders write them."""
 
 from datetime import UTC, datetime
 from typing import Annotated

@@ -1,1 +1,1 @@
-"""What we say in Slack: incidents rendered to Block Kit, and the notifier that keeps messages true."""
+"""Slack as a channel: cards rendered to Block Kit, its calls, and what its errors mean."""

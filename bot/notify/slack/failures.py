@@ -1,4 +1,4 @@
-"""What Slack's errors mean to whoever posts: come again later, ask a person, or never."""
+"""What Slack's errors mean for the caller: retry later, a person has to act, or never."""
 
 from typing import Any
 

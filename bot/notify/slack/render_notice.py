@@ -1,4 +1,4 @@
-"""What is said of Tandem itself, as one Slack message."""
+"""A notice about Tandem itself, as one Slack message."""
 
 from bot.notify.card import Notice
 from bot.notify.slack.blocks import section

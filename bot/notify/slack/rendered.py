@@ -1,4 +1,4 @@
-"""A message as Slack takes it."""
+"""A message in Slack's form: text and blocks."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple

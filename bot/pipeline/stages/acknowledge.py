@@ -1,4 +1,4 @@
-"""Stage: who says in a tool that they look after its alert looks after the incident too.
+"""Stage: an acknowledgement of an alert in its tool acknowledges the incident.
 
 It is after ``correlate``, which gives the alert its incident, and before ``record``, which counts what the touched
 ones hold. The tool is not told of it again: :mod:`bot.integrations.statuses` knows the actor by the tool's name.

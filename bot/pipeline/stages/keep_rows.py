@@ -1,4 +1,4 @@
-"""Stage: put what came in of models where windows are read from, before any watch looks at it."""
+"""Stage: store the rows of models that came in, before the watches read their windows."""
 
 from collections.abc import Collection
 

@@ -1,4 +1,4 @@
-"""Stage: what was changed is written down, to be found when causes are looked for."""
+"""Stage: store changes, for the search for causes."""
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 

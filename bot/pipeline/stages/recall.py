@@ -1,4 +1,4 @@
-"""Stage: what incidents of the past were like the open ones and what helped; resolved ones are remembered."""
+"""Stage: find past incidents like the open ones, and what helped then; remember resolved ones."""
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection

@@ -1,4 +1,4 @@
-"""What time alone brings to the metrics' watch: series that no longer come, and those to be forgotten."""
+"""A tick of the metrics' watch: series that no longer come, and those to forget."""
 
 import asyncio
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What people choose about a model: the version that it is compared with."""
+"""People's choice for a model: the version that it is compared with."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""KServe's inference logger: what a model was asked and what it said, as two CloudEvents of one id.
+"""KServe's inference logger: a model's requests and answers, as two CloudEvents of one id.
 
 https://kserve.github.io/website/docs/model-serving/predictive-inference/logger/basic-logger and ``pkg/logger`` of
 kserve/kserve. Bodies are of the prediction protocol V1 (``instances``, ``predictions``) or V2 (``inputs``,
