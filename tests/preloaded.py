@@ -11,21 +11,16 @@ import matplotlib.backends.backend_agg  # noqa: F401
 import pytest  # noqa: F401 - __main__ of the tests, which multiprocessing imports in every process that it forks
 import uvloop  # noqa: F401
 
-import bot.app
-import bot.cli
-import bot.commands
-import bot.inbox.jetstream
-import bot.notify.chart
+import bot
 import bot.storage.migrations.online
-import bot.storage.schema
-import bot.watches.models.watch
-from bot.config.topology.importing import all_importers
-from handlers.sources.registry import all_sources
+import handlers
 
-all_importers()
-all_sources()
-for command in pkgutil.iter_modules(bot.commands.__path__, "bot.commands."):
-    importlib.import_module(command.name)
+LEFT_OUT = (".migrations", "__main__", "bot.demo", "bot.localslack", "alibi_worker")
+
+for package in (bot, handlers):
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        if not any(part in module.name for part in LEFT_OUT):
+            importlib.import_module(module.name)
 inspect.stack()  # slack_bolt does so when an app begins: the search for all modules' files is done here, once
 gc.collect()
 gc.freeze()  # no collection of a process that is forked looks at any of this again
