@@ -84,6 +84,8 @@ class Runbook(_Section):
     """What undoes it, if a step or the verification fails."""
     verify: Verify = Verify()
     approval: Approval
+    placeholders: dict[str, str] = {}
+    """Which values may be filled in: for a placeholder, the regular expression that the whole value has to match."""
 
 
 def definition_hash(runbook: Runbook) -> str:

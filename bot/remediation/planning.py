@@ -13,16 +13,15 @@ from urllib.parse import quote
 
 from pydantic import ValidationError
 
+from bot.domain.placeholder import KNOWN, PLACEHOLDER, is_known, names_in, placeholders_of
 from bot.domain.run import Plan, PlannedStep
 from bot.domain.runbook import Runbook, Step, definition_hash
 from bot.errors import PlanError
 from bot.remediation.executors import describe, holds_steps, parameters_of
 from bot.remediation.executors.asking import INNER_KINDS
+from bot.remediation.placeholders import Values, check_patterns
 
 MAX_PLAN = 2500
-MAX_VALUE = 256
-_PLACEHOLDER = re.compile(r"\$(?:\$|\{([^{}]*)\})")
-_NAME = re.compile(r"service|incident\.(?:number|severity)|labels\.[a-zA-Z_][\w.]*")
 _WORD = re.compile(r"[\w.:/@-]+")
 _AUTHORITY = re.compile(r"[^:/?#]*:?/*[^/?#]*")
 # Programs that take code, or another program's command line, among their arguments.
@@ -36,8 +35,9 @@ Fill = Callable[[str], str]
 
 def make_plan(name: str, runbook: Runbook, values: Mapping[str, str]) -> Plan:
     """The plan of a runbook for an incident. Raises PlanError where a value is missing or unsafe."""
-    steps = [_planned(step, values) for step in runbook.steps]
-    rollback = [_planned(step, values) for step in runbook.rollback]
+    given = Values(values, runbook.placeholders)
+    steps = [_planned(step, given) for step in runbook.steps]
+    rollback = [_planned(step, given) for step in runbook.rollback]
     for phase, planned in (("plan", steps), ("rollback", rollback)):
         if _shown_length(planned) > MAX_PLAN:
             raise PlanError(f"the {phase} is longer than {MAX_PLAN} characters, too long to be read before approving")
@@ -56,6 +56,7 @@ def check_templates(runbook: Runbook) -> None:
     """Raises PlanError where a placeholder is unknown or stands where a value could do harm."""
     for step in [*runbook.steps, *runbook.rollback]:
         _check_step(step)
+    check_patterns(runbook.placeholders, placeholders_of(runbook))
 
 
 def _shown_length(steps: list[PlannedStep]) -> int:
@@ -64,7 +65,7 @@ def _shown_length(steps: list[PlannedStep]) -> int:
     return len(text.encode("utf-16-le")) // 2 + 4 * sum(text.count(mark) for mark in "&<>") + text.count("`")
 
 
-def _planned(step: Step, values: Mapping[str, str]) -> PlannedStep:
+def _planned(step: Step, values: Values) -> PlannedStep:
     _check_step(step)
     given = {key: value for key, value in step.parameters.items() if key != "check"}
     try:
@@ -85,13 +86,13 @@ def _planned(step: Step, values: Mapping[str, str]) -> PlannedStep:
     )
 
 
-def _filled_parameters(kind: str, given: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, Any]:
+def _filled_parameters(kind: str, given: Mapping[str, Any], values: Values) -> dict[str, Any]:
     if holds_steps(kind):
         return {key: _filled_around(value, values) for key, value in given.items()}
     return {key: _filled(value, values, _encoding(key, value)) for key, value in given.items()}
 
 
-def _filled_around(value: Any, values: Mapping[str, str]) -> Any:
+def _filled_around(value: Any, values: Values) -> Any:
     """A parameter that may be a step, or hold some, each filled in as a step of its kind is."""
     inner = _as_step(value)
     if inner is not None:
@@ -109,7 +110,7 @@ def _as_step(value: Any) -> Step | None:
     return None
 
 
-def _filled(value: Any, values: Mapping[str, str], encode: Fill) -> Any:
+def _filled(value: Any, values: Values, encode: Fill) -> Any:
     """A parameter with its placeholders filled in; the structure stays as it is written."""
     if isinstance(value, str):
         return _fill(value, values, encode)
@@ -133,22 +134,18 @@ def _plain_word(value: str) -> str:
     return value
 
 
-def _fill(template: str, values: Mapping[str, str], encode: Fill) -> str:
+def _fill(template: str, values: Values, encode: Fill) -> str:
     def replaced(found: re.Match[str]) -> str:
         if found[1] is None:
             return "$"
-        value = values.get(found[1])
-        if not value:
-            raise PlanError(f"this incident gives no value for ${{{found[1]}}}")
-        if len(value) > MAX_VALUE or not value.isprintable() or "`" in value:
-            raise PlanError(f"the value of ${{{found[1]}}} is too long or has characters that are not filled in")
+        value = values.take(found[1])
         if value == "." or _steps_up(value):
             raise PlanError(f"the value of ${{{found[1]}}} leads out of its path")
         if found.start() == 0 and value.startswith("-"):
             raise PlanError(f"the value of ${{{found[1]}}} begins with a dash and would be taken for an option")
         return encode(value)
 
-    filled = _PLACEHOLDER.sub(replaced, template)
+    filled = PLACEHOLDER.sub(replaced, template)
     if _steps_up(filled) > _steps_up(template):
         raise PlanError(f"{filled!r} leads out of the path of {template!r}")
     return filled
@@ -160,10 +157,9 @@ def _steps_up(path: str) -> int:
 
 def _check_step(step: Step) -> None:
     for key, text in _texts(step.parameters):
-        for found in _PLACEHOLDER.finditer(text):
-            if found[1] is not None and not _NAME.fullmatch(found[1]):
-                known = "${service}, ${labels.NAME}, ${incident.number} and ${incident.severity}"
-                raise PlanError(f"{key}: ${{{found[1]}}} is no placeholder; known are {known} ($$ is a dollar sign)")
+        for name in names_in(text):
+            if not is_known(name):
+                raise PlanError(f"{key}: ${{{name}}} is no placeholder; known are {KNOWN} ($$ is a dollar sign)")
     if step.kind == "command":
         _check_command(step.parameters)
     url = step.parameters.get("url")
@@ -215,7 +211,7 @@ def _name_of(argument: Any) -> str:
 
 
 def _has_placeholder(text: str) -> bool:
-    return any(found[1] is not None for found in _PLACEHOLDER.finditer(text))
+    return bool(names_in(text))
 
 
 def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:

@@ -2,20 +2,31 @@
 
 import uuid
 from datetime import timedelta
+from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.incident import Incident, TimelineKind
 from bot.domain.memory import successes
+from bot.domain.placeholder import MOST_CASES, cases_of, labels_of
 from bot.domain.run import Run, RunStatus, plan_hash
 from bot.domain.runbook import Runbook, fits
 from bot.errors import PlanError
 from bot.incidents.offers import withdrawn
 from bot.pipeline.batch import Batch
 from bot.pipeline.stage import stage
-from bot.storage.queries import alerts, runs
+from bot.storage.queries import alerts, incidents, runs
 
 _MOST_ALERTS = 200
+
+
+class _Offer(NamedTuple):
+    """A runbook that fits an incident, and its runs there so far, the oldest first."""
+
+    name: str
+    runbook: Runbook
+    incident: Incident
+    before: list[Run]
 
 
 @stage(reads={"touched", "incidents", "tallies"}, writes={"runs", "timeline"}, after={"recall"})
@@ -29,10 +40,9 @@ async def propose(batch: Batch, connection: AsyncConnection) -> None:
             batch.runs += withdrawn(known[incident_id], batch.now)
             continue
         for name, runbook in _the_most_promising_first(batch, incident):
-            if fits(runbook.when, incident, batch.tallies[incident_id]) and _may_offer(
-                name, incident, known[incident_id]
-            ):
-                await _offer(batch, name, runbook, incident, connection)
+            if fits(runbook.when, incident, batch.tallies[incident_id]):
+                offered = [run for run in known[incident_id] if run.runbook == name]
+                await _offer_each(batch, _Offer(name, runbook, incident, offered), connection)
 
 
 def _the_most_promising_first(batch: Batch, incident: Incident) -> list[tuple[str, Runbook]]:
@@ -41,23 +51,38 @@ def _the_most_promising_first(batch: Batch, incident: Incident) -> list[tuple[st
     return sorted(batch.rules.runbooks.items(), key=lambda named: -helped.get(named[0], 0.0))
 
 
-def _may_offer(name: str, incident: Incident, known: list[Run]) -> bool:
-    """Once per incident; again after an offer lapsed."""
-    last = next((run for run in reversed(known) if run.runbook == name), None)
-    return last is None or last.status is RunStatus.EXPIRED
+async def _offer_each(batch: Batch, offer: _Offer, connection: AsyncConnection) -> None:
+    """Offer it once, or for each value of the labels that it takes; once more where an offer lapsed."""
+    labels = labels_of(offer.runbook)
+    standing = {run.plan_hash for run in offer.before if run.status is not RunStatus.EXPIRED}
+    lapsed = not offer.before or offer.before[-1].status is RunStatus.EXPIRED
+    if not lapsed and (not labels or len(standing) >= MOST_CASES):
+        return
+    cases = await _cases(offer, labels, connection)
+    if len(cases) > MOST_CASES:
+        names = ", ".join(f"${{labels.{name}}}" for name in labels)
+        await _refuse(batch, offer, f"its alerts have more than {MOST_CASES} values for {names}", connection)
+    elif len(cases) > 1 or lapsed:
+        for values in cases:
+            await _offer(batch, offer, values, standing if len(cases) > 1 else set(), connection)
 
 
-async def _offer(batch: Batch, name: str, runbook: Runbook, incident: Incident, connection: AsyncConnection) -> None:
+async def _offer(
+    batch: Batch, offer: _Offer, values: dict[str, str], standing: set[str], connection: AsyncConnection
+) -> None:
+    runbook, incident = offer.runbook, offer.incident
     try:
-        plan = batch.make_plan(name, runbook, await _values(incident, connection))
+        plan = batch.make_plan(offer.name, runbook, values)
     except PlanError as error:
-        batch.note(incident.id, TimelineKind.RUN, f"“{runbook.title}” fits but cannot be offered: {error}")
+        await _refuse(batch, offer, str(error), connection)
+        return
+    if plan_hash(plan) in standing:
         return
     run = Run(
         id=uuid.uuid4().hex,
         incident_id=incident.id,
         partition=incident.partition,
-        runbook=name,
+        runbook=offer.name,
         plan=plan,
         plan_hash=plan_hash(plan),
         approvers=runbook.approval.approvers,
@@ -69,11 +94,25 @@ async def _offer(batch: Batch, name: str, runbook: Runbook, incident: Incident, 
     batch.note(incident.id, TimelineKind.RUN, f"Proposed: {runbook.title}")
 
 
-async def _values(incident: Incident, connection: AsyncConnection) -> dict[str, str]:
-    """What placeholders may stand for: the incident's facts, and the labels that all its active alerts share."""
+async def _refuse(batch: Batch, offer: _Offer, why: str, connection: AsyncConnection) -> None:
+    """Say once why a runbook that fits is not offered."""
+    text = f"“{offer.runbook.title}” fits but cannot be offered: {why}"
+    noted = any(entry.text == text and entry.incident_id == offer.incident.id for entry in batch.timeline)
+    if not noted and not await incidents.has_entry(connection, offer.incident.id, text):
+        batch.note(offer.incident.id, TimelineKind.RUN, text)
+
+
+async def _cases(offer: _Offer, labels: list[str], connection: AsyncConnection) -> list[dict[str, str]]:
+    """What placeholders may stand for: the incident's facts, and the labels of the alerts that it is offered for."""
+    incident, when = offer.incident, offer.runbook.when
     known = (await alerts.of_incidents(connection, [incident.id], limit=_MOST_ALERTS))[incident.id]
-    active = [alert.labels for alert in known if alert.active]
-    shared = set(active[0].items()).intersection(*(labels.items() for labels in active[1:])) if active else set()
     service = incident.causes[0].service if incident.causes else next(iter(incident.services), "")
     facts = {"incident.number": str(incident.number), "incident.severity": incident.severity.value, "service": service}
-    return facts | {f"labels.{name}": value for name, value in shared}
+    active = [alert for alert in known if alert.active]
+    meant = when.service or (service if when.cause else "")
+    fitting = [
+        alert.labels
+        for alert in active
+        if (not when.alertname or alert.name == when.alertname) and (not meant or alert.service == meant)
+    ]
+    return [facts | case for case in cases_of(labels, [alert.labels for alert in active], fitting)]

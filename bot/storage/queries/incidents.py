@@ -197,6 +197,12 @@ async def timeline_of(
     return [(row["id"], _entry(row)) for row in rows.mappings()]
 
 
+async def has_entry(connection: AsyncConnection, incident_id: str, text: str) -> bool:
+    """Whether a line of an incident's timeline reads so."""
+    query = select(_TIMELINE.c.id).where(_TIMELINE.c.incident_id == incident_id, _TIMELINE.c.text == text)
+    return (await connection.execute(query.limit(1))).first() is not None
+
+
 def _entry(row: RowMapping) -> TimelineEntry:
     fields: dict[str, Any] = {name: row[name] for name in TimelineEntry.__struct_fields__}
     return msgspec.convert(fields, TimelineEntry)
