@@ -5,7 +5,7 @@ from functools import partial
 
 from bot.components.component import Component
 from bot.components.process import Process
-from bot.components.slack import ROLE, Slack, health_of
+from bot.components.slack import ROLE, Slack, health_of, others_of
 from bot.health.dead_mans_switch import ping_while_healthy
 from bot.health.ops_channel import OpsChannel
 from bot.health.self_check import SelfCheck
@@ -15,7 +15,12 @@ from bot.notify.kinds import Opening, open_channel
 def health_components(process: Process, slack: Slack | None) -> Iterator[Component]:
     environment, services = process.environment, process.services
     check = SelfCheck(
-        process.backlog, process.intake, partial(health_of, slack), services.clock, process.config.deadman.after
+        process.backlog,
+        process.intake,
+        partial(health_of, slack),
+        services.clock,
+        process.config.deadman.after,
+        partial(others_of, slack),
     )
     if url := environment.deadman_url:
         run = partial(ping_while_healthy, url.get_secret_value(), environment.deadman_every, check)

@@ -13,6 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.components.component import Component
 from bot.components.process import Process
 from bot.components.rewriter import rewriter_components
+from bot.health.self_check import Others
 from bot.notify.channel import Channel
 from bot.notify.chart_uploads import ChartUploads
 from bot.notify.kinds import Opening, open_channel
@@ -76,13 +77,20 @@ def health_of(slack: Slack | None) -> tuple[str, bool]:
     return notifier.problem, notifier.reached and not notifier.refused
 
 
+def others_of(slack: Slack | None) -> Others:
+    """What else is wrong with Slack: messages that it refuses while it takes others."""
+    refused = slack.notifier.setbacks.in_words() if slack and slack.notifier else ""
+    return Others(minor={"messages": f"it does not take {refused}"} if refused else {})
+
+
 def slack_components(process: Process, slack: Slack) -> Iterator[Component]:
     """The connection; and what is shown in the channel: messages and threads, beside them the charts."""
     yield Component("connections to Slack", stop=slack.session.close)
     if slack.notifier is None:
         return
     services = process.services.under(ROLE)
-    charts = ChartUploads(services.database, _channel(process, slack.client), services.clock)
+    setbacks = slack.notifier.setbacks
+    charts = ChartUploads(services.database, _channel(process, slack.client), services.clock, setbacks=setbacks)
     yield Component("notifier", run=slack.notifier.run, role=ROLE)
     yield Component("charts", run=charts.run, role=ROLE)
     yield from rewriter_components(process)

@@ -35,6 +35,7 @@ class OpsChannel:
         self._posted: Posted | None = None
         self._published: dict[str, str] = {}
         self._looked = False
+        self._serious = True
 
     async def run(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         """Look until cancelled; what the channel does not take is tried again."""
@@ -59,18 +60,34 @@ class OpsChannel:
             self._looked = True
         if lasting and self._posted is None:
             await self._begin(lasting)
-        elif lasting and lasting.keys() != self._published.keys():
-            await self._update(_trouble(lasting), over=False)
+        elif lasting and self._tells_anew(lasting):
+            await self._update(self._trouble(lasting), over=False)
             self._published = lasting
-        elif self._posted is not None and not self._check.problems():
-            await self._update(_over(self._posted.at, self._clock(), self._published), over=True)
+        elif self._posted is not None and not self._check.problems() and not self._check.minor_problems():
+            await self._update(self._over(self._posted.at), over=True)
             self._posted, self._published = None, {}
+
+    def _tells_anew(self, lasting: Mapping[str, str]) -> bool:
+        """Words of serious troubles change all the time, as they say for how long; others name what is concerned."""
+        minor = self._check.minor_problems()
+        return lasting.keys() != self._published.keys() or any(self._published[kind] != minor[kind] for kind in minor)
+
+    def _trouble(self, lasting: Mapping[str, str]) -> Notice:
+        self._serious = bool(lasting.keys() - self._check.minor_problems().keys())
+        title = "Tandem is not processing as it should" if self._serious else "Slack refuses some of what Tandem shows"
+        return Notice(title, tuple(lasting.values()))
+
+    def _over(self, begun: datetime) -> Notice:
+        now = self._clock()
+        works = "Tandem processes again" if self._serious else "Slack takes again what Tandem shows"
+        title = f"{works}, {format_duration(now - begun)} after this was said"
+        return Notice(title, tuple(self._published.values()), begun.astimezone(now.tzinfo))
 
     async def _begin(self, lasting: dict[str, str]) -> None:
         """Another replica may have published it meanwhile."""
         self._posted = await self._standing()
         if self._posted is None:
-            self._posted = await self._channel.post(_trouble(lasting), trouble_mark(over=False))
+            self._posted = await self._channel.post(self._trouble(lasting), trouble_mark(over=False))
             log.error("deadman.published", reasons=list(lasting.values()))
         self._published = lasting
 
@@ -84,12 +101,3 @@ class OpsChannel:
             await self._channel.update(self._posted.id, notice, trouble_mark(over))
         except MessageGone:  # somebody deleted it: a trouble that lasts is posted anew
             self._posted = None
-
-
-def _trouble(lasting: Mapping[str, str]) -> Notice:
-    return Notice("Tandem is not processing as it should", tuple(lasting.values()))
-
-
-def _over(begun: datetime, now: datetime, reasons: Mapping[str, str]) -> Notice:
-    title = f"Tandem processes again, {format_duration(now - begun)} after this was said"
-    return Notice(title, tuple(reasons.values()), begun.astimezone(now.tzinfo))

@@ -1,9 +1,11 @@
 """Whether Tandem processes: what its own parts show, and for how long something has been wrong."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import NamedTuple
 
 from bot.domain.duration import format_duration
 from bot.domain.event import PingEvent
@@ -21,15 +23,30 @@ Clock = Callable[[], datetime]
 Slack = Callable[[], tuple[str, bool]]
 
 
+class Others(NamedTuple):
+    """What else may be wrong, in words by its kind: ``serious`` keeps Tandem from its work, ``minor`` does not."""
+
+    serious: Mapping[str, str] = MappingProxyType({})
+    minor: Mapping[str, str] = MappingProxyType({})
+
+
 class SelfCheck:
     """Whether Tandem processes: its endpoints commit, its pipeline is not far behind, its channel is up to date.
 
     ``after`` is how far behind is too far. What others do shows here too: the backlog is that of all replicas.
     """
 
-    def __init__(self, backlog: Backlog, intake: Intake, slack: Slack, clock: Clock, after: timedelta) -> None:
+    def __init__(
+        self,
+        backlog: Backlog,
+        intake: Intake,
+        slack: Slack,
+        clock: Clock,
+        after: timedelta,
+        others: Callable[[], Others] = Others,
+    ) -> None:
         self._backlog, self._intake, self._slack = backlog, intake, slack
-        self._clock = clock
+        self._clock, self._others = clock, others
         self._since: dict[str, datetime] = {}
         self.after = after
 
@@ -49,13 +66,17 @@ class SelfCheck:
         slack, _ = self._slack()
         if slack not in ("ok", "off"):
             found["slack"] = f"incidents are not told: {slack}"
-        return found
+        return found | dict(self._others().serious)
+
+    def minor_problems(self) -> dict[str, str]:
+        """What is wrong while Tandem does its work: somebody should know at once, and nobody is called."""
+        return dict(self._others().minor)
 
     def lasting_problems(self) -> dict[str, str]:
         """What has been wrong for long enough to call somebody, of what is wrong now."""
-        found, now = self.problems(), self._clock()
+        found, now = self.problems() | self.minor_problems(), self._clock()
         self._since = {kind: self._since.get(kind, now) for kind in found}
-        bounds = {"pipeline": min(SETTLE, self.after)}
+        bounds = {"pipeline": min(SETTLE, self.after), **dict.fromkeys(self.minor_problems(), timedelta(0))}
         return {kind: text for kind, text in found.items() if now - self._since[kind] >= bounds.get(kind, self.after)}
 
     @property

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-Kind = Literal["429", "500", "timeout", "timeout_before", "slow", "revoked", "down"]
+Kind = Literal["429", "500", "timeout", "timeout_before", "slow", "revoked", "down", "refused"]
 SLOW_SECONDS = 2.0
 HANG_SECONDS = 3600.0
 
@@ -14,6 +14,8 @@ class Fault:
     kind: Kind
     left: int
     retry_after: int
+    error: str = ""
+    about: str = ""
 
 
 @dataclass
@@ -23,15 +25,18 @@ class Faults:
     planned: dict[str, Fault] = field(default_factory=dict)
     released: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def plan(self, method: str, kind: str, count: int, retry_after: int) -> None:
+    def plan(
+        self, method: str, kind: str, count: int, retry_after: int, error: str = "fatal_error", about: str = ""
+    ) -> None:
+        """``refused`` is answered with the error code; with ``about``, only calls with this text anywhere in them."""
         if kind not in get_args(Kind):
             raise ValueError(f"{kind!r} is no fault; known are {', '.join(get_args(Kind))}")
-        self.planned[method] = Fault(kind, count, retry_after)  # type: ignore[arg-type]
+        self.planned[method] = Fault(kind, count, retry_after, error, about)  # type: ignore[arg-type]
 
-    def take(self, method: str) -> Fault | None:
+    def take(self, method: str, given: str = "") -> Fault | None:
         for name in (method, "*"):
             fault = self.planned.get(name)
-            if fault and fault.left > 0:
+            if fault and fault.left > 0 and fault.about in given:
                 fault.left -= 1
                 return fault
         return None

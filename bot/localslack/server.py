@@ -111,12 +111,14 @@ class LocalSlack:
         """The form that is open for a person."""
         return self._workspace.views.get(user)
 
-    def fail(self, method: str, kind: str, count: int = 1, retry_after: int = 1) -> None:
+    def fail(
+        self, method: str, kind: str, count: int = 1, retry_after: int = 1, error: str = "fatal_error", about: str = ""
+    ) -> None:
         """Let the next calls of a method, or of all (``*``), fail in a way; see :mod:`bot.localslack.faults`.
 
         The method ``socket`` is the connection of Socket Mode, which then fails in one way.
         """
-        self._faults.plan(method, kind, count, retry_after)
+        self._faults.plan(method, kind, count, retry_after, error, about)
 
     def sign(self, body: bytes, timestamp: int) -> dict[str, str]:
         return sign(self.signing_secret, body, timestamp)
@@ -157,7 +159,7 @@ class LocalSlack:
     async def _call(self, request: web.Request) -> web.StreamResponse:
         name = request.match_info["method"]
         given = await _arguments(request)
-        fault = self._faults.take(name)
+        fault = self._faults.take(name, str(given))
         call: Json = {"method": name, "at": time.time(), "channel": given.get("channel"), "ok": False, "error": None}
         call["fault"] = fault.kind if fault else None
         self._workspace.calls.append(call)
@@ -180,6 +182,8 @@ class LocalSlack:
         try:
             if fault and fault.kind == "revoked":
                 raise Failed("token_revoked")
+            if fault and fault.kind == "refused":
+                raise Failed(fault.error)
             if name == "apps.connections.open":
                 return {"ok": True, **self._open_connection(token)}, 200, headers
             if token != self.bot_token:

@@ -3,6 +3,7 @@
 from tenacity import RetryCallState, wait_random_exponential
 
 from bot.notify.channel import ChannelFailure, ChannelRefusal
+from bot.notify.rate_limits import EARLY
 
 _backoff = wait_random_exponential(multiplier=1, max=60)
 
@@ -13,5 +14,6 @@ def wait_for_channel(state: RetryCallState, refusal_wait: float) -> float:
     if isinstance(error, ChannelRefusal):
         return refusal_wait
     if isinstance(error, ChannelFailure) and error.retry_after is not None:
-        return error.retry_after
+        first = state.attempt_number == 1
+        return min(error.retry_after, EARLY) if first else error.retry_after
     return _backoff(state)

@@ -7,7 +7,7 @@ errors below, so that whoever calls need not know which tool it talks to.
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from bot.errors import TandemError
 from bot.notify.card import Content, ThreadUpdate
@@ -23,6 +23,22 @@ class ChannelFailure(TandemError):
 
 class ChannelRefusal(ChannelFailure):
     """The channel refuses until a person changes a token, a permission or the channel."""
+
+
+Call = Literal["key", "post", "update", "delete", "find", "find_reply", "upload", "share"]
+"""The kinds of calls that a channel may limit apart from each other; a reply is a ``post``."""
+
+
+class RateLimited(ChannelFailure):
+    """The channel takes no call of this kind for ``wait`` seconds; calls of other kinds go on."""
+
+    def __init__(self, reason: str, wait: float, call: Call) -> None:
+        super().__init__(reason, wait)
+        self.wait, self.call = wait, call
+
+
+class MessageRefused(TandemError):
+    """The channel refuses this one call, for a reason that says nothing about any other message."""
 
 
 class ContentRefused(TandemError):
@@ -64,7 +80,8 @@ class Posted(NamedTuple):
 class Channel(Protocol):
     """One place where people read messages. Each method is one logical call.
 
-    All raise ChannelFailure, ChannelRefusal, and LostLease where another replica speaks to the channel by now.
+    All raise ChannelFailure, ChannelRefusal, RateLimited, and LostLease where another replica speaks to the channel
+    by now. What is about one message also raises MessageRefused.
     """
 
     @property
@@ -84,7 +101,7 @@ class Channel(Protocol):
         """Edit a message in place. Raises ContentRefused, MessageGone."""
         ...
 
-    async def reply(self, message: str, update: ThreadUpdate, mark: Mark) -> Posted:
+    async def reply(self, message: str, update: ThreadUpdate, mark: Mark, *, plain: bool = False) -> Posted:
         """Post in the thread of a message. Raises ContentRefused, MessageGone."""
         ...
 

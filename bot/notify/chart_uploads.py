@@ -1,19 +1,22 @@
 """Brings the charts of alerts into their incidents' threads, beside the notifier: no message waits for a picture."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from bot.domain.alert import Alert
 from bot.domain.event import Chart
 from bot.errors import StorageUnavailable
 from bot.notify.backoff import wait_for_channel
-from bot.notify.channel import Channel, ChannelFailure, ChannelRefusal, ContentRefused, MessageGone
+from bot.notify.channel import Channel, ChannelFailure, ChannelRefusal, ContentRefused, MessageGone, MessageRefused
 from bot.notify.chart import in_words, render_chart
 from bot.notify.plain_text import shortened
+from bot.notify.setbacks import Item, Setbacks
 from bot.storage.database import Database
 from bot.storage.queries import charts
 from bot.storage.queries.charts import UploadState, WantedChart
@@ -38,11 +41,13 @@ class ChartUploads:
         channel: Channel,
         clock: Callable[[], datetime],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        setbacks: Setbacks | None = None,
     ) -> None:
         self._database = database
         self._channel = channel
         self._clock = clock
         self._sleep = sleep
+        self._setbacks = Setbacks(time.monotonic) if setbacks is None else setbacks
 
     async def run(self) -> None:
         """Upload until cancelled."""
@@ -59,17 +64,40 @@ class ChartUploads:
         """Bring one chart into its thread; False where none is wanted. Raises ChannelFailure, StorageUnavailable."""
         channel = await self._channel.key()
         async with self._database.read() as connection:
-            wanted = await charts.next_wanted(connection, channel)
+            wanted = await self._next(connection, channel)
         if wanted is None or wanted.alert.chart is None:
             return False
+        item = Item("chart", wanted.alert.identity)
+        try:
+            await self._bring(wanted, wanted.alert.chart)
+        except MessageRefused as refusal:
+            self._set_aside(wanted.alert, str(refusal))
+        except ChannelFailure as failure:
+            if not self._setbacks.failed(item):
+                raise
+            self._set_aside(wanted.alert, str(failure))
+        else:
+            self._setbacks.succeeded(item)
+        return True
+
+    async def _next(self, connection: AsyncConnection, channel: str) -> WantedChart | None:
+        """Those that failed come after the others."""
+        aside, doubted = self._setbacks.waiting("chart"), self._setbacks.doubted("chart")
+        first = await charts.next_wanted(connection, channel, [*aside, *doubted])
+        return first or (await charts.next_wanted(connection, channel, aside) if doubted else None)
+
+    def _set_aside(self, alert: Alert, reason: str) -> None:
+        wait = self._setbacks.refused(Item("chart", alert.identity), f"the chart of {alert.name[:100]}", reason)
+        log.error("channel.chart_set_aside", alert=alert.name, reason=reason, retry_in=wait)
+
+    async def _bring(self, wanted: WantedChart, chart: Chart) -> None:
         stale = self._clock() - wanted.wanted_at > FRESH
-        picture = None if stale else await _drawn(wanted.alert.chart)
+        picture = None if stale else await _drawn(chart)
         if picture is None:
             log.warning("channel.chart_left_out", alert=wanted.alert.name, stale=stale)
             await self._move(wanted.alert, UploadState.WANTED, UploadState.LEFT_OUT)
         else:
-            await self._send(wanted, wanted.alert.chart, picture)
-        return True
+            await self._send(wanted, chart, picture)
 
     async def _send(self, wanted: WantedChart, chart: Chart, picture: bytes) -> None:
         """What is uploaded nobody sees until it is shared, so the marker is committed between the two.
@@ -88,6 +116,9 @@ class ChartUploads:
         except (ContentRefused, MessageGone) as refused:
             log.error("channel.chart_refused", alert=alert.name, reason=str(refused))
             await self._move(alert, state, UploadState.LEFT_OUT)
+        except MessageRefused:
+            await self._move(alert, state, UploadState.WANTED)
+            raise
         except ChannelFailure as failure:
             if failure.retry_after is not None or isinstance(failure, ChannelRefusal):
                 await self._move(alert, state, UploadState.WANTED)

@@ -5,12 +5,11 @@ took over has looked before that and posted too. Slack documents no way to make 
 over looks again, twice, and keeps only the message that it edits.
 """
 
-from contextlib import suppress
 from datetime import datetime, timedelta
 
 import structlog
 
-from bot.notify.channel import ChannelRefusal, MessageGone, incident_mark
+from bot.notify.channel import ChannelRefusal, MessageGone, MessageRefused, RateLimited, incident_mark
 from bot.notify.outlet import Outlet
 from bot.storage.queries import channel_messages
 
@@ -37,8 +36,14 @@ class DuplicatePosts:
         if not self._pending or self._pending[0][0] > self._outlet.clock():
             return False
         _, incident_id, since = self._pending[0]
-        with suppress(ChannelRefusal):  # what may not be looked for stays
+        try:
             await self._keep_one(incident_id, since)
+        except RateLimited as limited:
+            later = self._outlet.clock() + timedelta(seconds=limited.wait)
+            self._pending = sorted([*self._pending[1:], (later, incident_id, since)])
+            return True
+        except (ChannelRefusal, MessageRefused) as refused:  # what may not be looked for or deleted stays
+            log.warning("channel.duplicate_not_looked_for", incident=incident_id, reason=str(refused))
         del self._pending[0]
         return True
 
@@ -52,6 +57,8 @@ class DuplicatePosts:
         for message in found if kept in found else ():
             if message != kept:
                 await self._outlet.paced()
-                with suppress(MessageGone):
+                try:
                     await self._outlet.channel.delete(message)
-                    log.warning("channel.duplicate_removed", incident=incident_id, message=message)
+                except MessageGone:
+                    continue
+                log.warning("channel.duplicate_removed", incident=incident_id, message=message)

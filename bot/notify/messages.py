@@ -7,7 +7,7 @@ import structlog
 
 from bot.domain.incident import Incident
 from bot.inbox.backlog import Backlog
-from bot.notify.channel import ContentRefused, MessageGone, incident_mark
+from bot.notify.channel import ContentRefused, MessageGone, MessageRefused, RateLimited, incident_mark
 from bot.notify.duplicate_posts import DuplicatePosts
 from bot.notify.incident_card import card_of
 from bot.notify.outlet import SETTLE, Outlet
@@ -23,7 +23,7 @@ class Messages:
         self._outlet, self._duplicates, self._backlog = outlet, duplicates, backlog
 
     async def show(self, incident_id: str) -> None:
-        """Raises ChannelFailure, StorageUnavailable."""
+        """Raises ChannelFailure, MessageRefused, ContentRefused (for the simplest form too), StorageUnavailable."""
         key = await self._outlet.channel.key()
         async with self._outlet.database.read() as connection:
             message = await channel_messages.of_incident(connection, incident_id, key)
@@ -80,11 +80,15 @@ class Messages:
         marked = await self._marked(view.incident, message)
         card, mark = card_of(view), incident_mark(view.incident.id)
         try:
-            posted = await self._outlet.channel.post(card, mark)
-        except ContentRefused as refused:
-            log.error("channel.content_refused", incident=view.incident.number, reason=str(refused))
-            await self._outlet.paced()
-            posted = await self._outlet.channel.post(card, mark, plain=True)
+            try:
+                posted = await self._outlet.channel.post(card, mark)
+            except ContentRefused as refused:
+                log.error("channel.content_refused", incident=view.incident.number, reason=str(refused))
+                await self._outlet.paced()
+                posted = await self._outlet.channel.post(card, mark, plain=True)
+        except (ContentRefused, MessageRefused, RateLimited):  # the channel's own word that it was not posted
+            await self._outlet.save(msgspec.structs.replace(marked, posting_since=None))
+            raise
         return msgspec.structs.replace(marked, ts=posted.id)
 
     async def _marked(self, incident: Incident, message: ChannelMessage) -> ChannelMessage:

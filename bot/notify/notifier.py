@@ -7,30 +7,37 @@ that one that refuses or is slow delays no other.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from bot.errors import StorageUnavailable
 from bot.inbox.backlog import Backlog
 from bot.notify.backoff import wait_for_channel
-from bot.notify.channel import Channel, ChannelFailure, ChannelRefusal
+from bot.notify.channel import Channel, ChannelFailure, ChannelRefusal, ContentRefused, MessageRefused, RateLimited
 from bot.notify.duplicate_posts import DuplicatePosts
 from bot.notify.messages import Messages
 from bot.notify.outlet import ChannelsOf, Outlet
+from bot.notify.rate_limits import RateLimits
+from bot.notify.setbacks import Item, Setbacks
 from bot.notify.threads import Threads
 from bot.observability import tracing
 from bot.observability.metrics import SLACK_OUT_OF_DATE
 from bot.storage.database import Database
-from bot.storage.queries import channel_messages, traces
+from bot.storage.queries import channel_messages, incidents, traces
+from bot.storage.queries.channel_messages import Closed
 
 INTERVAL = 1.0
 POLL = 2.0
 MESSAGES_PER_THREAD = 10
 _REFUSAL_WAIT = 15.0
+_ALONE_WAIT = 5.0
+"""Longest wait while a single message has failed: another one may come, which the channel takes."""
 
 log = structlog.get_logger(__name__)
 
@@ -51,6 +58,7 @@ class Notifier:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         backlog: Backlog | None = None,
         channels_of: ChannelsOf | None = None,
+        timer: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
         self._channel = channel
@@ -60,6 +68,8 @@ class Notifier:
         self._duplicates = DuplicatePosts(outlet)
         self._messages = Messages(outlet, self._duplicates, backlog)
         self._threads = Threads(outlet)
+        self._limits = RateLimits(timer)
+        self.setbacks = Setbacks(timer)
         self._woken = asyncio.Event()
         self._turn = 0
         self._counted = 0
@@ -84,7 +94,7 @@ class Notifier:
         while True:
             retrying = AsyncRetrying(
                 retry=retry_if_exception_type((ChannelFailure, StorageUnavailable)),
-                wait=lambda state: wait_for_channel(state, _REFUSAL_WAIT),
+                wait=self._wait,
                 sleep=self._sleep,
                 before_sleep=self._note_failure,
             )
@@ -92,25 +102,108 @@ class Notifier:
                 await self._rest()
 
     async def reconcile(self) -> bool:
-        """Make one message or thread true; False where all are. Raises ChannelFailure, StorageUnavailable."""
-        key = await self._channel.key()
-        await self._adopt(key)
-        async with self._database.read() as connection:
-            caught_up = self._backlog is None or self._backlog.caught_up
-            incident_id = await channel_messages.next_to_show(connection, key, caught_up)
-            thread_id = await channel_messages.next_thread(connection, key)
-            self._count(await channel_messages.count_out_of_date(connection, key))
-        self._turn += 1
-        if thread_id and (incident_id is None or self._turn % MESSAGES_PER_THREAD == 0):
-            with tracing.span("slack.thread", parent=await self._trace(thread_id)):
-                await self._threads.publish(thread_id)
-        elif incident_id:
-            with tracing.span("slack.message", parent=await self._trace(incident_id)):
-                await self._messages.show(incident_id)
-        elif not await self._duplicates.look():
+        """Make one message or thread true; False where all are, or the channel takes none of them now.
+
+        Raises ChannelFailure, StorageUnavailable.
+        """
+        if self._limits.closed("key"):
             return False
-        self.problem, self.refused, self.reached = None, False, True
+        try:
+            key = await self._channel.key()
+        except RateLimited as limited:
+            return self._limit(limited)
+        await self._adopt(key)
+        item = await self._next(key)
+        if item is not None:
+            return await self._attempt(item)
+        if not await self._duplicates.look():
+            return False
+        self._succeed()
         return True
+
+    async def _next(self, key: str) -> Item | None:
+        """What is to be published next: what failed comes after the others."""
+        async with self._database.read() as connection:
+            self._count(await channel_messages.count_out_of_date(connection, key))
+            chosen = await self._choose(connection, key, doubted=False)
+            doubts = self.setbacks.doubted("message") or self.setbacks.doubted("thread")
+            chosen = await self._choose(connection, key, doubted=True) if chosen is None and doubts else chosen
+        self._turn += 1
+        return chosen
+
+    async def _choose(self, connection: AsyncConnection, key: str, doubted: bool) -> Item | None:
+        caught_up = self._backlog is None or self._backlog.caught_up
+        closed = self._closed(doubted)
+        incident_id = await channel_messages.next_to_show(connection, key, caught_up, closed)
+        thread_id = await channel_messages.next_thread(connection, key, closed)
+        if thread_id and (incident_id is None or self._turn % MESSAGES_PER_THREAD == 0):
+            return Item("thread", thread_id)
+        return Item("message", incident_id) if incident_id else None
+
+    def _closed(self, doubted: bool) -> Closed:
+        """What is not attempted now; what failed, only with ``doubted``."""
+        left_out = {
+            kind: [*self.setbacks.waiting(kind), *(() if doubted else self.setbacks.doubted(kind))]
+            for kind in ("message", "thread")
+        }
+        closed = self._limits.closed
+        return Closed(
+            post=closed("post"),
+            update=closed("update"),
+            find=closed("find"),
+            find_reply=closed("find_reply"),
+            messages=left_out["message"],
+            threads=left_out["thread"],
+        )
+
+    async def _attempt(self, item: Item) -> bool:
+        try:
+            await self._publish(item)
+        except RateLimited as limited:
+            return self._limit(limited)
+        except (MessageRefused, ContentRefused) as refusal:
+            await self._set_aside(item, str(refusal))
+            return True
+        except ChannelFailure as failure:
+            if not self.setbacks.failed(item):
+                raise
+            await self._set_aside(item, str(failure))
+            return True
+        self.setbacks.succeeded(item)
+        self._succeed()
+        return True
+
+    async def _publish(self, item: Item) -> None:
+        with tracing.span(f"slack.{item.kind}", parent=await self._trace(item.id)):
+            if item.kind == "thread":
+                await self._threads.publish(item.id)
+            else:
+                await self._messages.show(item.id)
+
+    def _succeed(self) -> None:
+        self._limits.passed()
+        self.problem, self.refused, self.reached = None, False, True
+
+    def _limit(self, limited: RateLimited) -> bool:
+        """Calls of this kind wait; whether others may be made, the next turn shows."""
+        wait = self._limits.note(limited)
+        self.problem, self.refused = str(limited), False
+        log.warning("channel.rate_limited", channel=self._channel.name, call=limited.call, retry_in=wait)
+        return limited.call != "key"
+
+    async def _set_aside(self, item: Item, reason: str) -> None:
+        async with self._database.read() as connection:
+            incident = await incidents.by_id(connection, item.id)
+        about = f"the {item.kind} of incident #{incident.number if incident else '?'}"
+        wait = self.setbacks.refused(item, about, reason)
+        log.error("channel.set_aside", channel=self._channel.name, about=about, reason=reason, retry_in=wait)
+
+    def _wait(self, state: RetryCallState) -> float:
+        """While a single message has failed it may be at fault itself, and others are not to wait for long."""
+        wait = wait_for_channel(state, _REFUSAL_WAIT)
+        if isinstance(state.outcome and state.outcome.exception(), ChannelFailure) and self.setbacks.one_in_doubt:
+            return min(wait, INTERVAL if state.attempt_number == 1 else _ALONE_WAIT)
+        return wait
 
     async def _adopt(self, key: str) -> None:
         """Take over what the release before has written, once each time that we begin."""

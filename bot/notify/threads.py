@@ -3,7 +3,8 @@
 import msgspec
 import structlog
 
-from bot.notify.channel import ContentRefused, MessageGone, thread_mark
+from bot.notify.card import ThreadUpdate
+from bot.notify.channel import ContentRefused, Mark, MessageGone, MessageRefused, RateLimited, thread_mark
 from bot.notify.chart_uploads import MAX_CHARTS
 from bot.notify.outlet import SETTLE, Outlet
 from bot.notify.thread import MAX_DETAILED, MAX_ENTRIES, thread_update
@@ -20,7 +21,7 @@ class Threads:
     async def publish(self, incident_id: str) -> None:
         """Post what the thread does not show yet, together. A marker is committed first, as for a message.
 
-        Raises ChannelFailure, StorageUnavailable.
+        Raises ChannelFailure, MessageRefused, ContentRefused (for the simplest form too), StorageUnavailable.
         """
         await self._outlet.paced()
         key = await self._outlet.channel.key()
@@ -38,16 +39,26 @@ class Threads:
             await self._outlet.paced()
             new = [(position, entry) for position, entry in new if position <= message.thread_posting]
         position = new[-1][0]
-        await self._outlet.save(msgspec.structs.replace(message, thread_posting=position))
+        marked = msgspec.structs.replace(message, thread_posting=position)
+        await self._outlet.save(marked)
         detailed = known[incident_id] if message.thread_position == 0 else []
         update = thread_update([entry for _, entry in new], detailed)
         try:
-            await self._outlet.channel.reply(message.ts, update, thread_mark(incident_id, position))
-        except ContentRefused as refused:
-            log.error("channel.content_refused", incident=incident.number, reason=str(refused))
+            await self._reply(message.ts, update, thread_mark(incident_id, position))
         except MessageGone:
             log.warning("channel.thread_gone", incident=incident.number)
+        except (ContentRefused, MessageRefused, RateLimited):  # the channel's own word that it was not posted
+            await self._outlet.save(msgspec.structs.replace(marked, thread_posting=None))
+            raise
         await self._published(message, position)
+
+    async def _reply(self, ts: str, update: ThreadUpdate, mark: Mark) -> None:
+        try:
+            await self._outlet.channel.reply(ts, update, mark)
+        except ContentRefused as refused:
+            log.error("channel.content_refused", mark=mark.facts, reason=str(refused))
+            await self._outlet.paced()
+            await self._outlet.channel.reply(ts, update, mark, plain=True)
 
     async def _stands(self, ts: str, incident_id: str, position: int) -> bool:
         """Whether a reply that was being posted when its replica ended is in the thread."""

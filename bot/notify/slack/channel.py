@@ -19,7 +19,7 @@ from bot.notify.slack.failures import meaning_of
 from bot.notify.slack.render import plain as render_plain
 from bot.notify.slack.render import render
 from bot.notify.slack.render_notice import render_notice
-from bot.notify.slack.render_thread import render_thread
+from bot.notify.slack.render_thread import render_plain_thread, render_thread
 from bot.notify.slack.rendered import Rendered
 from bot.notify.slack.text import file_title
 from bot.observability import tracing
@@ -29,6 +29,8 @@ _ID = re.compile(r"[CGD][A-Z0-9]{7,}")
 _PAGE = 200
 _MAX_PAGES = 20
 _CLOCK_SKEW = timedelta(minutes=1)
+_NO_ANSWER_OF_SLACKS = (AttributeError, TypeError, KeyError, ValueError)
+"""What slack_sdk raises where a proxy answers in Slack's place, with a list or a text."""
 CANCEL_TIMEOUT = 5.0
 """For how long a request that was sent is waited for when its caller was cancelled, in seconds."""
 
@@ -73,8 +75,9 @@ class SlackChannel:
     async def post(self, content: Content, mark: Mark, *, plain: bool = False) -> Posted:
         return await self._post(_rendered(content, plain), mark)
 
-    async def reply(self, message: str, update: ThreadUpdate, mark: Mark) -> Posted:
-        return await self._post(_valid(lambda: render_thread(update)), mark, thread=message)
+    async def reply(self, message: str, update: ThreadUpdate, mark: Mark, *, plain: bool = False) -> Posted:
+        made = render_plain_thread(update) if plain else _valid(lambda: render_thread(update))
+        return await self._post(made, mark, thread=message)
 
     async def _post(self, rendered: Rendered, mark: Mark, thread: str | None = None) -> Posted:
         call = self._client.chat_postMessage(
@@ -86,7 +89,7 @@ class SlackChannel:
             unfurl_links=False,
             unfurl_media=False,
         )
-        return _posted((await self._called("chat.postMessage", call))["ts"])
+        return _posted((await self._called("chat.postMessage", call)).get("ts"))
 
     async def update(self, message: str, content: Content, mark: Mark, *, plain: bool = False) -> None:
         rendered = _rendered(content, plain)
@@ -161,7 +164,7 @@ class SlackChannel:
         except SlackApiError as error:
             SLACK_CALLS.labels(method, "refused").inc()
             raise meaning_of(method, error) from error
-        except (TimeoutError, aiohttp.ClientError, OSError, SlackClientError) as error:
+        except (TimeoutError, aiohttp.ClientError, OSError, SlackClientError, *_NO_ANSWER_OF_SLACKS) as error:
             SLACK_CALLS.labels(method, "unreachable").inc()
             raise ChannelFailure(f"{method}: {type(error).__name__} {error}".strip()) from error
         SLACK_CALLS.labels(method, "ok").inc()
@@ -198,4 +201,7 @@ def _metadata(mark: Mark) -> dict[str, Any]:
 
 
 def _posted(ts: Any) -> Posted:
-    return Posted(str(ts), datetime.fromtimestamp(float(ts), UTC))
+    try:
+        return Posted(str(ts), datetime.fromtimestamp(float(ts), UTC))
+    except (TypeError, ValueError) as error:
+        raise ChannelFailure(f"the answer names no message: {str(ts)[:50]}") from error

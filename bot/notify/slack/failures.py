@@ -5,7 +5,15 @@ from typing import Any
 from slack_sdk.errors import SlackApiError
 
 from bot.errors import TandemError
-from bot.notify.channel import ChannelFailure, ChannelRefusal, ContentRefused, MessageGone
+from bot.notify.channel import (
+    Call,
+    ChannelFailure,
+    ChannelRefusal,
+    ContentRefused,
+    MessageGone,
+    MessageRefused,
+    RateLimited,
+)
 
 # https://docs.slack.dev/reference/methods/chat.postMessage#errors
 _REFUSED = {
@@ -24,6 +32,7 @@ _REFUSED = {
     "not_in_channel",
     "is_archived",
     "restricted_action",
+    "restricted_action_read_only_channel",
     "posting_to_channel_denied",
 }
 _CONTENT = {
@@ -43,9 +52,28 @@ _GONE = {
     "cant_update_message",
     "cant_delete_message",
     "compliance_exports_prevent_deletion",
-    "edit_window_closed",
     "thread_not_found",
 }
+_LATER = {
+    "internal_error",
+    "fatal_error",
+    "service_unavailable",
+    "request_timeout",
+    "rollup_error",
+    "team_added_to_org",
+    "accesslimited",
+}
+_LIMITED_TOGETHER: dict[str, Call] = {
+    "conversations.list": "key",
+    "chat.postMessage": "post",
+    "chat.update": "update",
+    "chat.delete": "delete",
+    "conversations.history": "find",
+    "conversations.replies": "find_reply",
+    "files.getUploadURLExternal": "upload",
+    "files.completeUploadExternal": "share",
+}
+"""https://docs.slack.dev/apis/web-api/rate-limits: Slack limits each method for itself."""
 
 
 def meaning_of(method: str, error: SlackApiError) -> TandemError:
@@ -56,7 +84,8 @@ def meaning_of(method: str, error: SlackApiError) -> TandemError:
     code = data.get("error", "") if isinstance(data, dict) else ""
     if status == 429 or code in ("ratelimited", "rate_limited"):
         headers = {name.lower(): value for name, value in response.headers.items()}
-        return ChannelFailure(f"{method}: rate limited", _seconds(headers.get("retry-after")))
+        wait = _seconds(headers.get("retry-after"))
+        return RateLimited(f"{method}: rate limited", wait, _LIMITED_TOGETHER[method])
     if code in _REFUSED:
         needed = f" (needs the scope {data['needed']})" if isinstance(data, dict) and data.get("needed") else ""
         return ChannelRefusal(f"{method}: {code}{needed}")
@@ -65,6 +94,8 @@ def meaning_of(method: str, error: SlackApiError) -> TandemError:
         return ContentRefused(f"{method}: {code} {'; '.join(map(str, details))}".strip())
     if code in _GONE:
         return MessageGone(f"{method}: {code}")
+    if code and code not in _LATER:  # also one that Slack adds tomorrow: it may be about this message alone
+        return MessageRefused(f"{method}: {code}")
     return ChannelFailure(f"{method}: {code or f'HTTP {status}'}")
 
 

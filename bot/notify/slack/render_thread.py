@@ -23,7 +23,16 @@ _ICON = {
 def render_thread(update: ThreadUpdate) -> Rendered:
     lines = [_line(entry) for entry in update.entries]
     blocks = [section(text) for text in _packed(lines)] + [section(_details(alert)) for alert in update.alerts]
-    return rendered(one_line("; ".join(entry.text for entry in update.entries), 2900) or "Update", blocks)
+    return rendered(_fallback(update), blocks)
+
+
+def render_plain_thread(update: ThreadUpdate) -> Rendered:
+    """The reply without blocks, for the day Slack refuses what :func:`render_thread` made."""
+    return Rendered(_fallback(update), [])
+
+
+def _fallback(update: ThreadUpdate) -> str:
+    return one_line("; ".join(entry.text for entry in update.entries), 2900) or "Update"
 
 
 def _line(entry: TimelineEntry) -> str:

@@ -1,6 +1,6 @@
 """What each channel shows of each incident, so that the notifier knows what is left to publish."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -58,27 +58,58 @@ async def has_thread(connection: AsyncConnection, incident_id: str) -> bool:
     return (await connection.execute(query)).first() is not None
 
 
-async def next_to_show(connection: AsyncConnection, channel: str, caught_up: bool = True) -> str | None:
+class Closed(msgspec.Struct, frozen=True, kw_only=True):
+    """What a channel does not take now: kinds of calls, and incidents whose message or thread is set aside."""
+
+    post: bool = False
+    update: bool = False
+    find: bool = False
+    find_reply: bool = False
+    messages: Collection[str] = ()
+    threads: Collection[str] = ()
+
+
+async def next_to_show(
+    connection: AsyncConnection, channel: str, caught_up: bool = True, closed: Closed | None = None
+) -> str | None:
     """The incident whose message in a channel is most out of date: new ones, then the most severe, then the oldest.
 
     A new one that is over already waits for its turn among the others. Where the pipeline has ``caught_up``, what was
     shown while it was behind comes last of all. Whether an unknown incident belongs into the channel, the caller knows.
     """
     stale = _stale()
+    closed = closed or Closed()
     new = and_(_MESSAGE.c.ts.is_(None), _INCIDENT.c.status != IncidentStatus.RESOLVED.value)
     rank = case({severity.value: severity.rank for severity in Severity}, value=_INCIDENT.c.severity)
     rows = await connection.execute(
         select(_INCIDENT.c.id)
         .outerjoin(_MESSAGE, _in(channel))
-        .where(or_(stale, _MESSAGE.c.shown_behind) if caught_up else stale)
+        .where(or_(stale, _MESSAGE.c.shown_behind) if caught_up else stale, *_open_to_messages(closed))
         .order_by(case((new, 0), (stale, 1), else_=2), rank, _INCIDENT.c.changed_at, _INCIDENT.c.number)
         .limit(1)
     )
     return rows.scalar_one_or_none()
 
 
-async def next_thread(connection: AsyncConnection, channel: str) -> str | None:
+def _open_to_messages(closed: Closed) -> list[ColumnElement[bool]]:
+    """Not what needs a call that the channel does not take now."""
+    needs_no = {
+        "post": _MESSAGE.c.ts.is_not(None),
+        "update": _MESSAGE.c.ts.is_(None),
+        "find": or_(_MESSAGE.c.ts.is_not(None), _MESSAGE.c.posting_since.is_(None)),
+    }
+    conditions = [condition for call, condition in needs_no.items() if getattr(closed, call)]
+    return [*conditions, _INCIDENT.c.id.not_in(closed.messages)] if closed.messages else conditions
+
+
+async def next_thread(connection: AsyncConnection, channel: str, closed: Closed | None = None) -> str | None:
     """The incident with the oldest timeline entry that its thread in a channel does not show yet."""
+    closed = closed or Closed()
+    if closed.post:
+        return None
+    conditions = [_MESSAGE.c.incident_id.not_in(closed.threads)] if closed.threads else []
+    if closed.find_reply:
+        conditions.append(_MESSAGE.c.thread_posting.is_(None))
     rows = await connection.execute(
         select(_MESSAGE.c.incident_id)
         .join(_TIMELINE, _TIMELINE.c.incident_id == _MESSAGE.c.incident_id)
@@ -87,6 +118,7 @@ async def next_thread(connection: AsyncConnection, channel: str) -> str | None:
             _MESSAGE.c.threaded,
             _MESSAGE.c.ts.is_not(None),
             _TIMELINE.c.id > _MESSAGE.c.thread_position,
+            *conditions,
         )
         .order_by(_TIMELINE.c.id)
         .limit(1)

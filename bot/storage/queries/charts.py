@@ -1,5 +1,6 @@
 """Which alerts' charts the threads have, or are to have. Each episode's is sent once at most."""
 
+from collections.abc import Collection
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -55,8 +56,11 @@ async def want(connection: AsyncConnection, incident_id: str, most: int, now: da
     await insert_missing(connection, _UPLOAD, wanted)
 
 
-async def next_wanted(connection: AsyncConnection, channel: str) -> WantedChart | None:
-    """The chart that has waited longest, of those whose incident has its thread in this channel."""
+async def next_wanted(connection: AsyncConnection, channel: str, without: Collection[str] = ()) -> WantedChart | None:
+    """The chart that has waited longest, of those whose incident has its thread in this channel.
+
+    ``without`` are identities of alerts whose charts are set aside.
+    """
     same = (_ALERT.c.identity == _UPLOAD.c.identity) & (_ALERT.c.episode == _UPLOAD.c.episode)
     rows = await connection.execute(
         select(_ALERT, _MESSAGE.c.ts.label("thread"), _UPLOAD.c.wanted_at)
@@ -68,6 +72,7 @@ async def next_wanted(connection: AsyncConnection, channel: str) -> WantedChart 
             _MESSAGE.c.channel == channel,
             _MESSAGE.c.threaded,
             _MESSAGE.c.ts.is_not(None),
+            _UPLOAD.c.identity.not_in(without),
         )
         .order_by(_UPLOAD.c.wanted_at, _UPLOAD.c.identity)
         .limit(1)

@@ -18,7 +18,7 @@ from bot.domain.event import AlertEvent
 from bot.errors import StorageUnavailable
 from bot.health.dead_mans_switch import ping_while_healthy
 from bot.health.ops_channel import OpsChannel
-from bot.health.self_check import SelfCheck
+from bot.health.self_check import Others, SelfCheck
 from bot.inbox.backlog import Backlog
 from bot.inbox.inbox import Inbox
 from bot.inbox.intake import Intake, entries_for
@@ -50,12 +50,20 @@ class Watched:
         self.pipeline, self.intake, self.slack = pipeline, intake, slack
         self.backlog = Backlog(pipeline.database, pipeline.inbox, pipeline.clock, 16)
         self.slack_says = "ok"
+        self.refused = ""
         self.check = self.new_check()
         self.ops = self.new_ops()
 
     def new_check(self) -> SelfCheck:
         after = timedelta(minutes=5)
-        return SelfCheck(self.backlog, self.intake, lambda: (self.slack_says, True), self.pipeline.clock, after)
+        return SelfCheck(
+            self.backlog,
+            self.intake,
+            lambda: (self.slack_says, True),
+            self.pipeline.clock,
+            after,
+            lambda: Others(minor={"messages": self.refused} if self.refused else {}),
+        )
 
     def new_ops(self, may_speak: Callable[[], bool] = lambda: True) -> OpsChannel:
         client = AsyncWebClient(self.slack.bot_token, base_url=self.slack.api_url)
@@ -153,6 +161,21 @@ async def test_where_nobody_has_the_role_to_speak_any_says_that_nothing_is_worke
     await watched.pipeline.worker.drain()
     [said] = await watched.look()
     assert "processes again" in said
+
+
+async def test_a_message_that_slack_refuses_is_told_at_once_names_what_it_is_and_stops_no_pings(
+    watched: Watched, clock: Clock
+) -> None:
+    watched.refused = "it does not take the message of incident #1 (chat.update: edit_window_closed)"
+    [told] = await watched.look()
+    assert "the message of incident #1 (chat.update: edit_window_closed)" in told
+    assert watched.check.problems() == {}
+    watched.refused = "it does not take the message of incident #2 (chat.update: edit_window_closed)"
+    [told] = await watched.look()
+    assert "incident #2" in told
+    watched.refused = ""
+    [told] = await watched.look()
+    assert "again" in told
 
 
 async def test_what_slack_does_not_take_is_said_later(watched: Watched, clock: Clock) -> None:

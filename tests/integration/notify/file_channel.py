@@ -35,7 +35,7 @@ class FileChannel:
     async def post(self, content: Content, mark: Mark, *, plain: bool = False) -> Posted:
         return self._add(_shown(content, plain), mark, None)
 
-    async def reply(self, message: str, update: ThreadUpdate, mark: Mark) -> Posted:
+    async def reply(self, message: str, update: ThreadUpdate, mark: Mark, *, plain: bool = False) -> Posted:
         self._at(message)
         return self._add(msgspec.to_builtins(update), mark, message)
 
