@@ -42,7 +42,7 @@ class Setbacks:
         """Set it aside; returns for how many seconds."""
         before = self._refusals.pop(item, None)
         attempts = before.attempts + 1 if before else 1
-        wait = min(FIRST_WAIT * 2 ** min(attempts - 1, 20), LONGEST_WAIT)
+        wait = min(FIRST_WAIT * 2.0 ** min(attempts - 1, 20), LONGEST_WAIT)
         self._refusals[item] = _Refusal(about, reason, attempts, self._timer() + wait)
         while len(self._refusals) > MAX_SET_ASIDE:
             del self._refusals[next(iter(self._refusals))]
