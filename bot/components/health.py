@@ -8,6 +8,7 @@ from bot.components.process import Process
 from bot.components.slack import ROLE, Slack, health_of, others_of
 from bot.health.dead_mans_switch import ping_while_healthy
 from bot.health.ops_channel import OpsChannel
+from bot.health.refusals import publish_refusals
 from bot.health.self_check import SelfCheck
 from bot.notify.kinds import Opening, open_channel
 
@@ -29,3 +30,4 @@ def health_components(process: Process, slack: Slack | None) -> Iterator[Compone
         channel = open_channel(name, Opening({"slack": slack.client}))
         ops = OpsChannel(channel, check, services.clock, partial(services.holds, ROLE))
         yield Component("ops channel", run=ops.run)
+        yield Component("refusals", run=partial(publish_refusals, process.refusals, channel))

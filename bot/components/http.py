@@ -10,7 +10,7 @@ from aiohttp import web
 from bot.components.process import Process
 from bot.observability.metrics import DOORS_OPEN
 from handlers.api.incidents import Api, Health
-from handlers.http.endpoint import add_webhook_routes, source_secrets
+from handlers.http.endpoint import Limits, add_webhook_routes, source_secrets
 from handlers.http.fast_path import Deliver, Lane
 from handlers.http.heartbeats import add_heartbeat_routes
 from handlers.http.problem import add_unknown_paths
@@ -48,7 +48,9 @@ def _add_sender_endpoints(http: web.Application, process: Process) -> Mapping[by
     services, intake = process.services, process.intake
     clock, rules = services.clock, services.rules
     by, count = rules.correlation.partition_by, rules.partitions
-    fast = add_webhook_routes(http, intake, token, clock, by, count, source_secrets(), process.config.sources)
+    limits = Limits(process.environment.max_body, process.refusals.note)
+    secrets, mapped = source_secrets(), process.config.sources
+    fast = add_webhook_routes(http, intake, token, clock, by, count, secrets, mapped, limits)
     add_heartbeat_routes(http, intake, token, clock, rules)
     add_telemetry_routes(http, intake, token, clock, rules)
     add_model_routes(http, intake, services.database, process.frames, token, clock, rules)

@@ -8,6 +8,7 @@ from bot.cluster.broadcast import Broadcast
 from bot.cluster.membership import Membership, make_leases
 from bot.components.component import Component
 from bot.config import Config, Environment
+from bot.health.refusals import Refusals
 from bot.inbox.backlog import Backlog
 from bot.inbox.inbox import Inbox, open_inbox
 from bot.inbox.intake import Intake
@@ -29,6 +30,7 @@ class Process:
     frames: Frames
     backlog: Backlog
     intake: Intake
+    refusals: Refusals
 
 
 @asynccontextmanager
@@ -52,6 +54,7 @@ async def open_process(environment: Environment, config: Config) -> AsyncIterato
             open_frames(database, environment.model_store),
             backlog,
             Intake(inbox, full_for=backlog.retry_after, on_commit=membership.publish_work),
+            Refusals(utc_now),
         )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import ByteSize, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -70,6 +70,8 @@ class Environment(BaseSettings):
     """An API key that may update alerts: they are acknowledged and closed there."""
     opsgenie_url: str = Field(default="https://api.opsgenie.com", validation_alias="TANDEM_OPSGENIE_URL")
     """Opsgenie's API; `https://api.eu.opsgenie.com` in the EU."""
+    max_body: ByteSize = Field(default=ByteSize(32 * 2**20), ge=2**16, le=2**28, validation_alias="TANDEM_MAX_BODY")
+    """The largest delivery of a webhook that is taken, in bytes or as in `64MiB`; 64 KiB to 256 MiB."""
     most_waiting: int = Field(default=1_000_000, ge=1, validation_alias="TANDEM_MOST_WAITING")
     """Most entries that wait on disk; beyond, the endpoints answer 429."""
     log_format: Literal["json", "text"] | None = Field(default=None, validation_alias="TANDEM_LOG_FORMAT")

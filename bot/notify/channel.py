@@ -70,6 +70,10 @@ def trouble_mark(over: bool) -> Mark:
     return Mark("trouble", {"over": over})
 
 
+def refusal_mark(source: str) -> Mark:
+    return Mark("refusal", {"source": source})
+
+
 class Posted(NamedTuple):
     """A message in a channel. ``id`` means something to its channel only."""
 

@@ -9,6 +9,9 @@ TELEMETRY_KEPT = Counter(
 TELEMETRY_LEFT_OUT = Counter(
     "tandem_telemetry_left_out_total", "Samples and log lines that were dropped on receipt.", ["door", "reason"]
 )
+ALERTS_REFUSED = Counter(
+    "tandem_alerts_refused_total", "Alerts that could not be taken, of deliveries whose others were.", ["source"]
+)
 REQUESTS_REFUSED = Counter("tandem_requests_refused_total", "Requests that an endpoint refused.", ["status"])
 EVENTS_PROCESSED = Counter("tandem_events_processed_total", "Events that the pipeline has processed.")
 SET_ASIDE = Counter("tandem_entries_set_aside_total", "Inbox entries that could not be processed, set aside.")

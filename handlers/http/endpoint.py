@@ -1,11 +1,15 @@
 """``POST /webhooks/{source}``: verify, parse, append; 202 when the events are on disk."""
 
+import asyncio
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from itertools import islice
 from types import MappingProxyType
 
+import msgspec
 import structlog
 from aiohttp import web
 from multidict import CIMultiDict
@@ -15,20 +19,43 @@ from bot.domain.mapping import SourceMapping
 from bot.errors import ConfigError, InboxFull, StorageUnavailable
 from bot.inbox.inbox import NewEntry
 from bot.inbox.intake import Intake, entries_for
-from bot.observability.metrics import EVENTS_ACCEPTED, REQUESTS_REFUSED
+from bot.observability.metrics import ALERTS_REFUSED, EVENTS_ACCEPTED, REQUESTS_REFUSED
 from handlers.http.body import Unreadable, read_body
 from handlers.http.fast_path import Deliver, Delivery
 from handlers.http.problem import RETRY_AFTER_OUTAGE, come_again, not_stored, problem
 from handlers.sources.mapped import mapped_sources
-from handlers.sources.registry import CannotTell, Malformed, NotAuthentic, Source, all_sources, nearest
+from handlers.sources.registry import CannotTell, Malformed, NotAuthentic, Refusal, Source, all_sources, nearest
 
-MAX_BODY = 5 * 2**20
+MAX_BODY = 32 * 2**20
+"""The default of ``TANDEM_MAX_BODY``."""
+_SLICE = 250
+"""So many events are made before others have their turn, and are one entry of the inbox: some 5 ms."""
+_AT_ONCE = 2**20
+"""So many bytes of entries are committed at once: a large delivery holds up no other."""
+_MOST_REASONS = 100
 
 _JSON = {"Content-Type": "application/json"}
 
 _REFUSALS = (Malformed, UnicodeError, Unreadable, InboxFull, StorageUnavailable, NotAuthentic, CannotTell)
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """``refused`` is called with a source and the reason where something of its was refused for good."""
+
+    max_body: int = MAX_BODY
+    refused: Callable[[str, str], None] = lambda _source, _reason: None
+
+
+@dataclass
+class _Taken:
+    """What a delivery came to: how many events, their entries, and what of it cannot be taken."""
+
+    events: int = 0
+    entries: list[NewEntry] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
 
 
 class WebhookEndpoint:
@@ -41,6 +68,7 @@ class WebhookEndpoint:
         partitions: int,
         secrets: Mapping[str, str],
         mapped: Mapping[str, SourceMapping],
+        limits: Limits,
     ) -> None:
         self._intake = intake
         self._token = token.encode() if token else None
@@ -49,6 +77,7 @@ class WebhookEndpoint:
         self._partitions = partitions
         self._sources = known_sources(mapped)
         self._secrets = {name: secret.encode() for name, secret in secrets.items()}
+        self._limits = limits
         self._accepted = {name: EVENTS_ACCEPTED.labels(name) for name in self._sources}
 
     def add_routes(self, app: web.Application) -> None:
@@ -67,17 +96,35 @@ class WebhookEndpoint:
         if not signs and not self._shows_token(source, headers):
             return _refused(self._unauthentic())
         try:
-            body = await read_body(request, MAX_BODY)
+            body = await read_body(request, self._limits.max_body)
             if signs and not self._signed(source, headers, body):
                 return _refused(self._unsigned(source))
             if source.prove:
                 await source.prove(headers, body)
-            events, entries = self._read(source, headers, body)
-            await self._intake.append(entries)
+            taken = await self._read_in_turns(source, headers, body)
+            for entries in _at_once(taken.entries):
+                await self._intake.append(entries)
         except _REFUSALS as error:
-            return _refused(_said_of(error, name))
-        self._accepted[name].inc(events)
-        return web.Response(body=b'{"accepted": %d}' % events, status=202, headers=_JSON)
+            return self._not_taken(error, source, signs)
+        self._accepted[name].inc(taken.events)
+        if taken.refused:
+            self._note_refused(name, taken.refused)
+        return web.Response(body=_answer(taken), status=202, headers=_JSON)
+
+    def _not_taken(self, error: Exception, source: Source, signs: bool) -> web.Response:
+        """The answer; where coming again would not help, those who run Tandem are to know of it."""
+        answer = _said_of(error, source.name)
+        unsigned = isinstance(error, Unreadable) and signs  # whose it is was not looked at
+        if answer.status in (400, 413) and not unsigned:
+            log.error("webhooks.delivery_refused", source=source.name, status=answer.status, reason=str(error)[:500])
+            self._limits.refused(source.name, str(error))
+        return _refused(answer)
+
+    def _note_refused(self, name: str, refused: Sequence[Refusal]) -> None:
+        ALERTS_REFUSED.labels(name).inc(len(refused))
+        reason = f"{refused[0].reason} ({len(refused)} of one delivery)" if len(refused) > 1 else refused[0].reason
+        log.error("webhooks.alerts_refused", source=name, refused=len(refused), reason=reason[:500])
+        self._limits.refused(name, reason)
 
     def fast_path(self) -> dict[bytes, Deliver]:
         """What the fast path delivers to, by path: sources that need nothing but headers and body."""
@@ -91,15 +138,30 @@ class WebhookEndpoint:
         """Raises NotAuthentic, and what reading and lining up raise."""
         if not (self._signed(source, headers, body) if signs else self._shows_token(source, headers)):
             raise NotAuthentic(source.name)
-        events, entries = self._read(source, headers, body)
-        return Delivery(self._intake.put(entries), events, self._accepted[source.name].inc)
-
-    def _read(self, source: Source, headers: Mapping[str, str], body: bytes) -> tuple[int, list[NewEntry]]:
-        """How many events a body holds, and their entries. Raises Malformed, UnicodeError."""
         received_at = self._clock()
-        events = source.parse(body, headers, received_at)
-        entries = entries_for(events, source.name, received_at, self._partition_by, self._partitions)
-        return len(events), entries
+        taken = _Taken()
+        self._add(taken, source, source.parse(body, headers, received_at), received_at)
+        if taken.refused:
+            raise Malformed(taken.refused[0].reason)
+        return Delivery(self._intake.put(taken.entries), taken.events, self._accepted[source.name].inc)
+
+    async def _read_in_turns(self, source: Source, headers: Mapping[str, str], body: bytes) -> _Taken:
+        """What a body holds, made a slice at a time. Raises Malformed where nothing can be taken, UnicodeError."""
+        received_at = self._clock()
+        found, taken = iter(source.parse(body, headers, received_at)), _Taken()
+        while part := list(islice(found, _SLICE)):
+            self._add(taken, source, part, received_at)
+            await asyncio.sleep(0)
+        if taken.refused and not taken.events:
+            raise Malformed(taken.refused[0].reason)
+        return taken
+
+    def _add(self, taken: _Taken, source: Source, found: Iterable[Event | Refusal], received_at: datetime) -> None:
+        events: list[Event] = []
+        for one in found:
+            taken.refused.append(one) if isinstance(one, Refusal) else events.append(one)
+        taken.events += len(events)
+        taken.entries += entries_for(events, source.name, received_at, self._partition_by, self._partitions)
 
     def _signs(self, source: Source) -> bool:
         return source.signature is not None and (source.verify is None or source.name in self._secrets)
@@ -121,6 +183,26 @@ class WebhookEndpoint:
         if self._token is None:
             return problem(401, "No token is set: start Tandem with TANDEM_WEBHOOK_TOKEN.", headers)
         return problem(401, "Send the header Authorization: Bearer <TANDEM_WEBHOOK_TOKEN>.", headers)
+
+
+def _at_once(entries: Sequence[NewEntry]) -> Iterator[list[NewEntry]]:
+    """The entries in groups of a size that one commit takes."""
+    group: list[NewEntry] = []
+    size = 0
+    for entry in entries:
+        size += len(entry.payload)
+        if size > _AT_ONCE and group:
+            yield group
+            group, size = [], len(entry.payload)
+        group.append(entry)
+    yield group
+
+
+def _answer(taken: _Taken) -> bytes:
+    if not taken.refused:
+        return b'{"accepted": %d}' % taken.events
+    said = [{"index": one.index, "reason": one.reason[:300]} for one in taken.refused[:_MOST_REASONS]]
+    return msgspec.json.encode({"accepted": taken.events, "refused": said})
 
 
 def with_token(request: web.Request) -> Mapping[str, str]:
@@ -159,12 +241,13 @@ def add_webhook_routes(
     partitions: int,
     secrets: Mapping[str, str] | None = None,
     mapped: Mapping[str, SourceMapping] | None = None,
+    limits: Limits = Limits(),
 ) -> Mapping[bytes, Deliver]:
     """``secrets`` are those of the senders that sign, by source; ``mapped`` the sources that tandem.yaml describes.
 
     Returns what the fast path delivers to.
     """
-    endpoint = WebhookEndpoint(intake, token, clock, partition_by, partitions, secrets or {}, mapped or {})
+    endpoint = WebhookEndpoint(intake, token, clock, partition_by, partitions, secrets or {}, mapped or {}, limits)
     endpoint.add_routes(app)
     return endpoint.fast_path()
 
@@ -190,12 +273,18 @@ def parse_delivery(
     mapped: Mapping[str, SourceMapping] = MappingProxyType({}),
     headers: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Event]:
-    """The events of a body, as its endpoint would parse it. Raises LookupError for an unknown source, Malformed.
+    """The events of a body, as its endpoint would parse it; without those that it would set aside.
 
+    Raises LookupError for an unknown source, Malformed where nothing can be taken.
     ``headers`` are those that a sender's parser needs beside the body, such as ``X-GitHub-Event``.
     """
     known = known_sources(mapped)
     if source not in known:
         raise LookupError(f"no source is named {source!r}: {nearest(source, known)}")
     given = {"content-type": "application/json"} | {name.lower(): value for name, value in headers.items()}
-    return known[source].parse(body, given, received_at)
+    found = list(known[source].parse(body, given, received_at))
+    events = [one for one in found if not isinstance(one, Refusal)]
+    for refused in found if not events else ():
+        if isinstance(refused, Refusal):
+            raise Malformed(refused.reason)
+    return events

@@ -1,6 +1,6 @@
 """Sources that tandem.yaml describes: any JSON becomes alerts by JMESPath expressions."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -10,10 +10,9 @@ from bot.domain.event import AlertEvent, AlertStatus, Event, fingerprint_of
 from bot.domain.mapping import SourceMapping, search
 from handlers.http.authentication import bearer_or_like
 from handlers.sources.clean import clean, clean_labels, clean_link
-from handlers.sources.registry import Malformed, Parse, Source, decoded
+from handlers.sources.registry import Malformed, Parse, Refusal, Source, decoded
 from handlers.sources.timestamps import from_iso, since_1970
 
-MAX_ALERTS = 10_000
 _LONGEST = 10_000
 _decode: Callable[[bytes], Any] = msgspec.json.Decoder().decode
 
@@ -27,15 +26,23 @@ def mapped_sources(mappings: Mapping[str, SourceMapping]) -> dict[str, Source]:
 
 
 def parser_for(name: str, mapping: SourceMapping) -> Parse:
-    def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> list[Event]:
+    def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> Iterable[Event | Refusal]:
         delivery = decoded(_decode, body)
         found = _found(mapping.events, delivery, "events")
         alerts = found if isinstance(found, list) else [] if found is None else [found]
-        if len(alerts) > MAX_ALERTS:
-            raise Malformed(f"more than {MAX_ALERTS} alerts at once")
-        return [_event(name, mapping, alert, i, received_at) for i, alert in enumerate(alerts)]
+        return _events(name, mapping, alerts, received_at)
 
     return parse
+
+
+def _events(
+    source: str, mapping: SourceMapping, alerts: Iterable[Any], received_at: datetime
+) -> Iterator[Event | Refusal]:
+    for index, alert in enumerate(alerts):
+        try:
+            yield _event(source, mapping, alert, index, received_at)
+        except (Malformed, UnicodeError) as error:
+            yield Refusal(index, str(error))
 
 
 def _event(source: str, mapping: SourceMapping, alert: Any, position: int, received_at: datetime) -> AlertEvent:

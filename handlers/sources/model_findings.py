@@ -14,6 +14,7 @@ from bot.domain.event import AlertEvent, AlertStatus, fingerprint_of
 from bot.domain.severity import Severity
 from bot.domain.watched.finding import FindingKind
 from handlers.sources.clean import clean, clean_labels, clean_link
+from handlers.sources.lenient import converted
 from handlers.sources.registry import Malformed
 from handlers.sources.timestamps import Moment, in_utc
 
@@ -55,10 +56,7 @@ class _Envelope(msgspec.Struct, frozen=True):
 def opened(said: Any, key: str, headers: Mapping[str, str], received_at: datetime) -> tuple[About, Any]:
     """What a decoded body is about, and the tool's own document. Raises Malformed where no model is named."""
     inside = isinstance(said, dict) and key in said
-    try:
-        envelope = msgspec.convert(said, _Envelope) if inside else _Envelope()
-    except (msgspec.ValidationError, UnicodeEncodeError) as error:  # the latter for half a character
-        raise Malformed(str(error)) from error
+    envelope = converted(said, _Envelope) if inside else _Envelope()
     model = clean(envelope.model or headers.get(_MODEL_HEADER, ""))
     if not model:
         raise Malformed(f'no model is named: send the header X-Tandem-Model, or {{"model": …, "{key}": …}}')

@@ -18,8 +18,20 @@ from bot.domain.event import Event
 from bot.errors import TandemError
 from handlers.http.authentication import Signature, Verify
 
-Parse = Callable[[bytes, Mapping[str, str], datetime], list[Event]]
-"""Body, headers (a mapping that takes names in lower case) and the moment of receipt to events. Raises Malformed."""
+
+class Refusal(NamedTuple):
+    """Of a delivery of several, the one that cannot be taken: which it is, and why."""
+
+    index: int
+    reason: str
+
+
+Parse = Callable[[bytes, Mapping[str, str], datetime], Iterable[Event | Refusal]]
+"""Body, headers (a mapping that takes names in lower case) and the moment of receipt to events. Raises Malformed.
+
+Where a delivery holds several, one that cannot be taken is a Refusal and loses none of the others; where it may hold
+many, they are made one after the other as they are taken, so that nothing else waits for all.
+"""
 
 Prove = Callable[[Mapping[str, str], bytes], Awaitable[None]]
 """Proves, from headers and body, who sent it, and may ask others for that; answers the sender's handshake where it has
@@ -45,7 +57,7 @@ def decoded(decode: Callable[[bytes], _T], body: bytes) -> _T:
     """A body as msgspec decodes it. Raises Malformed, in msgspec's words, which name the field."""
     try:
         return decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise Malformed(str(error) or type(error).__name__) from error
 
 

@@ -14,6 +14,7 @@ from bot.domain.event import AlertEvent, AlertStatus, Event
 from handlers.http.authentication import bearer_or_like
 from handlers.sources.clean import clean, clean_link
 from handlers.sources.labels import with_values
+from handlers.sources.lenient import lenient
 from handlers.sources.registry import Malformed, decoded, source
 from handlers.sources.timestamps import Moment, in_utc
 
@@ -49,7 +50,7 @@ class _Delivery(msgspec.Struct, frozen=True, rename="camel"):
     data: _Data
 
 
-_decode = msgspec.json.Decoder(_Delivery).decode
+_decode = lenient(_Delivery)
 
 
 @source(NAME, verify=bearer_or_like, token_in_address=True)

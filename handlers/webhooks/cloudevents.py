@@ -11,7 +11,7 @@ outliers say has a form of its own (``seldon.py``), and what KServe's logger sen
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -26,13 +26,13 @@ from cloudevents.core.v1.event import REQUIRED_ATTRIBUTES
 from bot.domain.event import AlertEvent, AlertStatus, Event, fingerprint_of
 from handlers.http.authentication import bearer
 from handlers.sources.clean import clean, clean_labels, clean_link
-from handlers.sources.registry import Malformed, source
+from handlers.sources.lenient import converted
+from handlers.sources.registry import Malformed, Refusal, source
 from handlers.sources.timestamps import Moment, in_utc
 from handlers.webhooks.models.kserve import is_inference, rows_of
 from handlers.webhooks.models.seldon import from_seldon, is_seldon
 
 NAME = "cloudevents"
-MAX_EVENTS = 10_000
 _BATCH = "application/cloudevents-batch+json"
 _STRUCTURED = {"content-type": "application/cloudevents+json"}
 _RESOLVED = ".resolved"
@@ -70,7 +70,7 @@ class _AlertData(msgspec.Struct, frozen=True):
 
 
 @source(NAME, verify=bearer)
-def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> list[Event]:
+def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> Iterable[Event | Refusal]:
     headers = {name.lower(): value for name, value in headers.items()}
     content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type != _BATCH:
@@ -79,13 +79,16 @@ def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> lis
         batch = msgspec.json.decode(body, type=list[msgspec.Raw])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed(f"the batch: {error}") from error
-    if len(batch) > MAX_EVENTS:
-        raise Malformed(f"the batch: at most {MAX_EVENTS} events are taken at once")
-    return [
-        event
-        for i, raw in enumerate(batch)
-        for event in _events(_parsed(_STRUCTURED, bytes(raw), f"$[{i}]", received_at), received_at, f"$[{i}]")
-    ]
+    return _of_batch(batch, received_at)
+
+
+def _of_batch(batch: Sequence[msgspec.Raw], received_at: datetime) -> Iterator[Event | Refusal]:
+    for index, raw in enumerate(batch):
+        place = f"$[{index}]"
+        try:
+            yield from _events(_parsed(_STRUCTURED, bytes(raw), place, received_at), received_at, place)
+        except (Malformed, UnicodeError) as error:
+            yield Refusal(index, str(error))
 
 
 def _parsed(headers: Mapping[str, str], body: bytes, where: str, received_at: datetime) -> BaseCloudEvent:
@@ -151,8 +154,8 @@ def _decoded(event: BaseCloudEvent) -> Any:
 
 def _own_schema(event: BaseCloudEvent, data: dict[str, Any], received_at: datetime, where: str) -> AlertEvent:
     try:
-        alert = msgspec.convert(data, _AlertData)
-    except (msgspec.ValidationError, UnicodeEncodeError) as error:  # the latter for half a character
+        alert = converted(data, _AlertData)
+    except Malformed as error:
         raise Malformed(f"{where}.data: {error}") from error
     labels = {"alertname": clean(_type_of(event)), **clean_labels(alert.labels)}
     fingerprint = clean(alert.fingerprint) or fingerprint_of(labels)

@@ -15,6 +15,7 @@ from bot.domain.event import AlertEvent, AlertStatus, Event
 from handlers.http.authentication import bearer_or_like
 from handlers.sources.clean import clean
 from handlers.sources.labels import with_values
+from handlers.sources.lenient import lenient
 from handlers.sources.registry import Malformed, decoded, source
 from handlers.sources.sns import Amazon, read
 from handlers.sources.timestamps import from_iso
@@ -68,7 +69,7 @@ class _Alarm(msgspec.Struct, frozen=True, rename="pascal"):
     """A composite alarm has none."""
 
 
-_decode_alarm = msgspec.json.Decoder(_Alarm).decode
+_decode_alarm = lenient(_Alarm)
 _amazon = Amazon()
 
 

@@ -13,6 +13,7 @@ from bot.domain.event import AlertEvent, AlertStatus, Event, fingerprint_of
 from handlers.http.authentication import bearer_or_like
 from handlers.sources.clean import clean, clean_link
 from handlers.sources.labels import from_tags, with_values
+from handlers.sources.lenient import lenient
 from handlers.sources.registry import Malformed, decoded, source
 from handlers.sources.timestamps import since_1970
 
@@ -44,7 +45,7 @@ class _Delivery(msgspec.Struct, frozen=True):
     date: str | int = ""
 
 
-_decode = msgspec.json.Decoder(_Delivery).decode
+_decode = lenient(_Delivery)
 
 
 @source(NAME, verify=bearer_or_like)

@@ -12,6 +12,7 @@ import msgspec
 from bot.domain.event import AlertEvent, AlertStatus, Event, fingerprint_of
 from handlers.http.authentication import bearer_or_like
 from handlers.sources.clean import clean, clean_labels, clean_link
+from handlers.sources.lenient import lenient
 from handlers.sources.registry import Malformed, decoded, source
 from handlers.sources.timestamps import Moment, in_utc
 
@@ -46,7 +47,7 @@ class _Delivery(msgspec.Struct, frozen=True):
     link: str = ""
 
 
-_decode = msgspec.json.Decoder(_Delivery).decode
+_decode = lenient(_Delivery)
 
 
 @source(NAME, verify=bearer_or_like)

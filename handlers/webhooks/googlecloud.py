@@ -13,6 +13,7 @@ from bot.domain.event import AlertEvent, AlertStatus, Event
 from handlers.http.authentication import bearer_or_like
 from handlers.sources.clean import clean, clean_link
 from handlers.sources.labels import with_values
+from handlers.sources.lenient import lenient
 from handlers.sources.registry import Malformed, decoded, source
 from handlers.sources.timestamps import since_1970
 
@@ -62,7 +63,7 @@ class _Delivery(msgspec.Struct, frozen=True):
     version: str = ""
 
 
-_decode = msgspec.json.Decoder(_Delivery).decode
+_decode = lenient(_Delivery)
 
 
 @source(NAME, verify=bearer_or_like, token_in_address=True)

@@ -5,7 +5,7 @@ https://grafana.com/docs/grafana/latest/alerting/configure-notifications/manage-
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -14,11 +14,11 @@ import msgspec
 from bot.domain.event import AlertEvent, AlertStatus, Event, GroupResolved, fingerprint_of
 from handlers.http.authentication import bearer_or_like
 from handlers.sources.clean import clean, clean_labels, clean_link
-from handlers.sources.registry import decoded, source
+from handlers.sources.lenient import each_alone, lenient
+from handlers.sources.registry import Refusal, decoded, source
 from handlers.sources.timestamps import Moment, in_utc
 
 NAME = "grafana"
-MAX_ALERTS = 10_000
 SIGNATURE, TIMESTAMP = "x-grafana-alerting-signature", "x-grafana-alerting-timestamp"
 
 Status = Literal["firing", "resolved"]
@@ -27,7 +27,7 @@ Status = Literal["firing", "resolved"]
 class _Alert(msgspec.Struct, frozen=True, rename="camel"):
     status: Status
     labels: dict[str, str]
-    starts_at: Moment
+    starts_at: Moment | None = None
     ends_at: Moment | None = None
     annotations: dict[str, str] = {}
     generator_url: str = msgspec.field(name="generatorURL", default="")
@@ -38,14 +38,15 @@ class _Alert(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class _Delivery(msgspec.Struct, frozen=True, rename="camel"):
-    alerts: Annotated[list[_Alert], msgspec.Meta(max_length=MAX_ALERTS)]
+    alerts: list[msgspec.Raw]
     status: Status = "firing"
     group_key: str = ""
     truncated_alerts: Annotated[int, msgspec.Meta(ge=0, le=2**31)] | None = None
     common_labels: dict[str, str] = {}
 
 
-_decode = msgspec.json.Decoder(_Delivery).decode
+_decode = lenient(_Delivery)
+_decode_alert = lenient(_Alert)
 
 
 def signed(headers: Mapping[str, str], body: bytes, secret: bytes) -> bool:
@@ -60,15 +61,19 @@ def signed(headers: Mapping[str, str], body: bytes, secret: bytes) -> bool:
 
 
 @source(NAME, verify=bearer_or_like, signature=signed)
-def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> list[Event]:
-    delivery = decoded(_decode, body)
+def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> Iterator[Event | Refusal]:
+    return _events(decoded(_decode, body), received_at)
+
+
+def _events(delivery: _Delivery, received_at: datetime) -> Iterator[Event | Refusal]:
     group, truncated = clean(delivery.group_key), delivery.truncated_alerts or 0
-    events: list[Event] = [
-        _event(alert, f"$.alerts[{i}]", group, truncated, received_at) for i, alert in enumerate(delivery.alerts)
-    ]
+
+    def event_of(alert: _Alert, where: str) -> AlertEvent:
+        return _event(alert, where, group, truncated, received_at)
+
+    yield from each_alone(delivery.alerts, _decode_alert, event_of, "$.alerts")
     if delivery.status == "resolved" and truncated:
-        events.append(GroupResolved(NAME, group, clean_labels(delivery.common_labels), received_at))
-    return events
+        yield GroupResolved(NAME, group, clean_labels(delivery.common_labels), received_at)
 
 
 def _event(alert: _Alert, where: str, group: str, truncated: int, received_at: datetime) -> AlertEvent:
@@ -82,7 +87,7 @@ def _event(alert: _Alert, where: str, group: str, truncated: int, received_at: d
         fingerprint=clean(alert.fingerprint) or fingerprint_of(labels),
         status=AlertStatus.RESOLVED if resolved else AlertStatus.FIRING,
         labels=labels,
-        starts_at=in_utc(alert.starts_at, f"{where}.startsAt") or received_at,
+        starts_at=(in_utc(alert.starts_at, f"{where}.startsAt") if alert.starts_at else None) or received_at,
         annotations=annotations,
         ends_at=in_utc(alert.ends_at, f"{where}.endsAt") if resolved and alert.ends_at else None,
         group=group,

@@ -13,6 +13,7 @@ import msgspec
 from bot.domain.event import AlertEvent, AlertStatus, Event, GroupResolved, fingerprint_of
 from handlers.http.authentication import bearer_or_like
 from handlers.sources.clean import clean, clean_labels
+from handlers.sources.lenient import lenient
 from handlers.sources.registry import Malformed, decoded, source
 from handlers.sources.timestamps import Moment, in_utc
 
@@ -88,7 +89,7 @@ class _Event(msgspec.Struct, frozen=True, rename="camel"):
     first_timestamp: Moment | None = None
 
 
-_decode = msgspec.json.Decoder(_Event).decode
+_decode = lenient(_Event)
 
 
 @source(NAME, verify=bearer_or_like)

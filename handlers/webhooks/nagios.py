@@ -14,6 +14,7 @@ import msgspec
 from bot.domain.event import AlertEvent, AlertStatus, Event, fingerprint_of
 from handlers.http.authentication import bearer_or_like
 from handlers.sources.clean import clean, clean_labels, clean_link
+from handlers.sources.lenient import converted
 from handlers.sources.registry import Malformed, decoded, source
 from handlers.sources.timestamps import since_1970
 
@@ -80,10 +81,7 @@ def events_of(name: str, body: bytes, received_at: datetime) -> list[Event]:
 
 def _notification(body: bytes) -> _Notification:
     fields = decoded(_decode, body) if body.lstrip().startswith(b"{") else _form(body)
-    try:
-        return msgspec.convert(fields, _Notification)
-    except (msgspec.ValidationError, UnicodeEncodeError) as error:  # the latter for half a character
-        raise Malformed(str(error)) from error
+    return converted(fields, _Notification)
 
 
 def _form(body: bytes) -> dict[str, str]:

@@ -13,6 +13,7 @@ from bot.domain.event import AlertEvent, AlertStatus, Event
 from handlers.http.authentication import bearer_or_like
 from handlers.sources.clean import clean, clean_link
 from handlers.sources.labels import with_values
+from handlers.sources.lenient import lenient
 from handlers.sources.registry import Malformed, decoded, source
 from handlers.sources.timestamps import since_1970
 
@@ -38,7 +39,7 @@ class _Issue(msgspec.Struct, frozen=True, rename="camel"):
     updated_at: int | float | str | None = None
 
 
-_decode = msgspec.json.Decoder(_Issue).decode
+_decode = lenient(_Issue)
 
 
 @source(NAME, verify=bearer_or_like)

@@ -14,6 +14,7 @@ from bot.domain.event import AlertEvent, AlertStatus, Event
 from handlers.http.authentication import bearer_or_like
 from handlers.sources.clean import clean
 from handlers.sources.labels import from_tags, with_values
+from handlers.sources.lenient import lenient
 from handlers.sources.registry import Malformed, decoded, source
 from handlers.sources.timestamps import since_1970
 
@@ -57,8 +58,8 @@ class _Action(msgspec.Struct, frozen=True):
     action: str
 
 
-_decode = msgspec.json.Decoder(_Delivery).decode
-_decode_action = msgspec.json.Decoder(_Action).decode
+_decode = lenient(_Delivery)
+_decode_action = lenient(_Action)
 
 
 @source(NAME, verify=bearer_or_like)

@@ -13,6 +13,7 @@ import msgspec
 
 from bot.domain.event import AlertEvent, AlertStatus, Event
 from handlers.sources.clean import clean, clean_labels, clean_link
+from handlers.sources.lenient import lenient
 from handlers.sources.registry import decoded, source
 from handlers.sources.timestamps import Moment, in_utc
 
@@ -55,9 +56,9 @@ class _Delivery(msgspec.Struct, frozen=True):
     event: _Happening
 
 
-_decode = msgspec.json.Decoder(_Delivery).decode
+_decode = lenient(_Delivery)
 _decode_kind = msgspec.json.Decoder(dict[str, msgspec.Raw] | None).decode
-_decode_incident = msgspec.json.Decoder(_Incident).decode
+_decode_incident = lenient(_Incident)
 
 
 def signed(headers: Mapping[str, str], body: bytes, secret: bytes) -> bool:

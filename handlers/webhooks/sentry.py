@@ -14,6 +14,7 @@ from bot.domain.event import AlertEvent, AlertStatus, Event
 from handlers.http.authentication import hmac_sha256
 from handlers.sources.clean import clean, clean_link
 from handlers.sources.labels import with_values
+from handlers.sources.lenient import lenient
 from handlers.sources.registry import decoded, source
 from handlers.sources.timestamps import Moment, in_utc
 
@@ -91,7 +92,7 @@ class _Told(msgspec.Struct, frozen=True):
     data: msgspec.Raw
 
 
-_decode: Callable[[bytes], _Told] = msgspec.json.Decoder(_Told).decode
+_decode: Callable[[bytes], _Told] = lenient(_Told)
 
 
 @source(NAME, signature=hmac_sha256(SIGNATURE))
@@ -151,7 +152,7 @@ def _of_metric(told: _Told, received_at: datetime) -> AlertEvent | None:
 
 
 def _data(told: _Told, kind: type[Any]) -> Any:
-    return decoded(msgspec.json.Decoder(kind).decode, bytes(told.data))
+    return decoded(lenient(kind), bytes(told.data))
 
 
 def _alert(

@@ -12,6 +12,7 @@ import msgspec
 from bot.domain.event import AlertEvent, AlertStatus, Event, fingerprint_of
 from handlers.http.authentication import bearer
 from handlers.sources.clean import clean, clean_labels, clean_link
+from handlers.sources.lenient import lenient
 from handlers.sources.registry import decoded, source
 from handlers.sources.timestamps import in_utc
 
@@ -53,7 +54,7 @@ class _Delivery(msgspec.Struct, frozen=True):
     msg: str | None = None
 
 
-_decode = msgspec.json.Decoder(_Delivery).decode
+_decode = lenient(_Delivery)
 
 
 @source(NAME, verify=bearer, token_in_address=True)

@@ -13,6 +13,7 @@ import msgspec
 from bot.domain.event import AlertEvent, AlertStatus, Event, fingerprint_of
 from handlers.http.authentication import bearer
 from handlers.sources.clean import clean, clean_labels, clean_link
+from handlers.sources.lenient import lenient
 from handlers.sources.registry import decoded, source
 from handlers.sources.timestamps import Moment, in_utc
 
@@ -41,7 +42,7 @@ class _Problem(msgspec.Struct, frozen=True):
     link: str = ""
 
 
-_decode = msgspec.json.Decoder(_Problem).decode
+_decode = lenient(_Problem)
 
 
 @source(NAME, verify=bearer, token_in_address=True)

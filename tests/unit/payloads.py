@@ -1,9 +1,11 @@
 """Bodies as a broken or hostile sender would post them."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from hypothesis import strategies as st
 
+from handlers.sources.registry import Malformed, Refusal
 from tests.unit.strategies import strange
 
 TIMES = [
@@ -29,6 +31,15 @@ values = st.recursive(
     max_leaves=5,
 )
 """Anything that JSON can say, and some of what it cannot."""
+
+
+def taken(found: Iterable[Any]) -> list[Any]:
+    """The events of a delivery. As the endpoint does, raises Malformed where nothing of it can be taken."""
+    parts = list(found)
+    events = [one for one in parts if not isinstance(one, Refusal)]
+    if parts and not events:
+        raise Malformed(parts[0].reason)
+    return events
 
 
 @st.composite

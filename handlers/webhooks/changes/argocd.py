@@ -14,6 +14,7 @@ import msgspec
 from bot.domain.event import ChangeEvent, ChangeKind, Event
 from handlers.http.authentication import bearer
 from handlers.sources.clean import clean, clean_link
+from handlers.sources.lenient import lenient
 from handlers.sources.registry import decoded, source
 from handlers.sources.timestamps import Moment, in_utc
 
@@ -33,7 +34,7 @@ class Sync(msgspec.Struct, frozen=True):
     url: str = ""
 
 
-_decode = msgspec.json.Decoder(Sync).decode
+_decode = lenient(Sync)
 
 
 @source(NAME, verify=bearer)

@@ -4,8 +4,9 @@ One object or a list of them: ``{"service": "checkout", "kind": "deploy", "title
 ``at, id, actor, version, link, labels``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Annotated
 
 import msgspec
@@ -13,12 +14,11 @@ import msgspec
 from bot.domain.event import ChangeEvent, ChangeKind, Event, fingerprint_of
 from handlers.http.authentication import bearer
 from handlers.sources.clean import clean, clean_labels, clean_link
-from handlers.sources.registry import decoded, source
+from handlers.sources.lenient import each_alone, lenient
+from handlers.sources.registry import Refusal, decoded, source
 from handlers.sources.timestamps import Moment, in_utc
 
 NAME = "changes"
-MAX_CHANGES = 1000
-
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
 
 
@@ -34,19 +34,20 @@ class _Change(msgspec.Struct, frozen=True):
     labels: dict[str, str] = {}
 
 
-_decode = msgspec.json.Decoder(_Change | Annotated[list[_Change], msgspec.Meta(max_length=MAX_CHANGES)]).decode
+_decode = lenient(_Change)
+_decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 @source(NAME, verify=bearer)
-def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> list[Event]:
-    told = decoded(_decode, body)
-    if isinstance(told, list):
-        return [_event(change, f"$[{i}].at", received_at) for i, change in enumerate(told)]
-    return [_event(told, "$.at", received_at)]
+def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> Iterable[Event | Refusal]:
+    event_of = partial(_event, received_at)
+    if body.lstrip().startswith(b"["):
+        return each_alone(decoded(_decode_list, body), _decode, event_of, "$")
+    return [event_of(decoded(_decode, body), "$")]
 
 
-def _event(change: _Change, where: str, received_at: datetime) -> ChangeEvent:
-    at = in_utc(change.at, where) if change.at else None
+def _event(received_at: datetime, change: _Change, where: str) -> ChangeEvent:
+    at = in_utc(change.at, f"{where}.at") if change.at else None
     said = {"service": change.service, "title": change.title, "version": change.version, "at": str(at or received_at)}
     return ChangeEvent(
         source=NAME,

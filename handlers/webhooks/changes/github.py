@@ -15,6 +15,7 @@ import msgspec
 from bot.domain.event import ChangeEvent, ChangeKind, Event
 from handlers.http.authentication import hmac_sha256
 from handlers.sources.clean import clean, clean_link
+from handlers.sources.lenient import lenient
 from handlers.sources.registry import Malformed, decoded, source
 from handlers.sources.timestamps import Moment, in_utc
 
@@ -70,8 +71,8 @@ class _ReleaseEvent(msgspec.Struct, frozen=True):
     repository: _Repository
 
 
-_decode_status = msgspec.json.Decoder(_DeploymentStatus).decode
-_decode_release = msgspec.json.Decoder(_ReleaseEvent).decode
+_decode_status = lenient(_DeploymentStatus)
+_decode_release = lenient(_ReleaseEvent)
 
 
 @source(NAME, signature=hmac_sha256("x-hub-signature-256", "sha256="))

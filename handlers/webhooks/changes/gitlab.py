@@ -14,6 +14,7 @@ import msgspec
 from bot.domain.event import ChangeEvent, ChangeKind, Event
 from handlers.http.authentication import shared_secret, standard_webhook
 from handlers.sources.clean import clean, clean_link
+from handlers.sources.lenient import lenient
 from handlers.sources.registry import Malformed, decoded, source
 
 NAME = "gitlab"
@@ -64,8 +65,8 @@ class _Kind(msgspec.Struct, frozen=True):
     event_name: str = ""
 
 
-_decode_kind = msgspec.json.Decoder(_Kind).decode
-_decode = msgspec.json.Decoder(_Deployment | _Release).decode
+_decode_kind = lenient(_Kind)
+_decode = lenient(_Deployment | _Release)
 _shows_its_secret = shared_secret("x-gitlab-token")
 
 

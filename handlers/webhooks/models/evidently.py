@@ -17,6 +17,7 @@ from bot.domain.event import Event
 from bot.domain.severity import Severity
 from bot.domain.watched.finding import FindingKind
 from handlers.http.authentication import bearer
+from handlers.sources.lenient import converted
 from handlers.sources.model_findings import MAX_CHECKS, Check, alert_of, opened
 from handlers.sources.registry import Malformed, source
 
@@ -71,10 +72,7 @@ def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> lis
     except (ValueError, RecursionError) as error:
         raise Malformed(str(error) or type(error).__name__) from error
     about, document = opened(said, "report", headers, received_at)
-    try:
-        report = msgspec.convert(document, _Report)
-    except (msgspec.ValidationError, UnicodeEncodeError) as error:
-        raise Malformed(str(error)) from error
+    report = converted(document, _Report)
     if report.metrics is None and report.tests is None:
         raise Malformed("a report has metrics or tests, and this has neither")
     checks = list(_checks(report))

@@ -14,6 +14,7 @@ import msgspec
 
 from bot.domain.event import ChangeEvent, ChangeKind, Event, fingerprint_of
 from handlers.sources.clean import clean
+from handlers.sources.lenient import lenient
 from handlers.sources.registry import decoded, source
 from handlers.sources.timestamps import Moment, in_utc
 
@@ -36,7 +37,7 @@ class _Delivery(msgspec.Struct, frozen=True):
     workspace: str | None = None
 
 
-_decode = msgspec.json.Decoder(_Delivery).decode
+_decode = lenient(_Delivery)
 
 
 def signed(headers: Mapping[str, str], body: bytes, secret: bytes) -> bool:

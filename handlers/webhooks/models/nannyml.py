@@ -16,6 +16,7 @@ import msgspec
 from bot.domain.event import Event
 from bot.domain.watched.finding import FindingKind
 from handlers.http.authentication import bearer
+from handlers.sources.lenient import converted
 from handlers.sources.model_findings import MAX_CHECKS, Check, alert_of, opened
 from handlers.sources.registry import Malformed, decoded, source
 
@@ -45,10 +46,7 @@ class _Columns(NamedTuple):
 @source(NAME, verify=bearer)
 def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> list[Event]:
     about, document = opened(decoded(_decode, body), "rows", headers, received_at)
-    try:
-        rows = [_flat(row) for row in msgspec.convert(document, list[Row])]
-    except (msgspec.ValidationError, UnicodeEncodeError) as error:
-        raise Malformed(str(error)) from error
+    rows = [_flat(row) for row in converted(document, list[Row])]
     rows = [row for row in rows if row.get("chunk_period") != "reference"]
     if not rows:
         return []

@@ -17,6 +17,7 @@ from bot.domain.event import Event, GroupResolved
 from bot.domain.watched.finding import FindingKind
 from handlers.http.authentication import bearer
 from handlers.sources.clean import clean
+from handlers.sources.lenient import converted
 from handlers.sources.model_findings import MAX_CHECKS, About, Check, alert_of, opened
 from handlers.sources.registry import Malformed, decoded, source
 from handlers.sources.timestamps import Moment, in_utc
@@ -54,15 +55,12 @@ _decode = msgspec.json.Decoder(Any).decode
 @source(NAME, verify=bearer)
 def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> list[Event]:
     said = decoded(_decode, body)
-    try:
-        if isinstance(said, dict) and "detail-type" in said:
-            return _of_job(msgspec.convert(said, _JobEvent), headers) if said["detail-type"] == _JOB else []
-        if not isinstance(said, dict) or "violations" not in said:
-            raise Malformed("it is neither a constraint_violations.json nor an event of EventBridge")
-        about, document = opened(said, "violations", headers, received_at)
-        violations = msgspec.convert(document, _Violations)
-    except (msgspec.ValidationError, UnicodeEncodeError) as error:
-        raise Malformed(str(error)) from error
+    if isinstance(said, dict) and "detail-type" in said:
+        return _of_job(converted(said, _JobEvent), headers) if said["detail-type"] == _JOB else []
+    if not isinstance(said, dict) or "violations" not in said:
+        raise Malformed("it is neither a constraint_violations.json nor an event of EventBridge")
+    about, document = opened(said, "violations", headers, received_at)
+    violations: list[_Violation] = converted(document, _Violations)
     if not violations:
         return [_all_well(about)]
     return [alert_of(NAME, about, _check(violation)) for violation in violations]

@@ -18,6 +18,7 @@ from bot.domain.event import AlertEvent
 from bot.domain.severity import Severity
 from bot.domain.watched.finding import FindingKind
 from handlers.sources.clean import clean
+from handlers.sources.lenient import converted
 from handlers.sources.model_findings import About, Check, alert_of
 from handlers.sources.registry import Malformed
 
@@ -54,8 +55,8 @@ def is_seldon(event_type: str) -> bool:
 def from_seldon(event: BaseCloudEvent, data: Any, at: datetime, where: str) -> AlertEvent:
     """The alert of a detector's answer. Raises Malformed where it is none."""
     try:
-        answer = msgspec.convert(data, _Answer)
-    except (msgspec.ValidationError, UnicodeEncodeError) as error:
+        answer = converted(data, _Answer)
+    except Malformed as error:
         raise Malformed(f"{where}.data: {error}") from error
     drift = str(event.get_type()).endswith(_DRIFT)
     said = answer.data.is_drift if drift else answer.data.is_outlier

@@ -14,7 +14,6 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 import pytest_asyncio
 
-from handlers.http.endpoint import MAX_BODY
 from handlers.slack.http import MAX_BODY as MAX_SLACK_BODY
 from tests.acceptance.audit_log import rows
 from tests.acceptance.harness import TOKEN, Tandem, alert, delivery, running, until
@@ -24,11 +23,12 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ALERTMANAGER = "/webhooks/alertmanager"
 TEN_MEGABYTES = 10 * 2**20
+MAX_BODY = 5 * 2**20
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def tandem(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Tandem]:
-    async with running(tmp_path_factory.mktemp("bounds"), {}) as tandem:
+    async with running(tmp_path_factory.mktemp("bounds"), {}, environment={"TANDEM_MAX_BODY": "5MiB"}) as tandem:
         yield tandem
 
 

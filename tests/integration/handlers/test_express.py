@@ -16,7 +16,7 @@ from bot.errors import StorageUnavailable
 from bot.inbox.inbox import Inbox, NewEntry
 from bot.inbox.intake import Intake
 from handlers.http import fast_path as express
-from handlers.http.endpoint import add_webhook_routes
+from handlers.http.endpoint import Limits, add_webhook_routes
 from handlers.http.fast_path import Lane
 from handlers.http.problem import add_unknown_paths
 from tests.conftest import database_of
@@ -104,7 +104,9 @@ async def _serving(inbox: Inbox) -> AsyncIterator[Doors]:
     intake = Intake(inbox)
     intake.start()
     app = web.Application()
-    doors = add_webhook_routes(app, intake, TOKEN, lambda: datetime(2026, 3, 1, tzinfo=UTC), [], 16)
+    doors = add_webhook_routes(
+        app, intake, TOKEN, lambda: datetime(2026, 3, 1, tzinfo=UTC), [], 16, limits=Limits(5 * 2**20)
+    )
     add_unknown_paths(app)
     runner = web.AppRunner(app, access_log=None, auto_decompress=False)
     await runner.setup()

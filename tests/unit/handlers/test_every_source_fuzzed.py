@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 import tests.unit
 from bot.inbox.intake import entries_for
-from handlers.sources.registry import Malformed, Source, all_sources
+from handlers.sources.registry import Malformed, Refusal, Source, all_sources
 from tests.unit.payloads import mutated, values
 from tests.unit.sources.test_alertmanager import assert_storable
 from tests.unit.strategies import NOON
@@ -79,18 +79,19 @@ EXAMPLES = {name: examples_of(name) for name in SOURCES}
 
 def events_of(source: Source, body: bytes, given_headers: dict[str, str]) -> list[Any]:
     try:
-        return source.parse(body, given_headers, NOON)
+        return list(source.parse(body, given_headers, NOON))
     except Malformed:
         return []
 
 
 def parses_or_says_why(source: Source, body: bytes, given_headers: dict[str, str]) -> None:
     try:
-        events = source.parse(body, given_headers, NOON)
+        found = list(source.parse(body, given_headers, NOON))
     except (Malformed, UnicodeError) as error:  # the door says 400 to both
         assert str(error).strip()
         return
-    assert isinstance(events, list)
+    events = [one for one in found if not isinstance(one, Refusal)]
+    assert all(one.reason.strip() for one in found if isinstance(one, Refusal))
     assert_storable(events)
     entries_for(events, source.name, NOON, ["cluster"], 4)
 
@@ -129,7 +130,7 @@ def test_a_body_that_is_cut_off_anywhere_is_malformed(name: str) -> None:
         body = json.dumps(example).encode()
         for length in range(0, len(body), 7):
             with pytest.raises(Malformed):
-                all_sources()[name].parse(body[:length], {"x-github-event": "release"}, NOON)
+                list(all_sources()[name].parse(body[:length], {"x-github-event": "release"}, NOON))
 
 
 @pytest.mark.parametrize("name", SOURCES)

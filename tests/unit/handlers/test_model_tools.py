@@ -231,7 +231,7 @@ def test_an_envelope_names_the_model_gives_labels_and_a_link() -> None:
 
 @pytest.mark.parametrize("tool", sorted(PARSERS))
 @pytest.mark.parametrize(
-    "body", ["{", "[]]", "7", '"x"', "{}", '{"model": 3, "rows": [], "report": {}, "violations": []}']
+    "body", ["{", "[]]", "7", '"x"', "{}", '{"model": {}, "rows": [], "report": {}, "violations": []}']
 )
 def test_what_no_tool_writes_is_malformed(tool: str, body: str) -> None:
     with pytest.raises(Malformed):

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from bot.domain.event import AlertEvent, AlertStatus, GroupResolved, decode_events, encode_events, fingerprint_of
 from handlers.sources.registry import Malformed
-from handlers.webhooks.alertmanager import MAX_ALERTS, parse
-from tests.unit.payloads import mutated
+from handlers.webhooks.alertmanager import parse
+from tests.unit.payloads import mutated, taken
 from tests.unit.strategies import NOON
 
 Json = dict[str, Any]
@@ -56,7 +56,7 @@ DELIVERY: Json = {"version": "4", "status": "firing", "groupKey": "{}:{}", "trun
 
 
 def parsed(delivery: Any) -> list[Any]:
-    return parse(json.dumps(delivery).encode(), {}, NOON)
+    return taken(parse(json.dumps(delivery).encode(), {}, NOON))
 
 
 def delivery(alert: Json | None = None, **changed: Any) -> Json:
@@ -110,7 +110,7 @@ def test_a_delivery_with_anything_wrong_in_it_is_malformed_or_fit_to_be_stored(d
 @given(st.binary() | st.text().map(lambda text: json.dumps(delivery()).replace("checkout", text).encode()))
 def test_any_bytes_are_events_or_malformed(body: bytes) -> None:
     try:
-        events = parse(body, {}, NOON)
+        events = taken(parse(body, {}, NOON))
     except Malformed:
         return
     assert_storable(events)
@@ -161,23 +161,20 @@ def test_a_resolved_group_of_which_alerts_were_left_out_is_resolved_as_a_whole()
         ({"version": None}, "$.version"),
         ({"status": "pending"}, "$.status"),
         ({"alerts": {}}, "$.alerts"),
-        ({"groupKey": 5}, "$.groupKey"),
+        ({"groupKey": {}}, "$.groupKey"),
         ({"truncatedAlerts": -1}, "$.truncatedAlerts"),
         ({"truncatedAlerts": 2**40}, "$.truncatedAlerts"),
-        ({"commonLabels": {"a": 1}}, "$.commonLabels[...]"),
-        ({"alerts": [ALERT, ALERT | {"status": "Firing"}]}, "$.alerts[1].status"),
+        ({"commonLabels": {"a": {}}}, "$.commonLabels[...]"),
+        ({"alerts": [ALERT | {"status": "pending"}]}, "$.alerts[0].status"),
         ({"alerts": [ALERT | {"labels": None}]}, "$.alerts[0].labels"),
-        ({"alerts": [ALERT | {"labels": {"a": 5}}]}, "$.alerts[0].labels[...]"),
-        ({"alerts": [ALERT | {"annotations": []}]}, "$.alerts[0].annotations"),
+        ({"alerts": [ALERT | {"labels": {"a": [5]}}]}, "$.alerts[0].labels[...]"),
+        ({"alerts": [ALERT | {"annotations": "none"}]}, "$.alerts[0].annotations"),
+        ({"alerts": [5]}, "$.alerts[0]"),
         ({"alerts": [ALERT | {"startsAt": "yesterday"}]}, "$.alerts[0].startsAt"),
         ({"alerts": [ALERT | {"startsAt": "2026-03-01T12:00:00"}]}, "$.alerts[0].startsAt"),
         ({"alerts": [ALERT | {"startsAt": "9999-12-31T23:59:59-14:00"}]}, "$.alerts[0].startsAt"),
-        (
-            {"alerts": [ALERT, ALERT | {"status": "resolved", "endsAt": "9999-12-31T23:59:59-14:00"}]},
-            "$.alerts[1].endsAt",
-        ),
-        ({"alerts": [ALERT | {"fingerprint": 5}]}, "$.alerts[0].fingerprint"),
-        ({"alerts": [ALERT] * (MAX_ALERTS + 1)}, "$.alerts"),
+        ({"alerts": [ALERT | {"status": "resolved", "endsAt": "9999-12-31T23:59:59-14:00"}]}, "$.alerts[0].endsAt"),
+        ({"alerts": [ALERT | {"fingerprint": []}]}, "$.alerts[0].fingerprint"),
     ],
 )
 def test_what_is_malformed_is_named(changed: Json, field: str) -> None:
@@ -186,7 +183,7 @@ def test_what_is_malformed_is_named(changed: Json, field: str) -> None:
     assert field in str(refused.value)
 
 
-@pytest.mark.parametrize("missing", ["version", "status", "alerts"])
+@pytest.mark.parametrize("missing", ["version", "alerts"])
 def test_a_missing_field_is_named(missing: str) -> None:
     with pytest.raises(Malformed, match=f"missing required field `{missing}`"):
         parsed({name: value for name, value in DELIVERY.items() if name != missing})
@@ -198,7 +195,7 @@ def test_a_missing_field_is_named(missing: str) -> None:
 )
 def test_what_is_no_delivery_at_all_is_malformed_and_says_why(body: bytes) -> None:
     with pytest.raises(Malformed, match=r"\w"):
-        parse(body, {}, NOON)
+        taken(parse(body, {}, NOON))
 
 
 @pytest.mark.parametrize("bad", ["\x00", "\x07", "\x1b", "\x7f", "\x08", "\x0c"])
@@ -214,7 +211,7 @@ def test_what_no_database_can_hold_is_replaced_wherever_it_stands(bad: str) -> N
     assert event.labels == {"a\ufffd": "b\ufffd"}
     assert (event.fingerprint, event.group) == ("f\ufffd", "g\ufffd")
     raw = json.dumps(delivery(alert), ensure_ascii=False).encode()
-    assert parse(raw, {}, NOON)[0] == parsed(delivery(alert))[0]
+    assert taken(parse(raw, {}, NOON))[0] == parsed(delivery(alert))[0]
 
 
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "ftp://h/", "/graph", "HTTP", ""])

@@ -88,7 +88,7 @@ def test_what_must_be_there_is_named_where_it_is_not(field: str) -> None:
         parsed(without(field))
 
 
-@pytest.mark.parametrize("changed", [{"app": ""}, {"started_at": "<no value>"}, {"started_at": ""}, {"url": None}])
+@pytest.mark.parametrize("changed", [{"app": ""}, {"started_at": "<no value>"}, {"started_at": ""}, {"url": {}}])
 def test_what_is_of_the_wrong_kind_is_named(changed: Json) -> None:
     with pytest.raises(Malformed, match=rf"\$\.{next(iter(changed))}"):
         parsed(SYNC | changed)

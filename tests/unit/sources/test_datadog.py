@@ -132,7 +132,7 @@ def test_what_datadog_did_not_know_is_left_out_and_fields_of_ones_own_do_not_dis
         (msgspec.json.encode(ALERT)[:-9], "truncated"),
         (b'{"title":"x"}', "transition"),
         (b'{"transition":"Triggered"}', r"\$\.monitor"),
-        (b'{"transition":"Triggered","id":7}', r"\$\.id"),
+        (b'{"transition":"Triggered","id":{}}', r"\$\.id"),
         (b'{"transition":"Triggered","id":"7","date":"today"}', r"\$\.date"),
     ],
 )

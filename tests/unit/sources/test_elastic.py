@@ -103,7 +103,7 @@ def test_a_summary_of_alerts_is_refused_with_what_to_choose_instead() -> None:
 
 @pytest.mark.parametrize(
     ("fields", "where"),
-    [({"date": "today"}, "date"), ({"rule": []}, "rule"), ({"alert": {"id": 7}}, "alert.id"), ({"host": None}, "host")],
+    [({"date": "today"}, "date"), ({"rule": []}, "rule"), ({"alert": {"id": {}}}, "alert.id"), ({"host": []}, "host")],
 )
 def test_what_is_malformed_is_named(fields: dict[str, Any], where: str) -> None:
     with pytest.raises(Malformed, match=where):

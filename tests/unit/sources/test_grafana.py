@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from bot.domain.event import AlertEvent, GroupResolved
 from handlers.sources.registry import Malformed
 from handlers.webhooks.grafana import SIGNATURE, TIMESTAMP, parse, signed
+from tests.unit.payloads import taken
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ALERT: dict[str, Any] = {
@@ -48,7 +49,7 @@ DELIVERY: dict[str, Any] = {
 
 
 def events_of(**fields: Any) -> list[Any]:
-    return parse(msgspec.json.encode({**DELIVERY, **fields}), {}, NOON)
+    return taken(parse(msgspec.json.encode({**DELIVERY, **fields}), {}, NOON))
 
 
 def test_a_firing_alert_keeps_its_labels_its_values_and_the_way_to_its_panel() -> None:

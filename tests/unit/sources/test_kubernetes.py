@@ -160,7 +160,7 @@ def test_the_least_is_enough_and_a_kind_of_object_takes_no_labels_name() -> None
         ({"involvedObject": None}, "involvedObject"),
         ({"involvedObject": {"kind": "Pod"}}, "name"),
         ({"lastTimestamp": "now"}, "lastTimestamp"),
-        ({"type": 1}, "type"),
+        ({"type": {}}, "type"),
     ],
 )
 def test_what_is_malformed_is_named(fields: dict[str, Any], where: str) -> None:

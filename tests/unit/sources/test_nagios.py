@@ -102,7 +102,7 @@ def test_less_is_enough_and_more_does_not_disturb() -> None:
         (b"type=PROBLEM&host=web-1&state=DOWN&since=1e300", "since"),
         (b"\xff\xfe", "neither JSON nor a form"),
         (b"a=1&" * 60, "neither JSON nor a form"),
-        (b'{"type": "PROBLEM", "host": 1, "state": "DOWN"}', "host"),
+        (b'{"type": "PROBLEM", "host": {}, "state": "DOWN"}', "host"),
         (b'{"type": "PROBLEM"', "truncated"),
     ],
 )

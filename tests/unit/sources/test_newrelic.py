@@ -79,7 +79,7 @@ def test_what_the_template_leaves_out_and_adds_does_not_disturb() -> None:
         (b'{"id":"i","state":"ACT', "truncated"),
         (b'{"id":"i"}', "state"),
         (b'{"id":"","state":"CLOSED"}', r"\$\.id"),
-        (b'{"id":"i","state":"CLOSED","priority":1}', r"\$\.priority"),
+        (b'{"id":"i","state":"CLOSED","priority":{}}', r"\$\.priority"),
         (b'{"id":"i","state":"CLOSED","updatedAt":"x"}', r"\$\.updatedAt"),
     ],
 )

@@ -77,7 +77,7 @@ def test_what_is_not_there_is_left_out_and_what_is_new_does_not_disturb() -> Non
 
 
 @pytest.mark.parametrize(
-    ("fields", "where"), [({"sid": None}, "sid"), ({"result": []}, "result"), ({"search_name": 7}, "search_name")]
+    ("fields", "where"), [({"sid": None}, "sid"), ({"result": 1}, "result"), ({"search_name": []}, "search_name")]
 )
 def test_what_is_malformed_is_named(fields: dict[str, Any], where: str) -> None:
     with pytest.raises(Malformed, match=where):

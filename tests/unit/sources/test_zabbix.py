@@ -89,7 +89,7 @@ def test_the_least_that_it_sends_is_enough_and_more_does_not_disturb() -> None:
 
 @pytest.mark.parametrize(
     ("fields", "where"),
-    [({"value": "2"}, "value"), ({"severity": 3}, "severity"), ({"tags": "x"}, "tags"), ({"began": "11:51"}, "began")],
+    [({"value": "2"}, "value"), ({"severity": 6}, "severity"), ({"tags": "x"}, "tags"), ({"began": "11:51"}, "began")],
 )
 def test_what_is_malformed_is_named(fields: dict[str, Any], where: str) -> None:
     with pytest.raises(Malformed, match=where):
