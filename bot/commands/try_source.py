@@ -21,16 +21,20 @@ def try_source(
     from bot.commands.parts.settings import read_config
     from bot.config import read_environment
     from bot.domain.event import encode_events
-    from handlers.http.endpoint import parse_delivery
+    from handlers.http.endpoint import read_delivery
+    from handlers.sources.registry import Refusal
 
     with clear_errors():
         settings = read_config(config, read_environment())
         if not file.is_file():
             raise ConfigError(f"{file}: there is no such file")
         try:
-            events = parse_delivery(name, file.read_bytes(), datetime.now(UTC), settings.sources)
+            found = read_delivery(name, file.read_bytes(), datetime.now(UTC), settings.sources)
         except (LookupError, TandemError, UnicodeError) as error:
             raise ConfigError(f"{file}: {error}") from error
+        events = [one for one in found if not isinstance(one, Refusal)]
         for event in events:
             out.print_json(encode_events(event).decode())
+        for index, reason in (one for one in found if isinstance(one, Refusal)):
+            out.print(f"refused, number {index}: {reason}", markup=False)
         out.print(f"{len(events)} {'event' if len(events) == 1 else 'events'} of {name}; nothing was sent or stored")

@@ -276,15 +276,27 @@ def parse_delivery(
     """The events of a body, as its endpoint would parse it; without those that it would set aside.
 
     Raises LookupError for an unknown source, Malformed where nothing can be taken.
+    """
+    found = read_delivery(source, body, received_at, mapped, headers)
+    events = [one for one in found if not isinstance(one, Refusal)]
+    refused = [one for one in found if isinstance(one, Refusal)]
+    if refused and not events:
+        raise Malformed(refused[0].reason)
+    return events
+
+
+def read_delivery(
+    source: str,
+    body: bytes,
+    received_at: datetime,
+    mapped: Mapping[str, SourceMapping] = MappingProxyType({}),
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> list[Event | Refusal]:
+    """What a body holds, as its endpoint would parse it. Raises LookupError for an unknown source, Malformed.
     ``headers`` are those that a sender's parser needs beside the body, such as ``X-GitHub-Event``.
     """
     known = known_sources(mapped)
     if source not in known:
         raise LookupError(f"no source is named {source!r}: {nearest(source, known)}")
     given = {"content-type": "application/json"} | {name.lower(): value for name, value in headers.items()}
-    found = list(known[source].parse(body, given, received_at))
-    events = [one for one in found if not isinstance(one, Refusal)]
-    for refused in found if not events else ():
-        if isinstance(refused, Refusal):
-            raise Malformed(refused.reason)
-    return events
+    return list(known[source].parse(body, given, received_at))

@@ -24,7 +24,8 @@ _METHOD = re.compile(r"\brouter\.add_(\w+)$")
 MEANINGS = {
     ("POST", "/webhooks/{source}"): (
         "see below",
-        'Alerts and changes, see [sources](../sources.md). 202 `{"accepted": n}`.',
+        'Alerts and changes, see [sources](../sources.md). 202 `{"accepted": n}`, and where some could not be taken '
+        '`"refused": [{"index": i, "reason": "…"}]`.',
     ),
     ("POST", "/api/v1/write"): (_TOKEN, "Prometheus remote write 1.0, see [telemetry](../telemetry.md)."),
     ("POST", "/v1/metrics"): (_TOKEN, "Metrics, OTLP over HTTP in protobuf or JSON."),
