@@ -35,6 +35,6 @@ def try_source(
         events = [one for one in found if not isinstance(one, Refusal)]
         for event in events:
             out.print_json(encode_events(event).decode())
-        for index, reason in (one for one in found if isinstance(one, Refusal)):
-            out.print(f"refused, number {index}: {reason}", markup=False)
+        for refused in (one for one in found if isinstance(one, Refusal)):
+            out.print(f"refused, number {refused.index}: {refused.reason}", markup=False)
         out.print(f"{len(events)} {'event' if len(events) == 1 else 'events'} of {name}; nothing was sent or stored")

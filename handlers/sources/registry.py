@@ -8,6 +8,7 @@ import difflib
 import importlib
 import pkgutil
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import NamedTuple, TypeVar
@@ -19,7 +20,8 @@ from bot.errors import TandemError
 from handlers.http.authentication import Signature, Verify
 
 
-class Refusal(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Refusal:
     """Of a delivery of several, the one that cannot be taken: which it is, and why."""
 
     index: int
@@ -51,6 +53,7 @@ class CannotTell(TandemError):
 
 
 _T = TypeVar("_T")
+_Parser = TypeVar("_Parser", bound=Parse)
 
 
 def decoded(decode: Callable[[bytes], _T], body: bytes) -> _T:
@@ -91,7 +94,7 @@ def source(
     signature: Signature | None = None,
     token_in_address: bool = False,
     prove: Prove | None = None,
-) -> Callable[[Parse], Parse]:
+) -> Callable[[_Parser], _Parser]:
     """Register a parser under the last part of its endpoint's path: its sender shows a token, signs, or does either.
 
     Raises ValueError where the name is taken.
@@ -99,7 +102,7 @@ def source(
     if verify is None and signature is None:
         raise ValueError(f"{name}: verify or signature says how its sender is known")
 
-    def register(parse: Parse) -> Parse:
+    def register(parse: _Parser) -> _Parser:
         if name in _known:
             raise ValueError(f"two sources are named {name!r}")
         _known[name] = Source(name, parse, verify, signature, token_in_address, prove)

@@ -6,7 +6,7 @@ https://docs.gitlab.com/user/project/integrations/webhooks/
 The service is the project's name in its address: the other one is for people, and may be "Our Shop".
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 import msgspec
@@ -66,7 +66,7 @@ class _Kind(msgspec.Struct, frozen=True):
 
 
 _decode_kind = lenient(_Kind)
-_decode = lenient(_Deployment | _Release)
+_decode: Callable[[bytes], _Deployment | _Release] = lenient(_Deployment | _Release)  # type: ignore[arg-type]
 _shows_its_secret = shared_secret("x-gitlab-token")
 
 

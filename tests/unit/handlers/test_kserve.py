@@ -31,7 +31,7 @@ ID = HEADERS["ce-id"]
 
 def logged(kind: str, body: bytes, **headers: str) -> list[Any]:
     named = {f"ce-{name}": value for name, value in headers.items()}
-    return parse(body, {**HEADERS, "ce-type": f"org.kubeflow.serving.inference.{kind}", **named}, NOW)
+    return [*parse(body, {**HEADERS, "ce-type": f"org.kubeflow.serving.inference.{kind}", **named}, NOW)]
 
 
 def rows(kind: str, body: bytes, **headers: str) -> list[dict[str, Any]]:
@@ -114,7 +114,7 @@ def test_a_body_that_curl_sent_without_saying_json_is_read_all_the_same() -> Non
         },
         NOW,
     )
-    assert isinstance(found[0], RowsEvent)
+    assert isinstance(next(iter(found)), RowsEvent)
 
 
 def test_what_a_transformer_or_explainer_was_asked_is_told_by_the_predictor() -> None:
@@ -124,7 +124,7 @@ def test_what_a_transformer_or_explainer_was_asked_is_told_by_the_predictor() ->
 
 def test_other_events_of_the_same_sender_stay_alerts() -> None:
     headers = {**HEADERS, "ce-type": "org.example.other"}
-    assert isinstance(parse(b"{}", headers, NOW)[0], AlertEvent)
+    assert isinstance(next(iter(parse(b"{}", headers, NOW))), AlertEvent)
 
 
 @pytest.mark.parametrize(
