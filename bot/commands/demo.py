@@ -22,11 +22,11 @@ def demo(
     signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background of a script it is ignored
     import asyncio
 
-    from bot.demo.story import tell
+    from bot.demo.story import run_story
     from bot.observability.logs import set_up_logging
 
     set_up_logging(logging.ERROR)
     with clear_errors():
         if find_spec("supervisor") is None:
             raise ConfigError('The demo runs its processes under supervisor: pip install "tandem-chatops[demo]"')
-        raise typer.Exit(asyncio.run(tell(auto, out)))
+        raise typer.Exit(asyncio.run(run_story(auto, out)))

@@ -45,7 +45,7 @@ async def watch(tool: Tool, service: aiohttp.ClientSession, webhook: aiohttp.Cli
         if stats:
             tool.check(stats, now)
         if tool.due(now):
-            tool.told(await post(webhook, url, tool.delivery()), datetime.now(UTC))
+            tool.record_delivery(await post(webhook, url, tool.delivery()), datetime.now(UTC))
         await asyncio.sleep(_EVERY_SECONDS)
 
 

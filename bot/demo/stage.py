@@ -51,7 +51,7 @@ class Stage:
         self._folder = folder.resolve()
         self._log = self._folder / "stage.log"
         self._tandem_url, self._token = tandem_url, webhook_token
-        self._told = {
+        self._variables = {
             checker.URL: webhook_url,
             checker.TOKEN: webhook_token,
             feature_pipeline.URL: tandem_url,
@@ -84,7 +84,7 @@ class Stage:
         with self._log.open("wb") as log:
             self._supervisor = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "bot.demo.supervisor", "--nodaemon", "-c", config),
-                env={**os.environ, **self._told},
+                env={**os.environ, **self._variables},
                 stdin=asyncio.subprocess.PIPE,  # the supervisor's lifeline
                 stdout=log,
                 stderr=log,
@@ -156,9 +156,9 @@ class Stage:
         process = await asyncio.create_subprocess_exec(
             *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
         )
-        said, _ = await process.communicate()
+        output, _ = await process.communicate()
         if process.returncode:
-            raise StageError(f"{' '.join(command[2:])}: {said.decode().strip()}")
+            raise StageError(f"{' '.join(command[2:])}: {output.decode().strip()}")
 
     async def _stop(self) -> None:
         """End the supervisor, which ends all others. Were it killed, they would notice that and end, too."""

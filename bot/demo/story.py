@@ -35,7 +35,7 @@ class StoryBroke(TandemError):
     """A chapter did not end as it should."""
 
 
-async def tell(auto: bool, out: Console) -> int:
+async def run_story(auto: bool, out: Console) -> int:
     """Tell the story; returns the exit code, 0 only if every part ended as it should."""
     began = time.monotonic()
     ending = _cancelled_by_signals()
@@ -217,19 +217,19 @@ async def _calm(stage: Stage) -> Any:
 
 
 def _offers_help(message: dict[str, Any]) -> bool:
-    said = str(message)
-    return "run.approve" in said and "Resource contention" in said and "DemandForecastAccuracyDrop" in said
+    shown = str(message)
+    return "run.approve" in shown and "Resource contention" in shown and "DemandForecastAccuracyDrop" in shown
 
 
 def _names_the_change(message: dict[str, Any]) -> bool:
-    said = str(message)
-    return all(part in said for part in ("run.approve", "temperature", f"{DATASET} v2")) and "Scale out" not in said
+    shown = str(message)
+    return all(part in shown for part in ("run.approve", "temperature", f"{DATASET} v2")) and "Scale out" not in shown
 
 
 def _says_fixed_of(ts: str) -> Callable[[dict[str, Any]], bool]:
     def says_fixed(message: dict[str, Any]) -> bool:
-        said = str(message)
-        fixed = "succeeded" in said and "resolved" in said and "run.approve" not in said
+        shown = str(message)
+        fixed = "succeeded" in shown and "resolved" in shown and "run.approve" not in shown
         return fixed and message["ts"] == ts
 
     return says_fixed

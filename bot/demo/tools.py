@@ -77,7 +77,7 @@ class Tool:
     def due(self, now: datetime) -> bool:
         return now >= self._next_at and (self._changed or any(rule.firing for rule in self.rules))
 
-    def told(self, success: bool, now: datetime) -> None:
+    def record_delivery(self, success: bool, now: datetime) -> None:
         """Note how a delivery of the present state went."""
         if success:
             self._changed, self._next_at = False, now + REPEAT

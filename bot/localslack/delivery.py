@@ -115,10 +115,10 @@ class Delivery:
             else:
                 await socket.close()
 
-    def _take_acknowledgement(self, said: Json) -> None:
-        future = self._acknowledged.get(str(said.get("envelope_id")))
+    def _take_acknowledgement(self, answer: Json) -> None:
+        future = self._acknowledged.get(str(answer.get("envelope_id")))
         if future and not future.done():
-            future.set_result(said.get("payload") or {})
+            future.set_result(answer.get("payload") or {})
 
 
 def _read(text: str) -> Json:

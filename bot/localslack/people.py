@@ -128,21 +128,21 @@ class People:
         await self._workspace.touch()
         return str(message["ts"])
 
-    async def take_response(self, token: str, said: Json) -> bool:
+    async def take_response(self, token: str, response: Json) -> bool:
         """What an app says through a response URL, which holds five times."""
         known = self._workspace.response_urls.get(token)
         if known is None or known["left"] <= 0:
             return False
         known["left"] -= 1
         place = self._workspace.channels[known["channel"]]
-        content = {"text": said.get("text", ""), "blocks": said.get("blocks") or []}
+        content = {"text": response.get("text", ""), "blocks": response.get("blocks") or []}
         ts = self._workspace.next_ts()
         original = self._seen(known["user"], place, known["ts"]) if known["ts"] else None
-        if said.get("delete_original") and original is not None:
+        if response.get("delete_original") and original is not None:
             self._forget(place, original)
-        elif said.get("replace_original") and original is not None:
+        elif response.get("replace_original") and original is not None:
             original |= content
-        elif said.get("response_type") == "in_channel":
+        elif response.get("response_type") == "in_channel":
             self._workspace.add(place, {"type": "message", "ts": ts, "user": BOT_USER, "bot_id": "B0TANDEM", **content})
         else:
             self._workspace.ephemerals.append({"ts": ts, "channel": place.id, "user": known["user"], **content})

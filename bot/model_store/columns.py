@@ -53,14 +53,14 @@ def canonical(table: pa.Table) -> pa.Table:
 
 def digest_of(table: pa.Table) -> str:
     """The name of a canonical table's content: 40 hexadecimal digits of BLAKE2b over names, types and values."""
-    said = hashlib.blake2b(digest_size=20)
-    said.update(b"%d\0" % table.num_rows)
+    digest = hashlib.blake2b(digest_size=20)
+    digest.update(b"%d\0" % table.num_rows)
     for name in table.column_names:
         column = _whole(table[name])
-        said.update(f"{name}\0{column.type}\0".encode())
+        digest.update(f"{name}\0{column.type}\0".encode())
         for part in _content(column):
-            said.update(part)
-    return said.hexdigest()
+            digest.update(part)
+    return digest.hexdigest()
 
 
 def features_of(table: pa.Table) -> dict[str, Array]:

@@ -101,10 +101,10 @@ def inline_of(table: pa.Table, kind: RowsKind) -> bytes | None:
         return None
     named = [(name, name.removeprefix(FEATURE), name.startswith(FEATURE)) for name in table.column_names]
     rows: list[dict[str, Any]] = []
-    for said in table.to_pylist():
-        row = {name: said[name] for name, _, is_feature in named if not is_feature and said[name] is not None}
+    for given in table.to_pylist():
+        row = {name: given[name] for name, _, is_feature in named if not is_feature and given[name] is not None}
         if kind is RowsKind.PREDICTIONS:
-            row["features"] = {feature: said[name] for name, feature, is_feature in named if is_feature}
+            row["features"] = {feature: given[name] for name, feature, is_feature in named if is_feature}
         rows.append(row)
     encoded = msgspec.json.encode(rows)
     return encoded if len(encoded) <= MOST_INLINE_BYTES else None
@@ -117,15 +117,15 @@ def _floats(table: pa.Table) -> list[Array]:
 def table_of_rows(rows: Sequence[AnyRow]) -> pa.Table:
     """Raises Unfit."""
     fields = rows[0].__struct_fields__ if rows else ()
-    said = {name: [getattr(row, name) for row in rows] for name in fields if name != "features"}
-    columns = {name: values for name, values in said.items() if any(value is not None for value in values)}
+    given = {name: [getattr(row, name) for row in rows] for name in fields if name != "features"}
+    columns = {name: values for name, values in given.items() if any(value is not None for value in values)}
     columns |= _features([row.features for row in rows if not isinstance(row, LabelRow)])
     return laid_out(pa.table({name: _column(name, values) for name, values in columns.items()}), fields)
 
 
-def _features(said: Sequence[dict[str, Scalar]]) -> dict[str, list[Any]]:
-    names = dict.fromkeys(name for features in said for name in features)
-    return {FEATURE + name: [features.get(name) for features in said] for name in names}
+def _features(given: Sequence[dict[str, Scalar]]) -> dict[str, list[Any]]:
+    names = dict.fromkeys(name for features in given for name in features)
+    return {FEATURE + name: [features.get(name) for features in given] for name in names}
 
 
 def _of_columns(columns: dict[str, list[Scalar]], known: Sequence[str]) -> pa.Table:

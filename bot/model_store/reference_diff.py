@@ -56,8 +56,8 @@ def difference(before: Profile, after: Profile) -> ReferenceDiff:
             name in moved,
             distances[name].statistic if name in distances else 0.0,
             tests[name].p if name in tests else None,
-            _said(old.columns[name]),
-            _said(new.columns[name]),
+            _summary(old.columns[name]),
+            _summary(new.columns[name]),
         )
         for name in alike
     ]
@@ -69,16 +69,16 @@ def difference(before: Profile, after: Profile) -> ReferenceDiff:
     )
 
 
-def _said(column: Column) -> dict[str, Any]:
+def _summary(column: Column) -> dict[str, Any]:
     """A column in a few numbers; ``missing`` is a share."""
     rows = column.rows + column.missing
-    said: dict[str, Any] = {"missing": column.missing / rows if rows else 0.0}
+    summary: dict[str, Any] = {"missing": column.missing / rows if rows else 0.0}
     if not isinstance(column, Numeric):
         counts = column.named
         most = sorted(counts, key=counts.__getitem__, reverse=True)[:_MOST_CATEGORIES]
         shares = {name: counts[name] / rows for name in most}
-        return said | {"categories": None if column.hashed else len(counts), "shares": shares}
+        return summary | {"categories": None if column.hashed else len(counts), "shares": shares}
     if not len(column.values):
-        return said
+        return summary
     low, middle, high = np.quantile(column.values.astype(np.float64), [0.05, 0.5, 0.95])
-    return said | {"p5": float(low), "median": float(middle), "p95": float(high)}
+    return summary | {"p5": float(low), "median": float(middle), "p95": float(high)}

@@ -115,21 +115,21 @@ class Elsewhere:
         return "memory" not in ((protocol,) if isinstance(protocol, str) else protocol)
 
     def put(self, name: str, data: bytes | memoryview) -> None:
-        with _asked(name):
+        with _access(name):
             self._system.makedirs(f"{self._root}/{name[:2]}", exist_ok=True)
             self._system.pipe_file(self._path(name), bytes(data))
 
     def get(self, name: str) -> bytes:
-        with _asked(name):
+        with _access(name):
             return bytes(self._system.cat_file(self._path(name)))
 
     def has(self, name: str) -> bool:
-        with _asked(name):
+        with _access(name):
             return bool(self._system.exists(self._path(name)))
 
     def drop(self, name: str, idle_seconds: float = 0.0) -> bool:
         try:
-            with _asked(name):
+            with _access(name):
                 if idle_seconds and time.time() - self._written_at(name) < idle_seconds:
                     return False
                 self._system.rm_file(self._path(name))
@@ -160,7 +160,7 @@ def open_blobs(address: str) -> Blobs:
     return Folder(Path(root)) if isinstance(system, LocalFileSystem) else Elsewhere(system, root)
 
 
-def doubt_of(address: str | None, database_url: str) -> str | None:
+def warning_about(address: str | None, database_url: str) -> str | None:
     """Why other replicas may not find what one of them keeps, if so. Raises ConfigError as ``open_blobs`` does."""
     blobs = open_blobs(address or SERVER_FOLDER)
     if database_url.startswith("sqlite") or blobs.is_shared:
@@ -172,7 +172,7 @@ def doubt_of(address: str | None, database_url: str) -> str | None:
 
 
 @contextmanager
-def _asked(name: str) -> Iterator[None]:
+def _access(name: str) -> Iterator[None]:
     """Each file system has errors of its own beside the system's: botocore's, google.auth's, paramiko's …"""
     try:
         yield

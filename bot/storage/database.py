@@ -171,7 +171,7 @@ def _open_sqlite(url: URL) -> Database:
     Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_async_engine(url.set(drivername="sqlite+aiosqlite"), pool_size=8, max_overflow=4, pool_timeout=10)
     _set_pragmas(engine.sync_engine)
-    _begin_as_asked(engine.sync_engine)
+    _begin_explicitly(engine.sync_engine)
     alone = create_engine(url.set(drivername="sqlite+pysqlite"), pool_reset_on_return=None)
     _set_pragmas(alone)
     return Database(engine, alone)
@@ -195,7 +195,7 @@ def _set_pragmas(engine: Engine) -> None:
         cursor.close()
 
 
-def _begin_as_asked(engine: Engine) -> None:
+def _begin_explicitly(engine: Engine) -> None:
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         write = connection.get_execution_options().get(_WRITE)

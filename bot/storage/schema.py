@@ -91,8 +91,8 @@ def _accept(connection: Connection, found: str, newest: str) -> None:
 
 
 def _oldest_beside(known: ScriptDirectory) -> str:
-    said = (getattr(script.module, "works_with", OLDEST) for script in known.walk_revisions())
-    return max(said, default=OLDEST)
+    versions = (getattr(script.module, "works_with", OLDEST) for script in known.walk_revisions())
+    return max(versions, default=OLDEST)
 
 
 def _write_down(connection: Connection, revision: str, works_with: str) -> None:

@@ -33,7 +33,7 @@ class Stuck(msgspec.Struct, array_like=True, gc=False):
     high: float = 0.0
     level: float | None = None
     since: float = 0.0
-    told: bool = False
+    reported: bool = False
     stays: Longest = msgspec.field(default_factory=Longest)
 
     def update(self, sample: Sample) -> float:
@@ -45,8 +45,8 @@ class Stuck(msgspec.Struct, array_like=True, gc=False):
         stay = sample.at - self.since
         if abs(sample.value - self.level) > _BAND * (self.high - self.low):
             self.stays.add(stay)
-            self.level, self.since, self.told = sample.value, sample.at, False
-        elif not self.told and self.stays.exceeded_by(stay):
-            self.told = True
+            self.level, self.since, self.reported = sample.value, sample.at, False
+        elif not self.reported and self.stays.exceeded_by(stay):
+            self.reported = True
             return self.surprise
         return 0.0

@@ -155,8 +155,8 @@ def _apart(names: list[str]) -> list[str]:
     for name in names:
         seen[name] = seen.get(name, 0) + 1
     count: dict[str, int] = {}
-    told = []
+    listed = []
     for name in names:
         count[name] = count.get(name, 0) + 1
-        told.append(name if seen[name] == 1 else f"{name} ({count[name]})")
-    return told
+        listed.append(name if seen[name] == 1 else f"{name} ({count[name]})")
+    return listed

@@ -81,7 +81,7 @@ class Monitor(msgspec.Struct):
         The chance of a false alarm in the whole life.
     seed
         Of the random order of equal values.
-    bins, urn, recent, bets, log_in_play, held_back, batches, drift
+    bins, urn, recent, bets, log_wealth, held_back, batches, drift
         The state; :meth:`against` makes it.
 
     Examples
@@ -117,7 +117,7 @@ class Monitor(msgspec.Struct):
     """What the last batches put there, forgetting: columns × bins."""
     bets: Array
     """How the money in play is divided: columns × splits × kinds of bets."""
-    log_in_play: Array
+    log_wealth: Array = msgspec.field(name="log_in_play")  # the name in stored states
     """The logarithm of each column's money in play."""
     held_back: float = 1.0
     batches: int = 0
@@ -140,7 +140,7 @@ class Monitor(msgspec.Struct):
         self.batches += 1
         counts = self._counts(now)
         self._put_in()
-        self._settle(_log_odds(self.urn, self.recent, counts))
+        self._pay_out(_log_odds(self.urn, self.recent, counts))
         self.urn, self.recent = self.urn + counts, _MEMORY * self.recent + counts
         return self._verdict()
 
@@ -163,19 +163,19 @@ class Monitor(msgspec.Struct):
         """Some of the money held back comes into play, on the bets as they stood at first."""
         fresh = self.held_back * _SHARE / self.batches
         self.held_back -= fresh
-        self.log_in_play = np.logaddexp(self.log_in_play, math.log(fresh))
-        share = np.exp(math.log(fresh) - self.log_in_play).clip(_LEAST_FRESH, 1)[:, None, None]
+        self.log_wealth = np.logaddexp(self.log_wealth, math.log(fresh))
+        share = np.exp(math.log(fresh) - self.log_wealth).clip(_LEAST_FRESH, 1)[:, None, None]
         self.bets = (1 - share) * self.bets + share * _first_bets(self.urn.shape[1])
 
-    def _settle(self, log_odds: Array) -> None:
+    def _pay_out(self, log_odds: Array) -> None:
         best = log_odds.max(axis=2, keepdims=True)
         won = self.bets * np.exp(log_odds - best)
         factors = won.sum(axis=2, keepdims=True)
         self.bets = won / factors
-        self.log_in_play = self.log_in_play + (np.log(factors) + best).sum(axis=(1, 2))
+        self.log_wealth = self.log_wealth + (np.log(factors) + best).sum(axis=(1, 2))
 
     def _verdict(self) -> Verdict:
-        money = np.exp(self.log_in_play.clip(max=600)) + self.held_back
+        money = np.exp(self.log_wealth.clip(max=600)) + self.held_back
         evidence = float(money.mean())
         self.drift = self.drift or evidence >= 1 / self.alpha
         named = _surest(dict(zip(self.bins, money.tolist(), strict=True)), self.alpha) if self.drift else []

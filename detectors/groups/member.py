@@ -116,7 +116,7 @@ class Member(msgspec.Struct, array_like=True, gc=False):
             return 0.0
         if self.ensemble.is_overdue(at - before):
             self.ensemble.pause(at - before)
-        self._doubt_counter(value)
+        self._check_counter(value)
         score = self.ensemble.update(at, value)
         observed = self.ensemble.latest()
         if observed is None or self.ensemble.intake.last == before:
@@ -162,7 +162,7 @@ class Member(msgspec.Struct, array_like=True, gc=False):
         """Raises msgspec.DecodeError for what is no state of a member."""
         return _decoder.decode(state)
 
-    def _doubt_counter(self, value: float) -> None:
+    def _check_counter(self, value: float) -> None:
         """What falls more often than counters are reset is a gauge with the name of a counter: it is learnt anew."""
         counter = self.ensemble.intake.counter
         if counter is None or counter.at is None or not value < counter.value:

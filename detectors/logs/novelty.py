@@ -24,7 +24,7 @@ class Novelty:
     Examples
     --------
     >>> novelty, new = Novelty(span=7 * 86400.0), [Finding("unseen", 7, 1.0, 1, 0.0)]
-    >>> [len(novelty.tell(at, new, set(), learning=3600.0)) for at in (600.0, 7200.0, 8000.0, 90_000.0)]
+    >>> [len(novelty.reportable(at, new, set(), learning=3600.0)) for at in (600.0, 7200.0, 8000.0, 90_000.0)]
     [0, 1, 0, 1]
 
     References
@@ -36,16 +36,16 @@ class Novelty:
         self.span = span
         self._last = {True: 0.0, False: 0.0}  # by whether it told of an error
 
-    def tell(self, at: float, new: list[Finding], errors: Set[int | None], learning: float) -> list[Finding]:
+    def reportable(self, at: float, new: list[Finding], errors: Set[int | None], learning: float) -> list[Finding]:
         """Of what is new at ``at`` seconds since the stream began, what is to be told."""
-        told = []
+        reported = []
         for kind in (True, False):
             found = [finding for finding in new if (finding.template in errors) is kind]
             if found:
                 if at - self._last[kind] >= min(self.span, QUIET_SHARE * at) and at > learning:
-                    told += found
+                    reported += found
                 self._last[kind] = at
-        return told
+        return reported
 
     def state(self) -> dict[str, Any]:
         return {"last": [self._last[True], self._last[False]]}

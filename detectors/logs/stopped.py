@@ -17,7 +17,7 @@ class Habit(NamedTuple):
         With the template.
     longest
         Seconds.
-    told
+    reported
         Whether its end was a finding already.
 
     Examples
@@ -29,7 +29,7 @@ class Habit(NamedTuple):
     last_at: float
     windows: int = 1
     longest: float = 0.0
-    told: bool = False
+    reported: bool = False
 
     def seen(self, at: float) -> "Habit":
         return Habit(at, self.windows + 1, max(self.longest, at - self.last_at))
@@ -69,18 +69,20 @@ class Stopped:
             habit = self._habits.get(template)
             self._habits.put(template, habit.seen(window.at) if habit else Habit(window.at))
         return [
-            self._tell(template, window.at - habit.last_at, habit)
+            self._report(template, window.at - habit.last_at, habit)
             for template, habit in list(self._habits.items())
             if self._is_over(habit, window.at)
         ]
 
     def _is_over(self, habit: Habit, at: float) -> bool:
         return (
-            not habit.told and habit.windows >= self._learning and at - habit.last_at > self._times * habit.longest > 0
+            not habit.reported
+            and habit.windows >= self._learning
+            and at - habit.last_at > self._times * habit.longest > 0
         )
 
-    def _tell(self, template: int, silence: float, habit: Habit) -> Finding:
-        self._habits[template] = habit._replace(told=True)
+    def _report(self, template: int, silence: float, habit: Habit) -> Finding:
+        self._habits[template] = habit._replace(reported=True)
         return Finding("stopped", template, 1 - habit.longest / silence, silence, habit.longest)
 
     def state(self) -> dict[str, Any]:

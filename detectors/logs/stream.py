@@ -124,7 +124,7 @@ class Stream:
         self._newest = 0
         self._behind = 0.0  # how far lines are behind their receipt, in ms
         self._windows = 0
-        self._tells_errors: dict[int, bool] = {}
+        self._is_error: dict[int, bool] = {}
         self.samples: dict[int, str] = {}
         self.late = 0
 
@@ -134,7 +134,7 @@ class Stream:
 
     def add(self, lines: Iterable[Line], received: int) -> None:
         """Take in lines, received at a moment in milliseconds since 1970. Their order does not matter."""
-        find, samples, tells = self.miner.add, self.samples, self._tells_errors
+        find, samples, is_error = self.miner.add, self.samples, self._is_error
         index, counts, times = -1, self._late, []
         for line in lines:
             time, text, severity = line.time, line.text, line.severity
@@ -150,15 +150,15 @@ class Stream:
                 counts.lines[template] = 1
             else:
                 counts.lines[template] = seen + 1
-            if severity in ERROR_LEVELS if severity else self._tells_of_error(template, tells):
+            if severity in ERROR_LEVELS if severity else self._is_about_error(template, is_error):
                 counts.errors[template] = counts.errors.get(template, 0) + 1
         self._newest = max(self._newest, max(times, default=0))
         self._behind = max(float(received - self._newest), self._behind / 2, 0.0)
 
-    def _tells_of_error(self, template: int, tells: dict[int, bool]) -> bool:
-        known = tells.get(template)
+    def _is_about_error(self, template: int, is_error: dict[int, bool]) -> bool:
+        known = is_error.get(template)
         if known is None:
-            known = tells[template] = speaks_of_errors(self.miner.text(template))
+            known = is_error[template] = speaks_of_errors(self.miner.text(template))
         return known
 
     def _counts_at(self, time: int, received: int) -> Counts:
@@ -239,7 +239,7 @@ class Stream:
         self._rate.surprise = surprise_for(chance / max(len(self._rate), 1))
         self._burst.surprise = surprise_for(chance)
         findings = [*self._rates(window), *self._new(window), *self._stopped.update(window)]
-        self._tells_errors.clear()
+        self._is_error.clear()
         self.miner.rest()
         return Closed(at, counts.lines, counts.errors, findings)
 
@@ -251,7 +251,7 @@ class Stream:
 
     def _new(self, window: Window) -> list[Finding]:
         errors = {template for template in window.lines if template in window.errors}
-        return self._novelty.tell(window.at, self._unseen.update(window), errors, self._learning)
+        return self._novelty.reportable(window.at, self._unseen.update(window), errors, self._learning)
 
     def state(self) -> dict[str, Any]:
         """All that was learnt and the windows that are open, plain, fit for JSON."""

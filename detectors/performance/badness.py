@@ -149,8 +149,8 @@ def losses_of(rows: Rows, metric: str, unit: float = 1.0) -> Array:
     with np.errstate(over="ignore"):
         error = np.abs(rows.predicted - rows.truth)
     if metric == "mape":
-        told = rows.truth != 0
-        return np.asarray(error[told] / np.abs(rows.truth[told]))
+        known = rows.truth != 0
+        return np.asarray(error[known] / np.abs(rows.truth[known]))
     with np.errstate(over="ignore"):
         return np.asarray(error**2 if metric == "rmse" else error / (unit if metric == "mase" else 1.0))
 
@@ -217,9 +217,9 @@ def value_of(rows: Rows, scale: Scale) -> float | None:
     """
     metric = scale.metric
     if metric == "f1":
-        truth, said = rows.truth == scale.positive, rows.predicted == scale.positive
-        either = np.count_nonzero(truth) + np.count_nonzero(said)
-        return float(2 * np.count_nonzero(truth & said) / either) if either else None
+        truth, predicted = rows.truth == scale.positive, rows.predicted == scale.positive
+        either = np.count_nonzero(truth) + np.count_nonzero(predicted)
+        return float(2 * np.count_nonzero(truth & predicted) / either) if either else None
     if metric == "roc_auc":
         positive = rows.truth == scale.positive
         both = rows.score is not None and bool(positive.any()) and not positive.all()
@@ -271,12 +271,12 @@ def expected_badness(chance: Array, predicted: Array, scale: Scale) -> Array:
     raise ValueError(f"{metric} cannot be estimated row by row")
 
 
-def _of_two_classes(truth: Array, said: Array, scale: Scale) -> Array:
+def _of_two_classes(truth: Array, predicted: Array, scale: Scale) -> Array:
     if scale.metric == "precision":
-        return np.asarray((~truth[said]).astype(np.float64))
+        return np.asarray((~truth[predicted]).astype(np.float64))
     if scale.metric == "recall":
-        return np.asarray((~said[truth]).astype(np.float64))
-    cost = np.where(truth & said, 2 * scale.limit - 2, np.where(truth != said, scale.limit, 0.0))
+        return np.asarray((~predicted[truth]).astype(np.float64))
+    cost = np.where(truth & predicted, 2 * scale.limit - 2, np.where(truth != predicted, scale.limit, 0.0))
     return np.asarray((cost + 2 - 2 * scale.limit) / (2 - scale.limit)).clip(0, 1)
 
 

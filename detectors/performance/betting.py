@@ -32,7 +32,7 @@ class Bettor(msgspec.Struct):
         The mean badness that is allowed, between 0 and 1.
     alpha
         The chance that a model which is within the limit is ever called worse.
-    stakes, log_in_play, log_better, held_back, windows, worse
+    stakes, log_wealth, log_better, held_back, windows, worse
         The state of the bets; :meth:`at` makes it.
 
     Examples
@@ -51,7 +51,7 @@ class Bettor(msgspec.Struct):
     limit: float
     alpha: float
     stakes: Array
-    log_in_play: Array
+    log_wealth: Array = msgspec.field(name="log_in_play")  # the name in stored states
     """The logarithm of the money on each stake."""
     log_better: Array
     """Once worse: the logarithm of what betting on the opposite has made of 1, on each stake."""
@@ -70,7 +70,7 @@ class Bettor(msgspec.Struct):
     @property
     def evidence(self) -> float:
         """The money it has by now, of the 1 that it began with: an e-value."""
-        return self.held_back + float(np.exp(min(logsumexp(self.log_in_play), 600.0)))
+        return self.held_back + float(np.exp(min(logsumexp(self.log_wealth), 600.0)))
 
     def update(self, badness: Array) -> bool:
         """Whether it is worse, with this window's rows: shape (rows,), each between 0 and 1."""
@@ -87,8 +87,8 @@ class Bettor(msgspec.Struct):
     def _look_for_worse(self, excess: Array) -> None:
         fresh = self.held_back * _SHARE / self.windows
         self.held_back -= fresh
-        self.log_in_play = np.logaddexp(self.log_in_play, math.log(fresh / _STAKES))
-        self.log_in_play = self.log_in_play + _growth(self.stakes / self.limit, excess)
+        self.log_wealth = np.logaddexp(self.log_wealth, math.log(fresh / _STAKES))
+        self.log_wealth = self.log_wealth + _growth(self.stakes / self.limit, excess)
         if self.evidence >= 1 / self.alpha:
             self.worse, self.log_better = True, np.zeros(_STAKES)
 
@@ -97,7 +97,7 @@ class Bettor(msgspec.Struct):
         self.log_better = np.maximum(self.log_better, 0.0) + growth
         if logsumexp(self.log_better) - math.log(_STAKES) >= math.log(_BEFORE_ALL_CLEAR):
             self.worse, self.windows, self.held_back = False, 0, 1.0
-            self.log_in_play = np.full(_STAKES, -np.inf)
+            self.log_wealth = np.full(_STAKES, -np.inf)
 
     def state(self) -> bytes:
         return pack(self)

@@ -59,13 +59,17 @@ class ConfidenceEstimator(msgspec.Struct, frozen=True):
         if not len(score):
             return {}
         chance = np.interp(score, self.scores, self.chances)
-        hits, positives, said = float(chance[predicted == 1].sum()), float(chance.sum()), int((predicted == 1).sum())
+        hits, positives, predicted_positives = (
+            float(chance[predicted == 1].sum()),
+            float(chance.sum()),
+            int((predicted == 1).sum()),
+        )
         right = hits + float((1 - chance[predicted != 1]).sum())
         estimated = {
             "accuracy": right / len(score),
-            "precision": hits / said if said else 0.0,
+            "precision": hits / predicted_positives if predicted_positives else 0.0,
             "recall": hits / positives if positives else 0.0,
-            "f1": 2 * hits / (said + positives) if said + positives else 0.0,
+            "f1": 2 * hits / (predicted_positives + positives) if predicted_positives + positives else 0.0,
         }
         if 0 < positives < len(score):
             estimated["roc_auc"] = _expected_area(score, chance)

@@ -94,9 +94,9 @@ def forecasting(truth: Array, predicted: Array, unit: float | None = None) -> di
     Hyndman and Koehler: Another look at measures of forecast accuracy. International Journal of Forecasting 22, 2006.
     """
     measured = regression(truth, predicted)
-    told = truth != 0
-    if told.any():
-        measured["mape"] = float(np.mean(np.abs((predicted - truth)[told] / truth[told])))
+    known = truth != 0
+    if known.any():
+        measured["mape"] = float(np.mean(np.abs((predicted - truth)[known] / truth[known])))
     if unit and measured:
         measured["mase"] = measured["mae"] / unit
     return measured

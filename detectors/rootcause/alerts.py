@@ -234,22 +234,22 @@ def _kind(one: _Candidate) -> str:
 
 
 def _evidence(one: _Candidate, affected: Mapping[str, float], topology: Topology) -> list[str]:
-    said = []
+    evidence = []
     others = len(affected.keys() - {one.service})
     if one.change:
-        said.append(f"{one.change.what}, {_span(min(affected.values()) - one.change.at)} earlier")
+        evidence.append(f"{one.change.what}, {_span(min(affected.values()) - one.change.at)} earlier")
     if names := next(filter(None, (_named(one.own, kind) for kind in _TELLING)), []):
-        said.append(f"{_some(names)} {'fires' if len(names) == 1 else 'fire'} on {one.service}")
+        evidence.append(f"{_some(names)} {'fires' if len(names) == 1 else 'fire'} on {one.service}")
     if one.dependants:
         verb = "depends" if len(one.dependants) == 1 else "depend"
-        said.append(f"{_some(one.dependants)} {verb} on it ({len(one.dependants)} of {others} other affected)")
+        evidence.append(f"{_some(one.dependants)} {verb} on it ({len(one.dependants)} of {others} other affected)")
     if (every := len(topology.dependants(one.service))) > 1 and one.direct:
-        said.append(f"{one.direct} of {every} direct dependants affected")
+        evidence.append(f"{one.direct} of {every} direct dependants affected")
     rest = [at for service, at in affected.items() if service != one.service]
     lead = min(rest) - affected[one.service] if rest and one.own else 0.0
     if lead > 0:
-        said.append(f"first to fire, {lead:.0f} s before the rest" if lead >= 1 else "first to fire")
-    return said
+        evidence.append(f"first to fire, {lead:.0f} s before the rest" if lead >= 1 else "first to fire")
+    return evidence
 
 
 def _span(seconds: float) -> str:

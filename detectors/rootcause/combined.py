@@ -103,5 +103,5 @@ def _joined(
     metrics = next((one for one in by_metrics if one.service == name), None)
     alone = alerts is None and not measured.get(name, False)
     kind = alerts.kind if alerts else "dependency" if alone else metrics.kind if metrics else "unknown"
-    said = [*(metrics.evidence if metrics else []), *(alerts.evidence if alerts else [])]
-    return Finding(name, kind, round(score, 2), [*said, "it has no alert of its own"] if alone else said)
+    evidence = [*(metrics.evidence if metrics else []), *(alerts.evidence if alerts else [])]
+    return Finding(name, kind, round(score, 2), [*evidence, "it has no alert of its own"] if alone else evidence)

@@ -142,7 +142,7 @@ class History(msgspec.Struct, array_like=True, gc=False):
     ----------
     domain, service
         Whose history it is.
-    began, heard_at
+    began, last_seen_at
         When the first and the last delivery came, in seconds since the epoch.
     lag
         Seconds; None while unknown.
@@ -161,16 +161,16 @@ class History(msgspec.Struct, array_like=True, gc=False):
     domain: str
     service: str
     began: float = 0.0
-    heard_at: float = 0.0
+    last_seen_at: float = 0.0
     lag: float | None = None
     tracks: dict[str, Track] = {}
 
-    def hear(self, heard_at: float, latest: float) -> None:
+    def observe(self, last_seen_at: float, latest: float) -> None:
         """Note a delivery, and the time of the last sample in it: what is quicker than the lag says what that is."""
-        self.began = self.began or heard_at
-        delay = heard_at - latest
-        drifted = delay if self.lag is None else self.lag + max(heard_at - self.heard_at, 0.0) * _DRIFT
-        self.lag, self.heard_at = min(delay, drifted), max(heard_at, self.heard_at)
+        self.began = self.began or last_seen_at
+        delay = last_seen_at - latest
+        drifted = delay if self.lag is None else self.lag + max(last_seen_at - self.last_seen_at, 0.0) * _DRIFT
+        self.lag, self.last_seen_at = min(delay, drifted), max(last_seen_at, self.last_seen_at)
 
     def add(self, family: Family, at: float, since_last: float, amount: Amount) -> None:
         """Add a sample; its value holds, or was counted, since the last one. Times in seconds."""
@@ -191,7 +191,7 @@ class History(msgspec.Struct, array_like=True, gc=False):
 
     def _skew(self) -> float:
         least, most = _SKEWED
-        is_known = self.lag is not None and self.heard_at - self.began >= _BELIEVED_AFTER
+        is_known = self.lag is not None and self.last_seen_at - self.began >= _BELIEVED_AFTER
         return self.lag if is_known and self.lag and least <= abs(self.lag) <= most else 0.0
 
     def series(self, first: int, until: int) -> dict[Series, Values]:

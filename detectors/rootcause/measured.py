@@ -61,7 +61,9 @@ def rank_measured(
         if series.node == target and series.metric != "requests" and series in normal:
             found = rank_metrics(graph, normal, _filled(judged, normal), series)
             if found:
-                rankings.append([_told(one, series, normal, judged, start, first_alert) for one in found if one.score])
+                rankings.append(
+                    [_described(one, series, normal, judged, start, first_alert) for one in found if one.score]
+                )
     return _mean(rankings)
 
 
@@ -96,7 +98,7 @@ def _mean(rankings: Sequence[Sequence[Finding]]) -> list[Finding]:
     return sorted(found, key=lambda one: (-one.score, one.service))
 
 
-def _told(
+def _described(
     finding: Finding,
     target: Series,
     normal: Mapping[Series, Values],
@@ -116,8 +118,8 @@ def _told(
     change = f"from {_value(float(np.nanmedian(usual)), series)} to {_value(float(worst), series)}"
     minute = start + onset
     when = f"at {datetime.fromtimestamp(60 * minute, UTC):%H:%M} UTC, {_lead(int(first_alert // 60) - minute)}"
-    said = f"{_named(series)} of {series.node} {verb} {change} {when}"
-    return finding._replace(evidence=[said, *finding.evidence[1:]])
+    sentence = f"{_named(series)} of {series.node} {verb} {change} {when}"
+    return finding._replace(evidence=[sentence, *finding.evidence[1:]])
 
 
 def _onset(usual: Values, values: Values) -> int | None:

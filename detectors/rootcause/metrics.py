@@ -114,7 +114,7 @@ def rank_metrics(graph: Graph, normal: Metrics, now: Metrics, target: Series) ->
     evidence = [
         _change(nodes[i], account.calm, normal, now, target) + _share(score[i], account.own[i], target) for i in likely
     ]
-    return [Finding(nodes[i], "unknown", float(score[i]), said) for i, said in zip(likely, evidence, strict=True)]
+    return [Finding(nodes[i], "unknown", float(score[i]), reasons) for i, reasons in zip(likely, evidence, strict=True)]
 
 
 def _was_worse(normal: Values, now: Values, target: Series) -> bool:

@@ -20,7 +20,7 @@ from bot.inbox.inbox import open_inbox
 from bot.maintenance.archive import open_archive
 from bot.model_store.frames import open_frames
 from bot.notify.slack.channel import SlackChannel
-from bot.storage.blobs import doubt_of
+from bot.storage.blobs import warning_about
 from bot.storage.database import Database, open_database
 from bot.storage.queries import audit
 from bot.storage.tables.core import AuditRow
@@ -126,12 +126,12 @@ async def _model_store(database: Database, environment: Environment) -> list[Fin
     try:
         frames = open_frames(database, environment.model_store)
         await frames.reach()
-        doubt = doubt_of(environment.model_store, environment.database_url)
+        warning = warning_about(environment.model_store, environment.database_url)
     except TandemError as error:
         advice = "Check TANDEM_MODEL_STORE, the package for it, and who may write there: without it no rows are taken."
         return [Finding(Mark.FAIL, subject, str(error), advice)]
-    if doubt:
-        return [Finding(Mark.WARN, subject, doubt)]
+    if warning:
+        return [Finding(Mark.WARN, subject, warning)]
     return [Finding(Mark.OK, subject, f"{frames.place} takes files and gives them back")]
 
 

@@ -22,7 +22,7 @@ def read_config(given: Path | None, environment: Environment) -> Config:
         return Config()
     settings, warnings = load_config(path)
     for warning in [*warnings, *doubts(settings, environment)]:
-        log.warning("config.doubt", reason=warning)
+        log.warning("config.warning", reason=warning)
     return settings
 
 
@@ -30,7 +30,7 @@ def doubts(config: Config, environment: Environment) -> list[str]:
     """About where the data of models is kept. Raises ConfigError for a place that cannot be used."""
     if not config.models:
         return []
-    from bot.storage.blobs import doubt_of
+    from bot.storage.blobs import warning_about
 
-    doubt = doubt_of(environment.model_store, environment.database_url)
-    return [doubt] if doubt else []
+    warning = warning_about(environment.model_store, environment.database_url)
+    return [warning] if warning else []

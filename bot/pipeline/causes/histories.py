@@ -68,12 +68,12 @@ class Histories:
         is_known = found is not None and (found.history in self.by_name or len(self.by_name) < MOST)
         return found if is_known else None
 
-    def hear(self, measured: Measured, heard_at: float, latest: float) -> None:
+    def observe(self, measured: Measured, last_seen_at: float, latest: float) -> None:
         """Note a delivery; ``latest`` is the time of its last sample."""
         history = self.by_name.get(measured.history)
         if history is None:
             history = self.by_name[measured.history] = History(measured.domain, measured.service)
-        history.hear(heard_at, latest)
+        history.observe(last_seen_at, latest)
 
     def add(self, measured: Measured, member: Member, at: float, before: float) -> None:
         """What a member made of the sample that it just took, the one before being of ``before``."""
@@ -104,7 +104,7 @@ class Histories:
     def silent(self, now: float) -> Iterator[str]:
         """Those of which nothing was heard for as long as they reach back."""
         oldest = now - 60 * MINUTES
-        return (name for name, history in list(self.by_name.items()) if history.heard_at < oldest)
+        return (name for name, history in list(self.by_name.items()) if history.last_seen_at < oldest)
 
     def ranked(self, key: Key, minute: int, rank: Callable[[], list[Finding]]) -> list[Finding]:
         """What is ranked under a key: once a minute, and of all keys a few; beyond that what was found last."""

@@ -22,11 +22,11 @@ async def save(connection: AsyncConnection, changes: Sequence[Change]) -> None:
         return
     insert = postgresql.insert(_CHANGE) if connection.dialect.name == "postgresql" else sqlite.insert(_CHANGE)
     later = insert.excluded.at >= _CHANGE.c.at
-    told_anew = {
+    updated = {
         name: case((later, insert.excluded[name]), else_=_CHANGE.c[name]) for name in ("title", "version", "link")
     }
     first = case((later, _CHANGE.c.at), else_=insert.excluded.at)
-    statement = insert.on_conflict_do_update(index_elements=["source", "id"], set_=told_anew | {"at": first})
+    statement = insert.on_conflict_do_update(index_elements=["source", "id"], set_=updated | {"at": first})
     await connection.execute(statement, [row_of(change) for change in changes])
 
 

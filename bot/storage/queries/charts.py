@@ -40,8 +40,8 @@ class WantedChart(NamedTuple):
 async def want(connection: AsyncConnection, incident_id: str, most: int, now: datetime) -> None:
     """Ask for the charts of an incident's alerts, the earliest first; it has ``most`` at most."""
     mine = _UPLOAD.c.incident_id == incident_id
-    asked = await connection.scalar(select(func.count()).select_from(_UPLOAD).where(mine)) or 0
-    if asked >= most:
+    pending = await connection.scalar(select(func.count()).select_from(_UPLOAD).where(mine)) or 0
+    if pending >= most:
         return
     known = (_UPLOAD.c.identity == _ALERT.c.identity) & (_UPLOAD.c.episode == _ALERT.c.episode)
     rows = await connection.execute(
@@ -49,7 +49,7 @@ async def want(connection: AsyncConnection, incident_id: str, most: int, now: da
         .outerjoin(_UPLOAD, known)
         .where(_ALERT.c.incident_id == incident_id, _ALERT.c.chart.is_not(None), _UPLOAD.c.identity.is_(None))
         .order_by(_ALERT.c.starts_at, _ALERT.c.identity)
-        .limit(most - asked)
+        .limit(most - pending)
     )
     same = {"incident_id": incident_id, "state": UploadState.WANTED.value, "wanted_at": now}
     wanted = [{"identity": identity, "episode": episode, **same} for identity, episode in rows]

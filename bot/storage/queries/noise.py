@@ -52,6 +52,6 @@ async def episodes_since(connection: AsyncConnection, moment: datetime) -> list[
 
 async def flaps_since(connection: AsyncConnection, moment: datetime) -> Counter[str]:
     """How often alerts began to flap, by what the timeline calls them."""
-    said = and_(_TIMELINE.c.kind == TimelineKind.ALERTS.value, _TIMELINE.c.text.contains(_FLAPS, autoescape=True))
-    rows = await connection.execute(select(_TIMELINE.c.text).where(said, _TIMELINE.c.at >= moment))
+    flapped = and_(_TIMELINE.c.kind == TimelineKind.ALERTS.value, _TIMELINE.c.text.contains(_FLAPS, autoescape=True))
+    rows = await connection.execute(select(_TIMELINE.c.text).where(flapped, _TIMELINE.c.at >= moment))
     return Counter(text.partition(_FLAPS)[0] for (text,) in rows)

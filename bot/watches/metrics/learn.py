@@ -128,7 +128,7 @@ class Learner:
             return None
         if self._replay and seq <= self._memory.holds_of_history(measured.history):
             return None
-        self._memory.histories.hear(measured, received, series.times[-1] / 1000)
+        self._memory.histories.observe(measured, received, series.times[-1] / 1000)
         self._memory.history_changed(measured.history, seq, received)
         return measured
 

@@ -217,5 +217,5 @@ def test_whatever_deliveries_fail_the_receiver_comes_to_know_how_every_alert_sta
             if tool.due(now):
                 if delivered:
                     known |= {a["labels"]["alertname"]: a["status"] for a in tool.delivery()["alerts"]}
-                tool.told(delivered, now)
+                tool.record_delivery(delivered, now)
     assert set(known.values()) == {"resolved" if ending[0][0] else "firing"}

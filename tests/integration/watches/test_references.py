@@ -18,7 +18,7 @@ from bot.model_store import references
 from bot.model_store.frames import Frames, open_frames
 from bot.model_store.reference_diff import difference
 from bot.model_store.references import Lineage, Reference, Taken
-from bot.storage.blobs import Lost, doubt_of
+from bot.storage.blobs import Lost, warning_about
 from bot.storage.database import Database, open_database
 from tests.conftest import Clock
 
@@ -229,9 +229,9 @@ async def test_frames_are_kept_behind_http(tmp_path: Path) -> None:
 def test_files_that_other_replicas_would_not_find_are_doubted(
     address: str | None, database: str, told: str | None
 ) -> None:
-    doubt = doubt_of(address, database)
-    assert (doubt is None) == (told is None)
-    assert told is None or (told in (doubt or "") and "s3://bucket/tandem" in (doubt or ""))
+    warning = warning_about(address, database)
+    assert (warning is None) == (told is None)
+    assert told is None or (told in (warning or "") and "s3://bucket/tandem" in (warning or ""))
 
 
 async def test_a_reference_of_ids_has_a_profile_of_bounded_size(store: References) -> None:

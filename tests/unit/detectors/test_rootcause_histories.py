@@ -60,7 +60,7 @@ def test_a_counter_that_was_silent_for_long_says_nothing_of_when_it_counted() ->
 def test_a_clock_that_is_off_is_set_right_by_when_samples_come(skew: float) -> None:
     history = History("", "cart")
     for minute in range(1, 30):
-        history.hear(60.0 * minute + 31, 60.0 * minute + 30 + skew)
+        history.observe(60.0 * minute + 31, 60.0 * minute + 30 + skew)
         history.add(P95, 60.0 * minute + 30 + skew, 60.0, Amount(float(minute), 1.0))
     assert measured(history, 14, 30) == [float(minute) for minute in range(14, 30)]
 
@@ -68,14 +68,14 @@ def test_a_clock_that_is_off_is_set_right_by_when_samples_come(skew: float) -> N
 def test_a_past_that_is_sent_at_once_keeps_its_times() -> None:
     history = History("", "cart")
     for minute in range(10):
-        history.hear(600.0 + minute, 60.0 * minute)
+        history.observe(600.0 + minute, 60.0 * minute)
         history.add(P95, 60.0 * minute, 60.0, Amount(float(minute), 1.0))
     assert measured(history, 0, 10) == [float(minute) for minute in range(10)]
 
 
 def test_samples_that_waited_for_an_hour_keep_their_times() -> None:
     history = History("", "cart")
-    history.hear(7200.0, 3600.0)
+    history.observe(7200.0, 3600.0)
     history.add(P95, 3600.0, 60.0, Amount(5.0, 1.0))
     assert measured(history, 60, 61) == [5.0]
 
@@ -85,7 +85,7 @@ def test_a_history_is_bounded_and_comes_back_as_it_was(samples: list[tuple[int, 
     history = History("prod", "cart")
     for number, (at, value) in enumerate(samples):
         family = Family(f"rpc_{number}", "latency", "p95", counter=False)
-        history.hear(at + 5.0, at)
+        history.observe(at + 5.0, at)
         history.add(family, at, 60.0, Amount(value, 1.0))
         history.add(P95, at, 60.0, Amount(value, 1.0))
     state = history.state()
