@@ -1,5 +1,6 @@
 """YAML documents that remember on which line each of their values stands."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,42 +8,35 @@ from typing import Any
 
 import yaml
 
+from bot.config.loaders import Loader, QuickLoader
 from bot.errors import ConfigError
 
 Place = tuple[int | str, ...]
 _Child = tuple[int, yaml.Node]
 
 
-class _Careful:
-    """Says where it stands when something that looks like a number, a date … is none."""
-
-    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
-        try:
-            built = super().construct_object(node, deep)  # type: ignore[misc]
-            if isinstance(built, str):
-                built.encode()  # "\ud800" is half a character, which nothing can store or send
-            return built
-        except (ValueError, AttributeError, LookupError) as error:
-            kind = node.tag.rpartition(":")[2]
-            raise yaml.constructor.ConstructorError(None, None, f"no {kind}: {error}", node.start_mark) from error
-
-
-class _Loader(_Careful, yaml.SafeLoader):
-    """For what people write: its words about what is wrong are the clearer ones."""
-
-
-class _QuickLoader(_Careful, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """For what programs write, which may be long."""
-
-
 class Document:
     """The values of a YAML document, and their lines."""
 
-    def __init__(self, path: Path, root: yaml.Node | None) -> None:
+    def __init__(self, path: Path, root: yaml.Node | None, text: str = "") -> None:
         self.path = path
+        self.text = text
         self._root = root
         self._children: dict[int, dict[int | str, _Child]] = {}
         self.value: Any = _construct(root) if root else {}
+
+    def scalars(self) -> Iterator[tuple[Place, yaml.ScalarNode]]:
+        """Every value that is neither a list nor a mapping, and its place; what an anchor repeats only once."""
+        waiting: list[tuple[Place, yaml.Node]] = [((), self._root)] if self._root else []
+        seen: set[int] = set()
+        while waiting:
+            place, node = waiting.pop()
+            if isinstance(node, yaml.ScalarNode):
+                yield place, node
+            elif isinstance(node, yaml.CollectionNode) and id(node) not in seen:
+                seen.add(id(node))
+                below = _children(node).items()
+                waiting += reversed([((*place, part), child) for part, (_, child) in below])
 
     def line_of(self, place: Sequence[int | str]) -> int:
         """The line of the deepest part of ``place`` that is there."""
@@ -73,13 +67,13 @@ def read_document(path: Path) -> Document:
     """Raises ConfigError where the file cannot be read, is no YAML, or says something twice."""
     text = read_text(path)
     with _clear_errors(path, text):
-        return Document(path, _compose(path, text))
+        return Document(path, _compose(path, text), text)
 
 
 def read_documents(path: Path, text: str) -> list[Document]:
     """The documents of a file that was not written for us. Raises ConfigError where it is no YAML."""
     with _clear_errors(path, text):
-        return [Document(path, root) for root in yaml.compose_all(text, Loader=_QuickLoader)]
+        return [Document(path, root) for root in yaml.compose_all(text, Loader=QuickLoader)]
 
 
 def read_text(path: Path) -> str:
@@ -97,7 +91,9 @@ def _clear_errors(path: Path, text: str) -> Iterator[None]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
-        raise ConfigError(f"{path}:{line}: this is no valid YAML: {error.problem or error.context}") from error
+        raise ConfigError(
+            f"{path}:{line}: this is no valid YAML: {error.problem or error.context}{_eaten(text, error)}"
+        ) from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, int(error.position)) + 1
         raise ConfigError(f"{path}:{line}: this is no valid YAML: {error.reason}") from error
@@ -105,8 +101,17 @@ def _clear_errors(path: Path, text: str) -> Iterator[None]:
         raise ConfigError(f"{path}:1: this is no valid YAML: it is nested too deep, or within itself") from error
 
 
+def _eaten(text: str, error: yaml.MarkedYAMLError) -> str:
+    """Where a comment has eaten the end of a list or a mapping, that is why the document cannot be read."""
+    mark = error.problem_mark or error.context_mark
+    for line in reversed(text.splitlines()[: mark.line + 1 if mark else 1]):
+        if found := re.search(r"[:,\[{]\s+(#[^\s#\]},\"']+)[^\"']*[\]}]", line):
+            return f'; {found[1]} begins a comment there: write it with quotes, as in "{found[1]}"'
+    return ""
+
+
 def _compose(path: Path, text: str) -> yaml.Node | None:
-    root = yaml.compose(text, Loader=_Loader)
+    root = yaml.compose(text, Loader=Loader)
     if root is None or root.tag == "tag:yaml.org,2002:null":
         return None
     if not isinstance(root, yaml.MappingNode):
@@ -132,7 +137,7 @@ def _refuse_duplicates(path: Path, node: yaml.Node) -> None:
 
 
 def _construct(root: yaml.Node) -> Any:
-    loader = _Loader("")
+    loader = Loader("")
     try:
         return loader.construct_document(root)
     finally:

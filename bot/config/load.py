@@ -12,13 +12,14 @@ from pydantic_core import ErrorDetails
 from bot.config.document import Document, Place, read_document
 from bot.config.model import Config, keys_of
 from bot.config.nearest import nearest
+from bot.config.swallowed import empty_by_comment, swallowed
 from bot.config.topology import Graph, import_files, warnings_of
+from bot.config.warnings import channels_swallowed, warnings_of_config
 from bot.domain.runbook import Runbook, Step
 from bot.domain.watched.monitor import MonitorRules
 from bot.errors import ConfigError, PlanError
 from bot.remediation.executors import parameter_names, parameters_of
 from bot.remediation.planning import check_templates
-from bot.watches.models.alibi_missing import missing
 from bot.watches.models.kinds.registry import keys_of_monitors
 
 _USER = re.compile(r"[UW][A-Z0-9]+")
@@ -35,7 +36,8 @@ def load_config(path: Path) -> tuple[Config, list[str]]:
         config = Config.model_validate(document.value)
     except ValidationError as error:
         raise ConfigError("\n".join(_lines_of(error, document))) from error
-    problems = [f"{document.where(place)}: {why}" for place, why in _problems_of(config)]
+    found = (*channels_swallowed(config, document), *_problems_of(config))
+    problems = [f"{document.where(place)}: {why}" for place, why in found]
     if problems:
         raise ConfigError("\n".join(problems))
     graph = _graph_of(config, document)
@@ -46,20 +48,16 @@ def load_config(path: Path) -> tuple[Config, list[str]]:
         }
     )
     graph.add(imported)
-    return config.importing(imported.depends_on), [*warnings_of(graph), *_engines_missing(config, document)]
-
-
-def _engines_missing(config: Config, document: Document) -> Iterator[str]:
-    """Monitors of an engine that is not installed: those that Tandem makes itself go on."""
-    for name, model in config.models.items():
-        for i, monitor in enumerate(model.monitors):
-            if monitor.engine == "alibi" and (why := missing()):
-                yield f"{document.where(('models', name, 'monitors', i, 'engine'))}: {why}"
+    return config.importing(imported.depends_on), [*warnings_of(graph), *warnings_of_config(config, document, graph)]
 
 
 def _lines_of(error: ValidationError, document: Document) -> Iterator[str]:
+    comments = dict(swallowed(document))
     for problem in error.errors():
         place = tuple(problem["loc"])
+        if place in comments:
+            yield f"{document.where(place)}: {empty_by_comment(place, comments[place])}"
+            continue
         if problem["type"] == "extra_forbidden":
             why = "is no known key" + nearest(str(place[-1]), _known_keys(place[:-1]))
         else:

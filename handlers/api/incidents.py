@@ -30,6 +30,7 @@ from bot.observability.metrics import (
 from bot.storage.database import Database
 from bot.storage.queries import alerts, incidents, runs
 from bot.storage.queries import counts as figures
+from handlers.api.query import problem_of_query
 from handlers.http.problem import problem
 
 MAX_LIMIT = 500
@@ -72,7 +73,7 @@ class Api:
         self._clock = clock
 
     def add_routes(self, app: web.Application) -> None:
-        app.router.add_get("/api/incidents", self._guarded(self._list))
+        app.router.add_get("/api/incidents", self._guarded(self._list, ("status", "limit", "cursor")))
         app.router.add_get("/api/incidents/{id}", self._guarded(self._show))
         self.add_health_routes(app)
 
@@ -82,13 +83,15 @@ class Api:
         app.router.add_get("/readyz", self._ready)
         app.router.add_get("/metrics", self._metrics)
 
-    def _guarded(self, handler: Handler) -> Handler:
+    def _guarded(self, handler: Handler, parameters: Sequence[str] = ()) -> Handler:
         async def guarded(request: web.Request) -> web.StreamResponse:
             if self._token is None:
                 return problem(401, "No token is set: start Tandem with TANDEM_API_TOKEN or TANDEM_WEBHOOK_TOKEN.")
             given = request.headers.get("Authorization", "").encode(errors="replace")
             if not hmac.compare_digest(given, b"Bearer " + self._token):
                 return problem(401, "Send the header Authorization: Bearer <token>.", {"WWW-Authenticate": "Bearer"})
+            if wrong := problem_of_query(request, parameters):
+                return problem(400, wrong)
             try:
                 return await handler(request)
             except StorageUnavailable:

@@ -112,7 +112,10 @@ def test_an_entity_that_no_file_describes_is_doubted_at_the_line_that_names_it(f
         (CATALOG.replace("  name: artist-web", "  title: x"), "4: metadata.name: Field required"),
         (CATALOG.replace("[artist-api]\n---", "artist-api\n---", 1), "11: spec.consumesApis: Input should be a valid"),
         (CATALOG.replace("spec:\n  type: website", "spec:\n  type: *x"), "7: this is no valid YAML"),
-        (CATALOG.replace("  name: artist-web", "  name: 2026-13-45"), "5: this is no valid YAML: no timestamp"),
+        (
+            CATALOG.replace("  name: artist-web", "  name: !!timestamp 2026-13-45"),
+            "5: this is no valid YAML: no timestamp",
+        ),
     ],
 )
 def test_what_is_wrong_in_a_catalog_is_told_with_its_line(folder: Folder, text: str, line: str) -> None:

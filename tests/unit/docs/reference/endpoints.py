@@ -50,7 +50,8 @@ MEANINGS = {
     ),
     ("GET", "/api/incidents"): (
         "API token",
-        '`{"incidents": […], "next": cursor or null}`; parameters `status`, `limit` (up to 500), `cursor`.',
+        '`{"incidents": […], "next": cursor or null}`; parameters `status`, `limit` (up to 500), `cursor`; '
+        "others are a 400.",
     ),
     ("GET", "/api/incidents/{id}"): ("API token", "One incident with its timeline."),
     ("GET", "/healthz"): ("none", "200 while the process answers."),
