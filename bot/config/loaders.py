@@ -8,7 +8,7 @@ https://yaml.org/spec/1.2.2/#103-core-schema
 """
 
 import re
-from typing import Any, ClassVar
+from typing import Any
 
 import yaml
 
@@ -50,15 +50,12 @@ class _Words:
 class Loader(_Words, yaml.SafeLoader):
     """For what people write: its words about what is wrong are the clearer ones."""
 
-    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
-
 
 class QuickLoader(_Words, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """For what programs write, which may be long."""
 
-    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
-
 
 for _loader in (Loader, QuickLoader):
+    _loader.yaml_implicit_resolvers = {}
     for _kind, (_pattern, _first) in _CORE.items():
         _loader.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", re.compile(f"(?:{_pattern})$"), _first)
