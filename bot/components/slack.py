@@ -18,8 +18,10 @@ from bot.notify.channel import Channel
 from bot.notify.chart_uploads import ChartUploads
 from bot.notify.kinds import Opening, open_channel
 from bot.notify.notifier import Notifier
+from bot.notify.slack.people import People
 from bot.notify.slack.socket_mode import stay_connected
 from handlers.slack import SlackEndpoint, add_slack_route, make_bolt_app
+from handlers.slack.origin import Origins
 
 if TYPE_CHECKING:
     from bot.watches.models.watch import ModelsWatch
@@ -104,7 +106,18 @@ def slack_endpoint(
     secret, app_token = process.environment.slack_signing_secret, process.environment.slack_app_token
     watched = {**config.logs.watch, **config.metrics.watch}
     changed, behind = services.broadcast.publish_change, process.backlog.behind
-    door = SlackEndpoint(services.database, config.runbooks, services.clock, changed, watched, models, behind)
+    door = SlackEndpoint(
+        services.database,
+        config.runbooks,
+        services.clock,
+        changed,
+        watched,
+        models,
+        behind,
+        config.policy,
+        People(slack.client, services.clock),
+        Origins(slack.client, config.slack.workspaces),
+    )
     bolt = make_bolt_app(slack.client, secret.get_secret_value() if secret else None, door)
     if app_token is not None:
         yield Component("socket mode", run=partial(stay_connected, bolt, app_token.get_secret_value()))

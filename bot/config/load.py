@@ -15,6 +15,8 @@ from bot.config.nearest import nearest
 from bot.config.swallowed import empty_by_comment, swallowed
 from bot.config.topology import Graph, import_files, warnings_of
 from bot.config.warnings import channels_swallowed, warnings_of_config
+from bot.domain.access.permission import TEAM, Permissions
+from bot.domain.access.person import is_group, is_user
 from bot.domain.runbook import Runbook, Step
 from bot.domain.watched.monitor import MonitorRules
 from bot.errors import ConfigError, PlanError
@@ -22,7 +24,6 @@ from bot.remediation.executors import parameter_names, parameters_of
 from bot.remediation.planning import check_templates
 from bot.watches.models.kinds.registry import keys_of_monitors
 
-_USER = re.compile(r"[UW][A-Z0-9]+")
 _PYDANTIC_PREFIX = re.compile(r"^(Value error|Assertion failed), ")
 
 
@@ -91,11 +92,15 @@ def _bare(annotation: Any) -> Any:
 
 def _problems_of(config: Config) -> Iterator[tuple[Place, str]]:
     """What the types alone do not see."""
+    if not config.teams:
+        for right in Permissions.model_fields:
+            if TEAM in config.permissions.named(right):
+                yield ("permissions", right), "team is nobody, as there are no teams: describe them under teams"
     for name, runbook in config.runbooks.items():
         for i, user in enumerate(runbook.approval.approvers):
-            if not _USER.fullmatch(user):
+            if not (is_user(user) or is_group(user)):
                 why = f"{user!r} is no Slack user id: open the person's profile in Slack, ⋮, Copy member ID"
-                yield ("runbooks", name, "approval", "approvers", i), why
+                yield ("runbooks", name, "approval", "approvers", i), f"{why}; a user group's begins with S"
         yield from _problems_of_steps(name, runbook)
 
 

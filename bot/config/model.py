@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
 
 from bot.config.document import Place
+from bot.domain.access.permission import Permissions, Policy
+from bot.domain.access.team import Team
 from bot.domain.alert import AlertRules
 from bot.domain.duration import Duration
 from bot.domain.maintenance import MaintenanceWindow
@@ -25,6 +27,7 @@ from bot.watches.models.kinds.registry import rules_from
 NAME = r"^[a-z0-9][a-z0-9-]{0,59}$"
 """What may stand in an address."""
 _CHANNEL = re.compile(r"#?[^\s#]{1,80}")
+_WORKSPACE = re.compile(r"[TE][A-Z0-9]{2,30}")
 
 
 def _check_channel(channel: str) -> str:
@@ -35,6 +38,12 @@ def _check_channel(channel: str) -> str:
 
 def _check_ops_channel(channel: str | None) -> str | None:
     return None if channel is None else _check_channel(channel)
+
+
+def _check_workspace(workspace: str) -> str:
+    if not _WORKSPACE.fullmatch(workspace):
+        raise ValueError(f"{workspace!r} is no id of a workspace: it begins with T, and stands in its web address")
+    return workspace
 
 
 def _check_after(after: timedelta) -> timedelta:
@@ -81,6 +90,8 @@ class SlackSection(Section):
     """The channel of incidents: its name in quotes (`"#incidents"`) or its id."""
     ops_channel: Annotated[str | None, AfterValidator(_check_ops_channel)] = None
     """The channel that hears of it when Tandem itself does not work."""
+    workspaces: Annotated[list[Annotated[str, AfterValidator(_check_workspace)]], Field(max_length=100)] = []
+    """The workspaces (`T…`) or organisations (`E…`) whose requests are taken; default: the one that the bot is in."""
 
 
 class DeadmanSection(Section):
@@ -176,6 +187,9 @@ class Config(Section):
     """Machine-learning models by name; each is a node of the topology, too."""
     metrics: MetricRules = MetricRules()
     logs: LogRules = LogRules()
+    teams: dict[Annotated[str, Field(pattern=NAME)], Team] = {}
+    """Teams by name: the services that each answers for, and who is in it."""
+    permissions: Permissions = Permissions()
     heartbeats: dict[Annotated[str, Field(pattern=NAME)], Heartbeat] = {}
     """What must report from time to time, by name."""
     sources: dict[Annotated[str, Field(pattern=NAME)], SourceMapping] = {}
@@ -210,6 +224,11 @@ class Config(Section):
         for name, others in self._imported.items():
             edges.setdefault(name, []).extend(others)
         return {name: list(dict.fromkeys(others)) for name, others in edges.items()}
+
+    @property
+    def policy(self) -> Policy:
+        """Who may do what; what cannot be found out about people is held against them once permissions are written."""
+        return Policy(self.permissions, self.teams, strict="permissions" in self.model_fields_set)
 
     def rules(self) -> Rules:
         """The part that the pipeline works by."""

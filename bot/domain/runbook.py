@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from bot.domain.access.person import groups_in
 from bot.domain.cause import CauseKind
 from bot.domain.duration import Duration
 from bot.domain.incident import Incident, Tally
@@ -60,7 +61,7 @@ class Verify(_Section):
 
 class Approval(_Section):
     approvers: list[str] = Field(min_length=1)
-    """Slack user ids of those who may approve."""
+    """Slack user ids (`U…`) of those who may approve, and user groups (`S…`), of whom each member may."""
     required: int = Field(default=1, ge=1)
     """How many different people must approve."""
     expires: Duration = timedelta(hours=1)
@@ -68,7 +69,7 @@ class Approval(_Section):
 
     @model_validator(mode="after")
     def _enough_approvers(self) -> "Approval":
-        if self.required > len(set(self.approvers)):
+        if self.required > len(set(self.approvers)) and not groups_in(self.approvers):
             raise ValueError(f"{self.required} approvals are required but only {len(set(self.approvers))} may approve")
         return self
 

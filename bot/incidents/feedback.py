@@ -10,22 +10,23 @@ from bot.domain.watched.sensitivity import MOST, Sensitivity, WatchGroup, lowere
 from bot.domain.watched.telemetry import Watched
 from bot.errors import Refused
 from bot.incidents import permissions
-from bot.incidents.permissions import Action
+from bot.incidents.permissions import Action, Who, actor_of
 from bot.storage.database import Database
 from bot.storage.queries import alerts, audit, incidents, sensitivity
 from bot.storage.queries.audit import AuditEntry
 
 
 async def not_useful(
-    database: Database, watched: Mapping[str, Watched], incident_id: str, identity: str, user: str, now: datetime
+    database: Database, watched: Mapping[str, Watched], incident_id: str, identity: str, who: Who, now: datetime
 ) -> Sensitivity:
     """Make the group of a watch whose alert this was alert half as often. Raises Refused.
 
     An incident counts once for a group: a second click on its button, which it may still show, changes nothing.
     """
+    user = actor_of(who).id
     async with database.write() as connection:
         incident, group = await _incident_and_group(connection, incident_id, identity)
-        permissions.require(user, Action.RATE, incident)
+        permissions.require(who, Action.RATE, incident)
         if group.watch not in watched:
             raise Refused(f"The watch {group.watch} is not in tandem.yaml any more.")
         known = (await sensitivity.of_groups(connection, [group])).get(group)
@@ -42,9 +43,10 @@ async def not_useful(
     return changed
 
 
-async def undo(database: Database, name: str, user: str, now: datetime) -> list[WatchGroup]:
+async def undo(database: Database, name: str, who: Who, now: datetime) -> list[WatchGroup]:
     """Let the group of that name, or all groups of the watch of that name, be as sensitive as configured."""
-    permissions.require(user, Action.RATE)
+    permissions.require(who, Action.RATE)
+    user = actor_of(who).id
     async with database.write() as connection:
         found = [one for one in await sensitivity.changed(connection) if name in (one.of.name, one.watch)]
         for one in found:

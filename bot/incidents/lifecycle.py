@@ -9,7 +9,7 @@ from bot.domain.incident import Incident, IncidentStatus, TimelineEntry, Timelin
 from bot.errors import Refused
 from bot.incidents import permissions
 from bot.incidents.offers import withdraw_offers
-from bot.incidents.permissions import Action
+from bot.incidents.permissions import Action, Who, actor_of
 from bot.storage.database import Database
 from bot.storage.queries import audit, incidents
 from bot.storage.queries.audit import AuditEntry
@@ -17,20 +17,21 @@ from bot.storage.queries.audit import AuditEntry
 _ACTIONS = {IncidentStatus.ACKNOWLEDGED: Action.ACKNOWLEDGE, IncidentStatus.RESOLVED: Action.RESOLVE}
 
 
-async def acknowledge(database: Database, incident_id: str, user: str, now: datetime) -> Incident:
+async def acknowledge(database: Database, incident_id: str, who: Who, now: datetime) -> Incident:
     """Note that somebody looks after the incident. Raises Refused, audited, where that cannot be."""
-    return await _change(database, incident_id, user, now, IncidentStatus.ACKNOWLEDGED)
+    return await _change(database, incident_id, who, now, IncidentStatus.ACKNOWLEDGED)
 
 
-async def resolve(database: Database, incident_id: str, user: str, now: datetime) -> Incident:
+async def resolve(database: Database, incident_id: str, who: Who, now: datetime) -> Incident:
     """Close the incident and withdraw what was offered for it. Raises Refused, audited, where that cannot be."""
-    return await _change(database, incident_id, user, now, IncidentStatus.RESOLVED)
+    return await _change(database, incident_id, who, now, IncidentStatus.RESOLVED)
 
 
-async def _change(database: Database, incident_id: str, user: str, now: datetime, to: IncidentStatus) -> Incident:
+async def _change(database: Database, incident_id: str, who: Who, now: datetime, to: IncidentStatus) -> Incident:
+    user = actor_of(who).id
     async with database.write() as connection:
         incident = await incidents.by_id(connection, incident_id, lock=True)
-        why = _refusal_of(incident, user, to)
+        why = _refusal_of(incident, who, to)
         if incident is None or why:
             details = {"reason": why}
             refused = AuditEntry(now, user, f"incident.{to}.refused", f"incident {incident_id}", details)
@@ -42,16 +43,16 @@ async def _change(database: Database, incident_id: str, user: str, now: datetime
     return incident
 
 
-def _refusal_of(incident: Incident | None, user: str, to: IncidentStatus) -> str:
+def _refusal_of(incident: Incident | None, who: Who, to: IncidentStatus) -> str:
     if incident is None:
         return "This incident is not known here."
-    if why := permissions.refusal_of(user, _ACTIONS[to], incident):
+    if why := permissions.refusal_of(who, _ACTIONS[to], incident):
         return why
     if not incident.open:
         return f"Incident #{incident.number} is already resolved: nothing was changed."
     if incident.status is to:
-        who = incident.acknowledged_by or ""
-        by = f" by @{who}" if who.isalnum() else ""
+        owner = incident.acknowledged_by or ""
+        by = f" by @{owner}" if owner.isalnum() else ""
         return f"Incident #{incident.number} is already acknowledged{by}."
     return ""
 

@@ -18,7 +18,7 @@ from bot.errors import Refused
 from bot.incidents import permissions
 from bot.incidents.description import ended_in, titled
 from bot.incidents.offers import under_way, withdraw_offers
-from bot.incidents.permissions import Action
+from bot.incidents.permissions import Action, Who, actor_of
 from bot.incidents.rehome import Lines, Part, lines_of_merge, lines_of_split, rehome
 from bot.storage.database import Database
 from bot.storage.queries import alerts, audit, co_occurrence, incidents, learnt_edges
@@ -30,12 +30,13 @@ TAUGHT_FOR = timedelta(days=90)
 _MOST_TAUGHT = 10
 
 
-async def merge_by_hand(database: Database, gone_number: int, kept_number: int, user: str, now: datetime) -> Incident:
+async def merge_by_hand(database: Database, gone_number: int, kept_number: int, who: Who, now: datetime) -> Incident:
     """Make one incident part of another; returns the one that goes on. Raises Refused."""
+    user = actor_of(who).id
     async with database.write() as connection:
         gone, kept = await _both(connection, gone_number, kept_number)
         for one in (gone, kept):
-            permissions.require(user, Action.MERGE, one)
+            permissions.require(who, Action.MERGE, one)
         await _refuse_while_running(connection, gone)
         await rehome(connection, gone, kept)
         await withdraw_offers(connection, gone.id, now)
@@ -53,12 +54,13 @@ async def merge_by_hand(database: Database, gone_number: int, kept_number: int, 
 
 
 async def split_by_hand(
-    database: Database, number: int, matchers: list[Matcher], user: str, now: datetime
+    database: Database, number: int, matchers: list[Matcher], who: Who, now: datetime
 ) -> tuple[Incident, Incident]:
     """Give the alerts that match an incident of their own; returns the old and the new one. Raises Refused."""
+    user = actor_of(who).id
     async with database.write() as connection:
         old = await _open(connection, number)
-        permissions.require(user, Action.SPLIT, old)
+        permissions.require(who, Action.SPLIT, old)
         await _refuse_while_running(connection, old)
         known = (await alerts.of_incidents(connection, [old.id]))[old.id]
         leaving = [alert for alert in known if matches_all(matchers, alert.labels)]

@@ -9,7 +9,7 @@ from bot.domain.matcher import Matcher
 from bot.domain.silence import Silence
 from bot.errors import Refused
 from bot.incidents import permissions
-from bot.incidents.permissions import Action
+from bot.incidents.permissions import Action, Who, actor_of
 from bot.storage.database import Database
 from bot.storage.queries import audit, silences
 from bot.storage.queries.audit import AuditEntry
@@ -27,10 +27,11 @@ def parse_silence_span(text: str) -> timedelta:
 
 
 async def add_silence(
-    database: Database, matchers: Sequence[Matcher], span: timedelta, comment: str, user: str, now: datetime
+    database: Database, matchers: Sequence[Matcher], span: timedelta, comment: str, who: Who, now: datetime
 ) -> Silence:
     """Put a silence in force. Raises Refused."""
-    permissions.require(user, Action.SILENCE)
+    permissions.require(who, Action.SILENCE)
+    user = actor_of(who).id
     silence = Silence(
         id=uuid.uuid4().hex[:8],
         matchers=list(matchers),
@@ -46,9 +47,10 @@ async def add_silence(
     return silence
 
 
-async def end_silence(database: Database, silence_id: str, user: str, now: datetime) -> None:
+async def end_silence(database: Database, silence_id: str, who: Who, now: datetime) -> None:
     """End a silence that is in force. Raises Refused."""
-    permissions.require(user, Action.UNSILENCE)
+    permissions.require(who, Action.UNSILENCE)
+    user = actor_of(who).id
     async with database.write() as connection:
         ended = await silences.end(connection, silence_id, now)
         if ended:

@@ -55,7 +55,9 @@ class Control:
             {
                 "version": self._workspace.version,
                 "users": self._workspace.users,
-                "usergroups": {USERGROUP: "oncall"},
+                "usergroups": {
+                    group: "oncall" if group == USERGROUP else group for group in self._workspace.usergroups
+                },
                 "channels": [_described(channel, last) for channel in self._workspace.channels.values()],
                 "ephemerals": list(self._workspace.ephemerals),
                 "views": self._workspace.views,

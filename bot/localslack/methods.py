@@ -225,6 +225,13 @@ def publish_view(workspace: Workspace, given: Json, base: str) -> Json:
     return {"view": workspace.homes[user]}
 
 
+def _known(workspace: Workspace, user: str) -> Json:
+    """A person as those in the workspace see them."""
+    team, guest = workspace.team_of(user), user in workspace.guests
+    marks = {"is_restricted": guest, "is_ultra_restricted": False, "is_stranger": team != TEAM}
+    return _person(user, workspace.users[user]) | {"team_id": team, **marks}
+
+
 def _person(user: str, name: str) -> Json:
     profile = {"display_name": name, "real_name": name.capitalize()}
     return {
@@ -244,12 +251,12 @@ def user_info(workspace: Workspace, given: Json, base: str) -> Json:
         return {"user": _person(user, "tandem") | {"is_bot": True}}
     if user not in workspace.users:
         raise Failed("user_not_found")
-    return {"user": _person(user, workspace.users[user])}
+    return {"user": _known(workspace, user)}
 
 
 @method("users.list")
 def list_users(workspace: Workspace, given: Json, base: str) -> Json:
-    return _page([_person(user, name) for user, name in workspace.users.items()], given, "members")
+    return _page([_known(workspace, user) for user in workspace.users], given, "members")
 
 
 @method("bots.info")
@@ -259,14 +266,17 @@ def bot_info(workspace: Workspace, given: Json, base: str) -> Json:
 
 @method("usergroups.list")
 def list_usergroups(workspace: Workspace, given: Json, base: str) -> Json:
-    return {"usergroups": [{"id": USERGROUP, "handle": "oncall", "name": "On call"}]}
+    names = {USERGROUP: ("oncall", "On call")}
+    named = [(group, *names.get(group, (group.lower(), group))) for group in workspace.usergroups]
+    return {"usergroups": [{"id": group, "handle": handle, "name": name} for group, handle, name in named]}
 
 
 @method("usergroups.users.list")
 def list_usergroup(workspace: Workspace, given: Json, base: str) -> Json:
-    if given.get("usergroup") != USERGROUP:
+    found = workspace.usergroups.get(str(given.get("usergroup", "")))
+    if found is None:
         raise Failed("no_such_subteam")
-    return {"users": [next(iter(workspace.users))]}
+    return {"users": found}
 
 
 @method("reactions.add")

@@ -158,7 +158,7 @@ class People:
     def _payload(self, kind: str, user: str) -> Json:
         return {
             "type": kind,
-            "user": {"id": user, "username": self._workspace.users[user], "team_id": TEAM},
+            "user": {"id": user, "username": self._workspace.users[user], "team_id": self._workspace.team_of(user)},
             "api_app_id": APP_ID,
             "token": "unused",
             "team": {"id": TEAM, "domain": "local"},

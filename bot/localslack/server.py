@@ -18,10 +18,13 @@ from bot.localslack.delivery import Delivery, sign
 from bot.localslack.faults import SLOW_SECONDS, Fault, Faults
 from bot.localslack.method import METHODS, Failed
 from bot.localslack.people import People
-from bot.localslack.state import DEFAULT_USERS, Channel, Json, Workspace, channel_id_of
+from bot.localslack.state import DEFAULT_USERS, USERGROUP, Channel, Json, Workspace, channel_id_of
 
 STATIC = Path(__file__).parent / "static"
-SCOPES = "chat:write,files:write,channels:read,channels:history,groups:read,groups:history,commands"
+SCOPES = (
+    "chat:write,files:write,channels:read,channels:history,groups:read,groups:history,commands,"
+    "users:read,usergroups:read"
+)
 _NEEDED = {
     "chat.postMessage": "chat:write",
     "chat.postEphemeral": "chat:write",
@@ -30,6 +33,11 @@ _NEEDED = {
     "conversations.info": "channels:read",
     "conversations.history": "channels:history",
     "conversations.replies": "channels:history",
+    "users.info": "users:read",
+    "users.list": "users:read",
+    "bots.info": "users:read",
+    "usergroups.list": "usergroups:read",
+    "usergroups.users.list": "usergroups:read",
     "files.getUploadURLExternal": "files:write",
     "files.completeUploadExternal": "files:write",
 }
@@ -43,7 +51,8 @@ class LocalSlack:
 
     ``url`` is the page, ``api_url`` the Web API's base, ``request_url`` where the app takes Slack's requests.
     With ``enforce_rate_limit`` a channel takes one message or update a second after a ``burst``, as Slack's do.
-    ``scopes`` are what the token may do, ``not_joined`` the channels to which nobody invited the app.
+    ``scopes`` are what the token may do, ``not_joined`` the channels to which nobody invited the app. ``guests``,
+    ``foreign`` and ``usergroups`` say who of ``users`` is what (see :class:`Workspace`), and may be changed.
     """
 
     def __init__(
@@ -67,6 +76,9 @@ class LocalSlack:
         self._scopes, self._clock = scopes, clock
         made = [Channel(channel_id_of(name), name, name not in not_joined) for name in (*channels, *not_joined)]
         self._workspace = Workspace(dict(users), {channel.id: channel for channel in made})
+        self._workspace.usergroups[USERGROUP] = [next(iter(users))] if users else []
+        self.guests, self.foreign = self._workspace.guests, self._workspace.foreign
+        self.usergroups = self._workspace.usergroups
         self._delivery = Delivery(signing_secret, request_url, clock)
         self._faults = Faults()
         self._people = People(self._workspace, self._delivery)

@@ -47,8 +47,15 @@ class Channel:
 
 @dataclass
 class Workspace:
+    """``guests`` are of the users those who are not full members, ``foreign`` those of another workspace, with its id.
+    ``usergroups`` are who is in which, by the group's id.
+    """
+
     users: dict[str, str]
     channels: dict[str, Channel]
+    guests: set[str] = field(default_factory=set)
+    foreign: dict[str, str] = field(default_factory=dict)
+    usergroups: dict[str, list[str]] = field(default_factory=dict)
     ephemerals: deque[Json] = field(default_factory=lambda: deque(maxlen=MAX_EPHEMERALS))
     views: dict[str, Json] = field(default_factory=dict)
     homes: dict[str, Json] = field(default_factory=dict)
@@ -59,6 +66,9 @@ class Workspace:
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
     version: int = 0
     _last_ts: int = 0
+
+    def team_of(self, user: str) -> str:
+        return self.foreign.get(user, TEAM)
 
     def next_ts(self) -> str:
         """A message's name: its moment in microseconds, never twice."""

@@ -13,7 +13,7 @@ from bot.domain.run import Decision, Run, RunStatus, withdraw
 from bot.domain.runbook import Runbook, definition_hash
 from bot.errors import Refused
 from bot.incidents import permissions
-from bot.incidents.permissions import Action
+from bot.incidents.permissions import Action, Who, actor_of
 from bot.storage.database import Database
 from bot.storage.queries import audit, incidents, runs
 from bot.storage.queries.audit import AuditEntry
@@ -24,7 +24,7 @@ _CHANGED = "the runbook was edited after this was offered"
 
 
 def refusal_of(
-    run: Run | None, incident: Incident | None, user: str, verdict: Verdict, plan_hash: str, now: datetime
+    run: Run | None, incident: Incident | None, who: Who, verdict: Verdict, plan_hash: str, now: datetime
 ) -> str:
     """Why a decision is not taken, in words for the person who made it; empty where it is."""
     if run is None or incident is None:
@@ -33,16 +33,19 @@ def refusal_of(
         return f"“{run.plan.title}” is {run.status} already: your click changed nothing."
     if not incident.open:
         return f"Incident #{incident.number} is resolved: nothing was run."
-    if why := permissions.refusal_of(user, _ACTIONS[verdict], incident):
+    if why := permissions.refusal_of(who, _ACTIONS[verdict], incident):
         return why
-    if user not in run.approvers:
+    person = actor_of(who).person
+    if not person.is_one_of(run.approvers):
         allowed = ", ".join(f"@{approver}" for approver in run.approvers)
-        return f"You may not {verdict} “{run.plan.title}”. {allowed} may."
+        unknown = person.why_unknown(run.approvers)
+        hint = f" {unknown[0].upper()}{unknown[1:]}." if unknown else ""
+        return f"You may not {verdict} “{run.plan.title}”. {allowed} may.{hint}"
     if now >= run.expires_at:
         return f"This offer of “{run.plan.title}” has expired: nothing was run."
     if not hmac.compare_digest(run.plan_hash.encode(), plan_hash.encode()):
         return "The plan is no longer the one that this button was for: nothing was run. Look at the message again."
-    if verdict == "approve" and user in run.approvals:
+    if verdict == "approve" and person.id in run.approvals:
         return f"You approved “{run.plan.title}” already; somebody else must, too."
     return ""
 
@@ -52,7 +55,7 @@ async def decide(
     runbooks: Mapping[str, Runbook],
     run_id: str,
     plan_hash: str,
-    user: str,
+    who: Who,
     verdict: Verdict,
     now: datetime,
 ) -> Run:
@@ -61,9 +64,10 @@ async def decide(
     The run is approved when as many different people as required have said so; one rejection ends it.
     Raises Refused, audited too.
     """
+    user = actor_of(who).id
     async with database.write() as connection:
         incident, run = await locked(connection, run_id)
-        why = refusal_of(run, incident, user, verdict, plan_hash, now)
+        why = refusal_of(run, incident, who, verdict, plan_hash, now)
         if not why and run and _edited(runbooks, run):
             why = f"The runbook “{run.plan.title}” was edited after this was offered: nothing was run."
             await _record(connection, withdraw(run, _CHANGED, now), f"Withdrawn: {_CHANGED}", None, now)

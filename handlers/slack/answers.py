@@ -10,6 +10,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import Refused, StorageUnavailable
+from bot.notify.slack.failures import code_of
 from bot.notify.slack.text import escaped, inline_code, with_mentions
 from handlers.slack.arguments import BadArguments
 
@@ -43,7 +44,7 @@ async def or_words(work: Awaitable[_T], example: str = "") -> _T:
 
 
 def _reason(error: Exception) -> str:
-    given = error.response.get("error") if isinstance(error, SlackApiError) else type(error).__name__
+    given = code_of(error) if isinstance(error, SlackApiError) else type(error).__name__
     return inline_code(str(given), 100)
 
 

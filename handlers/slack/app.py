@@ -11,6 +11,7 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
+from handlers.slack.actors import actor_in
 from handlers.slack.answers import NotDone, or_words, tell_privately
 from handlers.slack.calls import Click, OpenForm, SlackEndpoint, Submission
 from handlers.slack.forms import MAX_ERROR, BadFields, values_of
@@ -27,6 +28,8 @@ def make_bolt_app(client: AsyncWebClient, signing_secret: str | None, endpoint: 
         signing_secret=signing_secret or "unused in Socket Mode",
         logger=logging.getLogger("slack_bolt"),  # else its loggers take the root's level, not their parent's
     )
+    if endpoint.origins is not None:
+        app.middleware(endpoint.origins.refuse_strangers)
     for begin, click in actions().items():
         app.action(re.compile(f"^{re.escape(begin)}"))(_on_action(endpoint, click))
     app.action(re.compile(r".*"))(_other_action)
@@ -42,7 +45,7 @@ def _on_action(endpoint: SlackEndpoint, run: RunAction) -> Listener:
         ack: AsyncAck, body: dict[str, Any], action: dict[str, Any], client: AsyncWebClient, respond: AsyncRespond
     ) -> None:
         await ack()
-        click = Click(endpoint, body["user"]["id"], endpoint.clock(), str(action.get("value", "")))
+        click = Click(endpoint, await actor_in(body, endpoint), endpoint.clock(), str(action.get("value", "")))
         try:
             text = await or_words(run(click))
         except NotDone as error:
@@ -62,9 +65,9 @@ async def _other_action(ack: AsyncAck) -> None:
 def _on_command(endpoint: SlackEndpoint, slash: str) -> Listener:
     async def listen(ack: AsyncAck, command: dict[str, Any], client: AsyncWebClient, respond: AsyncRespond) -> None:
         await ack()
-        user, channel = command["user_id"], command["channel_id"]
+        actor, channel = await actor_in(command, endpoint), command["channel_id"]
         try:
-            given = await answer(endpoint, slash, str(command.get("text", "")), user, channel)
+            given = await answer(endpoint, slash, str(command.get("text", "")), actor, channel)
             if isinstance(given, OpenForm):
                 await or_words(client.views_open(trigger_id=command["trigger_id"], view=dict(given.view)))
                 return
@@ -78,7 +81,7 @@ def _on_command(endpoint: SlackEndpoint, slash: str) -> Listener:
 
 def _on_form(endpoint: SlackEndpoint, run: RunForm) -> Listener:
     async def listen(ack: AsyncAck, body: dict[str, Any], view: dict[str, Any], client: AsyncWebClient) -> None:
-        submission = Submission(endpoint, body["user"]["id"], endpoint.clock(), values_of(view))
+        submission = Submission(endpoint, await actor_in(body, endpoint), endpoint.clock(), values_of(view))
         try:
             text = await or_words(run(submission))
         except BadFields as error:

@@ -5,9 +5,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from bot.domain.access.permission import Policy
 from bot.domain.runbook import Runbook
 from bot.domain.watched.telemetry import Watched
+from bot.incidents.permissions import Who, actor_of
+from bot.notify.slack.people import People
 from bot.storage.database import Database
+from handlers.slack.origin import Origins
 
 if TYPE_CHECKING:
     from bot.watches.models.watch import ModelsWatch  # brings scikit-learn: only for those who watch models
@@ -18,7 +22,8 @@ class SlackEndpoint:
     """What commands, buttons and forms work with. ``on_change`` is called when Slack should show something new.
 
     ``watched`` are the watches of tandem.yaml by name, ``models`` is what watches models, where anything does.
-    ``behind`` gives how far the pipeline is behind, None where it is not.
+    ``behind`` gives how far the pipeline is behind, None where it is not. ``policy`` says who may do what, ``people``
+    what Slack knows about them, and ``origins`` whose requests are taken.
     """
 
     database: Database
@@ -28,15 +33,22 @@ class SlackEndpoint:
     watched: Mapping[str, Watched] = field(default_factory=dict)
     models: "ModelsWatch | None" = None
     behind: Callable[[], timedelta | None] = lambda: None
+    policy: Policy = field(default_factory=Policy)
+    people: People | None = None
+    origins: Origins | None = None
 
 
 @dataclass(frozen=True)
 class Deed:
-    """Who did it, and when."""
+    """Who did it, and when; ``who`` decides what they may."""
 
     endpoint: SlackEndpoint
-    user: str
+    who: Who
     now: datetime
+
+    @property
+    def user(self) -> str:
+        return actor_of(self.who).id
 
     @property
     def database(self) -> Database:

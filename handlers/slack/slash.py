@@ -1,5 +1,6 @@
 """A slash command, from what was typed to its answer."""
 
+from bot.incidents.permissions import Who
 from bot.notify.slack.text import inline_code
 from handlers.slack.answers import or_words
 from handlers.slack.calls import Call, OpenForm, SlackEndpoint
@@ -14,7 +15,7 @@ def help_text(slash: str) -> str:
     return "\n".join([*lines, f"*`{slash} {HELP}`* this"])
 
 
-async def answer(endpoint: SlackEndpoint, slash: str, text: str, user: str, channel: str = "") -> str | OpenForm:
+async def answer(endpoint: SlackEndpoint, slash: str, text: str, who: Who, channel: str = "") -> str | OpenForm:
     """Do what was typed; returns the answer in Slack's mrkdwn, or a form to open. Raises NotDone."""
     name, _, rest = text.strip().partition(" ")
     if name.lower() in ("", HELP):
@@ -23,5 +24,5 @@ async def answer(endpoint: SlackEndpoint, slash: str, text: str, user: str, chan
     if known is None:
         return f"{inline_code(name, 40)} is no command of mine.\n{help_text(slash)}"
     example = next(iter(known.examples()))
-    call = Call(endpoint, user, endpoint.clock(), rest.strip(), example, channel)
+    call = Call(endpoint, who, endpoint.clock(), rest.strip(), example, channel)
     return await or_words(known.run(call), example)

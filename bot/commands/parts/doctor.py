@@ -26,7 +26,17 @@ from bot.storage.queries import audit
 from bot.storage.tables.core import AuditRow
 from bot.watches.models.alibi_missing import missing
 
-SCOPES = ("chat:write", "files:write", "channels:read", "channels:history", "groups:read", "groups:history", "commands")
+SCOPES = (
+    "chat:write",
+    "files:write",
+    "channels:read",
+    "channels:history",
+    "groups:read",
+    "groups:history",
+    "users:read",
+    "usergroups:read",
+    "commands",
+)
 MAX_SKEW = timedelta(seconds=60)
 _SECRET = re.compile(r"[0-9a-f]{32}")
 

@@ -76,6 +76,13 @@ _LIMITED_TOGETHER: dict[str, Call] = {
 """https://docs.slack.dev/apis/web-api/rate-limits: Slack limits each method for itself."""
 
 
+def code_of(error: SlackApiError) -> str:
+    """What Slack calls the error; the status where something else answered in Slack's place."""
+    data = getattr(error.response, "data", error.response)
+    named = data.get("error") if isinstance(data, dict) else None
+    return str(named or f"HTTP {getattr(error.response, 'status_code', '?')}")
+
+
 def meaning_of(method: str, error: SlackApiError) -> TandemError:
     """The error of the port that a refused call stands for."""
     response = error.response

@@ -6,11 +6,11 @@ https://docs.slack.dev/messaging/formatting-message-text
 import re
 from datetime import UTC, datetime
 
+from bot.domain.access.person import is_group, is_user
 from bot.notify.plain_text import ELLIPSIS, INVISIBLE, visible_line
 
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _MARKUP = re.compile(r"[&<>]")
-_USER = re.compile(r"[UW][A-Z0-9]{2,30}")
 _QUOTE = "'"
 
 
@@ -76,17 +76,19 @@ def clock(moment: datetime) -> str:
 
 
 def who(actor: str) -> str:
-    """A person as a mention, which does not notify inside an edited message; anything else as text."""
-    return f"<@{actor}>" if _USER.fullmatch(actor) else one_line(actor, 32)
+    """A person or a user group as a mention, which does not notify inside an edited message; anything else as text."""
+    if is_group(actor):
+        return f"<!subteam^{actor}>"
+    return f"<@{actor}>" if is_user(actor) else one_line(actor, 32)
 
 
 def with_mentions(text: str) -> str:
-    """Our own words with each user id after an ``@`` as a mention.
+    """Our own words with each id of a person or a user group after an ``@`` as a mention.
 
     >>> with_mentions("acknowledged by @U012AB3CD")
     'acknowledged by <@U012AB3CD>'
     """
-    return re.sub(r"(?<!<)@([UW][A-Z0-9]{2,30})\b", r"<@\1>", text)
+    return re.sub(r"(?<!<)@([UW][A-Z0-9]{2,30}|S(?=[A-Z]*[0-9])[A-Z0-9]{4,30})\b", lambda found: who(found[1]), text)
 
 
 def link(url: str, label: str) -> str:

@@ -7,4 +7,4 @@ from handlers.slack.registry import action
 
 @action("incident.ack")
 async def acknowledge(click: Click) -> None:
-    await lifecycle.acknowledge(click.database, click.value, click.user, click.now)
+    await lifecycle.acknowledge(click.database, click.value, click.who, click.now)

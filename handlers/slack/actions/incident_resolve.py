@@ -7,4 +7,4 @@ from handlers.slack.registry import action
 
 @action("incident.resolve")
 async def resolve(click: Click) -> None:
-    await lifecycle.resolve(click.database, click.value, click.user, click.now)
+    await lifecycle.resolve(click.database, click.value, click.who, click.now)

@@ -17,4 +17,4 @@ async def reject(click: Click) -> None:
 
 async def _decide(click: Click, verdict: Verdict) -> None:
     run_id, _, plan_hash = click.value.partition(":")
-    await decide(click.database, click.endpoint.runbooks, run_id, plan_hash, click.user, verdict, click.now)
+    await decide(click.database, click.endpoint.runbooks, run_id, plan_hash, click.who, verdict, click.now)

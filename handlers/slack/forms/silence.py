@@ -29,8 +29,8 @@ async def submit(submission: Submission) -> str:
     wish = read(submission.values)
     if wish.errors:
         raise BadFields(wish.errors)
-    user, now = submission.user, submission.now
-    return announced(await add_silence(submission.database, wish.matchers, wish.span, wish.comment, user, now))
+    who, now = submission.who, submission.now
+    return announced(await add_silence(submission.database, wish.matchers, wish.span, wish.comment, who, now))
 
 
 def silence_view(channel_id: str) -> dict[str, Any]:

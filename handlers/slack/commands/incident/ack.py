@@ -9,5 +9,5 @@ from handlers.slack.registry import command
 @command("ack", args="12", help="acknowledge it: you look after it", place=3)
 async def acknowledge(call: Call) -> str:
     incident = await incident_of(call)
-    changed = await lifecycle.acknowledge(call.database, incident.id, call.user, call.now)
+    changed = await lifecycle.acknowledge(call.database, incident.id, call.who, call.now)
     return f"Incident #{changed.number} is yours."

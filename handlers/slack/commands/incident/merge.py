@@ -14,5 +14,5 @@ async def merge(call: Call) -> str:
     if not numbers:
         raise Refused(f"Say which incident goes into which: `{call.example}`.")
     gone, kept = int(numbers[1]), int(numbers[2])
-    merged = await regroup.merge_by_hand(call.database, gone, kept, call.user, call.now)
+    merged = await regroup.merge_by_hand(call.database, gone, kept, call.who, call.now)
     return f"Incident #{numbers[1]} is part of #{merged.number} now; alerts like these will meet from now on."

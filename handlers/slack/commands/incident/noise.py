@@ -41,7 +41,7 @@ def _days(rest: str) -> int:
 
 
 async def _undo(call: Call, name: str) -> str:
-    undone = await feedback.undo(call.database, name, call.user, call.now)
+    undone = await feedback.undo(call.database, name, call.who, call.now)
     groups = ", ".join(inline_code(group.group, 200) for group in undone[:_LISTED])
     return f"As sensitive as in tandem.yaml again: {groups}."
 

@@ -9,5 +9,5 @@ from handlers.slack.registry import command
 @command("resolve", args="12", help="close it", place=4)
 async def resolve(call: Call) -> str:
     incident = await incident_of(call)
-    changed = await lifecycle.resolve(call.database, incident.id, call.user, call.now)
+    changed = await lifecycle.resolve(call.database, incident.id, call.who, call.now)
     return f"Incident #{changed.number} is resolved."

@@ -30,4 +30,4 @@ async def silence(call: Call) -> str | OpenForm:
         raise Refused(
             "Say which alerts, as in: `/incident silence 2h service=checkout`. A silence over all is not made."
         )
-    return announced(await add_silence(call.database, matchers, span, comment.strip(), call.user, call.now))
+    return announced(await add_silence(call.database, matchers, span, comment.strip(), call.who, call.now))

@@ -28,5 +28,5 @@ async def list_silences(call: Call) -> str:
 
 @command("unsilence", args="ID", help="end one now", place=9)
 async def unsilence(call: Call) -> str:
-    await end_silence(call.database, call.text, call.user, call.now)
+    await end_silence(call.database, call.text, call.who, call.now)
     return "🔔 Ended. What it held back and still fires is announced now."

@@ -14,5 +14,5 @@ async def split(call: Call) -> str:
     matchers = matchers_in(words_in(wish))
     if not matchers:
         raise Refused(f"Say which alerts leave, as in: `{call.example}`.")
-    old, new = await regroup.split_by_hand(call.database, incident.number, matchers, call.user, call.now)
+    old, new = await regroup.split_by_hand(call.database, incident.number, matchers, call.who, call.now)
     return f"Incident #{new.number} was split off #{old.number}."

@@ -23,7 +23,7 @@ async def choose(call: Call) -> str:
     if len(words) != 2:
         raise Refused(f"Say which version, as in: `{call.example}`.")
     version = words[1]
-    known = await choose_reference(call.database, name, version, call.user, call.now)
+    known = await choose_reference(call.database, name, version, call.who, call.now)
     if known is not None:
         hint = escaped(nearest(version, known), 300)
         raise Refused(f"{inline_code(name, 100)} has no reference {inline_code(version, 100)}{hint}")

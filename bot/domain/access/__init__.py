@@ -1,0 +1,1 @@
+"""Who somebody is, in which team, and what they may do."""

@@ -1,0 +1,27 @@
+"""Who did something in Slack, with what is known of them at that moment."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from bot.domain.access.person import Person, groups_in
+from bot.incidents.permissions import Actor
+from handlers.slack.calls import SlackEndpoint
+from handlers.slack.origin import is_external
+
+
+async def actor_in(body: Mapping[str, Any], endpoint: SlackEndpoint) -> Actor:
+    """Whoever clicked, typed or filled in. What Slack does not say about them is in their ``doubt``."""
+    user = str(body["user"]["id"] if "user" in body else body["user_id"])
+    home = await endpoint.origins.home() if endpoint.origins else None
+    if endpoint.people is None or home is None:
+        return Actor(Person(user), endpoint.policy)
+    person = await endpoint.people.person(user, _groups_that_matter(endpoint), home.members_of)
+    if is_external(body, home):
+        person = replace(person, member=False)
+    return Actor(person, endpoint.policy)
+
+
+def _groups_that_matter(endpoint: SlackEndpoint) -> set[str]:
+    approvers = (name for book in endpoint.runbooks.values() for name in book.approval.approvers)
+    return endpoint.policy.groups | groups_in(approvers)
