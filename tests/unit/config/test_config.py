@@ -97,7 +97,7 @@ def test_a_service_may_be_named_and_nothing_said_of_it(path: Path) -> None:
         ("alerts:\n  flapping:\n    changs: 3", "3: alerts.flapping.changs: is no known key; did you mean 'changes'?"),
         ("services:\n  a:\n    dependson: []", "3: services.a.dependson: is no known key; did you mean 'depends_on'?"),
         ("models:\n  m:\n    serve_by: a", "3: models.m.serve_by: is no known key; did you mean 'served_by'?"),
-        ("slack: {zzz: 1}", "1: slack.zzz: is no known key; known are channel, ops_channel"),
+        ("slack: {zzz: 1}", "1: slack.zzz: is no known key; known are channel, ops_channel, workspaces"),
     ],
 )
 def test_an_unknown_key_is_an_error_that_names_the_nearest_known_one(path: Path, text: str, line: str) -> None:
