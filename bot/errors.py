@@ -29,6 +29,10 @@ class Conflict(TandemError):
     """Somebody else changed the same state first; load it again and decide anew."""
 
 
+class Collision(Conflict, StorageUnavailable):
+    """The database undid a transaction that met another one: begun anew, it is likely to succeed."""
+
+
 class LostLease(Conflict):
     """Another replica has taken over what this one was doing: nothing more is done or written here."""
 

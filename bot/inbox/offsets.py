@@ -30,6 +30,11 @@ async def position_of(connection: AsyncConnection, partition: int) -> int:
     return int((await connection.execute(position)).scalar_one())
 
 
+async def lock(connection: AsyncConnection, partition: int) -> None:
+    """Let nobody else work on a partition before the transaction ends; one that has no offset has no pipeline."""
+    await connection.execute(select(_OFFSET.c.position).where(_OFFSET.c.partition == partition).with_for_update())
+
+
 async def advance(connection: AsyncConnection, partition: int, before: int, after: int) -> None:
     """Move the offset. Raises Conflict where somebody else has moved it."""
     result = await connection.execute(

@@ -11,11 +11,13 @@ from sqlalchemy import CTE, delete, func, literal, select, text, union_all
 
 from bot.domain.event import LogsEvent, SamplesEvent
 from bot.inbox.entries import MOST_BYTES, Entry, NewEntry, RawEntry, beginning_of, decoded
+from bot.storage.collisions import begun_anew
 from bot.storage.database import Database, table_of
 from bot.storage.tables.core import InboxRow
 
 _INBOX = table_of(InboxRow)
 _APPEND_LOCK = 0x696E626F  # held to the commit: the order of seq is the order of commits
+_LOCK_TIMEOUT = "SELECT set_config('lock_timeout', '2s', true)"
 MOST_AT_ONCE = 8000
 """SQLite takes 32,766 values in one statement, PostgreSQL 65,535."""
 IDENTITY = "database"
@@ -172,11 +174,15 @@ async def _append_to_sqlite(database: Database, entries: Sequence[NewEntry]) -> 
     await database.execute_alone(_statement(entries, "(?,?,?,?)"), values)
 
 
+@begun_anew
 async def _append_to_postgresql(database: Database, entries: Sequence[NewEntry]) -> None:
-    """A lock is held to the commit: a reader that saw seq 10 before 9 was committed would move past 9 and lose it."""
+    """A lock is held to the commit: a reader that saw seq 10 before 9 was committed would move past 9 and lose it.
+
+    Who holds that lock, or the table, for long is not waited for: the sender is to have its answer.
+    """
     values: list[object] = []
     for entry in entries:
         values += (entry.partition, entry.source, entry.received_at, entry.payload)
     async with database.write() as connection:
-        await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_APPEND_LOCK})")
+        await connection.exec_driver_sql(f"{_LOCK_TIMEOUT}, pg_advisory_xact_lock({_APPEND_LOCK})")
         await connection.exec_driver_sql(_statement(entries, "(%s,%s,%s,%s)"), tuple(values))

@@ -11,11 +11,13 @@ from bot.domain.watched.telemetry import Watched
 from bot.errors import Refused
 from bot.incidents import permissions
 from bot.incidents.permissions import Action, Who, actor_of
+from bot.storage.collisions import begun_anew
 from bot.storage.database import Database
 from bot.storage.queries import alerts, audit, incidents, sensitivity
 from bot.storage.queries.audit import AuditEntry
 
 
+@begun_anew
 async def not_useful(
     database: Database, watched: Mapping[str, Watched], incident_id: str, identity: str, who: Who, now: datetime
 ) -> Sensitivity:
@@ -43,6 +45,7 @@ async def not_useful(
     return changed
 
 
+@begun_anew
 async def undo(database: Database, name: str, who: Who, now: datetime) -> list[WatchGroup]:
     """Let the group of that name, or all groups of the watch of that name, be as sensitive as configured."""
     permissions.require(who, Action.RATE)

@@ -10,6 +10,7 @@ from bot.errors import Refused
 from bot.incidents import permissions
 from bot.incidents.offers import withdraw_offers
 from bot.incidents.permissions import Action, Who, actor_of
+from bot.storage.collisions import begun_anew
 from bot.storage.database import Database
 from bot.storage.queries import audit, incidents
 from bot.storage.queries.audit import AuditEntry
@@ -27,6 +28,7 @@ async def resolve(database: Database, incident_id: str, who: Who, now: datetime)
     return await _change(database, incident_id, who, now, IncidentStatus.RESOLVED)
 
 
+@begun_anew
 async def _change(database: Database, incident_id: str, who: Who, now: datetime, to: IncidentStatus) -> Incident:
     user = actor_of(who).id
     async with database.write() as connection:

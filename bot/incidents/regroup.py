@@ -15,11 +15,13 @@ from bot.domain.alert import Alert
 from bot.domain.incident import Incident, IncidentStatus, TimelineEntry, TimelineKind, severity_from, with_all_of
 from bot.domain.matcher import Matcher, matches_all
 from bot.errors import Refused
+from bot.inbox import offsets
 from bot.incidents import permissions
 from bot.incidents.description import ended_in, titled
 from bot.incidents.offers import under_way, withdraw_offers
 from bot.incidents.permissions import Action, Who, actor_of
 from bot.incidents.rehome import Lines, Part, lines_of_merge, lines_of_split, rehome
+from bot.storage.collisions import begun_anew
 from bot.storage.database import Database
 from bot.storage.queries import alerts, audit, co_occurrence, incidents, learnt_edges
 from bot.storage.queries.audit import AuditEntry
@@ -30,6 +32,7 @@ TAUGHT_FOR = timedelta(days=90)
 _MOST_TAUGHT = 10
 
 
+@begun_anew
 async def merge_by_hand(database: Database, gone_number: int, kept_number: int, who: Who, now: datetime) -> Incident:
     """Make one incident part of another; returns the one that goes on. Raises Refused."""
     user = actor_of(who).id
@@ -53,13 +56,14 @@ async def merge_by_hand(database: Database, gone_number: int, kept_number: int, 
     return kept
 
 
+@begun_anew
 async def split_by_hand(
     database: Database, number: int, matchers: list[Matcher], who: Who, now: datetime
 ) -> tuple[Incident, Incident]:
     """Give the alerts that match an incident of their own; returns the old and the new one. Raises Refused."""
     user = actor_of(who).id
     async with database.write() as connection:
-        old = await _open(connection, number)
+        [old] = await _open(connection, number)
         permissions.require(who, Action.SPLIT, old)
         await _refuse_while_running(connection, old)
         known = (await alerts.of_incidents(connection, [old.id]))[old.id]
@@ -82,20 +86,31 @@ async def split_by_hand(
     return old, new
 
 
-async def _open(connection: AsyncConnection, number: int) -> Incident:
-    found = await incidents.by_number(connection, number)
-    if found is None:
-        raise Refused(f"There is no incident #{number}.")
-    locked = await incidents.by_id(connection, found.id, lock=True)
-    if locked is None or not locked.open:
-        raise Refused(f"Incident #{number} is resolved: its grouping stays as it is.")
-    return locked
+async def _open(connection: AsyncConnection, *numbers: int) -> list[Incident]:
+    """The open incidents of these numbers, which stay as they are until the transaction ends. Raises Refused.
+
+    Locks are taken in the order of the pipeline: first the partitions, then the incidents by id. So two who merge the
+    same incidents both ways wait for each other, and the pipeline for them, and nobody in a circle.
+    """
+    found = {number: await incidents.by_number(connection, number) for number in numbers}
+    for number, incident in found.items():
+        if incident is None:
+            raise Refused(f"There is no incident #{number}.")
+    known = {number: incident for number, incident in found.items() if incident}
+    for partition in sorted({incident.partition for incident in known.values()}):
+        await offsets.lock(connection, partition)
+    locked = await incidents.by_ids(connection, [incident.id for incident in known.values()], lock=True)
+    opened = [locked.get(known[number].id) for number in numbers]
+    for number, incident in zip(numbers, opened, strict=True):
+        if incident is None or not incident.open:
+            raise Refused(f"Incident #{number} is resolved: its grouping stays as it is.")
+    return [incident for incident in opened if incident]
 
 
 async def _both(connection: AsyncConnection, gone_number: int, kept_number: int) -> tuple[Incident, Incident]:
     if gone_number == kept_number:
         raise Refused("Name two incidents: `/incident merge 12 into 9`.")
-    gone, kept = await _open(connection, gone_number), await _open(connection, kept_number)
+    gone, kept = await _open(connection, gone_number, kept_number)
     if gone.domain != kept.domain:
         raise Refused(f"#{gone_number} and #{kept_number} are of different partitions, whose alerts never meet.")
     return gone, kept

@@ -10,6 +10,7 @@ from bot.domain.silence import Silence
 from bot.errors import Refused
 from bot.incidents import permissions
 from bot.incidents.permissions import Action, Who, actor_of
+from bot.storage.collisions import begun_anew
 from bot.storage.database import Database
 from bot.storage.queries import audit, silences
 from bot.storage.queries.audit import AuditEntry
@@ -26,6 +27,7 @@ def parse_silence_span(text: str) -> timedelta:
     return span
 
 
+@begun_anew
 async def add_silence(
     database: Database, matchers: Sequence[Matcher], span: timedelta, comment: str, who: Who, now: datetime
 ) -> Silence:
@@ -47,6 +49,7 @@ async def add_silence(
     return silence
 
 
+@begun_anew
 async def end_silence(database: Database, silence_id: str, who: Who, now: datetime) -> None:
     """End a silence that is in force. Raises Refused."""
     permissions.require(who, Action.UNSILENCE)

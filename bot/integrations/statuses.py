@@ -13,6 +13,7 @@ import structlog
 
 from bot.domain.incident import TimelineEntry, TimelineKind
 from bot.integrations.http import ToolRefused
+from bot.storage.collisions import begun_anew
 from bot.storage.database import Database
 from bot.storage.queries import incidents, tools
 from bot.storage.queries.tools import Due, State
@@ -56,6 +57,7 @@ class StatusTeller:
         await self._note(due, refused, now)
         return True
 
+    @begun_anew
     async def _note(self, due: Due, refused: str, now: datetime) -> None:
         async with self._database.write() as connection:
             announced = not refused or await tools.refused_before(connection, self.name, due)

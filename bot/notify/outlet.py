@@ -7,6 +7,7 @@ from datetime import datetime
 
 from bot.domain.incident import Incident
 from bot.notify.channel import Channel
+from bot.storage.collisions import begun_anew
 from bot.storage.database import Database
 from bot.storage.queries import channel_messages
 from bot.storage.queries.channel_messages import ChannelMessage
@@ -38,6 +39,7 @@ class Outlet:
             await self.sleep(wait)
         self._next_call = max(loop.time(), self._next_call) + self.interval
 
+    @begun_anew
     async def save(self, message: ChannelMessage) -> None:
         async with self.database.write() as connection:
             await channel_messages.save(connection, message)

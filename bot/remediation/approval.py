@@ -14,6 +14,7 @@ from bot.domain.runbook import Runbook, definition_hash
 from bot.errors import Refused
 from bot.incidents import permissions
 from bot.incidents.permissions import Action, Who, actor_of
+from bot.storage.collisions import begun_anew
 from bot.storage.database import Database
 from bot.storage.queries import audit, incidents, runs
 from bot.storage.queries.audit import AuditEntry
@@ -50,6 +51,7 @@ def refusal_of(
     return ""
 
 
+@begun_anew
 async def decide(
     database: Database,
     runbooks: Mapping[str, Runbook],
@@ -84,6 +86,7 @@ async def decide(
     return run
 
 
+@begun_anew
 async def lapse(database: Database, runbooks: Mapping[str, Runbook], now: datetime) -> bool:
     """Withdraw the offers that expired or whose runbook was edited; True where there were any."""
     async with database.read() as connection:

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import NullPool
 from sqlmodel import SQLModel
 
-from bot.errors import ConfigError, StorageUnavailable
+from bot.errors import Collision, ConfigError, StorageUnavailable
 from bot.storage.timeouts import connector, with_timeouts
 
 _WRITE = "tandem_write"
@@ -34,6 +34,8 @@ _PRAGMAS = (
 _CHUNK = 500
 
 _OUTAGES = (OperationalError, InterfaceError, InternalError, PoolTimeout, OSError)
+_COLLISIONS = frozenset({"40001", "40P01"})
+"""Serialisation failure and deadlock. https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
 Row = Mapping[str, Any]
 Fence = Callable[[AsyncConnection], Awaitable[None]]
@@ -62,7 +64,10 @@ class Database:
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that commits on leaving. Raises StorageUnavailable where the database does not take it."""
+        """A transaction that commits on leaving. Raises StorageUnavailable where the database does not take it.
+
+        Collision, one of these errors, asks to begin anew (:func:`bot.storage.collisions.begun_anew`).
+        """
         async with self._lock:
             with _outages():
                 async with self._writer.begin() as connection:
@@ -118,10 +123,12 @@ class Database:
 
 @contextmanager
 def _outages() -> Iterator[None]:
-    """Tells what is the database's fault from what is the statement's."""
+    """Tells what is the database's fault from what is the statement's, and from what two transactions do together."""
     try:
         yield
     except _OUTAGES as error:
+        if getattr(getattr(error, "orig", None), "sqlstate", None) in _COLLISIONS:
+            raise Collision(_reason(error)) from error
         raise StorageUnavailable(_reason(error)) from error
     except DatabaseError as error:
         if type(error) is not DatabaseError:  # the subclasses blame the statement; a broken file is just this

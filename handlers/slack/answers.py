@@ -9,13 +9,14 @@ from slack_bolt.async_app import AsyncRespond
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.errors import Refused, StorageUnavailable
+from bot.errors import Collision, Refused, StorageUnavailable
 from bot.notify.slack.failures import code_of
 from bot.notify.slack.text import escaped, inline_code, with_mentions
 from handlers.slack.arguments import BadArguments
 
 SLACK_ERRORS = (SlackClientError, aiohttp.ClientError, TimeoutError)
 _UNAVAILABLE = "Tandem cannot reach its database at the moment: nothing was changed. Please try again."
+_COLLIDED = "Others were changing the same at the same moment: nothing was changed here. Please try again."
 _T = TypeVar("_T")
 
 log = structlog.get_logger(__name__)
@@ -37,6 +38,8 @@ async def or_words(work: Awaitable[_T], example: str = "") -> _T:
         raise NotDone(f"{escaped(str(error), 500)}{hint}") from error
     except Refused as error:
         raise NotDone(with_mentions(str(error))) from error
+    except Collision as error:
+        raise NotDone(_COLLIDED) from error
     except StorageUnavailable as error:
         raise NotDone(_UNAVAILABLE) from error
     except SLACK_ERRORS as error:

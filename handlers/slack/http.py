@@ -19,6 +19,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import StorageUnavailable
 from bot.observability.metrics import REQUESTS_REFUSED
+from bot.storage.collisions import begun_anew
 from bot.storage.queries import audit, slack_requests
 from bot.storage.queries.audit import AuditEntry
 from handlers.http.body import Unreadable, read_body
@@ -64,8 +65,7 @@ class SlackRequests:
         try:
             if not self._is_authentic(body, request.headers.get("X-Slack-Request-Timestamp", ""), signature):
                 return await self._refuse_unauthentic(request, now)
-            async with self._endpoint.database.write() as connection:
-                fresh = await slack_requests.take_request(connection, signature, now, now - REMEMBERED)
+            fresh = await self._is_fresh(signature, now)
         except StorageUnavailable as error:
             log.error("slack.request_not_taken", reason=str(error))
             return problem(503, "The database is not available: try again.")
@@ -74,6 +74,11 @@ class SlackRequests:
         headers: dict[str, str | Sequence[str]] = dict(request.headers)
         taken = AsyncBoltRequest(body=body.decode(), query=request.query_string, headers=headers)
         return await to_aiohttp_response(await self._bolt.async_dispatch(taken))
+
+    @begun_anew
+    async def _is_fresh(self, signature: str, now: datetime) -> bool:
+        async with self._endpoint.database.write() as connection:
+            return await slack_requests.take_request(connection, signature, now, now - REMEMBERED)
 
     def _is_authentic(self, body: bytes, timestamp: str, signature: str) -> bool:
         """Slack's verifier, spared what Slack never sends and it cannot take."""
