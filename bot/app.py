@@ -10,6 +10,7 @@ import structlog
 from aiohttp import web
 
 from bot.components.component import Component, Components
+from bot.components.descriptors import connections_of, descriptors_component
 from bot.components.health import health_components
 from bot.components.http import HttpServer, add_routes
 from bot.components.maintenance import maintenance_components
@@ -78,8 +79,10 @@ def build(process: Process, host: str, port: int) -> tuple[HttpServer, list[Comp
     http = web.Application(middlewares=middlewares())
     fast = add_routes(http, process, partial(health_of, slack))
     interaction = list(slack_endpoint(process, slack, http, models)) if slack and role.has_endpoints else []
-    server = HttpServer(http, {} if tracing.on() else fast, host, port)  # a span needs a request
+    fast = {} if tracing.on() else fast  # a span needs a request
+    server = HttpServer(http, fast, (host, port), connections_of(process.environment))
     return server, [
+        descriptors_component(),
         backlog_component(process),
         *([models_component(models)] if models else []),
         *work,

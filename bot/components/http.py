@@ -10,9 +10,11 @@ from aiohttp import web
 from bot.components.process import Process
 from bot.observability.metrics import DOORS_OPEN
 from handlers.api.incidents import Api, Health
+from handlers.http.connections import Connections
 from handlers.http.endpoint import Limits, add_webhook_routes, source_secrets
 from handlers.http.fast_path import Deliver, Lane
 from handlers.http.heartbeats import add_heartbeat_routes
+from handlers.http.memory import Memory, share_memory
 from handlers.http.problem import add_unknown_paths
 from handlers.models import add_model_routes
 from handlers.telemetry import add_telemetry_routes
@@ -60,9 +62,11 @@ def _add_sender_endpoints(http: web.Application, process: Process) -> Mapping[by
 class HttpServer:
     """``url`` is known once it has started."""
 
-    def __init__(self, http: web.Application, fast: Mapping[bytes, Deliver], host: str, port: int) -> None:
+    def __init__(
+        self, http: web.Application, fast: Mapping[bytes, Deliver], address: tuple[str, int], connections: Connections
+    ) -> None:
         self._http, self._fast = http, fast
-        self._host, self._port = host, port
+        self._address, self._connections = address, connections
         self._stack = AsyncExitStack()
         self.url = ""
 
@@ -74,15 +78,17 @@ class HttpServer:
 
     async def _listen(self, stack: AsyncExitStack) -> None:
         add_unknown_paths(self._http)
+        memory = Memory()
+        share_memory(self._http, memory)
         runner = web.AppRunner(
             self._http, access_log=None, handle_signals=False, shutdown_timeout=CLOSE_SECONDS, auto_decompress=False
         )
         stack.push_async_callback(runner.cleanup)
         await runner.setup()
         assert runner.server is not None
-        lane = Lane(self._fast, runner.server)
+        lane = Lane(self._fast, runner.server, self._connections, memory)
         stack.push_async_callback(lane.close, CLOSE_SECONDS)
-        server = await asyncio.get_running_loop().create_server(lane, self._host, self._port, backlog=1024)
+        server = await asyncio.get_running_loop().create_server(lane, *self._address, backlog=1024)
         stack.callback(server.close)
         host, port = server.sockets[0].getsockname()[:2]
         self.url = f"http://{host}:{port}"

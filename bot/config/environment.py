@@ -74,6 +74,12 @@ class Environment(BaseSettings):
     """The largest delivery of a webhook that is taken, in bytes or as in `64MiB`; 64 KiB to 256 MiB."""
     most_waiting: int = Field(default=1_000_000, ge=1, validation_alias="TANDEM_MOST_WAITING")
     """Most entries that wait on disk; beyond, the endpoints answer 429."""
+    most_connections: int = Field(default=4096, ge=8, validation_alias="TANDEM_MOST_CONNECTIONS")
+    """Most connections to the HTTP server at a time, as far as the process may open so many files; then 503."""
+    most_connections_of_an_address: int = Field(
+        default=1024, ge=4, validation_alias="TANDEM_MOST_CONNECTIONS_OF_AN_ADDRESS"
+    )
+    """Most of them from one address; a proxy in front of several senders is one address."""
     log_format: Literal["json", "text"] | None = Field(default=None, validation_alias="TANDEM_LOG_FORMAT")
     """How logs are written; default: `text` on a terminal, else `json`."""
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", validation_alias="TANDEM_LOG_LEVEL")

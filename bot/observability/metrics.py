@@ -13,6 +13,15 @@ ALERTS_REFUSED = Counter(
     "tandem_alerts_refused_total", "Alerts that could not be taken, of deliveries whose others were.", ["source"]
 )
 REQUESTS_REFUSED = Counter("tandem_requests_refused_total", "Requests that an endpoint refused.", ["status"])
+CONNECTIONS_OPEN = Gauge("tandem_connections_open", "Connections to the HTTP server.")
+CONNECTIONS_REFUSED = Counter(
+    "tandem_connections_refused_total",
+    "Connections that were not taken: too many in all, or of one address.",
+    ["bound"],
+)
+DESCRIPTORS_EXHAUSTED = Gauge(
+    "tandem_file_descriptors_exhausted", "1 while no file or connection can be opened: the limit of the process is hit."
+)
 EVENTS_PROCESSED = Counter("tandem_events_processed_total", "Events that the pipeline has processed.")
 SET_ASIDE = Counter("tandem_entries_set_aside_total", "Inbox entries that could not be processed, set aside.")
 UNKNOWN_SEVERITIES = Counter(

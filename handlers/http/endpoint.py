@@ -1,8 +1,10 @@
 """``POST /webhooks/{source}``: verify, parse, append; 202 when the events are on disk."""
 
 import asyncio
+import contextvars
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -20,8 +22,9 @@ from bot.errors import ConfigError, InboxFull, StorageUnavailable
 from bot.inbox.inbox import NewEntry
 from bot.inbox.intake import Intake, entries_for
 from bot.observability.metrics import ALERTS_REFUSED, EVENTS_ACCEPTED, REQUESTS_REFUSED
-from handlers.http.body import Unreadable, read_body
+from handlers.http.body import Unreadable, check_objects, read_body
 from handlers.http.fast_path import Deliver, Delivery
+from handlers.http.memory import share_of
 from handlers.http.problem import RETRY_AFTER_OUTAGE, come_again, not_stored, problem
 from handlers.sources.mapped import mapped_sources
 from handlers.sources.registry import CannotTell, Malformed, NotAuthentic, Refusal, Source, all_sources, nearest
@@ -32,6 +35,8 @@ _SLICE = 250
 """So many events are made before others have their turn, and are one entry of the inbox: some 5 ms."""
 _AT_ONCE = 2**20
 """So many bytes of entries are committed at once: a large delivery holds up no other."""
+_ASIDE = 2**16
+"""A body of more than this is worked on in a thread, one at a time, and the other requests go on."""
 _MOST_REASONS = 100
 
 _JSON = {"Content-Type": "application/json"}
@@ -78,6 +83,7 @@ class WebhookEndpoint:
         self._sources = known_sources(mapped)
         self._secrets = {name: secret.encode() for name, secret in secrets.items()}
         self._limits = limits
+        self._aside = ThreadPoolExecutor(1, "webhooks")
         self._accepted = {name: EVENTS_ACCEPTED.labels(name) for name in self._sources}
 
     def add_routes(self, app: web.Application) -> None:
@@ -96,14 +102,15 @@ class WebhookEndpoint:
         if not signs and not self._shows_token(source, headers):
             return _refused(self._unauthentic())
         try:
-            body = await read_body(request, self._limits.max_body)
-            if signs and not self._signed(source, headers, body):
-                return _refused(self._unsigned(source))
-            if source.prove:
-                await source.prove(headers, body)
-            taken = await self._read_in_turns(source, headers, body)
-            for entries in _at_once(taken.entries):
-                await self._intake.append(entries)
+            with share_of(request) as share:
+                body = await read_body(request, self._limits.max_body, share)
+                if signs and not self._signed(source, headers, body):
+                    return _refused(self._unsigned(source))
+                if source.prove:
+                    await source.prove(headers, body)
+                taken = await self._read_aside(source, headers, body)
+                for entries in _at_once(taken.entries):
+                    await self._intake.append(entries)
         except _REFUSALS as error:
             return self._not_taken(error, source, signs)
         self._accepted[name].inc(taken.events)
@@ -145,13 +152,19 @@ class WebhookEndpoint:
             raise Malformed(taken.refused[0].reason)
         return Delivery(self._intake.put(taken.entries), taken.events, self._accepted[source.name].inc)
 
-    async def _read_in_turns(self, source: Source, headers: Mapping[str, str], body: bytes) -> _Taken:
+    async def _read_aside(self, source: Source, headers: Mapping[str, str], body: bytes) -> _Taken:
+        if len(body) <= _ASIDE:
+            return self._read(source, headers, body)
+        check_objects(body)
+        read = partial(contextvars.copy_context().run, self._read, source, headers, body)
+        return await asyncio.get_running_loop().run_in_executor(self._aside, read)
+
+    def _read(self, source: Source, headers: Mapping[str, str], body: bytes) -> _Taken:
         """What a body holds, made a slice at a time. Raises Malformed where nothing can be taken, UnicodeError."""
         received_at = self._clock()
         found, taken = iter(source.parse(body, headers, received_at)), _Taken()
         while part := list(islice(found, _SLICE)):
             self._add(taken, source, part, received_at)
-            await asyncio.sleep(0)
         if taken.refused and not taken.events:
             raise Malformed(taken.refused[0].reason)
         return taken

@@ -10,18 +10,21 @@ that is not decided there: an answer other than 202 is always aiohttp's.
 import asyncio
 from collections.abc import Callable, Mapping
 from email.utils import formatdate
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import httptools
+
+from bot.errors import InboxFull
+from handlers.http import deadlines
+from handlers.http.connections import REFUSAL, Connections
+from handlers.http.deadlines import IDLE_SECONDS, Watched, as_transport
+from handlers.http.memory import Memory, Share
 
 MOST_BYTES = 2**18
 """A request that is larger is read by aiohttp, which can slow its sender down."""
 MOST_HEADERS = 64
 MOST_IN_A_HEADER = 2**12
 """aiohttp's bounds are higher, and their answers its own."""
-FIRST_SECONDS = 30.0
-"""So long may the bytes of a request take, the first one's from the connection's beginning."""
-IDLE_SECONDS = 3600.0
 _NOT_PLAIN = frozenset({"transfer-encoding", "content-encoding", "expect", "upgrade"})
 
 
@@ -40,9 +43,17 @@ Deliver = Callable[[Mapping[str, str], bytes], Delivery]
 class Lane:
     """Makes the protocol of each connection. ``endpoints`` are by path; ``others`` makes aiohttp's protocol."""
 
-    def __init__(self, endpoints: Mapping[bytes, Deliver], others: Callable[[], asyncio.Protocol]) -> None:
+    def __init__(
+        self,
+        endpoints: Mapping[bytes, Deliver],
+        others: Callable[[], asyncio.Protocol],
+        open_ones: Connections | None = None,
+        memory: Memory | None = None,
+    ) -> None:
         self.endpoints = endpoints
         self.others = others
+        self.open_ones = open_ones or Connections()
+        self.memory = memory or Memory()
         self.connections: set[Connection] = set()
         self.closing = False
         self._second = -1
@@ -86,6 +97,8 @@ class Connection(asyncio.Protocol):
         self._answered = False
         self._slow = False
         self._early = b""
+        self._address: str | None = None
+        self._share = Share(lane.memory)
         self.delivery: Delivery | None = None
         self.closed: asyncio.Future[None] = self._loop.create_future()
         self._expect()
@@ -99,12 +112,24 @@ class Connection(asyncio.Protocol):
         self._whole = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)  # uvloop's is one without saying so
+        self.transport = as_transport(transport)
         self._lane.connections.add(self)
-        self._timer = self._loop.call_later(FIRST_SECONDS, self._look)
+        self._timer = self._loop.call_later(deadlines.FIRST_SECONDS, self._look)
+        address = str((transport.get_extra_info("peername") or [""])[0])
+        if self._lane.open_ones.take(address):
+            self._address = address
+        else:
+            self.transport.write(REFUSAL)
+            self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._leave()
+        self._lost()
+
+    def _lost(self) -> None:
+        if self._address is not None:
+            self._lane.open_ones.give(self._address)
+            self._address = None
 
     def pause_writing(self) -> None:
         """The sender does not read our answers: it is not read either."""
@@ -116,6 +141,8 @@ class Connection(asyncio.Protocol):
         self.transport.resume_reading()
 
     def data_received(self, data: bytes) -> None:
+        if self._address is None:  # refused
+            return
         if self.delivery is not None:  # a sender that does not wait for its answer
             self._early += data
             self.transport.pause_reading()
@@ -132,8 +159,18 @@ class Connection(asyncio.Protocol):
             self._hand_over()
         elif self._whole:
             self._deliver()
-        elif len(self._raw) == len(data):
-            self._since = self._loop.time()
+        else:
+            if len(self._raw) == len(data):
+                self._since = self._loop.time()
+            self._keep(len(data))
+
+    def _keep(self, size: int) -> None:
+        """The rest of the request is to come: what is here is kept until then."""
+        try:
+            self._share.grow(size)
+        except InboxFull:
+            self.transport.write(REFUSAL)
+            self.transport.close()
 
     def on_message_begin(self) -> None:
         self._begun += 1
@@ -187,6 +224,7 @@ class Connection(asyncio.Protocol):
         self._since = self._loop.time()
         self.transport.write(self._lane.answer(delivery.events, self._since))
         self._answered = True
+        self._share.release()
         self._expect()
         if self._lane.closing:
             self.transport.close()
@@ -196,7 +234,7 @@ class Connection(asyncio.Protocol):
     def _hand_over(self) -> None:
         """From here on the connection is aiohttp's, beginning with the request that was not plain."""
         self._leave()
-        handler = self._lane.others()
+        handler = Watched(self._lane.others(), self.transport, self._lost)
         self.transport.set_protocol(handler)
         handler.connection_made(self.transport)
         if self._slow:
@@ -207,14 +245,17 @@ class Connection(asyncio.Protocol):
 
     def _look(self) -> None:
         """Close a connection over which nothing came for long, or not the whole of a request."""
-        patience = IDLE_SECONDS if self._answered and not self._raw else FIRST_SECONDS
-        if self.delivery is None and self._loop.time() - self._since >= patience:
-            self.transport.close()
+        first = deadlines.FIRST_SECONDS
+        patience = IDLE_SECONDS if self._answered and not self._raw else first
+        left = self._since + patience - self._loop.time()
+        if self.delivery is None and left <= 0:
+            self.transport.abort()
             return
-        self._timer = self._loop.call_later(FIRST_SECONDS, self._look)
+        self._timer = self._loop.call_later(min(max(left, min(1.0, first)), first), self._look)
 
     def _leave(self) -> None:
         self._timer.cancel()
+        self._share.release()
         self._lane.connections.discard(self)
         if not self.closed.done():
             self.closed.set_result(None)

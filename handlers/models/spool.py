@@ -9,6 +9,7 @@ from aiohttp import web
 
 from bot.errors import StorageUnavailable
 from handlers.http.body import Unreadable
+from handlers.http.deadlines import FIRST_SECONDS, LEAST_RATE, is_overdue
 
 SECONDS_WITHOUT_A_BYTE = 30.0
 _PIECE = 2**20
@@ -66,7 +67,8 @@ async def spool(request: web.Request, file: IO[bytes], most: int) -> None:
     try:
         await _write(request, file, _UNPACKING[encoding](), most)
     except TimeoutError as error:
-        raise Unreadable(408, f"For {SECONDS_WITHOUT_A_BYTE:g} s nothing more of the body came.") from error
+        said = str(error) or f"For {SECONDS_WITHOUT_A_BYTE:g} s nothing more of the body came."
+        raise Unreadable(408, said) from error
     except zlib.error as error:
         raise Unreadable(400, f"The body is not {encoding}, as its Content-Encoding says: {error}") from error
     except (web.RequestPayloadError, ConnectionResetError) as error:
@@ -76,13 +78,19 @@ async def spool(request: web.Request, file: IO[bytes], most: int) -> None:
 
 
 async def _write(request: web.Request, file: IO[bytes], unpacking: _Unpacking, most: int) -> None:
-    written = 0
+    loop = asyncio.get_running_loop()
+    written, came, waited, since = 0, 0, 0.0, loop.time()
     while chunk := await asyncio.wait_for(request.content.readany(), SECONDS_WITHOUT_A_BYTE):
+        came += len(chunk)
+        waited += loop.time() - since
+        if is_overdue(waited, came):
+            raise TimeoutError(f"After {FIRST_SECONDS:g} s, a body must have come with {LEAST_RATE} bytes a second.")
         for piece in unpacking.feed(chunk):
             written += len(piece)
             if written > most:
                 raise _too_large(most)
             await asyncio.to_thread(file.write, piece)
+        since = loop.time()
     unpacking.end()
     await asyncio.to_thread(file.flush)
 

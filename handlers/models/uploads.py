@@ -14,7 +14,8 @@ from bot.errors import InboxFull
 from bot.model_store.columns import KNOWN, Unfit, checked, laid_out
 from bot.model_store.json_rows import table_of_body
 from bot.model_store.parquet import read_parquet
-from handlers.http.body import Unreadable, read_body
+from handlers.http.body import Unreadable, check_objects, read_body
+from handlers.http.memory import share_of
 from handlers.models.spool import spool
 
 MOST_AT_ONCE = 8
@@ -60,13 +61,15 @@ async def _arrived(request: web.Request, kind: str) -> AsyncIterator[Callable[[]
             await spool(request, file.file, MOST_PARQUET)
             yield partial(_from_file, Path(file.name), kind)
     elif content_type in _JSON:
-        yield partial(_from_json, await read_body(request, MOST_JSON), kind)
+        with share_of(request) as share:
+            yield partial(_from_json, await read_body(request, MOST_JSON, share), kind)
     else:
         taken = "application/json and application/vnd.apache.parquet"
         raise Unreadable(415, f"Content-Type {content_type[:60]!r} is not taken here, only {taken}.")
 
 
 def _from_json(body: bytes, kind: str) -> pa.Table:
+    check_objects(body)
     try:
         return checked(table_of_body(body, kind), kind)
     except (UnicodeError, RecursionError) as error:

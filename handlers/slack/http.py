@@ -17,13 +17,14 @@ from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
 from slack_sdk.signature import Clock, SignatureVerifier
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.errors import StorageUnavailable
+from bot.errors import InboxFull, StorageUnavailable
 from bot.observability.metrics import REQUESTS_REFUSED
 from bot.storage.collisions import begun_anew
 from bot.storage.queries import audit, slack_requests
 from bot.storage.queries.audit import AuditEntry
 from handlers.http.body import Unreadable, read_body
-from handlers.http.problem import problem
+from handlers.http.memory import share_of
+from handlers.http.problem import not_stored, problem
 from handlers.slack.answers import tell_privately
 from handlers.slack.calls import SlackEndpoint
 
@@ -57,9 +58,12 @@ class SlackRequests:
 
     async def take(self, request: web.Request) -> web.StreamResponse:
         try:
-            body = await read_body(request, MAX_BODY)
+            with share_of(request) as share:
+                body = await read_body(request, MAX_BODY, share)
         except Unreadable as error:
             return problem(error.status, str(error), {"Connection": "close"})
+        except InboxFull as error:
+            return not_stored(error)
         now = self._endpoint.clock()
         signature = request.headers.get("X-Slack-Signature", "")
         try:

@@ -23,17 +23,19 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 
 from bot.domain.rules import Rules
 from bot.errors import EventTooLarge, InboxFull, StorageUnavailable
+from bot.inbox.inbox import NewEntry
 from bot.inbox.intake import RETRY_AFTER, Intake, entries_for
 from bot.observability.metrics import EVENTS_ACCEPTED, REQUESTS_REFUSED, TELEMETRY_KEPT, TELEMETRY_LEFT_OUT
 from handlers.http.authentication import bearer
 from handlers.http.body import Unreadable, read_body
+from handlers.http.memory import share_of
 from handlers.http.problem import RETRY_AFTER_OUTAGE, come_again, problem
 from handlers.sources.registry import Malformed
 from handlers.telemetry import remote_write
 from handlers.telemetry.gathering import Gathering, Watching
 from handlers.telemetry.otlp_encoding import JSON, Encoding, encoding_of
-from handlers.telemetry.otlp_logs import gather_logs, stream_decision
-from handlers.telemetry.otlp_metrics import gather_metrics, series_decision
+from handlers.telemetry.otlp_logs import cut_logs, gather_logs, stream_decision
+from handlers.telemetry.otlp_metrics import cut_metrics, gather_metrics, series_decision
 from handlers.telemetry.resources import Places
 
 MAX_BODY = 20 * 2**20
@@ -42,7 +44,7 @@ MOST_PRESENT = 64
 """Requests whose bodies are read and worked on at a time: what they hold in memory is bounded."""
 MOST_SAID = 500
 """Characters of what a decoder says, which may repeat what it could not decode."""
-_ASIDE = 2**20
+_ASIDE = 2**16
 """A body of more than this is worked on in a thread, one at a time, and the other endpoints go on."""
 
 
@@ -61,8 +63,17 @@ class _Reader(NamedTuple):
     source: str
     gather: Callable[[bytes, datetime], Gathering]
     unpack: Callable[[bytes], bytes] = bytes
+    unpacked_size: Callable[[bytes], int] = len
     left_packed: str = "identity"
     weight: int = 1
+
+
+class _Gathered(NamedTuple):
+    """What a request comes to, how many events that is, and their entries."""
+
+    gathering: Gathering
+    events: int
+    entries: list[NewEntry]
 
 
 class _Shared:
@@ -92,25 +103,35 @@ class _Shared:
             raise InboxFull(RETRY_AFTER)
         self._present += 1
         try:
-            body = reader.unpack(await read_body(request, MAX_BODY, reader.left_packed))
-            received_at = self._clock()
-            gathering = await self._gathered(reader, body, received_at)
-            await self._keep(gathering, reader, received_at)
-            return gathering
+            with share_of(request) as share:
+                packed = await read_body(request, MAX_BODY, share, reader.left_packed)
+                size = reader.unpacked_size(packed)
+                if size > MAX_BODY:
+                    raise Unreadable(413, f"At most {MAX_BODY} bytes are taken at once.")
+                share.grow(size - min(size, len(packed)))
+                received_at = self._clock()
+                gathered = await self._gathered(reader, packed, received_at)
+                await self._keep(gathered, reader)
+                return gathered.gathering
         finally:
             self._present -= 1
 
-    async def _gathered(self, reader: _Reader, body: bytes, received_at: datetime) -> Gathering:
-        if len(body) * reader.weight <= _ASIDE:
-            return reader.gather(body, received_at)
+    async def _gathered(self, reader: _Reader, packed: bytes, received_at: datetime) -> _Gathered:
+        if reader.unpacked_size(packed) * reader.weight <= _ASIDE:
+            return self._gather(reader, packed, received_at)
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._aside, reader.gather, body, received_at)
+        return await loop.run_in_executor(self._aside, self._gather, reader, packed, received_at)
 
-    async def _keep(self, gathering: Gathering, reader: _Reader, received_at: datetime) -> None:
+    def _gather(self, reader: _Reader, packed: bytes, received_at: datetime) -> _Gathered:
         by = self._watching.partition_by
+        gathering = reader.gather(reader.unpack(packed), received_at)
         events = gathering.events(reader.source, by)
-        await self._intake.append(entries_for(events, reader.source, received_at, by, self._partitions))
-        EVENTS_ACCEPTED.labels(reader.source).inc(len(events))
+        return _Gathered(gathering, len(events), entries_for(events, reader.source, received_at, by, self._partitions))
+
+    async def _keep(self, gathered: _Gathered, reader: _Reader) -> None:
+        gathering = gathered.gathering
+        await self._intake.append(gathered.entries)
+        EVENTS_ACCEPTED.labels(reader.source).inc(gathered.events)
         TELEMETRY_KEPT.labels(reader.endpoint).inc(gathering.kept)
         for reason, count in gathering.left_out.items():
             TELEMETRY_LEFT_OUT.labels(reader.endpoint, reason.value).inc(count)
@@ -123,7 +144,12 @@ class RemoteWriteEndpoint:
         decide = remote_write.series_decision(watching)
         self._endpoint = endpoint
         self._reader = _Reader(
-            "remote_write", "prometheus", partial(remote_write.gather, decide=decide), _unpacked, left_packed="snappy"
+            "remote_write",
+            "prometheus",
+            partial(remote_write.gather, decide=decide),
+            _unpacked,
+            remote_write.unpacked_size,
+            left_packed="snappy",
         )
 
     async def take(self, request: web.Request) -> web.Response:
@@ -148,8 +174,8 @@ class OtlpEndpoint:
 
     async def metrics(self, request: web.Request) -> web.Response:
         def gather(encoding: Encoding, body: bytes, received_at: datetime) -> Gathering:
-            message = encoding.decode(ExportMetricsServiceRequest, body)
-            return gather_metrics(message, received_at, self._places, self._decide_series)
+            messages = encoding.decode(ExportMetricsServiceRequest, body, cut_metrics)
+            return gather_metrics(messages, received_at, self._places, self._decide_series)
 
         def answer(rejected: int, said: str) -> Message:
             partial_success = ExportMetricsPartialSuccess(rejected_data_points=rejected, error_message=said)
@@ -159,8 +185,8 @@ class OtlpEndpoint:
 
     async def logs(self, request: web.Request) -> web.Response:
         def gather(encoding: Encoding, body: bytes, received_at: datetime) -> Gathering:
-            message = encoding.decode(ExportLogsServiceRequest, body)
-            return gather_logs(message, received_at, self._places, self._decide_stream)
+            messages = encoding.decode(ExportLogsServiceRequest, body, cut_logs)
+            return gather_logs(messages, received_at, self._places, self._decide_stream)
 
         def answer(rejected: int, said: str) -> Message:
             partial_success = ExportLogsPartialSuccess(rejected_log_records=rejected, error_message=said)

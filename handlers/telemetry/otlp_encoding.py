@@ -1,11 +1,13 @@
 """The two encodings of OTLP/HTTP: protobuf, and its JSON. https://opentelemetry.io/docs/specs/otlp/#otlphttp"""
 
 import json
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol, TypeVar
 
 from google.protobuf import json_format
 from google.protobuf.message import DecodeError, Message
 
+from handlers.http.body import check_objects
 from handlers.sources.registry import Malformed
 
 _M = TypeVar("_M", bound=Message)
@@ -14,13 +16,17 @@ _NOT_NEEDED = ("traceId", "spanId", "exemplars")
 """Trace ids are in hexadecimal digits here, where protobuf's JSON has base64; nothing of ours looks at them."""
 
 
+Cut = Callable[[bytes], Iterator[bytes]]
+"""Cuts an encoded message into small ones of the same type."""
+
+
 class Encoding(Protocol):
     content_type: str
     weight: int
     """What it costs to decode a byte, in protobuf's."""
 
-    def decode(self, kind: type[_M], body: bytes) -> _M:
-        """Raises Malformed."""
+    def decode(self, kind: type[_M], body: bytes, cut: Cut) -> Iterator[_M]:
+        """The message in parts, of which protobuf's are small. Raises Malformed, Unreadable."""
 
     def encode(self, message: Message) -> bytes: ...
 
@@ -29,11 +35,12 @@ class _Protobuf:
     content_type = "application/x-protobuf"
     weight = 1
 
-    def decode(self, kind: type[_M], body: bytes) -> _M:
-        try:
-            return kind.FromString(body)
-        except DecodeError as error:
-            raise Malformed(f"it is no {kind.DESCRIPTOR.name}: {error}") from error
+    def decode(self, kind: type[_M], body: bytes, cut: Cut) -> Iterator[_M]:
+        for piece in cut(body):
+            try:
+                yield kind.FromString(piece)
+            except DecodeError as error:
+                raise Malformed(f"it is no {kind.DESCRIPTOR.name}: {error}") from error
 
     def encode(self, message: Message) -> bytes:
         return message.SerializeToString()
@@ -43,12 +50,13 @@ class _Json:
     content_type = "application/json"
     weight = 16
 
-    def decode(self, kind: type[_M], body: bytes) -> _M:
+    def decode(self, kind: type[_M], body: bytes, cut: Cut) -> Iterator[_M]:
+        check_objects(body)
         try:
             document = json.loads(body, object_hook=_without_ids)
             if not isinstance(document, dict):
                 raise ValueError("it is no object")
-            return json_format.ParseDict(document, kind(), ignore_unknown_fields=True)
+            yield json_format.ParseDict(document, kind(), ignore_unknown_fields=True)
         except (ValueError, RecursionError, json_format.ParseError) as error:
             raise Malformed(f"it is no {kind.DESCRIPTOR.name}: {error}") from error
 

@@ -3,7 +3,7 @@
 https://opentelemetry.io/docs/specs/otel/logs/data-model/
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from functools import lru_cache
 
@@ -14,11 +14,18 @@ from bot.domain.event import LogLine
 from handlers.sources.clean import clean
 from handlers.telemetry.attributes import value_text
 from handlers.telemetry.gathering import Gathering, InvalidPart, Kept, LeftOut, Watching
+from handlers.telemetry.pieces import PIECE, Encoded, fields_of, pieces
 from handlers.telemetry.resources import MOST_PLACES, Place, Places
 
 MOST_OF_A_LINE = 8192
 """Characters; what is longer is cut."""
 _SEVERITIES = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
+
+_SPINE = (frozenset({1}), frozenset({2}), frozenset({2}))
+"""Resources, scopes, log records."""
+_BODY, _A_STRING = 5, b"\x0a"
+_READ = frozenset({1, 2, 3, _BODY, 11, 12})
+"""Fields of a log record: time, severity as number and text, body, when it was observed, the event's name."""
 
 StreamDecision = Callable[[Place], Kept | None]
 """From a place to the stream that is kept. Raises InvalidPart."""
@@ -34,11 +41,33 @@ def stream_decision(watching: Watching) -> StreamDecision:
     return decide
 
 
+def cut_logs(body: bytes) -> Iterator[bytes]:
+    """A request in small ones. Raises Malformed, Unreadable."""
+    return pieces(body, _SPINE, _shortened)
+
+
+def _shortened(record: Encoded) -> bytes:
+    """A large record without its attributes, which nobody looks at, and without a body that would not be taken."""
+    return b"".join(
+        record[start:end]
+        for number, start, value, end in fields_of(record)
+        if number in _READ and (number != _BODY or record[value : value + 1] == _A_STRING or end - value <= PIECE)
+    )
+
+
 def gather_logs(
-    request: ExportLogsServiceRequest, received_at: datetime, places: Places, decide: StreamDecision
+    requests: Iterable[ExportLogsServiceRequest], received_at: datetime, places: Places, decide: StreamDecision
 ) -> Gathering:
-    """What a delivery comes to. Raises Unreadable."""
+    """What a delivery comes to, which is there in parts. Raises Unreadable."""
     gathering = Gathering(received_at)
+    for request in requests:
+        _gather_part(gathering, request, places, decide)
+    return gathering
+
+
+def _gather_part(
+    gathering: Gathering, request: ExportLogsServiceRequest, places: Places, decide: StreamDecision
+) -> None:
     for of_resource in request.resource_logs:
         gathering.count(1 + len(of_resource.scope_logs))
         sent = sum(len(scope.log_records) for scope in of_resource.scope_logs)
@@ -54,7 +83,6 @@ def gather_logs(
         for scope in of_resource.scope_logs:
             for record in scope.log_records:
                 _gather_record(gathering, kept, record)
-    return gathering
 
 
 def _gather_record(gathering: Gathering, kept: Kept, record: LogRecord) -> None:

@@ -8,7 +8,7 @@ https://opentelemetry.io/docs/specs/otlp/ and
 https://opentelemetry.io/docs/specs/otel/compatibility/prometheus_and_openmetrics/#otlp-metric-points-to-prometheus
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from functools import lru_cache
 from itertools import accumulate
@@ -40,10 +40,14 @@ from handlers.telemetry.gathering import (
     check_size,
 )
 from handlers.telemetry.naming import bound_text, metric_name
+from handlers.telemetry.pieces import pieces
 from handlers.telemetry.resources import Place, Places
 
 _DELTA = AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA
 _NO_VALUE = DataPointFlags.DATA_POINT_FLAGS_NO_RECORDED_VALUE_MASK
+
+_SPINE = (frozenset({1}), frozenset({2}), frozenset({2}), frozenset({5, 7, 9, 10, 11}), frozenset({1}))
+"""Resources, scopes, metrics, a metric's data of each kind, data points."""
 
 Point = NumberDataPoint | HistogramDataPoint | ExponentialHistogramDataPoint | SummaryDataPoint
 
@@ -72,11 +76,24 @@ def series_decision(watching: Watching) -> SeriesDecision:
     return decide
 
 
+def cut_metrics(body: bytes) -> Iterator[bytes]:
+    """A request in small ones. Raises Malformed, Unreadable."""
+    return pieces(body, _SPINE)
+
+
 def gather_metrics(
-    request: ExportMetricsServiceRequest, received_at: datetime, places: Places, decide: SeriesDecision
+    requests: Iterable[ExportMetricsServiceRequest], received_at: datetime, places: Places, decide: SeriesDecision
 ) -> Gathering:
-    """What a delivery comes to. Raises Unreadable."""
+    """What a delivery comes to, which is there in parts. Raises Unreadable."""
     gathering = Gathering(received_at)
+    for request in requests:
+        _gather_part(gathering, request, places, decide)
+    return gathering
+
+
+def _gather_part(
+    gathering: Gathering, request: ExportMetricsServiceRequest, places: Places, decide: SeriesDecision
+) -> None:
     for of_resource in request.resource_metrics:
         gathering.count(1)
         place = _place(of_resource.resource, places)
@@ -85,7 +102,6 @@ def gather_metrics(
             for metric in scope.metrics:
                 for point, readings in _points(metric):
                     _gather_point(gathering, point, readings, place, decide)
-    return gathering
 
 
 def _place(resource: Resource, places: Places) -> Place | InvalidPart:

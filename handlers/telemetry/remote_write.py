@@ -21,7 +21,11 @@ from handlers.telemetry.gathering import (
     check_number,
     check_size,
 )
+from handlers.telemetry.pieces import pieces
 from handlers.telemetry.remote_write_pb2 import Label, TimeSeries, WriteRequest
+
+_SPINE = (frozenset({1}), frozenset({2}))
+"""Series, and their samples."""
 
 SeriesDecision = Callable[[bytes], Kept | None]
 """From a TimeSeries of which only the labels are left to what is kept of it. Raises Malformed, InvalidPart."""
@@ -60,21 +64,35 @@ def _text(text: str) -> str:
 
 def unpack(packed: bytes, limit: int) -> bytes:
     """Snappy's block format. Raises Malformed, and Unreadable where ``limit`` bytes are not enough."""
+    if unpacked_size(packed) > limit:
+        raise Unreadable(413, f"At most {limit} bytes are taken at once.")
     try:
-        if cramjam.snappy.decompress_raw_len(packed) > limit:
-            raise Unreadable(413, f"At most {limit} bytes are taken at once.")
         return bytes(cramjam.snappy.decompress_raw(packed))
+    except cramjam.DecompressionError as error:
+        raise Malformed(f"it is not packed by snappy's block format: {error}") from error
+
+
+def unpacked_size(packed: bytes) -> int:
+    """How long it says to be when unpacked. Raises Malformed."""
+    try:
+        return int(cramjam.snappy.decompress_raw_len(packed))
     except cramjam.DecompressionError as error:
         raise Malformed(f"it is not packed by snappy's block format: {error}") from error
 
 
 def gather(body: bytes, received_at: datetime, decide: SeriesDecision) -> Gathering:
     """What an unpacked delivery comes to. Raises Malformed, Unreadable."""
-    try:
-        request = WriteRequest.FromString(body)
-    except DecodeError as error:
-        raise Malformed(f"it is no WriteRequest: {error}") from error
     gathering = Gathering(received_at)
+    for piece in pieces(body, _SPINE):
+        try:
+            request = WriteRequest.FromString(piece)
+        except DecodeError as error:
+            raise Malformed(f"it is no WriteRequest: {error}") from error
+        _gather_series(gathering, request, decide)
+    return gathering
+
+
+def _gather_series(gathering: Gathering, request: WriteRequest, decide: SeriesDecision) -> None:
     for series in request.timeseries:
         samples = series.samples
         sent = len(samples)
@@ -92,4 +110,3 @@ def gather(body: bytes, received_at: datetime, decide: SeriesDecision) -> Gather
             gathering.unwatched(sent)
         else:
             gathering.samples(kept, [(sample.timestamp, sample.value) for sample in samples])
-    return gathering

@@ -9,13 +9,15 @@ from aiohttp.test_utils import TestServer
 
 from handlers.http import body
 from handlers.http.body import Unreadable, read_body
+from handlers.http.memory import share_of
 from handlers.http.problem import problem
 from tests.acceptance.wire import send
 
 
 async def _door(request: web.Request) -> web.Response:
     try:
-        return web.Response(body=await read_body(request, 1000))
+        with share_of(request) as share:
+            return web.Response(body=await read_body(request, 1000, share))
     except Unreadable as error:
         return problem(error.status, str(error))
 

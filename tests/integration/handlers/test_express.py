@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from bot.errors import StorageUnavailable
 from bot.inbox.inbox import Inbox, NewEntry
 from bot.inbox.intake import Intake
+from handlers.http import deadlines
 from handlers.http import fast_path as express
 from handlers.http.endpoint import Limits, add_webhook_routes
 from handlers.http.fast_path import Lane
@@ -241,14 +242,14 @@ async def test_what_is_lined_up_is_answered_when_the_doors_close(inbox: Inbox) -
 async def test_a_connection_over_which_no_whole_request_comes_is_closed(
     inbox: Inbox, monkeypatch: pytest.MonkeyPatch, begun: bytes
 ) -> None:
-    monkeypatch.setattr(express, "FIRST_SECONDS", 0.1)
+    monkeypatch.setattr(deadlines, "FIRST_SECONDS", 0.1)
     async with _serving(inbox) as doors, _sender(doors.port) as sender:
         await sender.send(begun)
         assert await sender.answer() is None
 
 
 async def test_a_connection_that_was_used_may_rest(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(express, "FIRST_SECONDS", 0.05)
+    monkeypatch.setattr(deadlines, "FIRST_SECONDS", 0.05)
     async with _serving(inbox) as doors, _sender(doors.port) as sender:
         await sender.send(_request())
         assert await sender.answer() == (202, b'{"accepted": 2}')

@@ -19,8 +19,8 @@ from handlers.sources.registry import Malformed
 from handlers.telemetry import gathering
 from handlers.telemetry.gathering import AHEAD_MS, Gathering, LeftOut, Watching
 from handlers.telemetry.otlp_encoding import JSON, PROTOBUF, Encoding
-from handlers.telemetry.otlp_logs import MOST_OF_A_LINE, gather_logs, stream_decision
-from handlers.telemetry.otlp_metrics import gather_metrics, series_decision
+from handlers.telemetry.otlp_logs import MOST_OF_A_LINE, cut_logs, gather_logs, stream_decision
+from handlers.telemetry.otlp_metrics import cut_metrics, gather_metrics, series_decision
 from handlers.telemetry.resources import MOST_ATTRIBUTES, Places
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -65,13 +65,13 @@ def logs_request(*records: Json, resource: dict[str, Any] = CHECKOUT) -> Json:
 
 
 def taken(request: Json, rules: Rules = RULES) -> Gathering:
-    message = JSON.decode(ExportMetricsServiceRequest, json.dumps(request).encode())
-    return gather_metrics(message, NOW, Places(["cluster"]), series_decision(Watching(rules)))
+    messages = JSON.decode(ExportMetricsServiceRequest, json.dumps(request).encode(), cut_metrics)
+    return gather_metrics(messages, NOW, Places(["cluster"]), series_decision(Watching(rules)))
 
 
 def taken_logs(request: Json, rules: Rules = RULES) -> Gathering:
-    message = JSON.decode(ExportLogsServiceRequest, json.dumps(request).encode())
-    return gather_logs(message, NOW, Places(["cluster"]), stream_decision(Watching(rules)))
+    messages = JSON.decode(ExportLogsServiceRequest, json.dumps(request).encode(), cut_logs)
+    return gather_logs(messages, NOW, Places(["cluster"]), stream_decision(Watching(rules)))
 
 
 def samples(found: Gathering) -> list[Sample]:
@@ -324,20 +324,20 @@ def test_json_of_otlp_has_ids_in_hexadecimal_digits_integers_as_text_and_fields_
 @pytest.mark.parametrize("body", [b"", b"[]", b"null", b"\xff", b'{"resourceMetrics":1}', b"[" * 100_000])
 def test_json_that_is_not_otlp_is_malformed(body: bytes) -> None:
     with pytest.raises(Malformed):
-        JSON.decode(ExportMetricsServiceRequest, body)
+        list(JSON.decode(ExportMetricsServiceRequest, body, cut_metrics))
 
 
 REQUEST = metrics_request(
     {"name": "x", "histogram": {"dataPoints": [HISTOGRAM]}}, {"name": "y", "gauge": {"dataPoints": [{"asInt": 1}]}}
 )
-ENCODED = JSON.decode(ExportMetricsServiceRequest, json.dumps(REQUEST).encode()).SerializeToString()
+ENCODED = next(JSON.decode(ExportMetricsServiceRequest, json.dumps(REQUEST).encode(), cut_metrics)).SerializeToString()
 
 
 def _read(encoding: Encoding, body: bytes) -> None:
     """Read or malformed; whatever else happens is the server's fault."""
     try:
-        message = encoding.decode(ExportMetricsServiceRequest, body)
-        logs = encoding.decode(ExportLogsServiceRequest, body)
+        message = list(encoding.decode(ExportMetricsServiceRequest, body, cut_metrics))
+        logs = list(encoding.decode(ExportLogsServiceRequest, body, cut_logs))
     except Malformed:
         return
     gather_metrics(message, NOW, Places([]), series_decision(Watching(RULES)))
