@@ -8,9 +8,8 @@ import asyncio
 import base64
 import binascii
 import os
-import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import aiohttp
@@ -23,13 +22,18 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from yarl import URL
 
+from handlers.sources.certificates import Trust, check_chain, complete, parsed, public_roots
 from handlers.sources.registry import CannotTell, NotAuthentic, decoded
+from handlers.sources.sns_names import certificate_name, is_amazon, is_authority
+from handlers.sources.timestamps import from_iso
 
 TOPICS = "TANDEM_CLOUDWATCH_TOPICS"
 """The topics that may send, by ARN and parted by commas; without it, all whose sender knows the token."""
 
-_HOST = re.compile(r"sns\.[a-z0-9-]+\.amazonaws\.com(\.cn)?")
-_SUBJECT = re.compile(r"sns(\.[a-z0-9-]+)?\.amazonaws\.com(\.cn)?")
+OLDEST = timedelta(minutes=75)
+"""SNS sends a message again for at most an hour; an older one was kept by somebody."""
+_AHEAD = timedelta(minutes=15)
+AMAZON = Trust(is_amazon, is_authority, public_roots)
 _HASHES = {"1": SHA1, "2": SHA256}
 _TIMEOUT = aiohttp.ClientTimeout(total=8)  # SNS waits for 15 seconds
 _LARGEST = 64 * 1024
@@ -62,16 +66,6 @@ def read(body: bytes) -> Message:
     return decoded(_decode, body)
 
 
-def is_amazon(url: str) -> bool:
-    """Whether an address is one of SNS itself, by HTTPS and on its own port."""
-    try:
-        parsed = URL(url)
-        mine = parsed.scheme == "https" and parsed.explicit_port in (None, 443) and parsed.user is None
-    except ValueError:
-        return False
-    return mine and _HOST.fullmatch(parsed.raw_host or "") is not None
-
-
 def signed_text(message: Message) -> bytes:
     """What the signature is of: names and values, each on a line of its own, in the order of the names."""
     fields = {"Message": message.message, "MessageId": message.message_id}
@@ -88,81 +82,81 @@ def signed_text(message: Message) -> bytes:
 class Amazon:
     """Proves that messages are Amazon's. The certificates that it fetched are kept, as their addresses never change.
 
-    ``trusted`` says to which addresses it may turn, ``environ`` holds :data:`TOPICS`.
+    ``environ`` holds :data:`TOPICS`.
     """
 
     def __init__(
         self,
-        trusted: Callable[[str], bool] = is_amazon,
+        trust: Trust = AMAZON,
         environ: Mapping[str, str] = os.environ,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._trusted = trusted
+        self._trust = trust
         self._environ = environ
         self._clock = clock
-        self._certificates: dict[str, x509.Certificate] = {}
+        self._chains: dict[str, list[x509.Certificate]] = {}
         self._fetching = asyncio.Lock()
 
     async def prove(self, headers: Mapping[str, str], body: bytes) -> None:
         """Confirms the subscription, too, where a message asks for that. Raises Malformed, NotAuthentic, CannotTell."""
         message = read(body)
-        topics = [topic.strip() for topic in self._environ.get(TOPICS, "").split(",") if topic.strip()]
+        now = self._clock()
+        topics = topics_in(self._environ)
         if topics and message.topic_arn not in topics:
             raise NotAuthentic(f"The topic {message.topic_arn[:300]!r} is not among those of {TOPICS}.")
-        certificate = await self._certificate(message.signing_cert_url)
-        if not certificate.not_valid_before_utc <= self._clock() <= certificate.not_valid_after_utc:
+        _check_age(message, now)
+        chain = await self._chain(message.signing_cert_url)
+        certificate = chain[0]
+        if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
             raise NotAuthentic("The certificate of the signature is not valid at this time.")
         _check_signature(message, certificate)
+        check_chain(chain, certificate_name(message.topic_arn), self._trust.roots(), now)
         if message.type == "SubscriptionConfirmation":
             await self._confirm(message)
         elif message.type == "UnsubscribeConfirmation":
             log.warning("sns.unsubscribed", topic=message.topic_arn[:300])
 
-    async def _certificate(self, url: str) -> x509.Certificate:
-        if not (self._trusted(url) and URL(url).path.endswith(".pem")):
+    async def _chain(self, url: str) -> list[x509.Certificate]:
+        if not (self._trust.host(url) and URL(url).path.endswith(".pem")):
             raise NotAuthentic("SigningCertURL is no address of a certificate at Amazon SNS.")
-        if url in self._certificates:
-            return self._certificates[url]
+        if url in self._chains:
+            return self._chains[url]
         async with self._fetching:  # or a crowd of first messages would each ask for it
-            if url not in self._certificates:
-                certificate = _parsed(await _got(url))
-                if len(self._certificates) >= _MOST_KEPT:
-                    del self._certificates[next(iter(self._certificates))]
-                self._certificates[url] = certificate
-            return self._certificates[url]
+            if url not in self._chains:
+                chain = await complete(parsed(await _got(url)), self._trust, _got)
+                if len(self._chains) >= _MOST_KEPT:
+                    del self._chains[next(iter(self._chains))]
+                self._chains[url] = chain
+            return self._chains[url]
 
     async def _confirm(self, message: Message) -> None:
-        if not self._trusted(message.subscribe_url):
+        if not self._trust.host(message.subscribe_url):
             raise NotAuthentic("SubscribeURL is no address of Amazon SNS.")
         await _got(message.subscribe_url)
         log.info("sns.subscribed", topic=message.topic_arn[:300])
 
 
-def _is_of_sns(certificate: x509.Certificate) -> bool:
-    """Whether it was made out to SNS, everywhere or in one region."""
-    try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
-        return False
-    return any(_SUBJECT.fullmatch(name) for name in names.get_values_for_type(x509.DNSName))
+def topics_in(environ: Mapping[str, str]) -> list[str]:
+    """The topics that may send, if any are named."""
+    return [topic.strip() for topic in environ.get(TOPICS, "").split(",") if topic.strip()]
+
+
+def _check_age(message: Message, now: datetime) -> None:
+    """Raises NotAuthentic for a message that is sent again long after it was published, Malformed for no timestamp."""
+    published = from_iso(message.timestamp, "$.Timestamp")
+    if published is None or not -_AHEAD <= now - published <= OLDEST:
+        raise NotAuthentic(f"The message is of {message.timestamp[:40]!r}: SNS sends none that is older than an hour.")
 
 
 def _check_signature(message: Message, certificate: x509.Certificate) -> None:
     key = certificate.public_key()
-    if not isinstance(key, RSAPublicKey) or not _is_of_sns(certificate):
+    if not isinstance(key, RSAPublicKey):
         raise NotAuthentic("The certificate of the signature is none of Amazon SNS.")
     try:
         signature = base64.b64decode(message.signature, validate=True)
         key.verify(signature, signed_text(message), PKCS1v15(), _HASHES[message.signature_version]())
     except (InvalidSignature, UnsupportedAlgorithm, binascii.Error, ValueError) as error:
         raise NotAuthentic("The signature of Amazon SNS does not hold for this message.") from error
-
-
-def _parsed(pem: bytes) -> x509.Certificate:
-    try:
-        return x509.load_pem_x509_certificate(pem)
-    except ValueError as error:
-        raise NotAuthentic("At SigningCertURL there is no certificate.") from error
 
 
 async def _got(url: str) -> bytes:

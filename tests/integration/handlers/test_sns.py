@@ -1,12 +1,13 @@
 """Who may send through Amazon SNS, with a server in the place of Amazon's.
 
 The messages in ``sns_messages/`` and their certificate are Amazon's own: the test vectors of the message manager of its
-SDK for Java, https://github.com/aws/aws-sdk-java-v2 (Apache-2.0).
+SDK for Java, https://github.com/aws/aws-sdk-java-v2 (Apache-2.0). ``issuer.pem`` is the certificate of their issuer,
+Amazon RSA 2048 M01, as http://crt.r2m01.amazontrust.com/r2m01.cer publishes it.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,11 @@ from bot.domain.event import AlertEvent
 from bot.inbox.inbox import Inbox
 from bot.inbox.intake import Intake
 from handlers.http.endpoint import add_webhook_routes
+from handlers.sources.certificates import Trust, public_roots
 from handlers.sources.registry import CannotTell, Malformed, NotAuthentic, all_sources
 from handlers.sources.sns import TOPICS, Amazon
-from tests.integration.handlers.sns_sender import NOW, TOPIC, Sender, certificate_for, sending
+from handlers.sources.sns_names import is_authority
+from tests.integration.handlers.sns_sender import NOW, TOPIC, Sender, authority, certificate_for, sending
 
 VECTORS = Path(__file__).parents[1] / "sns_messages"
 
@@ -37,8 +40,25 @@ def amazon(sender: Sender) -> Amazon:
     return amazon_at(sender)
 
 
-def amazon_at(sender: Sender, environ: Mapping[str, str] | None = None) -> Amazon:
-    return Amazon(lambda url: url.startswith(sender.url + "/"), environ or {}, lambda: NOW)
+def amazon_at(sender: Sender, environ: Mapping[str, str] | None = None, now: datetime = NOW) -> Amazon:
+    def is_here(url: str) -> bool:
+        return url.startswith(sender.url + "/")
+
+    return Amazon(Trust(is_here, is_here, lambda: [authority()]), environ or {}, lambda: now)
+
+
+def real_amazon_at(sender: Sender) -> Amazon:
+    """On the evening of the vectors, with the authorities that browsers trust."""
+
+    def is_here(url: str) -> bool:
+        return url.startswith(sender.url + "/")
+
+    evening = datetime(2026, 3, 6, 20, 1, tzinfo=UTC)
+    return Amazon(Trust(is_here, is_authority, public_roots), {}, lambda: evening)
+
+
+def amazons_chain() -> bytes:
+    return (VECTORS / "certificate.pem").read_bytes() + (VECTORS / "issuer.pem").read_bytes()
 
 
 def vector(sender: Sender, name: str, **fields: Any) -> bytes:
@@ -48,20 +68,19 @@ def vector(sender: Sender, name: str, **fields: Any) -> bytes:
 
 
 @pytest.mark.parametrize("name", ["notification-with-subject", "notification-version-2"])
-async def test_amazons_own_test_vectors_are_authentic_and_nothing_else_is(
-    name: str, sender: Sender, amazon: Amazon
-) -> None:
-    sender.certificate = (VECTORS / "certificate.pem").read_bytes()
+async def test_amazons_own_test_vectors_are_authentic_and_nothing_else_is(name: str, sender: Sender) -> None:
+    amazon = real_amazon_at(sender)
+    sender.certificate = amazons_chain()
     await amazon.prove({}, vector(sender, name))
     for field in ("Message", "MessageId", "Subject", "Timestamp", "TopicArn"):
         with pytest.raises(NotAuthentic, match="does not hold"):
-            await amazon.prove({}, vector(sender, name, **{field: "another"}))
+            another = "2026-03-06T20:00:00.000Z" if field == "Timestamp" else "another"
+            await amazon.prove({}, vector(sender, name, **{field: another}))
 
 
-async def test_amazons_own_confirmation_is_authentic_and_only_a_trusted_address_is_asked(
-    sender: Sender, amazon: Amazon
-) -> None:
-    sender.certificate = (VECTORS / "certificate.pem").read_bytes()
+async def test_amazons_own_confirmation_is_authentic_and_only_a_trusted_address_is_asked(sender: Sender) -> None:
+    amazon = real_amazon_at(sender)
+    sender.certificate = amazons_chain()
     with pytest.raises(NotAuthentic, match="SubscribeURL is no address"):
         await amazon.prove({}, vector(sender, "subscription-confirmation"))
     with pytest.raises(NotAuthentic, match="does not hold"):
@@ -104,11 +123,13 @@ async def test_a_certificate_of_elsewhere_is_not_fetched(url: str, sender: Sende
     ("certificate", "why"),
     [
         (certificate_for(until=NOW - timedelta(seconds=1)), "not valid at this time"),
-        (certificate_for(name="evil.example"), "none of Amazon SNS"),
+        (certificate_for(name="evil.example"), "not issued to sns.amazonaws.com by a trusted"),
+        (certificate_for(name="sns-us-gov-west-1.amazonaws.com"), "not issued to sns.amazonaws.com by a trusted"),
+        (certificate_for(issuer="Anybody"), "not issued to sns.amazonaws.com by a trusted"),
         (certificate_for(elliptic=True), "none of Amazon SNS"),
         (b"<html>", "there is no certificate"),
     ],
-    ids=["expired", "of another", "another key", "none"],
+    ids=["expired", "of another", "of another region", "of nobody", "another key", "none"],
 )
 async def test_a_certificate_must_be_valid_and_of_sns(
     certificate: bytes, why: str, sender: Sender, amazon: Amazon
@@ -116,6 +137,35 @@ async def test_a_certificate_must_be_valid_and_of_sns(
     sender.certificate = certificate
     with pytest.raises(NotAuthentic, match=why):
         await amazon.prove({}, sender.body())
+
+
+async def test_the_certificate_of_a_region_is_the_one_that_amazons_sdk_names(sender: Sender) -> None:
+    sender.certificate = certificate_for(name="sns-us-gov-west-1.amazonaws.com")
+    topic = "arn:aws-us-gov:sns:us-gov-east-1:123456789012:alarms"
+    await amazon_at(sender).prove({}, sender.body(topic=topic))
+
+
+async def test_an_issuer_that_is_not_given_is_fetched_where_the_certificate_says(sender: Sender) -> None:
+    sender.certificate = certificate_for(issuer="Between", issuer_at=f"{sender.url}/issuer.cer")
+    amazon = amazon_at(sender)
+    await amazon.prove({}, sender.body())
+    await amazon.prove({}, sender.body())
+    assert sender.asked == {"/certificate.pem": 1, "/issuer.cer": 1}
+
+
+async def test_an_issuer_of_elsewhere_is_not_fetched(sender: Sender, amazon: Amazon) -> None:
+    sender.certificate = certificate_for(issuer="Between", issuer_at="http://169.254.169.254/issuer.cer")
+    with pytest.raises(NotAuthentic, match="no authority of Amazon's"):
+        await amazon.prove({}, sender.body())
+
+
+@pytest.mark.parametrize("later", [timedelta(days=730), timedelta(hours=2), -timedelta(hours=2)])
+async def test_a_signed_message_that_somebody_kept_is_refused(sender: Sender, later: timedelta) -> None:
+    sender.certificate = certificate_for(until=NOW + timedelta(days=1000))
+    body = sender.body()
+    await amazon_at(sender, now=NOW + timedelta(minutes=60)).prove({}, body)
+    with pytest.raises(NotAuthentic, match="none that is older than an hour"):
+        await amazon_at(sender, now=NOW + later).prove({}, body)
 
 
 @pytest.mark.parametrize("signature", ["", "no base64", "AAAA"])

@@ -8,7 +8,7 @@ import pytest
 
 from bot.domain.event import AlertEvent
 from handlers.sources.registry import Malformed, all_sources
-from handlers.sources.sns import is_amazon
+from handlers.sources.sns_names import certificate_name, is_amazon, is_authority
 from handlers.webhooks.cloudwatch import parse
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -142,6 +142,17 @@ def test_raw_delivery_is_refused_as_nobody_signs_it() -> None:
     [
         ("https://sns.us-east-1.amazonaws.com/SimpleNotificationService-1.pem", True),
         ("https://sns.cn-north-1.amazonaws.com.cn:443/a.pem", True),
+        ("https://sns.us-gov-west-1.amazonaws.com/a.pem", True),
+        ("https://sns.ap-southeast-7.amazonaws.com/a.pem", True),
+        ("https://sns.eusc-de-east-1.amazonaws.eu/a.pem", True),
+        ("https://sns.us-iso-east-1.c2s.ic.gov/a.pem", True),
+        ("https://sns.s3.amazonaws.com/a.pem", False),
+        ("https://sns.s3-eu-west-1.amazonaws.com/a.pem", False),
+        ("https://sns.elb.amazonaws.com.cn/a.pem", False),
+        ("https://sns.cn-north-1.amazonaws.com/a.pem", False),
+        ("https://sns.us-east-1.amazonaws.com.cn/a.pem", False),
+        ("https://sns.us-east-1.amazonaws.eu/a.pem", False),
+        ("https://sns.amazonaws.com/a.pem", False),
         ("http://sns.us-east-1.amazonaws.com/a.pem", False),
         ("https://sns.us-east-1.amazonaws.com:8443/a.pem", False),
         ("https://sns.us-east-1.amazonaws.com.evil.example/a.pem", False),
@@ -157,6 +168,43 @@ def test_raw_delivery_is_refused_as_nobody_signs_it() -> None:
 )
 def test_only_hosts_of_sns_itself_are_turned_to(url: str, is_its_own: bool) -> None:
     assert is_amazon(url) == is_its_own
+
+
+@pytest.mark.parametrize(
+    ("region", "name"),
+    [
+        ("us-gov-west-1", "sns-us-gov-west-1.amazonaws.com"),
+        ("us-gov-east-1", "sns-us-gov-west-1.amazonaws.com"),
+        ("cn-north-1", "sns-cn-north-1.amazonaws.com.cn"),
+        ("cn-northwest-1", "sns-cn-northwest-1.amazonaws.com.cn"),
+        ("me-south-1", "sns-signing.me-south-1.amazonaws.com"),
+        ("mx-central-1", "sns-signing.mx-central-1.amazonaws.com"),
+        ("us-iso-east-1", "sns-us-iso-east-1.c2s.ic.gov"),
+        ("us-isof-south-1", "sns-signing.us-isof-south-1.csp.hci.ic.gov"),
+        ("eusc-de-east-1", "sns-signing.eusc-de-east-1.amazonaws.eu"),
+        ("us-east-1", "sns.amazonaws.com"),
+        ("foo-bar-1", "sns.amazonaws.com"),
+        ("cn-northwest-9", "sns.amazonaws.com.cn"),
+        ("", "sns.amazonaws.com"),
+    ],
+)
+def test_certificates_have_the_names_that_amazons_sdk_lists(region: str, name: str) -> None:
+    assert certificate_name(f"arn:aws:sns:{region}:123456789012:alarms") == name
+
+
+@pytest.mark.parametrize(
+    ("url", "is_one"),
+    [
+        ("http://crt.r2m01.amazontrust.com/r2m01.cer", True),
+        ("http://cacerts.digicert.com/x.crt", True),
+        ("http://crt.r2m01.amazontrust.com.evil.example/r2m01.cer", False),
+        ("http://169.254.169.254/latest/meta-data", False),
+        ("ftp://crt.r2m01.amazontrust.com/r2m01.cer", False),
+        ("http://crt.r2m01.amazontrust.com:8080/r2m01.cer", False),
+    ],
+)
+def test_issuers_are_fetched_only_from_authorities_that_amazon_uses(url: str, is_one: bool) -> None:
+    assert is_authority(url) == is_one
 
 
 def test_its_sender_shows_the_token_and_proves_itself() -> None:
