@@ -37,6 +37,8 @@ class AlertRules(BaseModel):
 
     reopen_within: Duration = timedelta(minutes=10)
     """An alert that fires again so soon reopens its incident; later, it opens a new one."""
+    resolve_holds: Duration = timedelta(minutes=10)
+    """For how long an incident that a person resolved stays so while its alerts fire on; after that they call again."""
     reorder_within: Duration = timedelta(seconds=5)
     """By how much deliveries may overtake each other."""
     flapping: Flapping = Flapping()

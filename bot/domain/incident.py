@@ -24,8 +24,8 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
 
     ``inhibited`` is what of its alerts a host that is down explains; they are counted with the others, and not shown.
     ``opened_at`` is when its first alert began by its sender's word, ``created_at`` when we learnt of it.
-    ``healthy_seconds`` is for how long it was resolved before it reopened. ``version`` grows with every change that a
-    person could see.
+    ``healthy_seconds`` is for how long it was resolved before it reopened. ``part_of`` is the id of the incident
+    that it became part of. ``version`` grows with every change that a person could see.
     """
 
     id: str
@@ -49,6 +49,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     resolved_by: str | None = None
     created_at: datetime | None = None
     healthy_seconds: float = 0.0
+    part_of: str | None = None
     version: int = 1
 
     @property

@@ -30,6 +30,7 @@ def ended_in(gone: Incident, kept: Incident, now: datetime) -> Incident:
     return msgspec.structs.replace(
         gone,
         status=IncidentStatus.RESOLVED,
+        part_of=kept.id,
         summary=f"Part of incident #{kept.number}: what happens goes on there.",
         resolved_at=now,
         changed_at=now,

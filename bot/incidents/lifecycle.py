@@ -12,8 +12,21 @@ from bot.incidents.offers import withdraw_offers
 from bot.incidents.permissions import Action, Who, actor_of
 from bot.storage.collisions import begun_anew
 from bot.storage.database import Database
-from bot.storage.queries import audit, incidents
+from bot.storage.queries import alerts, audit, held, incidents
 from bot.storage.queries.audit import AuditEntry
+
+
+class StillFiring(Refused):
+    """Nothing was changed, because alerts of the incident fire."""
+
+    def __init__(self, incident: Incident, firing: int) -> None:
+        super().__init__(f"{still_firing(firing)} in incident #{incident.number}: nothing was changed.")
+        self.number = incident.number
+
+
+def still_firing(count: int) -> str:
+    return "1 alert still fires" if count == 1 else f"{count} alerts still fire"
+
 
 _ACTIONS = {IncidentStatus.ACKNOWLEDGED: Action.ACKNOWLEDGE, IncidentStatus.RESOLVED: Action.RESOLVE}
 
@@ -23,9 +36,22 @@ async def acknowledge(database: Database, incident_id: str, who: Who, now: datet
     return await _change(database, incident_id, who, now, IncidentStatus.ACKNOWLEDGED)
 
 
-async def resolve(database: Database, incident_id: str, who: Who, now: datetime) -> Incident:
-    """Close the incident and withdraw what was offered for it. Raises Refused, audited, where that cannot be."""
+async def resolve(database: Database, incident_id: str, who: Who, now: datetime, *, if_firing: bool = True) -> Incident:
+    """Close the incident and withdraw what was offered for it. Raises Refused, audited, where that cannot be.
+
+    Unless ``if_firing``, StillFiring is raised where alerts of it fire: whoever resolves it has to know that they do.
+    """
+    if not if_firing:
+        await _check_quiet(database, incident_id)
     return await _change(database, incident_id, who, now, IncidentStatus.RESOLVED)
+
+
+async def _check_quiet(database: Database, incident_id: str) -> None:
+    async with database.read() as connection:
+        incident = await incidents.by_id(connection, incident_id)
+        firing = await alerts.count_active(connection, incident_id)
+    if incident is not None and incident.open and firing:
+        raise StillFiring(incident, firing)
 
 
 @begun_anew
@@ -75,6 +101,8 @@ async def _apply(
     await incidents.save(connection, [changed], {})
     if resolving:
         await withdraw_offers(connection, incident.id, now)
+        if await alerts.count_active(connection, incident.id):
+            await held.hold(connection, incident.id, incident.partition, now)
     line = TimelineEntry(incident_id=incident.id, at=now, kind=TimelineKind.STATUS, text=to.capitalize(), actor=user)
     await incidents.add_to_timeline(connection, [line])
     await audit.append(connection, AuditEntry(now, user, f"incident.{to}", f"incident {incident.id}"))

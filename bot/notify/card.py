@@ -14,12 +14,16 @@ from bot.domain.severity import Severity
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """``value`` comes back with a click and means nothing to the channel."""
+    """``value`` comes back with a click and means nothing to the channel.
+
+    With ``confirm``, the channel asks this, and for a yes, before the click counts.
+    """
 
     action: str
     label: str
     value: str
     style: Literal["primary", "danger"] | None = None
+    confirm: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from typing import Final
 from bot.domain.alert import Alert
 from bot.domain.incident import Incident, IncidentStatus, Tally
 from bot.domain.inhibition import in_words
+from bot.incidents.lifecycle import still_firing
 from bot.notify.card import AlertLine, Alerts, Button, Example, IncidentCard, LikelyCause, Link
 from bot.notify.plain_text import is_blank
 from bot.notify.run_card import run_card, runs_to_show
@@ -40,7 +41,7 @@ def card_of(view: IncidentView) -> IncidentCard:
         cause=_cause(incident),
         seen_before=tuple(past.in_words(view.now) for past in incident.past[:_MAX_PAST]) if incident.open else (),
         runs=tuple(run_card(run, view) for run in runs_to_show(view.runs)),
-        buttons=_lifecycle_buttons(incident),
+        buttons=_lifecycle_buttons(view),
         feedback=_feedback_buttons(view),
         behind=behind_in_words(view.behind) if view.behind is not None and view.warns_behind else "",
     )
@@ -95,12 +96,21 @@ def _cause(incident: Incident) -> LikelyCause | None:
     return LikelyCause(first.phrase, tuple(first.evidence[:_MAX_EVIDENCE]))
 
 
-def _lifecycle_buttons(incident: Incident) -> tuple[Button, ...]:
+def _lifecycle_buttons(view: IncidentView) -> tuple[Button, ...]:
+    incident = view.incident
     if not incident.open:
         return ()
     acknowledge = Button("incident.ack", "Acknowledge", incident.id)
-    resolve = Button("incident.resolve", "Resolve", incident.id)
+    resolve = _resolve_button(incident.id, sum(tally.alerts for tally in view.active))
     return (acknowledge, resolve) if incident.status is IncidentStatus.TRIGGERED else (resolve,)
+
+
+def _resolve_button(incident_id: str, firing: int) -> Button:
+    """What fires is asked about in the channel, and the value says that it was."""
+    if not firing:
+        return Button("incident.resolve", "Resolve", incident_id)
+    text = f"{still_firing(firing)}. If they go on, they call again as a new incident."
+    return Button("incident.resolve", "Resolve", f"{incident_id}:asked", confirm=text)
 
 
 def _feedback_buttons(view: IncidentView) -> tuple[Button, ...]:

@@ -9,6 +9,9 @@ from bot.errors import Refused
 from bot.storage.queries import incidents
 from handlers.slack.calls import Call
 
+ANYWAY = "anyway"
+"""The word by which people confirm what they were asked about."""
+
 
 class BadArguments(Refused):
     """What was typed cannot be read; the message says why, and is shown with an example."""

@@ -6,6 +6,7 @@ from slack_sdk.models.blocks import (
     ActionsBlock,
     Block,
     ButtonElement,
+    ConfirmObject,
     ContextBlock,
     HeaderBlock,
     MarkdownTextObject,
@@ -16,7 +17,7 @@ from slack_sdk.models.blocks import (
 from bot.notify.card import Button
 from bot.notify.slack.text import one_line
 
-_MAX_LABEL = 75
+_MAX_LABEL, _MAX_CHOICE, _MAX_CONFIRM = 75, 30, 300
 
 
 def mrkdwn(text: str) -> MarkdownTextObject:
@@ -42,4 +43,17 @@ def actions(block_id: str, buttons: Sequence[Button]) -> Block:
 
 def _button(button: Button) -> ButtonElement:
     label = PlainTextObject(text=one_line(button.label, _MAX_LABEL))
-    return ButtonElement(action_id=button.action, text=label, value=button.value, style=button.style)
+    return ButtonElement(
+        action_id=button.action,
+        text=label,
+        value=button.value,
+        style=button.style,
+        confirm=_confirm(button) if button.confirm else None,
+    )
+
+
+def _confirm(button: Button) -> ConfirmObject:
+    """See https://docs.slack.dev/reference/block-kit/composition-objects/confirmation-dialog-object."""
+    label = one_line(button.label, _MAX_CHOICE)
+    text = PlainTextObject(text=one_line(button.confirm, _MAX_CONFIRM))
+    return ConfirmObject(title=f"{label}?", text=text, confirm=label, deny="Cancel")

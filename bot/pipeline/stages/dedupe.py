@@ -62,7 +62,7 @@ async def _incidents_resolved_long_ago(batch: Batch, known: list[Alert], connect
     ids = {alert.incident_id for alert in known if alert.firing and alert.incident_id}
     if not ids:
         return set()
-    return await incidents.resolved_before(connection, ids, batch.now - batch.rules.alerts.reopen_within)
+    return await incidents.resolved_before(connection, ids, batch.now - batch.rules.alerts.resolve_holds)
 
 
 def _observe(

@@ -1,18 +1,21 @@
 """Stage: on a tick, what time alone has changed: flapping that went quiet, silences that ended, late deliveries.
 
-A delivery that looked overtaken is believed when nothing has followed it for long enough.
+A delivery that looked overtaken is believed when nothing has followed it for long enough. What fires on for too long in
+an incident that a person resolved calls again.
 """
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.alert import Alert, Change
+from bot.domain.duration import format_duration
 from bot.domain.event import AlertEvent
 from bot.domain.incident import TimelineKind
 from bot.inbox import offsets
+from bot.incidents.lifecycle import still_firing
 from bot.pipeline.batch import Batch, Observation, Trigger
 from bot.pipeline.stage import stage
-from bot.storage.queries import alerts
+from bot.storage.queries import alerts, held, incidents
 
 
 @stage(writes={"findings", "alerts", "observed", "timeline"}, on={Trigger.TICK})
@@ -23,6 +26,7 @@ async def due(batch: Batch, connection: AsyncConnection) -> None:
             _calm(batch, alert)
     for alert in await alerts.no_longer_silenced(connection, batch.partition, batch.now):
         _announce(batch, alert)
+    await _call_again(batch, connection)
     waited_since = batch.now - batch.rules.alerts.reorder_within
     batch.findings += [_taken_over(alert) for alert in await alerts.pending(connection, batch.partition, waited_since)]
 
@@ -51,6 +55,25 @@ def _calm(batch: Batch, alert: Alert) -> None:
     if alert.incident_id:
         where = f" on {alert.service}" if alert.service else ""
         batch.note(alert.incident_id, TimelineKind.ALERTS, f"{alert.name}{where} is quiet: it no longer flaps")
+
+
+async def _call_again(batch: Batch, connection: AsyncConnection) -> None:
+    """Let what still fires in incidents that people resolved long enough ago look for an incident as if it were new."""
+    holds = batch.rules.alerts.resolve_holds
+    due = await held.take_due(connection, batch.partition, batch.now - holds)
+    known = await incidents.by_ids(connection, due)
+    resolved = [one.id for one in known.values() if not one.open and one.resolved_at == due[one.id]]
+    found = [alert for alert in await alerts.firing_in(connection, resolved) if alert.identity not in batch.alerts]
+    for alert in found:
+        batch.alerts[alert.identity] = msgspec.structs.replace(
+            alert, episode=alert.episode + 1, incident_id=None, changes=[batch.now], flapping=False, repeats=0
+        )
+        if alert.firing:
+            batch.observed.append(Observation(alert.identity, Change.NEW, batch.now))
+    for incident_id in {alert.incident_id for alert in found if alert.incident_id}:
+        count = sum(alert.incident_id == incident_id for alert in found)
+        text = f"{still_firing(count)} {format_duration(holds)} after this was resolved: a new incident calls for it"
+        batch.note(incident_id, TimelineKind.STATUS, text)
 
 
 def _announce(batch: Batch, alert: Alert) -> None:

@@ -193,6 +193,17 @@ async def no_longer_silenced(connection: AsyncConnection, partition: int, now: d
     return [_alert(row) for row in rows.mappings()]
 
 
+async def firing_in(connection: AsyncConnection, incident_ids: Iterable[str]) -> list[Alert]:
+    """The alerts of these incidents that are firing or flapping, at most a thousand of each chunk of incidents."""
+    found: list[Alert] = []
+    for chunk in chunks(incident_ids):
+        rows = await connection.execute(
+            select(_ALERT).where(_ALERT.c.incident_id.in_(chunk), _ALERT.c.current, _ACTIVE).limit(_MOST)
+        )
+        found += map(_alert, rows.mappings())
+    return found
+
+
 async def count_active(connection: AsyncConnection, incident_id: str) -> int:
     """How many alerts of an incident are firing or flapping."""
     active = select(func.count()).select_from(_ALERT).where(_ALERT.c.incident_id == incident_id, _ACTIVE)

@@ -108,8 +108,8 @@ Deed = Callable[[Incidents, str], Awaitable[Any]]
 DEEDS: dict[str, tuple[Action, Deed]] = {
     "/incident ack": (Action.ACKNOWLEDGE, lambda to, _: to.typed("ack 1")),
     "button ack": (Action.ACKNOWLEDGE, lambda to, id_: to.clicked("incident.ack", id_)),
-    "/incident resolve": (Action.RESOLVE, lambda to, _: to.typed("resolve 1")),
-    "button resolve": (Action.RESOLVE, lambda to, id_: to.clicked("incident.resolve", id_)),
+    "/incident resolve": (Action.RESOLVE, lambda to, _: to.typed("resolve 1 anyway")),
+    "button resolve": (Action.RESOLVE, lambda to, id_: to.clicked("incident.resolve", f"{id_}:asked")),
     "/incident merge": (Action.MERGE, lambda to, _: to.typed("merge 2 into 1")),
     "/incident split": (Action.SPLIT, lambda to, _: to.typed("split 1 alertname=Second")),
     "/incident silence": (Action.SILENCE, lambda to, _: to.typed("silence 2h service=cart")),

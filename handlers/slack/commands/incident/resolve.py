@@ -1,13 +1,19 @@
 """``/incident resolve 12``"""
 
+from bot.errors import Refused
 from bot.incidents import lifecycle
-from handlers.slack.arguments import incident_of
+from bot.incidents.lifecycle import StillFiring
+from handlers.slack.arguments import ANYWAY, incident_of
 from handlers.slack.calls import Call
 from handlers.slack.registry import command
 
 
-@command("resolve", args="12", help="close it", place=4)
+@command("resolve", args="12", help="close it", more={"12 anyway": "although alerts of it fire"}, place=4)
 async def resolve(call: Call) -> str:
-    incident = await incident_of(call)
-    changed = await lifecycle.resolve(call.database, incident.id, call.who, call.now)
+    number, _, anyway = call.text.partition(" ")
+    incident = await incident_of(call, call.text if anyway.strip().lower() not in ("", ANYWAY) else number)
+    try:
+        changed = await lifecycle.resolve(call.database, incident.id, call.who, call.now, if_firing=bool(anyway))
+    except StillFiring as firing:
+        raise Refused(f"{firing} `/incident resolve {firing.number} {ANYWAY}` resolves it all the same.") from firing
     return f"Incident #{changed.number} is resolved."

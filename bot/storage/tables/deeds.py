@@ -1,0 +1,32 @@
+"""What people did that has consequences later."""
+
+from datetime import datetime
+
+from sqlalchemy import Text
+from sqlmodel import Field, SQLModel
+
+from bot.storage.tables.core import BigKey
+from bot.storage.types import UtcDateTime
+
+
+class HeldIncidentRow(SQLModel, table=True):
+    """An incident that a person resolved while alerts of it fired: they call again unless they end."""
+
+    __tablename__ = "held_incident"
+
+    incident_id: str = Field(primary_key=True, sa_type=Text)
+    partition: int
+    resolved_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class SilenceNoticeRow(SQLModel, table=True):
+    """That a silence was made or ended early, until it is announced. ``posting_since`` says that it may be."""
+
+    __tablename__ = "silence_notice"
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigKey)
+    silence_id: str = Field(sa_type=Text)
+    ended: bool
+    actor: str = Field(sa_type=Text)
+    at: datetime = Field(sa_type=UtcDateTime)
+    posting_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
