@@ -1,18 +1,24 @@
 """Remediation: the durable workflows of approved runs, and the loop that starts them."""
 
+from functools import partial
+
 from bot.components.component import Component
 from bot.components.process import Process
 from bot.config.environment import secrets_from
 from bot.observability import tracing
+from bot.remediation.records import RunRecords
 from bot.remediation.steps import Steps
 from bot.remediation.traced import TracedSteps
 from bot.remediation.workflow import Remediation, workflow_database
+from bot.watches.models.evidence import look_at_monitor
 
 
 def make_remediation(process: Process) -> Remediation:
     services = process.services
-    changed = services.broadcast.publish_change
-    steps = (TracedSteps if tracing.on() else Steps)(services.database, services.clock, secrets_from(), changed)
+    records = RunRecords(services.database, services.clock, services.broadcast.publish_change)
+    read_monitor = partial(look_at_monitor, partitions=services.rules.partitions)
+    kind = TracedSteps if tracing.on() else Steps
+    steps = kind(records, secrets_from(), process.config.runbooks, read_monitor)
     url = workflow_database(process.environment.database_url)
     remediation = Remediation(services, process.config.runbooks, steps, url)
     services.broadcast.on_change(remediation.wake)

@@ -1,16 +1,18 @@
 """A run: one execution of a runbook, from proposal to a verified end."""
 
 import hashlib
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import takewhile
 from typing import Any, Literal
 
 import msgspec
 
-from bot.domain.verification import Progress, WatchedAlert
+from bot.domain.duration import format_duration
+from bot.domain.verification import Progress, WatchedAlert, default_stable_for
 
 GATE = "gate"
+PROMOTION = "mlflow"
 
 
 class RunStatus(StrEnum):
@@ -23,13 +25,21 @@ class RunStatus(StrEnum):
     ROLLED_BACK = "rolled back"
     REJECTED = "rejected"
     EXPIRED = "expired"
+    STOPPED = "stopped"
+    """A person took charge before it was verified: nothing more is done, and nothing undone."""
 
     @property
     def ended(self) -> bool:
-        return self in _ENDED
+        return self not in _UNDER_WAY
+
+    @property
+    def ran(self) -> bool:
+        """Whether it ended after it had begun."""
+        return self.ended and self not in _NEVER_RAN
 
 
-_ENDED = {RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.ROLLED_BACK, RunStatus.REJECTED, RunStatus.EXPIRED}
+_UNDER_WAY = {RunStatus.PROPOSED, RunStatus.APPROVED, RunStatus.RUNNING, RunStatus.VERIFYING}
+_NEVER_RAN = {RunStatus.REJECTED, RunStatus.EXPIRED}
 
 
 class PlannedStep(msgspec.Struct, frozen=True):
@@ -46,8 +56,12 @@ class PlannedStep(msgspec.Struct, frozen=True):
     check: "PlannedStep | None" = None
 
 
-class Plan(msgspec.Struct, frozen=True):
-    """Exactly what an approval is for. ``definition`` is the hash of the runbook as it was written."""
+class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Exactly what an approval is for. ``definition`` is the hash of the runbook as it was written.
+
+    ``targets`` are the services that it acts on: of two plans with one in common, one runs at a time. What has a
+    default is left out of the hash where it has it, so that plans of before keep theirs.
+    """
 
     runbook: str
     definition: str
@@ -56,6 +70,19 @@ class Plan(msgspec.Struct, frozen=True):
     rollback: list[PlannedStep]
     verify_within: float
     alerts_resolved: bool
+    stable_for: float | None = None
+    monitor: str = ""
+    targets: list[str] = []
+
+    @property
+    def quiet_for(self) -> float:
+        """How many seconds what ended has to stay so."""
+        return default_stable_for(self.verify_within) if self.stable_for is None else self.stable_for
+
+    @property
+    def promotes(self) -> bool:
+        """Whether it changes which version of a model is served."""
+        return any(step.kind == PROMOTION for step in self.steps)
 
 
 def plan_hash(plan: Plan) -> str:
@@ -88,6 +115,16 @@ class PreviousRun(msgspec.Struct, frozen=True):
     at: datetime
     status: RunStatus
     relapsed_after: float | None = None
+
+    def in_words(self, at: str) -> str:
+        """``ran at 04:10: verified, relapsed after 12m``."""
+        ended = "verified" if self.status is RunStatus.SUCCEEDED else str(self.status)
+        relapsed = "" if self.relapsed_after is None else f", relapsed after {_rounded(self.relapsed_after)}"
+        return f"ran at {at}: {ended}{relapsed}"
+
+
+def _rounded(seconds: float) -> str:
+    return format_duration(timedelta(seconds=seconds))
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):

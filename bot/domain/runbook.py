@@ -54,9 +54,13 @@ class Step(_Section):
 
 class Verify(_Section):
     alerts_resolved: bool = True
-    """Whether the incident's alerts must resolve."""
+    """Whether the alerts that fire when it is approved must resolve."""
     within: Duration = timedelta(minutes=5)
     """How long that may take."""
+    stable_for: Duration | None = None
+    """For how long they must then stay resolved; by default 1m, and a fifth of `within` where that is less."""
+    monitor: str | None = Field(default=None, pattern=r"^[^/]+/[^/]+$")
+    """A monitor, as `MODEL/MONITOR`, whose next check on rows that came after the last step must find nothing."""
 
 
 class Approval(_Section):
@@ -90,8 +94,9 @@ class Runbook(_Section):
 
 
 def definition_hash(runbook: Runbook) -> str:
-    """Changes when anything in the runbook does."""
-    return hashlib.sha256(runbook.model_dump_json().encode()).hexdigest()[:16]
+    """Changes when anything in the runbook does. A key that came later and is not given changes nothing."""
+    later = {name for name in ("stable_for", "monitor") if getattr(runbook.verify, name) is None}
+    return hashlib.sha256(runbook.model_dump_json(exclude={"verify": later}).encode()).hexdigest()[:16]
 
 
 def fits(when: When, incident: Incident, tallies: list[Tally]) -> bool:

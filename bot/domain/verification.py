@@ -10,8 +10,9 @@ import msgspec
 from bot.domain.alert import Alert
 from bot.domain.event import EndedBy
 
-MOST_WATCHED = 500
+MOST_WATCHED = 1000
 MOST_NAMED = 5
+_LONGEST_VALUE = 60
 
 
 class WatchedAlert(msgspec.Struct, frozen=True):
@@ -23,10 +24,15 @@ class WatchedAlert(msgspec.Struct, frozen=True):
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """How far a verification has come: when it began, and how many seconds it may still wait."""
+    """How far a verification has come: when it began, and how many seconds it may still wait.
+
+    The seconds are counted while it looks, whatever the clock does meanwhile. ``looked_after_by`` had acknowledged the
+    incident when it began.
+    """
 
     began_at: datetime
     remaining: float
+    looked_after_by: str | None = None
 
 
 class Verdict(StrEnum):
@@ -36,6 +42,30 @@ class Verdict(StrEnum):
     STILL_FIRING = "still firing"
     NO_EVIDENCE = "no evidence"
     TAKEN_OVER = "taken over"
+
+
+class Patience:
+    """Judges what is seen over time: all has to become good within ``within`` seconds, and stay so for ``stable_for``.
+
+    >>> patience = Patience(within=10, stable_for=5)
+    >>> [patience.judge(Look(firing=["A"]), 3), patience.judge(Look(), 9), patience.judge(Look(), 14)]
+    [None, None, <Verdict.VERIFIED: 'verified'>]
+    """
+
+    def __init__(self, within: float, stable_for: float) -> None:
+        self._within = within
+        self._stable_for = stable_for
+        self._good_since: float | None = None
+
+    def judge(self, look: "Look", elapsed: float) -> Verdict | None:
+        """The verdict after ``elapsed`` seconds of looking; None while there is none."""
+        if look.good:
+            self._good_since = elapsed if self._good_since is None else self._good_since
+            return Verdict.VERIFIED if elapsed - self._good_since >= self._stable_for else None
+        self._good_since = None
+        if elapsed < self._within:
+            return None
+        return Verdict.STILL_FIRING if look.firing else Verdict.NO_EVIDENCE
 
 
 class Look(NamedTuple):
@@ -76,6 +106,34 @@ def look_at(watched: Sequence[WatchedAlert], now: Mapping[str, Alert]) -> Look:
         elif alert.ended_by is not None and not alert.ended_by.shows_it_is_over:
             unproven.append(f"{one.what} ended, but {_WHY[alert.ended_by]}")
     return Look(firing, unproven)
+
+
+def watched_from(alerts: Sequence[Alert]) -> list[WatchedAlert]:
+    """The alerts as they are watched; those of one kind are told apart by the labels in which they differ."""
+    kinds: dict[tuple[str, str], list[Alert]] = {}
+    for alert in alerts:
+        kinds.setdefault((alert.name, alert.service), []).append(alert)
+    return [
+        WatchedAlert(alert.identity, _kind(alert) + _in_brackets(alert.labels, names), alert.name)
+        for alike in kinds.values()
+        for names in [_differing(alike)]
+        for alert in alike
+    ]
+
+
+def _kind(alert: Alert) -> str:
+    return f"{alert.name} on {alert.service}" if alert.service else alert.name
+
+
+def _differing(alike: Sequence[Alert]) -> list[str]:
+    """The first labels in which alerts differ."""
+    first = alike[0].labels.items()
+    return sorted({name for alert in alike[1:] for name, _ in first ^ alert.labels.items()})[:2]
+
+
+def _in_brackets(labels: Mapping[str, str], names: Sequence[str]) -> str:
+    shown = ", ".join(f"{name}={labels[name][:_LONGEST_VALUE]}" for name in names if name in labels)
+    return f" ({shown})" if shown else ""
 
 
 def named(whats: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from bot.domain.incident import IncidentStatus, TimelineEntry
-from bot.domain.run import GatePreview, RunStatus, StepStatus
+from bot.domain.run import GatePreview, PreviousRun, RunStatus, StepStatus
 from bot.domain.severity import Severity
 
 
@@ -82,7 +82,7 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """Exactly what an approval is for, in full, and who may give it. ``verify_within`` is in seconds."""
+    """Exactly what an approval is for, in full, and who may give it. ``verification`` says how it is verified."""
 
     commands: str
     undo: str
@@ -91,7 +91,8 @@ class Offer:
     approvals: tuple[str, ...]
     required: int
     expires_at: datetime
-    verify_within: float | None
+    verification: str
+    previous: PreviousRun | None
     buttons: tuple[Button, ...]
 
 
@@ -106,7 +107,7 @@ class StepLine:
 class RunCard:
     """A run: with ``offer`` while somebody may decide on it, with what became of it afterwards.
 
-    ``verifying_within`` is in seconds, None unless it is being verified.
+    ``verifying`` is what it waits for, empty unless it is being verified.
     """
 
     id: str
@@ -115,7 +116,7 @@ class RunCard:
     offer: Offer | None
     decided_by: tuple[str, ...]
     steps: tuple[StepLine, ...]
-    verifying_within: float | None
+    verifying: str
     outcome: str
 
 

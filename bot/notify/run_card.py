@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from bot.domain.run import GATE, Phase, PlannedStep, Run, RunStatus, StepRecord, first_gates
+from bot.domain.duration import format_seconds
+from bot.domain.run import GATE, Phase, Plan, PlannedStep, Run, RunStatus, StepRecord, first_gates
 from bot.notify.card import Button, Gate, Offer, RunCard, StepLine
 from bot.notify.view import IncidentView
 
@@ -26,7 +27,7 @@ def run_card(run: Run, view: IncidentView) -> RunCard:
         offer=_offer(run) if offered else None,
         decided_by=_deciders(run),
         steps=tuple(_step(run, step) for step in steps[:MAX_STEPS]),
-        verifying_within=run.plan.verify_within if run.status is RunStatus.VERIFYING else None,
+        verifying=_verification(run.plan) if run.status is RunStatus.VERIFYING else "",
         outcome=run.outcome,
     )
 
@@ -41,12 +42,23 @@ def _offer(run: Run) -> Offer:
         approvals=tuple(run.approvals),
         required=run.required,
         expires_at=run.expires_at,
-        verify_within=run.plan.verify_within if run.plan.alerts_resolved else None,
+        verification=_verification(run.plan),
+        previous=run.previous,
         buttons=(
             Button("run.approve", "Approve", value, "primary"),
             Button("run.reject", "Reject", value, "danger"),
         ),
     )
+
+
+def _verification(plan: Plan) -> str:
+    """What has to be so, and by when; empty where the runbook asks for no verification."""
+    wanted = ["the alerts must resolve"] if plan.alerts_resolved else []
+    wanted += [f"the monitor {plan.monitor} must find nothing"] if plan.monitor else []
+    if not wanted:
+        return ""
+    stable = f" and stay so for {format_seconds(plan.quiet_for)}" if plan.quiet_for else ""
+    return f"{' and '.join(wanted)} within {format_seconds(plan.verify_within)}{stable}"
 
 
 def _commands(steps: Sequence[PlannedStep]) -> str:

@@ -11,12 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.incident import Incident, TimelineEntry, TimelineKind
 from bot.domain.run import Decision, Run, RunStatus, withdraw
 from bot.domain.runbook import Runbook, definition_hash
+from bot.domain.verification import MOST_WATCHED, WatchedAlert, watched_from
 from bot.errors import Refused
 from bot.incidents import permissions
 from bot.incidents.permissions import Action, Who, actor_of
 from bot.storage.collisions import begun_anew
 from bot.storage.database import Database
-from bot.storage.queries import audit, incidents, runs
+from bot.storage.queries import alerts, audit, incidents, runs
 from bot.storage.queries.audit import AuditEntry
 
 Verdict = Literal["approve", "reject"]
@@ -51,6 +52,11 @@ def refusal_of(
     return ""
 
 
+async def watched_now(connection: AsyncConnection, incident_id: str) -> list[WatchedAlert]:
+    """The alerts of an incident that fire now: what a run that is approved now has to end."""
+    return watched_from(await alerts.active_of(connection, incident_id, MOST_WATCHED))
+
+
 @begun_anew
 async def decide(
     database: Database,
@@ -78,6 +84,8 @@ async def decide(
             await audit.append(connection, AuditEntry(now, user, "run.refused", f"run {run_id}", details))
         else:
             run = _with(run, Decision(user, verdict, now))
+            if run.status is RunStatus.APPROVED:
+                run = msgspec.structs.replace(run, watched=await watched_now(connection, run.incident_id))
             await _record(connection, run, _said(run, verdict), user, now)
             details = {"runbook": run.runbook, "plan_hash": run.plan_hash, "status": run.status.value}
             await audit.append(connection, AuditEntry(now, user, f"run.{verdict}", f"run {run_id}", details))

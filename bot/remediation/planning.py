@@ -7,6 +7,7 @@ option, another argument, another host or code.
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
 from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
@@ -49,7 +50,23 @@ def make_plan(name: str, runbook: Runbook, values: Mapping[str, str]) -> Plan:
         rollback=rollback,
         verify_within=runbook.verify.within.total_seconds(),
         alerts_resolved=runbook.verify.alerts_resolved,
+        stable_for=_seconds(runbook.verify.stable_for),
+        monitor=runbook.verify.monitor or "",
+        targets=_targets(name, runbook, values),
     )
+
+
+def _seconds(span: timedelta | None) -> float | None:
+    return None if span is None else span.total_seconds()
+
+
+def _targets(name: str, runbook: Runbook, values: Mapping[str, str]) -> list[str]:
+    """The services that it acts on: the one that it is for, and the one that it names. Without any, it is its own."""
+    steps = [*runbook.steps, *runbook.rollback]
+    named = any("${service}" in text for step in steps for _, text in _texts(step.parameters))
+    service = values.get("service", "")
+    wanted = [runbook.when.service or service, service if named else ""]
+    return sorted({one for one in wanted if one}) or [f"runbook {name}"]
 
 
 def check_templates(runbook: Runbook) -> None:

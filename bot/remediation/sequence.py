@@ -4,12 +4,20 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from bot.domain.run import Phase, RunStatus
+from bot.domain.verification import Verdict
 from bot.remediation.steps import Steps
+from bot.remediation.verifying import Ending
 from bot.storage.queries.runs import Claim
 
 P = ParamSpec("P")
 T = TypeVar("T")
 Work = Callable[Concatenate[Claim, P], Coroutine[Any, Any, T]]
+
+
+_BEFORE = {
+    True: (Verdict.VERIFIED, "Verified: the alerts have resolved."),
+    False: (Verdict.STILL_FIRING, "The alerts did not resolve in time."),
+}
 
 
 class Once(Protocol):
@@ -26,17 +34,36 @@ async def carry_out(steps: Steps, once: Once) -> None:
     if not await _all_succeed(steps, once, Phase.STEP, forward):
         await _fall_back(steps, once, backward, f"{await once(steps.failure_of)}.")
         return
-    deadline = await once(steps.begin_verification)
-    if await once(steps.verify, deadline):
-        await once(steps.finish, RunStatus.SUCCEEDED, await once(steps.success_of))
+    await once(steps.begin_verification)
+    verdict, words = _read(await once(steps.verify))
+    if verdict is Verdict.STILL_FIRING:
+        await _fall_back(steps, once, backward, words)
     else:
-        await _fall_back(steps, once, backward, "The alerts did not resolve in time.")
+        await once(steps.finish, *_end_without_rollback(verdict, words))
 
 
-async def _all_succeed(steps: Steps, once: Once, phase: Phase, count: int) -> bool:
+def _read(ending: Any) -> Ending:
+    """As it was stored: a list, or of a release before only whether it was verified."""
+    if isinstance(ending, bool):
+        return _BEFORE[ending]
+    verdict, words = ending
+    return Verdict(verdict), words
+
+
+def _end_without_rollback(verdict: Verdict, words: str) -> tuple[RunStatus, str]:
+    if verdict is Verdict.NO_EVIDENCE:
+        return RunStatus.FAILED, f"{words} Nothing was rolled back: somebody has to look."
+    if verdict is Verdict.TAKEN_OVER:
+        return RunStatus.STOPPED, f"{words} Nothing was rolled back."
+    return RunStatus.SUCCEEDED, words
+
+
+async def _all_succeed(steps: Steps, once: Once, phase: Phase, count: int) -> bool | None:
+    """None where the first is not even begun, because a person has taken charge."""
     for position in range(count):
-        if not await once(steps.perform, phase, position):
-            return False
+        succeeded = await once(steps.perform, phase, position)
+        if not succeeded:
+            return succeeded
     return True
 
 
@@ -44,9 +71,15 @@ async def _fall_back(steps: Steps, once: Once, count: int, why: str) -> None:
     """Undo what can be undone, and say how that went."""
     if not count:
         await once(steps.finish, RunStatus.FAILED, f"{why} There is no rollback: somebody has to look.")
-    elif await _all_succeed(steps, once, Phase.ROLLBACK, count):
+        return
+    undone = await _all_succeed(steps, once, Phase.ROLLBACK, count)
+    if undone:
         await once(steps.finish, RunStatus.ROLLED_BACK, f"{why} The rollback succeeded.")
+    elif undone is None:
+        who = await once(steps.resolved_by)
+        text = f"{why} Stopped: {who or 'somebody'} has resolved the incident. Nothing was rolled back."
+        await once(steps.finish, RunStatus.STOPPED, text)
     else:
         failure = await once(steps.failure_of)
-        said = f"{why} The rollback failed too: somebody has to look. {failure}"
-        await once(steps.finish, RunStatus.FAILED, said)
+        text = f"{why} The rollback failed too: somebody has to look. {failure}"
+        await once(steps.finish, RunStatus.FAILED, text)

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.alert import Alert
 from bot.domain.incident import Incident, TimelineEntry
-from bot.domain.run import Run, StepRecord
+from bot.domain.run import PreviousRun, Run, StepRecord
 from bot.domain.severity import Severity
 from bot.errors import StorageUnavailable
 from bot.inbox import offsets
@@ -265,8 +265,19 @@ def _run(run: Run, steps: Sequence[StepRecord]) -> dict[str, Any]:
         "expires_at": _moment(run.expires_at),
         "ended_at": _moment(run.ended_at),
         "outcome": run.outcome,
+        "targets": run.plan.targets,
+        "watched": [one.what for one in run.watched],
+        "previous": _previous(run.previous) if run.previous else None,
         "gate": {"at": _moment(run.gate.at), "passes": run.gate.passes, "said": run.gate.said} if run.gate else None,
         "steps": [{"phase": s.phase, "position": s.position, "status": s.status, "output": s.output} for s in steps],
+    }
+
+
+def _previous(previous: PreviousRun) -> dict[str, Any]:
+    return {
+        "at": _moment(previous.at),
+        "status": previous.status,
+        "relapsed_after_seconds": previous.relapsed_after,
     }
 
 

@@ -29,3 +29,17 @@ _ALERT_NAMES = {
     FindingKind.PERFORMANCE: "ModelPerformance",
     FindingKind.ESTIMATED_PERFORMANCE: "EstimatedModelPerformance",
 }
+
+_OF_THE_INPUT = {
+    *(kind.alertname for kind in (FindingKind.QUALITY, FindingKind.DRIFT, FindingKind.MULTIVARIATE)),
+    "DataFreshness",
+}
+
+
+def changed_by_promotion(alertname: str) -> bool:
+    """Whether an alert can end because another version of a model is served. What a model is fed with stays as it is.
+
+    >>> changed_by_promotion("FeatureDrift"), changed_by_promotion("ModelPerformance")
+    (False, True)
+    """
+    return alertname not in _OF_THE_INPUT

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from slack_sdk.models.blocks import Block, DividerBlock
 
-from bot.domain.duration import format_seconds
-from bot.domain.run import GatePreview, RunStatus, StepStatus
+from bot.domain.run import GatePreview, PreviousRun, RunStatus, StepStatus
 from bot.notify.card import Gate, Offer, RunCard, StepLine
 from bot.notify.slack.blocks import actions, context, section
 from bot.notify.slack.text import code_block, inline_code, literal, when, who
@@ -22,6 +21,7 @@ _ICON = {
     RunStatus.ROLLED_BACK: "↩️",
     RunStatus.REJECTED: "🚫",
     RunStatus.EXPIRED: "⌛",
+    RunStatus.STOPPED: "✋",
 }
 _STEP_ICON = {
     StepStatus.STARTED: "⏳",
@@ -35,6 +35,7 @@ def run_blocks(run: RunCard) -> list[Block]:
     if run.offer is None:
         return [DividerBlock(), section(_progress(run))]
     gate = [section(_gate(run.offer.gate))] if run.offer.gate else []
+    gate += [context(_previous(run.offer.previous))] if run.offer.previous else []
     buttons = actions(f"run.{run.id}", run.offer.buttons)
     return [DividerBlock(), *_plan(run.title, run.offer), *gate, buttons, context(_terms(run.offer))]
 
@@ -45,6 +46,10 @@ def _plan(title: str, offer: Offer) -> list[Block]:
     if offer.undo:
         made.append(section(f"If it does not help, this undoes it:\n{code_block(offer.undo, 2750)}"))
     return made
+
+
+def _previous(previous: PreviousRun) -> str:
+    return f"🔁 Last time it {previous.in_words(when(previous.at))}"
 
 
 def _gate(gate: Gate) -> str:
@@ -71,8 +76,8 @@ def _terms(offer: Offer) -> str:
     terms = [f"{_people(offer.approvers)} may approve until {when(offer.expires_at)}"]
     if offer.required > 1:
         terms.append(f"{offer.required} approvals needed, given: {_people(offer.approvals) or 'none yet'}")
-    if offer.verify_within is not None:
-        terms.append(f"verified: the alerts must resolve within {format_seconds(offer.verify_within)}")
+    if offer.verification:
+        terms.append(f"verified: {literal(offer.verification, 300)}")
     return " · ".join(terms)
 
 
@@ -86,8 +91,8 @@ def _progress(run: RunCard) -> str:
     decided = f" · {verb} by {_people(run.decided_by)}" if run.decided_by else ""
     lines = [f"{_ICON[run.status]} *{literal(run.title, 150)}* · {run.status}{decided}"]
     lines += [_step(step) for step in run.steps]
-    if run.verifying_within is not None:
-        lines.append(f"Waiting up to {format_seconds(run.verifying_within)} for the alerts to resolve")
+    if run.verifying:
+        lines.append(f"Waiting: {literal(run.verifying, 300)}")
     if run.outcome:
         lines.append(literal(run.outcome, 700))
     return "\n".join(lines)

@@ -1,7 +1,7 @@
 """Stage: offer the runbooks that fit an open incident; withdraw the offers of a resolved one."""
 
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.incident import Incident, TimelineKind
 from bot.domain.memory import successes
 from bot.domain.placeholder import MOST_CASES, cases_of, labels_of
-from bot.domain.run import Run, RunStatus, plan_hash
+from bot.domain.run import Plan, PreviousRun, Run, RunStatus, plan_hash
 from bot.domain.runbook import Runbook, fits
 from bot.errors import PlanError
 from bot.incidents.offers import withdrawn
@@ -18,6 +18,7 @@ from bot.pipeline.stage import stage
 from bot.storage.queries import alerts, incidents, runs
 
 _MOST_ALERTS = 200
+_REMEMBERED = timedelta(days=7)
 
 
 class _Offer(NamedTuple):
@@ -52,19 +53,49 @@ def _the_most_promising_first(batch: Batch, incident: Incident) -> list[tuple[st
 
 
 async def _offer_each(batch: Batch, offer: _Offer, connection: AsyncConnection) -> None:
-    """Offer it once, or for each value of the labels that it takes; once more where an offer lapsed."""
+    """Offer it once, or for each value of the labels that it takes; once more after an offer lapsed, or a relapse."""
     labels = labels_of(offer.runbook)
-    standing = {run.plan_hash for run in offer.before if run.status is not RunStatus.EXPIRED}
-    lapsed = not offer.before or offer.before[-1].status is RunStatus.EXPIRED
-    if not lapsed and (not labels or len(standing) >= MOST_CASES):
+    relapsed = await _relapsed(offer.before, connection)
+    standing = {run.plan_hash for run in offer.before if run.status is not RunStatus.EXPIRED} - relapsed
+    last = offer.before[-1] if offer.before else None
+    due = last is None or last.status is RunStatus.EXPIRED or last.plan_hash in relapsed
+    if not due and not relapsed and (not labels or len(standing) >= MOST_CASES):
         return
     cases = await _cases(offer, labels, connection)
     if len(cases) > MOST_CASES:
         names = ", ".join(f"${{labels.{name}}}" for name in labels)
         await _refuse(batch, offer, f"its alerts have more than {MOST_CASES} values for {names}", connection)
-    elif len(cases) > 1 or lapsed:
+    elif len(cases) > 1 or due:
         for values in cases:
             await _offer(batch, offer, values, standing if len(cases) > 1 else set(), connection)
+
+
+async def _relapsed(before: list[Run], connection: AsyncConnection) -> set[str]:
+    """The plans whose last run ended, and of which an alert that it was to end fires again."""
+    latest = {run.plan_hash: run for run in before}
+    return {digest for digest, run in latest.items() if run.status.ran and await _relapse_of(run, connection)}
+
+
+async def _relapse_of(last: Run, connection: AsyncConnection) -> datetime | None:
+    """When an alert that a run was to end began to fire again after it."""
+    if last.ended_at is None:
+        return None
+    current = await alerts.current_by_identity(connection, [one.identity for one in last.watched])
+    began = [alert.changes[-1] for alert in current.values() if alert.firing and alert.changes]
+    return min((at for at in began if at > last.ended_at), default=None)
+
+
+async def _previous(
+    incident: Incident, name: str, plan: Plan, now: datetime, connection: AsyncConnection
+) -> PreviousRun | None:
+    """How the runbook ended the last time that it ran on these targets, in this incident or another one."""
+    ended = await runs.last_that_ran(connection, incident.domain, name, now - _REMEMBERED)
+    last = next((run for run in ended if run.plan.targets == plan.targets), None)
+    if last is None or last.ended_at is None:
+        return None
+    relapsed_at = await _relapse_of(last, connection)
+    relapsed_after = (relapsed_at - last.ended_at).total_seconds() if relapsed_at else None
+    return PreviousRun(last.verification.began_at if last.verification else last.ended_at, last.status, relapsed_after)
 
 
 async def _offer(
@@ -78,6 +109,7 @@ async def _offer(
         return
     if plan_hash(plan) in standing:
         return
+    previous = await _previous(incident, offer.name, plan, batch.now, connection)
     run = Run(
         id=uuid.uuid4().hex,
         incident_id=incident.id,
@@ -89,9 +121,11 @@ async def _offer(
         required=runbook.approval.required,
         created_at=batch.now + timedelta(microseconds=len(batch.runs)),  # in the order in which they are offered
         expires_at=batch.now + timedelta(seconds=runbook.approval.expires.total_seconds()),
+        previous=previous,
     )
     batch.runs.append(run)
-    batch.note(incident.id, TimelineKind.RUN, f"Proposed: {runbook.title}")
+    before = f". Last time it {previous.in_words(f'{previous.at:%H:%M} UTC')}" if previous else ""
+    batch.note(incident.id, TimelineKind.RUN, f"Proposed: {runbook.title}{before}")
 
 
 async def _refuse(batch: Batch, offer: _Offer, why: str, connection: AsyncConnection) -> None:

@@ -204,6 +204,15 @@ async def firing_in(connection: AsyncConnection, incident_ids: Iterable[str]) ->
     return found
 
 
+async def active_of(connection: AsyncConnection, incident_id: str, limit: int) -> list[Alert]:
+    """The alerts of an incident that are firing or flapping, the earliest first."""
+    active = (_ALERT.c.incident_id == incident_id, _ALERT.c.current, _ACTIVE)
+    rows = await connection.execute(
+        select(_ALERT).where(*active).order_by(_ALERT.c.starts_at, _ALERT.c.identity).limit(limit)
+    )
+    return [_alert(row) for row in rows.mappings()]
+
+
 async def count_active(connection: AsyncConnection, incident_id: str) -> int:
     """How many alerts of an incident are firing or flapping."""
     active = select(func.count()).select_from(_ALERT).where(_ALERT.c.incident_id == incident_id, _ACTIVE)

@@ -1,18 +1,23 @@
-"""Runs of runbooks and what was done of each step."""
+"""Runs of runbooks, what was done of each step, and which run works on which target."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 import msgspec
-from sqlalchemy import RowMapping, column, select, table, update
+from sqlalchemy import RowMapping, column, delete, select, table, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.run import GatePreview, Phase, Run, RunStatus, StepRecord
+from bot.domain.verification import Progress
 from bot.errors import LostLease
-from bot.storage.database import row_of, table_of, upsert
-from bot.storage.tables.runs import RunRow, StepRow
+from bot.storage.database import insert_missing, row_of, table_of, upsert
+from bot.storage.tables.core import IncidentRow
+from bot.storage.tables.runs import RunRow, RunTargetRow, StepRow
 
 _RUN = table_of(RunRow)
+_INCIDENT = table_of(IncidentRow)
 _STEP = table_of(StepRow)
+_TARGET = table_of(RunTargetRow)
 # Of DBOS, in the same database: https://docs.dbos.dev/explanations/system-tables
 _WORKFLOW = table("workflow_status", column("workflow_uuid"), column("owner_xid"), schema="dbos")
 
@@ -51,6 +56,11 @@ async def save_gate(connection: AsyncConnection, run_id: str, look: GatePreview)
     await connection.execute(update(_RUN).where(_RUN.c.id == run_id).values(gate=look))
 
 
+async def save_progress(connection: AsyncConnection, run_id: str, progress: Progress) -> None:
+    """Keep how far the verification of a run has come; nothing else of the run is written."""
+    await connection.execute(update(_RUN).where(_RUN.c.id == run_id).values(verification=progress))
+
+
 async def by_id(connection: AsyncConnection, run_id: str, *, lock: bool = False) -> Run | None:
     query = select(_RUN).where(_RUN.c.id == run_id)
     row = (await connection.execute(query.with_for_update() if lock else query)).mappings().first()
@@ -75,6 +85,20 @@ async def with_status(connection: AsyncConnection, statuses: Iterable[RunStatus]
     return [_run(row) for row in rows.mappings()]
 
 
+async def last_that_ran(connection: AsyncConnection, domain: str, runbook: str, since: datetime) -> list[Run]:
+    """The runs of a runbook in a correlation domain that have ended since a moment, the newest first."""
+    ran = [status.value for status in RunStatus if status.ran]
+    rows = await connection.execute(
+        select(_RUN)
+        .join(_INCIDENT, _INCIDENT.c.id == _RUN.c.incident_id)
+        .where(_RUN.c.runbook == runbook, _RUN.c.status.in_(ran), _RUN.c.ended_at >= since)
+        .where(_INCIDENT.c.domain == domain)
+        .order_by(_RUN.c.ended_at.desc())
+        .limit(10)
+    )
+    return [_run(row) for row in rows.mappings()]
+
+
 async def save_step(connection: AsyncConnection, record: StepRecord) -> None:
     await upsert(connection, _STEP, [row_of(record)])
 
@@ -93,3 +117,41 @@ async def steps_of(connection: AsyncConnection, run_ids: Sequence[str]) -> list[
         select(_STEP).where(_STEP.c.run_id.in_(run_ids)).order_by(_STEP.c.run_id, _STEP.c.started_at, _STEP.c.position)
     )
     return [msgspec.convert(dict(row), StepRecord) for row in rows.mappings()]
+
+
+async def take_targets(
+    connection: AsyncConnection, domain: str, targets: Sequence[str], run_id: str, now: datetime
+) -> Run | None:
+    """Take all of the targets for a run, or none: then the run that works on one of them is returned.
+
+    A target of a run that has ended, or is no longer known, is taken over.
+    """
+    wanted = sorted(set(targets))
+    rows = [{"domain": domain, "target": target, "run_id": run_id, "since": now} for target in wanted]
+    await insert_missing(connection, _TARGET, rows)
+    mine = (_TARGET.c.domain == domain, _TARGET.c.target.in_(wanted))
+    query = select(_TARGET.c.run_id).where(*mine).order_by(_TARGET.c.target).with_for_update()
+    for holder_id in dict.fromkeys(await connection.scalars(query)):
+        holder = await by_id(connection, holder_id) if holder_id != run_id else None
+        if holder is not None and not holder.status.ended:
+            await release_targets(connection, run_id)
+            return holder
+    await connection.execute(update(_TARGET).where(*mine).values(run_id=run_id, since=now))
+    return None
+
+
+async def target_holder(connection: AsyncConnection, domain: str, targets: Sequence[str], run_id: str) -> Run | None:
+    """Another run that works on one of the targets, without taking any."""
+    query = select(_TARGET.c.run_id).where(
+        _TARGET.c.domain == domain, _TARGET.c.target.in_(list(targets)), _TARGET.c.run_id != run_id
+    )
+    for holder_id in dict.fromkeys(await connection.scalars(query.order_by(_TARGET.c.target))):
+        holder = await by_id(connection, holder_id)
+        if holder is not None and not holder.status.ended:
+            return holder
+    return None
+
+
+async def release_targets(connection: AsyncConnection, run_id: str) -> None:
+    """Give back what a run holds."""
+    await connection.execute(delete(_TARGET).where(_TARGET.c.run_id == run_id))

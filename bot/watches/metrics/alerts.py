@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from bot.domain.event import AlertEvent, AlertStatus, Chart, fingerprint_of
+from bot.domain.event import AlertEvent, AlertStatus, Chart, EndedBy, fingerprint_of
 from bot.domain.severity import Severity
 from bot.watches.metrics.group import INSTANCE_LABELS, Firing, Group
 from detectors.groups.member import Member
@@ -56,7 +56,15 @@ def missing(group: Group, firing: Firing, severity: Severity) -> AlertEvent:
     return _alert(MISSING, group, firing, labels, summary, [], firing.reported, None)
 
 
-def resolved(kind: str, group: Group, severity: Severity, since: float, now: datetime, why: str) -> AlertEvent:
+def resolved(
+    kind: str,
+    group: Group,
+    severity: Severity,
+    since: float,
+    now: datetime,
+    why: str,
+    ended_by: EndedBy = EndedBy.SENDER,
+) -> AlertEvent:
     return AlertEvent(
         source=_SOURCE,
         fingerprint=_fingerprint(kind, group),
@@ -66,6 +74,7 @@ def resolved(kind: str, group: Group, severity: Severity, since: float, now: dat
         ends_at=now,
         annotations={"summary": why},
         group=group.text,
+        ended_by=ended_by,
     )
 
 

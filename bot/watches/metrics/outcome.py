@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from bot.domain.event import AlertEvent
+from bot.domain.event import AlertEvent, EndedBy
 from bot.domain.rules import Rules
 from bot.domain.severity import Severity
 from bot.watches.metrics import alerts
@@ -36,7 +36,11 @@ def resolve_all(group: Group, rules: Rules, now: datetime) -> list[AlertEvent]:
         alerts.MISSING: state.missing,
     }
     why = "the series did not come for so long that they are forgotten"
-    return [alerts.resolved(kind, group, severity, firing.since, now, why) for kind, firing in fires.items() if firing]
+    return [
+        alerts.resolved(kind, group, severity, firing.since, now, why, EndedBy.SOURCE_SILENT)
+        for kind, firing in fires.items()
+        if firing
+    ]
 
 
 def severity_for(group: Group, rules: Rules) -> Severity:

@@ -39,7 +39,7 @@ class Due(NamedTuple):
 
 
 class Result(NamedTuple):
-    """A check that was made over batches up to ``seq``, of so many ``rows``, the last of which came at ``until``.
+    """A check that was made over batches up to ``seq``, of so many ``rows``, which came from ``since`` to ``until``.
 
     Without ``outcome`` it could not be made: ``problem`` says why, ``failed`` whether that is anybody's fault.
     """
@@ -53,6 +53,7 @@ class Result(NamedTuple):
     outcome: Outcome | None = None
     problem: str = ""
     failed: bool = False
+    since: datetime | None = None
 
 
 class Checks:
@@ -92,7 +93,7 @@ class Checks:
         key = key_of(due.rules, model, reference)
         version = reference.version if reference else ""
         rows = sum(one.rows for one in kept)
-        result = Result(due.name, kept[-1].seq, rows, kept[-1].received_at, key, version)
+        result = Result(due.name, kept[-1].seq, rows, kept[-1].received_at, key, version, since=kept[0].received_at)
         blob = due.state.blob if due.state.reference == key else b""
         try:
             loaded = await self._references.get(reference) if reference else None

@@ -53,6 +53,8 @@ class MonitorState(msgspec.Struct):
     failed_since: datetime | None = None
     checks: int = 0
     checked_at: datetime | None = None
+    rows_since: datetime | None = None
+    """When the first row came of those that the last check was made of."""
     summary: str = msgspec.field(default="", name="said")
     features: list[str] = []
     chart: Chart | None = None

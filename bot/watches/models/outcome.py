@@ -6,7 +6,7 @@ from typing import NamedTuple
 import msgspec
 
 from bot.domain.duration import format_duration
-from bot.domain.event import AlertEvent
+from bot.domain.event import AlertEvent, EndedBy
 from bot.domain.rules import Rules
 from bot.domain.severity import Severity
 from bot.domain.watched.monitor import MonitorRules
@@ -56,9 +56,11 @@ def _applied(
         return state, found
     if before.firing_since and before.reference != result.key:
         why = f"it begins anew with the reference {result.version or 'none'}"
-        found.append(resolved(cursor, result.name, kind_of(rules).alertname, before.firing_since, now, why))
+        ended = resolved(cursor, result.name, kind_of(rules).alertname, before.firing_since, now, why)
+        found.append(msgspec.structs.replace(ended, ended_by=EndedBy.NEW_REFERENCE))
         state.firing_since = None
     outcome = result.outcome
+    state.rows_since = result.since
     state.reference, state.version, state.blob = result.key, result.version, outcome.state
     state.summary, state.features, state.chart = outcome.summary, outcome.features[:50], outcome.chart or state.chart
     return state, found + _findings(cursor, state, rules, result.name, outcome, now)

@@ -19,9 +19,11 @@ from sqlalchemy import make_url, text
 from bot.cluster.leases import SoleLeases
 from bot.domain.incident import Incident, IncidentStatus
 from bot.domain.rules import Rules
-from bot.domain.run import Plan, PlannedStep, Run, RunStatus, StepRecord, plan_hash
+from bot.domain.run import Decision, Plan, PlannedStep, Run, RunStatus, StepRecord, plan_hash
+from bot.domain.runbook import Runbook, definition_hash
 from bot.domain.severity import Severity
 from bot.inbox.inbox import open_inbox
+from bot.remediation.records import RunRecords
 from bot.remediation.steps import Steps
 from bot.remediation.workflow import Remediation
 from bot.services import Services
@@ -30,6 +32,17 @@ from bot.storage.queries import incidents, runs
 from bot.storage.queries.runs import Claim
 from tests.acceptance.harness import until
 from tests.programs import Program, start_program
+
+RUNBOOKS = {
+    "restart": Runbook.model_validate(
+        {
+            "title": "Restart",
+            "when": {"service": "checkout"},
+            "steps": [{"command": {"argv": ["true"]}}],
+            "approval": {"approvers": ["U1"]},
+        }
+    )
+}
 
 
 def _now() -> datetime:
@@ -58,7 +71,8 @@ class _Named(SoleLeases):
 async def main(url: str, replica: str, members: Collection[str]) -> None:
     database = open_database(url)
     services = Services(database, open_inbox(database), Rules(), _now, _Named(replica, members, database))
-    remediation = Remediation(services, {}, Steps(database, _now, {}, lambda: None), workflow_database(url))
+    steps = Steps(RunRecords(database, _now, lambda: None), {}, RUNBOOKS)
+    remediation = Remediation(services, RUNBOOKS, steps, workflow_database(url))
     await remediation.launch()
     work = asyncio.create_task(remediation.run())
     print("ready", flush=True)
@@ -124,7 +138,8 @@ class Fleet:
 
     async def approve(self, run_id: str, steps: Sequence[PlannedStep], rollback: Sequence[PlannedStep] = ()) -> None:
         """An incident of its own with an approved run of these steps, which asks for no verification."""
-        plan = Plan("restart", "", run_id, list(steps), list(rollback), 5.0, False)
+        definition = definition_hash(RUNBOOKS["restart"])
+        plan = Plan("restart", definition, run_id, list(steps), list(rollback), 5.0, False)
         now = _now()
         async with self.database.write() as connection:
             incident = Incident(
@@ -149,6 +164,7 @@ class Fleet:
                 status=RunStatus.APPROVED,
                 approvers=["U1"],
                 required=1,
+                decisions=[Decision("U1", "approve", now)],
                 created_at=now,
                 expires_at=now + timedelta(hours=1),
             )
@@ -164,7 +180,10 @@ class Fleet:
                 text("INSERT INTO dbos.workflow_status (workflow_uuid, owner_xid) VALUES (:run_id, :owner)"),
                 {"run_id": claim.run_id, "owner": claim.owner},
             )
-        return Steps(self.database, _now, {}, lambda: None), claim
+        return self.steps_over(self.database), claim
+
+    def steps_over(self, database: Database) -> Steps:
+        return Steps(RunRecords(database, _now, lambda: None), {}, RUNBOOKS)
 
     async def run(self, run_id: str) -> Run:
         async with self.database.read() as connection:

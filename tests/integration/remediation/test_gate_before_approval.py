@@ -18,6 +18,7 @@ from bot.notify.notifier import Notifier
 from bot.notify.slack.channel import SlackChannel
 from bot.remediation.executors import Outcome
 from bot.remediation.gate_preview import EVERY, GatePreviews
+from bot.remediation.records import RunRecords
 from bot.remediation.steps import Steps
 from bot.storage.database import Database
 from bot.storage.queries import runs
@@ -39,7 +40,7 @@ class Offered:
         channel = SlackChannel(AsyncWebClient(slack.bot_token, base_url=slack.api_url), "incidents")
         self.notifier = Notifier(database, channel, clock, interval=0)
         self.may = True
-        self.gates = self.previews(Steps(database, clock, {}, lambda: None).preview)
+        self.gates = self.previews(Steps(RunRecords(database, clock, lambda: None), {}, {}).preview)
         self.pipeline: Pipeline
 
     def previews(self, preview: Callable[[Run, int], Any]) -> GatePreviews:

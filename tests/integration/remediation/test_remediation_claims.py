@@ -24,9 +24,9 @@ ACTS: dict[str, Callable[[Steps, Claim], Awaitable[object]]] = {
     "lengths": lambda steps, claim: steps.lengths(claim),
     "perform": lambda steps, claim: steps.perform(claim, Phase.STEP, 0),
     "begin_verification": lambda steps, claim: steps.begin_verification(claim),
-    "verify": lambda steps, claim: steps.verify(claim, 0),
+    "verify": lambda steps, claim: steps.verify(claim),
     "finish": lambda steps, claim: steps.finish(claim, RunStatus.SUCCEEDED, ""),
-    "success_of": lambda steps, claim: steps.success_of(claim),
+    "resolved_by": lambda steps, claim: steps.resolved_by(claim),
     "failure_of": lambda steps, claim: steps.failure_of(claim),
 }
 
@@ -96,7 +96,7 @@ class _Forgetful(Database):
 
 async def test_what_was_committed_though_the_answer_was_lost_is_not_written_a_second_time(here: Fleet) -> None:
     _, claim = await here.without_dbos("run", [here.shell("echo x >> marks")])
-    steps = Steps(_Forgetful(here.database), lambda: datetime.now(UTC), {}, lambda: None)
+    steps = here.steps_over(_Forgetful(here.database))
     assert await steps.begin(claim)
     assert await steps.perform(claim, Phase.STEP, 0)
     assert here.marks("marks") == ["x"]

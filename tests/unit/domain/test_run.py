@@ -67,13 +67,14 @@ def test_a_plan_has_the_same_hash_when_it_comes_back_from_the_database(parameter
     assert plan_hash(forward) == plan_hash(plan)
 
 
-def test_a_run_has_ended_in_five_of_its_states() -> None:
+def test_a_run_has_ended_in_six_of_its_states() -> None:
     assert {status.value for status in RunStatus if status.ended} == {
         "succeeded",
         "failed",
         "rolled back",
         "rejected",
         "expired",
+        "stopped",
     }
 
 

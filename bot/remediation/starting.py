@@ -1,0 +1,131 @@
+"""The start of an approved run: everything that it was approved under is checked again, and its target taken.
+
+Between the click and the start, time passes: a crash, a restart, another run on the same target. What was approved runs
+under the conditions that it was approved under, or not at all.
+"""
+
+import asyncio
+import hmac
+from collections.abc import Mapping
+from datetime import datetime
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.incident import Incident
+from bot.domain.run import Run, RunStatus, plan_hash
+from bot.domain.runbook import Runbook, definition_hash
+from bot.incidents import permissions
+from bot.incidents.permissions import Action
+from bot.observability.metrics import RUNS_ENDED
+from bot.remediation.approval import is_approver, watched_now
+from bot.remediation.records import RunRecords, until_stored
+from bot.storage.queries import incidents, runs
+from bot.storage.queries.runs import Claim
+
+LOOK_EVERY = 1.0
+_TAMPERED = "The stored plan is not the one that was approved: nothing was run."
+
+
+class Start:
+    """Starts runs of ``runbooks``, those of tandem.yaml as it is now."""
+
+    def __init__(self, records: RunRecords, runbooks: Mapping[str, Runbook]) -> None:
+        self._records = records
+        self._runbooks = runbooks
+
+    async def begin(self, claim: Claim) -> bool:
+        """Mark the run as running, as soon as no other one works on its target. False where it may not start."""
+        while True:
+            run = await self._records.load(claim)
+            if run.status is not RunStatus.APPROVED:
+                return run.status in (RunStatus.RUNNING, RunStatus.VERIFYING) and await self._is_untouched(claim, run)
+            if not await self._still_waits(claim, run):
+                await self._start(claim, run)
+            else:
+                await asyncio.sleep(LOOK_EVERY)
+
+    async def _is_untouched(self, claim: Claim, run: Run) -> bool:
+        """A run that a crash interrupted goes on under the plan that was approved."""
+        if _is_approved_plan(run):
+            return True
+        await self._records.finish(claim, RunStatus.FAILED, _TAMPERED)
+        return False
+
+    @until_stored
+    async def _still_waits(self, claim: Claim, run: Run) -> bool:
+        """Whether it waits for a target, which its row says already, and nothing else has changed."""
+        if not run.outcome:
+            return False
+        async with self._records.reading(claim) as connection:
+            incident = await incidents.by_id(connection, run.incident_id)
+            if incident is None or self._why_not(run, incident)[1]:
+                return False
+            holder = await runs.target_holder(connection, incident.domain, run.plan.targets, run.id)
+            return holder is not None and run.outcome == await _waits_for(connection, run, holder)
+
+    @until_stored
+    async def _start(self, claim: Claim, run: Run) -> None:
+        """Decide, in one transaction with what is decided by: it starts, waits, or ends without having begun."""
+        async with self._records.writing(claim, run) as connection:
+            now = self._records.clock()
+            locked = await runs.by_id(connection, run.id, lock=True)
+            incident = await incidents.by_id(connection, run.incident_id)
+            if locked is None or incident is None or locked.status is not RunStatus.APPROVED:
+                return
+            status, why = self._why_not(locked, incident)
+            if why:
+                await self._refuse(connection, locked, status, why, now)
+                return
+            holder = await runs.take_targets(connection, incident.domain, locked.plan.targets, run.id, now)
+            if holder is not None:
+                waiting = msgspec.structs.replace(locked, outcome=await _waits_for(connection, locked, holder))
+                await self._records.save_in(connection, waiting, f"{run.plan.title}: {waiting.outcome}", "run.waiting")
+                return
+            watched = locked.watched or await watched_now(connection, run.incident_id)
+            started = msgspec.structs.replace(locked, status=RunStatus.RUNNING, outcome="", watched=watched)
+            await self._records.save_in(connection, started, f"Running: {run.plan.title}", "run.running")
+
+    async def _refuse(self, connection: AsyncConnection, run: Run, status: RunStatus, why: str, now: datetime) -> None:
+        ended = msgspec.structs.replace(run, status=status, outcome=why, ended_at=now)
+        text = f"{run.plan.title}: {status}. {why}"
+        await self._records.save_in(connection, ended, text, f"run.{status}", {"outcome": why})
+        RUNS_ENDED.labels(status.value).inc()
+
+    def _why_not(self, run: Run, incident: Incident) -> tuple[RunStatus, str]:
+        """How the run ends instead of starting, and why, in words; no words where it may start."""
+        if not _is_approved_plan(run):
+            return RunStatus.FAILED, _TAMPERED
+        why = self._what_changed(run, incident)
+        return RunStatus.EXPIRED, f"It was approved and not started: {why}. Nothing was run." if why else ""
+
+    def _what_changed(self, run: Run, incident: Incident) -> str:
+        runbook = self._runbooks.get(run.runbook)
+        if not incident.open:
+            return f"incident #{incident.number} is resolved"
+        if self._records.clock() >= run.expires_at:
+            return "the time until which the approval holds is over" + (f". {run.outcome}" if run.outcome else "")
+        if runbook is None:
+            return "its runbook is no longer in tandem.yaml"
+        if definition_hash(runbook) != run.plan.definition:
+            return "its runbook was edited after the approval"
+        valid = {user for user in run.approvals if _may_still_approve(run, runbook, user, incident)}
+        if len(valid) < max(run.required, runbook.approval.required):
+            return "who approved it may no longer approve it"
+        return ""
+
+
+def _is_approved_plan(run: Run) -> bool:
+    return hmac.compare_digest(plan_hash(run.plan).encode(), run.plan_hash.encode())
+
+
+def _may_still_approve(run: Run, runbook: Runbook, user: str, incident: Incident) -> bool:
+    allowed = is_approver(user, runbook.approval.approvers) and is_approver(user, run.approvers)
+    return allowed and not permissions.refusal_of(user, Action.APPROVE, incident)
+
+
+async def _waits_for(connection: AsyncConnection, run: Run, holder: Run) -> str:
+    incident = await incidents.by_id(connection, holder.incident_id)
+    where = f" in incident #{incident.number}" if incident else ""
+    shared = ", ".join(sorted({*run.plan.targets} & {*holder.plan.targets}))
+    return f"Waits until “{holder.plan.title}”{where} has ended: one run at a time on {shared}."

@@ -1,0 +1,184 @@
+"""The verification of a run: it looks at what the run was to mend until that is proven, or time is up."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from time import monotonic
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.duration import format_seconds
+from bot.domain.incident import Incident
+from bot.domain.run import GATE, Phase, Plan, Run, RunStatus, StepStatus
+from bot.domain.verification import (
+    MOST_WATCHED,
+    Look,
+    Patience,
+    Progress,
+    Verdict,
+    WatchedAlert,
+    look_at,
+    named,
+    watched_from,
+)
+from bot.domain.watched.finding import changed_by_promotion
+from bot.remediation.records import RunRecords, until_stored
+from bot.storage.queries import alerts, incidents, runs
+from bot.storage.queries.runs import Claim
+
+LOOK_EVERY = 1.0
+SAVE_EVERY = 10.0
+
+Ending = tuple[Verdict, str]
+MonitorReader = Callable[[AsyncConnection, str, datetime], Awaitable[Look]]
+"""What a monitor (``MODEL/MONITOR``) has found in rows that came after a moment."""
+
+
+async def no_monitor(_connection: AsyncConnection, monitor: str, _since: datetime) -> Look:
+    """Where nothing is known of monitors."""
+    return Look(unproven=[f"the monitor {monitor} is not known here"])
+
+
+class _Seen(msgspec.Struct, frozen=True):
+    """What one look has shown. ``later`` are alerts of the incident that nobody knew of at the approval."""
+
+    look: Look
+    incident: Incident
+    later: list[WatchedAlert]
+
+
+class Verifier:
+    """``timer`` counts seconds whatever the clock does."""
+
+    def __init__(
+        self, records: RunRecords, read_monitor: MonitorReader, timer: Callable[[], float] = monotonic
+    ) -> None:
+        self._records = records
+        self._read_monitor = read_monitor
+        self._timer = timer
+
+    async def begin(self, claim: Claim) -> float:
+        """Mark the run as verifying; returns how many seconds that may take."""
+        run = await self._records.load(claim)
+        if run.status is RunStatus.RUNNING:
+            progress = await self._first(claim, run)
+            verifying = msgspec.structs.replace(run, status=RunStatus.VERIFYING, verification=progress)
+            text = f"All steps done, verifying: {run.plan.title}"
+            await self._records.save(claim, verifying, text, "run.verifying")
+        return run.plan.verify_within
+
+    async def verify(self, claim: Claim) -> Ending:
+        """Look until there is a verdict, and say why. After a crash it goes on with the time that is left."""
+        run = await self._records.load(claim)
+        progress = run.verification or await self._first(claim, run)
+        plan = run.plan
+        if not plan.alerts_resolved and not plan.monitor:
+            return Verdict.VERIFIED, "Done. The runbook asks for no verification."
+        watched = watched_by(run)
+        if not watched and not plan.monitor:
+            return await self._without_evidence(claim, run)
+        patience, began, saved = Patience(progress.remaining, plan.quiet_for), self._timer(), 0.0
+        while True:
+            seen = await self._look(claim, run, watched, progress.began_at)
+            elapsed = self._timer() - began
+            if person := _in_charge(seen.incident):
+                return Verdict.TAKEN_OVER, f"Stopped: resolved by {person} before it was verified. {_state(seen.look)}"
+            verdict = patience.judge(seen.look, elapsed)
+            if verdict is not None:
+                return _ending(verdict, seen, plan, progress)
+            if elapsed - saved >= SAVE_EVERY:
+                saved = elapsed
+                left = max(progress.remaining - elapsed, 0.0)
+                await self._records.save_progress(claim, msgspec.structs.replace(progress, remaining=left))
+            await asyncio.sleep(LOOK_EVERY)
+
+    @until_stored
+    async def resolved_by(self, claim: Claim) -> str:
+        """The person who resolved the incident meanwhile; empty where nobody did."""
+        run = await self._records.load(claim)
+        async with self._records.reading(claim) as connection:
+            incident = await incidents.by_id(connection, run.incident_id)
+        return _in_charge(incident) if incident else ""
+
+    @until_stored
+    async def _first(self, claim: Claim, run: Run) -> Progress:
+        async with self._records.reading(claim) as connection:
+            incident = await incidents.by_id(connection, run.incident_id)
+        acknowledged_by = incident.acknowledged_by if incident else None
+        return Progress(self._records.clock(), run.plan.verify_within, acknowledged_by)
+
+    @until_stored
+    async def _look(self, claim: Claim, run: Run, watched: list[WatchedAlert], began_at: datetime) -> _Seen:
+        async with self._records.reading(claim) as connection:
+            incident = await incidents.by_id(connection, run.incident_id)
+            if incident is None:
+                raise LookupError(f"incident {run.incident_id} is gone from the database")
+            look = Look()
+            if run.plan.alerts_resolved:
+                current = await alerts.current_by_identity(connection, [one.identity for one in watched])
+                look = look_at(watched, current)
+            if run.plan.monitor:
+                look = look + await self._read_monitor(connection, run.plan.monitor, began_at)
+            known = {one.identity for one in run.watched}
+            active = await alerts.active_of(connection, run.incident_id, MOST_WATCHED)
+            return _Seen(look, incident, watched_from([alert for alert in active if alert.identity not in known]))
+
+    @until_stored
+    async def _without_evidence(self, claim: Claim, run: Run) -> Ending:
+        """No alert can prove it. For a promotion, a gate that it passed is the proof."""
+        async with self._records.reading(claim) as connection:
+            done = await runs.steps_of(connection, [run.id])
+        passed = {one.position for one in done if one.phase is Phase.STEP and one.status is StepStatus.SUCCEEDED}
+        if run.plan.promotes and any(run.plan.steps[position].kind == GATE for position in passed):
+            return Verdict.VERIFIED, "Verified: the gate has shown that the challenger is better."
+        if run.plan.promotes and run.watched:
+            whats = named([one.what for one in run.watched])
+            why = f"only {whats} fired, and which model is served does not change the input"
+            advice = "Name a monitor in verify, or begin with a gate."
+            return Verdict.NO_EVIDENCE, f"It could not be verified: {why}. {advice}"
+        return Verdict.NO_EVIDENCE, "It could not be verified: no alert fired when it was approved."
+
+
+def watched_by(run: Run) -> list[WatchedAlert]:
+    """The alerts that prove or disprove a run. What a model is fed with is none of a promotion's."""
+    if not run.plan.alerts_resolved:
+        return []
+    return [one for one in run.watched if not run.plan.promotes or changed_by_promotion(one.alertname)]
+
+
+def _in_charge(incident: Incident) -> str:
+    """The person who resolved the incident; empty where nobody did, or its alerts resolved it."""
+    return at_name(incident.resolved_by) if incident.resolved_by and not incident.open else ""
+
+
+def at_name(actor: str) -> str:
+    return f"@{actor}" if actor.isalnum() else actor
+
+
+def _state(look: Look) -> str:
+    if look.firing:
+        return f"{_firing(look)}."
+    return f"{'; '.join(look.unproven[:3])}." if look.unproven else "Nothing that it was for fires."
+
+
+def _firing(look: Look) -> str:
+    return f"{named(look.firing)} still fire{'s' if len(look.firing) == 1 else ''}"
+
+
+def _ending(verdict: Verdict, seen: _Seen, plan: Plan, progress: Progress) -> Ending:
+    later = f" Later came {named([one.what for one in seen.later])}, which does not count." if seen.later else ""
+    if verdict is Verdict.VERIFIED:
+        stayed = f" and stayed so for {format_seconds(plan.quiet_for)}" if plan.quiet_for else ""
+        shown = [f"the alerts have resolved{stayed}"] if plan.alerts_resolved else []
+        shown += [f"the monitor {plan.monitor} finds nothing any more"] if plan.monitor else []
+        return verdict, f"Verified: {'; '.join(shown)}.{later}"
+    span = format_seconds(plan.verify_within)
+    if verdict is Verdict.NO_EVIDENCE:
+        words = f"It could not be verified within {span}: {'; '.join(seen.look.unproven[:3])}."
+    else:
+        words = f"It did not help within {span}: {_firing(seen.look)}."
+    who = seen.incident.acknowledged_by
+    if who and who != progress.looked_after_by:
+        return Verdict.TAKEN_OVER, f"Stopped: {at_name(who)} looks after the incident now. {words}{later}"
+    return verdict, words + later
