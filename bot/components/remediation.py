@@ -9,6 +9,7 @@ from bot.observability import tracing
 from bot.remediation.records import RunRecords
 from bot.remediation.steps import Steps
 from bot.remediation.traced import TracedSteps
+from bot.remediation.verifying import Verifier
 from bot.remediation.workflow import Remediation, workflow_database
 from bot.watches.models.evidence import look_at_monitor
 
@@ -16,9 +17,9 @@ from bot.watches.models.evidence import look_at_monitor
 def make_remediation(process: Process) -> Remediation:
     services = process.services
     records = RunRecords(services.database, services.clock, services.broadcast.publish_change)
-    read_monitor = partial(look_at_monitor, partitions=services.rules.partitions)
+    verifier = Verifier(records, partial(look_at_monitor, partitions=services.rules.partitions))
     kind = TracedSteps if tracing.on() else Steps
-    steps = kind(records, secrets_from(), process.config.runbooks, read_monitor)
+    steps = kind(records, secrets_from(), process.config.runbooks, verifier)
     url = workflow_database(process.environment.database_url)
     remediation = Remediation(services, process.config.runbooks, steps, url)
     services.broadcast.on_change(remediation.wake)

@@ -15,7 +15,7 @@ from bot.domain.runbook import Runbook
 from bot.remediation.executors import Outcome, StepContext, execute
 from bot.remediation.records import RunRecords
 from bot.remediation.starting import Start
-from bot.remediation.verifying import Ending, MonitorReader, Verifier, no_monitor
+from bot.remediation.verifying import Ending, Verifier
 from bot.storage.queries.runs import Claim
 
 LOOK_EVERY = 1.0
@@ -31,12 +31,12 @@ class Steps:
         records: RunRecords,
         secrets: Mapping[str, str],
         runbooks: Mapping[str, Runbook],
-        read_monitor: MonitorReader = no_monitor,
+        verifier: Verifier | None = None,
     ) -> None:
         self._records = records
         self._secrets = secrets
         self._start = Start(records, runbooks)
-        self._verifier = Verifier(records, read_monitor)
+        self._verifier = verifier or Verifier(records)
         self._performing = 0
         self._stopping = False
         self._idle = asyncio.Event()

@@ -49,14 +49,19 @@ class _Seen(msgspec.Struct, frozen=True):
 
 
 class Verifier:
-    """``timer`` counts seconds whatever the clock does."""
+    """``timer`` counts seconds whatever the clock does, and ``pause`` lets some pass."""
 
     def __init__(
-        self, records: RunRecords, read_monitor: MonitorReader, timer: Callable[[], float] = monotonic
+        self,
+        records: RunRecords,
+        read_monitor: MonitorReader = no_monitor,
+        timer: Callable[[], float] = monotonic,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._records = records
         self._read_monitor = read_monitor
         self._timer = timer
+        self._pause = pause
 
     async def begin(self, claim: Claim) -> float:
         """Mark the run as verifying; returns how many seconds that may take."""
@@ -91,7 +96,7 @@ class Verifier:
                 saved = elapsed
                 left = max(progress.remaining - elapsed, 0.0)
                 await self._records.save_progress(claim, msgspec.structs.replace(progress, remaining=left))
-            await asyncio.sleep(LOOK_EVERY)
+            await self._pause(LOOK_EVERY)
 
     @until_stored
     async def resolved_by(self, claim: Claim) -> str:
