@@ -18,7 +18,7 @@ from bot.config.warnings import channels_swallowed, warnings_of_config
 from bot.domain.access.permission import TEAM, Permissions
 from bot.domain.access.person import is_group, is_user
 from bot.domain.runbook import Runbook, Step
-from bot.domain.watched.monitor import MonitorRules
+from bot.domain.watched.monitor import MonitorRules, by_name
 from bot.errors import ConfigError, PlanError
 from bot.remediation.executors import parameter_names, parameters_of
 from bot.remediation.planning import check_templates
@@ -101,7 +101,16 @@ def _problems_of(config: Config) -> Iterator[tuple[Place, str]]:
             if not (is_user(user) or is_group(user)):
                 why = f"{user!r} is no Slack user id: open the person's profile in Slack, ⋮, Copy member ID"
                 yield ("runbooks", name, "approval", "approvers", i), f"{why}; a user group's begins with S"
+        if why := _problem_of_monitor(runbook.verify.monitor, config):
+            yield ("runbooks", name, "verify", "monitor"), why
         yield from _problems_of_steps(name, runbook)
+
+
+def _problem_of_monitor(wanted: str | None, config: Config) -> str:
+    known = [f"{model}/{monitor}" for model, rules in config.models.items() for monitor in by_name(rules.monitors)]
+    if wanted is None or wanted in known:
+        return ""
+    return f"there is no monitor {wanted!r}" + (nearest(wanted, known) if known else ": no model has one")
 
 
 def _problems_of_steps(name: str, runbook: Runbook) -> Iterator[tuple[Place, str]]:

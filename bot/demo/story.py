@@ -27,6 +27,8 @@ ON_CALL = "U012AB3CD"
 CHANNEL = "incidents"
 WINDOW_ROWS = 400
 CALM_SECONDS = 4
+STABLE = "5s"
+"""What has resolved stays so for this long, rather than for the usual half a minute: the story is short."""
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LOG_TAIL = 30
 
@@ -95,14 +97,14 @@ def _config(stage: Stage) -> dict[str, Any]:
         "when": {"service": "forecast-pool", "cause": "resource"},
         "steps": [{"command": {"argv": stage.scale_out_argv, "timeout": "60s", "repeatable": True}}],
         "rollback": [{"command": {"argv": stage.scale_in_argv, "timeout": "60s", "repeatable": True}}],
-        "verify": {"alerts_resolved": True, "within": "3m"},
+        "verify": {"alerts_resolved": True, "within": "3m", "stable_for": STABLE},
         "approval": {"approvers": [ON_CALL], "required": 1, "expires": "1h"},
     }
     roll_back = {
         "title": "Roll the weather features back",
         "when": {"cause": "data"},
         "steps": [{"command": {"argv": stage.roll_back_argv, "timeout": "60s", "repeatable": True}}],
-        "verify": {"alerts_resolved": True, "within": "3m"},
+        "verify": {"alerts_resolved": True, "within": "3m", "stable_for": STABLE},
         "approval": {"approvers": [ON_CALL], "required": 1, "expires": "1h"},
     }
     drift = {"kind": "drift", "window": {"rows": WINDOW_ROWS}}

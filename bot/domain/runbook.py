@@ -95,8 +95,12 @@ class Runbook(_Section):
 
 def definition_hash(runbook: Runbook) -> str:
     """Changes when anything in the runbook does. A key that came later and is not given changes nothing."""
-    later = {name for name in ("stable_for", "monitor") if getattr(runbook.verify, name) is None}
-    return hashlib.sha256(runbook.model_dump_json(exclude={"verify": later}).encode()).hexdigest()[:16]
+    later: dict[str, Any] = {
+        "verify": {name for name in ("stable_for", "monitor") if getattr(runbook.verify, name) is None}
+    }
+    if not runbook.placeholders:
+        later["placeholders"] = True
+    return hashlib.sha256(runbook.model_dump_json(exclude=later).encode()).hexdigest()[:16]
 
 
 def fits(when: When, incident: Incident, tallies: list[Tally]) -> bool:

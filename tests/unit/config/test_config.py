@@ -274,3 +274,11 @@ def test_any_text_is_a_configuration_or_an_error_with_lines(tmp_path_factory: An
         load_config(path)
     except ConfigError as error:
         assert str(error).startswith(f"{path}:")
+
+
+def test_a_monitor_that_verifies_a_run_has_to_be_one_of_a_model(path: Path) -> None:
+    models = "models:\n  demand: {served_by: api, monitors: [{kind: drift}]}\n"
+    text = models + RUNBOOK.replace("    approval:", "    verify: {monitor: demand/drft}\n    approval:")
+    assert "restart.verify.monitor: there is no monitor 'demand/drft'; did you mean 'demand/drift'?" in refusal(
+        path, text
+    )
