@@ -9,7 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from bot.domain.duration import format_duration
-from bot.domain.verification import Progress, WatchedAlert, default_stable_for
+from bot.domain.runs.verification import Progress, WatchedAlert, default_stable_for
 
 GATE = "gate"
 PROMOTION = "mlflow"

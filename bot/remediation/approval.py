@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.incident import Incident, TimelineEntry, TimelineKind
 from bot.domain.run import Decision, Run, RunStatus, withdraw
 from bot.domain.runbook import Runbook, definition_hash
-from bot.domain.verification import MOST_WATCHED, WatchedAlert, watched_from
+from bot.domain.runs.verification import MOST_WATCHED, WatchedAlert, watched_from
 from bot.errors import Refused
 from bot.incidents import permissions
 from bot.incidents.permissions import Action, Who, actor_of

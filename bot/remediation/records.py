@@ -13,7 +13,7 @@ from tenacity import retry, retry_if_exception_type, wait_random_exponential
 
 from bot.domain.incident import TimelineEntry, TimelineKind
 from bot.domain.run import Phase, PlannedStep, Run, RunStatus, StepRecord
-from bot.domain.verification import Progress
+from bot.domain.runs.verification import Progress
 from bot.errors import StorageUnavailable
 from bot.observability.metrics import RUNS_ENDED
 from bot.storage.database import Database

@@ -4,7 +4,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from bot.domain.run import Phase, RunStatus
-from bot.domain.verification import Verdict
+from bot.domain.runs.verification import Verdict
 from bot.remediation.steps import Steps
 from bot.remediation.verifying import Ending
 from bot.storage.queries.runs import Claim

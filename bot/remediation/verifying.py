@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.duration import format_seconds
 from bot.domain.incident import Incident
 from bot.domain.run import GATE, Phase, Plan, Run, RunStatus, StepStatus
-from bot.domain.verification import (
+from bot.domain.runs.verification import (
     MOST_WATCHED,
     Look,
     Patience,

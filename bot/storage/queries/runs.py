@@ -8,7 +8,7 @@ from sqlalchemy import RowMapping, column, delete, select, table, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.run import GatePreview, Phase, Run, RunStatus, StepRecord
-from bot.domain.verification import Progress
+from bot.domain.runs.verification import Progress
 from bot.errors import LostLease
 from bot.storage.database import insert_missing, row_of, table_of, upsert
 from bot.storage.tables.core import IncidentRow

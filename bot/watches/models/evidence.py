@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.verification import Look
+from bot.domain.runs.verification import Look
 from bot.watches.models.memory import MonitorState, overview_of
 
 

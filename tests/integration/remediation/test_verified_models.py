@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.event import AlertEvent
 from bot.domain.run import Phase, Run, StepRecord, StepStatus
 from bot.domain.runbook import Runbook
-from bot.domain.verification import Look, Verdict
+from bot.domain.runs.verification import Look, Verdict
 from bot.storage.queries import runs, snapshots
 from bot.storage.queries.runs import Claim
 from bot.watches.models.evidence import look_at_monitor

@@ -1,0 +1,1 @@
+"""What belongs to runs beside the run itself: how they are verified."""
