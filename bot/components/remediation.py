@@ -7,6 +7,7 @@ from bot.components.process import Process
 from bot.config.environment import secrets_from
 from bot.observability import tracing
 from bot.remediation.records import RunRecords
+from bot.remediation.starting import PersonLookup, Start, ungrouped
 from bot.remediation.steps import Steps
 from bot.remediation.traced import TracedSteps
 from bot.remediation.verifying import Verifier
@@ -14,12 +15,14 @@ from bot.remediation.workflow import Remediation, workflow_database
 from bot.watches.models.evidence import look_at_monitor
 
 
-def make_remediation(process: Process) -> Remediation:
+def make_remediation(process: Process, look_up: PersonLookup | None = None) -> Remediation:
+    """``look_up`` says who is in which user group, where there is a Slack to ask."""
     services = process.services
     records = RunRecords(services.database, services.clock, services.broadcast.publish_change)
     verifier = Verifier(records, partial(look_at_monitor, partitions=services.rules.partitions))
     kind = TracedSteps if tracing.on() else Steps
-    steps = kind(records, secrets_from(), process.config.runbooks, verifier)
+    start = Start(records, process.config.runbooks, look_up or ungrouped)
+    steps = kind(records, secrets_from(), start, verifier)
     url = workflow_database(process.environment.database_url)
     remediation = Remediation(services, process.config.runbooks, steps, url)
     services.broadcast.on_change(remediation.wake)

@@ -20,6 +20,7 @@ from bot.notify.kinds import Opening, open_channel
 from bot.notify.notifier import Notifier
 from bot.notify.slack.people import People
 from bot.notify.slack.socket_mode import stay_connected
+from bot.remediation.starting import PersonLookup
 from handlers.slack import SlackEndpoint, add_slack_route, make_bolt_app
 from handlers.slack.origin import Origins
 
@@ -55,6 +56,13 @@ def connect_to_slack(process: Process) -> Slack | None:
         retry_handlers=[],
     )
     return Slack(session, client, _make_notifier(process, client) if process.environment.role.works else None)
+
+
+def person_lookup(process: Process, slack: Slack | None) -> PersonLookup | None:
+    """Who is in which user groups, of a workspace that is configured."""
+    if slack is None:
+        return None
+    return partial(People(slack.client, process.services.clock).person, workspaces=())
 
 
 def _channel(process: Process, client: AsyncWebClient) -> Channel:

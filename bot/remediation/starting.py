@@ -6,19 +6,18 @@ under the conditions that it was approved under, or not at all.
 
 import asyncio
 import hmac
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.access.person import Person, groups_in
 from bot.domain.incident import Incident
 from bot.domain.run import Run, RunStatus, plan_hash
 from bot.domain.runbook import Runbook, definition_hash
-from bot.incidents import permissions
-from bot.incidents.permissions import Action
 from bot.observability.metrics import RUNS_ENDED
-from bot.remediation.approval import is_approver, watched_now
+from bot.remediation.approval import watched_now
 from bot.remediation.records import RunRecords, until_stored
 from bot.storage.queries import incidents, runs
 from bot.storage.queries.runs import Claim
@@ -27,12 +26,22 @@ LOOK_EVERY = 1.0
 _TAMPERED = "The stored plan is not the one that was approved: nothing was run."
 
 
+PersonLookup = Callable[[str, Collection[str]], Awaitable[Person]]
+"""Somebody, and which of these user groups they are in."""
+
+
+async def ungrouped(user: str, _groups: Collection[str]) -> Person:
+    """Where nobody can be asked about groups."""
+    return Person(user)
+
+
 class Start:
     """Starts runs of ``runbooks``, those of tandem.yaml as it is now."""
 
-    def __init__(self, records: RunRecords, runbooks: Mapping[str, Runbook]) -> None:
+    def __init__(self, records: RunRecords, runbooks: Mapping[str, Runbook], look_up: PersonLookup = ungrouped) -> None:
         self._records = records
         self._runbooks = runbooks
+        self._look_up = look_up
 
     async def begin(self, claim: Claim) -> bool:
         """Mark the run as running, as soon as no other one works on its target. False where it may not start."""
@@ -40,10 +49,18 @@ class Start:
             run = await self._records.load(claim)
             if run.status is not RunStatus.APPROVED:
                 return run.status in (RunStatus.RUNNING, RunStatus.VERIFYING) and await self._is_untouched(claim, run)
-            if not await self._still_waits(claim, run):
-                await self._start(claim, run)
-            else:
+            people = await self._people(run)
+            if await self._still_waits(claim, run, people):
                 await asyncio.sleep(LOOK_EVERY)
+            else:
+                await self._start(claim, run, people)
+
+    async def _people(self, run: Run) -> list[Person]:
+        """Those who approved it, as they are known now."""
+        runbook = self._runbooks.get(run.runbook)
+        groups = groups_in([*run.approvers, *(runbook.approval.approvers if runbook else [])])
+        users = sorted(set(run.approvals))
+        return [Person(user) if not groups else await self._look_up(user, groups) for user in users]
 
     async def _is_untouched(self, claim: Claim, run: Run) -> bool:
         """A run that a crash interrupted goes on under the plan that was approved."""
@@ -53,19 +70,21 @@ class Start:
         return False
 
     @until_stored
-    async def _still_waits(self, claim: Claim, run: Run) -> bool:
-        """Whether it waits for a target, which its row says already, and nothing else has changed."""
+    async def _still_waits(self, claim: Claim, run: Run, people: list[Person]) -> bool:
+        """Whether it waits, for what its row says already, and nothing else has changed."""
         if not run.outcome:
             return False
         async with self._records.reading(claim) as connection:
             incident = await incidents.by_id(connection, run.incident_id)
-            if incident is None or self._why_not(run, incident)[1]:
+            if incident is None or self._why_not(run, incident, people)[1]:
                 return False
+            if unknown := _unknown(run, people):
+                return run.outcome == unknown
             holder = await runs.target_holder(connection, incident.domain, run.plan.targets, run.id)
             return holder is not None and run.outcome == await _waits_for(connection, run, holder)
 
     @until_stored
-    async def _start(self, claim: Claim, run: Run) -> None:
+    async def _start(self, claim: Claim, run: Run, people: list[Person]) -> None:
         """Decide, in one transaction with what is decided by: it starts, waits, or ends without having begun."""
         async with self._records.writing(claim, run) as connection:
             now = self._records.clock()
@@ -73,14 +92,14 @@ class Start:
             incident = await incidents.by_id(connection, run.incident_id)
             if locked is None or incident is None or locked.status is not RunStatus.APPROVED:
                 return
-            status, why = self._why_not(locked, incident)
+            status, why = self._why_not(locked, incident, people)
             if why:
                 await self._refuse(connection, locked, status, why, now)
                 return
-            holder = await runs.take_targets(connection, incident.domain, locked.plan.targets, run.id, now)
-            if holder is not None:
-                waiting = msgspec.structs.replace(locked, outcome=await _waits_for(connection, locked, holder))
-                await self._records.save_in(connection, waiting, f"{run.plan.title}: {waiting.outcome}", "run.waiting")
+            waits = _unknown(locked, people) or await _take_targets(connection, incident, locked, now)
+            if waits:
+                waiting = msgspec.structs.replace(locked, outcome=waits)
+                await self._records.save_in(connection, waiting, f"{run.plan.title}: {waits}", "run.waiting")
                 return
             watched = locked.watched or await watched_now(connection, run.incident_id)
             started = msgspec.structs.replace(locked, status=RunStatus.RUNNING, outcome="", watched=watched)
@@ -92,14 +111,14 @@ class Start:
         await self._records.save_in(connection, ended, text, f"run.{status}", {"outcome": why})
         RUNS_ENDED.labels(status.value).inc()
 
-    def _why_not(self, run: Run, incident: Incident) -> tuple[RunStatus, str]:
+    def _why_not(self, run: Run, incident: Incident, people: list[Person]) -> tuple[RunStatus, str]:
         """How the run ends instead of starting, and why, in words; no words where it may start."""
         if not _is_approved_plan(run):
             return RunStatus.FAILED, _TAMPERED
-        why = self._what_changed(run, incident)
+        why = self._what_changed(run, incident, people)
         return RunStatus.EXPIRED, f"It was approved and not started: {why}. Nothing was run." if why else ""
 
-    def _what_changed(self, run: Run, incident: Incident) -> str:
+    def _what_changed(self, run: Run, incident: Incident, people: list[Person]) -> str:
         runbook = self._runbooks.get(run.runbook)
         if not incident.open:
             return f"incident #{incident.number} is resolved"
@@ -109,7 +128,8 @@ class Start:
             return "its runbook is no longer in tandem.yaml"
         if definition_hash(runbook) != run.plan.definition:
             return "its runbook was edited after the approval"
-        valid = {user for user in run.approvals if _may_still_approve(run, runbook, user, incident)}
+        approvers = runbook.approval.approvers
+        valid = [one for one in people if _may_still_approve(one, run.approvers) and _may_still_approve(one, approvers)]
         if len(valid) < max(run.required, runbook.approval.required):
             return "who approved it may no longer approve it"
         return ""
@@ -119,9 +139,22 @@ def _is_approved_plan(run: Run) -> bool:
     return hmac.compare_digest(plan_hash(run.plan).encode(), run.plan_hash.encode())
 
 
-def _may_still_approve(run: Run, runbook: Runbook, user: str, incident: Incident) -> bool:
-    allowed = is_approver(user, runbook.approval.approvers) and is_approver(user, run.approvers)
-    return allowed and not permissions.refusal_of(user, Action.APPROVE, incident)
+def _may_still_approve(person: Person, approvers: Sequence[str]) -> bool:
+    """Whether they may, as far as it is known who is in which group."""
+    return person.is_one_of(approvers) or bool(person.why_unknown(approvers))
+
+
+def _unknown(run: Run, people: list[Person]) -> str:
+    """What is waited for where it is not known whether somebody is still an approver; empty where it is."""
+    doubtful = (one.why_unknown(run.approvers) for one in people if not one.is_one_of(run.approvers))
+    why = next(filter(None, doubtful), "")
+    return f"Waits until it is known whether who approved it still may: {why}." if why else ""
+
+
+async def _take_targets(connection: AsyncConnection, incident: Incident, run: Run, now: datetime) -> str:
+    """Take its targets; what it waits for where another run has one."""
+    holder = await runs.take_targets(connection, incident.domain, run.plan.targets, run.id, now)
+    return "" if holder is None else await _waits_for(connection, run, holder)
 
 
 async def _waits_for(connection: AsyncConnection, run: Run, holder: Run) -> str:

@@ -11,7 +11,6 @@ from time import monotonic
 import msgspec
 
 from bot.domain.run import Phase, PlannedStep, Run, RunStatus, StepRecord, StepStatus
-from bot.domain.runbook import Runbook
 from bot.remediation.executors import Outcome, StepContext, execute
 from bot.remediation.records import RunRecords
 from bot.remediation.starting import Start
@@ -24,18 +23,18 @@ TRUSTED_FOR = 1.5
 
 
 class Steps:
-    """The steps of a run. ``runbooks`` are those of tandem.yaml as it is now."""
+    """The steps of a run, in the order in which :mod:`bot.remediation.sequence` asks for them."""
 
     def __init__(
         self,
         records: RunRecords,
         secrets: Mapping[str, str],
-        runbooks: Mapping[str, Runbook],
+        start: Start,
         verifier: Verifier | None = None,
     ) -> None:
         self._records = records
         self._secrets = secrets
-        self._start = Start(records, runbooks)
+        self._start = start
         self._verifier = verifier or Verifier(records)
         self._performing = 0
         self._stopping = False

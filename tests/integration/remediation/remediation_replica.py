@@ -24,6 +24,7 @@ from bot.domain.runbook import Runbook, definition_hash
 from bot.domain.severity import Severity
 from bot.inbox.inbox import open_inbox
 from bot.remediation.records import RunRecords
+from bot.remediation.starting import Start
 from bot.remediation.steps import Steps
 from bot.remediation.workflow import Remediation
 from bot.services import Services
@@ -71,7 +72,8 @@ class _Named(SoleLeases):
 async def main(url: str, replica: str, members: Collection[str]) -> None:
     database = open_database(url)
     services = Services(database, open_inbox(database), Rules(), _now, _Named(replica, members, database))
-    steps = Steps(RunRecords(database, _now, lambda: None), {}, RUNBOOKS)
+    records = RunRecords(database, _now, lambda: None)
+    steps = Steps(records, {}, Start(records, RUNBOOKS))
     remediation = Remediation(services, RUNBOOKS, steps, workflow_database(url))
     await remediation.launch()
     work = asyncio.create_task(remediation.run())
@@ -183,7 +185,8 @@ class Fleet:
         return self.steps_over(self.database), claim
 
     def steps_over(self, database: Database) -> Steps:
-        return Steps(RunRecords(database, _now, lambda: None), {}, RUNBOOKS)
+        records = RunRecords(database, _now, lambda: None)
+        return Steps(records, {}, Start(records, RUNBOOKS))
 
     async def run(self, run_id: str) -> Run:
         async with self.database.read() as connection:

@@ -7,9 +7,11 @@ from bot.domain.incident import Incident
 from bot.domain.rules import Rules
 from bot.domain.run import Run
 from bot.domain.runbook import Runbook
+from bot.incidents.permissions import Who
 from bot.remediation.approval import decide
 from bot.remediation.records import RunRecords
 from bot.remediation.sequence import Once, carry_out
+from bot.remediation.starting import Start
 from bot.remediation.steps import Steps
 from bot.remediation.verifying import MonitorReader, Verifier, no_monitor
 from bot.storage.queries import runs
@@ -43,7 +45,7 @@ class Night:
         self._due: list[tuple[float, Act]] = []
         self.records = RunRecords(pipeline.database, pipeline.clock, lambda: None)
         self.verifier = Verifier(self.records, read_monitor, timer=lambda: self.seconds, pause=self.pass_)
-        self.steps = Steps(self.records, {}, self.runbooks, self.verifier)
+        self.steps = Steps(self.records, {}, Start(self.records, self.runbooks), self.verifier)
 
     def at(self, second: float, act: Act) -> None:
         self._due.append((second, act))
@@ -56,11 +58,11 @@ class Night:
         for act in due:
             await act()
 
-    async def approve(self, incident: Incident | None = None, runbook: str = "restart") -> Run:
+    async def approve(self, incident: Incident | None = None, runbook: str = "restart", who: Who = "U1") -> Run:
         incident = incident or await self.pipeline.only_incident()
         offered = [run for run in await self.pipeline.runs_of(incident) if run.runbook == runbook][-1]
         database, now = self.pipeline.database, self.pipeline.clock.now
-        return await decide(database, self.runbooks, offered.id, offered.plan_hash, "U1", "approve", now)
+        return await decide(database, self.runbooks, offered.id, offered.plan_hash, who, "approve", now)
 
     async def carry_out(self, run: Run) -> Run:
         """The run, to its end."""

@@ -19,6 +19,7 @@ from bot.notify.slack.channel import SlackChannel
 from bot.remediation.executors import Outcome
 from bot.remediation.gate_preview import EVERY, GatePreviews
 from bot.remediation.records import RunRecords
+from bot.remediation.starting import Start
 from bot.remediation.steps import Steps
 from bot.storage.database import Database
 from bot.storage.queries import runs
@@ -40,7 +41,8 @@ class Offered:
         channel = SlackChannel(AsyncWebClient(slack.bot_token, base_url=slack.api_url), "incidents")
         self.notifier = Notifier(database, channel, clock, interval=0)
         self.may = True
-        self.gates = self.previews(Steps(RunRecords(database, clock, lambda: None), {}, {}).preview)
+        records = RunRecords(database, clock, lambda: None)
+        self.gates = self.previews(Steps(records, {}, Start(records, {})).preview)
         self.pipeline: Pipeline
 
     def previews(self, preview: Callable[[Run, int], Any]) -> GatePreviews:

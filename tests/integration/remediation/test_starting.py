@@ -6,9 +6,13 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
+from bot.domain.access.person import Person
 from bot.domain.event import AlertEvent
 from bot.domain.run import RunStatus
 from bot.incidents.lifecycle import resolve
+from bot.incidents.permissions import Actor
+from bot.remediation.starting import Start, ungrouped
+from bot.remediation.steps import Steps
 from bot.storage.queries import runs
 from bot.storage.queries.runs import Claim
 from tests.integration.pipeline_driver import Pipeline
@@ -167,3 +171,35 @@ async def test_what_did_not_help_is_not_offered_again_while_it_fires_on(pipeline
     assert run.status is RunStatus.ROLLED_BACK
     await here.pipeline.send(alert(), alert(alertname="More"))
     assert len(await here.pipeline.runs_of(await here.pipeline.only_incident())) == 1
+
+
+async def test_a_member_of_a_group_who_has_left_it_has_approved_nothing(pipeline: Pipeline, alert: MakeAlert) -> None:
+    group = book(approval={"approvers": ["S0SHOP1"]})
+    here = await night(pipeline, restart=group)
+    await here.pipeline.send(alert())
+    incident = await here.pipeline.only_incident()
+    member = Actor(Person("U1", groups=frozenset({"S0SHOP1"})))
+    run = await here.approve(incident, who=member)
+    steps = Steps(here.records, {}, Start(here.records, here.runbooks, ungrouped))
+    assert not await steps.begin(Claim(run.id, ""))
+    assert "who approved it may no longer approve it" in (await here.load(run)).outcome
+
+
+async def test_while_it_is_not_known_who_is_in_the_group_the_run_waits(pipeline: Pipeline, alert: MakeAlert) -> None:
+    here = await night(pipeline, restart=book(approval={"approvers": ["S0SHOP1"]}))
+    await here.pipeline.send(alert())
+    known: list[Person] = [Person("U1", unknown={"S0SHOP1": "Slack does not say now who is in @S0SHOP1"})]
+
+    async def look_up(_user: str, _groups: object) -> Person:
+        return known[-1]
+
+    run = await here.approve(
+        await here.pipeline.only_incident(), who=Actor(Person("U1", groups=frozenset({"S0SHOP1"})))
+    )
+    steps = Steps(here.records, {}, Start(here.records, here.runbooks, look_up))
+    begin = asyncio.create_task(steps.begin(Claim(run.id, "")))
+    while not (await here.load(run)).outcome:
+        await asyncio.sleep(0.01)
+    assert "Slack does not say now who is in @S0SHOP1" in (await here.load(run)).outcome
+    known.append(Person("U1", groups=frozenset({"S0SHOP1"})))
+    assert await asyncio.wait_for(begin, 10)

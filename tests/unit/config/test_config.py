@@ -279,6 +279,6 @@ def test_any_text_is_a_configuration_or_an_error_with_lines(tmp_path_factory: An
 def test_a_monitor_that_verifies_a_run_has_to_be_one_of_a_model(path: Path) -> None:
     models = "models:\n  demand: {served_by: api, monitors: [{kind: drift}]}\n"
     verify = "    verify: {monitor: demand/drft}\n    approval:"
-    text = models + RUNBOOK.format(step="command: {argv: [a]}").replace("    approval:", verify)
+    text = models + RUNBOOK.replace("{step}", "command: {argv: [a]}").replace("    approval:", verify)
     [line] = refusal(path, text)
     assert line.endswith("restart.verify.monitor: there is no monitor 'demand/drft'; did you mean 'demand/drift'?")
