@@ -171,6 +171,10 @@ def _firing(look: Look) -> str:
     return f"{named(look.firing)} still fire{'s' if len(look.firing) == 1 else ''}"
 
 
+def _unmet(plan: Plan) -> str:
+    return "The alerts did not resolve" if plan.alerts_resolved else f"The monitor {plan.monitor} did not recover"
+
+
 def _ending(verdict: Verdict, seen: _Seen, plan: Plan, progress: Progress) -> Ending:
     later = f" Later came {named([one.what for one in seen.later])}, which does not count." if seen.later else ""
     if verdict is Verdict.VERIFIED:
@@ -182,7 +186,7 @@ def _ending(verdict: Verdict, seen: _Seen, plan: Plan, progress: Progress) -> En
     if verdict is Verdict.NO_EVIDENCE:
         words = f"It could not be verified within {span}: {'; '.join(seen.look.unproven[:3])}."
     else:
-        words = f"It did not help within {span}: {_firing(seen.look)}."
+        words = f"{_unmet(plan)} in time: {_firing(seen.look)}."
     who = seen.incident.acknowledged_by
     if who and who != progress.looked_after_by:
         return Verdict.TAKEN_OVER, f"Stopped: {at_name(who)} looks after the incident now. {words}{later}"

@@ -70,7 +70,7 @@ async def test_an_approved_run_does_what_was_shown_is_verified_and_the_message_s
     await tandem.message("verifying", absent="run.approve")
     assert _marks(tandem) == 1
     assert await tandem.deliver(alert("resolved")) == 202
-    final = await tandem.message("succeeded", "resolved", f"approved by <@{ON_CALL}>")
+    final = await tandem.message("Verified", "resolved", f"approved by <@{ON_CALL}>")
     assert final["ts"] == message["ts"]
     assert len(tandem.slack.messages(CHANNEL)) == 1
     actions = [action for _, action, _ in audited(tandem)]
@@ -228,7 +228,9 @@ async def test_a_run_that_does_not_help_in_time_fails_and_says_that_somebody_has
     async with running(tmp_path, {"runbooks": {"restart": runbook("true", verify={"within": "1s"})}}) as tandem:
         message = await _offered(tandem)
         await tandem.slack.click(ON_CALL, CHANNEL, message["ts"], "run.approve")
-        await tandem.message("failed", "The alerts did not resolve in time", "somebody has to look")
+        await tandem.message(
+            "failed", "The alerts did not resolve in time: HighLatency on checkout still fires", "somebody has to look"
+        )
 
 
 async def test_a_runbook_that_asks_for_no_verification_claims_none(tmp_path: Path) -> None:
