@@ -18,19 +18,29 @@ from bot.notify.channel import Channel
 from bot.notify.chart_uploads import ChartUploads
 from bot.notify.kinds import Opening, open_channel
 from bot.notify.notifier import Notifier
+from bot.notify.slack.identity import Identity
 from bot.notify.slack.people import People
-from bot.notify.slack.socket_mode import stay_connected
+from bot.notify.slack.proxy import make_client
+from bot.notify.slack.socket_mode import SocketMode
 from bot.remediation.starting import PersonLookup
-from handlers.slack import SlackEndpoint, add_slack_route, make_bolt_app
+from handlers.slack import SlackEndpoint, add_slack_route, first_time, make_bolt_app
 from handlers.slack.origin import Origins
 
 if TYPE_CHECKING:
     from bot.watches.models.watch import ModelsWatch
 
 ROLE = "notifier"
+_WELL = ("ok", "off", "connecting")
 _TIMEOUT = aiohttp.ClientTimeout(total=15)
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass
+class Connection:
+    """Of Socket Mode; None where Slack reaches us over HTTP, or not at all."""
+
+    socket_mode: SocketMode | None = None
 
 
 @dataclass(frozen=True)
@@ -40,6 +50,8 @@ class Slack:
     session: aiohttp.ClientSession
     client: AsyncWebClient
     notifier: Notifier | None
+    identity: Identity
+    connection: Connection
 
 
 def connect_to_slack(process: Process) -> Slack | None:
@@ -49,13 +61,9 @@ def connect_to_slack(process: Process) -> Slack | None:
         log.warning("slack.off", reason="SLACK_BOT_TOKEN is not set: incidents are kept, but nobody is told")
         return None
     session = aiohttp.ClientSession(timeout=_TIMEOUT, trust_env=True)
-    client = AsyncWebClient(
-        token=token.get_secret_value(),
-        base_url=process.environment.slack_api_url.rstrip("/") + "/",
-        session=session,
-        retry_handlers=[],
-    )
-    return Slack(session, client, _make_notifier(process, client) if process.environment.role.works else None)
+    client = make_client(token.get_secret_value(), process.environment.slack_api_url, session)
+    notifier = _make_notifier(process, client) if process.environment.role.works else None
+    return Slack(session, client, notifier, Identity(client), Connection())
 
 
 def person_lookup(process: Process, slack: Slack | None) -> PersonLookup | None:
@@ -88,9 +96,19 @@ def health_of(slack: Slack | None) -> tuple[str, bool]:
 
 
 def others_of(slack: Slack | None) -> Others:
-    """What else is wrong with Slack: messages that it refuses while it takes others."""
+    """What else is wrong with Slack: clicks that do not arrive, messages that it refuses while it takes others."""
     refused = slack.notifier.setbacks.in_words() if slack and slack.notifier else ""
-    return Others(minor={"messages": f"it does not take {refused}"} if refused else {})
+    socket, _ = socket_health_of(slack)
+    return Others(
+        serious={"clicks": f"no click and no command arrives: {socket}"} if socket not in _WELL else {},
+        minor={"messages": f"it does not take {refused}"} if refused else {},
+    )
+
+
+def socket_health_of(slack: Slack | None) -> tuple[str, bool]:
+    """``ok``, ``off``, ``connecting`` or what is wrong with Socket Mode, and whether Tandem is ready all the same."""
+    socket_mode = slack.connection.socket_mode if slack else None
+    return socket_mode.health() if socket_mode else ("off", True)
 
 
 def slack_components(process: Process, slack: Slack) -> Iterator[Component]:
@@ -124,11 +142,14 @@ def slack_endpoint(
         behind,
         config.policy,
         People(slack.client, services.clock),
-        Origins(slack.client, config.slack.workspaces),
+        Origins(slack.identity, config.slack.workspaces),
     )
-    bolt = make_bolt_app(slack.client, secret.get_secret_value() if secret else None, door)
+    bolt = make_bolt_app(slack.client, secret.get_secret_value() if secret else None, door, slack.identity)
+    yield Component("who we are in Slack", start=slack.identity.start, run=slack.identity.run)
     if app_token is not None:
-        yield Component("socket mode", run=partial(stay_connected, bolt, app_token.get_secret_value()))
+        socket_mode = SocketMode(bolt, app_token.get_secret_value(), partial(first_time, door))
+        slack.connection.socket_mode = socket_mode
+        yield Component("socket mode", run=socket_mode.run)
     elif secret is not None:
         add_slack_route(http, bolt, slack.client, secret.get_secret_value(), door)
     else:

@@ -1,5 +1,7 @@
 """The Prometheus metrics that the bot keeps of itself. Labels are bounded: no text from outside."""
 
+import math
+
 from prometheus_client import Counter, Gauge, Histogram
 
 EVENTS_ACCEPTED = Counter("tandem_events_accepted_total", "Events committed to the inbox.", ["source"])
@@ -49,6 +51,11 @@ INBOX_LAG = Gauge("tandem_inbox_lag_entries", "Entries that wait to be processed
 SLACK_CALLS = Counter("tandem_slack_calls_total", "Calls to Slack.", ["method", "outcome"])
 SLACK_OUT_OF_DATE = Gauge("tandem_slack_incidents_out_of_date", "Incidents whose message in Slack is out of date.")
 SLACK_UP = Gauge("tandem_slack_up", "1 if the last call to Slack succeeded, else 0; NaN without a Slack token.")
+SLACK_SOCKET_UP = Gauge(
+    "tandem_slack_socket_up",
+    "1 while Socket Mode is connected, else 0; NaN without Socket Mode. Without it no click and no command arrives.",
+)
+SLACK_SOCKET_UP.set(math.nan)
 SLACK_UNSHOWN_SINCE = Gauge(
     "tandem_slack_oldest_unshown_timestamp_seconds",
     "Time since which something of an incident is not in Slack; NaN if everything is.",

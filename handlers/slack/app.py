@@ -8,11 +8,13 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncRespond
+from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.notify.slack.identity import Identity
 from handlers.slack.actors import actor_in
-from handlers.slack.answers import NotDone, or_words, tell_privately
+from handlers.slack.answers import NotDone, answer_command, or_words, tell_privately
 from handlers.slack.calls import Click, OpenForm, SlackEndpoint, Submission
 from handlers.slack.forms import MAX_ERROR, BadFields, values_of
 from handlers.slack.registry import RunAction, RunForm, actions, forms, slashes
@@ -21,29 +23,45 @@ from handlers.slack.slash import answer
 Listener = Callable[..., Any]
 
 
-def make_bolt_app(client: AsyncWebClient, signing_secret: str | None, endpoint: SlackEndpoint) -> AsyncApp:
-    """An app for HTTP and for Socket Mode alike; in Socket Mode there is no signature to check."""
+def make_bolt_app(
+    client: AsyncWebClient, signing_secret: str | None, endpoint: SlackEndpoint, identity: Identity | None = None
+) -> AsyncApp:
+    """An app for HTTP and for Socket Mode alike; in Socket Mode there is no signature to check.
+
+    Who the bot is, no request asks Slack: ``identity`` knows it. Bolt would have each one wait for auth.test until that
+    succeeds, and drop it where it fails.
+    """
+
+    async def authorize(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
+        bot = identity.bot if identity else None
+        return AuthorizeResult(
+            enterprise_id=enterprise_id,
+            team_id=team_id,
+            bot_id=bot.bot if bot else None,
+            bot_user_id=bot.user if bot else None,
+            bot_token=client.token,
+        )
+
     app = AsyncApp(
         client=client,
+        authorize=authorize,
         signing_secret=signing_secret or "unused in Socket Mode",
         logger=logging.getLogger("slack_bolt"),  # else its loggers take the root's level, not their parent's
     )
     if endpoint.origins is not None:
         app.middleware(endpoint.origins.refuse_strangers)
     for begin, click in actions().items():
-        app.action(re.compile(f"^{re.escape(begin)}"))(_on_action(endpoint, click))
+        app.action(re.compile(f"^{re.escape(begin)}"))(_on_action(client, endpoint, click))
     app.action(re.compile(r".*"))(_other_action)
     for slash in slashes():
-        app.command(slash)(_on_command(endpoint, slash))
+        app.command(slash)(_on_command(client, endpoint, slash))
     for callback_id, submit in forms().items():
-        app.view(callback_id)(_on_form(endpoint, submit))
+        app.view(callback_id)(_on_form(client, endpoint, submit))
     return app
 
 
-def _on_action(endpoint: SlackEndpoint, run: RunAction) -> Listener:
-    async def listen(
-        ack: AsyncAck, body: dict[str, Any], action: dict[str, Any], client: AsyncWebClient, respond: AsyncRespond
-    ) -> None:
+def _on_action(client: AsyncWebClient, endpoint: SlackEndpoint, run: RunAction) -> Listener:
+    async def listen(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
         await ack()
         click = Click(endpoint, await actor_in(body, endpoint), endpoint.clock(), str(action.get("value", "")))
         try:
@@ -51,7 +69,7 @@ def _on_action(endpoint: SlackEndpoint, run: RunAction) -> Listener:
         except NotDone as error:
             text = str(error)
         if text:
-            await tell_privately(client, body, respond, text)
+            await tell_privately(client, body, text)
         endpoint.on_change()
 
     return listen
@@ -62,8 +80,8 @@ async def _other_action(ack: AsyncAck) -> None:
     await ack()
 
 
-def _on_command(endpoint: SlackEndpoint, slash: str) -> Listener:
-    async def listen(ack: AsyncAck, command: dict[str, Any], client: AsyncWebClient, respond: AsyncRespond) -> None:
+def _on_command(client: AsyncWebClient, endpoint: SlackEndpoint, slash: str) -> Listener:
+    async def listen(ack: AsyncAck, command: dict[str, Any]) -> None:
         await ack()
         actor, channel = await actor_in(command, endpoint), command["channel_id"]
         try:
@@ -73,14 +91,14 @@ def _on_command(endpoint: SlackEndpoint, slash: str) -> Listener:
                 return
         except NotDone as error:
             given = str(error)
-        await respond(text=given, response_type="ephemeral")
+        await answer_command(client, command, given)
         endpoint.on_change()
 
     return listen
 
 
-def _on_form(endpoint: SlackEndpoint, run: RunForm) -> Listener:
-    async def listen(ack: AsyncAck, body: dict[str, Any], view: dict[str, Any], client: AsyncWebClient) -> None:
+def _on_form(client: AsyncWebClient, endpoint: SlackEndpoint, run: RunForm) -> Listener:
+    async def listen(ack: AsyncAck, body: dict[str, Any], view: dict[str, Any]) -> None:
         submission = Submission(endpoint, await actor_in(body, endpoint), endpoint.clock(), values_of(view))
         try:
             text = await or_words(run(submission))
@@ -92,7 +110,7 @@ def _on_form(endpoint: SlackEndpoint, run: RunForm) -> Listener:
             return
         await ack()
         channel = {"id": view.get("private_metadata", "")}
-        await tell_privately(client, {**body, "channel": channel}, None, text)
+        await tell_privately(client, {**body, "channel": channel}, text)
 
     return listen
 

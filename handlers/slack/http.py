@@ -27,8 +27,8 @@ from handlers.http.memory import share_of
 from handlers.http.problem import not_stored, problem
 from handlers.slack.answers import tell_privately
 from handlers.slack.calls import SlackEndpoint
+from handlers.slack.replays import REMEMBERED
 
-REMEMBERED = timedelta(minutes=11)
 AUDITED_PER_MINUTE = 30
 MAX_BODY = 1 * 2**20
 _TIMESTAMP = re.compile(r"[0-9]{1,12}")
@@ -107,7 +107,6 @@ class SlackRequests:
             await tell_privately(
                 self._client,
                 interaction,
-                None,
                 "A request in your name was sent a second time. It was refused; nothing was done.",
             )
         return problem(401, "This request was taken already.")

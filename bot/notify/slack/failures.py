@@ -90,9 +90,7 @@ def meaning_of(method: str, error: SlackApiError) -> TandemError:
     data = getattr(response, "data", None)
     code = data.get("error", "") if isinstance(data, dict) else ""
     if status == 429 or code in ("ratelimited", "rate_limited"):
-        headers = {name.lower(): value for name, value in response.headers.items()}
-        wait = _seconds(headers.get("retry-after"))
-        return RateLimited(f"{method}: rate limited", wait, _LIMITED_TOGETHER[method])
+        return RateLimited(f"{method}: rate limited", retry_after_of(error), _LIMITED_TOGETHER[method])
     if code in _REFUSED:
         needed = f" (needs the scope {data['needed']})" if isinstance(data, dict) and data.get("needed") else ""
         return ChannelRefusal(f"{method}: {code}{needed}")
@@ -104,6 +102,12 @@ def meaning_of(method: str, error: SlackApiError) -> TandemError:
     if code and code not in _LATER:  # also one that Slack adds tomorrow: it may be about this message alone
         return MessageRefused(f"{method}: {code}")
     return ChannelFailure(f"{method}: {code or f'HTTP {status}'}")
+
+
+def retry_after_of(error: SlackApiError) -> float:
+    """What the answer asks for, in seconds, within reason."""
+    headers = {name.lower(): value for name, value in error.response.headers.items()}
+    return _seconds(headers.get("retry-after"))
 
 
 def _seconds(value: Any) -> float:

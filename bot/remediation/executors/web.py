@@ -74,6 +74,7 @@ def session(headers: Mapping[str, str]) -> aiohttp.ClientSession:
         headers={"Accept-Encoding": "identity"} | dict(headers),
         timeout=aiohttp.ClientTimeout(total=None),
         auto_decompress=False,
+        trust_env=True,
     )
 
 

@@ -1,0 +1,91 @@
+"""Who the bot is in Slack: found once, before the endpoints open, so that no request waits for it."""
+
+import asyncio
+import random
+from contextlib import suppress
+from typing import NamedTuple
+
+import aiohttp
+import structlog
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.web.async_client import AsyncWebClient
+
+START_WAIT = 3.0
+"""For so many seconds a start waits for Slack; then the endpoints open without it, as alerts are to be taken."""
+_LONGEST_WAIT = 30.0
+_ATTEMPT = 10.0
+_OTHER = (SlackClientError, aiohttp.ClientError, OSError, TimeoutError, AttributeError, TypeError, ValueError)
+
+log = structlog.get_logger(__name__)
+
+
+class Bot(NamedTuple):
+    """Ids as auth.test and bots.info give them; empty where Slack does not say one."""
+
+    team: str
+    enterprise: str
+    user: str
+    bot: str
+    app: str
+    whole_organisation: bool
+
+
+class Identity:
+    """``bot`` is None until Slack has answered."""
+
+    def __init__(self, client: AsyncWebClient) -> None:
+        self._client = client
+        self._found = asyncio.Event()
+        self.bot: Bot | None = None
+
+    async def start(self) -> None:
+        """Look for a moment; :meth:`run` goes on looking."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(START_WAIT):
+                await self._look_until_found()
+
+    async def run(self) -> None:
+        """Look until it is found, and end only when cancelled."""
+        await self._look_until_found()
+        await asyncio.Event().wait()
+
+    async def _look_until_found(self) -> None:
+        attempts = 0
+        while self.bot is None:
+            try:
+                async with asyncio.timeout(_ATTEMPT):
+                    self.bot = await self._look()
+            except _OTHER as error:
+                attempts += 1
+                wait = _wait_after(error, attempts)
+                log.warning("slack.own_identity_unknown", reason=str(error)[:200] or "no answer", retry_in=wait)
+                await asyncio.sleep(wait)
+
+    async def _look(self) -> Bot:
+        known = await self._client.auth_test()
+        bot = str(known.get("bot_id") or "")
+        return Bot(
+            team=str(known.get("team_id") or ""),
+            enterprise=str(known.get("enterprise_id") or ""),
+            user=str(known.get("user_id") or ""),
+            bot=bot,
+            app=await self._app(bot),
+            whole_organisation=bool(known.get("is_enterprise_install")),
+        )
+
+    async def _app(self, bot: str) -> str:
+        """The app's id, where the bot may ask for it."""
+        try:
+            about = await self._client.bots_info(bot=bot)
+        except SlackApiError:
+            return ""
+        return str((about.get("bot") or {}).get("app_id") or "")
+
+
+def _wait_after(error: Exception, attempts: int) -> float:
+    """Seconds, with jitter: replicas that start together do not come back together."""
+    if isinstance(error, SlackApiError):
+        given = str(error.response.headers.get("Retry-After", "")) if error.response.status_code == 429 else ""
+        if given.isdecimal():
+            return min(float(given), _LONGEST_WAIT)
+    return min(0.5 * 2.0 ** min(attempts, 10), _LONGEST_WAIT) * random.uniform(0.5, 1.0)  # noqa: S311
