@@ -18,7 +18,14 @@ from bot.components.membership import handover_component, share_component
 from bot.components.pipeline import make_models_watch, models_component, worker_component
 from bot.components.process import Process, backlog_component, intake_component, open_process
 from bot.components.remediation import make_remediation, remediation_component, workflows_component
-from bot.components.slack import connect_to_slack, health_of, person_lookup, slack_components, slack_endpoint
+from bot.components.slack import (
+    connect_to_slack,
+    health_of,
+    person_lookup,
+    slack_components,
+    slack_endpoint,
+    socket_health_of,
+)
 from bot.components.tools import tool_components
 from bot.config import Config, Environment
 from bot.observability import tracing
@@ -77,7 +84,7 @@ def build(process: Process, host: str, port: int) -> tuple[HttpServer, list[Comp
     remediation = make_remediation(process, person_lookup(process, slack)) if role.works else None
     work = list(_work(process, models, remediation)) if remediation else []
     http = web.Application(middlewares=middlewares())
-    fast = add_routes(http, process, partial(health_of, slack))
+    fast = add_routes(http, process, partial(health_of, slack), partial(socket_health_of, slack))
     interaction = list(slack_endpoint(process, slack, http, models)) if slack and role.has_endpoints else []
     fast = {} if tracing.on() else fast  # a span needs a request
     server = HttpServer(http, fast, (host, port), connections_of(process.environment))

@@ -21,23 +21,25 @@ from handlers.telemetry import add_telemetry_routes
 
 CLOSE_SECONDS = 10.0
 
+SlackHealth = Callable[[], tuple[str, bool]]
+
 log = structlog.get_logger(__name__)
 
 
 def add_routes(
-    http: web.Application, process: Process, slack_health: Callable[[], tuple[str, bool]]
+    http: web.Application, process: Process, slack_health: SlackHealth, socket_health: SlackHealth
 ) -> Mapping[bytes, Deliver]:
     """What this process answers; returns what the fast path may deliver to, by path."""
     has_endpoints = process.environment.role.has_endpoints
-    _add_api(http, process, slack_health)
+    _add_api(http, process, slack_health, socket_health)
     DOORS_OPEN.set(has_endpoints)
     return _add_sender_endpoints(http, process) if has_endpoints else {}
 
 
-def _add_api(http: web.Application, process: Process, slack_health: Callable[[], tuple[str, bool]]) -> None:
+def _add_api(http: web.Application, process: Process, slack_health: SlackHealth, socket_health: SlackHealth) -> None:
     """What is asked of Tandem; of a process without endpoints for senders, only its health."""
     token, services = process.environment.api_token, process.services
-    health = Health(slack_health, process.membership.status)
+    health = Health(slack_health, process.membership.status, socket_health)
     api = Api(services.database, services.inbox, token.get_secret_value() if token else None, health)
     (api.add_routes if process.environment.role.has_endpoints else api.add_health_routes)(http)
 

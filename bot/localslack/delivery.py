@@ -41,6 +41,7 @@ class Delivery:
     clock: Callable[[], float] = time.time
     sockets: list[web.WebSocketResponse] = field(default_factory=list)
     tickets: set[str] = field(default_factory=set)
+    _last: Json | None = None
     _acknowledged: dict[str, "asyncio.Future[Json]"] = field(default_factory=dict)
 
     async def interaction(self, payload: Json) -> tuple[int, Json]:
@@ -84,6 +85,7 @@ class Delivery:
                     "payload": payload,
                     "accepts_response_payload": True,
                 }
+                self._last = envelope
                 await self.sockets[-1].send_json(envelope)
                 return await future
         finally:
@@ -105,6 +107,24 @@ class Delivery:
                     self._take_acknowledgement(_read(message.data))
         finally:
             self.sockets.remove(socket)
+        return socket
+
+    async def send_again(self) -> Json:
+        """Send the last envelope anew, as Slack does where it saw no answer; returns the answer of this time."""
+        assert self._last is not None
+        future: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
+        self._acknowledged[self._last["envelope_id"]] = future
+        async with asyncio.timeout(LIMIT_SECONDS):
+            await self.sockets[-1].send_json(self._last | {"retry_attempt": 1, "retry_reason": "timeout"})
+            return await future
+
+    async def turn_away(self, request: web.Request, reason: str) -> web.StreamResponse:
+        """A connection that ends with a reason as soon as it has begun."""
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await socket.send_json({"type": "hello", "num_connections": 10, "connection_info": {"app_id": "A0TANDEM"}})
+        await socket.send_json({"type": "disconnect", "reason": reason})
+        await socket.close()
         return socket
 
     async def disconnect(self, notice: bool = False) -> None:

@@ -88,7 +88,7 @@ class LocalSlack:
         self.url = self.api_url = ""
         self.click, self.command, self.submit_view = self._people.click, self._people.command, self._people.submit_view
         self.post, self.clear_faults = self._people.post, self._faults.clear
-        self.disconnect = self._delivery.disconnect
+        self.disconnect, self.send_again = self._delivery.disconnect, self._delivery.send_again
 
     @property
     def request_url(self) -> str | None:
@@ -128,7 +128,8 @@ class LocalSlack:
     ) -> None:
         """Let the next calls of a method, or of all (``*``), fail in a way; see :mod:`bot.localslack.faults`.
 
-        The method ``socket`` is the connection of Socket Mode, which then fails in one way.
+        The method ``socket`` is the connection of Socket Mode: ``refused`` ends with ``error`` as soon as it has begun,
+        ``timeout`` hangs, ``revoked`` is answered with 403, and anything else with 503.
         """
         self._faults.plan(method, kind, count, retry_after, error, about)
 
@@ -249,9 +250,14 @@ class LocalSlack:
 
     async def _socket(self, request: web.Request) -> web.StreamResponse:
         """A Socket Mode connection. Its address holds once, also where the connection then fails."""
-        if self._faults.take("socket"):
+        fault = self._faults.take("socket")
+        if fault:
             self._delivery.tickets.discard(request.query.get("ticket", ""))
-            raise web.HTTPServiceUnavailable
+            if fault.kind == "refused":
+                return await self._delivery.turn_away(request, fault.error)
+            if fault.kind == "timeout":
+                await self._faults.hang()
+            raise web.HTTPForbidden if fault.kind == "revoked" else web.HTTPServiceUnavailable
         return await self._delivery.serve_socket(request)
 
     async def _respond(self, request: web.Request) -> web.Response:

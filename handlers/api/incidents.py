@@ -46,11 +46,13 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Health:
     """``slack`` says how Slack is doing: ``ok``, ``off``, or what is wrong, and whether that makes us unready.
 
-    ``replica`` says which replica this is, and what it holds.
+    ``socket_mode`` says the same of the connection over which clicks come. ``replica`` says which replica this is,
+    and what it holds.
     """
 
     slack: Callable[[], tuple[str, bool]]
     replica: Callable[[], Mapping[str, Any]] = dict
+    socket_mode: Callable[[], tuple[str, bool]] = lambda: ("off", True)
 
 
 def utc_now() -> datetime:
@@ -130,11 +132,13 @@ class Api:
         return _json({"status": "ok"})
 
     async def _ready(self, request: web.Request) -> web.StreamResponse:
-        """503 where storage is down, or Slack was never reached or refuses us; a short outage of Slack is neither.
+        """503 where storage is down, or Slack or Socket Mode was never reached or refuses us; a short outage is not.
 
         How far the pipeline is behind is said, and never a 503: a restart, or no more requests, would not help it.
         """
-        slack, ready = self._health.slack()
+        slack, shows = self._health.slack()
+        socket_mode, listens = self._health.socket_mode()
+        ready = shows and listens
         try:
             async with self._database.read() as connection:
                 set_aside = await offsets.count_set_aside(connection)
@@ -143,6 +147,8 @@ class Api:
             return _json({"status": "unavailable", "storage": str(error), "slack": slack}, 503)
         said = {"storage": "ok", "slack": slack, "set_aside": set_aside, **self._behind(waiting)}
         said |= self._health.replica()
+        if socket_mode != "off":
+            said["socket_mode"] = socket_mode
         return _json({"status": "ok" if ready else "unavailable", **said}, 200 if ready else 503)
 
     def _behind(self, waiting: Waiting) -> dict[str, Any]:

@@ -6,6 +6,7 @@ Every listener acknowledges first, within Slack's 3 s; a form is acknowledged wi
 import logging
 import re
 from collections.abc import Callable
+from copy import copy
 from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
@@ -42,8 +43,10 @@ def make_bolt_app(
             bot_token=client.token,
         )
 
+    without_token = copy(client)
+    without_token.token = None  # or Bolt warns that it goes by authorize
     app = AsyncApp(
-        client=client,
+        client=without_token,
         authorize=authorize,
         signing_secret=signing_secret or "unused in Socket Mode",
         logger=logging.getLogger("slack_bolt"),  # else its loggers take the root's level, not their parent's

@@ -20,6 +20,8 @@ from bot.inbox.inbox import open_inbox
 from bot.maintenance.archive import open_archive
 from bot.model_store.frames import open_frames
 from bot.notify.slack.channel import SlackChannel
+from bot.notify.slack.proxy import make_client
+from bot.notify.slack.socket_mode import probe
 from bot.storage.blobs import warning_about
 from bot.storage.database import Database, open_database
 from bot.storage.queries import audit
@@ -187,12 +189,7 @@ async def _slack(environment: Environment, config: Config) -> AsyncIterator[Find
         yield Finding(Mark.FAIL, "Slack token", "SLACK_BOT_TOKEN is not set: nobody would be told", advice)
         return
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10), trust_env=True) as session:
-        client = AsyncWebClient(
-            token=environment.slack_bot_token.get_secret_value(),
-            base_url=environment.slack_api_url.rstrip("/") + "/",
-            session=session,
-            retry_handlers=[],
-        )
+        client = make_client(environment.slack_bot_token.get_secret_value(), environment.slack_api_url, session)
         answer = await _asked(client.auth_test)
         if isinstance(answer, str):
             yield Finding(Mark.FAIL, "Slack token", answer, _advice_for(answer))
@@ -202,13 +199,21 @@ async def _slack(environment: Environment, config: Config) -> AsyncIterator[Find
         yield _clock(answer)
         yield await _channel(client, config.slack.channel)
         if environment.slack_app_token is not None:
-            app_token = environment.slack_app_token.get_secret_value()
-            opened = await _asked(lambda: client.apps_connections_open(app_token=app_token))
-            if isinstance(opened, str):
-                advice = "Create an app-level token with the scope connections:write, and switch Socket Mode on."
-                yield Finding(Mark.FAIL, "Socket Mode", opened, advice)
-            else:
-                yield Finding(Mark.OK, "Socket Mode", "a connection may be opened")
+            yield await _socket_mode(client, environment.slack_app_token.get_secret_value())
+
+
+async def _socket_mode(client: AsyncWebClient, app_token: str) -> Finding:
+    """Whether a WebSocket can really be opened: a proxy may let HTTPS through and no WebSocket."""
+    problem, refused = await probe(client, app_token)
+    if not problem:
+        return Finding(Mark.OK, "Socket Mode", "a connection was opened, and Slack said hello")
+    if refused:
+        advice = "Create an app-level token (xapp-…) with the scope connections:write, and switch Socket Mode on."
+    else:
+        advice = (
+            "Let WebSockets to wss-primary.slack.com through firewall and proxy (HTTPS_PROXY, NO_PROXY), or use HTTP."
+        )
+    return Finding(Mark.FAIL, "Socket Mode", problem, advice)
 
 
 def _way_in(environment: Environment) -> Finding:

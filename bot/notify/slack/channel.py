@@ -111,7 +111,9 @@ class SlackChannel:
         answer = await self._called("files.getUploadURLExternal", call)
         try:
             async with (
-                nullcontext(self._client.session) if self._client.session else aiohttp.ClientSession(trust_env=True) as session,
+                nullcontext(self._client.session)
+                if self._client.session
+                else aiohttp.ClientSession(trust_env=True) as session,
                 session.post(answer["upload_url"], data=content) as taken,
             ):
                 status = taken.status

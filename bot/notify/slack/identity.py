@@ -88,4 +88,4 @@ def _wait_after(error: Exception, attempts: int) -> float:
         given = str(error.response.headers.get("Retry-After", "")) if error.response.status_code == 429 else ""
         if given.isdecimal():
             return min(float(given), _LONGEST_WAIT)
-    return min(0.5 * 2.0 ** min(attempts, 10), _LONGEST_WAIT) * random.uniform(0.5, 1.0)  # noqa: S311
+    return min(0.5 * 2.0 ** min(attempts, 10), _LONGEST_WAIT) * random.uniform(0.5, 1.0)

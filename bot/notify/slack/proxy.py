@@ -1,7 +1,7 @@
 """The proxy of the environment for Slack's connections: HTTP_PROXY, HTTPS_PROXY and NO_PROXY.
 
-aiohttp itself goes by them for HTTP where a session has ``trust_env``. It does not for WebSockets, where it knows WS_PROXY and
-WSS_PROXY alone; and slack_sdk's clients take a proxy from the environment without a look at NO_PROXY.
+aiohttp itself goes by them for HTTP where a session has ``trust_env``. It does not for WebSockets, where it knows
+WS_PROXY and WSS_PROXY alone; and slack_sdk's clients take a proxy from the environment without a look at NO_PROXY.
 """
 
 from urllib.request import getproxies, proxy_bypass

@@ -1,8 +1,8 @@
 """Socket Mode: Slack's requests over a WebSocket that we open, for where no request can come in.
 
-https://docs.slack.dev/apis/events-api/using-socket-mode. slack_sdk's own client connects anew without a pause for as long
-as Slack closes each connection, and says nobody that it is not connected; so the connection is made here, and what
-comes over it is Bolt's.
+https://docs.slack.dev/apis/events-api/using-socket-mode. slack_sdk's own client connects anew without a pause for as
+long as Slack closes each connection, and does not say that it is not connected; so the connection is made here, and
+what comes over it goes to Bolt.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ log = structlog.get_logger(__name__)
 
 
 class Lost(Exception):
-    """There is no connection. ``refused``: not before a person changes something. ``wait``: as Slack asks, in seconds."""
+    """There is no connection. ``refused``: a person must change something. ``wait``: as Slack asks, in seconds."""
 
     def __init__(self, reason: str, refused: bool = False, wait: float = 0.0) -> None:
         super().__init__(reason)
@@ -148,6 +148,19 @@ class SocketMode:
         await socket.send_json(answer.to_dict())
 
 
+async def probe(client: AsyncWebClient, app_token: str) -> tuple[str, bool]:
+    """Open a connection and close it again: what is wrong, or nothing, and whether a person must change something."""
+    try:
+        async with connected(client, app_token):
+            return "", False
+    except Lost as lost:
+        return str(lost), lost.refused
+    except TimeoutError:
+        return f"no answer for {CONNECT_TIMEOUT:g} s", False
+    except _UNREACHED as error:
+        return f"{type(error).__name__} {error}".strip()[:300], False
+
+
 @asynccontextmanager
 async def connected(client: AsyncWebClient, app_token: str) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
     """A connection over which Slack has said hello. Raises Lost, TimeoutError and aiohttp's errors."""
@@ -169,7 +182,9 @@ async def _opened(
         try:
             socket = await session.ws_connect(url, heartbeat=PING_INTERVAL, proxy=proxy, proxy_auth=auth)
         except (aiohttp.WSServerHandshakeError, aiohttp.ClientHttpProxyError) as error:
-            raise Lost(f"the WebSocket is answered with HTTP {error.status}: a proxy or a firewall may stand between") from error
+            raise Lost(
+                f"the WebSocket is answered with HTTP {error.status}: a proxy or a firewall may stand between"
+            ) from error
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT):
             hello = await socket.receive()
@@ -205,7 +220,7 @@ def _disconnected(received: Json) -> Lost:
 def _backoff(failures: int) -> float:
     """Seconds, with jitter: replicas that lost Slack together do not come back together."""
     longest = min(2.0 ** min(failures - 1, 10), LONGEST_WAIT) if failures else 0.0
-    return longest * random.uniform(0.5, 1.0)  # noqa: S311
+    return longest * random.uniform(0.5, 1.0)
 
 
 def _key(request: SocketModeRequest) -> str:

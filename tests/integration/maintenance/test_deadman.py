@@ -166,13 +166,11 @@ async def test_where_nobody_has_the_role_to_speak_any_says_that_nothing_is_worke
 async def test_a_message_that_slack_refuses_is_told_at_once_names_what_it_is_and_stops_no_pings(
     watched: Watched, clock: Clock
 ) -> None:
-    watched.refused = "it does not take the message of incident #1 (chat.update: edit_window_closed)"
-    [told] = await watched.look()
-    assert "the message of incident #1 (chat.update: edit_window_closed)" in told
-    assert watched.check.problems() == {}
-    watched.refused = "it does not take the message of incident #2 (chat.update: edit_window_closed)"
-    [told] = await watched.look()
-    assert "incident #2" in told
+    for number in (1, 2):
+        watched.refused = f"it does not take the message of incident #{number} (chat.update: edit_window_closed)"
+        [told] = await watched.look()
+        assert f"the message of incident #{number} (chat.update: edit_window_closed)" in told
+        assert watched.check.problems() == {}
     watched.refused = ""
     [told] = await watched.look()
     assert "again" in told
