@@ -13,7 +13,7 @@ from handlers.slack.origin import is_external
 async def actor_in(body: Mapping[str, Any], endpoint: SlackEndpoint) -> Actor:
     """Whoever clicked, typed or filled in. What Slack does not say about them is in their ``doubt``."""
     user = str(body["user"]["id"] if "user" in body else body["user_id"])
-    home = await endpoint.origins.home() if endpoint.origins else None
+    home = endpoint.origins.home if endpoint.origins else None
     if endpoint.people is None or home is None:
         return Actor(Person(user), endpoint.policy)
     person = await endpoint.people.person(user, _groups_that_matter(endpoint), home.members_of)

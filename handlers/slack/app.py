@@ -15,9 +15,10 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.notify.slack.identity import Identity
 from handlers.slack.actors import actor_in
-from handlers.slack.answers import NotDone, answer_command, or_words, tell_privately
+from handlers.slack.answers import NotDone, or_words
 from handlers.slack.calls import Click, OpenForm, SlackEndpoint, Submission
 from handlers.slack.forms import MAX_ERROR, BadFields, values_of
+from handlers.slack.privately import answer_command, tell_privately
 from handlers.slack.registry import RunAction, RunForm, actions, forms, slashes
 from handlers.slack.slash import answer
 

@@ -25,8 +25,8 @@ from bot.storage.queries.audit import AuditEntry
 from handlers.http.body import Unreadable, read_body
 from handlers.http.memory import share_of
 from handlers.http.problem import not_stored, problem
-from handlers.slack.answers import tell_privately
 from handlers.slack.calls import SlackEndpoint
+from handlers.slack.privately import tell_privately
 from handlers.slack.replays import REMEMBERED
 
 AUDITED_PER_MINUTE = 30

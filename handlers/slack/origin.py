@@ -7,16 +7,15 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
-import aiohttp
 import structlog
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
-from slack_sdk.errors import SlackApiError, SlackClientError
-from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.notify.slack.identity import Identity
 from bot.observability.metrics import REQUESTS_REFUSED
+from handlers.slack.privately import tell_privately
 
-WITHIN = 2.0
+_NOT_YET = "Slack has not told Tandem yet which workspace it is in: nothing was done. Please try again in a minute."
 _NOT_FROM_HERE = "This workspace is not one that Tandem works for: nothing was done."
 
 log = structlog.get_logger(__name__)
@@ -42,45 +41,29 @@ class Home(NamedTuple):
 class Origins:
     """Knows whose requests are taken. ``configured`` are ids of workspaces; without them, the bot's own is the one."""
 
-    def __init__(self, client: AsyncWebClient, configured: Collection[str] = ()) -> None:
-        self._client = client
+    def __init__(self, identity: Identity, configured: Collection[str] = ()) -> None:
+        self._identity = identity
         self._configured = frozenset(configured)
-        self._home: Home | None = None
-        self._looking = asyncio.Lock()
+        self._telling: set[asyncio.Task[None]] = set()
 
-    async def home(self) -> Home | None:
-        """None where Slack does not say who the bot is, and nothing is configured."""
-        async with self._looking:
-            if self._home is None:
-                self._home = await self._look()
-            return self._home or (Home(self._configured) if self._configured else None)
-
-    async def _look(self) -> Home | None:
-        try:
-            async with asyncio.timeout(WITHIN):
-                bot = await self._client.auth_test()
-                organisation = str(bot.get("enterprise_id") or "")
-                own = {str(bot.get("team_id") or "")} | ({organisation} if bot.get("is_enterprise_install") else set())
-                app = await self._app(str(bot.get("bot_id") or ""))
-                return Home(self._configured or frozenset(own - {""}), organisation, app)
-        except (SlackClientError, aiohttp.ClientError, TimeoutError, OSError) as error:
-            log.warning("slack.own_workspace_unknown", reason=str(error)[:200])
-            return None
-
-    async def _app(self, bot: str) -> str:
-        """The app's id; empty where Slack does not say it."""
-        try:
-            about = await self._client.bots_info(bot=bot)
-        except SlackApiError:
-            return ""
-        return str((about.get("bot") or {}).get("app_id") or "")
+    @property
+    def home(self) -> Home | None:
+        """None where Slack has not said yet who the bot is, and nothing is configured."""
+        bot = self._identity.bot
+        if bot is None:
+            return Home(self._configured) if self._configured else None
+        own = {bot.team} | ({bot.enterprise} if bot.whole_organisation else set())
+        return Home(self._configured or frozenset(own - {""}), bot.enterprise, bot.app)
 
     async def refuse_strangers(
         self, req: AsyncBoltRequest, resp: BoltResponse, next: Callable[[], Awaitable[BoltResponse]]
     ) -> BoltResponse:
         """A middleware of Bolt: lets on what comes from a workspace of ours."""
-        home = await self.home()
-        why = "Slack does not say who the bot is" if home is None else stranger(req.body, home)
+        home = self.home
+        if home is None:
+            log.warning("slack.request_refused", reason="Slack has not said yet who the bot is")
+            return self._postpone(req.body)
+        why = stranger(req.body, home)
         if not why:
             return await next()
         REQUESTS_REFUSED.labels("403").inc()
@@ -90,6 +73,19 @@ class Origins:
         if (req.body.get("view") or {}).get("type") == "modal" and req.body.get("type") == "view_submission":
             return BoltResponse(status=200, body={"response_action": "clear"})
         return BoltResponse(status=403, body={"error": _NOT_FROM_HERE})
+
+    def _postpone(self, body: Mapping[str, Any]) -> BoltResponse:
+        """Whoever clicked, typed or filled in learns that nothing was done."""
+        if "command" in body:
+            return BoltResponse(status=200, body={"response_type": "ephemeral", "text": _NOT_YET})
+        if body.get("type") == "view_submission":
+            first = next((block["block_id"] for block in body["view"]["blocks"] if block["type"] == "input"), "")
+            return BoltResponse(status=200, body={"response_action": "errors", "errors": {first: _NOT_YET}})
+        if (body.get("user") or {}).get("id"):
+            telling = asyncio.create_task(tell_privately(self._identity.client, body, _NOT_YET))
+            self._telling.add(telling)  # not waited for: Slack wants its answer within three seconds
+            telling.add_done_callback(self._telling.discard)
+        return BoltResponse(status=200, body="")
 
 
 def stranger(body: Mapping[str, Any], home: Home) -> str:

@@ -34,7 +34,7 @@ class Identity:
     """``bot`` is None until Slack has answered."""
 
     def __init__(self, client: AsyncWebClient) -> None:
-        self._client = client
+        self.client = client
         self._found = asyncio.Event()
         self.bot: Bot | None = None
 
@@ -62,7 +62,7 @@ class Identity:
                 await asyncio.sleep(wait)
 
     async def _look(self) -> Bot:
-        known = await self._client.auth_test()
+        known = await self.client.auth_test()
         bot = str(known.get("bot_id") or "")
         return Bot(
             team=str(known.get("team_id") or ""),
@@ -76,7 +76,7 @@ class Identity:
     async def _app(self, bot: str) -> str:
         """The app's id, where the bot may ask for it."""
         try:
-            about = await self._client.bots_info(bot=bot)
+            about = await self.client.bots_info(bot=bot)
         except SlackApiError:
             return ""
         return str((about.get("bot") or {}).get("app_id") or "")

@@ -15,6 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.config.model import Config
 from bot.localslack import LocalSlack
+from bot.notify.slack.identity import Identity
 from bot.notify.slack.people import People
 from handlers.slack import SlackEndpoint, add_slack_route, make_bolt_app
 from handlers.slack.origin import Origins
@@ -100,6 +101,8 @@ async def office(pipeline: Pipeline, written: Mapping[str, Any], scopes: str | N
         slack.guests.add(GUEST)
         slack.foreign[STRANGER] = "T0FOREIGN"
         client = AsyncWebClient(slack.bot_token, base_url=slack.api_url)
+        identity = Identity(client)
+        await identity.start()
         endpoint = SlackEndpoint(
             pipeline.database,
             config.runbooks,
@@ -107,7 +110,7 @@ async def office(pipeline: Pipeline, written: Mapping[str, Any], scopes: str | N
             on_change=lambda: None,
             policy=config.policy,
             people=People(client, clock),
-            origins=Origins(client, config.slack.workspaces),
+            origins=Origins(identity, config.slack.workspaces),
         )
         app = web.Application()
         bolt = make_bolt_app(client, slack.signing_secret, endpoint)

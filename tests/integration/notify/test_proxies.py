@@ -19,7 +19,7 @@ from bot.notify.slack.channel import SlackChannel
 from bot.notify.slack.proxy import make_client, proxy_for
 from bot.notify.slack.socket_mode import SocketMode, probe
 from bot.remediation.executors import web as executors
-from handlers.slack.answers import answer_command
+from handlers.slack.privately import answer_command
 from tests.acceptance.harness import CHANNEL, ON_CALL, until
 from tests.integration.notify.forward_proxy import ForwardProxy
 

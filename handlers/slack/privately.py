@@ -1,0 +1,60 @@
+"""Words for one person alone: over Slack's API, or over the address that came with what they did."""
+
+from collections.abc import Mapping
+from contextlib import nullcontext
+from typing import Any
+
+import aiohttp
+import structlog
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.notify.slack.failures import code_of
+
+_TIMEOUT = aiohttp.ClientTimeout(total=15)
+
+log = structlog.get_logger(__name__)
+
+
+async def tell_privately(client: AsyncWebClient, body: Mapping[str, Any], text: str) -> None:
+    """Show something to the person alone who clicked; over the address that came with the click where that fails."""
+    channel = (body.get("channel") or {}).get("id") or (body.get("container") or {}).get("channel_id") or ""
+    if not await _shown(client, channel, str(body["user"]["id"]), text):
+        await _responded(client, str(body.get("response_url") or ""), text)
+
+
+async def answer_command(client: AsyncWebClient, command: Mapping[str, Any], text: str) -> None:
+    """Answer who typed a slash command, which is possible in channels too that the bot is no member of."""
+    if not await _responded(client, str(command.get("response_url") or ""), text):
+        await _shown(client, str(command["channel_id"]), str(command["user_id"]), text)
+
+
+async def _shown(client: AsyncWebClient, channel: str, user: str, text: str) -> bool:
+    try:
+        await client.chat_postEphemeral(channel=channel, user=user, text=text)
+    except (SlackClientError, aiohttp.ClientError, OSError) as error:
+        log.warning(
+            "slack.ephemeral_failed",
+            reason=code_of(error) if isinstance(error, SlackApiError) else type(error).__name__,
+        )
+        return False
+    return True
+
+
+async def _responded(client: AsyncWebClient, url: str, text: str) -> bool:
+    """Over the client's own session, which goes by the proxy of the environment."""
+    if not url:
+        return False
+    answer = {"text": text, "response_type": "ephemeral", "replace_original": False}
+    try:
+        async with (
+            nullcontext(client.session) if client.session else aiohttp.ClientSession(trust_env=True) as session,
+            session.post(url, json=answer, timeout=_TIMEOUT) as response,
+        ):
+            taken = response.ok
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        log.warning("slack.response_failed", reason=type(error).__name__)  # the address is a secret
+        return False
+    if not taken:
+        log.warning("slack.response_failed", reason=f"HTTP {response.status}")
+    return taken
