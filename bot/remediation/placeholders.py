@@ -9,8 +9,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bot.domain.placeholder import KNOWN, is_known
 from bot.errors import PlanError
+from bot.incidents.placeholder import KNOWN, is_known
 
 SAFE = "[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 MAX_VALUE = 256

@@ -14,10 +14,10 @@ from urllib.parse import quote
 
 from pydantic import ValidationError
 
-from bot.domain.placeholder import KNOWN, PLACEHOLDER, is_known, names_in, placeholders_of
 from bot.domain.run import Plan, PlannedStep
 from bot.domain.runbook import Runbook, Step, definition_hash
 from bot.errors import PlanError
+from bot.incidents.placeholder import KNOWN, PLACEHOLDER, is_known, names_in, placeholders_of
 from bot.remediation.executors import describe, holds_steps, parameters_of
 from bot.remediation.executors.asking import INNER_KINDS
 from bot.remediation.placeholders import Values, check_patterns

@@ -8,11 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.incident import Incident, TimelineKind
 from bot.domain.memory import successes
-from bot.domain.placeholder import MOST_CASES, cases_of, labels_of
 from bot.domain.run import Plan, PreviousRun, Run, RunStatus, plan_hash
 from bot.domain.runbook import Runbook, fits
 from bot.errors import PlanError
 from bot.incidents.offers import withdrawn
+from bot.incidents.placeholder import MOST_CASES, cases_of, labels_of
 from bot.pipeline.batch import Batch
 from bot.pipeline.stage import stage
 from bot.storage.queries import alerts, incidents, runs
