@@ -87,9 +87,9 @@ async def _requested(parameters: HttpParameters, context: StepContext) -> Heard:
     except SecretMissing as error:
         return Heard(False, None, str(error))
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        said = presentable(f"not answered: {error or type(error).__name__}".encode(), 0, secrets.values())
+        said = presentable(f"not answered: {error or type(error).__name__}".encode(), 0, context.hidden)
         return Heard(False, None, said)
-    said = presentable(answer.body[:MAX_OUTPUT], max(0, len(answer.body) - MAX_OUTPUT), secrets.values())[:_SHOWN]
+    said = presentable(answer.body[:MAX_OUTPUT], max(0, len(answer.body) - MAX_OUTPUT), context.hidden)[:_SHOWN]
     return Heard(parameters.expects(answer.status), _decoded(answer.body), f"HTTP {answer.status}\n{said}".strip())
 
 

@@ -91,7 +91,7 @@ async def run(parameters: GateParameters, context: StepContext) -> Outcome:
     lines = [_said(one, parameters) for one in compared]
     verdict = "the challenger is better" if passed else "the challenger is not shown to be better"
     said = "\n".join([*lines, verdict]).encode(errors="replace")
-    return Outcome(passed, presentable(said, 0, context.secrets.values()))
+    return Outcome(passed, presentable(said, 0, context.hidden))
 
 
 async def _compared(name: str, pair: Pair, parameters: GateParameters, context: StepContext) -> _Compared:

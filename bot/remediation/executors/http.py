@@ -1,7 +1,7 @@
 """``http``: sends one request. Secrets are named in its headers and filled in only when it is sent."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import aiohttp
@@ -57,17 +57,15 @@ async def run(parameters: HttpParameters, context: StepContext) -> Outcome:
     seconds = parameters.timeout.total_seconds()
     try:
         async with asyncio.timeout(seconds), session(usual) as client:
-            return await _send(client, parameters, headers, secrets)
+            return await _send(client, parameters, headers, context.hidden)
     except TimeoutError:
         return Outcome(False, f"no answer within {seconds:g} s")
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        return Outcome(
-            False, presentable(f"not answered: {error or type(error).__name__}".encode(), 0, secrets.values())
-        )
+        return Outcome(False, presentable(f"not answered: {error or type(error).__name__}".encode(), 0, context.hidden))
 
 
 async def _send(
-    client: aiohttp.ClientSession, parameters: HttpParameters, headers: dict[str, str], secrets: Mapping[str, str]
+    client: aiohttp.ClientSession, parameters: HttpParameters, headers: dict[str, str], hidden: Sequence[str]
 ) -> Outcome:
     """Send, and follow redirects that stay on the same host: another one must not get our headers."""
     method, url, body = parameters.method, URL(parameters.url), parameters.body
@@ -76,7 +74,7 @@ async def _send(
         async with client.request(method, url, headers=headers, data=data, allow_redirects=False) as answer:
             location = answer.headers.get("Location")
             if answer.status not in _REDIRECTS or parameters.expects(answer.status) or not location:
-                return await _outcome(answer, parameters, secrets)
+                return await _outcome(answer, parameters, hidden)
             target = url.join(URL(location))
             if target.origin() != url.origin():
                 return Outcome(
@@ -88,13 +86,13 @@ async def _send(
     return Outcome(False, f"more than {_MAX_REDIRECTS} redirects")
 
 
-async def _outcome(answer: aiohttp.ClientResponse, parameters: HttpParameters, secrets: Mapping[str, str]) -> Outcome:
+async def _outcome(answer: aiohttp.ClientResponse, parameters: HttpParameters, hidden: Sequence[str]) -> Outcome:
     read = bytearray()
     async for chunk in answer.content.iter_any():
         read += chunk
         if len(read) > MAX_OUTPUT:
             break
     left_out = max(0, len(read) - MAX_OUTPUT)
-    said = presentable(bytes(read[:MAX_OUTPUT]), left_out, secrets.values())
+    said = presentable(bytes(read[:MAX_OUTPUT]), left_out, hidden)
     more = "\n… the rest is left out" if left_out else ""
     return Outcome(parameters.expects(answer.status), f"HTTP {answer.status}\n{said}{more}".strip())

@@ -108,12 +108,12 @@ async def run(parameters: MlflowParameters, context: StepContext) -> Outcome:
         async with asyncio.timeout(seconds), session(headers) as client:
             registry = _Registry(client, URL(parameters.url), parameters.model)
             done = await _performed(registry, parameters)
-            return Outcome(True, presentable(done.encode(), 0, secrets.values()))
+            return Outcome(True, presentable(done.encode(), 0, context.hidden))
     except TimeoutError:
         return Outcome(False, f"no answer within {seconds:g} s")
     except (SecretMissing, _Refused, aiohttp.ClientError, OSError, ValueError) as error:
         said = f"{error or type(error).__name__}".encode()
-        return Outcome(False, presentable(said, 0, secrets.values()))
+        return Outcome(False, presentable(said, 0, context.hidden))
 
 
 async def _performed(registry: "_Registry", parameters: MlflowParameters) -> str:

@@ -4,6 +4,7 @@
 async def run(parameters: RestartParameters, context: StepContext) -> Outcome: ...
 """
 
+import asyncio
 import difflib
 import importlib
 import pkgutil
@@ -12,6 +13,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from bot.domain.run import PlannedStep
+from bot.remediation.executors.masking import masked
 from bot.remediation.executors.step import Outcome, StepContext, StepParameters
 
 Run = Callable[[Any, StepContext], Awaitable[Outcome]]
@@ -82,6 +84,7 @@ def describe(kind: str, parameters: StepParameters) -> str:
 
 
 async def execute(step: PlannedStep, context: StepContext) -> Outcome:
-    """Perform a planned step. What goes wrong in it is its outcome, not an error of ours."""
+    """Perform a planned step. What goes wrong in it is its outcome, not an error of ours; no secret is in it."""
     found = _of_kind(step.kind)
-    return await found.run(found.parameters.model_validate(step.parameters), context)
+    outcome = await found.run(found.parameters.model_validate(step.parameters), context)
+    return Outcome(outcome.ok, await asyncio.to_thread(masked, outcome.output, context.hidden))

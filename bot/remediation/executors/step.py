@@ -4,17 +4,18 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, field_validator
 
 from bot.domain.duration import Duration
+from bot.remediation.executors.masking import longest, masked
 
 MAX_OUTPUT = 8192
 _TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-_MIN_SECRET = 4
 
 
 class StepParameters(BaseModel):
@@ -38,6 +39,14 @@ class StepParameters(BaseModel):
 
 
 @dataclass(frozen=True)
+class Protection:
+    """What surrounds every step: values that no output may show, and the file that is locked while a program runs."""
+
+    hidden: tuple[str, ...] = field(default=(), repr=False)
+    lock: Path | None = None
+
+
+@dataclass(frozen=True)
 class StepContext:
     """What a step is performed for, and the secrets that it may name.
 
@@ -49,6 +58,12 @@ class StepContext:
     incident_id: str
     step: str
     secrets: Mapping[str, str] = field(repr=False)
+    protection: Protection = Protection()
+
+    @property
+    def hidden(self) -> list[str]:
+        """All values that no output may show."""
+        return [*self.secrets.values(), *self.protection.hidden]
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -62,22 +77,20 @@ def presentable(output: bytes, left_out: int, secrets: Iterable[str], tail: byte
     """Output as text for people: no control sequences, no secret, both ends of what is too long.
 
     Where bytes were left out, it was between ``output`` and ``tail``; a secret may have been cut in two there, so that
-    as much as the longest one could have left is not shown.
+    as much as one could have left is not shown.
     """
-    known = sorted((_CONTROL.sub("", secret).strip() for secret in secrets), key=len, reverse=True)
-    beginning, end = _masked(output, known), _masked(tail, known)
-    rest = len(known[0]) - 1 if known and left_out else 0
-    text = beginning[: len(beginning) - rest] + end[rest:] if rest > 0 else beginning + end
+    known = [_CONTROL.sub("", secret) for secret in secrets]
+    if left_out:
+        rest = longest(known)
+        beginning, end = masked(_clean(output), known), masked(_clean(tail), known)
+        text = beginning[: max(0, len(beginning) - rest)] + end[rest:]
+    else:
+        text = masked(_clean(output + tail), known)
     if len(text) > MAX_OUTPUT:
         left_out += len(text) - MAX_OUTPUT
         text = f"{text[: MAX_OUTPUT // 2]}\n… {left_out} bytes left out …\n{text[-MAX_OUTPUT // 2 :]}"
     return text.strip()
 
 
-def _masked(output: bytes, secrets: list[str]) -> str:
-    """Output as clean text without the secrets, of which the longest come first."""
-    text = _CONTROL.sub("", _TERMINAL.sub("", output.decode(errors="replace")))
-    for secret in secrets:
-        if len(secret) >= _MIN_SECRET:
-            text = text.replace(secret, "***")
-    return text
+def _clean(output: bytes) -> str:
+    return _CONTROL.sub("", _TERMINAL.sub("", output.decode(errors="replace")))
