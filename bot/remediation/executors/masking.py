@@ -97,9 +97,10 @@ def _forms(secrets: tuple[str, ...]) -> _Forms:
     long = [one for one in known if len(_BLANK.sub("", one)) >= _SHORTEST_ENCODED]
     joined, decoded, digits = set[bytes](), set[bytes](), set[bytes]()
     for secret in long:
-        plain, raw = _BLANK.sub("", secret).encode(errors="replace"), secret.encode(errors="replace")
+        word, raw = _BLANK.sub("", secret), secret.encode(errors="replace")
+        plain = word.encode(errors="replace")
         decoded |= {plain, re.sub(rb"\s+", b"", raw)}
-        joined |= {plain, plain[::-1], *_base64(raw), base64.b32encode(raw).rstrip(b"=")[:-1]}
+        joined |= {plain, word[::-1].encode(errors="replace"), *_base64(raw), base64.b32encode(raw).rstrip(b"=")[:-1]}
         digits.add(raw.hex().encode())
     return _Forms(tuple(known), tuple(joined), tuple(decoded), tuple(digits))
 
@@ -130,16 +131,18 @@ def _piece(start: int, text: str) -> Iterator[tuple[int, int, bytes]]:
 def _decoded(text: str) -> Iterator[tuple[int, int, bytes]]:
     for found in _ESCAPE.finditer(text):
         kind, value = found.lastgroup, found[found.lastgroup or 0]
-        start, end = found.span()
         if kind in ("plain", "mark"):
-            yield from _piece(start, value)
-        elif kind in ("percent", "x"):
-            yield start, end, bytes.fromhex(value)
-        elif kind == "octal":
-            yield start, end, bytes([int(value, 8)])
-        else:
-            character = chr(int(value, 16)) if kind == "u" else html.unescape(value)
-            yield start, end, character.encode(errors="replace")
+            yield from _piece(found.start(), value)
+        elif character := _unescaped(kind, value).strip():
+            yield *found.span(), character
+
+
+def _unescaped(kind: str | None, value: str) -> bytes:
+    if kind in ("percent", "x"):
+        return bytes.fromhex(value)
+    if kind == "octal":
+        return bytes([int(value, 8)])
+    return (chr(int(value, 16)) if kind == "u" else html.unescape(value)).encode(errors="replace")
 
 
 def _digits(text: str) -> Iterator[tuple[int, int, bytes]]:
