@@ -4,6 +4,7 @@ from functools import partial
 
 from bot.components.component import Component
 from bot.components.process import Process
+from bot.components.protection import protection_of
 from bot.config.environment import secrets_from
 from bot.observability import tracing
 from bot.remediation.records import RunRecords
@@ -22,7 +23,7 @@ def make_remediation(process: Process, look_up: PersonLookup | None = None) -> R
     verifier = Verifier(records, partial(look_at_monitor, partitions=services.rules.partitions))
     kind = TracedSteps if tracing.on() else Steps
     start = Start(records, process.config.runbooks, look_up or ungrouped)
-    steps = kind(records, secrets_from(), start, verifier)
+    steps = kind(records, secrets_from(), start, verifier, protection_of(process.environment))
     url = workflow_database(process.environment.database_url)
     remediation = Remediation(services, process.config.runbooks, steps, url)
     services.broadcast.on_change(remediation.wake)

@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from typing import Any, Literal
+from urllib.parse import unquote
 
 import structlog
 from structlog.stdlib import ProcessorFormatter
@@ -25,6 +26,8 @@ _NAMES_A_SECRET = re.compile(
     r"(?i)(?:^|[_-])(?:password|passwd|secret|token|authorization|cookie|api[_-]?key|private[_-]?key)s?$"
 )
 _SECRET_VARIABLE = re.compile(r"(?:TOKEN|SECRET|PASSWORD|KEY)(?:_|$)|^TANDEM_DEADMAN_URL$")
+_IN_ADDRESS = re.compile(r"://([^/?#:@\s]*):([^/?#@\s]+)@")
+"""The user and the password in an address."""
 _SHORTEST = 8
 """A shorter value is a word that lines hold anyhow."""
 _DEEPEST = 8
@@ -33,8 +36,10 @@ _MOST_LINES = 200
 
 def secret_values(environ: Mapping[str, str] = os.environ) -> list[str]:
     """The values of the environment that no line may hold, the longest first."""
-    found = {value for name, value in environ.items() if _SECRET_VARIABLE.search(name) and len(value) >= _SHORTEST}
-    return sorted(found, key=len, reverse=True)
+    found = {value for name, value in environ.items() if _SECRET_VARIABLE.search(name)}
+    words = [word for value in environ.values() for user, word in _IN_ADDRESS.findall(value) if word != user]
+    found |= {*words, *map(unquote, words)}
+    return sorted((value for value in found if len(value) >= _SHORTEST), key=len, reverse=True)
 
 
 class Masking:

@@ -11,13 +11,16 @@ from time import monotonic
 import msgspec
 
 from bot.domain.run import Phase, PlannedStep, Run, RunStatus, StepRecord, StepStatus
-from bot.remediation.executors import Outcome, StepContext, execute
+from bot.remediation.executors import UNPROTECTED, Outcome, Protection, StepContext, execute
 from bot.remediation.records import RunRecords
 from bot.remediation.starting import Start
+from bot.remediation.supervised import wait_for_earlier_steps
 from bot.remediation.verifying import Ending, Verifier
 from bot.storage.queries.runs import Claim
 
 LOOK_EVERY = 1.0
+WAIT_FOR_EARLIER = 15.0
+"""For so many seconds a start waits for steps that a crash interrupted to be gone; they end with the bot."""
 TRUSTED_FOR = 1.5
 """For so many seconds what was just read of a claim is acted on: a process is declared dead after more silence."""
 
@@ -31,15 +34,22 @@ class Steps:
         secrets: Mapping[str, str],
         start: Start,
         verifier: Verifier | None = None,
+        protection: Protection = UNPROTECTED,
     ) -> None:
         self._records = records
         self._secrets = secrets
         self._start = start
         self._verifier = verifier or Verifier(records)
+        self._protection = protection
         self._performing = 0
         self._stopping = False
         self._idle = asyncio.Event()
         self._idle.set()
+
+    async def wait_for_earlier(self) -> None:
+        """Wait until no step runs any more that a process before this one had started. Raises StorageUnavailable."""
+        if self._protection.lock is not None:
+            await asyncio.to_thread(wait_for_earlier_steps, self._protection.lock, WAIT_FOR_EARLIER)
 
     async def stop(self, grace: float) -> None:
         """Begin no further step; wait ``grace`` seconds for those that are being performed."""
@@ -50,7 +60,9 @@ class Steps:
 
     async def preview(self, run: Run, position: int) -> Outcome:
         """Perform a step that only reads, before the run is approved: nothing is written."""
-        context = StepContext(run.id, run.incident_id, f"{Phase.STEP}/{position}/preview", self._secrets)
+        context = StepContext(
+            run.id, run.incident_id, f"{Phase.STEP}/{position}/preview", self._secrets, self._protection
+        )
         return await execute(run.plan.steps[position], context)
 
     async def begin(self, claim: Claim) -> bool:
@@ -137,7 +149,7 @@ class Steps:
 
     def _context(self, run: Run, record: StepRecord, part: str = "") -> StepContext:
         step = f"{record.phase}/{record.position}{part}"
-        return StepContext(run.id, run.incident_id, step, self._secrets)
+        return StepContext(run.id, run.incident_id, step, self._secrets, self._protection)
 
     async def _watch(self, claim: Claim) -> None:
         while True:

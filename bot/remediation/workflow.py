@@ -68,6 +68,7 @@ class Remediation:
 
     async def launch(self) -> None:
         """Open DBOS's database and take up the workflows that a crash interrupted."""
+        await self._steps.wait_for_earlier()
         loop = asyncio.get_running_loop()
         DBOS(config=self._config)
         self._workflow = durable.define_workflow(self._steps, loop)

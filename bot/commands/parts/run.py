@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.commands.parts.settings import read_config
+from bot.concealment import conceal
 from bot.config import Config, Environment, read_environment
 from bot.observability.logs import set_up_logging
 from bot.observability.tracing import tracing
@@ -22,6 +23,7 @@ def run_bot(config: Path | None, host: str, port: int) -> None:
     """Returns when the bot has ended. Raises TandemError where it cannot run."""
     with tracing():
         environment = read_environment()
+        conceal()
         set_up_logging(getattr(logging, environment.log_level.upper()), environment.log_format)
         settings = read_config(config, environment)
         _run_loop(_run(environment, settings, host, port))

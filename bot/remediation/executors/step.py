@@ -46,6 +46,9 @@ class Protection:
     lock: Path | None = None
 
 
+UNPROTECTED = Protection()
+
+
 @dataclass(frozen=True)
 class StepContext:
     """What a step is performed for, and the secrets that it may name.
@@ -58,7 +61,7 @@ class StepContext:
     incident_id: str
     step: str
     secrets: Mapping[str, str] = field(repr=False)
-    protection: Protection = Protection()
+    protection: Protection = UNPROTECTED
 
     @property
     def hidden(self) -> list[str]:

@@ -78,6 +78,12 @@ def test_the_values_of_secret_variables_are_masked_wherever_they_stand(secret: s
     assert made["path"] == "/usr/bin:/bin"
 
 
+def test_the_password_in_an_address_is_masked_as_it_stands_there_and_decoded() -> None:
+    address = "postgresql://tandem:p%40ss-of-ours@db/tandem"
+    assert secret_values({"TANDEM_DATABASE_URL": address}) == ["p%40ss-of-ours", "p@ss-of-ours"]
+    assert secret_values({"TANDEM_DATABASE_URL": "postgresql://postgres:postgres@db/tandem"}) == []
+
+
 @given(
     st.dictionaries(
         st.sampled_from(["incident", "service", "seq", "reason", "retry_in", "partition"]),
