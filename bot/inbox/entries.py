@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 
@@ -32,6 +33,13 @@ class Entry(msgspec.Struct, frozen=True):
 
 RawEntry = tuple[int, str, datetime, bytes]
 """Position, source, moment of receipt, encoded events."""
+
+
+class Room(NamedTuple):
+    """How much more an inbox takes: ``full`` says why it takes nothing, ``share`` how much of its bound is used."""
+
+    full: str = ""
+    share: float = 0.0
 
 
 async def decoded(rows: Iterable[tuple[int, datetime, bytes]]) -> list[Entry]:

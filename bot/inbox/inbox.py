@@ -10,11 +10,11 @@ from datetime import datetime
 from typing import Protocol
 
 from bot.domain.event import LogsEvent, SamplesEvent
-from bot.inbox.entries import MOST_BYTES, Entry, NewEntry, RawEntry
+from bot.inbox.entries import MOST_BYTES, Entry, NewEntry, RawEntry, Room
 from bot.inbox.sql import MOST_AT_ONCE, SqlInbox
 from bot.storage.database import Database, open_database
 
-__all__ = ["MOST_AT_ONCE", "MOST_BYTES", "Entry", "Inbox", "NewEntry", "RawEntry", "open_inbox"]
+__all__ = ["MOST_AT_ONCE", "MOST_BYTES", "Entry", "Inbox", "NewEntry", "RawEntry", "Room", "open_inbox"]
 
 
 class Inbox(Protocol):
@@ -35,6 +35,10 @@ class Inbox(Protocol):
 
     async def reach(self) -> str:
         """Which it is and where, in words; nothing is made or changed."""
+        ...
+
+    async def room(self) -> Room:
+        """How much more it takes, as far as one can see; nothing is written."""
         ...
 
     async def close(self) -> None: ...

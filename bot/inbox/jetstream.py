@@ -17,9 +17,9 @@ from nats.aio.msg import Msg
 
 from bot.domain.event import LogsEvent, SamplesEvent
 from bot.errors import StorageUnavailable
-from bot.inbox.entries import MOST_BYTES, Entry, NewEntry, RawEntry, decoded, fitted_to, kind_of
+from bot.inbox.entries import MOST_BYTES, Entry, NewEntry, RawEntry, Room, decoded, fitted_to, kind_of
 from bot.inbox.jetstream_connection import JetStream, Refusal, answer_of, parse_address
-from bot.inbox.jetstream_stream import find, find_or_make, root_of
+from bot.inbox.jetstream_stream import find, find_or_make, root_of, share_of_account
 
 ANSWER_SECONDS = 5.0
 """For so many seconds a group is sent again while it is not known to be stored."""
@@ -32,6 +32,10 @@ _INCOMPLETE = 10176
 _STORED_BEFORE = 10201
 _FULL = frozenset({10002, 10023, 10028, 10047, 10077, 10122})
 """Numbers of errors that say that the stream, the account or the disk takes no more; coming at once again is no use."""
+_REFUSES_FOR = 60.0
+"""So many seconds after a refusal it counts as full, unless something was stored since: then it is tried again."""
+_SMALLEST = 1024
+"""Bytes that the smallest delivery takes, about."""
 T = TypeVar("T")
 _SOURCE, _RECEIVED = "Tandem-Source", "Tandem-Received-At"
 
@@ -48,6 +52,7 @@ class JetStreamInbox:
         self._newest = 0
         self._newest_of: dict[int, int] = {}
         self._identity = ""
+        self._refused: tuple[float, str] | None = None
 
     @property
     def identity(self) -> str:
@@ -61,9 +66,24 @@ class JetStreamInbox:
 
     async def reach(self) -> str:
         stream = await find(self.server)
+        self._identity = stream.identity if stream else ""
         if stream is None:
             return f"no stream yet at {self.server.address}: `tandem run` makes it"
         return f"{stream.identity} at {self.server.address}: {stream.entries} entries, {stream.replicas} replicas"
+
+    async def room(self) -> Room:
+        stream = await find(self.server)
+        if stream is None:
+            return Room()
+        share = stream.bytes / stream.max_bytes if stream.max_bytes > 0 else 0.0
+        room = Room(share=max(share, await share_of_account(self.server)))
+        if 0 < stream.max_bytes < stream.bytes + _SMALLEST:
+            return room._replace(
+                full=f"the stream {self._stream} is full: {stream.bytes} bytes of max_bytes={stream.max_bytes}"
+            )
+        if self._refused and asyncio.get_running_loop().time() - self._refused[0] < _REFUSES_FOR:
+            return room._replace(full=self._refused[1])
+        return room
 
     async def close(self) -> None:
         await self.server.close()
@@ -92,12 +112,16 @@ class JetStreamInbox:
                         if refusal.number == _STORED_BEFORE:
                             return
                         passing = refusal.code >= 429 or refusal.number == _INCOMPLETE
+                        if refusal.number in _FULL:
+                            why_full = f"the stream {self._stream} takes nothing more: {refusal}"
+                            self._refused = asyncio.get_running_loop().time(), why_full
                         if refusal.number in _FULL or not passing:
                             raise StorageUnavailable(f"the stream {self._stream}: {refusal}") from refusal
                         why = refusal
                     await asyncio.sleep(0.1)
         except TimeoutError as error:
             raise StorageUnavailable(f"the stream {self._stream} has not acknowledged: {why or 'no answer'}") from error
+        self._refused = None
         self._note(chunk, acknowledgement)
 
     async def _publish(self, chunk: Sequence[NewEntry], name: str) -> Mapping[str, Any]:

@@ -16,6 +16,8 @@ class Stream(NamedTuple):
     last_seq: int
     entries: int
     replicas: int
+    bytes: int
+    max_bytes: int
 
 
 def root_of(name: str) -> str:
@@ -85,6 +87,21 @@ def _needed(name: str) -> dict[str, Any]:
     }
 
 
+def _bytes(info: Mapping[str, Any]) -> tuple[int, int]:
+    """How many are used, and how many may be; -1 is without a bound."""
+    return int(info["state"].get("bytes", 0)), int(info["config"].get("max_bytes", -1))
+
+
+async def share_of_account(server: JetStream) -> float:
+    """How much of the storage that the account may use is used; 0 where it has no bound. Raises StorageUnavailable."""
+    try:
+        account = await server.call_api("INFO", {})
+    except Refusal:
+        return 0.0  # this user may not ask
+    most = int(account.get("limits", {}).get("max_storage", -1))
+    return int(account.get("storage", 0)) / most if most > 0 else 0.0
+
+
 def _checked(server: JetStream, info: Mapping[str, Any]) -> Stream:
     name, config, state = server.address.stream, info["config"], info["state"]
     wrong = [f"{key} must be {value!r}" for key, value in _needed(name).items() if config.get(key) != value]
@@ -94,4 +111,4 @@ def _checked(server: JetStream, info: Mapping[str, Any]) -> Stream:
     if wrong := [*wrong, *(f"{key} must not be set" for key in bounds)]:
         raise ConfigError(f"TANDEM_INBOX_URL: the stream {name} is not fit to be an inbox: {'; '.join(wrong)}")
     made = f"stream {name} made {info['created']}"
-    return Stream(made, int(state["last_seq"]), int(state["messages"]), int(config["num_replicas"]))
+    return Stream(made, int(state["last_seq"]), int(state["messages"]), int(config["num_replicas"]), *_bytes(info))

@@ -10,7 +10,7 @@ from itertools import accumulate, takewhile
 from sqlalchemy import CTE, delete, func, literal, select, text, union_all
 
 from bot.domain.event import LogsEvent, SamplesEvent
-from bot.inbox.entries import MOST_BYTES, Entry, NewEntry, RawEntry, beginning_of, decoded
+from bot.inbox.entries import MOST_BYTES, Entry, NewEntry, RawEntry, Room, beginning_of, decoded
 from bot.storage.collisions import begun_anew
 from bot.storage.database import Database, table_of
 from bot.storage.tables.core import InboxRow
@@ -54,6 +54,10 @@ class SqlInbox:
     async def reach(self) -> str:
         async with self.database.read():
             return "in a file beside the database" if self.database.is_sqlite else "in the database"
+
+    async def room(self) -> Room:
+        """The disk's bound is not one of the table."""
+        return Room()
 
     async def close(self) -> None:
         if not self._shared:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 import structlog
-from sqlalchemy import func, select, update
+from sqlalchemy import func, inspect, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import ConfigError
@@ -37,6 +37,8 @@ async def claim_offsets(database: Database, inbox: Inbox, partitions: int, given
         last = await _last_position(connection)  # after them: other replicas work on meanwhile
     newest = await inbox.prepare(last)
     if owner not in (None, inbox.identity, given_up):
+        if owner == DATABASE:
+            await _prepare_old(database, positions)
         await _see_that_all_is_done(database, str(owner), positions, inbox.identity)
     async with database.write() as connection:
         if await _owner(connection) not in (owner, inbox.identity):
@@ -48,6 +50,23 @@ async def claim_offsets(database: Database, inbox: Inbox, partitions: int, given
             await _switch(connection, str(owner), inbox.identity)
             log.warning("inbox.switched", left=owner, now=inbox.identity)
         await offsets.prepare(connection, partitions, inbox.identity)
+
+
+async def see_whether_claimable(database: Database, inbox: Inbox, given_up: str | None = None) -> None:
+    """Raises ConfigError where :func:`claim_offsets` would, as far as it can be seen; nothing is made or changed.
+
+    ``inbox.reach`` was called, so that its identity is known; where it is not, there is no such stream.
+    """
+    async with database.read() as connection:
+        if not await connection.run_sync(lambda sync: inspect(sync).has_table(_OFFSET.name)):
+            return
+        owner = await _owner(connection)
+        positions = await offsets.positions(connection)
+        if owner in (None, inbox.identity):
+            return
+        await _see_that_nobody_works(connection)
+    if owner != given_up:
+        await _see_that_all_is_done(database, str(owner), positions, inbox.identity or "a stream that is not there")
 
 
 async def owner_of_offsets(database: Database) -> str | None:
@@ -76,12 +95,20 @@ async def _see_that_all_is_done(database: Database, owner: str, positions: Mappi
         )
     old = open_inbox(database)
     try:
-        await old.prepare(max(positions.values()))
         waiting = await old.lag(positions)
     finally:
         await old.close()
     if waiting:
         raise ConfigError(f"{left}, and {waiting} entries wait there. Run without TANDEM_INBOX_URL first, {anyway}")
+
+
+async def _prepare_old(database: Database, positions: Mapping[int, int]) -> None:
+    """Bring the inbox of the database to this version's schema, so that it can be counted what waits there."""
+    old = open_inbox(database)
+    try:
+        await old.prepare(max(positions.values(), default=0))
+    finally:
+        await old.close()
 
 
 async def _see_that_nobody_works(connection: AsyncConnection) -> None:

@@ -78,6 +78,18 @@ def upgrade(connection: Connection, scripts: Path) -> None:
     _write_down(connection, newest, _oldest_beside(known))
 
 
+def see_that_it_is_known(connection: Connection, scripts: Path) -> None:
+    """Raises ConfigError where this program may not work with the schema, as :func:`upgrade` does; changes nothing."""
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(scripts))
+    known = ScriptDirectory.from_config(config)
+    newest = known.get_current_head()
+    assert newest is not None
+    found = MigrationContext.configure(connection).get_current_revision()
+    if found is not None and found not in {script.revision for script in known.walk_revisions()}:
+        _accept(connection, found, newest)
+
+
 def _accept(connection: Connection, found: str, newest: str) -> None:
     works_with = connection.scalar(
         text("SELECT works_with FROM schema_version WHERE revision = :revision"), {"revision": found}

@@ -143,6 +143,9 @@ class Api:
             async with self._database.read() as connection:
                 set_aside = await offsets.count_set_aside(connection)
             waiting = await look(self._database, self._inbox)
+            room = await self._inbox.room()
+            if room.full:
+                raise StorageUnavailable(room.full)
         except StorageUnavailable as error:
             return _json({"status": "unavailable", "storage": str(error), "slack": slack}, 503)
         said = {"storage": "ok", "slack": slack, "set_aside": set_aside, **self._behind(waiting)}

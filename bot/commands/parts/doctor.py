@@ -1,30 +1,31 @@
 """``tandem doctor``: checks everything that Tandem needs, and says what to do about what is missing."""
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
-from enum import StrEnum
-from typing import NamedTuple
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 
 import aiohttp
-from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from sqlalchemy import inspect
 
+from bot.commands.parts.checks.alerts import check_alerts
+from bot.commands.parts.checks.finding import Finding, Mark
+from bot.commands.parts.checks.inbox import check_inbox
+from bot.commands.parts.checks.slack_answers import advice_for, asked, clock_skew, header, is_about_reaching
 from bot.config import Config, Environment, read_environment
 from bot.domain.duration import format_duration
 from bot.errors import ConfigError, TandemError
-from bot.inbox.inbox import open_inbox
 from bot.maintenance.archive import open_archive
 from bot.model_store.frames import open_frames
+from bot.notify.channel import ChannelRefusal
 from bot.notify.slack.channel import SlackChannel
 from bot.notify.slack.proxy import make_client
 from bot.notify.slack.socket_mode import probe
 from bot.storage.blobs import warning_about
 from bot.storage.database import Database, open_database
 from bot.storage.queries import audit
+from bot.storage.schema import MIGRATIONS, see_that_it_is_known
 from bot.storage.tables.core import AuditRow
 from bot.watches.models.alibi_missing import missing
 
@@ -41,25 +42,6 @@ SCOPES = (
 )
 MAX_SKEW = timedelta(seconds=60)
 _SECRET = re.compile(r"[0-9a-f]{32}")
-
-
-class Mark(StrEnum):
-    OK = "ok     "
-    WARN = "warning"
-    FAIL = "FAILED "
-
-
-class Finding(NamedTuple):
-    """What was found about one subject, and what to do."""
-
-    mark: Mark
-    subject: str
-    text: str
-    advice: str = ""
-
-    @property
-    def failed(self) -> bool:
-        return self.mark is Mark.FAIL
 
 
 async def diagnose(load: Callable[[], Config]) -> list[Finding]:
@@ -85,33 +67,19 @@ async def _storage(environment: Environment, config: Config) -> list[Finding]:
     try:
         database = open_database(environment.database_url)
         try:
-            async with database.write():
-                pass
+            async with database.write() as connection:
+                await connection.run_sync(see_that_it_is_known, MIGRATIONS)
             takes = Finding(Mark.OK, "database", f"takes writes ({database.engine.dialect.name})")
-            inbox = await _inbox(database, environment.inbox_address)
+            inbox = await check_inbox(database, environment)
             archive = await _archive(database, environment.archive, config)
             models = await _model_store(database, environment) if config.models else []
-            return [takes, await _audit_log(database), archive, *models, *inbox]
+            alerts = await check_alerts(database, config)
+            return [takes, await _audit_log(database), archive, *models, *inbox, *alerts]
         finally:
             await database.close()
     except (TandemError, OSError) as error:
         advice = "Check TANDEM_DATABASE_URL, the server and the free disk space."
         return [Finding(Mark.FAIL, "database", str(error), advice)]
-
-
-async def _inbox(database: Database, url: str | None) -> list[Finding]:
-    """Where it is, if not in the database."""
-    if url is None:
-        return []
-    try:
-        inbox = open_inbox(database, url)
-        try:
-            return [Finding(Mark.OK, "inbox", await inbox.reach())]
-        finally:
-            await inbox.close()
-    except TandemError as error:
-        advice = "Check TANDEM_INBOX_URL, the NATS server, its JetStream and what this user may do."
-        return [Finding(Mark.FAIL, "inbox", str(error), advice)]
 
 
 async def _archive(database: Database, address: str | None, config: Config) -> Finding:
@@ -190,11 +158,13 @@ async def _slack(environment: Environment, config: Config) -> AsyncIterator[Find
         return
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10), trust_env=True) as session:
         client = make_client(environment.slack_bot_token.get_secret_value(), environment.slack_api_url, session)
-        answer = await _asked(client.auth_test)
+        answer = await asked(client.auth_test)
         if isinstance(answer, str):
-            yield Finding(Mark.FAIL, "Slack token", answer, _advice_for(answer))
+            yield Finding(Mark.FAIL, "Slack token", answer, advice_for(answer))
             return
-        yield Finding(Mark.OK, "Slack token", f"belongs to {answer['user']} in {answer['team']}")
+        yield Finding(
+            Mark.OK, "Slack token", f"belongs to {answer.get('user', 'somebody')} in {answer.get('team', '?')}"
+        )
         yield _scopes(answer)
         yield _clock(answer)
         yield await _channel(client, config.slack.channel)
@@ -229,24 +199,8 @@ def _way_in(environment: Environment) -> Finding:
     return Finding(Mark.OK, "buttons", "over HTTP; point Slack's request URL at https://<this bot>/slack/events")
 
 
-async def _asked(call: Callable[[], Awaitable[AsyncSlackResponse]]) -> AsyncSlackResponse | str:
-    """Slack's answer, or why there is none."""
-    try:
-        return await call()
-    except SlackApiError as error:
-        return str(error.response.get("error", error))
-    except (SlackClientError, TimeoutError, aiohttp.ClientError, OSError) as error:
-        return f"Slack cannot be reached: {type(error).__name__} {error}".strip()
-
-
-def _advice_for(problem: str) -> str:
-    if "reached" in problem:
-        return "Check the network, the proxy (HTTPS_PROXY) and SLACK_API_URL."
-    return "Install the app again and copy its Bot User OAuth Token (xoxb-…) to SLACK_BOT_TOKEN."
-
-
 def _scopes(answer: AsyncSlackResponse) -> Finding:
-    granted = {scope.strip() for scope in _header(answer, "x-oauth-scopes").split(",") if scope.strip()}
+    granted = {scope.strip() for scope in header(answer.headers, "x-oauth-scopes").split(",") if scope.strip()}
     missing = [scope for scope in SCOPES if scope not in granted]
     if not granted:
         return Finding(Mark.WARN, "Slack scopes", "Slack did not say which scopes the token has")
@@ -258,15 +212,10 @@ def _scopes(answer: AsyncSlackResponse) -> Finding:
     return Finding(Mark.OK, "Slack scopes", f"all there{extra}")
 
 
-def _header(answer: AsyncSlackResponse, name: str) -> str:
-    return next((str(value) for key, value in answer.headers.items() if key.lower() == name), "")
-
-
 def _clock(answer: AsyncSlackResponse) -> Finding:
-    date = _header(answer, "date")
-    if not date:
+    skew = clock_skew(answer.headers)
+    if skew is None:
         return Finding(Mark.WARN, "clock", "Slack did not send its time")
-    skew = datetime.now(UTC) - parsedate_to_datetime(date)
     if abs(skew) > MAX_SKEW:
         advice = "Synchronise the clock (NTP): Slack's signatures are refused when it is 5 minutes off."
         return Finding(Mark.FAIL, "clock", f"differs from Slack's by {abs(skew).total_seconds():.0f} s", advice)
@@ -277,15 +226,14 @@ async def _channel(client: AsyncWebClient, name: str) -> Finding:
     try:
         channel_id = await SlackChannel(client, name).key()
     except TandemError as error:
-        return Finding(
-            Mark.FAIL,
-            "channel",
-            str(error),
-            f"Create {name}, or name another one in tandem.yaml; for a private one, invite the bot first.",
-        )
-    answer = await _asked(lambda: client.conversations_info(channel=channel_id))
+        again = "Slack did not answer as it should: see slack-status.com and the proxy (HTTPS_PROXY), then try again."
+        make = f"Create {name}, or name another one in tandem.yaml; for a private one, invite the bot first."
+        return Finding(Mark.FAIL, "channel", str(error), make if isinstance(error, ChannelRefusal) else again)
+    answer = await asked(lambda: client.conversations_info(channel=channel_id))
     if isinstance(answer, str):
-        return Finding(Mark.FAIL, "channel", f"{name}: {answer}", f"In {name}, type /invite @tandem.")
-    if not answer["channel"].get("is_member"):
+        advice = advice_for(answer) if is_about_reaching(answer) else f"In {name}, type /invite @tandem."
+        return Finding(Mark.FAIL, "channel", f"{name}: {answer}", advice)
+    channel = answer.get("channel")
+    if not isinstance(channel, dict) or not channel.get("is_member"):
         return Finding(Mark.FAIL, "channel", f"the bot is no member of {name}", f"In {name}, type /invite @tandem.")
     return Finding(Mark.OK, "channel", f"the bot is a member of {name}")

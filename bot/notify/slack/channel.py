@@ -65,10 +65,10 @@ class SlackChannel:
                 types="public_channel,private_channel", exclude_archived=True, limit=_PAGE, cursor=cursor
             )
             answer = await self._called("conversations.list", call)
-            for channel in answer["channels"]:
-                if channel["name"] == wanted:
+            for channel in _objects(answer, "channels"):
+                if channel.get("name") == wanted and "id" in channel:
                     return str(channel["id"])
-            cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
+            cursor = _cursor_of(answer)
             if not cursor:
                 raise ChannelRefusal(f"channel_not_found: the bot sees no channel named {self._name}")
 
@@ -133,13 +133,13 @@ class SlackChannel:
         wanted, cursor = _metadata(mark), ""
         for _ in range(_MAX_PAGES):
             answer = await self._page(since, thread, cursor)
-            for message in answer["messages"]:
+            for message in _objects(answer, "messages"):
                 metadata = message.get("metadata") or {}
                 facts = metadata.get("event_payload", {})
                 same = wanted["event_payload"].items() <= facts.items()
                 if metadata.get("event_type") == wanted["event_type"] and same:
                     yield _posted(message["ts"])
-            cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
+            cursor = _cursor_of(answer)
             if not cursor:
                 return
 
@@ -171,6 +171,20 @@ class SlackChannel:
             raise ChannelFailure(f"{method}: {type(error).__name__} {error}".strip()) from error
         SLACK_CALLS.labels(method, "ok").inc()
         return answer
+
+
+def _objects(answer: AsyncSlackResponse, name: str) -> list[dict[str, Any]]:
+    """A list of an answer. Raises ChannelFailure where there is none, as where a proxy answers in Slack's place."""
+    found = answer.get(name)
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise ChannelFailure(f"the answer has no list of {name}: it is not Slack's")
+    return found
+
+
+def _cursor_of(answer: AsyncSlackResponse) -> str:
+    """Where the next page begins; empty after the last one."""
+    told = answer.get("response_metadata")
+    return str(told.get("next_cursor") or "") if isinstance(told, dict) else ""
 
 
 async def _to_its_end(call: Coroutine[Any, Any, AsyncSlackResponse]) -> AsyncSlackResponse:

@@ -1,5 +1,6 @@
-"""Counts for Tandem's own metrics."""
+"""Counts for Tandem's own metrics, and for ``tandem doctor``."""
 
+from collections import Counter
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Table, case, exists, func, not_, or_, select
@@ -8,9 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.incident import IncidentStatus
 from bot.domain.severity import Severity
 from bot.storage.database import table_of
-from bot.storage.tables.core import IncidentRow
+from bot.storage.tables.core import AlertRow, IncidentRow
 from bot.storage.tables.slack import ChannelMessageRow, SlackMessageRow
 
+_ALERT = table_of(AlertRow)
 _INCIDENT = table_of(IncidentRow)
 _MESSAGE = table_of(ChannelMessageRow)
 _BEFORE = table_of(SlackMessageRow)
@@ -45,3 +47,19 @@ async def oldest_unshown(connection: AsyncConnection) -> datetime | None:
 
 def _shown_in(table: Table, *how: ColumnElement[bool]) -> ColumnElement[bool]:
     return exists().where(table.c.incident_id == _INCIDENT.c.id, table.c.ts.is_not(None), *how)
+
+
+async def severity_words(connection: AsyncConnection, since: datetime, most: int) -> Counter[str]:
+    """The words for severity in alerts that count as warnings, as unknown ones do; of ``most`` alerts at most."""
+    warnings = _ALERT.c.severity == Severity.WARNING.value
+    query = select(_ALERT.c.labels).where(warnings, _ALERT.c.received_at >= since).limit(most)
+    words: Counter[str] = Counter()
+    async for labels in await connection.stream_scalars(query):
+        words[labels.get("severity") or ""] += 1
+    del words[""]
+    return words
+
+
+async def sources_since(connection: AsyncConnection, since: datetime) -> set[str]:
+    """The sources of the alerts that were received since a moment."""
+    return set(await connection.scalars(select(_ALERT.c.source).where(_ALERT.c.received_at >= since).distinct()))

@@ -10,7 +10,8 @@ import msgspec
 import nats
 import pytest
 
-from bot.commands.parts.doctor import Finding, Mark, diagnose
+from bot.commands.parts.checks.finding import Finding, Mark
+from bot.commands.parts.doctor import diagnose
 from bot.commands.parts.recording import record
 from bot.commands.parts.replay import read_log
 from bot.config import Config

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from bot.commands.parts.doctor import SCOPES, Finding, Mark, diagnose
+from bot.commands.parts.checks.finding import Finding, Mark
+from bot.commands.parts.doctor import SCOPES, diagnose
 from bot.config import Config, load_config
 from bot.localslack import LocalSlack
 from bot.storage.database import open_database
@@ -63,6 +64,8 @@ async def test_where_nothing_is_missing_everything_is_ok(monkeypatch: pytest.Mon
             "Slack scopes",
             "clock",
             "channel",
+            "severities",
+            "CloudWatch",
         }
         assert found.keys() == subjects
         found = await _diagnose(

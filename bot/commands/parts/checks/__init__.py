@@ -1,0 +1,1 @@
+"""What ``tandem doctor`` checks, a subject a file."""
