@@ -8,13 +8,15 @@ tells which incidents were made then.
 
 import tempfile
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Protocol
 
 import msgspec
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from bot.commands.parts.recording import Made, made_in
 from bot.config import Config
@@ -32,6 +34,7 @@ from bot.watches.configured import watches
 _TICKS_BETWEEN = 60
 """At most so many ticks of the clock are replayed in a gap of the log."""
 _SAME_TIME = timedelta(hours=1)
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _MADE = b'{"made"'
 
 
@@ -100,7 +103,7 @@ def _lines(file: Path) -> Iterator[tuple[int, bytes]]:
 async def replay_file(file: Path, config: Config, parse: Parse) -> list[Made]:
     """The incidents that the log makes. Raises ConfigError where the log cannot be read."""
     rules = config.rules()
-    now = datetime.min
+    passing = _Passing()
     with tempfile.TemporaryDirectory(prefix="tandem-replay-") as folder:
         database = open_database(f"sqlite:///{folder}/replay.db")
         inbox = open_inbox(database)
@@ -109,27 +112,61 @@ async def replay_file(file: Path, config: Config, parse: Parse) -> list[Made]:
             await inbox.prepare(0)
             async with database.write() as connection:
                 await offsets.prepare(connection, rules.partitions)
-            services = Services(database, inbox, rules, lambda: now)
+            services = Services(database, inbox, rules, lambda: passing.now)
             worker = Worker(services, make_plan, watches(rules, services.clock))
             for received_at, source, events in read_log(file, parse):
-                for moment in _ticks(now, received_at):
-                    now = moment
-                    await worker.tick()
-                now = received_at
-                await inbox.append(entries_for(events, source, now, rules.correlation.partition_by, rules.partitions))
+                await passing.tick(worker, received_at)
+                passing.now = received_at
+                by, count = rules.correlation.partition_by, rules.partitions
+                await inbox.append(entries_for(events, source, received_at, by, count))
                 await worker.drain()
-            for moment in _ticks(now, now + timedelta(hours=1)):
-                now = moment
-                await worker.tick()
+            await passing.end(worker, Worker(services, make_plan), _recorded_until(file))
             return [made async for made in made_in(database)]
         finally:
             await inbox.close()
             await database.close()
 
 
+class _Passing:
+    """Time as the log tells it; it ticks about once a minute, whether or not something comes."""
+
+    def __init__(self) -> None:
+        self.now = datetime.min
+        self._ticked = datetime.min
+
+    async def tick(self, worker: Worker, until: datetime) -> None:
+        """All ticks before a moment."""
+        if self._ticked == datetime.min:
+            self._ticked = until
+        for moment in _ticks(self._ticked, until):
+            self.now = self._ticked = moment
+            await worker.tick()
+
+    async def end(self, worker: Worker, without_watches: Worker, recorded_until: datetime | None) -> None:
+        """What came after the last delivery. Where the log tells what was made, that is until when it knows of.
+
+        Else an hour passes in which nobody misses what is not in the log: that it ends there is no silence of anybody.
+        """
+        if recorded_until is None:
+            await self.tick(without_watches, self.now + timedelta(hours=1))
+        elif recorded_until >= self.now:
+            last = recorded_until + timedelta(seconds=1)  # the log has whole seconds
+            await self.tick(worker, last)
+            self.now = last
+            await worker.tick()
+
+
+def _recorded_until(file: Path) -> datetime | None:
+    """When something last happened to the incidents of then; None where the log does not tell what was made."""
+    if not any(text.startswith(_MADE) for _, text in _lines(file)):
+        return None
+    moments = [moment for one in read_made(file) for moment in (one.opened_at, one.resolved_at) if moment]
+    return max(map(datetime.fromisoformat, moments), default=_LONG_AGO)
+
+
 def _ticks(since: datetime, until: datetime) -> Iterator[datetime]:
     """Moments inside a gap, a minute apart at first and further apart in a long one."""
-    if since == datetime.min or until <= since:
+    if until <= since:
         return
     step = max(timedelta(minutes=1), (until - since) / _TICKS_BETWEEN)
     moment = since + step
@@ -145,16 +182,30 @@ def print_incidents(now: list[Made], then: list[Made], out: Console, as_json: bo
         rows = [msgspec.to_builtins(made) | {"then": [one.number for one in beside[made.number]]} for made in now]
         out.print(msgspec.json.encode(rows).decode())
         return
-    columns = ["number", "title", "status", "severity", "opened", "resolved", "likely cause"]
-    table = Table(*columns, *(["then"] if then else []), title=f"{len(now)} incidents" + _then(then))
-    for made in now:
-        fields = (made.number, made.title, made.status, made.severity, made.opened_at, made.resolved_at, made.cause)
-        told = ["; ".join(f"#{one.number} {one.title}" for one in beside[made.number]) or "none"] if then else []
-        table.add_row(*(str(field or "") for field in fields), *told)
-    out.print(table)
+    out.print(_table(now, then, beside))
     matched = {one.number for found in beside.values() for one in found}
     for lost in [made for made in then if made.number not in matched]:
         out.print(f"no longer made: #{lost.number} {lost.title}")
+
+
+def _table(now: list[Made], then: list[Made], beside: Mapping[int, list[Made]]) -> Table:
+    """Three columns beside the number, each with two lines, so that it can be read on 80 columns."""
+    table = Table(title=f"{len(now)} incidents{_then(then)}", box=SIMPLE_HEAD, pad_edge=False)
+    for name, width in (("#", None), ("incident", None), ("status", 12), ("opened, resolved", 19)):
+        table.add_column(name, min_width=width, overflow="fold")
+    for made in now:
+        lines = [made.title, f"cause: {made.cause}" if made.cause else "no likely cause"]
+        if then:
+            lines.append("then: " + ("; ".join(f"#{one.number} {one.title}" for one in beside[made.number]) or "none"))
+        status = f"{made.status}\n{made.severity}"
+        times = f"{_moment(made.opened_at)}\n{_moment(made.resolved_at) or '…'}"
+        table.add_row(Text(str(made.number)), Text("\n".join(lines)), Text(status), Text(times), end_section=True)
+    return table
+
+
+def _moment(moment: str | None) -> str:
+    """In UTC, without the offset that all have."""
+    return datetime.fromisoformat(moment).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S") if moment else ""
 
 
 def _then(then: list[Made]) -> str:

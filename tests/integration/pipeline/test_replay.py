@@ -5,10 +5,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from rich.console import Console
 
 from bot.commands.parts.recording import Made, record
-from bot.commands.parts.replay import counterparts, read_log, read_made, replay_file
+from bot.commands.parts.replay import counterparts, print_incidents, read_log, read_made, replay_file
 from bot.config import Config
 from bot.domain.event import ChangeEvent
 from bot.domain.rules import Rules
@@ -44,7 +46,7 @@ def _log(folder: Path, *lines: str) -> Path:
         ('{"source": "alertmanager"}', "missing required field `received_at`"),
         ('{"received_at": "2026-03-01T12:00:00", "source": "x"}', "timezone component - at `$.received_at`"),
         (_line(timedelta(), {}, "alertmanger"), "did you mean 'alertmanager'?"),
-        (_line(timedelta(), {"version": "4"}), "missing required field `status`"),
+        (_line(timedelta(), {"version": "4"}), "missing required field `alerts`"),
         (_line(timedelta(), {}, "cloudevents"), "source"),
         ('{"received_at": "2026-03-01T12:00:00Z", "source": "x", "events": [{"kind": "odd"}]}', "$.events[0].kind"),
     ],
@@ -160,3 +162,15 @@ async def test_the_hour_after_the_log_passes_as_well(tmp_path: Path) -> None:
     (flapped,) = await replay_file(_log(tmp_path, *_flapping()), Config(), parse_delivery)
     assert flapped.resolved_at is not None
     assert datetime.fromisoformat(flapped.resolved_at) - START > timedelta(minutes=5)
+
+
+def test_the_table_can_be_read_on_80_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    long = _made(12, ["a"], timedelta(hours=1))
+    title = "[red]HighLatency[/red] on checkout-production and 12 more alerts of other services"
+    made = msgspec.structs.replace(long, title=title, status="acknowledged", cause="forecast-pool (resource)")
+    print_incidents([made], [_made(1, ["a"])], Console(width=80, soft_wrap=True, markup=False), as_json=False)
+    printed = capsys.readouterr().out
+    assert max(map(len, printed.splitlines())) <= 80
+    words = printed.split()
+    for word in (*title.split(), "acknowledged", "warning", "(resource)", "2026-03-01", "13:00:00", "#1", "made"):
+        assert word in words, "no word is cut"
