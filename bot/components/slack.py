@@ -19,6 +19,7 @@ from bot.notify.chart_uploads import ChartUploads
 from bot.notify.kinds import Opening, open_channel
 from bot.notify.notifier import Notifier
 from bot.notify.slack.identity import Identity
+from bot.notify.silence_notices import SilenceNotices
 from bot.notify.slack.people import People
 from bot.notify.slack.proxy import make_client
 from bot.notify.slack.socket_mode import SocketMode
@@ -121,6 +122,8 @@ def slack_components(process: Process, slack: Slack) -> Iterator[Component]:
     charts = ChartUploads(services.database, _channel(process, slack.client), services.clock, setbacks=setbacks)
     yield Component("notifier", run=slack.notifier.run, role=ROLE)
     yield Component("charts", run=charts.run, role=ROLE)
+    silences = SilenceNotices(services.database, _channel(process, slack.client), services.clock)
+    yield Component("silence notices", run=silences.run, role=ROLE)
     yield from rewriter_components(process)
 
 

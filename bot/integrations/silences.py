@@ -20,7 +20,7 @@ from bot.domain.matcher import Matcher
 from bot.domain.silence import Silence
 from bot.integrations.http import ToolRefused
 from bot.storage.database import Database
-from bot.storage.queries import audit, silences, tools
+from bot.storage.queries import audit, silence_notices, silences, tools
 from bot.storage.queries.audit import AuditEntry
 from bot.storage.queries.tools import SilenceLink
 
@@ -188,6 +188,7 @@ class SilenceSync:
             )
             async with self._database.write() as connection:
                 await silences.add_missing(connection, [silence])
+                await silence_notices.add(connection, silence.id, silence.created_by, now)
                 await tools.save_silence(connection, _link_of(silence, one))
                 await self._audit(connection, silence, "silence.add", one.ends_at, now)
 
@@ -197,6 +198,8 @@ class SilenceSync:
             if await silences.move_end(connection, ours, ends_at):
                 await tools.save_silence(connection, msgspec.structs.replace(link, ends_at=ends_at))
                 action = "silence.end" if ends_at <= now else "silence.change"
+                if ends_at <= now < ours.ends_at:
+                    await silence_notices.add(connection, ours.id, self.title, now, ended=True)
                 await self._audit(connection, ours, action, ends_at, now)
 
     async def _audit(

@@ -171,7 +171,20 @@ class Notice:
         return self.since is not None
 
 
-Content = IncidentCard | Notice
+@dataclass(frozen=True, slots=True)
+class SilenceCard:
+    """That alerts call nobody until a moment, or (``ended``) do so again. ``by`` is a user id or a name."""
+
+    id: str
+    ended: bool
+    matchers: str
+    ends_at: datetime
+    by: str
+    comment: str
+    holds_back: str
+
+
+Content = IncidentCard | Notice | SilenceCard
 
 
 @dataclass(frozen=True, slots=True)

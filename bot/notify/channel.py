@@ -74,6 +74,10 @@ def refusal_mark(source: str) -> Mark:
     return Mark("refusal", {"source": source})
 
 
+def silence_mark(notice: int) -> Mark:
+    return Mark("silence", {"notice": notice})
+
+
 class Posted(NamedTuple):
     """A message in a channel. ``id`` means something to its channel only."""
 

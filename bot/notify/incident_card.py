@@ -102,7 +102,9 @@ def _lifecycle_buttons(view: IncidentView) -> tuple[Button, ...]:
         return ()
     acknowledge = Button("incident.ack", "Acknowledge", incident.id)
     resolve = _resolve_button(incident.id, sum(tally.alerts for tally in view.active))
-    return (acknowledge, resolve) if incident.status is IncidentStatus.TRIGGERED else (resolve,)
+    silence = Button("incident.silence", "Silence …", incident.id)
+    first = (acknowledge,) if incident.status is IncidentStatus.TRIGGERED else ()
+    return (*first, resolve, silence)
 
 
 def _resolve_button(incident_id: str, firing: int) -> Button:

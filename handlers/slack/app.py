@@ -18,7 +18,7 @@ from handlers.slack.actors import actor_in
 from handlers.slack.answers import NotDone, or_words
 from handlers.slack.calls import Click, OpenForm, SlackEndpoint, Submission
 from handlers.slack.forms import MAX_ERROR, BadFields, values_of
-from handlers.slack.privately import answer_command, tell_privately
+from handlers.slack.privately import answer_command, channel_of, tell_privately
 from handlers.slack.registry import RunAction, RunForm, actions, forms, slashes
 from handlers.slack.slash import answer
 
@@ -67,9 +67,13 @@ def make_bolt_app(
 def _on_action(client: AsyncWebClient, endpoint: SlackEndpoint, run: RunAction) -> Listener:
     async def listen(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
         await ack()
-        click = Click(endpoint, await actor_in(body, endpoint), endpoint.clock(), str(action.get("value", "")))
+        actor, value = await actor_in(body, endpoint), str(action.get("value", ""))
+        click = Click(endpoint, actor, endpoint.clock(), value, channel_of(body))
         try:
             text = await or_words(run(click))
+            if isinstance(text, OpenForm):
+                await or_words(client.views_open(trigger_id=body["trigger_id"], view=dict(text.view)))
+                return
         except NotDone as error:
             text = str(error)
         if text:

@@ -1,14 +1,15 @@
 """What people type after a command, read the same way by every command."""
 
 import re
-import shlex
 
 from bot.domain.incident import Incident
-from bot.domain.matcher import Matcher, parse_matcher
+from bot.domain.matcher import Matcher, parse_matchers
 from bot.errors import Refused
 from bot.storage.queries import incidents
 from handlers.slack.calls import Call
 
+_SINGLE = re.compile(r"""(=~|!~|!=|=)'([^'"]*)'""")
+_WHOLE = re.compile(r"""(?<!\S)(['"])([^\s'"=!~]+)(=~|!~|!=|=)([^'"]*)\1(?!\S)""")
 ANYWAY = "anyway"
 """The word by which people confirm what they were asked about."""
 
@@ -29,17 +30,19 @@ async def incident_of(call: Call, text: str | None = None) -> Incident:
     return incident
 
 
-def words_in(text: str) -> list[str]:
-    """Words and quoted phrases; Slack's clients turn straight quotes into curly ones. Raises BadArguments."""
-    try:
-        return shlex.split(text.translate(str.maketrans("“”‘’", "\"\"''")), posix=True)
-    except ValueError as error:
-        raise BadArguments(str(error)) from error
+def straight(text: str) -> str:
+    """With straight double quotes around values: Slack's clients make curly ones, and people quote as for a shell.
+
+    >>> straight("service=“cart” app='shop' 'team=a b'")
+    'service="cart" app="shop" team="a b"'
+    """
+    plain = text.translate(str.maketrans("“”„‘’", '"""\'\''))
+    return _SINGLE.sub(r'\1"\2"', _WHOLE.sub(r'\2\3"\4"', plain))
 
 
-def matchers_in(words: list[str]) -> list[Matcher]:
-    """One matcher a word. Raises BadArguments."""
+def matchers_in(text: str) -> list[Matcher]:
+    """Matchers in a row, in braces or not, with commas or not. Raises BadArguments."""
     try:
-        return [parse_matcher(word) for word in words]
+        return parse_matchers(straight(text))
     except ValueError as error:
         raise BadArguments(str(error)) from error

@@ -66,9 +66,10 @@ class Call(Deed):
 
 @dataclass(frozen=True)
 class Click(Deed):
-    """A button. ``value`` is what the message gave it, opaque to Slack."""
+    """A button. ``value`` is what the message gave it, opaque to Slack; ``channel`` is where the message is."""
 
     value: str
+    channel: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,6 @@ class Submission(Deed):
 
 @dataclass(frozen=True)
 class OpenForm:
-    """The answer to a command that is a form instead of text."""
+    """The answer to a command or a button that is a form instead of text."""
 
     view: Mapping[str, Any]

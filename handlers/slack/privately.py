@@ -16,10 +16,14 @@ _TIMEOUT = aiohttp.ClientTimeout(total=15)
 log = structlog.get_logger(__name__)
 
 
+def channel_of(body: Mapping[str, Any]) -> str:
+    """Where somebody clicked; empty where that was not in a channel."""
+    return str((body.get("channel") or {}).get("id") or (body.get("container") or {}).get("channel_id") or "")
+
+
 async def tell_privately(client: AsyncWebClient, body: Mapping[str, Any], text: str) -> None:
     """Show something to the person alone who clicked; over the address that came with the click where that fails."""
-    channel = (body.get("channel") or {}).get("id") or (body.get("container") or {}).get("channel_id") or ""
-    if not await _shown(client, channel, str(body["user"]["id"]), text):
+    if not await _shown(client, channel_of(body), str(body["user"]["id"]), text):
         await _responded(client, str(body.get("response_url") or ""), text)
 
 

@@ -23,7 +23,7 @@ from typing import NamedTuple, TypeVar
 from handlers.slack.calls import Call, Click, OpenForm, Submission
 
 RunCommand = Callable[[Call], Awaitable[str | OpenForm]]
-RunAction = Callable[[Click], Awaitable[str | None]]
+RunAction = Callable[[Click], Awaitable[str | OpenForm | None]]
 RunForm = Callable[[Submission], Awaitable[str]]
 _Run = TypeVar("_Run", RunCommand, RunAction, RunForm)
 _FOLDERS = ("commands", "actions", "forms")

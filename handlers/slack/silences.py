@@ -1,7 +1,10 @@
 """Silences in words, for the commands and the form that make and list them."""
 
 from bot.domain.silence import Silence
+from bot.incidents.silencing import Made
 from bot.notify.slack.text import inline_code, literal, when
+
+MAX_HINTS = 3
 
 
 def described(silence: Silence) -> str:
@@ -10,8 +13,11 @@ def described(silence: Silence) -> str:
     return f"{inline_code(matchers, 600)} until {when(silence.ends_at)}{why}"
 
 
-def announced(silence: Silence) -> str:
+def announced(made: Made) -> str:
+    """What was done, and what it matches; where it matches nothing, why that may be."""
+    silence, reach = made
+    hints = "".join(f"\n⚠️ {literal(hint[0].upper() + hint[1:], 400)}" for hint in reach.hints[:MAX_HINTS])
     return (
-        f"🔕 Silenced {described(silence)}. "
+        f"🔕 Silenced {described(silence)}. It matches {literal(reach.in_words(), 600)}.{hints}\n"
         f"Alerts that are shown already stay; `/incident unsilence {silence.id}` ends it."
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 from sqlalchemy import ColumnElement, RowMapping, and_, func, or_, select, update
@@ -191,6 +192,27 @@ async def no_longer_silenced(connection: AsyncConnection, partition: int, now: d
         .limit(_MOST)
     )
     return [_alert(row) for row in rows.mappings()]
+
+
+class Fired(NamedTuple):
+    """What fired, as matchers see it."""
+
+    name: str
+    service: str
+    labels: dict[str, str]
+    firing: bool
+
+
+async def fired_since(connection: AsyncConnection, moment: datetime, limit: int) -> list[Fired]:
+    """The alerts that fire or have fired since a moment, each once; the latest where there are more than ``limit``."""
+    lately = or_(_ALERT.c.received_at >= moment, _ACTIVE)
+    rows = await connection.execute(
+        select(_ALERT.c.name, _ALERT.c.service, _ALERT.c.labels, _ACTIVE)
+        .where(_ALERT.c.current, lately)
+        .order_by(_ALERT.c.received_at.desc())
+        .limit(limit)
+    )
+    return [Fired(name, service, labels, bool(active)) for name, service, labels, active in rows]
 
 
 async def firing_in(connection: AsyncConnection, incident_ids: Iterable[str]) -> list[Alert]:

@@ -1,17 +1,19 @@
-"""The form behind ``/incident silence``."""
+"""The form behind ``/incident silence`` and the Silence button."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from bot.domain.matcher import Matcher, parse_matcher
-from bot.incidents.silencing import add_silence, parse_silence_span
+from bot.domain.matcher import Matcher, parse_matchers
+from bot.incidents.silencing import TooBroad, add_silence, parse_silence_span
+from handlers.slack.arguments import ANYWAY, straight
 from handlers.slack.calls import Submission
 from handlers.slack.forms import MAX_ERROR, BadFields
 from handlers.slack.registry import form
 from handlers.slack.silences import announced
 
 CALLBACK_ID = "incident.silence"
+SPANS = ("1h", "4h", "1d")
 DURATION, MATCHERS, COMMENT = "duration", "matchers", "comment"
 
 
@@ -21,7 +23,15 @@ class Wish(NamedTuple):
     matchers: list[Matcher]
     span: timedelta
     comment: str
+    anyway: bool
     errors: dict[str, str]
+
+
+class Prefilled(NamedTuple):
+    """What the form begins with, and what these matchers match."""
+
+    matchers: Sequence[Matcher]
+    said: str
 
 
 @form(CALLBACK_ID)
@@ -30,11 +40,25 @@ async def submit(submission: Submission) -> str:
     if wish.errors:
         raise BadFields(wish.errors)
     who, now = submission.who, submission.now
-    return announced(await add_silence(submission.database, wish.matchers, wish.span, wish.comment, who, now))
+    try:
+        made = await add_silence(
+            submission.database, wish.matchers, wish.span, wish.comment, who, now, anyway=wish.anyway
+        )
+    except TooBroad as broad:
+        few = f"{broad.reach.matched} of {broad.reach.fired} alerts of the last 24 hours match."
+        raise BadFields({MATCHERS: f"{few} Add a line “{ANYWAY}” to silence them all."}) from broad
+    return announced(made)
 
 
-def silence_view(channel_id: str) -> dict[str, Any]:
+def silence_view(channel_id: str, prefilled: Prefilled | None = None) -> dict[str, Any]:
     """The form; the channel in which the answer will be shown travels with it."""
+    matchers = _input(MATCHERS, "Which alerts", "service=checkout", "One matcher a line; all must hold", multiline=True)
+    duration = _input(DURATION, "For how long", "2h", "As in 30m, 2h or 1d")
+    said: list[dict[str, Any]] = []
+    if prefilled:
+        matchers["element"]["initial_value"] = "\n".join(map(str, prefilled.matchers))
+        duration = _choice(DURATION, "For how long", SPANS)
+        said = [{"type": "context", "elements": [_plain(prefilled.said)]}]
     return {
         "type": "modal",
         "callback_id": CALLBACK_ID,
@@ -43,8 +67,9 @@ def silence_view(channel_id: str) -> dict[str, Any]:
         "submit": _plain("Silence"),
         "close": _plain("Cancel"),
         "blocks": [
-            _input(DURATION, "For how long", "2h", "As in 30m, 2h or 1d"),
-            _input(MATCHERS, "Which alerts", "service=checkout", "One matcher a line; all must hold", multiline=True),
+            duration,
+            matchers,
+            *said,
             _input(COMMENT, "Why", "known, fix is on its way", optional=True),
         ],
     }
@@ -53,17 +78,25 @@ def silence_view(channel_id: str) -> dict[str, Any]:
 def read(values: Mapping[str, str]) -> Wish:
     errors: dict[str, str] = {}
     span, matchers = timedelta(0), []
+    lines = [line.strip() for line in values[MATCHERS].splitlines()]
+    wanted = [line for line in lines if line and line.lower() != ANYWAY]
     try:
         span = parse_silence_span(values[DURATION])
     except ValueError as error:
         errors[DURATION] = str(error)[:MAX_ERROR]
     try:
-        matchers = [parse_matcher(line) for line in values[MATCHERS].splitlines() if line.strip()]
+        matchers = [matcher for line in wanted for matcher in parse_matchers(straight(line))]
         if not matchers:
             errors[MATCHERS] = "Say which alerts, as in service=checkout"
     except ValueError as error:
         errors[MATCHERS] = str(error)[:MAX_ERROR]
-    return Wish(matchers, span, values[COMMENT], errors)
+    return Wish(matchers, span, values[COMMENT], ANYWAY in map(str.lower, lines), errors)
+
+
+def _choice(field: str, label: str, spans: Sequence[str]) -> dict[str, Any]:
+    options = [{"text": _plain(span), "value": span} for span in spans]
+    element = {"type": "static_select", "action_id": "value", "options": options, "initial_option": options[0]}
+    return {"type": "input", "block_id": field, "label": _plain(label), "element": element}
 
 
 def _plain(text: str) -> dict[str, Any]:

@@ -54,7 +54,7 @@ async def test_list_names_what_is_open_and_nothing_else(tandem: Tandem) -> None:
     incident = await _incident(tandem, "listed")
     line = f"#{incident['number']} HighLatency on listed"
     assert line in await _ask(tandem, "list")
-    await _ask(tandem, f"resolve {incident['number']}")
+    await _ask(tandem, f"resolve {incident['number']} anyway")
     assert line not in await _ask(tandem, "list")
 
 
@@ -72,7 +72,8 @@ async def test_ack_and_resolve_change_the_incident_and_say_by_whom(tandem: Tande
     assert "is yours" in await _ask(tandem, f"ack {number}", BYSTANDER)
     await tandem.message("on changed", f"acknowledged by <@{BYSTANDER}>")
     assert f"already acknowledged by <@{BYSTANDER}>" in await _ask(tandem, f"ack {number}")
-    assert "is resolved" in await _ask(tandem, f"resolve {number}")
+    assert "1 alert still fires" in await _ask(tandem, f"resolve {number}")
+    assert "is resolved" in await _ask(tandem, f"resolve {number} anyway")
     await tandem.message("on changed", f"resolved by <@{ON_CALL}>")
     assert "already resolved" in await _ask(tandem, f"resolve {number}")
     assert "already resolved" in await _ask(tandem, f"ack {number}")

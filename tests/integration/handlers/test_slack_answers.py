@@ -21,7 +21,7 @@ from bot.storage.database import Database
 from bot.storage.queries import silences
 from handlers.slack.answers import NotDone, or_words
 from handlers.slack.arguments import BadArguments
-from handlers.slack.calls import Click, SlackEndpoint, Submission
+from handlers.slack.calls import Click, OpenForm, SlackEndpoint, Submission
 from handlers.slack.registry import actions, forms
 from handlers.slack.slash import answer
 from tests.conftest import Clock
@@ -70,7 +70,7 @@ class Incidents:
     async def typed(self, text: str) -> str:
         return str(await answer(self.endpoint, "/incident", text, APPROVER))
 
-    async def clicked(self, action_id: str, value: str) -> str | None:
+    async def clicked(self, action_id: str, value: str) -> str | OpenForm | None:
         click = Click(self.endpoint, APPROVER, self.pipeline.clock(), value)
         return await or_words(actions()[action_id](click))
 

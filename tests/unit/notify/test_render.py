@@ -215,8 +215,8 @@ def actions_in(rendered: Rendered) -> list[str]:
 @pytest.mark.parametrize(
     "status, actions",
     [
-        ("triggered", ["run.approve", "run.reject", "incident.ack", "incident.resolve"]),
-        ("acknowledged", ["run.approve", "run.reject", "incident.resolve"]),
+        ("triggered", ["run.approve", "run.reject", "incident.ack", "incident.resolve", "incident.silence"]),
+        ("acknowledged", ["run.approve", "run.reject", "incident.resolve", "incident.silence"]),
         ("resolved", []),
     ],
 )
@@ -228,7 +228,7 @@ def test_the_buttons_are_those_that_do_something_in_this_state(status: str, acti
 @pytest.mark.parametrize("status", [status for status in RunStatus if status is not RunStatus.PROPOSED])
 def test_a_run_that_was_decided_cannot_be_decided_again(status: RunStatus) -> None:
     decided = run(plan_of("x"), status=status)
-    assert actions_in(render(view(incident(), decided))) == ["incident.ack", "incident.resolve"]
+    assert actions_in(render(view(incident(), decided))) == ["incident.ack", "incident.resolve", "incident.silence"]
 
 
 def test_a_button_carries_the_run_and_the_plan_that_was_shown() -> None:

@@ -2,7 +2,7 @@
 
 from bot.errors import Refused
 from bot.incidents import regroup
-from handlers.slack.arguments import incident_of, matchers_in, words_in
+from handlers.slack.arguments import incident_of, matchers_in
 from handlers.slack.calls import Call
 from handlers.slack.registry import command
 
@@ -11,7 +11,7 @@ from handlers.slack.registry import command
 async def split(call: Call) -> str:
     number, _, wish = call.text.partition(" ")
     incident = await incident_of(call, number)
-    matchers = matchers_in(words_in(wish))
+    matchers = matchers_in(wish)
     if not matchers:
         raise Refused(f"Say which alerts leave, as in: `{call.example}`.")
     old, new = await regroup.split_by_hand(call.database, incident.number, matchers, call.who, call.now)
