@@ -18,8 +18,8 @@ from bot.notify.channel import Channel
 from bot.notify.chart_uploads import ChartUploads
 from bot.notify.kinds import Opening, open_channel
 from bot.notify.notifier import Notifier
-from bot.notify.slack.identity import Identity
 from bot.notify.silence_notices import SilenceNotices
+from bot.notify.slack.identity import Identity
 from bot.notify.slack.people import People
 from bot.notify.slack.proxy import make_client
 from bot.notify.slack.socket_mode import SocketMode
