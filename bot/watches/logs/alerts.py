@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from bot.domain.change import Change
 from bot.domain.duration import format_duration, format_seconds
-from bot.domain.event import AlertEvent, AlertStatus, Chart
+from bot.domain.event import AlertEvent, AlertStatus, Chart, EndedBy
 from bot.watches.logs.group import MINUTE_MS, Group, Notice
 from detectors.logs import Closed, mask_secrets
 
@@ -42,7 +42,16 @@ def alert_of(notice: Notice, group: Group, changes: Sequence[Change]) -> AlertEv
         ends_at=_moment(notice.at) if resolved else None,
         group=group.text,
         chart=None if resolved else _chart(notice, group),
+        ended_by=_grounds(notice),
+        good_since=_moment(firing.good_since) if firing.good_since and not resolved else None,
     )
+
+
+def _grounds(notice: Notice) -> EndedBy:
+    """An end without any line since is none that shows that it is over."""
+    firing = notice.firing
+    shown = firing.kind == "stopped" or firing.lines_since or notice.status is AlertStatus.FIRING
+    return EndedBy.SENDER if shown else EndedBy.SOURCE_SILENT
 
 
 def _summary(notice: Notice, group: Group, changes: Sequence[Change]) -> str:

@@ -42,6 +42,10 @@ class Firing(msgspec.Struct):
     affected: list[str] = []
     count: int = 1
     reported: int = msgspec.field(default=1, name="told")  # the name in stored snapshots
+    good_since: int = 0
+    """Nothing was found of it since then, and it waits to be sure of that; 0 while it is found."""
+    lines_since: int = 0
+    """How many windows with lines of the group came since it was found last."""
 
 
 class Notice(NamedTuple):
@@ -66,6 +70,7 @@ class Group:
         self.last_seen = 0  # ms since 1970
         self._raised: dict[str, list[tuple[int, float]]] = {}
         self._deliveries: deque[int] = deque(maxlen=64)
+        self._turned: dict[str, Notice] = {}
 
     @property
     def text(self) -> str:
@@ -94,6 +99,12 @@ class Group:
             for one in self._found(finding, closed.at, many=kinds[finding.kind] > MOST_ALONE):
                 notices[one.firing.fingerprint] = one
         return [*notices.values(), *self._quiet(closed)]
+
+    def turned(self) -> list[Notice]:
+        """What fires on, to be sure, while its data has turned good, or bad again, since the last call."""
+        turned = [one for name, one in self._turned.items() if name in self.firing]
+        self._turned = {}
+        return turned
 
     def replay(self, closed: Closed) -> list[Notice]:
         """As :meth:`update` for a window whose findings were raised before: nothing."""
@@ -165,6 +176,20 @@ class Group:
             if self._is_over(firing, closed):
                 del self.firing[name]
                 yield Notice(firing, AlertStatus.RESOLVED, closed.at)
+            elif self._note_good(firing, closed):
+                self._turned[name] = Notice(firing, AlertStatus.FIRING, closed.at)
+
+    def _note_good(self, firing: Firing, closed: Closed) -> bool:
+        """Note whether a window in which lines came shows nothing of it any more; whether that is new."""
+        if firing.kind == "stopped":
+            return False
+        found = firing.last >= closed.at
+        firing.lines_since = 0 if found else firing.lines_since + bool(closed.lines)
+        good = not found and firing.lines_since > 0
+        if good == bool(firing.good_since):
+            return False
+        firing.good_since = closed.at if good else 0
+        return True
 
     def _is_over(self, firing: Firing, closed: Closed) -> bool:
         template = self.stream.miner.current(firing.template) if firing.template else None

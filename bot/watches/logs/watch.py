@@ -150,6 +150,7 @@ class LogsWatch:
                 notices += group.replay(closed) if replay else group.update(closed)
                 await asyncio.sleep(0)
             await asyncio.sleep(0)
+        notices += group.turned()
         LOG_LINES_LEFT_OUT.labels("late").inc(group.stream.late - late)
         return notices
 
@@ -170,6 +171,7 @@ class LogsWatch:
                 notices += group.update(closed)
                 memory.time_passed(group, position, batch.now)
                 await asyncio.sleep(0)
+            notices += group.turned()
             if notices:
                 await self._raise(batch, connection, memory, group, notices, position)
             await asyncio.sleep(0)

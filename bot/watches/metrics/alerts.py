@@ -101,6 +101,7 @@ def _alert(
         annotations=annotations,
         group=group.text,
         chart=chart,
+        good_since=_moment(firing.good_since) if firing.good_since else None,
     )
 
 

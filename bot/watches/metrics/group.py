@@ -26,11 +26,22 @@ _USUAL_FADES_IN = 3600.0
 
 
 class Firing(msgspec.Struct, array_like=True):
-    """``since`` in seconds since the epoch; ``reported``: of how many members the alert is, 0 before it is raised."""
+    """``since`` in seconds since the epoch; ``reported``: of how many members the alert is, 0 before it is raised.
+
+    ``good_since``: the data is good since then, and the alert waits to be sure of it; 0 while it is not.
+    """
 
     since: float
     threshold: float = 0.0
     reported: int = 0
+    good_since: float = 0.0
+
+    def note(self, good: bool, now: float) -> bool:
+        """Note whether the data is good; whether that is new."""
+        if good == bool(self.good_since):
+            return False
+        self.good_since = now if good else 0.0
+        return True
 
 
 class GroupState(msgspec.Struct, array_like=True):
@@ -56,6 +67,7 @@ class Group:
         self.name = group_name(state.watch, state.labels)
         self.members: dict[str, Member] = {}
         self.outliers: dict[str, Outlier] = {}
+        self.alike_now = False
         self._alike: dict[str, dict[str, Member]] = {}
 
     @property
@@ -98,12 +110,19 @@ class Group:
         standing = sum(member.off.rarity for member in self.members.values() if member.off)
         return firing is not None and standing < firing.threshold / 2
 
+    def has_good_data(self) -> bool:
+        """Whether, by the last sample of each, what is off its course is less than half of what it took to fire."""
+        firing = self.state.off_course
+        outside = sum(member.off.rarity for member in self.members.values() if member.off and not member.off.back)
+        return firing is not None and outside < firing.threshold / 2
+
     def look_at_peers(self, at: float) -> bool:
         """Compare the members with each other, at most once a minute; whether that was done now."""
         if at < self.state.looked_at + _LOOK_AT_PEERS:
             return False
         self.state.looked_at = at
         found = {one.name: one for alike in self._alike.values() for one in _outliers_of(alike, at)}
+        self.alike_now = not found
         known = self.state.differing
         for name in {**known, **found}:
             step = 1 if name in found else -1

@@ -2,7 +2,9 @@
 
 from datetime import datetime
 
-from bot.domain.event import AlertEvent, EndedBy
+import msgspec
+
+from bot.domain.event import AlertEvent, AlertStatus, EndedBy
 from bot.domain.rules import Rules
 from bot.domain.severity import Severity
 from bot.watches.metrics import alerts
@@ -11,10 +13,19 @@ from bot.watches.metrics.group import Firing, Group
 _RAISED_AGAIN = 2
 
 
-def alerts_after_batch(group: Group, rules: Rules, now: datetime) -> list[AlertEvent]:
-    """What fires or ends in a group, in order; its state says afterwards that these alerts are raised."""
+def alerts_after_batch(
+    group: Group, rules: Rules, now: datetime, ended_by: EndedBy = EndedBy.SENDER
+) -> list[AlertEvent]:
+    """What fires or ends in a group, in order; its state says afterwards that these alerts are raised.
+
+    ``ended_by`` is what an end rests on: data, or that none comes any more.
+    """
     severity = severity_for(group, rules)
-    return [*_alerts_off_course(group, rules, severity, now), *_alerts_unlike_peers(group, rules, severity, now)]
+    found = [*_alerts_off_course(group, rules, severity, now), *_alerts_unlike_peers(group, rules, severity, now)]
+    if ended_by is EndedBy.SENDER:
+        return found
+    ends = AlertStatus.RESOLVED
+    return [msgspec.structs.replace(one, ended_by=ended_by) if one.status is ends else one for one in found]
 
 
 def alerts_of_missing(group: Group, before: Firing | None, rules: Rules, now: datetime) -> list[AlertEvent]:
@@ -54,8 +65,10 @@ def _alerts_off_course(group: Group, rules: Rules, severity: Severity, now: date
         return []
     found: list[AlertEvent] = []
     off = len(group.off())
-    if not firing.reported or off >= _RAISED_AGAIN * firing.reported:
-        firing.reported, firing.since = max(off, 1), min(firing.since, now.timestamp())
+    grown = not firing.reported or off >= _RAISED_AGAIN * firing.reported
+    if firing.note(group.has_good_data(), now.timestamp()) or grown:
+        firing.reported = max(off, 1) if grown else firing.reported
+        firing.since = min(firing.since, now.timestamp())
         found.append(alerts.off_course(group, firing, severity, rules.correlation.service_labels))
     if group.is_on_course_again():
         group.state.off_course = None
@@ -67,7 +80,9 @@ def _alerts_off_course(group: Group, rules: Rules, severity: Severity, now: date
 def _alerts_unlike_peers(group: Group, rules: Rules, severity: Severity, now: datetime) -> list[AlertEvent]:
     firing = group.state.unlike_peers
     if group.is_unlike_peers() == (firing is not None):
-        return []
+        if firing is None or not firing.note(group.alike_now, now.timestamp()):
+            return []
+        return [alerts.unlike_peers(group, firing, severity, rules.correlation.service_labels)]
     if firing is not None:
         group.state.unlike_peers = None
         why = "all instances are like their peers again"

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
-from bot.domain.event import AlertEvent
+from bot.domain.event import AlertEvent, EndedBy
 from bot.domain.rules import Rules
 from bot.watches.metrics.group import Firing, Group
 from bot.watches.metrics.memory import Memory
@@ -39,7 +39,8 @@ def _forget_silent(memory: Memory, group: Group, rules: Rules, now: datetime, po
             memory.series_changed(name, position + 1, seconds)
     if not group.members:
         return [] if group.state.watch == DOMAIN else _forget(memory, group, rules, now)
-    findings = alerts_after_batch(group, rules, now)
+    lives = any(member.is_live(seconds, memory.loaded_at) for member in group.members.values())
+    findings = alerts_after_batch(group, rules, now, EndedBy.SENDER if lives else EndedBy.SOURCE_SILENT)
     if findings:
         memory.group_changed(group, position + 1, seconds, urgent=True)
     return findings

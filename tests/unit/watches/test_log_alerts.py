@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from bot.domain.event import AlertEvent, AlertStatus, LogLine
+from bot.domain.event import AlertEvent, AlertStatus, EndedBy, LogLine
 from bot.domain.watched.telemetry import Watched
 from bot.watches.logs.alerts import alert_of
 from bot.watches.logs.group import Group
@@ -144,3 +144,23 @@ def test_a_group_goes_on_from_its_snapshot_and_raises_nothing_twice(group: Group
     ]
     assert [alert.status for alert in both[0]] == [AlertStatus.RESOLVED]
     assert both[0] == both[1]
+
+
+def test_an_alert_that_waits_to_be_sure_says_at_once_that_its_data_is_good_and_that_it_is_not_any_more(
+    group: Group,
+) -> None:
+    turned = []
+    for minute, count in enumerate([240, 12, 12, 240, 12], LEARNT):
+        feed(group, minute, steady(minute, count))
+        turned += [(minute - LEARNT, alert_of(one, group, []).good_since is not None) for one in group.turned()]
+    assert [good for _, good in turned] == [True, False]
+
+
+def test_an_end_shows_that_it_is_over_only_if_lines_came_since(group: Group) -> None:
+    feed(group, LEARNT, steady(LEARNT, 240))
+    feed(group, LEARNT + 1, steady(LEARNT + 1))
+    [silent] = group.resolve_all(0)
+    assert alert_of(silent, group, []).ended_by is EndedBy.SOURCE_SILENT
+    steadily(group, range(LEARNT + 2, LEARNT + 4))
+    [ended] = group.resolve_all(0)
+    assert alert_of(ended, group, []).ended_by is EndedBy.SENDER
