@@ -126,11 +126,14 @@ class TimelineKind(StrEnum):
 
 
 class TimelineEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """``worse``: it got worse by this, so people are to be reached anew, once; to edit a message reaches nobody."""
+
     incident_id: str
     at: datetime
     kind: TimelineKind
     text: str
     actor: str | None = None
+    worse: bool = False
 
 
 def severity_from(tallies: Sequence[Tally]) -> Severity:

@@ -71,6 +71,8 @@ def post_message(workspace: Workspace, given: Json, base: str) -> Json:
     }
     if thread:
         message["thread_ts"] = thread
+        if given.get("reply_broadcast") in (True, 1, "1", "true"):
+            message["subtype"] = "thread_broadcast"
     workspace.add(channel, message)
     return {"channel": channel.id, "ts": message["ts"], "message": message}
 

@@ -210,7 +210,8 @@ class AlertDetails:
 
 @dataclass(frozen=True, slots=True)
 class ThreadUpdate:
-    """Timeline entries, oldest first, and details of alerts after them."""
+    """Timeline entries, oldest first, and details of alerts after them. ``broadcast``: the channel shows it, too."""
 
     entries: tuple[TimelineEntry, ...]
     alerts: tuple[AlertDetails, ...] = ()
+    broadcast: bool = False

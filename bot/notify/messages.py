@@ -77,7 +77,7 @@ class Messages:
 
     async def _post(self, view: IncidentView, message: ChannelMessage) -> ChannelMessage:
         """Post for the first time. The marker is committed first: if the answer is lost, we look for our message."""
-        marked = await self._marked(view.incident, message)
+        marked = await self._marked(view, message)
         card, mark = card_of(view), incident_mark(view.incident.id)
         try:
             try:
@@ -91,12 +91,15 @@ class Messages:
             raise
         return msgspec.structs.replace(marked, ts=posted.id)
 
-    async def _marked(self, incident: Incident, message: ChannelMessage) -> ChannelMessage:
+    async def _marked(self, view: IncidentView, message: ChannelMessage) -> ChannelMessage:
         """The thread is in the first channel, and stays where it is when another one becomes the first."""
+        incident = view.incident
         first = next(iter(self._outlet.channels_of(incident)), None) == self._outlet.channel.name
         async with self._outlet.database.write() as connection:
             threaded = message.threaded or (first and not await channel_messages.has_thread(connection, incident.id))
-            marked = msgspec.structs.replace(message, posting_since=self._outlet.clock(), threaded=threaded)
+            marked = msgspec.structs.replace(
+                message, posting_since=self._outlet.clock(), threaded=threaded, posted_position=view.position
+            )
             await channel_messages.save(connection, marked)
         return marked
 

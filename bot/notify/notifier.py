@@ -135,9 +135,10 @@ class Notifier:
         caught_up = self._backlog is None or self._backlog.caught_up
         closed = self._closed(doubted)
         incident_id = await channel_messages.next_to_show(connection, key, caught_up, closed)
-        thread_id = await channel_messages.next_thread(connection, key, closed)
-        if thread_id and (incident_id is None or self._turn % MESSAGES_PER_THREAD == 0):
-            return Item("thread", thread_id)
+        thread = await channel_messages.next_thread(connection, key, closed)
+        messages_per_thread = 2 if thread and thread.worse else MESSAGES_PER_THREAD
+        if thread and (incident_id is None or self._turn % messages_per_thread == 0):
+            return Item("thread", thread.incident_id)
         return Item("message", incident_id) if incident_id else None
 
     def _closed(self, doubted: bool) -> Closed:

@@ -13,8 +13,8 @@ MAX_DETAILED = 5
 _MAX_ANNOTATIONS = 2
 
 
-def thread_update(entries: Sequence[TimelineEntry], detailed: Sequence[Alert]) -> ThreadUpdate:
-    return ThreadUpdate(tuple(entries), tuple(_details(alert) for alert in detailed))
+def thread_update(entries: Sequence[TimelineEntry], detailed: Sequence[Alert], broadcast: bool = False) -> ThreadUpdate:
+    return ThreadUpdate(tuple(entries), tuple(_details(alert) for alert in detailed), broadcast)
 
 
 def _details(alert: Alert) -> AlertDetails:

@@ -1,8 +1,14 @@
 """Brings the thread of one incident up to date: replies with what happened since the last reply."""
 
+from collections.abc import Sequence
+from datetime import timedelta
+from itertools import takewhile
+
 import msgspec
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.incident import TimelineEntry
 from bot.notify.card import ThreadUpdate
 from bot.notify.channel import ContentRefused, Mark, MessageGone, MessageRefused, RateLimited, thread_mark
 from bot.notify.chart_uploads import MAX_CHARTS
@@ -11,7 +17,13 @@ from bot.notify.thread import MAX_DETAILED, MAX_ENTRIES, thread_update
 from bot.storage.queries import alerts, channel_messages, charts, incidents
 from bot.storage.queries.channel_messages import ChannelMessage
 
+AGAIN = timedelta(minutes=10)
+"""What got worse in the same way so shortly before is not broadcast again: something wavers."""
+
 log = structlog.get_logger(__name__)
+
+
+Entries = Sequence[tuple[int, TimelineEntry]]
 
 
 class Threads:
@@ -29,6 +41,7 @@ class Threads:
             message = await channel_messages.of_incident(connection, incident_id, key)
             incident = await incidents.by_id(connection, incident_id)
             new = await incidents.timeline_of(connection, incident_id, after=message.thread_position, limit=MAX_ENTRIES)
+            recent = await _lately_worse(connection, message, new)
             known = await alerts.of_incidents(connection, [incident_id], MAX_DETAILED)
         if incident is None or message.ts is None or not new:
             return
@@ -38,11 +51,12 @@ class Threads:
                 return
             await self._outlet.paced()
             new = [(position, entry) for position, entry in new if position <= message.thread_posting]
-        position = new[-1][0]
+        entries, broadcast = _together(new, message.posted_position, recent)
+        position = entries[-1][0]
         marked = msgspec.structs.replace(message, thread_posting=position)
         await self._outlet.save(marked)
         detailed = known[incident_id] if message.thread_position == 0 else []
-        update = thread_update([entry for _, entry in new], detailed)
+        update = thread_update([entry for _, entry in entries], detailed, broadcast)
         try:
             await self._reply(message.ts, update, thread_mark(incident_id, position))
         except MessageGone:
@@ -71,3 +85,21 @@ class Threads:
         async with self._outlet.database.write() as connection:
             await channel_messages.save(connection, published)
             await charts.want(connection, message.incident_id, MAX_CHARTS, self._outlet.clock())
+
+
+async def _lately_worse(connection: AsyncConnection, message: ChannelMessage, new: Entries) -> set[str]:
+    """What the thread has broadcast lately."""
+    if not any(entry.worse for _, entry in new):
+        return set()
+    since = min(entry.at for _, entry in new) - AGAIN
+    return await incidents.worse_texts(connection, message.incident_id, since, message.thread_position)
+
+
+def _together(new: Entries, posted: int, recent: set[str]) -> tuple[Entries, bool]:
+    """The first entries that go into one reply, and whether the channel shows it, too: either all of them, or none."""
+
+    def broadcast(position: int, entry: TimelineEntry) -> bool:
+        return entry.worse and position > posted and entry.text not in recent
+
+    first = broadcast(*new[0])
+    return list(takewhile(lambda one: broadcast(*one) == first, new)), first

@@ -20,7 +20,7 @@ class IncidentView(msgspec.Struct, frozen=True, kw_only=True):
 
     ``behind`` says how far the pipeline is behind with what this incident is made of, None where it is not. ``lessen``
     has an alert of each group of a watch that somebody may mark as not useful, and ``rewritten`` what a
-    language model made of the summary as it is now, if anything.
+    language model made of the summary as it is now, if anything. ``position`` is that of the last timeline entry.
     """
 
     incident: Incident
@@ -32,6 +32,7 @@ class IncidentView(msgspec.Struct, frozen=True, kw_only=True):
     rewritten: str = ""
     behind: timedelta | None = None
     now: datetime
+    position: int = 0
 
     @property
     def warns_behind(self) -> bool:
@@ -65,6 +66,7 @@ async def load_view(connection: AsyncConnection, incident_id: str, now: datetime
         lessen=await _to_lessen(connection, incident_id),
         rewritten=await _rewritten(connection, incident),
         now=now,
+        position=await incidents.last_position(connection, incident_id),
     )
 
 

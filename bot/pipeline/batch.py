@@ -123,7 +123,9 @@ class Batch:
         known_first, known_last = seen.get(key, (first, last))
         seen[key] = self.changed_keys.setdefault(incident_id, {})[key] = min(first, known_first), max(last, known_last)
 
-    def note(self, incident_id: str, kind: TimelineKind, text: str, actor: str | None = None) -> None:
-        """Add a line to an incident's timeline."""
-        entry = TimelineEntry(incident_id=incident_id, at=self.now, kind=kind, text=text, actor=actor)
+    def note(
+        self, incident_id: str, kind: TimelineKind, text: str, actor: str | None = None, *, worse: bool = False
+    ) -> None:
+        """Add a line to an incident's timeline; ``worse`` where people are to be reached anew."""
+        entry = TimelineEntry(incident_id=incident_id, at=self.now, kind=kind, text=text, actor=actor, worse=worse)
         self.timeline.append(entry)

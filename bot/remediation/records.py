@@ -80,7 +80,8 @@ class RunRecords:
         await runs.save(connection, [run])
         if run.status.ended:
             await runs.release_targets(connection, run.id)
-        entry = TimelineEntry(incident_id=run.incident_id, at=now, kind=TimelineKind.RUN, text=text)
+        worse = run.status in (RunStatus.FAILED, RunStatus.ROLLED_BACK)
+        entry = TimelineEntry(incident_id=run.incident_id, at=now, kind=TimelineKind.RUN, text=text, worse=worse)
         await incidents.add_to_timeline(connection, [entry])
         await audit.append(connection, AuditEntry(now, "tandem", action, f"run {run.id}", audited))
         await incidents.touch(connection, run.incident_id, now)

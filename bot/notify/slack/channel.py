@@ -78,15 +78,16 @@ class SlackChannel:
 
     async def reply(self, message: str, update: ThreadUpdate, mark: Mark, *, plain: bool = False) -> Posted:
         made = render_plain_thread(update) if plain else _valid(lambda: render_thread(update))
-        return await self._post(made, mark, thread=message)
+        return await self._post(made, mark, thread=message, broadcast=update.broadcast)
 
-    async def _post(self, rendered: Rendered, mark: Mark, thread: str | None = None) -> Posted:
+    async def _post(self, rendered: Rendered, mark: Mark, thread: str | None = None, broadcast: bool = False) -> Posted:
         call = self._client.chat_postMessage(
             channel=await self.key(),
             text=rendered.text,
             blocks=rendered.blocks or None,
             metadata=_metadata(mark),
             thread_ts=thread,
+            reply_broadcast=broadcast or None,
             unfurl_links=False,
             unfurl_media=False,
         )

@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.alert import Alert, Change
-from bot.domain.incident import Incident, IncidentStatus
+from bot.domain.incident import Incident, IncidentStatus, TimelineKind
 from bot.pipeline.batch import Batch, Observation
 from bot.pipeline.regrouping import regroup
 from bot.pipeline.stage import stage
@@ -17,6 +17,8 @@ from detectors import correlation
 from detectors.correlation import Cluster, CoOccurrences, Key, Signal, assign, tokens_of
 
 MAX_KEYS = 200
+TAKES_SHAPE = timedelta(minutes=1)
+"""For so long after its beginning an incident still gathers its services."""
 
 
 @stage(
@@ -132,6 +134,7 @@ def _join(batch: Batch, incident: Incident, alert: Alert, observation: Observati
         return
     services, groups = incident.services, incident.groups
     if alert.service and alert.service not in services and len(services) < MAX_KEYS:
+        _note_spread(batch, incident, alert.service)
         services = [*services, alert.service]
     if alert.group and (alert.group in groups or len(groups) < MAX_KEYS):
         groups = {**groups, alert.group: alert.truncated}
@@ -140,6 +143,12 @@ def _join(batch: Batch, incident: Incident, alert: Alert, observation: Observati
     batch.incidents[incident.id] = msgspec.structs.replace(
         incident, services=services, groups=groups, active_at=active_at
     )
+
+
+def _note_spread(batch: Batch, incident: Incident, service: str) -> None:
+    """A further service is news, but not while the incident is still taking shape."""
+    if incident.open and incident.services and batch.now - incident.learnt_at >= TAKES_SHAPE:
+        batch.note(incident.id, TimelineKind.STATUS, f"Another service is affected: {service}", worse=True)
 
 
 def _note_keys(batch: Batch, alert: Alert, observation: Observation, first_home: str) -> None:

@@ -27,7 +27,9 @@ async def update_status(batch: Batch, connection: AsyncConnection) -> None:
 def _with_severity(batch: Batch, incident: Incident) -> Incident:
     severity = severity_from(batch.tallies[incident.id])
     if incident.id not in batch.opened and severity is not incident.severity:
-        batch.note(incident.id, TimelineKind.STATUS, f"Severity is now {severity} (was {incident.severity})")
+        worse = severity.rank < incident.severity.rank
+        text = f"Severity is now {severity} (was {incident.severity})"
+        batch.note(incident.id, TimelineKind.STATUS, text, worse=worse)
     return msgspec.structs.replace(incident, severity=severity, version=incident.version + 1, changed_at=batch.now)
 
 
@@ -39,7 +41,7 @@ def _resolve(batch: Batch, incident: Incident) -> Incident:
 
 
 def _reopen(batch: Batch, incident: Incident) -> Incident:
-    batch.note(incident.id, TimelineKind.STATUS, "Reopened: an alert fires again")
+    batch.note(incident.id, TimelineKind.STATUS, "Reopened: an alert fires again", worse=True)
     healthy = batch.now - (incident.resolved_at or batch.now)
     return msgspec.structs.replace(
         incident,

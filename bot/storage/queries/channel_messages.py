@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select
@@ -33,6 +33,7 @@ class ChannelMessage(msgspec.Struct, frozen=True, kw_only=True):
     thread_position: int = 0
     thread_posting: int | None = None
     shown_behind: bool = False
+    posted_position: int = 0
 
 
 async def save(connection: AsyncConnection, message: ChannelMessage) -> None:
@@ -102,8 +103,15 @@ def _open_to_messages(closed: Closed) -> list[ColumnElement[bool]]:
     return [*conditions, _INCIDENT.c.id.not_in(closed.messages)] if closed.messages else conditions
 
 
-async def next_thread(connection: AsyncConnection, channel: str, closed: Closed | None = None) -> str | None:
-    """The incident with the oldest timeline entry that its thread in a channel does not show yet."""
+class DueThread(NamedTuple):
+    """``worse``: among what it does not show yet is that the incident got worse."""
+
+    incident_id: str
+    worse: bool
+
+
+async def next_thread(connection: AsyncConnection, channel: str, closed: Closed | None = None) -> DueThread | None:
+    """The incident whose thread in a channel lacks that it got worse, else the one that lacks the oldest entry."""
     closed = closed or Closed()
     if closed.post:
         return None
@@ -111,7 +119,7 @@ async def next_thread(connection: AsyncConnection, channel: str, closed: Closed 
     if closed.find_reply:
         conditions.append(_MESSAGE.c.thread_posting.is_(None))
     rows = await connection.execute(
-        select(_MESSAGE.c.incident_id)
+        select(_MESSAGE.c.incident_id, _TIMELINE.c.worse)
         .join(_TIMELINE, _TIMELINE.c.incident_id == _MESSAGE.c.incident_id)
         .where(
             _MESSAGE.c.channel == channel,
@@ -120,10 +128,11 @@ async def next_thread(connection: AsyncConnection, channel: str, closed: Closed 
             _TIMELINE.c.id > _MESSAGE.c.thread_position,
             *conditions,
         )
-        .order_by(_TIMELINE.c.id)
+        .order_by(_TIMELINE.c.worse.desc(), _TIMELINE.c.id)
         .limit(1)
     )
-    return rows.scalar_one_or_none()
+    row = rows.first()
+    return DueThread(*row) if row else None
 
 
 async def count_out_of_date(connection: AsyncConnection, channel: str) -> int:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import RowMapping, and_, delete, insert, select, true, update
+from sqlalchemy import RowMapping, and_, delete, func, insert, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.incident import Incident, IncidentStatus, TimelineEntry
@@ -195,6 +195,25 @@ async def timeline_of(
         .limit(limit)
     )
     return [(row["id"], _entry(row)) for row in rows.mappings()]
+
+
+async def last_position(connection: AsyncConnection, incident_id: str) -> int:
+    """That of the last timeline entry; 0 where there is none."""
+    query = select(func.max(_TIMELINE.c.id)).where(_TIMELINE.c.incident_id == incident_id)
+    return await connection.scalar(query) or 0
+
+
+async def worse_texts(connection: AsyncConnection, incident_id: str, since: datetime, until: int) -> set[str]:
+    """What said that the incident got worse, from a moment on and up to a position."""
+    rows = await connection.execute(
+        select(_TIMELINE.c.text).where(
+            _TIMELINE.c.incident_id == incident_id,
+            _TIMELINE.c.worse,
+            _TIMELINE.c.at >= since,
+            _TIMELINE.c.id <= until,
+        )
+    )
+    return set(rows.scalars())
 
 
 async def has_entry(connection: AsyncConnection, incident_id: str, text: str) -> bool:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Index, Integer, LargeBinary, Text, text
+from sqlalchemy import BigInteger, Index, Integer, LargeBinary, Text, false, text
 from sqlmodel import Field, SQLModel
 
 from bot.storage.types import Json, UtcDateTime
@@ -190,6 +190,7 @@ class TimelineRow(SQLModel, table=True):
     kind: str = Field(sa_type=Text)
     text: str = Field(sa_type=Text)
     actor: str | None = Field(sa_type=Text)
+    worse: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
 
 
 class SummaryRewriteRow(SQLModel, table=True):

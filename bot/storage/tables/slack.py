@@ -17,6 +17,7 @@ class ChannelMessageRow(SQLModel, table=True):
     channel of an incident is ``threaded``. ``posting_since`` and ``thread_posting`` are set before a call whose answer
     may be lost, so that after a crash the notifier looks for its own message before it posts another. ``shown_behind``
     says that the message says that the pipeline was behind, and so is to be shown again when it is not.
+    ``posted_position`` is that of the last timeline entry when the message was posted: up to there it says all itself.
     """
 
     __tablename__ = "channel_message"
@@ -30,6 +31,7 @@ class ChannelMessageRow(SQLModel, table=True):
     thread_position: int = Field(sa_type=BigInteger)
     thread_posting: int | None = Field(sa_type=BigInteger)
     shown_behind: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    posted_position: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": text("0")})
 
 
 class SlackMessageRow(SQLModel, table=True):
