@@ -9,7 +9,8 @@ MOST = 500
 class Topology:
     """Services and what they depend on. Cycles are allowed; a service that is only depended on is one too.
 
-    What lies near a service is found when it is first asked for, and kept.
+    What lies near a service is found when it is first asked for, and kept. ``described`` are the names that it had
+    before anything learnt was joined to it.
 
     Parameters
     ----------
@@ -34,6 +35,7 @@ class Topology:
                 self._below[service].append(other)
                 self._above[other].append(service)
         self._joined: tuple[object, Topology] | None = None
+        self.described = frozenset(self._below)
         self._far_below: dict[str, dict[str, int]] = {}
         self._far_above: dict[str, dict[str, int]] = {}
 
@@ -44,7 +46,9 @@ class Topology:
         key = tuple((service, tuple(others)) for service, others in sorted(learnt.items()))
         if self._joined is None or self._joined[0] != key:
             edges = {service: [*others, *learnt.get(service, ())] for service, others in self._below.items()}
-            self._joined = key, Topology({**learnt, **edges})
+            joined = Topology({**learnt, **edges})
+            joined.described = self.described
+            self._joined = key, joined
         return self._joined[1]
 
     def __contains__(self, service: object) -> bool:

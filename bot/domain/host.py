@@ -20,11 +20,16 @@ def hosts_of(labels: Mapping[str, str]) -> list[str]:
     []
     """
     named = [labels.get(label, "") for label in _HOSTS if label != "instance" or "pod" not in labels]
-    hosts = dict.fromkeys(_without_port(name) for name in named if "/" not in name)
+    hosts = dict.fromkeys(without_port(name) for name in named if "/" not in name)
     return [host for host in hosts if host and host not in _ITSELF and len(host.encode()) <= _LONGEST]
 
 
-def _without_port(name: str) -> str:
+def without_port(name: str) -> str:
+    """The host alone.
+
+    >>> without_port("db-1:9100"), without_port("[fd00::5]:9100"), without_port("2001:db8::5")
+    ('db-1', 'fd00::5', '2001:db8::5')
+    """
     if name.startswith("["):
         return name[1:].partition("]")[0]
     return name if name.count(":") > 1 else name.partition(":")[0]

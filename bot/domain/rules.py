@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from bot.domain.alert import AlertRules
 from bot.domain.duration import Duration
 from bot.domain.maintenance import MaintenanceWindow
+from bot.domain.naming import About, NamingRules, about
 from bot.domain.runbook import Runbook
 from bot.domain.severity import Severity
 from bot.domain.watched.heartbeat import Heartbeat
@@ -28,6 +29,12 @@ class CorrelationRules(BaseModel):
     """The labels that name an alert's service, in order."""
     window: Duration = timedelta(minutes=5)
     """How long after its last alert an incident still takes in more."""
+    naming: NamingRules = NamingRules()
+    """What is added to the rules by which alerts of Kubernetes and of exporters are named."""
+
+    def about(self, labels: Mapping[str, str], described: frozenset[str]) -> About:
+        """What an alert with these labels is about, where ``described`` are the names of the described topology."""
+        return about(labels, tuple(self.service_labels), self.naming.catalogue, described)
 
 
 class Rules(msgspec.Struct, frozen=True):
@@ -45,6 +52,11 @@ class Rules(msgspec.Struct, frozen=True):
     heartbeats: Mapping[str, Heartbeat] = {}
     severities: Mapping[str, Severity] = {}
     partitions: int = 16
+
+    def is_trouble(self, labels: Mapping[str, str]) -> bool:
+        """Whether an alert with these labels stands for trouble: it carries no heartbeat, and is none to be ignored."""
+        ignored = self.correlation.naming.catalogue.is_ignored(labels.get("alertname", ""))
+        return not ignored and not self.heartbeats_in(labels)
 
     def heartbeats_in(self, labels: Mapping[str, str]) -> list[str]:
         """The heartbeats that an alert with these labels carries."""

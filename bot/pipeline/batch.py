@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from bot.domain.alert import Alert, Change
 from bot.domain.event import AlertEvent, Event, GroupResolved
 from bot.domain.incident import Incident, Tally, TimelineEntry, TimelineKind
+from bot.domain.naming import About
 from bot.domain.rules import Rules
 from bot.domain.run import Plan, Run
 from bot.domain.runbook import Runbook
@@ -91,6 +92,10 @@ class Batch:
     runs: list[Run] = field(default_factory=list)
     histories: Histories | None = None
 
+    def about(self, labels: Mapping[str, str]) -> About:
+        """What an alert with these labels is about. What was learnt plays no part in it."""
+        return self.rules.correlation.about(labels, self.topology.described)
+
     def events(self) -> Iterator[tuple[datetime, Event]]:
         """What came in, each with the moment of its receipt."""
         return ((entry.received_at, event) for entry in self.entries for event in entry.events)
@@ -98,10 +103,10 @@ class Batch:
     def alert_events(self) -> Iterator[tuple[datetime, AlertEvent | GroupResolved]]:
         """What reports that something fires or is resolved: of senders, then of our own detectors.
 
-        An alert that carries a heartbeat is none of them.
+        An alert that carries a heartbeat is none of them, nor one that only shows that its sender lives.
         """
         for at, event in self.events():
-            if isinstance(event, AlertEvent | GroupResolved) and not self.rules.heartbeats_in(event.labels):
+            if isinstance(event, AlertEvent | GroupResolved) and self.rules.is_trouble(event.labels):
                 yield at, event
         yield from ((self.now, finding) for finding in self.findings)
 

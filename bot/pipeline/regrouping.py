@@ -10,6 +10,7 @@ from bot.incidents.description import ended_in
 from bot.incidents.offers import under_way
 from bot.incidents.rehome import Lines, Part, lines_of_merge, lines_of_move, rehome
 from bot.pipeline.batch import Batch
+from bot.storage.queries.incidents import Key
 from detectors.correlation import Move
 
 
@@ -56,10 +57,17 @@ async def _rehome(
         if alert.incident_id == left.id and (part is None or alert.service in part.services):
             batch.alerts[identity] = msgspec.structs.replace(alert, incident_id=joined.id)
     seen = batch.last_seen.get(left.id, {})
-    for key in [key for key in seen if part is None or (key[1] == "service" and key[2] in part.services)]:
+    for key in [key for key in seen if part is None or _is_of(key, part)]:
         batch.changed_keys.get(left.id, {}).pop(key, None)
         batch.note_seen(joined.id, key, *seen.pop(key))
     batch.touched |= {left.id, joined.id}
+
+
+def _is_of(key: Key, part: Part) -> bool:
+    _, kind, value = key
+    return (kind == "service" and value in part.services) or (
+        kind == "namespace" and value.partition("/")[2] in part.services
+    )
 
 
 def _note(batch: Batch, lines: Lines) -> None:

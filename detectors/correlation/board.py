@@ -43,6 +43,7 @@ class Board:
         self._last: dict[str, float] = {}
         self._window = window
         self._spans: dict[Key, dict[str, Span]] = {}
+        self._namespaces: dict[tuple[str, str], set[str]] = {}
         self._troubled: set[str] = set()
         self._suffering: Counter[str] = Counter()
         self._age: dict[str, int] = {}
@@ -60,7 +61,7 @@ class Board:
 
     def add(self, signal: Signal, unused: Iterator[str]) -> None:
         """Give a signal its cluster, which from now on it is part of."""
-        home = self._nearest("service", signal.service, signal.at)
+        home = self._of_same_service(signal)
         news = home is None and signal.service in self._topology
         if home is None:
             home = (self._explaining(signal) if news else None) or self._co_occurring(signal, FORGOTTEN * news)
@@ -99,9 +100,25 @@ class Board:
             self._suffering.update(self._topology.dependencies(service))
         if kind == "service":
             self._began[cluster] = min(span.first, self._began.get(cluster, span.first))
+        if kind == "namespace":
+            namespace, _, placed = service.partition("/")
+            self._namespaces.setdefault((cluster, placed), set()).add(namespace)
         self._last[cluster] = max(span.last, self._last.get(cluster, span.last))
         spans = self._spans.setdefault(key, {})
         spans[cluster] = spans[cluster].extended(span) if cluster in spans else span
+
+    def _of_same_service(self, signal: Signal) -> str | None:
+        """The cluster in which its service was seen, and not only another one of that name in another namespace."""
+        near = [
+            (span.distance(signal.at), self._age[cluster], cluster)
+            for cluster, span in self._recent(("service", signal.service), signal.at)
+            if not self._is_elsewhere(signal, cluster)
+        ]
+        return min(near)[2] if near else None
+
+    def _is_elsewhere(self, signal: Signal, cluster: str) -> bool:
+        seen = self._namespaces.get((cluster, signal.service)) if signal.namespace else None
+        return bool(seen) and signal.namespace not in (seen or ())
 
     def _nearest(self, kind: str, value: str, at: float) -> str | None:
         """The cluster in which something was seen within the window, the nearest in time."""
@@ -216,6 +233,9 @@ class Board:
         loaded = self._loaded.get(service, {})
         self._loaded[service] = loaded | {o: joined for o, now in loaded.items() if final(now, self.merged) == left}
         self._observe(("service", service), joined, self._spans["service", service].pop(left))
+        for namespace in self._namespaces.pop((left, service), ()):
+            placed = "namespace", f"{namespace}/{service}"
+            self._observe(placed, joined, self._spans[placed].pop(left))
         spans = (self._spans["service", name] for name in self._troubled)
         self._began[left] = min((one[left].first for one in spans if left in one), default=self._began[left])
         signals = self._signals.get(left, {}).pop(service, [])

@@ -6,13 +6,14 @@ from typing import NamedTuple
 from detectors.correlation.likelihood import Span
 
 Key = tuple[str, str]
-"""What alerts are found by: a kind (``service``, ``group`` or ``name``) and a value."""
+"""What alerts are found by: a kind (``service``, ``namespace``, ``group`` or ``name``) and a value."""
 
 
 class Signal(NamedTuple):
-    """An alert that looks for its incident. ``group`` is the sender's own; ``at`` is in seconds, by our clock.
+    """An alert that looks for its incident. ``group`` is the sender's own; ``at`` is when it began, in seconds.
 
-    ``tokens`` is what else it says of itself (see :mod:`detectors.correlation.tokens`).
+    ``tokens`` is what else it says of itself (see :mod:`detectors.correlation.tokens`). ``namespace`` tells services
+    of one name apart, where it is known.
     """
 
     id: str
@@ -22,10 +23,13 @@ class Signal(NamedTuple):
     group: str
     at: float
     tokens: frozenset[int] = frozenset()
+    namespace: str = ""
 
     @property
     def keys(self) -> list[Key]:
-        return [key for key in (("service", self.service), ("group", self.group), ("name", self.name)) if key[1]]
+        placed = f"{self.namespace}/{self.service}" if self.namespace and self.service else ""
+        named = (("service", self.service), ("namespace", placed), ("group", self.group), ("name", self.name))
+        return [key for key in named if key[1]]
 
 
 class Cluster(NamedTuple):

@@ -9,7 +9,6 @@ from typing import NamedTuple, TypeAlias
 
 from bot.domain.event import bounded, domain_of, fingerprint_of
 from bot.domain.rules import Rules
-from bot.domain.service import service_named_in
 from bot.domain.watched.measured import Reading, reading_of
 from bot.pipeline.learning.service_graph import served_by
 from detectors.groups.member import Member
@@ -122,7 +121,7 @@ class Histories:
     def _measure(self, labels: Mapping[str, str]) -> Measured | None:
         reading = reading_of(labels)
         rules = self._rules.correlation
-        service = bounded(served_by(labels)) or service_named_in(labels, rules.service_labels, self._topology)
+        service = bounded(served_by(labels)) or rules.about(labels, self._topology.described).service
         if reading is None or not service:
             return None
         domain = domain_of(labels, rules.partition_by)

@@ -8,13 +8,15 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.alert import Alert, Change
+from bot.domain.event import bounded
+from bot.domain.grouping import tells
 from bot.domain.incident import Incident, IncidentStatus, TimelineKind
 from bot.pipeline.batch import Batch, Observation
 from bot.pipeline.regrouping import regroup
 from bot.pipeline.stage import stage
 from bot.storage.queries import co_occurrence, incident_tokens, incidents
 from detectors import correlation
-from detectors.correlation import Cluster, CoOccurrences, Key, Signal, assign, tokens_of
+from detectors.correlation import Cluster, CoOccurrences, Signal, assign, tokens_of
 
 MAX_KEYS = 200
 TAKES_SHAPE = timedelta(minutes=1)
@@ -28,7 +30,7 @@ TAKES_SHAPE = timedelta(minutes=1)
 )
 async def correlate(batch: Batch, connection: AsyncConnection) -> None:
     homeless = {o.identity: o for o in batch.began_to_fire() if _needs_incident(batch.alerts[o.identity])}
-    signals = [_signal(batch.alerts[identity], o.at) for identity, o in homeless.items()]
+    signals = [_signal(batch, batch.alerts[identity]) for identity in homeless]
     window = batch.rules.correlation.window
     clusters = await _load_candidates(batch, signals, window, connection)
     new_ids = [uuid.uuid4().hex for _ in signals]
@@ -52,9 +54,19 @@ def _needs_incident(alert: Alert) -> bool:
     return alert.incident_id is None and bool(alert.changes)
 
 
-def _signal(alert: Alert, at: datetime) -> Signal:
+def _signal(batch: Batch, alert: Alert) -> Signal:
+    """Its time is that at which it began: what was delivered together may have begun hours apart."""
     tokens = tokens_of(alert.service, alert.labels, alert.annotations.values())
-    return Signal(alert.identity, alert.domain, alert.service, alert.name, alert.group, at.timestamp(), tokens)
+    return _named(batch, alert)._replace(at=alert.starts_at.timestamp(), tokens=tokens)
+
+
+def _named(batch: Batch, alert: Alert) -> Signal:
+    """The keys of an alert. A group that holds whatever its sender has is no evidence that two services belong
+    together: only alerts without a service are found by it."""
+    about = batch.about(alert.labels)
+    namespace = about.namespace if about.service == alert.service else ""
+    group = "" if alert.service and not tells(alert.group, batch.rules.correlation) else alert.group
+    return Signal(alert.identity, alert.domain, alert.service, alert.name, group, 0.0, namespace=namespace)
 
 
 async def _co_occurrences_of(
@@ -155,11 +167,8 @@ def _note_keys(batch: Batch, alert: Alert, observation: Observation, first_home:
     """The service leads to the alert's incident; its group and name to where the alert was first."""
     if observation.change in (Change.RESOLVED, Change.REPEATED, Change.UPDATED) or alert.incident_id is None:
         return
-    for kind, value in _keys(alert):
-        incident_id = alert.incident_id if kind == "service" else first_home
-        batch.note_seen(incident_id, (alert.domain, kind, value), observation.at, observation.at)
+    began = alert.starts_at
+    for kind, value in _named(batch, alert).keys:
+        incident_id = alert.incident_id if kind in ("service", "namespace") else first_home
+        batch.note_seen(incident_id, (alert.domain, kind, bounded(value)), began, began)
         batch.touched.add(incident_id)
-
-
-def _keys(alert: Alert) -> list[Key]:
-    return Signal(alert.identity, alert.domain, alert.service, alert.name, alert.group, 0.0).keys

@@ -9,8 +9,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.alert import Alert, Change, apply, change_made_by, credible, identity_of
 from bot.domain.event import AlertEvent, AlertStatus, GroupResolved, bounded, domain_of
-from bot.domain.host import hosts_of
-from bot.domain.service import service_named_in
 from bot.domain.severity import Severity, known_severity
 from bot.observability.metrics import UNKNOWN_SEVERITIES
 from bot.pipeline.batch import Batch, Observation
@@ -111,6 +109,7 @@ def _log_unknown(word: str) -> None:
 
 def _first_seen(batch: Batch, identity: str, domain: str, event: AlertEvent, at: datetime, episode: int) -> Alert:
     firing = event.status is AlertStatus.FIRING
+    about = batch.about(event.labels)
     return Alert(
         identity=identity,
         episode=episode,
@@ -119,7 +118,7 @@ def _first_seen(batch: Batch, identity: str, domain: str, event: AlertEvent, at:
         source=event.source,
         fingerprint=event.fingerprint,
         name=bounded(event.labels.get("alertname") or "alert"),
-        service=service_named_in(event.labels, batch.rules.correlation.service_labels, batch.topology),
+        service=about.service,
         severity=_severity(batch, event),
         status=event.status,
         labels=event.labels,
@@ -132,7 +131,7 @@ def _first_seen(batch: Batch, identity: str, domain: str, event: AlertEvent, at:
         truncated=event.truncated,
         link=event.link,
         chart=event.chart,
-        host=next(iter(hosts_of(event.labels)), ""),
+        host=next(iter(about.hosts), ""),
         ended_by=None if firing else event.ended_by,
         good_since=event.good_since if firing else None,
     )

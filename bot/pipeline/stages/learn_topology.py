@@ -1,20 +1,18 @@
 """Stage: alerts that name service and host teach where services run, metrics of calls what they call."""
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from itertools import islice
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.event import AlertEvent, AlertStatus, SamplesEvent, bounded, domain_of
+from bot.domain.event import AlertEvent, AlertStatus, SamplesEvent, domain_of
 from bot.domain.host import hosts_of
-from bot.domain.service import service_named_in
+from bot.domain.naming import About
 from bot.pipeline.batch import Batch
 from bot.pipeline.learning.service_graph import calls_in
 from bot.pipeline.stage import stage
 from bot.storage.queries import learnt_edges
 from bot.storage.queries.learnt_edges import EdgeKind, LearntEdge
-
-_SCRAPED_BY = "job"
 
 
 @stage(reads={"entries", "findings", "alerts", "topology"}, writes={"topology"}, after={"watches"})
@@ -30,7 +28,7 @@ def _placed(batch: Batch) -> set[LearntEdge]:
         LearntEdge(domain_of(event.labels, rules.partition_by), service, host)
         for event in _alerts(batch)
         if event.status is AlertStatus.FIRING
-        for service, host in taught_by(event.labels, rules.service_labels, batch.topology)
+        for service, host in taught_by(batch.about(event.labels))
     }
 
 
@@ -54,38 +52,26 @@ async def learnt_around(batch: Batch, connection: AsyncConnection) -> dict[str, 
     names: set[str] = set()
     for event in _alerts(batch):
         domains.add(domain_of(event.labels, rules.partition_by))
-        names.update(hosts_of(event.labels))
-        names.add(service_named_in(event.labels, rules.service_labels, batch.topology))
-        names.update(bounded(event.labels[label]) for label in rules.service_labels if event.labels.get(label))
+        about = batch.about(event.labels)
+        names.update((about.service, about.workload, *about.hosts))
     for alert in batch.alerts.values():
         domains.add(alert.domain)
         names.update((alert.service, *hosts_of(alert.labels)))
     return await learnt_edges.learnt_edges(connection, domains, names, batch.now)
 
 
-def taught_by(
-    labels: Mapping[str, str], service_labels: Sequence[str], topology: Container[str]
-) -> Iterator[tuple[str, str]]:
-    """A service, and each host of which the labels say that it runs there.
+def taught_by(about: About) -> Iterator[tuple[str, str]]:
+    """The service or workload that the labels name, and each host of which they say that it runs there.
 
-    A job often names what scrapes, and that runs everywhere: a service that only its job names teaches nothing, unless
-    the topology knows it. What is named like the service with something behind it is the service's own instance.
+    What is named like the service with something behind it is the service's own instance.
 
-    >>> list(taught_by({"service": "cart", "instance": "db-1:80"}, ["service", "job"], set()))
+    >>> list(taught_by(About("cart", hosts=("db-1",), workload="cart")))
     [('cart', 'db-1')]
-    >>> list(taught_by({"job": "node", "instance": "db-1:9100"}, ["service", "job"], set()))
-    []
-    >>> list(taught_by({"service": "redis", "instance": "redis-0:9121"}, ["service", "job"], set()))
+    >>> list(taught_by(About("redis", hosts=("redis-0",), workload="redis")))
     []
     """
-    named_by = next((label for label in service_labels if labels.get(label)), _SCRAPED_BY)
-    if named_by != _SCRAPED_BY:
-        service = bounded(labels[named_by])
-    else:
-        service = service_named_in(labels, service_labels, topology)
-        if service not in topology:
-            return
-    yield from ((service, host) for host in hosts_of(labels) if not f"{host}-".startswith(f"{service}-"))
+    if service := about.workload:
+        yield from ((service, host) for host in about.hosts if not f"{host}-".startswith(f"{service}-"))
 
 
 def _alerts(batch: Batch) -> Iterator[AlertEvent]:

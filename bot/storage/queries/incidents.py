@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import RowMapping, and_, delete, func, insert, select, true, update
+from sqlalchemy import ColumnElement, RowMapping, and_, delete, false, func, insert, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.incident import Incident, IncidentStatus, TimelineEntry
@@ -139,7 +139,7 @@ async def move_keys(
     connection: AsyncConnection, incident_id: str, to: str, services: Collection[str] | None = None
 ) -> None:
     """Let what leads to one incident, or only these services, lead to another; what led to both spans both times."""
-    some = true() if services is None else and_(_KEY.c.kind == "service", _KEY.c.value.in_(sorted(services)))
+    some = true() if services is None else _of_services(services)
     leaving = (await connection.execute(select(_KEY).where(_KEY.c.incident_id == incident_id, some))).mappings().all()
     if not leaving:
         return
@@ -152,6 +152,13 @@ async def move_keys(
         moved.append({**row, "incident_id": to, "first_at": first, "last_at": last})
     await connection.execute(delete(_KEY).where(_KEY.c.incident_id == incident_id, some))
     await upsert(connection, _KEY, moved)
+
+
+def _of_services(services: Collection[str]) -> ColumnElement[bool]:
+    """Their keys: their names, and these behind a namespace."""
+    named = and_(_KEY.c.kind == "service", _KEY.c.value.in_(sorted(services)))
+    behind = [_KEY.c.value.endswith(f"/{service}", autoescape=True) for service in sorted(services)]
+    return or_(named, and_(_KEY.c.kind == "namespace", or_(false(), *behind)))
 
 
 async def list_incidents(

@@ -23,6 +23,7 @@ signals = st.lists(
         st.sampled_from(["", "g", "h"]),
         st.floats(0, 1000),
         st.frozensets(st.integers(0, 3), max_size=3),
+        st.sampled_from(["", "east", "west"]),
     ),
     max_size=12,
 ).map(lambda made: [signal._replace(id=f"s{n}") for n, signal in enumerate(made)])
@@ -90,7 +91,7 @@ def _clusters(signals: list[Signal], assigned: Assignment) -> list[Cluster]:
         domains[first] = signal.domain
         tokens[first] = tokens.get(first, frozenset()) | signal.tokens
         for key in signal.keys:
-            known = keys.setdefault(assigned.homes[signal.id] if key[0] == "service" else first, {})
+            known = keys.setdefault(assigned.homes[signal.id] if key[0] in ("service", "namespace") else first, {})
             known[key] = known[key].extended(span) if key in known else span
     assert keys.keys() == set(assigned.homes.values()), "no incident is opened that no alert is in"
     return [
@@ -104,7 +105,7 @@ def _partition(homes: dict[str, str]) -> set[frozenset[str]]:
 
 @given(signals, topologies)
 def test_signals_of_one_service_within_the_window_share_a_cluster(signals: list[Signal], topology: Topology) -> None:
-    near = [signal._replace(service="api", domain="eu", at=signal.at / 4) for signal in signals]
+    near = [signal._replace(service="api", namespace="", domain="eu", at=signal.at / 4) for signal in signals]
     assert len(set(put(near, topology=topology).homes.values())) <= 1
 
 

@@ -5,10 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.host import hosts_of
+from bot.domain.rules import CorrelationRules
 from bot.pipeline.stages.learn_topology import taught_by
 from tests.unit.strategies import hostile
-
-SERVICE_LABELS = ["service", "app", "job"]
 
 
 @pytest.mark.parametrize(
@@ -46,7 +45,12 @@ def test_hosts_are_named_without_their_ports_and_by_nothing_else(labels: dict[st
         ({"job": "cart", "host": "db-1"}, [("cart", "db-1")]),
         ({"job": "kubelet", "pod": "cart-7d9f8b6c5-x2x1z", "node": "n1"}, [("cart", "n1")]),
         ({"pod": "cart-7d9f8b6c5-x2x1z", "node": "n1"}, [("cart", "n1")]),
-        ({"pod": "other-7d9f8b6c5-x2x1z", "node": "n1"}, []),
+        ({"pod": "other-7d9f8b6c5-x2x1z", "node": "n1"}, [("other", "n1")]),
+        ({"job": "kube-state-metrics", "deployment": "cart", "instance": "10.1.7.20:8443"}, []),
+        ({"job": "kube-state-metrics", "pod": "cart-7d9f8b6c5-x2x1z", "instance": "10.1.7.20:8443"}, []),
+        ({"job": "kubelet", "service": "kubelet", "instance": "10.1.0.9:10250"}, []),
+        ({"job": "blackbox", "instance": "rack-7:80"}, []),
+        ({"job": "redis-exporter", "service": "redis-exporter", "instance": "10.1.9.44:9121"}, []),
         ({"job": "node-exporter", "instance": "rack-7:9100"}, []),
         ({"host": "db-1"}, []),
         ({"host": "rack-7"}, []),
@@ -58,7 +62,7 @@ def test_hosts_are_named_without_their_ports_and_by_nothing_else(labels: dict[st
 def test_a_service_runs_where_its_alert_says_unless_only_an_unknown_job_names_it(
     labels: dict[str, str], taught: list[tuple[str, str]]
 ) -> None:
-    assert list(taught_by(labels, SERVICE_LABELS, {"cart", "rack-7"})) == taught
+    assert list(taught_by(CorrelationRules().about(labels, frozenset({"cart", "rack-7"})))) == taught
 
 
 @given(st.dictionaries(st.sampled_from(["node", "host", "hostname", "instance", "pod"]), hostile, max_size=5))
