@@ -2,13 +2,17 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bot.commands.console import ConfigOption, clear_errors, out
 from bot.commands.registry import command
 from bot.errors import ConfigError, TandemError
+
+if TYPE_CHECKING:
+    from bot.domain.event import AlertEvent
+    from bot.domain.rules import Rules
 
 
 @command("try-source")
@@ -17,10 +21,10 @@ def try_source(
     file: Annotated[Path, typer.Argument(help="A body as its sender posts it.", metavar="FILE")],
     config: ConfigOption = None,
 ) -> None:
-    """Show what a body becomes, before its sender is told the address."""
+    """Show what a body becomes and what its alerts are about, before its sender is told the address."""
     from bot.commands.parts.settings import read_config
     from bot.config import read_environment
-    from bot.domain.event import encode_events
+    from bot.domain.event import AlertEvent, encode_events
     from handlers.http.endpoint import read_delivery
     from handlers.sources.registry import Refusal
 
@@ -33,8 +37,28 @@ def try_source(
         except (LookupError, TandemError, UnicodeError) as error:
             raise ConfigError(f"{file}: {error}") from error
         events = [one for one in found if not isinstance(one, Refusal)]
+        rules = settings.rules()
         for event in events:
             out.print_json(encode_events(event).decode())
+            if isinstance(event, AlertEvent):
+                out.print(_read(event, rules), markup=False, highlight=False, soft_wrap=True)
         for refused in (one for one in found if isinstance(one, Refusal)):
             out.print(f"refused, number {refused.index}: {refused.reason}", markup=False)
         out.print(f"{len(events)} {'event' if len(events) == 1 else 'events'} of {name}; nothing was sent or stored")
+
+
+def _read(event: "AlertEvent", rules: "Rules") -> str:
+    """What the alert is taken to be about, and which of its labels says so."""
+    from detectors.topology import Topology
+
+    name = event.labels.get("alertname") or "alert"
+    if heartbeats := rules.heartbeats_in(event.labels):
+        return f"{name} is the heartbeat {', '.join(heartbeats)}: it opens no incident"
+    if not rules.is_trouble(event.labels):
+        return f"{name} is no trouble: it opens no incident (correlation.naming.keep makes it one)"
+    about = rules.correlation.about(event.labels, Topology(rules.depends_on).described)
+    lines = [f"{name}", f"  service: {about.service or 'none'} ({about.why})"]
+    if about.namespace:
+        lines.append(f"  namespace: {about.namespace}")
+    lines.append(f"  host: {', '.join(about.hosts) or 'none'}")
+    return "\n".join(lines)

@@ -93,9 +93,9 @@ def scraped(seen: Labels) -> Iterator[Candidate]:
 
 def candidates(seen: Labels) -> Iterator[Candidate]:
     """Everything that may name the alert, in order."""
+    yield from _services(seen)
     if seen.kind is Scraper.NODE:
         yield from _machine(seen)
-    yield from _services(seen)
     if seen.kind is not Scraper.NODE and _OF_NODE.match(seen.alertname) and seen.labels.get("node"):
         yield _node(seen)
     yield from _labelled(seen)

@@ -245,6 +245,7 @@ TARGETS: list[tuple[str, Mapping[str, str], str]] = [
 ]
 
 PLAIN: list[tuple[str, Mapping[str, str], str]] = [
+    ("CPUSaturated", {"service": "search-pool", "job": "node", "instance": "pool-a-3:9100"}, "search-pool"),
     ("HighLatency", {"service": "search", "instance": "10.0.0.9:8080"}, "search"),
     ("HighLatency", {"app": "search", "job": "kubernetes-pods", "pod": "search-5b9c8d7f66-zk7w4"}, "search"),
     ("HighLatency", {"job": "search", "instance": "web-1:8080"}, "search"),
