@@ -1,13 +1,22 @@
-"""Tools: statuses and silences go to the tools that the environment holds an address or a token of."""
+"""Tools that the environment holds an address or a token of: statuses and silences go there, their lists are read."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from functools import partial
 
 import aiohttp
 
 from bot.components.component import Component
 from bot.components.process import Process
-from bot.integrations import SilenceSync, StatusTeller, ToolTasks, silence_tools, status_tools
+from bot.integrations import (
+    AlertComparison,
+    SilenceSync,
+    StatusTeller,
+    ToolTasks,
+    listing_tools,
+    silence_tools,
+    status_tools,
+)
 
 ROLE = "tools"
 
@@ -28,3 +37,7 @@ def tool_components(process: Process) -> Iterator[Component]:
     for each in silences:
         run = partial(tasks.sync, SilenceSync(services.database, each, session))
         yield Component(f"{each.name} silences", run=run, role=ROLE)
+    every = process.environment.alerts_every
+    for listing in listing_tools(process.environment):
+        comparison = AlertComparison(services, listing, session, timedelta(seconds=every))
+        yield Component(f"{listing.name} alerts", run=partial(tasks.compare, comparison, every), role=ROLE)

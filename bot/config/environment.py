@@ -53,11 +53,11 @@ class Environment(BaseSettings):
     llm_api_key: SecretStr | None = Field(default=None, validation_alias="TANDEM_LLM_API_KEY")
     """The key of the language model in `summary.rewrite`, if it wants one."""
     alertmanager_url: str | None = Field(default=None, validation_alias="TANDEM_ALERTMANAGER_URL")
-    """Alertmanager's address before `/api/v2`: silences are synchronised with it."""
+    """Alertmanager's address before `/api/v2`: silences and what fires are synchronised with it."""
     alertmanager_token: SecretStr | None = Field(default=None, validation_alias="TANDEM_ALERTMANAGER_TOKEN")
     """A bearer token, where a proxy before Alertmanager asks for one."""
     grafana_url: str | None = Field(default=None, validation_alias="TANDEM_GRAFANA_URL")
-    """Grafana's address: silences are synchronised with it."""
+    """Grafana's address: silences and what fires are synchronised with it."""
     grafana_token: SecretStr | None = Field(default=None, validation_alias="TANDEM_GRAFANA_TOKEN")
     """The token of a service account that may read and write silences."""
     pagerduty_token: SecretStr | None = Field(default=None, validation_alias="TANDEM_PAGERDUTY_TOKEN")
@@ -90,6 +90,8 @@ class Environment(BaseSettings):
     """Seconds between two pings."""
     silences_every: float = Field(default=30.0, ge=1, le=3600, validation_alias="TANDEM_SILENCES_EVERY")
     """Seconds between two looks at the silences of other tools."""
+    alerts_every: float = Field(default=60.0, ge=1, le=3600, validation_alias="TANDEM_ALERTS_EVERY")
+    """Seconds between two comparisons of what fires with Alertmanager's and Grafana's own lists."""
 
     @field_validator("role")
     @classmethod

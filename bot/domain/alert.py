@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
@@ -42,6 +43,8 @@ class AlertRules(BaseModel):
     reorder_within: Duration = timedelta(seconds=5)
     """By how much deliveries may overtake each other."""
     flapping: Flapping = Flapping()
+    expire_after: Annotated[Duration | None, Field(ge=timedelta(minutes=1))] = None
+    """A firing alert whose source has not repeated it for so long counts as ended; default: never."""
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,6 +86,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     pending: AlertStatus | None = None
     pending_since: datetime | None = None
     ended_by: EndedBy | None = None
+    receiver: str = ""
     good_since: datetime | None = None
 
     @property
@@ -185,6 +189,7 @@ def apply(
         truncated=event.truncated,
         ended_by=None,
         good_since=event.good_since,
+        receiver=event.receiver or known.receiver,
     )
     return note_change(_described(fired, event, severities), now, rules.flapping)
 

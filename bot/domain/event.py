@@ -68,6 +68,8 @@ class AlertEvent(msgspec.Struct, frozen=True, tag="alert", tag_field="kind", omi
     sender left out of the delivery. ``acknowledged_by`` is who says there, with this event, that they look after it.
     ``trace`` is the traceparent of the delivery, where deliveries are traced. ``ended_by``: what a resolution rests on.
     ``good_since``: a detector's data is good since then, and its alert waits to be sure of it.
+    ``receiver`` is the sender's name for the way by which it came here. ``listed_at``: it is not from a delivery but
+    from the sender's own list, as that has been since then; what was delivered later knows better.
     """
 
     source: str
@@ -85,6 +87,8 @@ class AlertEvent(msgspec.Struct, frozen=True, tag="alert", tag_field="kind", omi
     trace: str = ""
     ended_by: EndedBy = EndedBy.SENDER
     good_since: datetime | None = None
+    receiver: str = ""
+    listed_at: datetime | None = None
 
 
 class GroupResolved(msgspec.Struct, frozen=True, tag="group_resolved", tag_field="kind"):

@@ -5,9 +5,18 @@ task of its own that compares what the tool was told with what is, and tells the
 written down after it has, so that an outage of either side loses nothing. What came from a tool is never told to it.
 """
 
-from bot.integrations.configured import silence_tools, status_tools
+from bot.integrations.comparison import AlertComparison
+from bot.integrations.configured import listing_tools, silence_tools, status_tools
 from bot.integrations.running import ToolTasks
 from bot.integrations.silences import SilenceSync
 from bot.integrations.statuses import StatusTeller
 
-__all__ = ["SilenceSync", "StatusTeller", "ToolTasks", "silence_tools", "status_tools"]
+__all__ = [
+    "AlertComparison",
+    "SilenceSync",
+    "StatusTeller",
+    "ToolTasks",
+    "listing_tools",
+    "silence_tools",
+    "status_tools",
+]

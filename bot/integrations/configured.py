@@ -5,7 +5,8 @@ from typing import Protocol
 import structlog
 from pydantic import SecretStr
 
-from bot.integrations.alertmanager import alertmanager_silences, grafana_silences
+from bot.integrations.alertmanager import GRAFANA_PATH, alertmanager_silences, grafana_silences
+from bot.integrations.listed_alerts import AlertmanagerListing, ListingTool
 from bot.integrations.opsgenie import Opsgenie
 from bot.integrations.pagerduty import PagerDuty
 from bot.integrations.silences import SilenceTool
@@ -47,6 +48,19 @@ def silence_tools(settings: Settings) -> list[SilenceTool]:
         found.append(grafana_silences(settings.grafana_url, settings.grafana_token.get_secret_value()))
     elif settings.grafana_url or settings.grafana_token:
         log.warning("tools.half_configured", tool="grafana", needs="TANDEM_GRAFANA_URL and TANDEM_GRAFANA_TOKEN")
+    return found
+
+
+def listing_tools(settings: Settings) -> list[ListingTool]:
+    """The tools whose own list of what fires can be asked for."""
+    found: list[ListingTool] = []
+    if settings.alertmanager_url:
+        token = settings.alertmanager_token
+        secret = token.get_secret_value() if token else None
+        found.append(AlertmanagerListing("alertmanager", "Alertmanager", settings.alertmanager_url, secret))
+    if settings.grafana_url and settings.grafana_token:
+        url, secret = settings.grafana_url.rstrip("/") + GRAFANA_PATH, settings.grafana_token.get_secret_value()
+        found.append(AlertmanagerListing("grafana", "Grafana", url, secret))
     return found
 
 

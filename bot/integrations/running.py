@@ -10,6 +10,7 @@ import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from bot.errors import StorageUnavailable
+from bot.integrations.comparison import AlertComparison
 from bot.integrations.http import ToolFailure, ToolRefused
 from bot.integrations.silences import SilenceSync
 from bot.integrations.statuses import StatusTeller
@@ -18,6 +19,8 @@ LOOK = 2.0
 """Seconds between two looks at the database for what is to be told."""
 INTERVAL = 0.5
 """The least time between two calls to a tool, in seconds."""
+QUICK = 2.0
+"""The least time between two looks at a tool's list of alerts, in seconds."""
 _REFUSAL_WAIT = 60.0
 
 log = structlog.get_logger(__name__)
@@ -59,6 +62,20 @@ class ToolTasks:
             else:
                 await _rest(woken)
 
+    async def compare(self, comparison: AlertComparison, every: float) -> None:
+        """Compare what fires with the tool's list, until cancelled: now and then, and soon after something new."""
+        woken, loop = self._event(), asyncio.get_running_loop()
+        while True:
+            await _patiently(comparison.name, lambda: comparison.compare(self._clock()))
+            next_round = loop.time() + every
+            await asyncio.sleep(min(every, QUICK))
+            while (left := next_round - loop.time()) > 0:
+                if not await _woken_within(woken, left):
+                    break
+                if await _patiently(comparison.name, lambda: comparison.is_due(self._clock())):
+                    break
+                await asyncio.sleep(min(left, QUICK))
+
     def _event(self) -> asyncio.Event:
         event = asyncio.Event()
         self._woken.append(event)
@@ -81,9 +98,16 @@ async def _patiently(tool: str, work: Callable[[], Coroutine[Any, Any, _T]]) -> 
 
 async def _rest(woken: asyncio.Event) -> None:
     woken.clear()
+    await _woken_within(woken, LOOK)
+
+
+async def _woken_within(woken: asyncio.Event, seconds: float) -> bool:
     with suppress(TimeoutError):
-        async with asyncio.timeout(LOOK):
+        async with asyncio.timeout(seconds):
             await woken.wait()
+            woken.clear()
+            return True
+    return False
 
 
 def _wait(state: RetryCallState) -> float:

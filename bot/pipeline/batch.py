@@ -34,13 +34,14 @@ class Trigger(StrEnum):
 
 
 class Observation(NamedTuple):
-    """One change of one alert that matters to incidents."""
+    """One change of one alert that matters to incidents; ``listed``: it is known from its sender's own list."""
 
     identity: str
     change: Change
     at: datetime
     began_to_flap: bool = False
     severity_before: Severity | None = None
+    listed: bool = False
 
     @property
     def began(self) -> bool:

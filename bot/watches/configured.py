@@ -5,6 +5,7 @@ from datetime import datetime
 
 from bot.domain.rules import Rules
 from bot.pipeline.watch import Watch
+from bot.watches.expiry import ExpiryWatch
 from bot.watches.heartbeats import HeartbeatsWatch
 from bot.watches.logs.watch import LogsWatch
 from bot.watches.metrics.watch import MetricsWatch
@@ -17,6 +18,8 @@ def watches(rules: Rules, clock: Callable[[], datetime]) -> list[Watch]:
         found.append(MetricsWatch(rules, clock))
     if rules.logs.watch:
         found.append(LogsWatch(rules, clock))
+    if rules.alerts.expire_after is not None:
+        found.append(ExpiryWatch(rules, clock))
     if rules.heartbeats:
         found.append(HeartbeatsWatch(rules))
     return found

@@ -19,6 +19,7 @@ from handlers.sources.registry import Refusal, decoded, source
 from handlers.sources.timestamps import Moment, in_utc
 
 NAME = "grafana"
+MOST_NAME = 200
 SIGNATURE, TIMESTAMP = "x-grafana-alerting-signature", "x-grafana-alerting-timestamp"
 
 Status = Literal["firing", "resolved"]
@@ -41,6 +42,7 @@ class _Delivery(msgspec.Struct, frozen=True, rename="camel"):
     alerts: list[msgspec.Raw]
     status: Status = "firing"
     group_key: str = ""
+    receiver: str = ""
     truncated_alerts: Annotated[int, msgspec.Meta(ge=0, le=2**31)] | None = None
     common_labels: dict[str, str] = {}
 
@@ -67,9 +69,11 @@ def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> Ite
 
 def _events(delivery: _Delivery, received_at: datetime) -> Iterator[Event | Refusal]:
     group, truncated = clean(delivery.group_key), delivery.truncated_alerts or 0
+    receiver = clean(delivery.receiver)[:MOST_NAME]
 
     def event_of(alert: _Alert, where: str) -> AlertEvent:
-        return _event(alert, where, group, truncated, received_at)
+        event = _event(alert, where, group, truncated, received_at)
+        return msgspec.structs.replace(event, receiver=receiver) if receiver else event
 
     yield from each_alone(delivery.alerts, _decode_alert, event_of, "$.alerts")
     if delivery.status == "resolved" and truncated:

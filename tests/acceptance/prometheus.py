@@ -157,6 +157,25 @@ async def alertmanager_alone(folder: Path) -> AsyncIterator[Alertmanager]:
 
 
 @asynccontextmanager
+async def alertmanager_telling(tandem: Tandem, port: int) -> AsyncIterator[Alertmanager]:
+    """One that tells the bot of what it is told; a critical alert inhibits the warnings of its service."""
+    assert ALERTMANAGER
+    folder = tandem.folder
+    inhibition = {
+        "source_matchers": ["severity=critical"],
+        "target_matchers": ["severity=warning"],
+        "equal": ["service"],
+    }
+    config = _write(folder / "alertmanager.yml", _routes(tandem) | {"inhibit_rules": [inhibition]})
+    command = (
+        *(ALERTMANAGER, f"--config.file={config}", f"--web.listen-address=127.0.0.1:{port}"),
+        *("--cluster.listen-address=", f"--storage.path={folder / 'alertmanager'}"),
+    )
+    async with _program(port, folder / "alertmanager.log", *command):
+        yield Alertmanager(port)
+
+
+@asynccontextmanager
 async def writing(exporter: Exporter, tandem: Tandem) -> AsyncIterator[int]:
     """Prometheus scrapes the exporter and writes all of it to the bot, as docs/telemetry.md says; yields its port."""
     assert PROMETHEUS

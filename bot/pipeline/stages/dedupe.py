@@ -73,6 +73,8 @@ def _observe(
     at: datetime,
 ) -> None:
     before = batch.alerts.get(identity) or known.get(identity)
+    if before and event.listed_at and before.received_at > event.listed_at:
+        return
     change = change_made_by(event, before, at, batch.rules.alerts) if before else Change.NEW
     if before and change in (Change.REPEATED, Change.UPDATED) and before.firing and before.incident_id in forgotten:
         change = Change.NEW
@@ -89,7 +91,8 @@ def _observe(
     damped = before is not None and before.flapping and after.flapping and change is not Change.UPDATED
     if (change is not Change.REPEATED and not damped) or truncated_changed:
         began_to_flap = after.flapping and not (before and before.flapping)
-        batch.observed.append(Observation(identity, change, at, began_to_flap, before.severity if before else None))
+        severity_before, listed = before.severity if before else None, event.listed_at is not None
+        batch.observed.append(Observation(identity, change, at, began_to_flap, severity_before, listed))
 
 
 def _severity(batch: Batch, event: AlertEvent) -> Severity:
@@ -134,4 +137,5 @@ def _first_seen(batch: Batch, identity: str, domain: str, event: AlertEvent, at:
         host=next(iter(about.hosts), ""),
         ended_by=None if firing else event.ended_by,
         good_since=event.good_since if firing else None,
+        receiver=event.receiver,
     )

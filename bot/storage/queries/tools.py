@@ -1,5 +1,6 @@
-"""What was sent to the tools that alerts come from: silences that both have, and the last state of each alert."""
+"""What tools that alerts come from were sent, and what of it they have: silences, states of alerts, what they list."""
 
+from collections.abc import Collection
 from datetime import datetime
 from enum import StrEnum
 
@@ -7,20 +8,24 @@ import msgspec
 from sqlalchemy import ColumnElement, and_, delete, exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.alert import Alert
 from bot.domain.event import AlertStatus
 from bot.domain.incident import IncidentStatus
 from bot.domain.silence import Silence
-from bot.storage.database import row_of, table_of, upsert
+from bot.storage.database import insert_missing, row_of, table_of, upsert
 from bot.storage.tables.core import AlertRow, IncidentRow, SilenceRow
-from bot.storage.tables.tools import ToolSilenceRow, ToolToldRow
+from bot.storage.tables.tools import ToolSeenRow, ToolSilenceRow, ToolToldRow
 
 _SILENCE = table_of(SilenceRow)
 _LINK = table_of(ToolSilenceRow)
 _TOLD = table_of(ToolToldRow)
 _ALERT = table_of(AlertRow)
 _INCIDENT = table_of(IncidentRow)
+_SEEN = table_of(ToolSeenRow)
+_ALERTS, _RECEIVERS = "alert", "receiver"
+_MOST = 1000
 _BY_ITSELF = "tandem"
-"""Who makes the silences of maintenance windows; they come again by themselves, and no tool is told of them."""
+"""Who makes the silences of maintenance windows, and our own alerts; no tool is told of either."""
 
 
 class SilenceLink(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,3 +161,63 @@ async def refused_before(connection: AsyncConnection, tool: str, due: Due) -> bo
 
 async def forget_told(connection: AsyncConnection, before: datetime) -> None:
     await connection.execute(delete(_TOLD).where(_TOLD.c.at < before))
+
+
+class Firing(msgspec.Struct, frozen=True):
+    """An alert that fires here; ``seen``: in the tool's own list, at some time."""
+
+    identity: str
+    fingerprint: str
+    received_at: datetime
+    receiver: str
+    seen: bool
+
+
+def _fires(tool: str) -> ColumnElement[bool]:
+    return and_(_ALERT.c.current, _ALERT.c.status == AlertStatus.FIRING.value, _ALERT.c.source == tool)
+
+
+def was_seen() -> ColumnElement[bool]:
+    """Whether an alert was seen in its tool's own list."""
+    return exists().where(_SEEN.c.tool == _ALERT.c.source, _SEEN.c.kind == _ALERTS, _SEEN.c.name == _ALERT.c.identity)
+
+
+async def firing_of(connection: AsyncConnection, tool: str) -> dict[str, Firing]:
+    """All that fires of a tool, by fingerprint."""
+    columns = (_ALERT.c.identity, _ALERT.c.fingerprint, _ALERT.c.received_at, _ALERT.c.receiver, was_seen())
+    rows = await connection.execute(select(*columns).where(_fires(tool)))
+    return {row[1]: Firing(*row) for row in rows}
+
+
+async def any_unseen(connection: AsyncConnection, tool: str, since: datetime) -> bool:
+    """Whether something fires that was received since then and was never seen in the list."""
+    unseen = select(_ALERT.c.identity).where(_fires(tool), _ALERT.c.received_at >= since, ~was_seen())
+    return (await connection.execute(unseen.limit(1))).first() is not None
+
+
+async def receivers_of(connection: AsyncConnection, tool: str) -> set[str]:
+    """The receivers of the tool by which alerts came here."""
+    rows = await connection.execute(select(_SEEN.c.name).where(_SEEN.c.tool == tool, _SEEN.c.kind == _RECEIVERS))
+    return {name for (name,) in rows}
+
+
+async def note_seen(
+    connection: AsyncConnection, tool: str, identities: Collection[str], receivers: Collection[str], now: datetime
+) -> None:
+    """Remember what the list was seen to hold; alerts that no longer fire are forgotten."""
+    named = [*((_ALERTS, name) for name in identities), *((_RECEIVERS, name) for name in receivers)]
+    rows = [{"tool": tool, "kind": kind, "name": name, "at": now} for kind, name in named]
+    await insert_missing(connection, _SEEN, rows)
+    fires = exists().where(_ALERT.c.identity == _SEEN.c.name, _fires(tool))
+    await connection.execute(delete(_SEEN).where(_SEEN.c.tool == tool, _SEEN.c.kind == _ALERTS, ~fires))
+
+
+async def unrepeated_since(connection: AsyncConnection, partition: int, moment: datetime) -> list[Alert]:
+    """What fires in a partition, was last received before a moment, and whose source cannot be asked."""
+    rows = await connection.execute(
+        select(_ALERT)
+        .where(_ALERT.c.current, _ALERT.c.status == AlertStatus.FIRING.value, _ALERT.c.partition == partition)
+        .where(_ALERT.c.received_at <= moment, _ALERT.c.source != _BY_ITSELF, ~was_seen())
+        .limit(_MOST)
+    )
+    return [msgspec.convert(dict(row), Alert) for row in rows.mappings()]

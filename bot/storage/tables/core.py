@@ -117,6 +117,7 @@ class AlertRow(SQLModel, table=True):
     pending_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
     ended_by: str | None = Field(default=None, sa_type=Text)
     good_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    receiver: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": ""})
 
 
 class IncidentRow(SQLModel, table=True):

@@ -36,3 +36,18 @@ class ToolToldRow(SQLModel, table=True):
     version: int
     at: datetime = Field(sa_type=UtcDateTime)
     refused: str = Field(sa_type=Text)
+
+
+class ToolSeenRow(SQLModel, table=True):
+    """What a tool's own list was seen to hold of what came here from it.
+
+    ``kind`` says what the name is of: ``alert`` (its identity) or ``receiver``.
+    An alert that was never seen there may be another tool's of the same kind: its absence from the list says nothing.
+    """
+
+    __tablename__ = "tool_seen"
+
+    tool: str = Field(primary_key=True, sa_type=Text)
+    kind: str = Field(primary_key=True, sa_type=Text)
+    name: str = Field(primary_key=True, sa_type=Text)
+    at: datetime = Field(sa_type=UtcDateTime)

@@ -8,11 +8,12 @@ https://docs.opsgenie.com/docs/alert-api
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from aiohttp import web
 
+from bot.domain.event import AlertEvent
 from tests.conftest import Clock
 
 
@@ -57,6 +58,44 @@ class ToolServer:
         if self.lose and request.transport:
             request.transport.close()
         return answer
+
+
+class ListServer(ToolServer):
+    """Alertmanager's API for alerts and its status, or Grafana's under its prefix."""
+
+    def __init__(self, clock: Clock, prefix: str = "", token: str = "") -> None:
+        super().__init__()
+        self.prefix, self.token = prefix, token
+        self.began_at = clock.now - timedelta(days=1)
+        self.config = ""
+        self.alerts: dict[str, dict[str, Any]] = {}
+
+    def routes(self) -> list[web.RouteDef]:
+        api = f"{self.prefix}/api/v2"
+        return [web.get(f"{api}/alerts", self._list), web.get(f"{api}/status", self._status)]
+
+    def authentic(self, request: web.Request) -> bool:
+        return not self.token or request.headers.get("Authorization") == f"Bearer {self.token}"
+
+    def add(self, alert: AlertEvent, state: str = "active", receiver: str = "tandem") -> None:
+        """As it lists an alert that it also delivers."""
+        self.alerts[alert.fingerprint] = {
+            "fingerprint": alert.fingerprint,
+            "labels": alert.labels | {"__private__": "x"},
+            "annotations": {"summary": "as listed"},
+            "startsAt": alert.starts_at.isoformat(),
+            "endsAt": "2099-01-01T00:00:00Z",
+            "updatedAt": alert.starts_at.isoformat(),
+            "generatorURL": "http://prometheus.example/graph",
+            "receivers": [{"name": receiver}],
+            "status": {"state": state, "silencedBy": [], "inhibitedBy": []},
+        }
+
+    async def _list(self, request: web.Request) -> web.Response:
+        return web.json_response(list(self.alerts.values()))
+
+    async def _status(self, request: web.Request) -> web.Response:
+        return web.json_response({"uptime": self.began_at.isoformat(), "config": {"original": self.config}})
 
 
 class SilenceServer(ToolServer):

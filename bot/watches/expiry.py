@@ -1,0 +1,61 @@
+"""Watch: alerts whose source has not repeated them for so long that they count as ended (``alerts.expire_after``)."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.alert import Alert
+from bot.domain.event import AlertEvent, AlertStatus, EndedBy
+from bot.domain.rules import Rules
+from bot.pipeline.batch import Batch
+from bot.storage.queries import tools
+
+LOOK = timedelta(seconds=15)
+
+
+class ExpiryWatch:
+    """See :class:`bot.pipeline.watch.Watch`. It learns nothing: what fires, and since when it was heard of, is stored.
+
+    Our own detectors' alerts do not expire, nor does what was seen in its tool's own list: that is compared with it.
+    """
+
+    def __init__(self, rules: Rules, clock: Callable[[], datetime]) -> None:
+        self._rules = rules
+        self._clock = clock
+        self._looked_at: dict[int, datetime] = {}
+
+    async def take(self, batch: Batch, connection: AsyncConnection) -> None:
+        """What comes in ends nothing by its absence."""
+
+    async def tick(self, batch: Batch, connection: AsyncConnection) -> None:
+        self._looked_at[batch.partition] = batch.now
+        after = self._rules.alerts.expire_after
+        if after is not None:
+            silent = await tools.unrepeated_since(connection, batch.partition, batch.now - after)
+            batch.findings += [_expired(alert, batch.now) for alert in silent]
+
+    def awaiting(self) -> set[int]:
+        now = self._clock()
+        return {partition for partition in range(self._rules.partitions) if self._is_due(partition, now)}
+
+    def forget(self, partition: int) -> None:
+        self._looked_at.pop(partition, None)
+
+    def _is_due(self, partition: int, now: datetime) -> bool:
+        looked_at = self._looked_at.get(partition)
+        return looked_at is None or not timedelta(0) <= now - looked_at < LOOK
+
+
+def _expired(alert: Alert, now: datetime) -> AlertEvent:
+    return AlertEvent(
+        source=alert.source,
+        fingerprint=alert.fingerprint,
+        status=AlertStatus.RESOLVED,
+        labels=alert.labels,
+        starts_at=alert.starts_at,
+        ends_at=now,
+        group=alert.group,
+        truncated=alert.truncated,
+        ended_by=EndedBy.EXPIRED,
+    )
