@@ -19,7 +19,7 @@ import yaml
 from rich.console import Console
 
 from bot.demo.features import DATASET, MODEL
-from bot.demo.stage import Stage
+from bot.demo.stage import START_SECONDS, Stage
 from bot.errors import TandemError
 from bot.localslack import LocalSlack
 
@@ -135,7 +135,9 @@ async def _bot(folder: Path, config: Path, port: int, environment: dict[str, str
     with (folder / "tandem.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=log, stderr=log)
         try:
-            await _wait_until(30, "Tandem becomes ready", lambda: _ready(process, f"http://127.0.0.1:{port}/readyz"))
+            await _wait_until(
+                START_SECONDS, "Tandem becomes ready", lambda: _ready(process, f"http://127.0.0.1:{port}/readyz")
+            )
             yield
         finally:
             with suppress(ProcessLookupError):
@@ -214,7 +216,7 @@ async def _calm(stage: Stage) -> Any:
         latest = await stage.stats()
         return latest.p95_ms > 0
 
-    await _wait_until(30, "the forecast service answers", settled)
+    await _wait_until(START_SECONDS, "the forecast service answers", settled)
     return latest
 
 
