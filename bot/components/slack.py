@@ -20,6 +20,7 @@ from bot.notify.kinds import Opening, open_channel
 from bot.notify.notifier import Notifier
 from bot.notify.silence_notices import SilenceNotices
 from bot.notify.slack.identity import Identity
+from bot.notify.slack.links import Links
 from bot.notify.slack.people import People
 from bot.notify.slack.proxy import make_client
 from bot.notify.slack.socket_mode import SocketMode
@@ -146,6 +147,7 @@ def slack_endpoint(
         config.policy,
         People(slack.client, services.clock),
         Origins(slack.identity, config.slack.workspaces),
+        Links(slack.client),
     )
     bolt = make_bolt_app(slack.client, secret.get_secret_value() if secret else None, door, slack.identity)
     yield Component("who we are in Slack", start=slack.identity.start, run=slack.identity.run)

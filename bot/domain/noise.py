@@ -44,6 +44,11 @@ class Noise(NamedTuple):
         return self.led_on / self.episodes
 
     @property
+    def acted_upon(self) -> bool:
+        """Whether people act upon it more often than not: that is no noise."""
+        return self.led_on * 2 > self.episodes
+
+    @property
     def matchers(self) -> list[Matcher]:
         """What silences them: the name, and the label that names the service where there is one."""
         named = [Matcher("alertname", "=", self.name)]

@@ -42,15 +42,16 @@ async def resolve(database: Database, incident_id: str, who: Who, now: datetime,
     Unless ``if_firing``, StillFiring is raised where alerts of it fire: whoever resolves it has to know that they do.
     """
     if not if_firing:
-        await _check_quiet(database, incident_id)
+        await _check_quiet(database, incident_id, who)
     return await _change(database, incident_id, who, now, IncidentStatus.RESOLVED)
 
 
-async def _check_quiet(database: Database, incident_id: str) -> None:
+async def _check_quiet(database: Database, incident_id: str, who: Who) -> None:
+    """Who may not resolve it is not asked either."""
     async with database.read() as connection:
         incident = await incidents.by_id(connection, incident_id)
         firing = await alerts.count_active(connection, incident_id)
-    if incident is not None and incident.open and firing:
+    if incident is not None and incident.open and firing and permissions.may(who, Action.RESOLVE, incident):
         raise StillFiring(incident, firing)
 
 

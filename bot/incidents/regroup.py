@@ -17,16 +17,17 @@ from bot.domain.matcher import Matcher, matches_all
 from bot.errors import Refused
 from bot.inbox import offsets
 from bot.incidents import permissions
-from bot.incidents.description import ended_in, titled
+from bot.incidents.description import described, ended_in
 from bot.incidents.offers import under_way, withdraw_offers
 from bot.incidents.permissions import Action, Who, actor_of
 from bot.incidents.rehome import Lines, Part, lines_of_merge, lines_of_split, rehome
 from bot.storage.collisions import begun_anew
 from bot.storage.database import Database
-from bot.storage.queries import alerts, audit, co_occurrence, incidents, learnt_edges
+from bot.storage.queries import alerts, anew, audit, co_occurrence, incidents, learnt_edges
 from bot.storage.queries.audit import AuditEntry
 from bot.storage.queries.learnt_edges import EdgeKind, LearntEdge
 from detectors.correlation import TAUGHT
+from detectors.topology import Topology
 
 TAUGHT_FOR = timedelta(days=90)
 _MOST_TAUGHT = 10
@@ -139,12 +140,21 @@ def _incident_of(leaving: Sequence[Alert], old: Incident, number: int, now: date
 
 
 async def _recounted(connection: AsyncConnection, incident: Incident, now: datetime) -> Incident:
-    """Title and severity from the alerts that it holds now; cause and summary follow with its next alert."""
+    """Severity, title and summary from the alerts that it holds now, with the causes that are still among them.
+
+    The pipeline looks for the cause anew, with all it knows, within a tick.
+    """
+    await anew.ask(connection, incident.id, incident.partition)
     tallies = (await alerts.tallies_of(connection, [incident.id]))[incident.id]
     changed = msgspec.structs.replace(
-        incident, severity=severity_from(tallies), inhibited=[], changed_at=now, version=incident.version + 1
+        incident,
+        severity=severity_from(tallies),
+        causes=[cause for cause in incident.causes if cause.service in incident.services],
+        inhibited=[],
+        changed_at=now,
+        version=incident.version + 1,
     )
-    return titled(changed, tallies)
+    return described(changed, tallies, Topology({}))
 
 
 async def _note(connection: AsyncConnection, lines: Lines, user: str, now: datetime) -> None:

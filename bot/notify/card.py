@@ -58,6 +58,14 @@ class Alerts:
 
 
 @dataclass(frozen=True, slots=True)
+class PartOf:
+    """The incident that this one became part of; ``url`` is empty where the channel has no address of its message."""
+
+    number: int
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Example:
     """What the alert in the title says of itself, and where it leads."""
 
@@ -152,6 +160,7 @@ class IncidentCard:
     buttons: tuple[Button, ...]
     feedback: tuple[Button, ...]
     behind: str
+    part_of: PartOf | None = None
 
     @property
     def open(self) -> bool:

@@ -105,6 +105,10 @@ class Channel(Protocol):
         """Post a message; ``plain`` in its simplest form, for content that was refused. Raises ContentRefused."""
         ...
 
+    async def address(self, message: str) -> str:
+        """Where a browser shows a message of ours; empty where it has no address."""
+        ...
+
     async def update(self, message: str, content: Content, mark: Mark, *, plain: bool = False) -> None:
         """Edit a message in place. Raises ContentRefused, MessageGone."""
         ...

@@ -7,7 +7,7 @@ from bot.domain.alert import Alert
 from bot.domain.incident import Incident, IncidentStatus, Tally
 from bot.domain.inhibition import in_words
 from bot.incidents.lifecycle import still_firing
-from bot.notify.card import AlertLine, Alerts, Button, Example, IncidentCard, LikelyCause, Link
+from bot.notify.card import AlertLine, Alerts, Button, Example, IncidentCard, LikelyCause, Link, PartOf
 from bot.notify.plain_text import is_blank
 from bot.notify.run_card import run_card, runs_to_show
 from bot.notify.view import IncidentView
@@ -44,6 +44,7 @@ def card_of(view: IncidentView) -> IncidentCard:
         buttons=_lifecycle_buttons(view),
         feedback=_feedback_buttons(view),
         behind=behind_in_words(view.behind) if view.behind is not None and view.warns_behind else "",
+        part_of=PartOf(view.part_of.number, view.part_of_url) if view.part_of else None,
     )
 
 

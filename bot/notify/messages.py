@@ -57,9 +57,18 @@ class Messages:
     async def _view(self, incident_id: str) -> IncidentView | None:
         async with self._outlet.database.read() as connection:
             view = await load_view(connection, incident_id, self._outlet.clock())
+        if view is not None and view.part_of is not None:
+            view = msgspec.structs.replace(view, part_of_url=await self._address_of(view.part_of.id))
         if view is None or self._backlog is None:
             return view
         return msgspec.structs.replace(view, behind=self._backlog.behind(view.incident.domain))
+
+    async def _address_of(self, incident_id: str) -> str:
+        """Where this channel shows an incident; empty where it does not."""
+        key = await self._outlet.channel.key()
+        async with self._outlet.database.read() as connection:
+            message = await channel_messages.of_incident(connection, incident_id, key)
+        return await self._outlet.channel.address(message.ts) if message.ts else ""
 
     async def _shown(self, view: IncidentView, message: ChannelMessage) -> ChannelMessage:
         try:

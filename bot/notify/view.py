@@ -20,7 +20,8 @@ class IncidentView(msgspec.Struct, frozen=True, kw_only=True):
 
     ``behind`` says how far the pipeline is behind with what this incident is made of, None where it is not. ``lessen``
     has an alert of each group of a watch that somebody may mark as not useful, and ``rewritten`` what a
-    language model made of the summary as it is now, if anything. ``position`` is that of the last timeline entry.
+    language model made of the summary as it is now, if anything. ``part_of`` is the incident that it became part of, at
+    ``part_of_url`` in the channel. ``position`` is that of the last timeline entry.
     """
 
     incident: Incident
@@ -31,6 +32,8 @@ class IncidentView(msgspec.Struct, frozen=True, kw_only=True):
     lessen: list[Alert] = []
     rewritten: str = ""
     behind: timedelta | None = None
+    part_of: Incident | None = None
+    part_of_url: str = ""
     now: datetime
     position: int = 0
 
@@ -65,6 +68,7 @@ async def load_view(connection: AsyncConnection, incident_id: str, now: datetime
         example=await alerts.example_of(connection, incident_id, first.service, first.name) if first else None,
         lessen=await _to_lessen(connection, incident_id),
         rewritten=await _rewritten(connection, incident),
+        part_of=await incidents.by_id(connection, incident.part_of) if incident.part_of else None,
         now=now,
         position=await incidents.last_position(connection, incident_id),
     )

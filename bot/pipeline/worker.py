@@ -15,7 +15,7 @@ from bot.pipeline.batch import Batch, PlanMaker, Trigger
 from bot.pipeline.stage import stages_on
 from bot.pipeline.watch import Watch
 from bot.services import Services
-from bot.storage.queries import alerts, held
+from bot.storage.queries import alerts, anew, held
 from detectors.topology import Topology
 
 BATCH = 200
@@ -110,6 +110,7 @@ class Worker:
         await self._look_for_waiting()
         async with self._database.read() as connection:
             held_back = set(await alerts.partitions_held_back(connection))
+            held_back |= await anew.partitions(connection)
             held_back |= await held.partitions_due(connection, self._clock() - self._rules.alerts.resolve_holds)
         for partition in sorted(held_back.union(*(watch.awaiting() for watch in self._watches))):
             if self._holds(partition):

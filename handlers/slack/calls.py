@@ -9,6 +9,7 @@ from bot.domain.access.permission import Policy
 from bot.domain.runbook import Runbook
 from bot.domain.watched.telemetry import Watched
 from bot.incidents.permissions import Who, actor_of
+from bot.notify.slack.links import Links
 from bot.notify.slack.people import People
 from bot.storage.database import Database
 from handlers.slack.origin import Origins
@@ -23,7 +24,7 @@ class SlackEndpoint:
 
     ``watched`` are the watches of tandem.yaml by name, ``models`` is what watches models, where anything does.
     ``behind`` gives how far the pipeline is behind, None where it is not. ``policy`` says who may do what, ``people``
-    what Slack knows about them, and ``origins`` whose requests are taken.
+    what Slack knows about them, ``origins`` whose requests are taken, and ``links`` where messages are.
     """
 
     database: Database
@@ -36,6 +37,7 @@ class SlackEndpoint:
     policy: Policy = field(default_factory=Policy)
     people: People | None = None
     origins: Origins | None = None
+    links: Links | None = None
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.errors import LostLease
 from bot.notify.card import Content, Notice, SilenceCard, ThreadUpdate
-from bot.notify.channel import ChannelFailure, ChannelRefusal, ContentRefused, Mark, Posted
+from bot.notify.channel import ChannelFailure, ChannelRefusal, ContentRefused, Mark, MessageGone, MessageRefused, Posted
 from bot.notify.slack.failures import meaning_of
 from bot.notify.slack.render import plain as render_plain
 from bot.notify.slack.render import render
@@ -92,6 +92,13 @@ class SlackChannel:
             unfurl_media=False,
         )
         return _posted((await self._called("chat.postMessage", call)).get("ts"))
+
+    async def address(self, message: str) -> str:
+        call = self._client.chat_getPermalink(channel=await self.key(), message_ts=message)
+        try:
+            return str((await self._called("chat.getPermalink", call)).get("permalink") or "")
+        except (MessageGone, MessageRefused, ContentRefused):
+            return ""
 
     async def update(self, message: str, content: Content, mark: Mark, *, plain: bool = False) -> None:
         rendered = _rendered(content, plain)

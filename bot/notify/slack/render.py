@@ -22,6 +22,9 @@ _MAX_LINKS, _MAX_LINK = 2, 600
 
 def render(card: IncidentCard) -> Rendered:
     blocks = [header(one_line(headline(card), 150)), _facts(card)]
+    if card.part_of:
+        number = f"incident #{card.part_of.number}"
+        blocks.append(section(f"↪️ Part of {link(card.part_of.url, number) or number}: what happens goes on there."))
     if card.rewritten:  # what it was made from follows as it is
         blocks.append(section(f"_{literal(card.rewritten, 1000)}_"))
     if card.example:

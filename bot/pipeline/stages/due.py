@@ -1,7 +1,7 @@
 """Stage: on a tick, what time alone has changed: flapping that went quiet, silences that ended, late deliveries.
 
 A delivery that looked overtaken is believed when nothing has followed it for long enough. What fires on for too long in
-an incident that a person resolved calls again.
+an incident that a person resolved calls again. What people merged or split is explained and described anew.
 """
 
 import msgspec
@@ -15,10 +15,10 @@ from bot.inbox import offsets
 from bot.incidents.lifecycle import still_firing
 from bot.pipeline.batch import Batch, Observation, Trigger
 from bot.pipeline.stage import stage
-from bot.storage.queries import alerts, held, incidents
+from bot.storage.queries import alerts, anew, held, incidents
 
 
-@stage(writes={"findings", "alerts", "observed", "timeline"}, on={Trigger.TICK})
+@stage(writes={"findings", "alerts", "observed", "timeline", "incidents", "touched"}, on={Trigger.TICK})
 async def due(batch: Batch, connection: AsyncConnection) -> None:
     await offsets.position_of(connection, batch.partition)
     for alert in await alerts.flapping(connection, batch.partition):
@@ -27,6 +27,9 @@ async def due(batch: Batch, connection: AsyncConnection) -> None:
     for alert in await alerts.no_longer_silenced(connection, batch.partition, batch.now):
         _announce(batch, alert)
     await _call_again(batch, connection)
+    changed = await incidents.by_ids(connection, await anew.take(connection, batch.partition), lock=True)
+    batch.incidents |= changed
+    batch.touched |= {one.id for one in changed.values() if one.open}
     waited_since = batch.now - batch.rules.alerts.reorder_within
     batch.findings += [_taken_over(alert) for alert in await alerts.pending(connection, batch.partition, waited_since)]
 

@@ -53,6 +53,17 @@ async def of_incident(connection: AsyncConnection, incident_id: str, channel: st
     return msgspec.convert(dict(row), ChannelMessage)
 
 
+async def places_of(connection: AsyncConnection, incident_ids: Collection[str]) -> dict[str, tuple[str, str]]:
+    """For each incident that is shown, channel and ts of its message, of that with the thread where there are more."""
+    found: dict[str, tuple[str, str]] = {}
+    query = select(_MESSAGE.c.incident_id, _MESSAGE.c.channel, _MESSAGE.c.ts).order_by(_MESSAGE.c.threaded)
+    for incident_id, channel, ts in await connection.execute(
+        query.where(_MESSAGE.c.incident_id.in_(sorted(incident_ids)), _MESSAGE.c.ts.is_not(None))
+    ):
+        found[incident_id] = (channel, ts)
+    return found
+
+
 async def has_thread(connection: AsyncConnection, incident_id: str) -> bool:
     """Whether a channel has the incident's thread already."""
     query = select(_MESSAGE.c.channel).where(_MESSAGE.c.incident_id == incident_id, _MESSAGE.c.threaded).limit(1)

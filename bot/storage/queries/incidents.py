@@ -5,10 +5,11 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, RowMapping, and_, delete, false, func, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, RowMapping, and_, case, delete, false, func, insert, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.incident import Incident, IncidentStatus, TimelineEntry
+from bot.domain.severity import Severity
 from bot.storage.database import chunks, insert_missing, row_of, table_of, upsert
 from bot.storage.queries import incident_tokens
 from bot.storage.tables.core import CounterRow, IncidentKeyRow, IncidentRow, TimelineRow
@@ -172,6 +173,20 @@ async def list_incidents(
         query = query.where(_INCIDENT.c.status == status)
     if below is not None:
         query = query.where(_INCIDENT.c.number < below)
+    return [_incident(row) for row in (await connection.execute(query)).mappings()]
+
+
+async def open_worst_first(connection: AsyncConnection, limit: int) -> list[Incident]:
+    """Open incidents: the most severe first, of these those that nobody looks after, then the oldest."""
+    rank = case(
+        {severity.value: severity.rank for severity in Severity}, value=_INCIDENT.c.severity, else_=len(Severity)
+    )
+    query = (
+        select(_INCIDENT)
+        .where(_INCIDENT.c.status != IncidentStatus.RESOLVED.value)
+        .order_by(rank, _INCIDENT.c.acknowledged_by.is_not(None), _INCIDENT.c.opened_at, _INCIDENT.c.number)
+        .limit(limit)
+    )
     return [_incident(row) for row in (await connection.execute(query)).mappings()]
 
 

@@ -19,6 +19,15 @@ class HeldIncidentRow(SQLModel, table=True):
     resolved_at: datetime = Field(sa_type=UtcDateTime)
 
 
+class ChangedIncidentRow(SQLModel, table=True):
+    """An incident that people merged or split: the pipeline makes its cause and summary anew."""
+
+    __tablename__ = "changed_incident"
+
+    incident_id: str = Field(primary_key=True, sa_type=Text)
+    partition: int
+
+
 class SilenceNoticeRow(SQLModel, table=True):
     """That a silence was made or ended early, until it is announced. ``posting_since`` says that it may be."""
 

@@ -73,6 +73,8 @@ def _line(one: Noise) -> str:
 
 
 def _advice(one: Noise, changed: dict[WatchGroup, Sensitivity]) -> str:
+    if one.acted_upon and (one.group is None or one.group not in changed):
+        return "    people act upon it: it is worth what it costs"
     if one.group is None:
         matchers = " ".join(str(matcher) for matcher in one.matchers)
         return f"    {inline_code(f'/incident silence 1d {matchers}', 500)}"

@@ -1,6 +1,6 @@
 """``/incident show 12``"""
 
-from bot.domain.incident import most_important
+from bot.domain.incident import Tally, most_important
 from bot.notify.slack.render import SEVERITY_ICON
 from bot.notify.slack.text import literal, one_line, when
 from bot.storage.queries import alerts, incidents
@@ -20,8 +20,14 @@ async def show(call: Call) -> str:
     lines += [one_line(incident.summary, 600)] if incident.summary else []
     lines += [
         f"• {SEVERITY_ICON[tally.severity]} {literal(tally.name, 100)} on {literal(tally.service or '?', 100)}"
-        f" ×{tally.alerts}"
+        f" ×{tally.alerts} · {_state(tally)}"
         for tally in tallies[:10]
     ]
     lines += [f"{when(entry.at)} {literal(entry.text, 300)}" for _, entry in timeline[-10:]]
     return with_lag(call, "\n".join(lines))
+
+
+def _state(tally: Tally) -> str:
+    if not tally.active:
+        return "ended"
+    return "flapping" if tally.flapping else "firing"
