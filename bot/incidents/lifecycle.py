@@ -12,8 +12,9 @@ from bot.incidents.offers import withdraw_offers
 from bot.incidents.permissions import Action, Who, actor_of
 from bot.storage.collisions import begun_anew
 from bot.storage.database import Database
-from bot.storage.queries import alerts, audit, held, incidents
+from bot.storage.queries import alerts, audit, incidents
 from bot.storage.queries.audit import AuditEntry
+from bot.storage.queries.deeds import held
 
 
 class StillFiring(Refused):

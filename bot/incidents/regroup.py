@@ -23,8 +23,9 @@ from bot.incidents.permissions import Action, Who, actor_of
 from bot.incidents.rehome import Lines, Part, lines_of_merge, lines_of_split, rehome
 from bot.storage.collisions import begun_anew
 from bot.storage.database import Database
-from bot.storage.queries import alerts, anew, audit, co_occurrence, incidents, learnt_edges
+from bot.storage.queries import alerts, audit, co_occurrence, incidents, learnt_edges
 from bot.storage.queries.audit import AuditEntry
+from bot.storage.queries.deeds import anew
 from bot.storage.queries.learnt_edges import EdgeKind, LearntEdge
 from detectors.correlation import TAUGHT
 from detectors.topology import Topology

@@ -14,8 +14,9 @@ from bot.incidents.permissions import Action, Who, actor_of
 from bot.incidents.reach import Reach, reach_of
 from bot.storage.collisions import begun_anew
 from bot.storage.database import Database
-from bot.storage.queries import audit, silence_notices, silences
+from bot.storage.queries import audit, silences
 from bot.storage.queries.audit import AuditEntry
+from bot.storage.queries.deeds import silence_notices
 
 MAX_SILENCE = timedelta(days=30)
 _MAX_COMMENT = 500

@@ -20,8 +20,9 @@ from bot.domain.matcher import Matcher
 from bot.domain.silence import Silence
 from bot.integrations.http import ToolRefused
 from bot.storage.database import Database
-from bot.storage.queries import audit, silence_notices, silences, tools
+from bot.storage.queries import audit, silences, tools
 from bot.storage.queries.audit import AuditEntry
+from bot.storage.queries.deeds import silence_notices
 from bot.storage.queries.tools import SilenceLink
 
 OURS = "Tandem"

@@ -13,8 +13,9 @@ from bot.notify.backoff import wait_for_channel
 from bot.notify.card import SilenceCard
 from bot.notify.channel import Channel, ChannelFailure, ContentRefused, MessageRefused, silence_mark
 from bot.storage.database import Database
-from bot.storage.queries import silence_notices, silences
-from bot.storage.queries.silence_notices import SilenceNotice
+from bot.storage.queries import silences
+from bot.storage.queries.deeds import silence_notices
+from bot.storage.queries.deeds.silence_notices import SilenceNotice
 
 POLL, INTERVAL = 2.0, 1.0
 _REFUSAL_WAIT = 300.0
@@ -23,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 
 class SilenceNotices:
-    """What was noted with a silence (:mod:`bot.storage.queries.silence_notices`), into one channel."""
+    """What was noted with a silence (:mod:`bot.storage.queries.deeds.silence_notices`), into one channel."""
 
     def __init__(
         self,

@@ -15,7 +15,8 @@ from bot.pipeline.batch import Batch, PlanMaker, Trigger
 from bot.pipeline.stage import stages_on
 from bot.pipeline.watch import Watch
 from bot.services import Services
-from bot.storage.queries import alerts, anew, held
+from bot.storage.queries import alerts
+from bot.storage.queries.deeds import anew, held
 from detectors.topology import Topology
 
 BATCH = 200

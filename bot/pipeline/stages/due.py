@@ -15,7 +15,8 @@ from bot.inbox import offsets
 from bot.incidents.lifecycle import still_firing
 from bot.pipeline.batch import Batch, Observation, Trigger
 from bot.pipeline.stage import stage
-from bot.storage.queries import alerts, anew, held, incidents
+from bot.storage.queries import alerts, incidents
+from bot.storage.queries.deeds import anew, held
 
 
 @stage(writes={"findings", "alerts", "observed", "timeline", "incidents", "touched"}, on={Trigger.TICK})

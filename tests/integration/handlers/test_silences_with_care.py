@@ -11,7 +11,8 @@ from bot.domain.silence import Silence
 from bot.localslack import LocalSlack
 from bot.notify.silence_notices import SilenceNotices
 from bot.notify.slack.channel import SlackChannel
-from bot.storage.queries import silence_notices, silences
+from bot.storage.queries import silences
+from bot.storage.queries.deeds import silence_notices
 from handlers.slack.actions.incident_silence import silence as silence_button
 from handlers.slack.answers import NotDone, or_words
 from handlers.slack.calls import Click, OpenForm, SlackEndpoint, Submission

@@ -7,12 +7,15 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.event import AlertEvent
 from bot.domain.noise import Episode, noise_of
+from bot.domain.rules import Rules
+from bot.inbox.inbox import Inbox
 from bot.incidents import lifecycle
 from bot.incidents.regroup import merge_by_hand
 from bot.localslack import LocalSlack
 from bot.notify.notifier import Notifier
 from bot.notify.slack.channel import SlackChannel
 from bot.notify.slack.links import Links
+from bot.storage.database import Database
 from handlers.slack.calls import SlackEndpoint
 from handlers.slack.slash import answer
 from tests.conftest import Clock
@@ -103,8 +106,9 @@ async def test_a_merged_incident_points_to_the_one_it_became_part_of_with_a_link
 
 
 async def test_title_summary_and_cause_are_made_anew_after_a_split_and_a_merge(
-    pipeline: Pipeline, alert: MakeAlert, clock: Clock
+    database: Database, inbox: Inbox, alert: MakeAlert, clock: Clock
 ) -> None:
+    pipeline = await Pipeline(database, inbox, clock, Rules(depends_on={"checkout": ["cart"]})).prepare()
     full = alert(service="cart", group="g", alertname="DiskFull", severity="critical")
     await pipeline.send(alert(group="g"), full, alert(service="cart", group="g"))
     assert "split off" in await _typed(pipeline, "split 1 service=cart")

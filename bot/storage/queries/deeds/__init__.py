@@ -1,0 +1,1 @@
+"""What people did that has consequences later."""
