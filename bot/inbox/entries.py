@@ -10,8 +10,12 @@ import msgspec
 from bot.domain.event import Event, LogsEvent, SamplesEvent, decode_events, encode_events
 from bot.errors import EventTooLarge
 
-MOST_BYTES = 4 * 2**20
-"""So much is read at once, or one entry: some 15,000 samples, and a transaction that nobody waits for long."""
+MOST_BYTES = 2**20
+"""So much is read at once, or one entry: it is decoded in a transaction that nobody waits for long."""
+MOST_WEIGHT = 25
+"""So much work one entry holds: it is the least that one transaction of the pipeline takes."""
+_ALIKE = 8
+"""So many series, or log lines, are as much work as one alert."""
 _BITE = 2**18
 """So many bytes are decoded before others have their turn: some 5 ms."""
 
@@ -29,6 +33,43 @@ class Entry(msgspec.Struct, frozen=True):
     seq: int
     received_at: datetime
     events: list[Event]
+
+
+def weight_of(event: Event) -> int:
+    """How much work an event is, in alerts."""
+    match event:
+        case SamplesEvent(series=parts) | LogsEvent(lines=parts):
+            return 1 + len(parts) // _ALIKE
+        case _:
+            return 1
+
+
+def in_small_parts(events: Iterable[Event]) -> Iterator[list[Event]]:
+    """The same events in order, series and lines of one in several where they are many, in lists for one entry each."""
+    part: list[Event] = []
+    weight = 0
+    for event in _bounded(events):
+        weight += weight_of(event)
+        if weight > MOST_WEIGHT and part:
+            yield part
+            part, weight = [], weight_of(event)
+        part.append(event)
+    if part:
+        yield part
+
+
+def _bounded(events: Iterable[Event]) -> Iterator[Event]:
+    most = (MOST_WEIGHT - 1) * _ALIKE
+    for event in events:
+        match event:
+            case SamplesEvent(series=series) if len(series) > most:
+                for start in range(0, len(series), most):
+                    yield msgspec.structs.replace(event, series=series[start : start + most])
+            case LogsEvent(lines=lines) if len(lines) > most:
+                for start in range(0, len(lines), most):
+                    yield msgspec.structs.replace(event, lines=lines[start : start + most])
+            case _:
+                yield event
 
 
 RawEntry = tuple[int, str, datetime, bytes]

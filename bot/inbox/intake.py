@@ -9,6 +9,7 @@ import structlog
 
 from bot.domain.event import AlertEvent, Event, domain_of, encode_events, partition_of
 from bot.errors import InboxFull, StorageUnavailable
+from bot.inbox.entries import in_small_parts
 from bot.inbox.inbox import MOST_AT_ONCE, Inbox, NewEntry
 from bot.observability import tracing
 from bot.observability.metrics import COMMIT_SECONDS
@@ -29,13 +30,15 @@ _Waiting = tuple[Sequence[NewEntry], "asyncio.Future[None]"]
 def entries_for(
     events: Sequence[Event], source: str, received_at: datetime, partition_by: Sequence[str], partitions: int
 ) -> list[NewEntry]:
-    """One delivery's events as entries of the inbox, one for each partition that they belong to."""
+    """One delivery's events as entries of the inbox, for each partition that they belong to: many in several."""
     by_partition: dict[int, list[Event]] = {}
     for event in traced(events) if tracing.on() else events:
         partition = partition_of(domain_of(event.labels, partition_by), partitions)
         by_partition.setdefault(partition, []).append(event)
     return [
-        NewEntry(partition, source, received_at, encode_events(grouped)) for partition, grouped in by_partition.items()
+        NewEntry(partition, source, received_at, encode_events(part))
+        for partition, grouped in by_partition.items()
+        for part in in_small_parts(grouped)
     ]
 
 

@@ -16,6 +16,7 @@ from bot.domain.runbook import Runbook
 from bot.domain.severity import Severity
 from bot.inbox.inbox import Entry, Inbox
 from bot.pipeline.causes.histories import Histories
+from bot.pipeline.size import BatchSize
 from bot.storage.queries.incidents import Key, Span
 from detectors.topology import Topology
 
@@ -74,7 +75,7 @@ class Batch:
     topology: Topology
     make_plan: PlanMaker
     inbox: Inbox
-    limit: int = 200
+    size: BatchSize = field(default_factory=BatchSize)
     trigger: Trigger = Trigger.ENTRIES
     watches: Sequence["Watch"] = ()
     position: int = 0

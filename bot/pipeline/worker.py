@@ -1,6 +1,7 @@
 """The worker: drives the stages over the partitions, each batch in one transaction."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 
@@ -12,6 +13,7 @@ from bot.errors import Conflict, LostLease, StorageUnavailable
 from bot.inbox import offsets
 from bot.observability.metrics import BATCH_SECONDS, EVENTS_PROCESSED, SET_ASIDE, TICKS_FAILED
 from bot.pipeline.batch import Batch, PlanMaker, Trigger
+from bot.pipeline.size import ONE, BatchSize
 from bot.pipeline.stage import stages_on
 from bot.pipeline.watch import Watch
 from bot.services import Services
@@ -19,7 +21,6 @@ from bot.storage.queries import alerts
 from bot.storage.queries.deeds import anew, held
 from detectors.topology import Topology
 
-BATCH = 200
 TICK = 1.0
 
 log = structlog.get_logger(__name__)
@@ -59,6 +60,7 @@ class Worker:
         self._waiting: set[int] = set()
         self._woken = asyncio.Event()
         self._looks = False
+        self._size = BatchSize()
 
     def wake(self, partitions: Iterable[int]) -> None:
         """Say that these partitions have new entries."""
@@ -172,7 +174,7 @@ class Worker:
             await self._leases.check(connection, partition_lease(partition))
             yield connection
 
-    async def _process(self, partition: int, trigger: Trigger, limit: int = BATCH) -> int:
+    async def _process(self, partition: int, trigger: Trigger, size: BatchSize | None = None) -> int:
         """One transaction; returns how many entries it worked through."""
         with BATCH_SECONDS.time():
             batch = Batch(
@@ -182,18 +184,21 @@ class Worker:
                 topology=self._topology,
                 make_plan=self._make_plan,
                 inbox=self._inbox,
-                limit=limit,
+                size=size or self._size,
                 trigger=trigger,
                 watches=self._watches,
             )
             try:
                 async with self._transaction(partition) as connection:
+                    began = time.perf_counter()
                     for stage in self._stages[trigger]:
                         await stage.work(batch, connection)
             except BaseException:
                 for watch in self._watches:
                     watch.forget(partition)
                 raise
+        if batch.entries:
+            self._size = batch.size.after(batch.entries, time.perf_counter() - began)
         EVENTS_PROCESSED.inc(sum(len(entry.events) for entry in batch.entries))
         if batch.touched or batch.runs:
             self._broadcast.publish_change()
@@ -202,7 +207,7 @@ class Worker:
     async def _process_alone(self, partition: int) -> int:
         """Take the next entry by itself; where it fails alone too, set it aside, so that it holds up nobody."""
         try:
-            return await self._process(partition, Trigger.ENTRIES, limit=1)
+            return await self._process(partition, Trigger.ENTRIES, ONE)
         except (StorageUnavailable, Conflict):
             raise
         except Exception as error:

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.inbox.inbox import Entry
 from bot.pipeline.batch import Batch
+from bot.pipeline.size import MOST_ENTRIES
 from bot.storage.queries import snapshots as queries
 
 URGENT = 0.0
@@ -226,7 +227,7 @@ class SnapshotStore(Generic[L]):
             return
         one.marked_at = after = mark
         while after < one.position:
-            entries = await batch.inbox.entries_after(batch.partition, after, batch.limit)
+            entries = await batch.inbox.entries_after(batch.partition, after, MOST_ENTRIES)
             for entry in entries:
                 if entry.seq <= one.position:
                     await self._replay_entry(one.learnt, entry, batch.now)

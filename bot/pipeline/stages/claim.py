@@ -10,4 +10,5 @@ from bot.pipeline.stage import stage
 @stage(writes={"position", "entries"}, on={Trigger.ENTRIES})
 async def claim(batch: Batch, connection: AsyncConnection) -> None:
     batch.position = await offsets.position_of(connection, batch.partition)
-    batch.entries = await batch.inbox.entries_after(batch.partition, batch.position, batch.limit)
+    found = await batch.inbox.entries_after(batch.partition, batch.position, batch.size.entries)
+    batch.entries = batch.size.fitted(found)

@@ -1,5 +1,7 @@
 """Stage: find past incidents like the open ones, and what helped then; remember resolved ones."""
 
+from collections import Counter
+
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -28,9 +30,23 @@ async def recall(batch: Batch, connection: AsyncConnection) -> None:
 
 
 def _with_news(batch: Batch) -> set[str | None]:
-    """The incidents with something new to compare: an alert that began, another cause. What ends is nothing new."""
+    """The incidents with something to compare: an alert of another kind, another cause. What ends is nothing new."""
     caused = {entry.incident_id for entry in batch.timeline if entry.kind is TimelineKind.CAUSE}
-    return batch.incidents_of_firings() | caused | set(batch.merged.values())
+    return _with_other_kinds(batch) | caused | set(batch.merged.values())
+
+
+def _with_other_kinds(batch: Batch) -> set[str | None]:
+    """The incidents in which alerts began that are the first of their service and name there."""
+    began = Counter(
+        (alert.incident_id, alert.service, alert.name)
+        for observation in batch.began_to_fire()
+        for alert in [batch.alerts[observation.identity]]
+    )
+    known = Counter[tuple[str | None, str, str]]()
+    for incident_id in batch.touched:
+        for tally in batch.tallies.get(incident_id, ()):
+            known[incident_id, tally.service, tally.name] += tally.alerts
+    return {kind[0] for kind, count in began.items() if known[kind] <= count}
 
 
 def _traits(batch: Batch, incident: Incident) -> frozenset[str]:
