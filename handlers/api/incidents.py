@@ -1,5 +1,6 @@
 """The read-only JSON API; health, readiness and metrics for machines."""
 
+import asyncio
 import hmac
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,7 +36,8 @@ from handlers.http.problem import problem
 
 MAX_LIMIT = 500
 DEFAULT_LIMIT = 50
-_MAX_ALERTS = 100_000
+_MAX_ALERTS = _MAX_ENTRIES = 100_000
+_PAGE = 200
 _UNKNOWN = float("nan")
 _STATUSES = ("triggered", "acknowledged", "resolved", "open")
 
@@ -125,8 +127,8 @@ class Api:
             if incident is None:
                 return problem(404, "There is no incident of that id.")
             described = (await _describe(connection, [incident]))[0]
-            timeline = await incidents.timeline_of(connection, incident.id, limit=100_000)
-        return _json({**described, "timeline": [_entry(entry) for _, entry in timeline]})
+            timeline = await _timeline(connection, incident.id)
+        return _json({**described, "timeline": timeline})
 
     async def _live(self, request: web.Request) -> web.StreamResponse:
         return _json({"status": "ok"})
@@ -211,7 +213,7 @@ def _json(body: Mapping[str, Any], status: int = 200) -> web.Response:
 
 async def _describe(connection: AsyncConnection, found: Sequence[Incident]) -> list[dict[str, Any]]:
     ids = [incident.id for incident in found]
-    alerts_of = await alerts.of_incidents(connection, ids, limit=_MAX_ALERTS)
+    alerts_of = await _alerts_of(connection, ids)
     runs_of = await runs.of_incidents(connection, ids)
     steps = await runs.steps_of(connection, [run.id for known in runs_of.values() for run in known])
     return [
@@ -228,13 +230,40 @@ async def _describe(connection: AsyncConnection, found: Sequence[Incident]) -> l
             "acknowledged_by": incident.acknowledged_by,
             "resolved_by": incident.resolved_by,
             "truncated": incident.truncated,
-            "alerts": [_alert(alert) for alert in alerts_of[incident.id]],
+            "alerts": alerts_of[incident.id],
             "causes": incident.causes,
             "past": incident.past,
             "runs": [_run(run, [step for step in steps if step.run_id == run.id]) for run in runs_of[incident.id]],
         }
         for incident in found
     ]
+
+
+async def _alerts_of(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, msgspec.Raw]:
+    """The alerts of incidents as JSON, made a page at a time: other requests have their turn in between."""
+    encoded: dict[str, list[bytes]] = {incident_id: [] for incident_id in ids}
+    async for page in alerts.in_pages(connection, ids, _MAX_ALERTS):
+        for alert in page:
+            encoded[alert.incident_id or ""].append(msgspec.json.encode(_alert(alert)))
+        await asyncio.sleep(0)
+    return {incident_id: _listed(parts) for incident_id, parts in encoded.items()}
+
+
+async def _timeline(connection: AsyncConnection, incident_id: str) -> msgspec.Raw:
+    """Likewise, an incident's timeline."""
+    encoded: list[bytes] = []
+    after = 0
+    while page := await incidents.timeline_of(connection, incident_id, after=after, limit=_PAGE):
+        encoded += [msgspec.json.encode(_entry(entry)) for _, entry in page]
+        after = page[-1][0]
+        if len(encoded) >= _MAX_ENTRIES:
+            break
+        await asyncio.sleep(0)
+    return _listed(encoded)
+
+
+def _listed(parts: Sequence[bytes]) -> msgspec.Raw:
+    return msgspec.Raw(b"[" + b",".join(parts) + b"]")
 
 
 def _moment(moment: datetime | None) -> str | None:

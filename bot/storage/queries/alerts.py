@@ -1,6 +1,6 @@
 """Alerts: the current episode of each, and the tallies that incidents are judged and shown by."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -72,6 +72,21 @@ async def of_incidents(connection: AsyncConnection, ids: Sequence[str], limit: i
     for alert in map(_alert, rows.mappings()):
         found[alert.incident_id or ""].append(alert)
     return found
+
+
+async def in_pages(
+    connection: AsyncConnection, ids: Sequence[str], limit: int, page: int = 200
+) -> AsyncIterator[list[Alert]]:
+    """As :func:`of_incidents`, a page at a time: very many are never in memory together."""
+    query = (
+        select(_ALERT)
+        .where(_ALERT.c.incident_id.in_(ids))
+        .order_by(_ALERT.c.starts_at.desc(), _ALERT.c.identity)
+        .limit(limit)
+    )
+    rows = await connection.stream(query.execution_options(yield_per=page))
+    async for part in rows.mappings().partitions(page):
+        yield [_alert(row) for row in part]
 
 
 async def tallies_of(connection: AsyncConnection, incident_ids: Iterable[str]) -> dict[str, list[Tally]]:
