@@ -16,7 +16,7 @@ from bot.inbox.switch import claim_offsets
 from bot.model_store.frames import Frames, open_frames
 from bot.services import Services, utc_now
 from bot.storage.database import Database, open_database
-from bot.storage.lock import hold_alone
+from bot.storage.lock import hold_alone, note_file
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,7 @@ async def _open_database(stack: AsyncExitStack, environment: Environment, config
     stack.enter_context(hold_alone(url))
     stack.push_async_callback(database.close)
     await database.migrate()
+    note_file(url)
     inbox = open_inbox(database, environment.inbox_address)
     stack.push_async_callback(inbox.close)
     await claim_offsets(database, inbox, config.rules().partitions, environment.inbox_left)

@@ -90,6 +90,8 @@ def _make_notifier(process: Process, client: AsyncWebClient) -> Notifier:
 def health_of(slack: Slack | None) -> tuple[str, bool]:
     """``ok``, ``off`` or what is wrong, and whether Tandem is ready all the same."""
     notifier = slack.notifier if slack else None
+    if slack and slack.identity.refused:
+        return f"Slack refuses the token SLACK_BOT_TOKEN: {slack.identity.refused}", False
     if notifier is None:
         return "off", True
     if notifier.problem is None:

@@ -20,13 +20,14 @@ from sqlalchemy.pool import NullPool
 from sqlmodel import SQLModel
 
 from bot.errors import Collision, ConfigError, StorageUnavailable
+from bot.storage.file import DatabaseFile
 from bot.storage.timeouts import connector, with_timeouts
 
 _WRITE = "tandem_write"
 _PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
-    "busy_timeout=10000",
+    "busy_timeout=1500",
     "foreign_keys=ON",
     "cache_size=-65536",
 )
@@ -61,6 +62,7 @@ class Database:
         self.is_sqlite = engine.dialect.name == "sqlite"
         self._writer = engine.execution_options(**{_WRITE: True})
         self._lock = asyncio.Lock() if self.is_sqlite else nullcontext()
+        self._file = DatabaseFile(str(engine.url.database)) if self.is_sqlite else None
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
@@ -69,6 +71,7 @@ class Database:
         Collision, one of these errors, asks to begin anew (:func:`bot.storage.collisions.begun_anew`).
         """
         async with self._lock:
+            self._check_file()
             with _outages():
                 async with self._writer.begin() as connection:
                     if self._fence:
@@ -78,6 +81,7 @@ class Database:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A transaction that only reads. Raises StorageUnavailable like :meth:`write`."""
+        self._check_file()
         with _outages():
             async with self.engine.begin() as connection:
                 yield connection
@@ -90,6 +94,16 @@ class Database:
                 await asyncio.to_thread(_execute_alone, self._alone, statement, values)
             except (*_OUTAGES, sqlite3.Error) as error:
                 raise StorageUnavailable(_reason(error)) from error
+        self._check_file()  # before anything is acknowledged: what went into a file that is gone is lost
+
+    def _check_file(self) -> None:
+        if self._file is not None:
+            self._file.check()
+
+    def check_space(self) -> None:
+        """Raises StorageUnavailable where the disk of SQLite's file is full."""
+        if self._file is not None:
+            self._file.check_space()
 
     def fenced(self, fence: Fence) -> "Database":
         """The same database, each of whose transactions that write begins with the fence, which may raise."""

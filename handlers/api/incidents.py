@@ -10,16 +10,13 @@ from typing import Any
 import msgspec
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.alert import Alert
-from bot.domain.incident import Incident, TimelineEntry
-from bot.domain.run import PreviousRun, Run, StepRecord
 from bot.domain.severity import Severity
 from bot.errors import StorageUnavailable
 from bot.inbox import offsets
 from bot.inbox.backlog import Waiting, look
 from bot.inbox.inbox import Inbox
+from bot.inbox.sql import SqlInbox
 from bot.observability.metrics import (
     INBOX_LAG,
     INBOX_OLDEST,
@@ -29,15 +26,17 @@ from bot.observability.metrics import (
     SLACK_UP,
 )
 from bot.storage.database import Database
-from bot.storage.queries import alerts, incidents, runs
+from bot.storage.probe import StorageProbe
 from bot.storage.queries import counts as figures
+from bot.storage.queries import incidents
+from handlers.api.descriptions import describe, timeline_of
 from handlers.api.query import problem_of_query
 from handlers.http.problem import problem
 
 MAX_LIMIT = 500
 DEFAULT_LIMIT = 50
-_MAX_ALERTS = _MAX_ENTRIES = 100_000
-_PAGE = 200
+READY_SECONDS = 5.0
+_SAID_TO_ALL = ("ok", "off", "connecting")
 _UNKNOWN = float("nan")
 _STATUSES = ("triggered", "acknowledged", "resolved", "open")
 
@@ -75,6 +74,7 @@ class Api:
         self._token = token.encode() if token else None
         self._health = health
         self._clock = clock
+        self._probe = StorageProbe(_written(database, inbox))
 
     def add_routes(self, app: web.Application) -> None:
         app.router.add_get("/api/incidents", self._guarded(self._list, ("status", "limit", "cursor")))
@@ -91,8 +91,7 @@ class Api:
         async def guarded(request: web.Request) -> web.StreamResponse:
             if self._token is None:
                 return problem(401, "No token is set: start Tandem with TANDEM_API_TOKEN or TANDEM_WEBHOOK_TOKEN.")
-            given = request.headers.get("Authorization", "").encode(errors="replace")
-            if not hmac.compare_digest(given, b"Bearer " + self._token):
+            if not self._shows_token(request):
                 return problem(401, "Send the header Authorization: Bearer <token>.", {"WWW-Authenticate": "Bearer"})
             if wrong := problem_of_query(request, parameters):
                 return problem(400, wrong)
@@ -116,7 +115,7 @@ class Api:
         async with self._database.read() as connection:
             page = await incidents.list_incidents(connection, status=status, below=cursor, limit=limit + 1)
             shown = page[:limit]
-            described = await _describe(connection, shown)
+            described = await describe(connection, shown)
         following = str(shown[-1].number) if len(page) > limit else None
         return _json({"incidents": described, "next": following})
 
@@ -126,8 +125,8 @@ class Api:
             incident = await incidents.by_id(connection, given) if given.isalnum() else None
             if incident is None:
                 return problem(404, "There is no incident of that id.")
-            described = (await _describe(connection, [incident]))[0]
-            timeline = await _timeline(connection, incident.id)
+            described = (await describe(connection, [incident]))[0]
+            timeline = await timeline_of(connection, incident.id)
         return _json({**described, "timeline": timeline})
 
     async def _live(self, request: web.Request) -> web.StreamResponse:
@@ -141,20 +140,29 @@ class Api:
         slack, shows = self._health.slack()
         socket_mode, listens = self._health.socket_mode()
         ready = shows and listens
+        if not self._shows_token(request):
+            slack, socket_mode = _without_details(slack), _without_details(socket_mode)
         try:
-            async with self._database.read() as connection:
-                set_aside = await offsets.count_set_aside(connection)
-            waiting = await look(self._database, self._inbox)
-            room = await self._inbox.room()
-            if room.full:
-                raise StorageUnavailable(room.full)
-        except StorageUnavailable as error:
-            return _json({"status": "unavailable", "storage": str(error), "slack": slack}, 503)
+            async with asyncio.timeout(READY_SECONDS):
+                await self._probe.check()
+                async with self._database.read() as connection:
+                    set_aside = await offsets.count_set_aside(connection)
+                waiting = await look(self._database, self._inbox)
+                if full := (await self._inbox.room()).full:
+                    raise StorageUnavailable(full)
+        except (StorageUnavailable, TimeoutError) as error:
+            why = str(error) or f"the database has not answered within {READY_SECONDS:g} s"
+            storage = why if self._shows_token(request) else _without_details(why)
+            return _json({"status": "unavailable", "storage": storage, "slack": slack}, 503)
         said = {"storage": "ok", "slack": slack, "set_aside": set_aside, **self._behind(waiting)}
         said |= self._health.replica()
         if socket_mode != "off":
             said["socket_mode"] = socket_mode
         return _json({"status": "ok" if ready else "unavailable", **said}, 200 if ready else 503)
+
+    def _shows_token(self, request: web.Request) -> bool:
+        given = request.headers.get("Authorization", "").encode(errors="replace")
+        return self._token is not None and hmac.compare_digest(given, b"Bearer " + self._token)
 
     def _behind(self, waiting: Waiting) -> dict[str, Any]:
         return {"inbox_lag": waiting.entries, "oldest_waiting_seconds": self._seconds_since(waiting.oldest)}
@@ -194,6 +202,16 @@ class Api:
         SLACK_UNSHOWN_SINCE.set(since.timestamp() if since else _UNKNOWN)
 
 
+def _written(database: Database, inbox: Inbox) -> list[Database]:
+    """The databases that are written: the inbox may have one of its own."""
+    return [database, inbox.database] if isinstance(inbox, SqlInbox) and database.is_sqlite else [database]
+
+
+def _without_details(text: str) -> str:
+    """For those who show no token: an error may name addresses, paths and people."""
+    return text if text in _SAID_TO_ALL else "unavailable"
+
+
 class _Bad(int):
     """What a query parameter is that is no number."""
 
@@ -209,115 +227,3 @@ def _number(text: str | None, default: Any) -> Any:
 
 def _json(body: Mapping[str, Any], status: int = 200) -> web.Response:
     return web.Response(body=msgspec.json.encode(body), status=status, content_type="application/json")
-
-
-async def _describe(connection: AsyncConnection, found: Sequence[Incident]) -> list[dict[str, Any]]:
-    ids = [incident.id for incident in found]
-    alerts_of = await _alerts_of(connection, ids)
-    runs_of = await runs.of_incidents(connection, ids)
-    steps = await runs.steps_of(connection, [run.id for known in runs_of.values() for run in known])
-    return [
-        {
-            "id": incident.id,
-            "number": incident.number,
-            "title": incident.title,
-            "status": incident.status,
-            "severity": incident.severity,
-            "summary": incident.summary,
-            "services": incident.services,
-            "opened_at": _moment(incident.opened_at),
-            "resolved_at": _moment(incident.resolved_at),
-            "acknowledged_by": incident.acknowledged_by,
-            "resolved_by": incident.resolved_by,
-            "truncated": incident.truncated,
-            "alerts": alerts_of[incident.id],
-            "causes": incident.causes,
-            "past": incident.past,
-            "runs": [_run(run, [step for step in steps if step.run_id == run.id]) for run in runs_of[incident.id]],
-        }
-        for incident in found
-    ]
-
-
-async def _alerts_of(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, msgspec.Raw]:
-    """The alerts of incidents as JSON, made a page at a time: other requests have their turn in between."""
-    encoded: dict[str, list[bytes]] = {incident_id: [] for incident_id in ids}
-    async for page in alerts.in_pages(connection, ids, _MAX_ALERTS):
-        for alert in page:
-            encoded[alert.incident_id or ""].append(msgspec.json.encode(_alert(alert)))
-        await asyncio.sleep(0)
-    return {incident_id: _listed(parts) for incident_id, parts in encoded.items()}
-
-
-async def _timeline(connection: AsyncConnection, incident_id: str) -> msgspec.Raw:
-    """Likewise, an incident's timeline."""
-    encoded: list[bytes] = []
-    after = 0
-    while page := await incidents.timeline_of(connection, incident_id, after=after, limit=_PAGE):
-        encoded += [msgspec.json.encode(_entry(entry)) for _, entry in page]
-        after = page[-1][0]
-        if len(encoded) >= _MAX_ENTRIES:
-            break
-        await asyncio.sleep(0)
-    return _listed(encoded)
-
-
-def _listed(parts: Sequence[bytes]) -> msgspec.Raw:
-    return msgspec.Raw(b"[" + b",".join(parts) + b"]")
-
-
-def _moment(moment: datetime | None) -> str | None:
-    return moment.isoformat().replace("+00:00", "Z") if moment else None
-
-
-def _alert(alert: Alert) -> dict[str, Any]:
-    return {
-        "fingerprint": alert.fingerprint,
-        "status": alert.status,
-        "labels": alert.labels,
-        "annotations": alert.annotations,
-        "starts_at": _moment(alert.starts_at),
-        "ends_at": _moment(alert.ends_at),
-        "source": alert.source,
-        "severity": alert.severity,
-        "service": alert.service,
-        "flapping": alert.flapping,
-        "repeats": alert.repeats,
-        "link": alert.link,
-    }
-
-
-def _run(run: Run, steps: Sequence[StepRecord]) -> dict[str, Any]:
-    return {
-        "id": run.id,
-        "runbook": run.runbook,
-        "status": run.status,
-        "title": run.plan.title,
-        "plan_hash": run.plan_hash,
-        "plan": [step.text for step in run.plan.steps],
-        "rollback": [step.text for step in run.plan.rollback],
-        "approvers": run.approvers,
-        "required": run.required,
-        "decisions": run.decisions,
-        "created_at": _moment(run.created_at),
-        "expires_at": _moment(run.expires_at),
-        "ended_at": _moment(run.ended_at),
-        "outcome": run.outcome,
-        "targets": run.plan.targets,
-        "watched": [one.what for one in run.watched],
-        "previous": _previous(run.previous) if run.previous else None,
-        "gate": {"at": _moment(run.gate.at), "passes": run.gate.passes, "said": run.gate.said} if run.gate else None,
-        "steps": [{"phase": s.phase, "position": s.position, "status": s.status, "output": s.output} for s in steps],
-    }
-
-
-def _previous(previous: PreviousRun) -> dict[str, Any]:
-    return {
-        "at": _moment(previous.at),
-        "status": previous.status,
-        "relapsed_after_seconds": previous.relapsed_after,
-    }
-
-
-def _entry(entry: TimelineEntry) -> dict[str, Any]:
-    return {"at": _moment(entry.at), "kind": entry.kind, "text": entry.text, "actor": entry.actor}

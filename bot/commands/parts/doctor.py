@@ -24,6 +24,7 @@ from bot.notify.slack.proxy import make_client
 from bot.notify.slack.socket_mode import probe
 from bot.storage.blobs import warning_about
 from bot.storage.database import Database, open_database
+from bot.storage.lock import doubt_of_file
 from bot.storage.queries import audit
 from bot.storage.schema import MIGRATIONS, see_that_it_is_known
 from bot.storage.tables.core import AuditRow
@@ -65,8 +66,12 @@ def _extent(config: Config) -> str:
 
 async def _storage(environment: Environment, config: Config) -> list[Finding]:
     try:
+        if doubt := doubt_of_file(environment.database_url):
+            advice = "What it takes in is lost: stop it, put the file back, and start it again."
+            return [Finding(Mark.FAIL, "database", doubt, advice)]
         database = open_database(environment.database_url)
         try:
+            database.check_space()
             async with database.write() as connection:
                 await connection.run_sync(see_that_it_is_known, MIGRATIONS)
             takes = Finding(Mark.OK, "database", f"takes writes ({database.engine.dialect.name})")

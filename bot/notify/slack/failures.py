@@ -16,15 +16,14 @@ from bot.notify.channel import (
 )
 
 # https://docs.slack.dev/reference/methods/chat.postMessage#errors
+TOKEN_REFUSED = frozenset(
+    {"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "not_allowed_token_type"}
+)
+"""Whatever is called, the token is not taken."""
 _REFUSED = {
-    "invalid_auth",
-    "not_authed",
-    "account_inactive",
-    "token_revoked",
-    "token_expired",
+    *TOKEN_REFUSED,
     "no_permission",
     "missing_scope",
-    "not_allowed_token_type",
     "org_login_required",
     "ekm_access_denied",
     "team_access_not_granted",

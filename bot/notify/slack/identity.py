@@ -10,8 +10,11 @@ import structlog
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.notify.slack.failures import TOKEN_REFUSED, code_of
+
 START_WAIT = 3.0
 """For so many seconds a start waits for Slack; then the endpoints open without it, as alerts are to be taken."""
+CHECK_EVERY = 60.0
 _LONGEST_WAIT = 30.0
 _ATTEMPT = 10.0
 _OTHER = (SlackClientError, aiohttp.ClientError, OSError, TimeoutError, AttributeError, TypeError, ValueError)
@@ -31,12 +34,13 @@ class Bot(NamedTuple):
 
 
 class Identity:
-    """``bot`` is None until Slack has answered."""
+    """``bot`` is None until Slack has answered. ``refused``: why Slack does not take the token, None where it does."""
 
     def __init__(self, client: AsyncWebClient) -> None:
         self.client = client
         self._found = asyncio.Event()
         self.bot: Bot | None = None
+        self.refused: str | None = None
 
     async def start(self) -> None:
         """Look for a moment; :meth:`run` goes on looking."""
@@ -45,9 +49,28 @@ class Identity:
                 await self._look_until_found()
 
     async def run(self) -> None:
-        """Look until it is found, and end only when cancelled."""
+        """Look until it is found, then from time to time whether the token still holds, until cancelled."""
         await self._look_until_found()
-        await asyncio.Event().wait()
+        while True:
+            await asyncio.sleep(CHECK_EVERY)
+            await self._check_token()
+
+    async def _check_token(self) -> None:
+        try:
+            async with asyncio.timeout(_ATTEMPT):
+                await self.client.auth_test()
+        except _OTHER as error:
+            self._note_refusal(error)
+        else:
+            self.refused = None
+
+    def _note_refusal(self, error: Exception) -> None:
+        """What is no refusal of the token changes nothing: an outage of Slack is not our token's fault."""
+        code = code_of(error) if isinstance(error, SlackApiError) else ""
+        if code in TOKEN_REFUSED:
+            if self.refused is None:
+                log.error("slack.token_refused", reason=code)
+            self.refused = code
 
     async def _look_until_found(self) -> None:
         attempts = 0
@@ -55,7 +78,9 @@ class Identity:
             try:
                 async with asyncio.timeout(_ATTEMPT):
                     self.bot = await self._look()
+                    self.refused = None
             except _OTHER as error:
+                self._note_refusal(error)
                 attempts += 1
                 wait = _wait_after(error, attempts)
                 log.warning("slack.own_identity_unknown", reason=str(error)[:200] or "no answer", retry_in=wait)

@@ -55,7 +55,10 @@ MEANINGS = {
     ),
     ("GET", "/api/incidents/{id}"): ("API token", "One incident with its timeline."),
     ("GET", "/healthz"): ("none", "200 while the process answers."),
-    ("GET", "/readyz"): ("none", "200 while the database is there and Slack can be reached, else 503."),
+    ("GET", "/readyz"): (
+        "none",
+        "200 while the database takes writes and Slack the token, else 503; details with the API's token.",
+    ),
     ("GET", "/metrics"): ("none", "Prometheus metrics, see [metrics](metrics.md)."),
 }
 
