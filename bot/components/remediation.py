@@ -6,7 +6,9 @@ from bot.components.component import Component
 from bot.components.process import Process
 from bot.components.protection import protection_of
 from bot.config.environment import secrets_from
+from bot.integrations.planned_ends import PlannedEnds
 from bot.observability import tracing
+from bot.remediation.evidence import Evidence, watchdogs_in
 from bot.remediation.records import RunRecords
 from bot.remediation.starting import PersonLookup, Start, ungrouped
 from bot.remediation.steps import Steps
@@ -20,7 +22,9 @@ def make_remediation(process: Process, look_up: PersonLookup | None = None) -> R
     """``look_up`` says who is in which user group, where there is a Slack to ask."""
     services = process.services
     records = RunRecords(services.database, services.clock, services.broadcast.publish_change)
-    verifier = Verifier(records, partial(look_at_monitor, partitions=services.rules.partitions))
+    rules = services.rules
+    monitor = partial(look_at_monitor, partitions=rules.partitions)
+    verifier = Verifier(records, Evidence(monitor, PlannedEnds(process.environment).read, watchdogs_in(rules)))
     kind = TracedSteps if tracing.on() else Steps
     start = Start(records, process.config.runbooks, look_up or ungrouped)
     steps = kind(records, secrets_from(), start, verifier, protection_of(process.environment))

@@ -23,21 +23,16 @@ from bot.domain.runs.verification import (
     watched_from,
 )
 from bot.domain.watched.finding import changed_by_promotion
+from bot.remediation.evidence import Evidence, Renewals
 from bot.remediation.records import RunRecords, until_stored
 from bot.storage.queries import alerts, incidents, runs
 from bot.storage.queries.runs import Claim
 
 LOOK_EVERY = 1.0
+ASK_EVERY = 2.0
 SAVE_EVERY = 10.0
 
 Ending = tuple[Verdict, str]
-MonitorReader = Callable[[AsyncConnection, str, datetime], Awaitable[Look]]
-"""What a monitor (``MODEL/MONITOR``) has found in rows that came after a moment."""
-
-
-async def no_monitor(_connection: AsyncConnection, monitor: str, _since: datetime) -> Look:
-    """Where nothing is known of monitors."""
-    return Look(unproven=[f"the monitor {monitor} is not known here"])
 
 
 class _Seen(msgspec.Struct, frozen=True):
@@ -54,12 +49,12 @@ class Verifier:
     def __init__(
         self,
         records: RunRecords,
-        read_monitor: MonitorReader = no_monitor,
+        evidence: Evidence | None = None,
         timer: Callable[[], float] = monotonic,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._records = records
-        self._read_monitor = read_monitor
+        self._evidence = evidence or Evidence()
         self._timer = timer
         self._pause = pause
 
@@ -83,10 +78,14 @@ class Verifier:
         watched = watched_by(run)
         if not watched and not plan.monitor:
             return await self._without_evidence(claim, run)
-        patience, began, saved = Patience(progress.remaining, plan.quiet_for), self._timer(), 0.0
+        patience, began, saved, asked = Patience(progress.remaining, plan.quiet_for), self._timer(), 0.0, -ASK_EVERY
+        renewals = Renewals(self._evidence.listings)
         while True:
-            seen = await self._look(claim, run, watched, progress.began_at)
+            seen = await self._look(claim, run, renewals, progress.began_at)
             elapsed = self._timer() - began
+            if elapsed - asked >= ASK_EVERY:
+                asked = elapsed
+                await renewals.refresh(self._records.clock())
             if person := _in_charge(seen.incident):
                 return Verdict.TAKEN_OVER, f"Stopped: resolved by {person} before it was verified. {_state(seen.look)}"
             verdict = patience.judge(seen.look, elapsed)
@@ -114,20 +113,33 @@ class Verifier:
         return Progress(self._records.clock(), run.plan.verify_within, acknowledged_by)
 
     @until_stored
-    async def _look(self, claim: Claim, run: Run, watched: list[WatchedAlert], began_at: datetime) -> _Seen:
+    async def _look(self, claim: Claim, run: Run, renewals: Renewals, began_at: datetime) -> _Seen:
         async with self._records.reading(claim) as connection:
             incident = await incidents.by_id(connection, run.incident_id)
             if incident is None:
                 raise LookupError(f"incident {run.incident_id} is gone from the database")
             look = Look()
             if run.plan.alerts_resolved:
-                current = await alerts.current_by_identity(connection, [one.identity for one in watched])
-                look = look_at(watched, current)
+                look = await self._look_at_alerts(connection, watched_by(run), incident.domain, renewals)
             if run.plan.monitor:
-                look = look + await self._read_monitor(connection, run.plan.monitor, began_at)
+                look = look + await self._evidence.monitor(connection, run.plan.monitor, began_at)
             known = {one.identity for one in run.watched}
             active = await alerts.active_of(connection, run.incident_id, MOST_WATCHED)
             return _Seen(look, incident, watched_from([alert for alert in active if alert.identity not in known]))
+
+    async def _look_at_alerts(
+        self, connection: AsyncConnection, watched: list[WatchedAlert], domain: str, renewals: Renewals
+    ) -> Look:
+        """What the alerts say; and nothing where their source does not live."""
+        watchdogs = self._evidence.watchdogs
+        stored = await alerts.current_by_identity(connection, [*(one.identity for one in watched), *watchdogs])
+        current = {identity: renewals.corrected(alert) for identity, alert in stored.items()}
+        look = look_at(watched, current)
+        if not watched or look.firing:
+            return look
+        missed = (current[one] for one in watchdogs if one in current and current[one].domain in ("", domain))
+        silent = [f"the heartbeat {watchdogs[one.identity]} is missed" for one in missed if one.firing]
+        return look + Look(unproven=silent)
 
     @until_stored
     async def _without_evidence(self, claim: Claim, run: Run) -> Ending:

@@ -68,6 +68,16 @@ class Patience:
         return Verdict.STILL_FIRING if look.firing else Verdict.NO_EVIDENCE
 
 
+class Listing(NamedTuple):
+    """The own list of a source of alerts: of each by fingerprint, when it ends by itself if nothing renews it.
+
+    ``running_since``: what the source had before it started it may have forgotten.
+    """
+
+    ends: Mapping[str, datetime]
+    running_since: datetime | None = None
+
+
 class Look(NamedTuple):
     """What is known at one moment: what still fires, and what ended without that showing that it is over."""
 

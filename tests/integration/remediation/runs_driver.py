@@ -9,11 +9,12 @@ from bot.domain.run import Run
 from bot.domain.runbook import Runbook
 from bot.incidents.permissions import Who
 from bot.remediation.approval import decide
+from bot.remediation.evidence import Evidence
 from bot.remediation.records import RunRecords
 from bot.remediation.sequence import Once, carry_out
 from bot.remediation.starting import Start
 from bot.remediation.steps import Steps
-from bot.remediation.verifying import MonitorReader, Verifier, no_monitor
+from bot.remediation.verifying import Verifier
 from bot.storage.queries import runs
 from bot.storage.queries.runs import Claim
 from tests.integration.pipeline_driver import Pipeline
@@ -39,12 +40,12 @@ def book(**fields: Any) -> Runbook:
 class Night:
     """``at`` says what happens so many seconds after the verification began."""
 
-    def __init__(self, pipeline: Pipeline, runbooks: Mapping[str, Runbook], read_monitor: MonitorReader = no_monitor):
+    def __init__(self, pipeline: Pipeline, runbooks: Mapping[str, Runbook], evidence: Evidence | None = None):
         self.pipeline, self.runbooks = pipeline, dict(runbooks)
         self.seconds = 0.0
         self._due: list[tuple[float, Act]] = []
         self.records = RunRecords(pipeline.database, pipeline.clock, lambda: None)
-        self.verifier = Verifier(self.records, read_monitor, timer=lambda: self.seconds, pause=self.pass_)
+        self.verifier = Verifier(self.records, evidence, timer=lambda: self.seconds, pause=self.pass_)
         self.steps = Steps(self.records, {}, Start(self.records, self.runbooks), self.verifier)
 
     def at(self, second: float, act: Act) -> None:
@@ -81,8 +82,8 @@ class Night:
         return found
 
 
-async def night(pipeline: Pipeline, read_monitor: MonitorReader = no_monitor, **runbooks: Runbook) -> Night:
+async def night(pipeline: Pipeline, evidence: Evidence | None = None, **runbooks: Runbook) -> Night:
     """The pipeline with these runbooks."""
     runbooks = runbooks or {"restart": book()}
     fresh = Pipeline(pipeline.database, pipeline.inbox, pipeline.clock, Rules(runbooks=runbooks))
-    return Night(await fresh.prepare(), runbooks, read_monitor)
+    return Night(await fresh.prepare(), runbooks, evidence)

@@ -11,6 +11,7 @@ from bot.domain.event import AlertEvent
 from bot.domain.run import Phase, Run, StepRecord, StepStatus
 from bot.domain.runbook import Runbook
 from bot.domain.runs.verification import Look, Verdict
+from bot.remediation.evidence import Evidence
 from bot.storage.queries import runs, snapshots
 from bot.storage.queries.runs import Claim
 from bot.watches.models.evidence import look_at_monitor
@@ -91,7 +92,7 @@ async def test_a_promotion_is_verified_by_its_monitor_on_rows_that_came_after_it
     pipeline: Pipeline, alert: MakeAlert
 ) -> None:
     wanted = promotion(alerts_resolved=False, monitor="demand/performance")
-    here, run = await _approved(pipeline, wanted, alert(alertname="FeatureDrift"), read_monitor=_read_monitor)
+    here, run = await _approved(pipeline, wanted, alert(alertname="FeatureDrift"), evidence=Evidence(_read_monitor))
     began = here.pipeline.clock.now
     await _checked(here.pipeline, rows_since=began, firing_since=began)  # rows of before the last step
     here.pipeline.clock.pass_(seconds=1)
@@ -105,7 +106,7 @@ async def test_a_monitor_that_still_finds_something_after_the_promotion_disprove
     pipeline: Pipeline, alert: MakeAlert
 ) -> None:
     wanted = promotion(alerts_resolved=False, monitor="demand/performance")
-    here, run = await _approved(pipeline, wanted, alert(alertname="FeatureDrift"), read_monitor=_read_monitor)
+    here, run = await _approved(pipeline, wanted, alert(alertname="FeatureDrift"), evidence=Evidence(_read_monitor))
     clock = here.pipeline.clock
     here.at(20, lambda: _checked(here.pipeline, rows_since=clock.now, firing_since=clock.now))
     verdict, words = await here.verifier.verify(Claim(run.id, ""))
@@ -116,7 +117,7 @@ async def test_a_monitor_without_a_check_after_the_promotion_shows_nothing(
     pipeline: Pipeline, alert: MakeAlert
 ) -> None:
     wanted = promotion(alerts_resolved=False, monitor="demand/performance")
-    here, run = await _approved(pipeline, wanted, alert(alertname="FeatureDrift"), read_monitor=_read_monitor)
+    here, run = await _approved(pipeline, wanted, alert(alertname="FeatureDrift"), evidence=Evidence(_read_monitor))
     before = here.pipeline.clock.now
     await _checked(here.pipeline, rows_since=before, firing_since=None)
     here.pipeline.clock.pass_(seconds=1)
