@@ -5,7 +5,7 @@ import json
 import re
 import shutil
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -247,3 +247,27 @@ async def _program(port: int, log: Path, *command: str) -> AsyncIterator[None]:
         with suppress(ProcessLookupError):
             process.kill()
         await process.wait()
+
+
+@asynccontextmanager
+async def dying(exporter: Exporter, tandem: Tandem, port: int) -> AsyncIterator[AsyncExitStack]:
+    """As :func:`watching`, with Alertmanager at ``port``. Who closes what is yielded kills Prometheus.
+
+    Its alerts then end by themselves within eight seconds, four times as long as it takes to send them again.
+    """
+    assert PROMETHEUS and ALERTMANAGER
+    folder, own = tandem.folder, free_port()
+    alertmanager = (
+        *(ALERTMANAGER, f"--config.file={_write(folder / 'alertmanager.yml', _routes(tandem))}"),
+        *(f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address="),
+        f"--storage.path={folder / 'alertmanager'}",
+    )
+    _write(folder / "rules.yml", _RULES)
+    prometheus = (
+        *(PROMETHEUS, f"--config.file={_write(folder / 'prometheus.yml', _alerts(exporter.port, port))}"),
+        *(f"--web.listen-address=127.0.0.1:{own}", f"--storage.tsdb.path={folder / 'prometheus'}"),
+        "--rules.alert.resend-delay=2s",
+    )
+    async with _program(port, folder / "alertmanager.log", *alertmanager), AsyncExitStack() as stack:
+        await stack.enter_async_context(_program(own, folder / "prometheus.log", *prometheus))
+        yield stack
