@@ -50,8 +50,11 @@ def unlike_peers(group: Group, firing: Firing, severity: Severity, service_label
 
 def missing(group: Group, firing: Firing, severity: Severity) -> AlertEvent:
     """Series of the group, or all of its domain where it has no members of its own, no longer come."""
-    what = f"{firing.reported} series{_of(group)}" if group.members else f"all metrics{_of(group)}"
-    summary = f"{what} no longer come, though they came regularly"
+    if group.members:
+        summary = f"{firing.reported} series{_of(group)} no longer come, though they came regularly"
+    else:
+        sender = f" from {' and '.join(group.senders)}" if group.senders else ""
+        summary = f"metrics{sender}{_of(group)} stopped: {firing.reported} series came regularly, and none comes now"
     labels = _labels(MISSING, group, severity, [], [])
     return _alert(MISSING, group, firing, labels, summary, [], firing.reported, None)
 

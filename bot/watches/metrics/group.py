@@ -67,6 +67,7 @@ class Group:
         self.name = group_name(state.watch, state.labels)
         self.members: dict[str, Member] = {}
         self.outliers: dict[str, Outlier] = {}
+        self.senders: list[str] = []
         self.alike_now = False
         self._alike: dict[str, dict[str, Member]] = {}
 

@@ -77,6 +77,7 @@ class Learner:
                 await self._learn_event(event, entry.seq, received)
 
     async def _learn_event(self, event: SamplesEvent, seq: int, received: float) -> None:
+        self._memory.senders.add(event.source)
         reached: dict[str, float] = {}
         for series in event.series:
             group = self._learn_series(series, seq, received)

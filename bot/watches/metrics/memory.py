@@ -30,6 +30,7 @@ class Memory:
         self.histories = Histories(rules)
         self.groups: dict[str, Group] = {}
         self.group_of: dict[str, Group] = {}
+        self.senders: set[str] = set()
         self._rules = rules
         self._changes = changes
 

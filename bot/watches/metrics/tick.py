@@ -10,6 +10,8 @@ from bot.watches.metrics.group import Firing, Group
 from bot.watches.metrics.memory import Memory
 from bot.watches.metrics.outcome import alerts_after_batch, alerts_of_missing, resolve_all
 
+PATIENCE = 600.0
+"""So many seconds a group that is silent waits for others to show whether their sender still sends."""
 DOMAIN = ""
 """The watch of a group without members that stands for all metrics of a domain."""
 
@@ -28,18 +30,21 @@ async def alerts_of_tick(memory: Memory, rules: Rules, now: datetime, position: 
 
 
 def _forget_silent(memory: Memory, group: Group, rules: Rules, now: datetime, position: int) -> list[AlertEvent]:
-    """Forget the series that were not seen for long; one that is silent is no longer off its course."""
+    """Forget the series that were not seen for long; one that is silent while others come is no longer off its course.
+
+    Where none comes, nobody knows how they are: what was off stays so.
+    """
     seconds = now.timestamp()
     oldest = seconds - rules.metrics.forget_after.total_seconds()
+    lives = any(member.is_live(seconds, memory.loaded_at) for member in group.members.values())
     for name, member in list(group.members.items()):
         if member.last_seen < oldest:
             memory.forget_series(name)
-        elif member.off and member.silent_for(seconds, memory.loaded_at) is not None:
+        elif lives and member.off and member.silent_for(seconds, memory.loaded_at) is not None:
             member.off = None
             memory.series_changed(name, position + 1, seconds)
     if not group.members:
         return [] if group.state.watch == DOMAIN else _forget(memory, group, rules, now)
-    lives = any(member.is_live(seconds, memory.loaded_at) for member in group.members.values())
     findings = alerts_after_batch(group, rules, now, EndedBy.SENDER if lives else EndedBy.SOURCE_SILENT)
     if findings:
         memory.group_changed(group, position + 1, seconds, urgent=True)
@@ -47,7 +52,7 @@ def _forget_silent(memory: Memory, group: Group, rules: Rules, now: datetime, po
 
 
 async def _alerts_of_missing(memory: Memory, rules: Rules, now: datetime, position: int) -> list[AlertEvent]:
-    """Where all groups of a domain are silent, it is the sender that is, and that is one finding."""
+    """Where groups of a domain fall silent together, it is the sender that does, and that is one finding."""
     seconds = now.timestamp()
     by_domain: dict[tuple[str, ...], list[tuple[Group, int, int]]] = {}
     for group in list(memory.groups.values()):
@@ -82,17 +87,28 @@ def _alerts_of_domain(
     now: datetime,
     position: int,
 ) -> list[AlertEvent]:
+    """A group is missing by itself where others still came when it was overdue: judged at the last that came at all."""
+    seconds = now.timestamp()
     known = [(group, live, silent) for group, live, silent in groups if live or silent]
-    silent_in_all = sum(silent for _, _, silent in known)
-    none_comes = len(known) > 1 and not any(live for _, live, _ in known)
+    last = max((member.last_seen for group, _, _ in known for member in group.members.values()), default=seconds)
+    since = max(memory.loaded_at, whole.state.counted_at)
+    stopped = [(group, silent) for group, live, silent in known if silent and not live]
+    none_comes = len(stopped) > 1 and (
+        len(stopped) == len(known) or not any(_presence(group, last, since)[1] for group, _ in stopped)
+    )
     before = whole.state.missing
-    whole.state.missing = (before or Firing(now.timestamp(), reported=silent_in_all)) if none_comes else None
+    reported = sum(silent for _, silent in stopped)
+    whole.state.missing = (before or Firing(seconds, reported=reported)) if none_comes else None
+    whole.senders = sorted(memory.senders)
     findings = _changed(memory, rules, whole, before, now, position)
     if none_comes:
+        whole.state.counted_at = seconds
         return findings
-    for group, live, silent in known:
+    moment = seconds if len(known) == 1 else min(max(last, seconds - PATIENCE), seconds)
+    for group, _, _ in known:
         before = group.state.missing
-        group.count(live, silent, now.timestamp())
+        live, silent = _presence(group, moment, since)
+        group.count(live, silent, seconds)
         findings += _changed(memory, rules, group, before, now, position)
     return findings
 
