@@ -164,7 +164,7 @@ async def _first_chapter(slack: LocalSlack, stage: Stage, auto: bool, out: Conso
     out.print(f"  The demand-forecast model answers in {before.p95_ms:.0f} ms (p95), accuracy {before.accuracy:.0%}.")
     await stage.start_hog()
     out.print("  A batch job takes the CPU of the forecast pool …")
-    message = await _message(slack, 40, "one incident is shown, with an offer", _offers_help)
+    message = await _message(slack, 120, "one incident is shown, with an offer", _offers_help)
     worst = await stage.stats()
     out.print(f"  … and it shows: p95 {worst.p95_ms:.0f} ms, accuracy {worst.accuracy:.0%}.")
     message = await _approve(slack, message, auto, out)
@@ -183,7 +183,7 @@ async def _second_chapter(slack: LocalSlack, stage: Stage, auto: bool, out: Cons
     _expect_messages(slack, 1)
     await stage.release_bad_features()
     out.print(f"  A new release of {DATASET} tells the temperature in another unit …")
-    message = await _message(slack, 60, "an incident names the feature and the change", _names_the_change)
+    message = await _message(slack, 120, "an incident names the feature and the change", _names_the_change)
     message = await _approve(slack, message, auto, out)
     out.print(f"  Tandem: {message['text']}")
     _expect_messages(slack, 2)
@@ -197,7 +197,7 @@ async def _approve(slack: LocalSlack, message: dict[str, Any], auto: bool, out: 
         out.print("  Approved by the on-call engineer.")
     else:
         out.print("  Your turn: look at the message in the browser and click Approve (as ana, who is on call).")
-    patience = 60 if auto else 3600
+    patience = 240 if auto else 3600  # longer than a verification may take
     fixed = _says_fixed_of(message["ts"])
     return await _message(slack, patience, "the run succeeds and the incident resolves", fixed)
 
