@@ -34,13 +34,14 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class AlertLine:
-    """Alerts that are alike, counted."""
+    """Alerts that are alike, counted. ``instances`` are the first of them, by what tells them apart."""
 
     name: str
     service: str
     severity: Severity
     count: int
     flapping: bool
+    instances: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,9 +219,22 @@ class AlertDetails:
 
 
 @dataclass(frozen=True, slots=True)
+class Instance:
+    """One of several alerts: what tells it from the others, its value, and where it leads."""
+
+    name: str
+    value: str
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
 class ThreadUpdate:
-    """Timeline entries, oldest first, and details of alerts after them. ``broadcast``: the channel shows it, too."""
+    """Timeline entries, oldest first, and after them the alerts that began, the first ones in detail.
+
+    ``broadcast``: the channel shows it, too.
+    """
 
     entries: tuple[TimelineEntry, ...]
     alerts: tuple[AlertDetails, ...] = ()
+    others: tuple[Instance, ...] = ()
     broadcast: bool = False

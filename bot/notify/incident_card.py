@@ -8,11 +8,13 @@ from bot.domain.incident import Incident, IncidentStatus, Tally
 from bot.domain.inhibition import in_words
 from bot.incidents.lifecycle import still_firing
 from bot.notify.card import AlertLine, Alerts, Button, Example, IncidentCard, LikelyCause, Link, PartOf
+from bot.notify.instances import first_of
 from bot.notify.plain_text import is_blank
 from bot.notify.run_card import run_card, runs_to_show
 from bot.notify.view import IncidentView
 
 MAX_KINDS: Final = 8
+MAX_INSTANCES: Final = 3
 MAX_SERVICES: Final = 5
 SUMMARY_KEYS: Final = ("summary", "description", "message")
 _MAX_EVIDENCE, _MAX_PAST = 4, 3
@@ -70,7 +72,7 @@ def _alerts(view: IncidentView) -> Alerts:
     return Alerts(
         firing=firing,
         count=sum(tally.alerts for tally in (view.active if firing else view.tallies)),
-        lines=tuple(_line(tally) for tally in view.shown[:MAX_KINDS]),
+        lines=tuple(_line(tally, view) for tally in view.shown[:MAX_KINDS]),
         more_alerts=sum(tally.alerts for tally in hidden),
         more_kinds=len(hidden),
         folded=in_words(view.incident.inhibited) if view.incident.inhibited else "",
@@ -78,8 +80,16 @@ def _alerts(view: IncidentView) -> Alerts:
     )
 
 
-def _line(tally: Tally) -> AlertLine:
-    return AlertLine(tally.name, tally.service, tally.severity, tally.alerts, tally.flapping)
+def _line(tally: Tally, view: IncidentView) -> AlertLine:
+    same = [alert for alert in view.alerts if is_of(alert, tally)] if tally.alerts > 1 else []
+    instances = first_of(same, MAX_INSTANCES)
+    return AlertLine(tally.name, tally.service, tally.severity, tally.alerts, tally.flapping, instances)
+
+
+def is_of(alert: Alert, tally: Tally) -> bool:
+    """Whether an alert is one of those that a tally counts."""
+    one = (alert.name, alert.service, alert.severity, alert.active, alert.flapping)
+    return one == (tally.name, tally.service, tally.severity, tally.active, tally.flapping)
 
 
 def _example(alert: Alert) -> Example | None:

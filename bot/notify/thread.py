@@ -4,17 +4,29 @@ from collections.abc import Sequence
 
 from bot.domain.alert import Alert
 from bot.domain.incident import TimelineEntry
-from bot.notify.card import AlertDetails, Annotation, ThreadUpdate
+from bot.notify.card import AlertDetails, Annotation, Instance, ThreadUpdate
 from bot.notify.incident_card import SUMMARY_KEYS
+from bot.notify.instances import differing, named, value_of
 from bot.notify.plain_text import is_blank
 
 MAX_ENTRIES = 40
 MAX_DETAILED = 5
+MAX_BEGAN = 500
 _MAX_ANNOTATIONS = 2
 
 
-def thread_update(entries: Sequence[TimelineEntry], detailed: Sequence[Alert], broadcast: bool = False) -> ThreadUpdate:
-    return ThreadUpdate(tuple(entries), tuple(_details(alert) for alert in detailed), broadcast)
+def thread_update(entries: Sequence[TimelineEntry], began: Sequence[Alert], broadcast: bool = False) -> ThreadUpdate:
+    """``began`` are the alerts that began by these entries: the first in detail, of the others which ones they are."""
+    detailed, others = began[:MAX_DETAILED], began[MAX_DETAILED:]
+    return ThreadUpdate(tuple(entries), tuple(map(_details, detailed)), _instances(others, began), broadcast)
+
+
+def _instances(others: Sequence[Alert], began: Sequence[Alert]) -> tuple[Instance, ...]:
+    labels = differing(began)
+    return tuple(
+        Instance(" ".join(filter(None, (alert.name, named(alert, labels)))), value_of(alert), alert.link)
+        for alert in others
+    )
 
 
 def _details(alert: Alert) -> AlertDetails:

@@ -8,12 +8,13 @@ import msgspec
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.incident import TimelineEntry
+from bot.domain.alert import Alert
+from bot.domain.incident import TimelineEntry, TimelineKind
 from bot.notify.card import ThreadUpdate
 from bot.notify.channel import ContentRefused, Mark, MessageGone, MessageRefused, RateLimited, thread_mark
 from bot.notify.chart_uploads import MAX_CHARTS
 from bot.notify.outlet import SETTLE, Outlet
-from bot.notify.thread import MAX_DETAILED, MAX_ENTRIES, thread_update
+from bot.notify.thread import MAX_BEGAN, MAX_ENTRIES, thread_update
 from bot.storage.queries import alerts, channel_messages, charts, incidents
 from bot.storage.queries.channel_messages import ChannelMessage
 
@@ -42,7 +43,7 @@ class Threads:
             incident = await incidents.by_id(connection, incident_id)
             new = await incidents.timeline_of(connection, incident_id, after=message.thread_position, limit=MAX_ENTRIES)
             recent = await _lately_worse(connection, message, new)
-            known = await alerts.of_incidents(connection, [incident_id], MAX_DETAILED)
+            known = (await alerts.of_incidents(connection, [incident_id], MAX_BEGAN))[incident_id]
         if incident is None or message.ts is None or not new:
             return
         if message.thread_posting is not None:
@@ -55,8 +56,9 @@ class Threads:
         position = entries[-1][0]
         marked = msgspec.structs.replace(message, thread_posting=position)
         await self._outlet.save(marked)
-        detailed = known[incident_id] if message.thread_position == 0 else []
-        update = thread_update([entry for _, entry in entries], detailed, broadcast)
+        shown = [entry for _, entry in entries]
+        first = message.thread_position == 0
+        update = thread_update(shown, [one for one in known if first or _began_in(one, shown)], broadcast)
         try:
             await self._reply(message.ts, update, thread_mark(incident_id, position))
         except MessageGone:
@@ -85,6 +87,12 @@ class Threads:
         async with self._outlet.database.write() as connection:
             await channel_messages.save(connection, published)
             await charts.want(connection, message.incident_id, MAX_CHARTS, self._outlet.clock())
+
+
+def _began_in(alert: Alert, shown: Sequence[TimelineEntry]) -> bool:
+    """Whether one of these entries says that the alert fires: both have the moment at which it was worked through."""
+    moments = {entry.at for entry in shown if entry.kind in (TimelineKind.OPENED, TimelineKind.ALERTS)}
+    return alert.firing and bool(alert.changes) and alert.changes[-1] in moments
 
 
 async def _lately_worse(connection: AsyncConnection, message: ChannelMessage, new: Entries) -> set[str]:

@@ -13,11 +13,13 @@ from bot.notify.plain_text import is_blank
 from bot.notify.slack.blocks import actions, context, header, section
 from bot.notify.slack.render_run import run_blocks
 from bot.notify.slack.rendered import Rendered, rendered
-from bot.notify.slack.text import link, literal, one_line, when, who
+from bot.notify.slack.text import length, link, literal, one_line, when, who
 
 SEVERITY_ICON = {Severity.CRITICAL: "🔴", Severity.HIGH: "🟠", Severity.WARNING: "🟡", Severity.INFO: "🔵"}
 _STATUS_ICON = {IncidentStatus.ACKNOWLEDGED: "👀", IncidentStatus.RESOLVED: "✅"}
-_MAX_LINKS, _MAX_LINK = 2, 600
+_MAX_LINKS, _MAX_LINKED = 2, 2200
+_MAX_INSTANCES = 480
+"""Characters of all instances that a message names; the thread has them all."""
 
 
 def render(card: IncidentCard) -> Rendered:
@@ -86,7 +88,8 @@ def _status(card: IncidentCard) -> str:
 def _alerts(alerts: Alerts, is_open: bool) -> Block:
     what = "What fires" if alerts.firing else "What fired"
     lines = [f"*{what}* · {alerts.count} alert{'s' if alerts.count != 1 else ''}"]
-    lines += [_line(line) for line in alerts.lines]
+    room = _MAX_INSTANCES // max(len(alerts.lines), 1)
+    lines += [_line(line, room) for line in alerts.lines]
     if alerts.more_kinds:
         lines.append(f"… and {alerts.more_alerts} more alerts of {alerts.more_kinds} other kinds")
     if alerts.folded:
@@ -97,19 +100,31 @@ def _alerts(alerts: Alerts, is_open: bool) -> Block:
     return section("\n".join(lines))
 
 
-def _line(line: AlertLine) -> str:
+def _line(line: AlertLine, room: int) -> str:
     times = f" ×{line.count}" if line.count > 1 else ""
     where = f" on {literal(line.service, 100)}" if line.service else ""
     state = " · flapping" if line.flapping else ""
-    return f"• {SEVERITY_ICON[line.severity]} *{literal(line.name, 120)}*{where}{times}{state}"
+    more = f" and {line.count - len(line.instances)} more" if line.count > len(line.instances) else ""
+    which = f": {literal(', '.join(line.instances), room)}{more}" if line.instances else ""
+    return f"• {SEVERITY_ICON[line.severity]} *{literal(line.name, 120)}*{where}{times}{state}{which}"
 
 
 def _example(example: Example) -> list[Block]:
-    links = [link(one.url, one.label) for one in example.links]
-    fitting = [made for made in links if made and len(made) < _MAX_LINK][:_MAX_LINKS]
     lines = [f"> {literal(example.text, 600)}"] if example.text else []
-    lines += ["> " + " · ".join(fitting)] if fitting else []
+    lines += ["> " + " · ".join(_links(example))] if example.links else []
     return [section("\n".join(lines))] if lines else []
+
+
+def _links(example: Example) -> list[str]:
+    """The first ones, of which those that do not fit are named: the thread has them whole."""
+    room = _MAX_LINKED
+    shown: list[str] = []
+    for one in example.links:
+        made = link(one.url, one.label)
+        if made and len(shown) < _MAX_LINKS:
+            room -= length(made)
+            shown.append(made if room >= 0 else f"{one.label}: in the thread")
+    return shown
 
 
 def _cause(cause: LikelyCause, is_open: bool) -> Block:

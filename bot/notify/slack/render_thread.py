@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 from bot.domain.incident import TimelineEntry, TimelineKind
-from bot.notify.card import AlertDetails, Annotation, ThreadUpdate
+from bot.notify.card import AlertDetails, Annotation, Instance, ThreadUpdate
 from bot.notify.slack.blocks import section
 from bot.notify.slack.rendered import Rendered, rendered
 from bot.notify.slack.text import clock, inline_code, length, link, literal, one_line, who
 
 _SECTION = 2900
-_MAX_LINK = 500
+_MAX_OTHERS = 6000
 _ICON = {
     TimelineKind.OPENED: "🚨",
     TimelineKind.ALERTS: "🔔",
@@ -22,7 +22,10 @@ _ICON = {
 
 def render_thread(update: ThreadUpdate) -> Rendered:
     lines = [_line(entry) for entry in update.entries]
-    blocks = [section(text) for text in _packed(lines)] + [section(_details(alert)) for alert in update.alerts]
+    texts = _packed(lines)
+    for alert in update.alerts:
+        texts += _packed([text for text in _details(alert) if text])
+    blocks = [section(text) for text in [*texts, *_packed(_others(update.others))]]
     return rendered(_fallback(update), blocks)
 
 
@@ -51,16 +54,30 @@ def _packed(lines: Sequence[str]) -> list[str]:
     return texts
 
 
-def _details(alert: AlertDetails) -> str:
+def _details(alert: AlertDetails) -> tuple[str, str]:
+    """What is said of an alert, and its link, which may need a section of its own."""
     where = f" on {literal(alert.service, 120)}" if alert.service else ""
     lines = [f"*{literal(alert.name, 160)}*{where} · {alert.severity}, from {literal(alert.source, 60)}"]
     lines += [_annotation(annotation) for annotation in alert.annotations]
     if alert.labels:
         lines.append(inline_code(alert.labels, 1000))
     source = link(alert.link, "Source")
-    if source and len(source) < _MAX_LINK:
-        lines.append(source)
-    return "\n".join(lines)
+    return "\n".join(lines), source
+
+
+def _others(others: Sequence[Instance]) -> list[str]:
+    """A line an alert, as far as a message of Slack goes."""
+    lines, room = [], _MAX_OTHERS
+    for one in others:
+        value = f": {literal(one.value, 100)}" if one.value else ""
+        source = link(one.link, "Source")
+        line = f"• {literal(one.name, 250)}{value}" + (f" · {source}" if source else "")
+        room -= length(line)
+        if room < 0:
+            break
+        lines.append(line)
+    left = len(others) - len(lines)
+    return [*lines, f"… and {left} more: `/incident show` and the API have them"] if left else lines
 
 
 def _annotation(annotation: Annotation) -> str:

@@ -91,11 +91,16 @@ def with_mentions(text: str) -> str:
     return re.sub(r"(?<!<)@([UW][A-Z0-9]{2,30}|S(?=[A-Z]*[0-9])[A-Z0-9]{4,30})\b", lambda found: who(found[1]), text)
 
 
+_MAX_URL = 2700
+_ENDS_A_LINK = {"|": "%7C", "<": "%3C", ">": "%3E"}
+
+
 def link(url: str, label: str) -> str:
-    """A link, or nothing where the address is none of the web's or would end the link."""
-    if not re.fullmatch(r"https?://[^\s<>|\x00-\x1f]{1,1500}", url) or not url.isprintable():
+    """A link, or nothing where the address is none of the web's. What would end the link is encoded."""
+    encoded = "".join(_ENDS_A_LINK.get(character, character) for character in url)
+    if len(encoded) > _MAX_URL or not re.fullmatch(r"https?://[^\s\x00-\x1f]+", encoded) or not encoded.isprintable():
         return ""
-    return f"<{url.replace('&', '&amp;')}|{escaped(label, 60).replace('|', '')}>"
+    return f"<{encoded.replace('&', '&amp;')}|{escaped(label, 60).replace('|', '')}>"
 
 
 def file_title(text: str) -> str:

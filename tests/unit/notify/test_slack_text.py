@@ -133,12 +133,14 @@ def test_a_mention_is_a_user_id_and_nothing_else_is_one(actor: str) -> None:
         ("ftp://h/", ""),
         ("//h/", ""),
         ("", ""),
-        ("https://h/>|<!channel>", ""),
+        ("https://h/>|<!channel>", "<https://h/%3E%7C%3C!channel%3E|Label>"),
+        ("https://h/d/x?var=a|b", "<https://h/d/x?var=a%7Cb|Label>"),
         ("https://h/ x", ""),
         ("https://h/\n", ""),
         ("https://h/\u202e", ""),
         ("https://", ""),
-        ("https://h/" + "x" * 1500, ""),
+        ("https://h/" + "x" * 2600, f"<https://h/{'x' * 2600}|Label>"),
+        ("https://h/" + "x" * 2800, ""),
     ],
 )
 def test_a_link_leads_to_the_web_or_is_left_out(url: str, made: str) -> None:
