@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -167,13 +168,13 @@ async def until(holds: Callable[[], Awaitable[bool]], what: str, seconds: float 
 
 
 def alert(status: str = "firing", **labels: str) -> dict[str, Any]:
-    """One alert as Alertmanager sends it."""
+    """One alert as Alertmanager sends it, that began at this moment."""
     labels = {"alertname": "HighLatency", "service": "checkout", "severity": "critical", **labels}
     return {
         "status": status,
         "labels": labels,
         "annotations": {"summary": f"{labels['alertname']} on {labels['service']}"},
-        "startsAt": "2026-01-01T00:00:00Z",
+        "startsAt": datetime.now(UTC).isoformat(),
         "endsAt": "0001-01-01T00:00:00Z",
         "generatorURL": "http://prometheus.example/graph",
     }

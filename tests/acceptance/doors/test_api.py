@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,7 @@ async def test_an_incident_is_told_with_everything_that_was_promised(tandem: Tan
     assert checkout["labels"] == alert()["labels"]
     assert checkout["annotations"] == alert()["annotations"]
     assert (checkout["status"], checkout["source"], checkout["ends_at"]) == ("firing", "alertmanager", None)
-    assert checkout["starts_at"] == "2026-01-01T00:00:00Z"
+    assert datetime.now(UTC) - datetime.fromisoformat(checkout["starts_at"]) < timedelta(minutes=5)
     assert listed["causes"][0].keys() == CAUSE
     assert listed["causes"][0]["service"] == "payments"
     assert listed["runs"][0].keys() >= RUN

@@ -225,7 +225,7 @@ async def test_replay_prints_the_incidents_that_a_log_makes_under_todays_configu
     assert (first["status"], first["severity"], first["opened_at"]) == (
         "triggered",
         "critical",
-        "2026-01-01T00:00:00+00:00",
+        "2026-03-01T12:00:00+00:00",
     )
     assert first["cause"].startswith("payments (")
     assert (second["title"], second["status"]) == ("job.failed on forecast", "resolved")
@@ -236,7 +236,7 @@ async def test_replay_names_the_line_that_cannot_be_read(tmp_path: Path) -> None
     log = _log(tmp_path, _line(0, "alertmanager", delivery(alert())), _line(1, "alertmanager", {"version": "4"}))
     ended = await tandem("replay", log, "--config", _written(tmp_path, VALID))
     assert (ended.code, ended.out) == (2, "")
-    assert ended.err == f"{log}:2: Object missing required field `status`\n"
+    assert ended.err == f"{log}:2: Object missing required field `alerts`\n"
 
 
 async def test_replay_says_that_there_is_no_log(tmp_path: Path) -> None:
