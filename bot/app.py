@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 from aiohttp import web
 
+from bot.components.audit_head import audit_head_component
 from bot.components.component import Component, Components
 from bot.components.descriptors import connections_of, descriptors_component
 from bot.components.health import health_components
@@ -108,6 +109,7 @@ def _work(process: Process, models: "ModelsWatch | None", remediation: Remediati
     yield workflows_component(remediation)
     yield worker_component(process, models)
     yield remediation_component(remediation)
+    yield audit_head_component(process)
     yield from maintenance_components(process)
     yield from tool_components(process)
 

@@ -1,4 +1,4 @@
-"""Copy the SQLite files of a Tandem that may be running, and the data of its models, into a folder.
+"""Copy the SQLite files of a Tandem that may be running, its key and the data of its models, into a folder.
 
 python backup_sqlite.py DATA BACKUP     DATA holds tandem.db; BACKUP is made, and must be empty
 
@@ -15,6 +15,7 @@ from pathlib import Path
 
 PARTS = ("tandem.db", "tandem.inbox.db", "tandem.workflows.db")
 MODELS = "tandem.models"
+KEY = "tandem.db.seal-key"
 
 
 def main(data: Path, backup: Path) -> None:
@@ -23,6 +24,8 @@ def main(data: Path, backup: Path) -> None:
         sys.exit(f"{backup} is not empty")
     for part in PARTS:
         copy(data / part, backup / part)
+    if (data / KEY).is_file():
+        shutil.copy2(data / KEY, backup / KEY)
     if (data / MODELS).is_dir():
         shutil.copytree(data / MODELS, backup / MODELS)
     print(f"{backup}: {sum(file.stat().st_size for file in backup.rglob('*') if file.is_file())} bytes")

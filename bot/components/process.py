@@ -17,6 +17,8 @@ from bot.model_store.frames import Frames, open_frames
 from bot.services import Services, utc_now
 from bot.storage.database import Database, open_database
 from bot.storage.lock import hold_alone, note_file
+from bot.storage.seal import key_file_of, make_seal
+from bot.storage.sealing import adopt
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,8 @@ async def _open_database(stack: AsyncExitStack, environment: Environment, config
     stack.push_async_callback(database.close)
     await database.migrate()
     note_file(url)
+    key = environment.seal_key.get_secret_value() if environment.seal_key else None
+    await adopt(database, make_seal(key, key_file_of(url)), utc_now())
     inbox = open_inbox(database, environment.inbox_address)
     stack.push_async_callback(inbox.close)
     await claim_offsets(database, inbox, config.rules().partitions, environment.inbox_left)

@@ -42,6 +42,8 @@ class Environment(BaseSettings):
     """Checks Slack's signature in HTTP mode."""
     slack_app_token: SecretStr | None = Field(default=None, validation_alias="SLACK_APP_TOKEN")
     """The app-level token, `xapp-…`; where it is set, Socket Mode is used."""
+    seal_key: SecretStr | None = Field(default=None, validation_alias="TANDEM_SEAL_KEY")
+    """Keys the seals of plans and audit rows, the same for all replicas; default: a file beside the data."""
     model_store: str | None = Field(default=None, validation_alias="TANDEM_MODEL_STORE")
     """Where predictions, labels and references are kept: a folder or an fsspec address."""
     model_retention_days: int = Field(default=90, ge=1, le=36_500, validation_alias="TANDEM_MODEL_RETENTION_DAYS")

@@ -148,6 +148,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     watched: list[WatchedAlert] = []
     verification: Progress | None = None
     previous: "PreviousRun | None" = None
+    seal: str = ""
 
     @property
     def approvals(self) -> list[str]:

@@ -22,6 +22,7 @@ from bot.storage.queries.audit import AuditEntry
 
 Verdict = Literal["approve", "reject"]
 _ACTIONS: dict[Verdict, Action] = {"approve": Action.APPROVE, "reject": Action.REJECT}
+_FORGED = "it was changed in the database past Tandem"
 _CHANGED = "the runbook was edited after this was offered"
 
 
@@ -79,11 +80,14 @@ async def decide(
         if not why and run and _edited(runbooks, run):
             why = f"The runbook “{run.plan.title}” was edited after this was offered: nothing was run."
             await _record(connection, withdraw(run, _CHANGED, now), f"Withdrawn: {_CHANGED}", None, now)
+        if not why and run and not runs.is_authentic(database.seal, run):
+            why = f"“{run.plan.title}” was changed in the database past Tandem: nothing was run."
+            await _record(connection, withdraw(run, _FORGED, now), f"Withdrawn: {_FORGED}", None, now)
         if why or run is None:
             details = {"reason": why, "verdict": verdict}
             await audit.append(connection, AuditEntry(now, user, "run.refused", f"run {run_id}", details))
         else:
-            run = _with(run, Decision(user, verdict, now))
+            run = runs.sealed(connection, _with(run, Decision(user, verdict, now)))
             if run.status is RunStatus.APPROVED:
                 run = msgspec.structs.replace(run, watched=await watched_now(connection, run.incident_id))
             await _record(connection, run, _said(run, verdict), user, now)

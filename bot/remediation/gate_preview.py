@@ -72,7 +72,8 @@ class GatePreviews:
         if run.gate and self._clock() - run.gate.at < EVERY:
             return False
         # A plan that was changed behind our back asks nobody anything.
-        return bool(first_gates(run.plan)) and hmac.compare_digest(plan_hash(run.plan), run.plan_hash)
+        untouched = hmac.compare_digest(plan_hash(run.plan), run.plan_hash)
+        return bool(first_gates(run.plan)) and untouched and runs.is_authentic(self._database.seal, run)
 
     async def _look_at(self, run: Run) -> None:
         at = self._clock()

@@ -55,6 +55,16 @@ class Start:
             else:
                 await self._start(claim, run, people)
 
+    def is_approved(self, run: Run) -> bool:
+        """Whether the stored plan is the one that was offered, and as many people as required have approved it.
+
+        Nobody can write that into the database without the key of the seals.
+        """
+        if not hmac.compare_digest(plan_hash(run.plan).encode(), run.plan_hash.encode()):
+            return False
+        seal = self._records.database.seal
+        return seal is None or (runs.is_authentic(seal, run) and len(set(run.approvals)) >= run.required)
+
     async def _people(self, run: Run) -> list[Person]:
         """Those who approved it, as they are known now."""
         runbook = self._runbooks.get(run.runbook)
@@ -64,7 +74,7 @@ class Start:
 
     async def _is_untouched(self, claim: Claim, run: Run) -> bool:
         """A run that a crash interrupted goes on under the plan that was approved."""
-        if _is_approved_plan(run):
+        if self.is_approved(run):
             return True
         await self._records.finish(claim, RunStatus.FAILED, _TAMPERED)
         return False
@@ -113,7 +123,7 @@ class Start:
 
     def _why_not(self, run: Run, incident: Incident, people: list[Person]) -> tuple[RunStatus, str]:
         """How the run ends instead of starting, and why, in words; no words where it may start."""
-        if not _is_approved_plan(run):
+        if not self.is_approved(run):
             return RunStatus.FAILED, _TAMPERED
         why = self._what_changed(run, incident, people)
         return RunStatus.EXPIRED, f"It was approved and not started: {why}. Nothing was run." if why else ""
@@ -133,10 +143,6 @@ class Start:
         if len(valid) < max(run.required, runbook.approval.required):
             return "who approved it may no longer approve it"
         return ""
-
-
-def _is_approved_plan(run: Run) -> bool:
-    return hmac.compare_digest(plan_hash(run.plan).encode(), run.plan_hash.encode())
 
 
 def _may_still_approve(person: Person, approvers: Sequence[str]) -> bool:

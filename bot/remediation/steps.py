@@ -25,6 +25,9 @@ TRUSTED_FOR = 1.5
 """For so many seconds what was just read of a claim is acted on: a process is declared dead after more silence."""
 
 
+_FORGED = Outcome(False, "The stored plan is not the one that was approved: this step was not run.")
+
+
 class Steps:
     """The steps of a run, in the order in which :mod:`bot.remediation.sequence` asks for them."""
 
@@ -109,14 +112,16 @@ class Steps:
             run_id=run.id, phase=phase, position=position, status=StepStatus.STARTED, started_at=self._records.clock()
         )
         await self._begin_step(claim, run, step, record)
-        outcome = await self._execute(claim, step, self._context(run, record))
+        outcome = _FORGED
+        if self._start.is_approved(run):
+            outcome = await self._execute(claim, step, self._context(run, record))
         return await self._end_step(
             claim, run, step, record, StepStatus.SUCCEEDED if outcome.ok else StepStatus.FAILED, outcome
         )
 
     async def _settle_after_crash(self, claim: Claim, run: Run, step: PlannedStep, record: StepRecord) -> bool:
         """A step that a crash caught in flight is not repeated: its check says how it ended, or nobody knows."""
-        if step.check is None:
+        if step.check is None or not self._start.is_approved(run):
             doubt = Outcome(False, "A crash interrupted this step; whether it took effect is not known.")
             return await self._end_step(claim, run, step, record, StepStatus.IN_DOUBT, doubt)
         outcome = await self._execute(claim, step.check, self._context(run, record, "/check"))

@@ -21,6 +21,7 @@ from sqlmodel import SQLModel
 
 from bot.errors import Collision, ConfigError, StorageUnavailable
 from bot.storage.file import DatabaseFile
+from bot.storage.seal import OPTION, Seal
 from bot.storage.timeouts import connector, with_timeouts
 
 _WRITE = "tandem_write"
@@ -57,6 +58,7 @@ class Database:
         self.engine = engine
         self._alone = alone
         self._fence: Fence | None = None
+        self.seal: Seal | None = None
         self.address = address or engine.url
         self.mark = mark
         self.is_sqlite = engine.dialect.name == "sqlite"
@@ -110,6 +112,11 @@ class Database:
         same = copy(self)
         same._fence = fence
         return same
+
+    def use_seal(self, seal: Seal) -> None:
+        """From now on what is written that has to be authentic bears this seal."""
+        self.seal = seal
+        self._writer = self._writer.execution_options(**{OPTION: seal})
 
     def beside(self, part: str) -> str:
         """The address of a SQLite file beside this one, for a part that has a writer of its own."""

@@ -61,6 +61,7 @@ class Tandem:
             "TANDEM_DATABASE_URL": self.database_url,
             "TANDEM_WEBHOOK_TOKEN": TOKEN,
             "SLACK_API_URL": self.slack.api_url,
+            **({} if self.database_url.startswith("sqlite") else {"TANDEM_SEAL_KEY": TOKEN}),
             "SLACK_BOT_TOKEN": self.slack.bot_token,
             "SLACK_SIGNING_SECRET": self.slack.signing_secret,
             **self.environment,

@@ -7,8 +7,8 @@ from datetime import timedelta
 import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
-from sqlalchemy import inspect
 
+from bot.commands.parts.audit import find_faults, written_heads
 from bot.commands.parts.checks.alerts import check_alerts
 from bot.commands.parts.checks.finding import Finding, Mark
 from bot.commands.parts.checks.inbox import check_inbox
@@ -25,9 +25,7 @@ from bot.notify.slack.socket_mode import probe
 from bot.storage.blobs import warning_about
 from bot.storage.database import Database, open_database
 from bot.storage.lock import doubt_of_file
-from bot.storage.queries import audit
 from bot.storage.schema import MIGRATIONS, see_that_it_is_known
-from bot.storage.tables.core import AuditRow
 from bot.watches.models.alibi_missing import missing
 
 SCOPES = (
@@ -79,7 +77,7 @@ async def _storage(environment: Environment, config: Config) -> list[Finding]:
             archive = await _archive(database, environment.archive, config)
             models = await _model_store(database, environment) if config.models else []
             alerts = await check_alerts(database, config)
-            return [takes, await _audit_log(database), archive, *models, *inbox, *alerts]
+            return [takes, await _audit_log(database, environment), archive, *models, *inbox, *alerts]
         finally:
             await database.close()
     except (TandemError, OSError) as error:
@@ -120,18 +118,17 @@ async def _model_store(database: Database, environment: Environment) -> list[Fin
     return [Finding(Mark.OK, subject, f"{frames.place} takes files and gives them back")]
 
 
-async def _audit_log(database: Database) -> Finding:
-    """Whether each of its rows still carries the seal of the one before."""
-    async with database.read() as connection:
-        if not await connection.run_sync(lambda sync: inspect(sync).has_table(AuditRow.__tablename__)):
-            return Finding(Mark.OK, "audit log", "not begun: `tandem run` makes the tables")
-        broken = await audit.first_broken(connection)
-        _, first = await audit.anchor(connection)
-    if broken is None:
-        since = f", from row {first} on; what was before is in the archive" if first > 1 else ""
-        return Finding(Mark.OK, "audit log", f"whole: the seal of every row holds{since}")
+async def _audit_log(database: Database, environment: Environment) -> Finding:
+    """Whether its rows bear the seals of our key, and whether it still has the head that was written down."""
+    try:
+        fault, whole = await find_faults(database, environment, written_heads(environment))
+    except ConfigError as error:
+        advice = "The seals cannot be checked without their key: give it back, or see `tandem audit --help`."
+        return Finding(Mark.FAIL, "audit log", str(error), advice)
+    if not fault:
+        return Finding(Mark.OK, "audit log", whole)
     advice = "Somebody wrote into the database past Tandem: compare with a backup, and find out who could."
-    return Finding(Mark.FAIL, "audit log", f"broken from row {broken} on: it was changed, or is missing", advice)
+    return Finding(Mark.FAIL, "audit log", fault, advice)
 
 
 def _engines(config: Config) -> list[Finding]:

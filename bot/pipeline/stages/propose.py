@@ -123,7 +123,7 @@ async def _offer(
         expires_at=batch.now + timedelta(seconds=runbook.approval.expires.total_seconds()),
         previous=previous,
     )
-    batch.runs.append(run)
+    batch.runs.append(runs.sealed(connection, run))
     before = f". Last time it {previous.in_words(f'{previous.at:%H:%M} UTC')}" if previous else ""
     batch.note(incident.id, TimelineKind.RUN, f"Proposed: {runbook.title}{before}")
 

@@ -1,7 +1,7 @@
 """Runs of runbooks, what was done of each step, and which run works on which target."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 from sqlalchemy import RowMapping, column, delete, select, table, update
@@ -11,6 +11,7 @@ from bot.domain.run import GatePreview, Phase, Run, RunStatus, StepRecord
 from bot.domain.runs.verification import Progress
 from bot.errors import LostLease
 from bot.storage.database import insert_missing, row_of, table_of, upsert
+from bot.storage.seal import Seal, seal_of
 from bot.storage.tables.core import IncidentRow
 from bot.storage.tables.runs import RunRow, RunTargetRow, StepRow
 
@@ -49,6 +50,29 @@ def _run(row: RowMapping) -> Run:
 
 async def save(connection: AsyncConnection, runs: Sequence[Run]) -> None:
     await upsert(connection, _RUN, [row_of(run) for run in runs])
+
+
+def sealed(connection: AsyncConnection, run: Run) -> Run:
+    """The run with the seal of what was offered and decided, where the database is opened with one."""
+    seal = seal_of(connection)
+    return msgspec.structs.replace(run, seal=seal.of("run", *_sealed_of(run))) if seal else run
+
+
+def is_authentic(seal: Seal | None, run: Run) -> bool:
+    """Whether a run is as Tandem wrote it: its plan, who may approve it until when, and who did."""
+    return seal is None or seal.holds(run.seal, "run", *_sealed_of(run))
+
+
+def _sealed_of(run: Run) -> list[str]:
+    made = [run.created_at, run.expires_at, *(decision.at for decision in run.decisions)]
+    times = [moment.astimezone(UTC).isoformat() for moment in made]
+    decided = [[decision.verdict, decision.user] for decision in run.decisions]
+    lists = [msgspec.json.encode(one).decode() for one in (run.approvers, times, decided)]
+    return [run.id, run.runbook, run.plan_hash, str(run.required), *lists]
+
+
+async def not_ended(connection: AsyncConnection) -> list[Run]:
+    return await with_status(connection, [status for status in RunStatus if not status.ended])
 
 
 async def save_gate(connection: AsyncConnection, run_id: str, look: GatePreview) -> None:

@@ -266,6 +266,7 @@ class AuditRow(SQLModel, table=True):
     details: str = Field(sa_type=Text)
     previous_hash: str = Field(sa_type=Text)
     hash: str = Field(sa_type=Text)
+    mac: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": ""})
 
 
 class AuditAnchorRow(SQLModel, table=True):

@@ -31,6 +31,7 @@ class RunRow(SQLModel, table=True):
     watched: list[Any] = Field(default=[], sa_type=Json, sa_column_kwargs={"server_default": "[]"})
     verification: Any = Field(default=None, sa_type=Json, nullable=True)
     previous: Any = Field(default=None, sa_type=Json, nullable=True)
+    seal: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": ""})
 
 
 class StepRow(SQLModel, table=True):
