@@ -13,7 +13,7 @@ from bot.components.audit_head import write_head
 from bot.config import Environment
 from bot.domain.event import AlertEvent
 from bot.domain.rules import Rules
-from bot.domain.run import Decision, PlannedStep, Run, RunStatus, plan_hash
+from bot.domain.run import Decision, Phase, PlannedStep, Run, RunStatus, plan_hash
 from bot.errors import ConfigError, Refused
 from bot.inbox.inbox import Inbox
 from bot.storage.database import Database
@@ -111,7 +111,7 @@ async def test_an_approved_run_that_was_changed_afterwards_does_not_run(night: N
 async def test_a_plan_that_is_changed_between_two_steps_is_not_gone_on_with(night: Night) -> None:
     run = await night.approve()
     await _write(night, _with_plan(msgspec.structs.replace(run, status=RunStatus.RUNNING), [EVIL]))
-    assert await night.steps.perform(runs.Claim(run.id, ""), runs.Phase.STEP, 0) is False
+    assert await night.steps.perform(runs.Claim(run.id, ""), Phase.STEP, 0) is False
     async with night.pipeline.database.read() as connection:
         [record] = await runs.steps_of(connection, [run.id])
     assert "not the one that was approved" in record.output
