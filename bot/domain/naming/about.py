@@ -4,7 +4,7 @@ What can name it is tried in an order, from what says so outright to what only h
 described topology counts, or else the first of all.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from bot.domain.naming.candidates import Candidate, Labels, candidates, read, sc
 from bot.domain.naming.catalogue import Catalogue, Scraper
 
 _PARTS = ("service", "model", "dataset", "queue")
-_PLACES = ("pod", "container", "instance", "host", "hostname", "node")
+_PLACES = ("container", "instance", "host", "hostname", "node")
 """Labels that name a service only where the described topology knows it."""
 
 
@@ -80,13 +80,14 @@ def _about(chosen: Candidate, hosts: tuple[str, ...], why: str, workload: str = 
     return About(bounded(chosen.name), bounded(chosen.namespace), hosts, workload, reason)
 
 
-def _described(seen: Labels, found: Sequence[Candidate], described: frozenset[str]) -> Candidate | None:
+def _described(seen: Labels, found: list[Candidate], described: frozenset[str]) -> Candidate | None:
     """The first that the described topology knows. A workload is not passed over for the host that it runs on."""
-    for one in found:
+    settled = bool(found) and found[0].settled
+    for one in found[:1] + [other for other in found[1:] if not (settled and other.label in _PLACES)]:
         for name in _spellings(one):
             if name in described:
                 return one._replace(name=name, why=f"{one.why}; the topology knows it")
-    for label in _PARTS if found and found[0].settled else (*_PARTS, *_PLACES):
+    for label in _PARTS if settled else (*_PARTS, *_PLACES):
         value = seen.labels.get(label)
         if value and not seen.is_scrapers(label):
             for name in names_in(value):

@@ -131,11 +131,9 @@ def _in_form(seen: Labels, label: str, value: str, form: Form) -> Candidate:
 
 def _workload(seen: Labels, pod: str) -> str:
     """The pod's workload. A pod of the control plane is named after its component and its node."""
-    if seen.namespace == "kube-system":
-        component = next((one for one in seen.catalogue.control_plane if pod.startswith(f"{one}-")), None)
-        if component:
-            return component
-    return workload_of_pod(pod)
+    component = next((one for one in seen.catalogue.control_plane if pod.startswith(f"{one}-")), "")
+    of_system = seen.namespace in ("", "kube-system") or seen.labels.get("container") == component
+    return component if component and of_system else workload_of_pod(pod)
 
 
 def _is_scrapers_pod(seen: Labels, pod: str) -> bool:
@@ -200,7 +198,7 @@ def _controller(seen: Labels) -> Iterator[Candidate]:
 def _probe(seen: Labels) -> Iterator[Candidate]:
     for label in ("instance", "target", "url"):
         host = host_of(seen.labels.get(label, ""))
-        if host.name:
+        if host.name and seen.catalogue.scraper(host.name) is None:
             value = seen.labels[label]
             yield Candidate(host.name, label, value, "the host that is probed", host.namespace, settled=True)
     yield from (one for one in _machine(seen) if one.label == "instance" and is_ip(bare_host(one.value)))

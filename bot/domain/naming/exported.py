@@ -36,9 +36,8 @@ def exported(name: str, catalogue: Catalogue) -> str:
         bare = found["of"]
     while found := _LAST.fullmatch(bare):
         bare = found["of"]
-    first, _, rest = bare.partition("-")
-    if rest and first in catalogue.releases:
-        bare = rest
+    while "-" in bare and bare.partition("-")[0] in catalogue.releases:
+        bare = bare.partition("-")[2]
     rest, _, program = bare.rpartition("-")
     if program in catalogue.programs and rest.rpartition("-")[2] in catalogue.stores:
         bare = rest

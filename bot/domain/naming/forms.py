@@ -32,7 +32,7 @@ class Host(NamedTuple):
 _RANDOM = "[bcdfghjklmnpqrstvwxz2456789]"
 _OF_REPLICA_SET = re.compile(rf"(?P<of>.+)-(?:{_RANDOM}{{6,10}}|(?=[a-f]*\d)[a-f0-9]{{6,10}})-[a-z0-9]{{5}}")
 _OF_HASH = re.compile(rf"(?P<of>.+)-(?:(?=[a-z]*\d){_RANDOM}{{6,10}}|(?=[a-f]*\d)[a-f0-9]{{6,10}})")
-_OF_SET = re.compile(rf"(?P<of>.+)-{_RANDOM}{{5}}")
+_OF_SET = re.compile(rf"(?P<of>.+)-(?:{_RANDOM}{{5}}|(?=[a-z]*\d[a-z0-9]*[a-z])[a-z0-9]{{5}})")
 _ORDINAL = re.compile(r"(?P<of>.+?)(?:-\d+)+")
 _DIGITS = re.compile(r"(?P<of>.+?)(?:[-.]\d+)+")
 

@@ -53,6 +53,8 @@ def _exporter(name: str, **labels: str) -> dict[str, str]:
 
 
 OBJECTS: list[tuple[str, Mapping[str, str], str]] = [
+    ("KubePodCrashLooping", {**_KSM, **_KUBE, "pod": "fluent-bit-a1b2c", "container": "fluent-bit"}, "fluent-bit"),
+    ("KubePodCrashLooping", {**_KSM, **_KUBE, "pod": "kafka-main-0", "container": "kafka"}, "kafka-main"),
     ("KubeDeploymentRolloutStuck", {**_KSM, **_KUBE, "deployment": "search"}, "search"),
     ("KubeDeploymentGenerationMismatch", {**_HELM_KSM, **_KUBE, "deployment": "search-v2"}, "search-v2"),
     ("KubeStatefulSetReplicasMismatch", {**_KSM, **_KUBE, "statefulset": "catalog-db"}, "catalog-db"),
@@ -154,7 +156,6 @@ EXPORTERS: list[tuple[str, Mapping[str, str], str]] = [
     ("RedisDown", _exporter("session-redis-exporter"), "session-redis"),
     ("RedisOutOfMemory", {"job": "redis-exporter", "instance": "redis://session-redis:6379"}, "session-redis"),
     ("MysqlDown", _exporter("mysqld-exporter-ledger"), "ledger"),
-    ("MysqlSlowQueries", {"job": "mysql", "instance": "ledger-db:3306"}, "mysql"),
     (
         "RedisDown",
         {
@@ -200,9 +201,17 @@ EXPORTERS: list[tuple[str, Mapping[str, str], str]] = [
     ),
     ("RDSHighCPU", _exporter("cloudwatch-exporter", dimension_DBInstanceIdentifier="orders-db"), "orders-db"),
     ("RedisDown", {"job": "redis-exporter", "instance": "localhost:9121"}, "redis"),
+    ("HaproxyServerDown", _exporter("haproxy-exporter", proxy="search", server="search-1:8080"), "search"),
+    ("PostgresqlDown", _exporter("catalog-db-exporter", server="10.1.9.60:5432"), "catalog-db"),
+    ("PostgresqlDown", _exporter("monitoring-prometheus-postgres-exporter"), "postgres"),
 ]
 
 PROBES: list[tuple[str, Mapping[str, str], str]] = [
+    (
+        "ProbeFailed",
+        {"job": "blackbox", "instance": "blackbox-exporter:9115", "target": "https://www.books.example/"},
+        "www.books.example",
+    ),
     (
         "ProbeFailed",
         {"job": "probe/monitoring/public", "namespace": "monitoring", "instance": "https://www.books.example/"},
@@ -245,6 +254,7 @@ TARGETS: list[tuple[str, Mapping[str, str], str]] = [
 ]
 
 PLAIN: list[tuple[str, Mapping[str, str], str]] = [
+    ("MysqlSlowQueries", {"job": "mysql", "instance": "ledger-db:3306"}, "mysql"),
     ("CPUSaturated", {"service": "search-pool", "job": "node", "instance": "pool-a-3:9100"}, "search-pool"),
     ("HighLatency", {"service": "search", "instance": "10.0.0.9:8080"}, "search"),
     ("HighLatency", {"app": "search", "job": "kubernetes-pods", "pod": "search-5b9c8d7f66-zk7w4"}, "search"),
@@ -269,6 +279,7 @@ PLAIN: list[tuple[str, Mapping[str, str], str]] = [
         {"job": "kube-etcd", "service": "kube-prometheus-stack-kube-etcd", "pod": "etcd-cp-1"},
         "kube-etcd",
     ),
+    ("etcdNoLeader", {"job": "etcd", "pod": "etcd-cp-1", "instance": "10.0.0.1:2379"}, "etcd"),
     ("KubeAPIDown", {"job": "apiserver"}, "apiserver"),
     ("KubeClientErrors", {"job": "apiserver", "service": "kubernetes", "instance": "10.0.0.1:6443"}, "apiserver"),
     ("IstioHighErrors", {"destination_service_name": "search", "reporter": "source"}, "search"),
