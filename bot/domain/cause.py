@@ -9,12 +9,17 @@ class CauseKind(StrEnum):
     """What kind of thing broke; runbooks are matched against it."""
 
     RESOURCE = "resource"
+    STORAGE = "storage"
     DEPENDENCY = "dependency"
     CHANGE = "change"
     DATA = "data"
     MODEL = "model"
     TRAFFIC = "traffic"
     UNKNOWN = "unknown"
+
+    def is_a(self, kind: "CauseKind") -> bool:
+        """Whether it is of that kind: storage that runs out is a resource that runs short, too."""
+        return self is kind or (self is CauseKind.STORAGE and kind is CauseKind.RESOURCE)
 
 
 class Cause(msgspec.Struct, frozen=True):
@@ -33,6 +38,7 @@ class Cause(msgspec.Struct, frozen=True):
 
 _WHAT = {
     CauseKind.RESOURCE: "Resource contention on {}",
+    CauseKind.STORAGE: "Storage that runs out on {}",
     CauseKind.DEPENDENCY: "A failing dependency, {}",
     CauseKind.CHANGE: "A change to {}",
     CauseKind.DATA: "The data of {}",

@@ -106,7 +106,7 @@ def definition_hash(runbook: Runbook) -> str:
 def fits(when: When, incident: Incident, tallies: list[Tally]) -> bool:
     """Whether a runbook may be offered. With ``cause`` given, ``service`` means the cause's service."""
     cause = incident.causes[0] if incident.causes else None
-    if when.cause and (cause is None or cause.kind is not when.cause):
+    if when.cause and (cause is None or not cause.kind.is_a(when.cause)):
         return False
     if when.service:
         affected = [cause.service] if when.cause and cause else incident.services

@@ -33,6 +33,8 @@ _CHANGED = 1.5  # it was changed shortly before; storms have no changes, so this
 _FITS = 1.5  # and that was a change of data or of a model, which is what the alerts speak of; not fitted either
 
 _KINDS = {
+    "storage": r"(?:disk|file ?system|inode|volume|storage|claim).{0,30}"
+    r"(?:full|fill|space|inode|almost|runs? ?out|usage)|out ?of ?(?:disk|inode|space)|no ?space|disk ?pressure",
     "resource": r"cpu|memory|oom|disk|filesystem|inode|swap|throttl|saturat|contention|starv|pressure|load(?!balanc)"
     r"|descriptor|out ?of ?space",
     "data": r"drift|schema|freshness|stale|null|data ?quality|missing ?values",
@@ -41,7 +43,8 @@ _KINDS = {
     "dependency": r"down|dead|absent|unreachable|not ?ready|crash|missing|killed|restarted",
 }
 _OF_MODELS = ("data", "model")
-_TELLING = ("resource", *_OF_MODELS)
+_OF_RESOURCES = ("storage", "resource")
+_TELLING = (*_OF_RESOURCES, *_OF_MODELS)
 """What an alert may speak of that is a cause by itself, and not only a sign of one."""
 _OF_OUTPUTS = re.compile("prediction|concept", re.IGNORECASE)
 _PATTERNS = {kind: re.compile(pattern, re.IGNORECASE) for kind, pattern in _KINDS.items()}
@@ -213,7 +216,7 @@ def _utility(one: _Candidate, affected: int, topology: Topology) -> float:
     return (
         _EXPLAINS * log(explained)
         + _DEEPER * one.deeper
-        + _RESOURCE * bool(_named(one.own, "resource"))
+        + _RESOURCE * any(_named(one.own, kind) for kind in _OF_RESOURCES)
         + _SILENT * (not one.own and not one.fits)
         + _SPREADS * spreads
         + _CHANGED * (one.change is not None)

@@ -24,7 +24,7 @@ symptoms = st.lists(
 )
 changes = st.lists(st.builds(Changed, services, st.just("deployed v2"), st.floats(0, 1000)), max_size=3)
 topologies = st.dictionaries(services, st.lists(services, max_size=3), max_size=6)
-KINDS = {"resource", "dependency", "change", "data", "model", "traffic", "unknown"}
+KINDS = {"resource", "storage", "dependency", "change", "data", "model", "traffic", "unknown"}
 
 
 def symptom(service: str, name: str = "Slow", at: float = 10.0) -> Symptom:
@@ -96,7 +96,11 @@ def test_a_silent_service_is_named_when_all_that_depends_on_it_is_affected() -> 
     [
         ("NodeCPUStarved", "resource"),
         ("MemoryPressure", "resource"),
-        ("HostOutOfDiskSpace", "resource"),
+        ("HostOutOfDiskSpace", "storage"),
+        ("DiskFillsUp", "storage"),
+        ("KubePersistentVolumeFillingUp", "storage"),
+        ("NodeFilesystemAlmostOutOfSpace", "storage"),
+        ("HostUnusualDiskReadLatency", "resource"),
         ("ContainerOOMKilled", "resource"),
         ("HighLoad", "resource"),
         ("LoadBalancerErrors", "unknown"),

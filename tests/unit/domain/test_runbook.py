@@ -38,6 +38,7 @@ def incident(severity: str = "warning", services: tuple[str, ...] = ("pool",), *
 
 
 RESOURCE = Cause("pool", CauseKind.RESOURCE, 0.9)
+STORAGE = Cause("pool", CauseKind.STORAGE, 0.9)
 DATA = Cause("sales", CauseKind.DATA, 0.9)
 
 
@@ -50,6 +51,9 @@ DATA = Cause("sales", CauseKind.DATA, 0.9)
         ({"cause": "resource"}, incident(), False),
         ({"cause": "resource"}, incident("warning", ("pool",), RESOURCE), True),
         ({"cause": "resource"}, incident("warning", ("pool",), DATA, RESOURCE), False),
+        ({"cause": "resource"}, incident("warning", ("pool",), STORAGE), True),
+        ({"cause": "storage"}, incident("warning", ("pool",), STORAGE), True),
+        ({"cause": "storage"}, incident("warning", ("pool",), RESOURCE), False),
         ({"cause": "resource", "service": "pool"}, incident("warning", ("web", "pool"), RESOURCE), True),
         ({"cause": "resource", "service": "web"}, incident("warning", ("web", "pool"), RESOURCE), False),
         ({"severity": "high"}, incident("critical"), True),
