@@ -11,7 +11,7 @@ import msgspec
 
 from bot.domain.event import AlertEvent, AlertStatus, fingerprint_of
 from bot.domain.rules import Rules
-from tests.benchmarks.storm_alerts import Sent
+from tests.benchmarks.storm_alerts import BEGIN, Sent
 from tests.benchmarks.storm_pipeline import deliveries, pipeline_in
 from tests.integration.pipeline_driver import Pipeline
 
@@ -51,7 +51,7 @@ async def _cost(sent: Sequence[Sent], rules: Rules, active: int) -> Cost:
 async def _time(pipeline: Pipeline, sent: Sequence[Sent], number: int) -> Cost:
     """One more storm of the same kind, with alerts that are new."""
     begin = pipeline.clock.now
-    storm = [(one.arrives, _anew(one.event, number)) for one in sent]
+    storm = [(one.arrives, _anew(one.event, number, begin - BEGIN)) for one in sent]
     began, began_at = time.process_time(), time.perf_counter()
     for together in deliveries(storm, SIZE):
         pipeline.clock.now = begin + timedelta(seconds=together[0][0])
@@ -62,9 +62,10 @@ async def _time(pipeline: Pipeline, sent: Sequence[Sent], number: int) -> Cost:
     return Cost(cpu / len(sent), wall / len(sent))
 
 
-def _anew(event: AlertEvent, number: int) -> AlertEvent:
+def _anew(event: AlertEvent, number: int, later: timedelta) -> AlertEvent:
     labels = {**event.labels, "round": str(number)}
-    return msgspec.structs.replace(event, labels=labels, fingerprint=fingerprint_of(labels))
+    begins = event.starts_at + later
+    return msgspec.structs.replace(event, labels=labels, fingerprint=fingerprint_of(labels), starts_at=begins)
 
 
 async def _fill(pipeline: Pipeline, services: Sequence[str], active: int) -> None:

@@ -91,8 +91,9 @@ async def _load_candidates(
     """Load the incidents that alerts of this batch are in or may join; returns those that may be joined."""
     recent = {}
     if signals:
-        since = datetime.fromtimestamp(min(signal.at for signal in signals), batch.now.tzinfo) - window
-        recent = await incidents.recent_keys(connection, {signal.domain for signal in signals}, since)
+        began = [datetime.fromtimestamp(signal.at, batch.now.tzinfo) for signal in signals]
+        domains = {signal.domain for signal in signals}
+        recent = await incidents.recent_keys(connection, domains, min(began) - window, max(began) + window)
     mentioned = {found for o in batch.observed if (found := batch.alerts[o.identity].incident_id)}
     batch.incidents |= await incidents.by_ids(connection, mentioned | recent.keys(), lock=True)
     open_ones = [incident for incident_id in recent if (incident := batch.incidents[incident_id]).open]

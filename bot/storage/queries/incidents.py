@@ -70,12 +70,12 @@ async def by_number(connection: AsyncConnection, number: int) -> Incident | None
 
 
 async def recent_keys(
-    connection: AsyncConnection, domains: Iterable[str], since: datetime
+    connection: AsyncConnection, domains: Iterable[str], since: datetime, until: datetime
 ) -> dict[str, dict[Key, Span]]:
-    """For each open incident its keys that were seen since a moment; the newest, where there are too many."""
+    """For each open incident its keys that were seen between two moments; the newest, where there are too many."""
     rows = await connection.execute(
         select(_KEY.c.domain, _KEY.c.kind, _KEY.c.value, _KEY.c.incident_id, _KEY.c.first_at, _KEY.c.last_at)
-        .where(_KEY.c.domain.in_(sorted(set(domains))), _KEY.c.last_at >= since)
+        .where(_KEY.c.domain.in_(sorted(set(domains))), _KEY.c.last_at >= since, _KEY.c.first_at <= until)
         .order_by(_KEY.c.last_at.desc())
         .limit(MOST_KEYS)
     )
