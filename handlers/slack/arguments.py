@@ -10,6 +10,7 @@ from handlers.slack.calls import Call
 
 _SINGLE = re.compile(r"""(=~|!~|!=|=)'([^'"]*)'""")
 _WHOLE = re.compile(r"""(?<!\S)(['"])([^\s'"=!~]+)(=~|!~|!=|=)([^'"]*)\1(?!\S)""")
+_QUOTES = re.compile(r'(?<!\\)"')
 ANYWAY = "anyway"
 """The word by which people confirm what they were asked about."""
 
@@ -42,7 +43,10 @@ def straight(text: str) -> str:
 
 def matchers_in(text: str) -> list[Matcher]:
     """Matchers in a row, in braces or not, with commas or not. Raises BadArguments."""
+    plain = straight(text)
+    if len(_QUOTES.findall(plain)) % 2:
+        raise BadArguments("No closing quotation mark")
     try:
-        return parse_matchers(straight(text))
+        return parse_matchers(plain)
     except ValueError as error:
         raise BadArguments(str(error)) from error
