@@ -46,7 +46,7 @@ async def shown(pipeline: Pipeline) -> AsyncIterator[Shown]:
 
 
 def disk(alert: MakeAlert, number: int) -> AlertEvent:
-    event = alert(alertname="DiskFull", service="node", instance=f"node-{number}", cluster="eu")
+    event = alert(alertname="DiskFull", service="storage", instance=f"node-{number}", cluster="eu")
     return msgspec.structs.replace(event, annotations={"value": f"{90 + number} %"}, link=f"https://prom/{number}")
 
 
@@ -54,7 +54,7 @@ async def test_the_message_names_the_first_instances_with_their_values_and_says_
     shown: Shown, alert: MakeAlert
 ) -> None:
     await shown.send(*[disk(alert, number) for number in range(8)])
-    assert "*DiskFull* on node ×8: instance=node-" in shown.message()
+    assert "*DiskFull* on storage ×8: instance=node-" in shown.message()
     assert shown.message().count("instance=node-") == 3
     assert " and 5 more" in shown.message()
     assert "%)" in shown.message()
