@@ -18,7 +18,7 @@ from bot.maintenance.telemetry import TelemetryPruning
 from bot.storage.database import Database
 from bot.storage.queries import sensitivity
 from tests.conftest import Clock
-from tests.integration.watches.metrics_driver import Labels, Metrics, Shape, flowing, labels, noise, rules
+from tests.integration.watches.metrics_driver import Metrics, flowing, labels, noise, rules
 
 
 async def alerts_of(metrics: Metrics) -> list[Alert]:
@@ -244,49 +244,6 @@ async def test_series_that_stop_are_missed_and_found_again(database: Database, i
     metrics.flows = [(labels(), noise(2)), stays]
     await metrics.minutes(2)
     assert [alert.firing for alert in await alerts_of(metrics)] == [False]
-
-
-async def test_a_sender_that_stops_is_one_alert(database: Database, inbox: Inbox, clock: Clock) -> None:
-    flows: list[tuple[Labels, Shape]] = [(labels(service=f"service-{n}"), noise(n)) for n in range(5)]
-    metrics = await flowing(database, inbox, clock, rules(), flows)
-    await metrics.minutes(3)
-    metrics.flows = []
-    await metrics.minutes(8)
-    [alert] = await alerts_of(metrics)
-    said = "metrics from prometheus stopped: 5 series came regularly, and none comes now"
-    assert (alert.annotations["summary"], alert.service) == (said, "")
-    metrics.flows = flows
-    await metrics.minutes(2)
-    assert [alert.firing for alert in await alerts_of(metrics)] == [False]
-
-
-async def test_a_sender_that_stops_while_series_are_due_at_different_times_is_one_alert(
-    database: Database, inbox: Inbox, clock: Clock
-) -> None:
-    often: list[tuple[Labels, Shape]] = [(labels(service=f"service-{n}"), noise(n)) for n in range(3)]
-    seldom: list[tuple[Labels, Shape]] = [(labels(service=f"slow-{n}"), noise(n)) for n in range(2)]
-    metrics = await flowing(database, inbox, clock, rules(), often)
-    for minute in range(100):
-        metrics.flows = [*often, *(seldom if minute % 5 == 0 else [])]
-        await metrics.minutes(1)
-    metrics.flows = []
-    await metrics.minutes(45)
-    [alert] = await alerts_of(metrics)
-    assert "metrics from prometheus stopped" in alert.annotations["summary"]
-    metrics.flows = [*often, *seldom]
-    await metrics.minutes(3)
-    assert [alert.firing for alert in await alerts_of(metrics)] == [False]
-
-
-async def test_nothing_recovers_while_its_sender_is_silent(database: Database, inbox: Inbox, clock: Clock) -> None:
-    others: list[tuple[Labels, Shape]] = [(labels(service=f"service-{n}"), noise(n)) for n in range(3)]
-    metrics = await flowing(database, inbox, clock, rules(), [(labels(), noise(9)), *others])
-    metrics.flows = [(labels(), noise(2, level=130.0)), *others]
-    await metrics.minutes(3)
-    metrics.flows = []
-    await metrics.minutes(15)
-    found = {alert.name: alert.firing for alert in await alerts_of(metrics)}
-    assert found == {"MetricAnomaly": True, "MetricsMissing": True}
 
 
 async def test_pods_that_are_replaced_are_not_missed(database: Database, inbox: Inbox, clock: Clock) -> None:
