@@ -1,5 +1,6 @@
 """Runs and plans: an approval holds for exactly one plan."""
 
+import hashlib
 from typing import Any
 
 import msgspec
@@ -92,3 +93,12 @@ def test_a_withdrawn_run_has_ended_and_says_why_and_everything_else_stays(run: R
 @given(runs(names))
 def test_approvals_are_those_who_approved(run: Run) -> None:
     assert run.approvals == [decision.user for decision in run.decisions if decision.verdict == "approve"]
+
+
+def test_a_plan_of_a_release_before_keeps_its_hash() -> None:
+    plan = Plan("restart", "d", "Restart", [PlannedStep("command", {"argv": ["true"]}, "true")], [], 300.0, True)
+    known_then = ("runbook", "definition", "title", "steps", "rollback", "verify_within", "alerts_resolved")
+    before = msgspec.defstruct("Before", [(name, Any) for name in known_then])
+    written = msgspec.json.encode(before(*(getattr(plan, name) for name in known_then)), order="deterministic")
+    assert plan_hash(plan) == hashlib.sha256(written).hexdigest()
+    assert plan_hash(msgspec.structs.replace(plan, targets=["cart"])) != plan_hash(plan)
