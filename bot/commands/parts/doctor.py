@@ -64,11 +64,11 @@ def _extent(config: Config) -> str:
 
 async def _storage(environment: Environment, config: Config) -> list[Finding]:
     try:
-        if doubt := doubt_of_file(environment.database_url):
-            advice = "What it takes in is lost: stop it, put the file back, and start it again."
-            return [Finding(Mark.FAIL, "database", doubt, advice)]
         database = open_database(environment.database_url)
         try:
+            if doubt := doubt_of_file(environment.database_url):
+                advice = "What it takes in is lost: stop it, put the file back, and start it again."
+                return [Finding(Mark.FAIL, "database", doubt, advice)]
             database.check_space()
             async with database.write() as connection:
                 await connection.run_sync(see_that_it_is_known, MIGRATIONS)
