@@ -58,7 +58,7 @@ async def test_acknowledgements_go_both_ways_and_come_back_to_nobody(
     await _happens(tandem, "PTWO", "triggered")
     await _happens(tandem, "PTWO", "acknowledged", agent={"id": "P", "summary": "Ada <!channel>"})
     await tandem.message("Bump PTWO", "acknowledged by PagerDuty: Ada &lt;!channel")
-    await tandem.slack.command(ON_CALL, CHANNEL, "/incident", "resolve 1")
+    await tandem.slack.command(ON_CALL, CHANNEL, "/incident", "resolve 1 anyway")
 
     async def resolved() -> bool:
         return pagerduty.statuses == {"PONE": "resolved"}
