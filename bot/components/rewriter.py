@@ -6,8 +6,8 @@ import aiohttp
 
 from bot.components.component import Component
 from bot.components.process import Process
-from bot.notify.language_model import completer
-from bot.notify.rewriter import Rewriter
+from bot.notify.rewriting.language_model import completer
+from bot.notify.rewriting.rewriter import Rewriter
 
 ROLE = "rewriter"
 

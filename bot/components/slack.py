@@ -15,7 +15,7 @@ from bot.components.process import Process
 from bot.components.rewriter import rewriter_components
 from bot.health.self_check import Others
 from bot.notify.channel import Channel
-from bot.notify.chart_uploads import ChartUploads
+from bot.notify.charts.uploads import ChartUploads
 from bot.notify.kinds import Opening, open_channel
 from bot.notify.notifier import Notifier
 from bot.notify.silence_notices import SilenceNotices

@@ -12,7 +12,7 @@ from bot.domain.alert import Alert
 from bot.domain.incident import TimelineEntry, TimelineKind
 from bot.notify.card import ThreadUpdate
 from bot.notify.channel import ContentRefused, Mark, MessageGone, MessageRefused, RateLimited, thread_mark
-from bot.notify.chart_uploads import MAX_CHARTS
+from bot.notify.charts.uploads import MAX_CHARTS
 from bot.notify.outlet import SETTLE, Outlet
 from bot.notify.thread import MAX_BEGAN, MAX_ENTRIES, thread_update
 from bot.storage.queries import alerts, channel_messages, charts, incidents
@@ -82,7 +82,7 @@ class Threads:
         return await anext(self._outlet.channel.find(thread_mark(incident_id, position), thread=ts), None) is not None
 
     async def _published(self, message: ChannelMessage, position: int) -> None:
-        """Charts come after what the thread says of their alerts; :mod:`bot.notify.chart_uploads` brings them."""
+        """Charts come after what the thread says of their alerts; :mod:`bot.notify.charts.uploads` brings them."""
         published = msgspec.structs.replace(message, thread_position=position, thread_posting=None)
         async with self._outlet.database.write() as connection:
             await channel_messages.save(connection, published)

@@ -11,7 +11,7 @@ from bot.domain.event import AlertEvent, Chart
 from bot.localslack import LocalSlack
 from bot.localslack.state import Json
 from bot.notify.channel import ChannelFailure, ChannelRefusal
-from bot.notify.chart_uploads import FRESH, MAX_CHARTS, ChartUploads
+from bot.notify.charts.uploads import FRESH, MAX_CHARTS, ChartUploads
 from bot.notify.notifier import Notifier
 from bot.notify.slack.channel import SlackChannel
 from bot.storage.queries import charts
@@ -162,7 +162,7 @@ async def test_a_chart_that_cannot_be_drawn_holds_nothing_up(
     def fail(chart: Chart) -> bytes:
         raise ValueError("no such font")
 
-    monkeypatch.setattr("bot.notify.chart_uploads.render_chart", fail)
+    monkeypatch.setattr("bot.notify.charts.uploads.render_chart", fail)
     await told.send(charted(alert()))
     await told.upload_all()
     assert told.files() == []

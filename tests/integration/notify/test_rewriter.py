@@ -11,8 +11,8 @@ from aiohttp import web
 
 from bot.domain.event import AlertEvent
 from bot.domain.incident import Incident
-from bot.notify.language_model import ATTEMPTS, completer
-from bot.notify.rewriter import Rewriter
+from bot.notify.rewriting.language_model import ATTEMPTS, completer
+from bot.notify.rewriting.rewriter import Rewriter
 from bot.notify.view import load_view
 from tests.integration.pipeline_driver import Pipeline
 from tests.unit.notify.test_render import render, shown

@@ -8,7 +8,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from bot.domain.event import Chart
-from bot.notify.chart import HEIGHT, MAX_ALT, WIDTH, bounded, in_words, render_chart
+from bot.notify.charts.chart import HEIGHT, MAX_ALT, WIDTH, bounded, in_words, render_chart
 from bot.notify.slack.text import file_title
 
 START = 1_772_366_400_000  # 2026-03-01 12:00 UTC

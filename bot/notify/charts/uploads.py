@@ -14,7 +14,7 @@ from bot.domain.event import Chart
 from bot.errors import StorageUnavailable
 from bot.notify.backoff import wait_for_channel
 from bot.notify.channel import Channel, ChannelFailure, ChannelRefusal, ContentRefused, MessageGone, MessageRefused
-from bot.notify.chart import in_words, render_chart
+from bot.notify.charts.chart import in_words, render_chart
 from bot.notify.plain_text import shortened
 from bot.notify.setbacks import Item, Setbacks
 from bot.storage.database import Database

@@ -15,7 +15,7 @@ import structlog
 
 from bot.domain.summary.rewriting import Facts, facts_of, fault_of, tidied
 from bot.errors import StorageUnavailable
-from bot.notify.language_model import Complete, Unanswered
+from bot.notify.rewriting.language_model import Complete, Unanswered
 from bot.storage.database import Database
 from bot.storage.queries import incidents, rewrites
 from bot.storage.queries.rewrites import Rewrite
