@@ -38,9 +38,9 @@ def copy(source: Path, target: Path) -> None:
         closing(sqlite3.connect(target)) as new,
     ):
         old.backup(new)
-        [(said,)] = new.execute("PRAGMA quick_check(1)").fetchall()
-    if said != "ok":
-        sys.exit(f"{target}: {said}")
+        [(message,)] = new.execute("PRAGMA quick_check(1)").fetchall()
+    if message != "ok":
+        sys.exit(f"{target}: {message}")
 
 
 if __name__ == "__main__":

@@ -138,7 +138,7 @@ def slack_endpoint(
     secret, app_token = process.environment.slack_signing_secret, process.environment.slack_app_token
     watched = {**config.logs.watch, **config.metrics.watch}
     changed, behind = services.broadcast.publish_change, process.backlog.behind
-    door = SlackEndpoint(
+    slack_requests = SlackEndpoint(
         services.database,
         config.runbooks,
         services.clock,
@@ -151,13 +151,13 @@ def slack_endpoint(
         Origins(slack.identity, config.slack.workspaces),
         Links(slack.client),
     )
-    bolt = make_bolt_app(slack.client, secret.get_secret_value() if secret else None, door, slack.identity)
+    bolt = make_bolt_app(slack.client, secret.get_secret_value() if secret else None, slack_requests, slack.identity)
     yield Component("who we are in Slack", start=slack.identity.start, run=slack.identity.run)
     if app_token is not None:
-        socket_mode = SocketMode(bolt, app_token.get_secret_value(), partial(first_time, door))
+        socket_mode = SocketMode(bolt, app_token.get_secret_value(), partial(first_time, slack_requests))
         slack.connection.socket_mode = socket_mode
         yield Component("socket mode", run=socket_mode.run)
     elif secret is not None:
-        add_slack_route(http, bolt, slack.client, secret.get_secret_value(), door)
+        add_slack_route(http, bolt, slack.client, secret.get_secret_value(), slack_requests)
     else:
         log.warning("slack.one_way", reason="set SLACK_SIGNING_SECRET or SLACK_APP_TOKEN, or no button will work")

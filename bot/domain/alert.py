@@ -148,8 +148,8 @@ def _of_an_earlier_life(resolution: AlertEvent, known: Alert) -> bool:
 
 def _differs(event: AlertEvent, known: Alert) -> bool:
     """Whether a repetition tells people something new."""
-    told = ((event.labels, known.labels), (event.annotations, known.annotations), (event.link, known.link))
-    return any(new and new != old for new, old in told) or (event.chart is not None and event.chart != known.chart)
+    pairs = ((event.labels, known.labels), (event.annotations, known.annotations), (event.link, known.link))
+    return any(new and new != old for new, old in pairs) or (event.chart is not None and event.chart != known.chart)
 
 
 def apply(
@@ -174,8 +174,8 @@ def apply(
             ended_by=event.ended_by,
             good_since=None,
         )
-        return note_change(_settled(ended), now, rules.flapping)
-    known = _settled(known)
+        return note_change(_without_pending(ended), now, rules.flapping)
+    known = _without_pending(known)
     if change in (Change.REPEATED, Change.UPDATED):
         repeated = replace(known, repeats=known.repeats + 1, truncated=event.truncated, good_since=event.good_since)
         return _described(replace(repeated, received_at=now), event, severities) if known.firing else repeated
@@ -194,7 +194,7 @@ def apply(
     return note_change(_described(fired, event, severities), now, rules.flapping)
 
 
-def _settled(alert: Alert) -> Alert:
+def _without_pending(alert: Alert) -> Alert:
     return msgspec.structs.replace(alert, pending=None, pending_since=None) if alert.pending else alert
 
 

@@ -31,5 +31,5 @@ def value_of(alert: Alert) -> str:
 def first_of(alerts: Sequence[Alert], most: int) -> tuple[str, ...]:
     """The first of several alerts of one kind, each with its value; none where nothing tells them apart."""
     labels = differing(alerts)
-    told = [(named(alert, labels), value_of(alert)) for alert in alerts[:most]]
-    return tuple(f"{name} ({value})" if value else name for name, value in told if name)
+    listed = [(named(alert, labels), value_of(alert)) for alert in alerts[:most]]
+    return tuple(f"{name} ({value})" if value else name for name, value in listed if name)

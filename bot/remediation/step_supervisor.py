@@ -54,7 +54,7 @@ class Step:
         os.set_blocking(waker, False)
         signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        self.said = Tail(job["most"])
+        self.received = Tail(job["most"])
         self.code: int | None = None
         self.open = True
         try:
@@ -80,7 +80,7 @@ class Step:
         if self.output in ready:
             chunk = os.read(self.output, 65536)
             self.open = bool(chunk)
-            self.said.add(chunk)
+            self.received.add(chunk)
         self.reap()
         return not (0 in ready and not os.read(0, 512))
 
@@ -197,14 +197,14 @@ def main() -> None:
         _answer({"refused": str(error)})
         return
     why = supervise(step, job["timeout"])
-    said = step.said
+    received = step.received
     _answer(
         {
             "code": step.code,
             "why": why,
-            "head": base64.b64encode(said.head).decode(),
-            "tail": base64.b64encode(said.tail).decode(),
-            "left_out": said.left_out,
+            "head": base64.b64encode(received.head).decode(),
+            "tail": base64.b64encode(received.tail).decode(),
+            "left_out": received.left_out,
         }
     )
     if step.open and not why:

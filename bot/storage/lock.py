@@ -41,7 +41,7 @@ def note_file(url: str) -> None:
         _lock_of(parsed.database).write_text(_name_of(parsed.database))
 
 
-def doubt_of_file(url: str) -> str | None:
+def warning_about_file(url: str) -> str | None:
     """Why what runs on a SQLite database does not write into the file that is there; None where it does."""
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite" or not parsed.database:

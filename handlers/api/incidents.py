@@ -36,7 +36,7 @@ from handlers.http.problem import problem
 MAX_LIMIT = 500
 DEFAULT_LIMIT = 50
 READY_SECONDS = 5.0
-_SAID_TO_ALL = ("ok", "off", "connecting")
+_PUBLIC_STATES = ("ok", "off", "connecting")
 _UNKNOWN = float("nan")
 _STATUSES = ("triggered", "acknowledged", "resolved", "open")
 
@@ -154,11 +154,11 @@ class Api:
             why = str(error) or f"the database has not answered within {READY_SECONDS:g} s"
             storage = why if self._shows_token(request) else _without_details(why)
             return _json({"status": "unavailable", "storage": storage, "slack": slack}, 503)
-        said = {"storage": "ok", "slack": slack, "set_aside": set_aside, **self._behind(waiting)}
-        said |= self._health.replica()
+        state = {"storage": "ok", "slack": slack, "set_aside": set_aside, **self._behind(waiting)}
+        state |= self._health.replica()
         if socket_mode != "off":
-            said["socket_mode"] = socket_mode
-        return _json({"status": "ok" if ready else "unavailable", **said}, 200 if ready else 503)
+            state["socket_mode"] = socket_mode
+        return _json({"status": "ok" if ready else "unavailable", **state}, 200 if ready else 503)
 
     def _shows_token(self, request: web.Request) -> bool:
         given = request.headers.get("Authorization", "").encode(errors="replace")
@@ -209,7 +209,7 @@ def _written(database: Database, inbox: Inbox) -> list[Database]:
 
 def _without_details(text: str) -> str:
     """For those who show no token: an error may name addresses, paths and people."""
-    return text if text in _SAID_TO_ALL else "unavailable"
+    return text if text in _PUBLIC_STATES else "unavailable"
 
 
 class _Bad(int):

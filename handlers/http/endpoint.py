@@ -120,7 +120,7 @@ class WebhookEndpoint:
 
     def _not_taken(self, error: Exception, source: Source, signs: bool) -> web.Response:
         """The answer; where coming again would not help, those who run Tandem are to know of it."""
-        answer = _said_of(error, source.name)
+        answer = _answer_to(error, source.name)
         unsigned = isinstance(error, Unreadable) and signs  # whose it is was not looked at
         if answer.status in (400, 413) and not unsigned:
             log.error("webhooks.delivery_refused", source=source.name, status=answer.status, reason=str(error)[:500])
@@ -214,8 +214,8 @@ def _at_once(entries: Sequence[NewEntry]) -> Iterator[list[NewEntry]]:
 def _answer(taken: _Taken) -> bytes:
     if not taken.refused:
         return b'{"accepted": %d}' % taken.events
-    said = [{"index": one.index, "reason": one.reason[:300]} for one in taken.refused[:_MOST_REASONS]]
-    return msgspec.json.encode({"accepted": taken.events, "refused": said})
+    refusals = [{"index": one.index, "reason": one.reason[:300]} for one in taken.refused[:_MOST_REASONS]]
+    return msgspec.json.encode({"accepted": taken.events, "refused": refusals})
 
 
 def with_token(request: web.Request) -> Mapping[str, str]:
@@ -230,7 +230,7 @@ def _refused(answer: web.Response) -> web.Response:
     return answer
 
 
-def _said_of(error: Exception, source: str) -> web.Response:
+def _answer_to(error: Exception, source: str) -> web.Response:
     """The answer to a delivery that was not taken."""
     match error:
         case Unreadable():

@@ -49,7 +49,7 @@ def add_unknown_paths(app: web.Application) -> None:
         allowed = sorted({method for _, methods in resolved for method in methods})
         if not allowed:
             return problem(404, f"There is no endpoint at {request.path[:100]!r}.")
-        said = f"{request.method} is not taken here, only {', '.join(allowed)}."
-        return problem(405, said, {"Allow": ", ".join(allowed)})
+        message = f"{request.method} is not taken here, only {', '.join(allowed)}."
+        return problem(405, message, {"Allow": ", ".join(allowed)})
 
     app.router.add_route("*", "/{path:(?s:.*)}", unknown_path)

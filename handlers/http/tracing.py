@@ -22,9 +22,9 @@ async def _traced(request: web.Request, handler: Handler) -> web.StreamResponse:
     if request.path in _NOT_TRACED:
         return await handler(request)
     route = request.match_info.route.resource.canonical if request.match_info.route.resource else ""
-    said = {"http.request.method": request.method, "http.route": route, "url.scheme": request.scheme}
+    span_attributes = {"http.request.method": request.method, "http.route": route, "url.scheme": request.scheme}
     sender = request.headers.get("traceparent", "")
-    with tracing.span(f"{request.method} {route}".strip(), "server", sender, attributes=said):
+    with tracing.span(f"{request.method} {route}".strip(), "server", sender, attributes=span_attributes):
         response = await handler(request)
         tracing.note({"http.response.status_code": response.status})
         return response

@@ -48,7 +48,7 @@ class Access:
                 self._check(request)
                 return await handler(request)
             except _ANSWERED as error:
-                answer = _said_of(error)
+                answer = _answer_to(error)
                 REQUESTS_REFUSED.labels(str(answer.status)).inc()
                 return answer
 
@@ -56,9 +56,9 @@ class Access:
 
     def _check(self, request: web.Request) -> None:
         if not bearer(request.headers, self._token):
-            said = "Send the header Authorization: Bearer <TANDEM_WEBHOOK_TOKEN>."
-            said = said if self._token else "No token is set: start Tandem with TANDEM_WEBHOOK_TOKEN."
-            raise Refusal(401, said, {"WWW-Authenticate": "Bearer", **_CLOSE})
+            reason = "Send the header Authorization: Bearer <TANDEM_WEBHOOK_TOKEN>."
+            reason = reason if self._token else "No token is set: start Tandem with TANDEM_WEBHOOK_TOKEN."
+            raise Refusal(401, reason, {"WWW-Authenticate": "Bearer", **_CLOSE})
         model = request.match_info["model"]
         if model not in self._models:
             hint = nearest(model, self._models)
@@ -98,7 +98,7 @@ _ANSWERED = (
 )
 
 
-def _said_of(error: Exception) -> web.Response:
+def _answer_to(error: Exception) -> web.Response:
     match error:
         case Refusal():
             return problem(error.status, str(error), error.headers)

@@ -52,16 +52,16 @@ class ReferenceEndpoint:
     async def put(self, request: web.Request) -> web.Response:
         """201 for a new version, 200 where it has this content already, 409 where it has another."""
         model, version = request.match_info["model"], version_of(request)
-        said = query_of(request, _PARAMETERS)
-        replace, now = _replace_of(said), self._clock()
-        expires_at = _expires_at(said, now)
-        lineage = msgspec.convert({name: said[name] for name in _LINEAGE if name in said}, Lineage)
+        query = query_of(request, _PARAMETERS)
+        replace, now = _replace_of(query), self._clock()
+        expires_at = _expires_at(query, now)
+        lineage = msgspec.convert({name: query[name] for name in _LINEAGE if name in query}, Lineage)
         stored = await self._store(request, model)
         async with self._database.write() as connection:
             reference, new = await references.save(
                 connection, model, version, stored, lineage, now, expires_at, replace
             )
-        return _json(_said_of(reference), 201 if new else 200)
+        return _json(_described(reference), 201 if new else 200)
 
     async def _store(self, request: web.Request, model: str) -> Stored:
         features = self._models[model].features
@@ -74,11 +74,11 @@ class ReferenceEndpoint:
         async with self._database.read() as connection:
             found = await references.versions(connection, model)
             current = await references.current(connection, model, self._clock())
-        said = [_said_of(reference) for reference in found]
-        return _json({"references": said, "current": current.version if current else None})
+        query = [_described(reference) for reference in found]
+        return _json({"references": query, "current": current.version if current else None})
 
     async def get(self, request: web.Request) -> web.Response:
-        return _json(_said_of(await self._known(request)))
+        return _json(_described(await self._known(request)))
 
     async def compare(self, request: web.Request) -> web.Response:
         """What changed from the first version named to the second."""
@@ -94,13 +94,13 @@ class ReferenceEndpoint:
         reference = await self._known(request)
         async with self._database.write() as connection:
             await references.pin(connection, reference.model, reference.version)
-        return _json(_said_of(msgspec.structs.replace(reference, pinned=True)))
+        return _json(_described(msgspec.structs.replace(reference, pinned=True)))
 
     async def unpin(self, request: web.Request) -> web.Response:
         reference = await self._known(request)
         async with self._database.write() as connection:
             await references.unpin(connection, reference.model)
-        return _json(_said_of(msgspec.structs.replace(reference, pinned=False)))
+        return _json(_described(msgspec.structs.replace(reference, pinned=False)))
 
     async def end(self, request: web.Request) -> web.Response:
         """The version is removed with the next tidying; a check that reads its data is not disturbed."""
@@ -109,7 +109,7 @@ class ReferenceEndpoint:
             raise Refusal(409, f"{reference.version!r} is pinned: DELETE its …/pin first, or pin another version.")
         async with self._database.write() as connection:
             await references.expire(connection, reference.model, reference.version, now)
-        return _json(_said_of(msgspec.structs.replace(reference, expires_at=now)))
+        return _json(_described(msgspec.structs.replace(reference, expires_at=now)))
 
     async def _known(self, request: web.Request, part: str = "version") -> Reference:
         model, version = request.match_info["model"], version_of(request, part)
@@ -120,22 +120,22 @@ class ReferenceEndpoint:
         return found
 
 
-def _replace_of(said: Mapping[str, str]) -> bool:
-    if said.get("replace", "false") not in ("true", "false"):
+def _replace_of(query: Mapping[str, str]) -> bool:
+    if query.get("replace", "false") not in ("true", "false"):
         raise Refusal(400, "replace is true or false.", {"Connection": "close"})
-    return said.get("replace") == "true"
+    return query.get("replace") == "true"
 
 
-def _expires_at(said: Mapping[str, str], now: datetime) -> datetime | None:
-    if "expires_in" not in said:
+def _expires_at(query: Mapping[str, str], now: datetime) -> datetime | None:
+    if "expires_in" not in query:
         return None
     try:
-        return now + parse_duration(said["expires_in"])
+        return now + parse_duration(query["expires_in"])
     except (ValueError, OverflowError) as error:
         raise Refusal(400, f"expires_in: {error}", {"Connection": "close"}) from error
 
 
-def _said_of(reference: Reference) -> dict[str, Any]:
+def _described(reference: Reference) -> dict[str, Any]:
     """A reference as the endpoints show it; columns by the names that its sender gave them."""
     fields: dict[str, Any] = msgspec.to_builtins(reference)
     fields["columns"] = {name.removeprefix(FEATURE): kind for name, kind in reference.columns.items()}

@@ -67,8 +67,8 @@ async def spool(request: web.Request, file: IO[bytes], most: int) -> None:
     try:
         await _write(request, file, _UNPACKING[encoding](), most)
     except TimeoutError as error:
-        said = str(error) or f"For {SECONDS_WITHOUT_A_BYTE:g} s nothing more of the body came."
-        raise Unreadable(408, said) from error
+        reason = str(error) or f"For {SECONDS_WITHOUT_A_BYTE:g} s nothing more of the body came."
+        raise Unreadable(408, reason) from error
     except zlib.error as error:
         raise Unreadable(400, f"The body is not {encoding}, as its Content-Encoding says: {error}") from error
     except (web.RequestPayloadError, ConnectionResetError) as error:

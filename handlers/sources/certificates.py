@@ -91,10 +91,10 @@ def _issuer(data: bytes) -> x509.Certificate:
 
 def _issuer_address(certificate: x509.Certificate) -> str | None:
     try:
-        told = certificate.extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
+        access = certificate.extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
     except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
         return None
-    for one in told:
+    for one in access:
         if one.access_method == AuthorityInformationAccessOID.CA_ISSUERS:
             location = one.access_location
             return location.value if isinstance(location, x509.UniformResourceIdentifier) else None

@@ -81,8 +81,8 @@ def _found(expression: str | None, within: Any, where: str) -> Any:
 def _text(value: Any) -> str:
     if value is None:
         return ""
-    said = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    return said[:_LONGEST]
+    text_of = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return text_of[:_LONGEST]
 
 
 def _moment(expression: str | None, alert: Any, where: str) -> datetime | None:

@@ -42,7 +42,7 @@ MAX_BODY = 20 * 2**20
 """Also when unpacked; what OTLP recommends. https://opentelemetry.io/docs/specs/otlp/#otlphttp-request"""
 MOST_PRESENT = 64
 """Requests whose bodies are read and worked on at a time: what they hold in memory is bounded."""
-MOST_SAID = 500
+LONGEST_REASON = 500
 """Characters of what a decoder says, which may repeat what it could not decode."""
 _ASIDE = 2**16
 """A body of more than this is worked on in a thread, one at a time, and the other endpoints go on."""
@@ -93,9 +93,9 @@ class _Shared:
     def check(self, request: web.Request) -> _Refusal | None:
         if bearer(request.headers, self._token):
             return None
-        said = "Send the header Authorization: Bearer <TANDEM_WEBHOOK_TOKEN>."
-        said = said if self._token else "No token is set: start Tandem with TANDEM_WEBHOOK_TOKEN."
-        return _Refusal(401, said, {"WWW-Authenticate": "Bearer", "Connection": "close"})
+        problem_text = "Send the header Authorization: Bearer <TANDEM_WEBHOOK_TOKEN>."
+        problem_text = problem_text if self._token else "No token is set: start Tandem with TANDEM_WEBHOOK_TOKEN."
+        return _Refusal(401, problem_text, {"WWW-Authenticate": "Bearer", "Connection": "close"})
 
     async def take(self, request: web.Request, reader: _Reader) -> Gathering:
         """What a request comes to, on disk and counted. Raises Malformed, Unreadable, InboxFull, StorageUnavailable."""
@@ -177,8 +177,8 @@ class OtlpEndpoint:
             messages = encoding.decode(ExportMetricsServiceRequest, body, cut_metrics)
             return gather_metrics(messages, received_at, self._places, self._decide_series)
 
-        def answer(rejected: int, said: str) -> Message:
-            partial_success = ExportMetricsPartialSuccess(rejected_data_points=rejected, error_message=said)
+        def answer(rejected: int, problem_text: str) -> Message:
+            partial_success = ExportMetricsPartialSuccess(rejected_data_points=rejected, error_message=problem_text)
             return ExportMetricsServiceResponse(partial_success=partial_success if rejected else None)
 
         return await self._take(request, "otlp_metrics", gather, answer)
@@ -188,8 +188,8 @@ class OtlpEndpoint:
             messages = encoding.decode(ExportLogsServiceRequest, body, cut_logs)
             return gather_logs(messages, received_at, self._places, self._decide_stream)
 
-        def answer(rejected: int, said: str) -> Message:
-            partial_success = ExportLogsPartialSuccess(rejected_log_records=rejected, error_message=said)
+        def answer(rejected: int, problem_text: str) -> Message:
+            partial_success = ExportLogsPartialSuccess(rejected_log_records=rejected, error_message=problem_text)
             return ExportLogsServiceResponse(partial_success=partial_success if rejected else None)
 
         return await self._take(request, "otlp_logs", gather, answer)
@@ -204,14 +204,14 @@ class OtlpEndpoint:
         encoding = encoding_of(request.content_type)
         refusal = self._endpoint.check(request)
         if encoding is None or refusal:
-            said = "The Content-Type is neither application/x-protobuf nor application/json."
-            return _status(encoding or JSON, refusal or _Refusal(415, said, {"Connection": "close"}))
+            problem_text = "The Content-Type is neither application/x-protobuf nor application/json."
+            return _status(encoding or JSON, refusal or _Refusal(415, problem_text, {"Connection": "close"}))
         try:
             reader = _Reader(name, "otlp", partial(gather, encoding), weight=encoding.weight)
             gathering = await self._endpoint.take(request, reader)
         except (Malformed, Unreadable, InboxFull, StorageUnavailable) as error:
             return _status(encoding, _refusal_of(error, when_full=429))
-        body = encoding.encode(answer(gathering.rejected, gathering.said))
+        body = encoding.encode(answer(gathering.rejected, gathering.first_reason))
         return web.Response(body=body, content_type=encoding.content_type)
 
 
@@ -225,8 +225,8 @@ def _not_remote_write(request: web.Request) -> _Refusal | None:
     newer = "io.prometheus.write" in request.headers.get("Content-Type", "")
     if packed == "snappy" and request.content_type == "application/x-protobuf" and not newer:
         return None
-    said = "Send remote write 1.0: Content-Type: application/x-protobuf and Content-Encoding: snappy."
-    return _Refusal(415, said, {"Connection": "close"})
+    problem_text = "Send remote write 1.0: Content-Type: application/x-protobuf and Content-Encoding: snappy."
+    return _Refusal(415, problem_text, {"Connection": "close"})
 
 
 def _refusal_of(error: Exception, when_full: int) -> _Refusal:
@@ -238,15 +238,15 @@ def _refusal_of(error: Exception, when_full: int) -> _Refusal:
         case EventTooLarge():
             return _Refusal(413, f"The inbox cannot keep this: {error}.", {})
         case StorageUnavailable():
-            said = "The database does not take events at the moment: nothing was accepted."
-            return _Refusal(503, said, come_again(RETRY_AFTER_OUTAGE))
+            problem_text = "The database does not take events at the moment: nothing was accepted."
+            return _Refusal(503, problem_text, come_again(RETRY_AFTER_OUTAGE))
         case _:
-            return _Refusal(400, f"The body cannot be taken: {str(error)[:MOST_SAID]}", {})
+            return _Refusal(400, f"The body cannot be taken: {str(error)[:LONGEST_REASON]}", {})
 
 
 def _invalid(gathering: Gathering) -> _Refusal:
     """What the specification wants to be answered although all that is valid was kept."""
-    return _Refusal(400, f"{gathering.rejected} samples are invalid and were left out: {gathering.said}.", {})
+    return _Refusal(400, f"{gathering.rejected} samples are invalid and were left out: {gathering.first_reason}.", {})
 
 
 def _status(encoding: Encoding, refusal: _Refusal) -> web.Response:

@@ -99,7 +99,7 @@ class Gathering:
         self.kept = 0
         self.left_out: Counter[LeftOut] = Counter()
         self.rejected = 0
-        self.said = ""
+        self.first_reason = ""
         self._counted = 0
         self._bytes = 0
         self._series: dict[tuple[str, ...], list[Series]] = {}
@@ -111,11 +111,11 @@ class Gathering:
         if self._counted > MOST_AT_ONCE:
             raise Unreadable(413, f"At most {MOST_AT_ONCE} samples or log lines are taken at once.")
 
-    def reject(self, sent: int, reason: LeftOut, said: str) -> None:
+    def reject(self, sent: int, reason: LeftOut, first_reason: str) -> None:
         """Leave out what the sender should be told of."""
         self.left_out[reason] += sent
         self.rejected += sent
-        self.said = self.said or said
+        self.first_reason = self.first_reason or first_reason
 
     def in_bounds(self, time: int) -> bool:
         return 0 < time <= self._latest

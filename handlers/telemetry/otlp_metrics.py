@@ -144,14 +144,14 @@ def _gather_point(
 
 def _points(metric: Metric) -> Iterator[tuple[Point, Iterator[Reading]]]:
     """The points of a metric and what is read of each."""
-    kind, said, unit = metric.WhichOneof("data"), bounded(metric.name), bounded(metric.unit)
-    plain = metric_name(said, unit, counter=False, gauge=kind == "gauge")
+    kind, sent_name, unit = metric.WhichOneof("data"), bounded(metric.name), bounded(metric.unit)
+    plain = metric_name(sent_name, unit, counter=False, gauge=kind == "gauge")
     match kind:
         case "gauge":
             yield from ((point, _number(plain, point)) for point in metric.gauge.data_points)
         case "sum":
             counter = metric.sum.is_monotonic and metric.sum.aggregation_temporality != _DELTA
-            name = metric_name(said, unit, counter=True, gauge=False) if counter else plain
+            name = metric_name(sent_name, unit, counter=True, gauge=False) if counter else plain
             name = name if counter else name.removesuffix("_total")
             yield from ((point, _number(name, point)) for point in metric.sum.data_points)
         case "histogram":

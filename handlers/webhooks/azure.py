@@ -56,42 +56,42 @@ _decode = lenient(_Delivery)
 @source(NAME, verify=bearer_or_like, token_in_address=True)
 def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> list[Event]:
     data = decoded(_decode, body).data
-    said = data.essentials
-    if not said.alert_id:
+    about = data.essentials
+    if not about.alert_id:
         raise Malformed("$.data.essentials.alertId is empty")
-    resolved = said.monitor_condition == "Resolved"
-    began = in_utc(said.fired_date_time, "$.data.essentials.firedDateTime") if said.fired_date_time else None
-    ended = in_utc(said.resolved_date_time, "$.data.essentials.resolvedDateTime") if said.resolved_date_time else None
+    resolved = about.monitor_condition == "Resolved"
+    began = in_utc(about.fired_date_time, "$.data.essentials.firedDateTime") if about.fired_date_time else None
+    ended = in_utc(about.resolved_date_time, "$.data.essentials.resolvedDateTime") if about.resolved_date_time else None
     return [
         AlertEvent(
             source=NAME,
-            fingerprint=clean(said.alert_id),
+            fingerprint=clean(about.alert_id),
             status=AlertStatus.RESOLVED if resolved else AlertStatus.FIRING,
             labels=_labels_of(data),
             starts_at=began or received_at,
-            annotations=with_values({"summary": said.description}),
+            annotations=with_values({"summary": about.description}),
             ends_at=ended if resolved else None,
-            group=clean(said.alert_rule),
-            link=clean_link(said.investigation_link or "") or _PORTAL + quote(clean(said.alert_id), safe=""),
+            group=clean(about.alert_rule),
+            link=clean_link(about.investigation_link or "") or _PORTAL + quote(clean(about.alert_id), safe=""),
         )
     ]
 
 
 def _labels_of(data: _Data) -> dict[str, str]:
     """The custom properties of the rule, one of which may be the service; else that is the resource's own name."""
-    said = data.essentials
-    target = next(iter(said.alert_target_ids or []), "")
-    resource = next(iter(said.configuration_items or []), "") or target.rpartition("/")[2]
+    about = data.essentials
+    target = next(iter(about.alert_target_ids or []), "")
+    resource = next(iter(about.configuration_items or []), "") or target.rpartition("/")[2]
     return with_values(
-        {"service": resource, "severity": _SEVERITIES.get(said.severity.lower(), said.severity)}
+        {"service": resource, "severity": _SEVERITIES.get(about.severity.lower(), about.severity)}
         | (data.custom_properties or {})
         | {
-            "alertname": said.alert_rule or "Azure Monitor alert",
+            "alertname": about.alert_rule or "Azure Monitor alert",
             "resource": resource,
             "resource_group": _part(target, "resourcegroups"),
             "subscription": _part(target, "subscriptions"),
-            "signal": said.signal_type,
-            "monitoring_service": said.monitoring_service,
+            "signal": about.signal_type,
+            "monitoring_service": about.monitoring_service,
         }
     )
 

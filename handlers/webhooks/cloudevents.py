@@ -36,7 +36,7 @@ NAME = "cloudevents"
 _BATCH = "application/cloudevents-batch+json"
 _STRUCTURED = {"content-type": "application/cloudevents+json"}
 _RESOLVED = ".resolved"
-_SAID = ("summary", "message", "description", "title")
+_STATUS_WORDS = ("summary", "message", "description", "title")
 
 
 class _StrictJson(JSONFormat):
@@ -122,8 +122,8 @@ def _reason(error: Exception, headers: Mapping[str, str], body: bytes) -> str:
 
 def _explained(error: CloudEventValidationError) -> str:
     problems = getattr(error, "errors", {}) or {}
-    said = [f"{name}: {', '.join(map(str, why))}" for name, why in problems.items()]
-    return "; ".join(said) or str(error)
+    stated = [f"{name}: {', '.join(map(str, why))}" for name, why in problems.items()]
+    return "; ".join(stated) or str(error)
 
 
 def _events(event: BaseCloudEvent, received_at: datetime, where: str) -> Sequence[Event]:
@@ -191,7 +191,7 @@ def _generic(event: BaseCloudEvent, data: dict[str, Any], received_at: datetime,
         "severity": _text(data.get("severity")),
         "cloudevents_source": sender,
     }
-    said = next((_text(data[key]) for key in _SAID if _text(data.get(key))), subject)
+    stated = next((_text(data[key]) for key in _STATUS_WORDS if _text(data.get(key))), subject)
     named = "\0".join((sender, name, subject))
     return AlertEvent(
         source=NAME,
@@ -199,7 +199,7 @@ def _generic(event: BaseCloudEvent, data: dict[str, Any], received_at: datetime,
         status=AlertStatus.RESOLVED if resolved else AlertStatus.FIRING,
         labels={label: value for label, value in given.items() if value},
         starts_at=at,
-        annotations={"summary": said} if said else {},
+        annotations={"summary": stated} if stated else {},
         ends_at=at if resolved else None,
     )
 

@@ -51,44 +51,44 @@ _decode = lenient(_Delivery)
 @source(NAME, verify=bearer_or_like)
 def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> list[Event]:
     """One group of one monitor. Triggered, warned, without data and renotified all fire; recovered is resolved."""
-    said = decoded(_decode, body)
-    monitor, scope = _value(said.monitor), _value(said.scope)
+    event = decoded(_decode, body)
+    monitor, scope = _value(event.monitor), _value(event.scope)
     by_group = fingerprint_of({"monitor": monitor, "scope": scope}) if monitor else ""
     # Datadog does not say whether its key is one for all groups of a monitor, of which each recovers by itself.
-    named = by_group if scope else _value(said.id) or by_group
+    named = by_group if scope else _value(event.id) or by_group
     if not named:
         raise Malformed("neither $.id nor $.monitor says which alert it is: is the payload that of docs/sources.md?")
-    resolved = "recovered" in said.transition.lower() or (not _value(said.transition) and said.type == "success")
-    at = since_1970(_value(str(said.date)), "$.date") or received_at
-    annotations = {"summary": _value(said.status), "description": _value(said.message)}
+    resolved = "recovered" in event.transition.lower() or (not _value(event.transition) and event.type == "success")
+    at = since_1970(_value(str(event.date)), "$.date") or received_at
+    annotations = {"summary": _value(event.status), "description": _value(event.message)}
     return [
         AlertEvent(
             source=NAME,
             fingerprint=clean(named),
             status=AlertStatus.RESOLVED if resolved else AlertStatus.FIRING,
-            labels=_labels_of(said),
+            labels=_labels_of(event),
             starts_at=at,
             annotations=with_values(annotations),
             ends_at=at if resolved else None,
             group=monitor,
-            link=clean_link(said.link),
+            link=clean_link(event.link),
         )
     ]
 
 
-def _labels_of(said: _Delivery) -> dict[str, str]:
+def _labels_of(event: _Delivery) -> dict[str, str]:
     """The tags of the monitor and, which say more, those of the group that it is about."""
-    tags = from_tags(_value(said.tags).split(",")) | from_tags(_value(said.scope).split(","))
-    host = _value(said.host)
-    severity = _value(said.priority) or tags.get("severity") or _SEVERITY_OF_TYPE.get(said.type, "")
-    title = _title(_value(said.title))
-    own = {"alertname": title or f"Datadog monitor {said.monitor or said.id}", "severity": severity}
-    return with_values({"service": host, "host": host} | tags | own | {"metric": _value(said.metric)})
+    tags = from_tags(_value(event.tags).split(",")) | from_tags(_value(event.scope).split(","))
+    host = _value(event.host)
+    severity = _value(event.priority) or tags.get("severity") or _SEVERITY_OF_TYPE.get(event.type, "")
+    title = _title(_value(event.title))
+    own = {"alertname": title or f"Datadog monitor {event.monitor or event.id}", "severity": severity}
+    return with_values({"service": host, "host": host} | tags | own | {"metric": _value(event.metric)})
 
 
-def _title(said: str) -> str:
-    begins = _BEFORE_THE_TITLE.match(said)
-    return said[begins.end() :] or said if begins else said
+def _title(event: str) -> str:
+    begins = _BEFORE_THE_TITLE.match(event)
+    return event[begins.end() :] or event if begins else event
 
 
 def _value(text: str) -> str:

@@ -53,34 +53,34 @@ _decode = lenient(_Delivery)
 @source(NAME, verify=bearer_or_like)
 def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> list[Event]:
     """One alert of a rule, which is known by both their ids. A summary of alerts names none, and is malformed."""
-    said = decoded(_decode, body)
-    if not said.alert.id or not said.alert.action_group:
+    payload = decoded(_decode, body)
+    if not payload.alert.id or not payload.alert.action_group:
         raise Malformed("$.alert.id or $.alert.actionGroup is empty: set the action's frequency to 'For each alert'")
-    resolved = said.alert.action_group == _RECOVERED
-    at = (in_utc(said.date, "$.date") if said.date else None) or received_at
-    summary = clean(said.reason or said.message)
+    resolved = payload.alert.action_group == _RECOVERED
+    at = (in_utc(payload.date, "$.date") if payload.date else None) or received_at
+    summary = clean(payload.reason or payload.message)
     return [
         AlertEvent(
             source=NAME,
-            fingerprint=fingerprint_of({"rule": clean(said.rule.id), "alert": clean(said.alert.id)}),
+            fingerprint=fingerprint_of({"rule": clean(payload.rule.id), "alert": clean(payload.alert.id)}),
             status=AlertStatus.RESOLVED if resolved else AlertStatus.FIRING,
-            labels=_labels_of(said),
+            labels=_labels_of(payload),
             starts_at=at,
             annotations={"summary": summary} if summary else {},
             ends_at=at if resolved else None,
-            group=clean(said.rule.id),
-            link=clean_link(said.link) or clean_link(said.rule.url),
+            group=clean(payload.rule.id),
+            link=clean_link(payload.link) or clean_link(payload.rule.url),
         )
     ]
 
 
-def _labels_of(said: _Delivery) -> dict[str, str]:
+def _labels_of(payload: _Delivery) -> dict[str, str]:
     """The rule's tags that read ``name:value`` are labels; the others are together the label ``tags``."""
-    tags = [tag.strip() for tag in said.rule.tags.split(",") if tag.strip()]
+    tags = [tag.strip() for tag in payload.rule.tags.split(",") if tag.strip()]
     named = [(name, value.strip()) for name, colon, value in (tag.partition(":") for tag in tags) if colon and name]
-    group = said.alert.action_group_name.lower()
-    labels = {"severity": group if group in _SEVERITIES else "", "service": said.service, "host": said.host}
+    group = payload.alert.action_group_name.lower()
+    labels = {"severity": group if group in _SEVERITIES else "", "service": payload.service, "host": payload.host}
     labels |= dict(named)
-    labels |= {"alertname": said.rule.name, "alert": said.alert.id, "space": said.rule.space}
+    labels |= {"alertname": payload.rule.name, "alert": payload.alert.id, "space": payload.rule.space}
     labels["tags"] = ", ".join(tag for tag in tags if ":" not in tag)
     return clean_labels({name: value for name, value in labels.items() if value})

@@ -70,43 +70,43 @@ _decode = lenient(_Delivery)
 def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> list[Event]:
     """An incident: closed it is resolved, else it fires. What the button "Test connection" sends means nothing."""
     delivery = decoded(_decode, body)
-    said = delivery.incident
+    payload = delivery.incident
     if delivery.version == _TEST:
         return []
-    if not said.incident_id:
+    if not payload.incident_id:
         raise Malformed("$.incident.incident_id is empty")
-    resolved = said.state.lower() == "closed"
-    annotations = {"summary": said.summary, "description": _written(said.documentation)}
+    resolved = payload.state.lower() == "closed"
+    annotations = {"summary": payload.summary, "description": _written(payload.documentation)}
     return [
         AlertEvent(
             source=NAME,
-            fingerprint=clean(said.incident_id),
+            fingerprint=clean(payload.incident_id),
             status=AlertStatus.RESOLVED if resolved else AlertStatus.FIRING,
-            labels=_labels_of(said),
-            starts_at=since_1970(said.started_at, "$.incident.started_at") or received_at,
+            labels=_labels_of(payload),
+            starts_at=since_1970(payload.started_at, "$.incident.started_at") or received_at,
             annotations=with_values(annotations),
-            ends_at=(since_1970(said.ended_at, "$.incident.ended_at") or received_at) if resolved else None,
-            group=clean(said.policy_name or ""),
-            link=clean_link(said.url or ""),
+            ends_at=(since_1970(payload.ended_at, "$.incident.ended_at") or received_at) if resolved else None,
+            group=clean(payload.policy_name or ""),
+            link=clean_link(payload.url or ""),
         )
     ]
 
 
-def _labels_of(said: _Incident) -> dict[str, str]:
+def _labels_of(payload: _Incident) -> dict[str, str]:
     """Those of the metric, the resource, its owner and the policy, of which the last say most."""
-    resource, metric = said.resource or _Described(), said.metric or _Described()
-    users = said.metadata.user_labels if said.metadata else None
-    labels = _text(metric.labels) | _text(resource.labels) | _text(users) | _text(said.policy_user_labels)
+    resource, metric = payload.resource or _Described(), payload.metric or _Described()
+    users = payload.metadata.user_labels if payload.metadata else None
+    labels = _text(metric.labels) | _text(resource.labels) | _text(users) | _text(payload.policy_user_labels)
     named = next((labels[name] for name in _SERVICE_LABELS if labels.get(name)), "")
     own = {
-        "alertname": said.policy_name or said.condition_name or f"Google Cloud incident {said.incident_id}",
-        "service": named or said.resource_display_name or said.resource_name,
-        "condition": said.condition_name,
+        "alertname": payload.policy_name or payload.condition_name or f"Google Cloud incident {payload.incident_id}",
+        "service": named or payload.resource_display_name or payload.resource_name,
+        "condition": payload.condition_name,
         "metric": metric.type,
         "resource_type": resource.type,
-        "project": said.scoping_project_id,
+        "project": payload.scoping_project_id,
     }
-    severity = None if said.severity == _NO_SEVERITY else said.severity
+    severity = None if payload.severity == _NO_SEVERITY else payload.severity
     return with_values(labels | own | ({"severity": severity} if severity else {}))
 
 
@@ -116,5 +116,5 @@ def _text(labels: _Labels) -> dict[str, str]:
 
 def _written(documentation: Any) -> str:
     """Text, or since version 1.2 an object that holds it."""
-    said = documentation.get("content") if isinstance(documentation, dict) else documentation
-    return said if isinstance(said, str) else ""
+    payload = documentation.get("content") if isinstance(documentation, dict) else documentation
+    return payload if isinstance(payload, str) else ""

@@ -31,7 +31,7 @@ _ENDED_BY = {
 }
 """What a normal event says is over, of the same object."""
 
-_TOLD_AS_NORMAL = {"NodeNotReady", "NodeHasInsufficientMemory", "NodeHasDiskPressure", "NodeHasInsufficientPID"}
+_NORMAL_THAT_MATTERS = {"NodeNotReady", "NodeHasInsufficientMemory", "NodeHasDiskPressure", "NodeHasInsufficientPID"}
 """Troubles that the kubelet tells of as normal events."""
 
 _CONTAINER_OVER = {"Started", "Killing"}
@@ -100,7 +100,7 @@ def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> lis
     if about is None:
         raise Malformed("Object missing required field `involvedObject` or `regarding`")
     at = _moment_of(event) or received_at
-    if event.type == "Warning" or event.reason in _TOLD_AS_NORMAL:
+    if event.type == "Warning" or event.reason in _NORMAL_THAT_MATTERS:
         return [_firing(event, about, at)]
     labels = _labels_of(event, about)
     return [GroupResolved(NAME, _group(event, *ended), labels, at) for ended in _ended_by(event.reason, about)]
@@ -108,14 +108,14 @@ def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> lis
 
 def _firing(event: _Event, about: _Object, at: datetime) -> AlertEvent:
     labels = _labels_of(event, about) | {"alertname": clean(event.reason), "severity": "warning"}
-    said, group = clean(event.message or event.note), _group(event, about, event.reason)
+    sentence, group = clean(event.message or event.note), _group(event, about, event.reason)
     return AlertEvent(
         source=NAME,
         fingerprint=fingerprint_of({"group": group, "reason": clean(event.reason)}),
         status=AlertStatus.FIRING,
         labels=labels,
         starts_at=at,
-        annotations={"summary": said} if said else {},
+        annotations={"summary": sentence} if sentence else {},
         group=group,
     )
 
@@ -136,13 +136,13 @@ def _group(event: _Event, about: _Object, reason: str) -> str:
 
 def _moment_of(event: _Event) -> datetime | None:
     """When it was seen last: an event that is seen again keeps its first moment for as long as it is kept."""
-    told = {
+    moments = {
         "series.lastObservedTime": event.series.last_observed_time if event.series else None,
         "lastTimestamp": event.last_timestamp,
         "eventTime": event.event_time,
         "firstTimestamp": event.first_timestamp,
     }
-    known = (in_utc(moment, f"$.{where}") for where, moment in told.items() if moment)
+    known = (in_utc(moment, f"$.{where}") for where, moment in moments.items() if moment)
     return next((moment for moment in known if moment), None)
 
 

@@ -56,25 +56,25 @@ def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> lis
 
 def events_of(name: str, body: bytes, received_at: datetime) -> list[Event]:
     """What a notification says of the state; those of a downtime, and what people write, say nothing of it."""
-    said = _notification(body)
-    state = said.state.upper()
+    notice = _notification(body)
+    state = notice.state.upper()
     if state not in _SEVERITIES:
-        raise Malformed(f"$.state: {said.state[:40]!r} is none of {', '.join(_SEVERITIES)}")
-    if said.type.upper().startswith(_NOT_ABOUT_STATE):
+        raise Malformed(f"$.state: {notice.state[:40]!r} is none of {', '.join(_SEVERITIES)}")
+    if notice.type.upper().startswith(_NOT_ABOUT_STATE):
         return []
     resolved = not _SEVERITIES[state]
-    since = since_1970(said.since, "$.since") or received_at
-    summary = clean(said.output)
+    since = since_1970(notice.since, "$.since") or received_at
+    summary = clean(notice.output)
     return [
         AlertEvent(
             source=name,
-            fingerprint=fingerprint_of({"host": clean(said.host), "service": clean(said.service)}),
+            fingerprint=fingerprint_of({"host": clean(notice.host), "service": clean(notice.service)}),
             status=AlertStatus.RESOLVED if resolved else AlertStatus.FIRING,
-            labels=_labels_of(said, _SEVERITIES[state]),
+            labels=_labels_of(notice, _SEVERITIES[state]),
             starts_at=since,
             annotations={"summary": summary} if summary else {},
             ends_at=since if resolved else None,
-            link=clean_link(said.link),
+            link=clean_link(notice.link),
         )
     ]
 
@@ -92,8 +92,8 @@ def _form(body: bytes) -> dict[str, str]:
         raise Malformed(f"neither JSON nor a form: {error}") from error
 
 
-def _labels_of(said: _Notification, severity: str) -> dict[str, str]:
+def _labels_of(notice: _Notification, severity: str) -> dict[str, str]:
     """A check is about its host, unless it says of what application."""
-    labels = {"alertname": said.service or "HostDown", "host": said.host, "service": said.app or said.host}
-    labels |= {"check": said.service, "severity": severity}
+    labels = {"alertname": notice.service or "HostDown", "host": notice.host, "service": notice.app or notice.host}
+    labels |= {"check": notice.service, "severity": severity}
     return clean_labels({name: value for name, value in labels.items() if value})

@@ -79,5 +79,5 @@ def _labels_of(issue: _Issue, titles: list[str], entities: list[str]) -> dict[st
     )
 
 
-def _words(said: _Words) -> list[str]:
-    return [word for word in ([said] if isinstance(said, str) else said or []) if word]
+def _words(words: _Words) -> list[str]:
+    return [word for word in ([words] if isinstance(words, str) else words or []) if word]

@@ -87,72 +87,72 @@ class _MetricData(msgspec.Struct, frozen=True):
     web_url: str | None = None
 
 
-class _Told(msgspec.Struct, frozen=True):
+class _Delivery(msgspec.Struct, frozen=True):
     action: str
     data: msgspec.Raw
 
 
-_decode: Callable[[bytes], _Told] = lenient(_Told)
+_decode: Callable[[bytes], _Delivery] = lenient(_Delivery)
 
 
 @source(NAME, signature=hmac_sha256(SIGNATURE))
 def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> list[Event]:
     """The resources that are alerts or issues; of an installation, a comment or an error nothing is told."""
-    told = decoded(_decode, body)
+    delivery = decoded(_decode, body)
     make = _RESOURCES.get(headers.get(RESOURCE, ""))
-    alert = make(told, received_at) if make else None
+    alert = make(delivery, received_at) if make else None
     return [alert] if alert else []
 
 
-def _of_rule(told: _Told, received_at: datetime) -> AlertEvent:
+def _of_rule(delivery: _Delivery, received_at: datetime) -> AlertEvent:
     """An alert rule acted on an event. Only its issue tells when it is over."""
-    data = _data(told, _EventData)
+    data = _data(delivery, _EventData)
     event = data.event
     tags = {name: value for name, value in event.tags or [] if name not in ("level", "url")}
     project = _PROJECT.search(event.url or "")
     labels = {"service": project[1] if project else ""} | tags
     labels |= {"alertname": event.title, "severity": event.level, "project": project[1] if project else ""}
     labels |= {"environment": event.environment or tags.get("environment"), "rule": data.triggered_rule}
-    said = {"summary": event.culprit, "description": event.message}
+    given = {"summary": event.culprit, "description": event.message}
     at = in_utc(event.datetime, "$.data.event.datetime") if event.datetime else None
-    return _alert(f"issue/{event.issue_id}", _FIRING, labels, said, at or received_at, None, event.web_url)
+    return _alert(f"issue/{event.issue_id}", _FIRING, labels, given, at or received_at, None, event.web_url)
 
 
-def _of_issue(told: _Told, received_at: datetime) -> AlertEvent | None:
-    status = _ISSUE.get(told.action)
+def _of_issue(delivery: _Delivery, received_at: datetime) -> AlertEvent | None:
+    status = _ISSUE.get(delivery.action)
     if status is None:
         return None
-    issue = _data(told, _IssueData).issue
+    issue = _data(delivery, _IssueData).issue
     project = issue.project.slug if issue.project else ""
     labels = {"alertname": issue.title, "severity": issue.level, "service": project, "project": project}
     seen = in_utc(issue.first_seen, "$.data.issue.firstSeen") if issue.first_seen else None
     # One that comes back was first seen long ago: what fires now began now.
-    at = seen if seen and told.action != "unresolved" else received_at
+    at = seen if seen and delivery.action != "unresolved" else received_at
     ended = received_at if status is _RESOLVED else None
     link = issue.web_url or issue.permalink
     return _alert(f"issue/{issue.id}", status, labels, {"summary": issue.culprit}, at, ended, link)
 
 
-def _of_metric(told: _Told, received_at: datetime) -> AlertEvent | None:
-    status = _METRIC.get(told.action)
+def _of_metric(delivery: _Delivery, received_at: datetime) -> AlertEvent | None:
+    status = _METRIC.get(delivery.action)
     if status is None:
         return None
-    data = _data(told, _MetricData)
+    data = _data(delivery, _MetricData)
     metric, rule = data.metric_alert, data.metric_alert.alert_rule
     project = next(iter(metric.projects or []), "")
     # The last of them keeps the severity that it had: "resolved" is none.
-    severity = told.action if status is _FIRING else None
+    severity = delivery.action if status is _FIRING else None
     labels = {"alertname": rule.name or data.description_title, "severity": severity, "service": project}
     labels |= {"project": project, "environment": rule.environment}
     began = in_utc(metric.date_started, "$.data.metric_alert.date_started") if metric.date_started else None
     ended = in_utc(metric.date_closed, "$.data.metric_alert.date_closed") if metric.date_closed else None
     ended = (ended or received_at) if status is _RESOLVED else None
-    said = {"summary": data.description_title, "description": data.description_text}
-    return _alert(f"metric/{metric.id}", status, labels, said, began or received_at, ended, data.web_url)
+    given = {"summary": data.description_title, "description": data.description_text}
+    return _alert(f"metric/{metric.id}", status, labels, given, began or received_at, ended, data.web_url)
 
 
-def _data(told: _Told, kind: type[Any]) -> Any:
-    return decoded(lenient(kind), bytes(told.data))
+def _data(delivery: _Delivery, kind: type[Any]) -> Any:
+    return decoded(lenient(kind), bytes(delivery.data))
 
 
 def _alert(
@@ -178,7 +178,7 @@ def _alert(
     )
 
 
-_RESOURCES: dict[str, Callable[[_Told, datetime], AlertEvent | None]] = {
+_RESOURCES: dict[str, Callable[[_Delivery, datetime], AlertEvent | None]] = {
     "event_alert": _of_rule,
     "issue": _of_issue,
     "metric_alert": _of_metric,

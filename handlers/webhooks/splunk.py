@@ -39,9 +39,9 @@ _decode = lenient(_Delivery)
 @source(NAME, verify=bearer, token_in_address=True)
 def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> list[Event]:
     """Splunk never says that an alert is over: one whose row has ``status=resolved`` is."""
-    said = decoded(_decode, body)
-    row = {name: _text(value) for name, value in said.result.items()}
-    search = {"alertname": said.search_name or "Splunk search", "app": said.app or ""}
+    payload = decoded(_decode, body)
+    row = {name: _text(value) for name, value in payload.result.items()}
+    search = {"alertname": payload.search_name or "Splunk search", "app": payload.app or ""}
     named = search | {name: row.get(name, "") for name in _IDENTIFYING}
     resolved = row.get("status") == _RESOLVED
     return [
@@ -49,11 +49,11 @@ def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> lis
             source=NAME,
             fingerprint=fingerprint_of(clean_labels(named)),
             status=AlertStatus.RESOLVED if resolved else AlertStatus.FIRING,
-            labels=_labels_of(row, search, said.owner or ""),
+            labels=_labels_of(row, search, payload.owner or ""),
             starts_at=received_at,
             annotations=_annotations_of(row),
             ends_at=received_at if resolved else None,
-            link=clean_link(said.results_link or ""),
+            link=clean_link(payload.results_link or ""),
         )
     ]
 
@@ -69,8 +69,8 @@ def _labels_of(row: Mapping[str, str], search: Mapping[str, str], owner: str) ->
 
 def _annotations_of(row: Mapping[str, str]) -> dict[str, str]:
     summary, raw = row.get("message") or row.get("summary", ""), row.get("_raw", "")
-    said = {"summary": clean(summary), "description": clean(raw[:_RAW_LONGEST])}
-    return {name: text for name, text in said.items() if text}
+    payload = {"summary": clean(summary), "description": clean(raw[:_RAW_LONGEST])}
+    return {name: text for name, text in payload.items() if text}
 
 
 def _text(value: Any) -> str:

@@ -64,20 +64,20 @@ def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> lis
     if delivery.monitor is None or delivery.heartbeat is None:
         return _expiring(delivery.msg or "", received_at)
     status = _STATUS.get(delivery.heartbeat.status)
-    return [_heard(delivery.monitor, delivery.heartbeat, status, received_at)] if status else []
+    return [_heartbeat(delivery.monitor, delivery.heartbeat, status, received_at)] if status else []
 
 
-def _heard(monitor: _Monitor, heartbeat: _Heartbeat, status: AlertStatus, received_at: datetime) -> AlertEvent:
+def _heartbeat(monitor: _Monitor, heartbeat: _Heartbeat, status: AlertStatus, received_at: datetime) -> AlertEvent:
     time = heartbeat.time if heartbeat.time.tzinfo else heartbeat.time.replace(tzinfo=UTC)  # it is UTC, without saying
     at = in_utc(time, "$.heartbeat.time") or received_at
-    said = clean(heartbeat.msg or "")
+    note = clean(heartbeat.msg or "")
     return AlertEvent(
         source=NAME,
         fingerprint=fingerprint_of({"monitor": str(monitor.id), "name": clean(monitor.name)}),
         status=status,
         labels=_labels_of(monitor),
         starts_at=at,
-        annotations={"summary": said} if said else {},
+        annotations={"summary": note} if note else {},
         ends_at=at if status is AlertStatus.RESOLVED else None,
         link=_address_of(monitor),
     )
@@ -96,9 +96,9 @@ def _address_of(monitor: _Monitor) -> str:
     return "" if address in _NO_ADDRESS else clean_link(address)
 
 
-def _expiring(said: str, received_at: datetime) -> list[Event]:
+def _expiring(note: str, received_at: datetime) -> list[Event]:
     """Such a notice comes without its monitor, once at each of some numbers of days, and nothing tells of its end."""
-    if not (notice := _EXPIRES.match(said)):
+    if not (notice := _EXPIRES.match(note)):
         return []
     labels = {"alertname": "CertificateExpires", "service": notice["name"], "severity": "warning"}
     labels = clean_labels(labels | ({"address": notice["url"]} if notice["url"] else {}))

@@ -24,7 +24,7 @@ from bot.notify.slack.proxy import make_client
 from bot.notify.slack.socket_mode import probe
 from bot.storage.blobs import warning_about
 from bot.storage.database import Database, open_database
-from bot.storage.lock import doubt_of_file
+from bot.storage.lock import warning_about_file
 from bot.storage.schema import MIGRATIONS, see_that_it_is_known
 from bot.watches.models.alibi_missing import missing
 
@@ -66,7 +66,7 @@ async def _storage(environment: Environment, config: Config) -> list[Finding]:
     try:
         database = open_database(environment.database_url)
         try:
-            if doubt := doubt_of_file(environment.database_url):
+            if doubt := warning_about_file(environment.database_url):
                 advice = "What it takes in is lost: stop it, put the file back, and start it again."
                 return [Finding(Mark.FAIL, "database", doubt, advice)]
             database.check_space()

@@ -66,8 +66,8 @@ def _is_entity(document: Document) -> bool:
 @importer("a Backstage catalog (YAML)", lambda file: any(map(_is_entity, file.documents)))
 def read(files: Sequence[ImportedFile]) -> Graph:
     documents = [document for file in files for document in file.documents if _is_entity(document)]
-    told = [document for document in documents if str(document.value.get("kind")).lower() in _KINDS]
-    found = [_Found(read_as(_Entity, document.value, document), document) for document in told]
+    entities = [document for document in documents if str(document.value.get("kind")).lower() in _KINDS]
+    found = [_Found(read_as(_Entity, document.value, document), document) for document in entities]
     catalog = {one.entity.key: one for one in reversed(found)}
     graph = Graph()
     for one in catalog.values():

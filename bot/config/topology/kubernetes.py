@@ -177,8 +177,8 @@ class _Cluster:
 def _dependencies(found: _Found, cluster: _Cluster) -> Iterator[tuple[str, str]]:
     """The nodes that one depends on, and where that is written."""
     resource = found.resource
-    said = resource.metadata.annotations.get(_DEPENDS_ON, "").split(",")
-    for name in filter(None, map(str.strip, said)):
+    stated = resource.metadata.annotations.get(_DEPENDS_ON, "").split(",")
+    for name in filter(None, map(str.strip, stated)):
         yield cluster.meant(name, found.namespace), found.where("metadata", "annotations", _DEPENDS_ON)
     if isinstance(resource, _Service):
         for other in cluster.selected(resource.spec.selector, found.namespace):

@@ -94,8 +94,8 @@ def _latency(name: str, quantile: str | None, failed: bool | None) -> Reading | 
     if quantile is not None:
         statistic = _QUANTILES.get(quantile)
         return Reading(name, LATENCY, statistic, "total", scale) if statistic else None
-    said = _NAMED_QUANTILE.search(name)
-    return Reading(name, LATENCY, f"p{said[1]}" if said else "mean", "total", scale)
+    word = _NAMED_QUANTILE.search(name)
+    return Reading(name, LATENCY, f"p{word[1]}" if word else "mean", "total", scale)
 
 
 def _is_failure(label: str, value: str) -> bool | None:

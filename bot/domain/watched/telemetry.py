@@ -11,8 +11,8 @@ from bot.domain.matcher import Matcher, matches_all, parse_matcher
 from bot.domain.severity import Severity
 
 
-def _read(said: object) -> object:
-    return parse_matcher(said) if isinstance(said, str) else said
+def _read(given: object) -> object:
+    return parse_matcher(given) if isinstance(given, str) else given
 
 
 Matchers = Annotated[list[Annotated[Matcher, BeforeValidator(_read)]], Field(min_length=1)]

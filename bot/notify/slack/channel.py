@@ -192,8 +192,8 @@ def _objects(answer: AsyncSlackResponse, name: str) -> list[dict[str, Any]]:
 
 def _cursor_of(answer: AsyncSlackResponse) -> str:
     """Where the next page begins; empty after the last one."""
-    told = answer.get("response_metadata")
-    return str(told.get("next_cursor") or "") if isinstance(told, dict) else ""
+    answered = answer.get("response_metadata")
+    return str(answered.get("next_cursor") or "") if isinstance(answered, dict) else ""
 
 
 async def _to_its_end(call: Coroutine[Any, Any, AsyncSlackResponse]) -> AsyncSlackResponse:

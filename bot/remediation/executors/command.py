@@ -54,10 +54,10 @@ async def run(parameters: CommandParameters, context: StepContext) -> Outcome:
     if ended.refused:
         where = f" in {parameters.cwd}" if parameters.cwd else ""
         return Outcome(False, f"{parameters.argv[0]} cannot be started{where}: {ended.refused}")
-    said = await asyncio.to_thread(presentable, ended.head, ended.left_out, context.hidden, ended.tail)
+    output = await asyncio.to_thread(presentable, ended.head, ended.left_out, context.hidden, ended.tail)
     if ended.why or ended.code != 0:
-        return Outcome(False, f"{said}\n{ended.why or _ending(ended.code)}".strip())
-    return Outcome(True, said)
+        return Outcome(False, f"{output}\n{ended.why or _ending(ended.code)}".strip())
+    return Outcome(True, output)
 
 
 def _ending(code: int | None) -> str:

@@ -93,6 +93,6 @@ async def _outcome(answer: aiohttp.ClientResponse, parameters: HttpParameters, h
         if len(read) > MAX_OUTPUT:
             break
     left_out = max(0, len(read) - MAX_OUTPUT)
-    said = presentable(bytes(read[:MAX_OUTPUT]), left_out, hidden)
+    answer_text = presentable(bytes(read[:MAX_OUTPUT]), left_out, hidden)
     more = "\n… the rest is left out" if left_out else ""
-    return Outcome(parameters.expects(answer.status), f"HTTP {answer.status}\n{said}{more}".strip())
+    return Outcome(parameters.expects(answer.status), f"HTTP {answer.status}\n{answer_text}{more}".strip())

@@ -29,8 +29,8 @@ async def silence(click: Click) -> OpenForm:
     permissions.require(click.who, Action.SILENCE, incident)
     matchers = matchers_for([alert for alert in known if alert.active] or known)
     reach = await reach_of(click.database, matchers, click.now)
-    said = f"Matches {reach.firing} alert{'' if reach.firing == 1 else 's'} that fire now, {reach.in_words()}"
-    return OpenForm(silence_view(click.channel, Prefilled(matchers, said[:2000])))
+    reach_text = f"Matches {reach.firing} alert{'' if reach.firing == 1 else 's'} that fire now, {reach.in_words()}"
+    return OpenForm(silence_view(click.channel, Prefilled(matchers, reach_text[:2000])))
 
 
 def matchers_for(found: list[Alert]) -> list[Matcher]:

@@ -31,7 +31,7 @@ class Prefilled(NamedTuple):
     """What the form begins with, and what these matchers match."""
 
     matchers: Sequence[Matcher]
-    said: str
+    hints: str
 
 
 @form(CALLBACK_ID)
@@ -54,11 +54,11 @@ def silence_view(channel_id: str, prefilled: Prefilled | None = None) -> dict[st
     """The form; the channel in which the answer will be shown travels with it."""
     matchers = _input(MATCHERS, "Which alerts", "service=checkout", "One matcher a line; all must hold", multiline=True)
     duration = _input(DURATION, "For how long", "2h", "As in 30m, 2h or 1d")
-    said: list[dict[str, Any]] = []
+    hints: list[dict[str, Any]] = []
     if prefilled:
         matchers["element"]["initial_value"] = "\n".join(map(str, prefilled.matchers))
         duration = _choice(DURATION, "For how long", SPANS)
-        said = [{"type": "context", "elements": [_plain(prefilled.said)]}]
+        hints = [{"type": "context", "elements": [_plain(prefilled.hints)]}]
     return {
         "type": "modal",
         "callback_id": CALLBACK_ID,
@@ -69,7 +69,7 @@ def silence_view(channel_id: str, prefilled: Prefilled | None = None) -> dict[st
         "blocks": [
             duration,
             matchers,
-            *said,
+            *hints,
             _input(COMMENT, "Why", "known, fix is on its way", optional=True),
         ],
     }

@@ -39,26 +39,26 @@ _decode = lenient(Sync)
 
 @source(NAME, verify=bearer)
 def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> list[Event]:
-    told = decoded(_decode, body)
-    if told.phase not in BEGUN:
+    sync = decoded(_decode, body)
+    if sync.phase not in BEGUN:
         return []
-    service, revision = _given(told.service) or told.app, _given(told.revision)[:12]
+    service, revision = _given(sync.service) or sync.app, _given(sync.revision)[:12]
     change = ChangeEvent(
         source=NAME,
-        id=clean(f"{told.app}/{told.started_at.isoformat()}"),  # the revision may be known only later
+        id=clean(f"{sync.app}/{sync.started_at.isoformat()}"),  # the revision may be known only later
         service=clean(service),
         change=ChangeKind.DEPLOY,
-        title=clean(f"{told.app} synchronised{revision and f' to {revision}'} ({told.phase.lower()})"),
-        at=in_utc(told.started_at, "$.started_at") or received_at,
-        labels={name: clean(text) for name, text in _labels(told).items() if _given(text)},
+        title=clean(f"{sync.app} synchronised{revision and f' to {revision}'} ({sync.phase.lower()})"),
+        at=in_utc(sync.started_at, "$.started_at") or received_at,
+        labels={name: clean(text) for name, text in _labels(sync).items() if _given(text)},
         version=clean(revision),
-        link=clean_link(told.url),
+        link=clean_link(sync.url),
     )
     return [change]
 
 
-def _labels(told: Sync) -> dict[str, str]:
-    return {"cluster": told.cluster, "namespace": told.namespace, "project": told.project}
+def _labels(sync: Sync) -> dict[str, str]:
+    return {"cluster": sync.cluster, "namespace": sync.namespace, "project": sync.project}
 
 
 def _given(text: str) -> str:

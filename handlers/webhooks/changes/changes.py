@@ -48,10 +48,11 @@ def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> Ite
 
 def _event(received_at: datetime, change: _Change, where: str) -> ChangeEvent:
     at = in_utc(change.at, f"{where}.at") if change.at else None
-    said = {"service": change.service, "title": change.title, "version": change.version, "at": str(at or received_at)}
+    moment = str(at or received_at)
+    identity = {"service": change.service, "title": change.title, "version": change.version, "at": moment}
     return ChangeEvent(
         source=NAME,
-        id=clean(change.id) or fingerprint_of(said),
+        id=clean(change.id) or fingerprint_of(identity),
         service=clean(change.service),
         change=change.kind,
         title=clean(change.title),

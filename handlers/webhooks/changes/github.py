@@ -91,15 +91,15 @@ def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> lis
             return []
 
 
-def _deployment(told: _DeploymentStatus, received_at: datetime) -> list[Event]:
-    deployment, status = told.deployment, told.deployment_status
+def _deployment(delivery: _DeploymentStatus, received_at: datetime) -> list[Event]:
+    deployment, status = delivery.deployment, delivery.deployment_status
     if status.state not in _BEGUN:
         return []
-    service = _service_of(deployment.payload) or told.repository.name
+    service = _service_of(deployment.payload) or delivery.repository.name
     version = deployment.sha[:12]
     change = ChangeEvent(
         source=NAME,
-        id=clean(f"deployment/{told.repository.full_name}/{deployment.id}"),
+        id=clean(f"deployment/{delivery.repository.full_name}/{deployment.id}"),
         service=clean(service),
         change=ChangeKind.ROLLBACK if "rollback" in deployment.task else ChangeKind.DEPLOY,
         title=clean(f"{service} {deployment.ref or version} to {deployment.environment} ({status.state})"),
@@ -107,7 +107,7 @@ def _deployment(told: _DeploymentStatus, received_at: datetime) -> list[Event]:
         labels={"environment": clean(deployment.environment)},
         actor=clean(deployment.creator.login if deployment.creator else ""),
         version=clean(version),
-        link=clean_link(status.target_url or told.repository.html_url),
+        link=clean_link(status.target_url or delivery.repository.html_url),
     )
     return [change]
 
@@ -123,17 +123,17 @@ def _service_of(payload: Any) -> str:
     return found if isinstance(found, str) else ""
 
 
-def _release(told: _ReleaseEvent, received_at: datetime) -> list[Event]:
-    if told.action != "published":
+def _release(delivery: _ReleaseEvent, received_at: datetime) -> list[Event]:
+    if delivery.action != "published":
         return []
-    release = told.release
+    release = delivery.release
     at = in_utc(release.published_at, "$.release.published_at") if release.published_at else None
     change = ChangeEvent(
         source=NAME,
-        id=clean(f"release/{told.repository.full_name}/{release.id}"),
-        service=clean(told.repository.name),
+        id=clean(f"release/{delivery.repository.full_name}/{release.id}"),
+        service=clean(delivery.repository.name),
         change=ChangeKind.RELEASE,
-        title=clean(f"{told.repository.name} {release.name or release.tag_name} released"),
+        title=clean(f"{delivery.repository.name} {release.name or release.tag_name} released"),
         at=at or received_at,
         actor=clean(release.author.login if release.author else ""),
         version=clean(release.tag_name),

@@ -84,40 +84,41 @@ def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> lis
         raise Malformed("neither object_kind nor event_name is given")
     if kind.object_kind not in ("deployment", "release"):
         return []
-    told = decoded(_decode, body)
-    return _deployment(told, received_at) if isinstance(told, _Deployment) else _release(told, received_at)
+    delivery = decoded(_decode, body)
+    return _deployment(delivery, received_at) if isinstance(delivery, _Deployment) else _release(delivery, received_at)
 
 
-def _deployment(told: _Deployment, received_at: datetime) -> list[Event]:
-    if told.status not in _BEGUN:
+def _deployment(delivery: _Deployment, received_at: datetime) -> list[Event]:
+    if delivery.status not in _BEGUN:
         return []
+    what = delivery.ref or delivery.short_sha
     change = ChangeEvent(
         source=NAME,
-        id=clean(f"deployment/{told.project.path_with_namespace}/{told.deployment_id}"),
-        service=clean(told.project.service),
+        id=clean(f"deployment/{delivery.project.path_with_namespace}/{delivery.deployment_id}"),
+        service=clean(delivery.project.service),
         change=ChangeKind.DEPLOY,
-        title=clean(f"{told.project.service} {told.ref or told.short_sha} to {told.environment} ({told.status})"),
-        at=_moment(told.status_changed_at, "$.status_changed_at") or received_at,
-        labels={"environment": clean(told.environment)},
-        actor=clean(told.user.username if told.user else ""),
-        version=clean(told.short_sha),
-        link=clean_link(told.deployable_url or told.project.web_url),
+        title=clean(f"{delivery.project.service} {what} to {delivery.environment} ({delivery.status})"),
+        at=_moment(delivery.status_changed_at, "$.status_changed_at") or received_at,
+        labels={"environment": clean(delivery.environment)},
+        actor=clean(delivery.user.username if delivery.user else ""),
+        version=clean(delivery.short_sha),
+        link=clean_link(delivery.deployable_url or delivery.project.web_url),
     )
     return [change]
 
 
-def _release(told: _Release, received_at: datetime) -> list[Event]:
-    if told.action != "create":
+def _release(delivery: _Release, received_at: datetime) -> list[Event]:
+    if delivery.action != "create":
         return []
     change = ChangeEvent(
         source=NAME,
-        id=clean(f"release/{told.project.path_with_namespace}/{told.id}"),
-        service=clean(told.project.service),
+        id=clean(f"release/{delivery.project.path_with_namespace}/{delivery.id}"),
+        service=clean(delivery.project.service),
         change=ChangeKind.RELEASE,
-        title=clean(f"{told.project.service} {told.name or told.tag} released"),
-        at=_moment(told.released_at, "$.released_at") or received_at,
-        version=clean(told.tag),
-        link=clean_link(told.url or told.project.web_url),
+        title=clean(f"{delivery.project.service} {delivery.name or delivery.tag} released"),
+        at=_moment(delivery.released_at, "$.released_at") or received_at,
+        version=clean(delivery.tag),
+        link=clean_link(delivery.url or delivery.project.web_url),
     )
     return [change]
 

@@ -68,10 +68,10 @@ class _Report(msgspec.Struct, frozen=True):
 @source(NAME, verify=bearer)
 def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> list[Event]:
     try:
-        said = json.loads(body)  # it writes NaN, which is no JSON
+        sentence = json.loads(body)  # it writes NaN, which is no JSON
     except (ValueError, RecursionError) as error:
         raise Malformed(str(error) or type(error).__name__) from error
-    about, document = opened(said, "report", headers, received_at)
+    about, document = opened(sentence, "report", headers, received_at)
     report = converted(document, _Report)
     if report.metrics is None and report.tests is None:
         raise Malformed("a report has metrics or tests, and this has neither")
@@ -97,8 +97,8 @@ def _severity_of(test: _Test) -> Severity | None:
 
 def _new_test(test: _Test, config: _MetricConfig) -> Check:
     kind, feature = _kind_of(config.params)
-    told = json.dumps([config.params, test.id, test.test_config], sort_keys=True)
-    return Check(kind, told, test.status != _PASSED, _said(test), feature, _severity_of(test))
+    identity = json.dumps([config.params, test.id, test.test_config], sort_keys=True)
+    return Check(kind, identity, test.status != _PASSED, _sentence(test), feature, _severity_of(test))
 
 
 def _kind_of(params: Mapping[str, Any]) -> tuple[FindingKind, str]:
@@ -123,10 +123,10 @@ def _old_test(test: _Test) -> Check:
         kind = FindingKind.DRIFT if feature else FindingKind.MULTIVARIATE
     else:
         kind = FindingKind.QUALITY
-    return Check(kind, f"{test.name}/{feature}", test.status != _PASSED, _said(test), feature, _severity_of(test))
+    return Check(kind, f"{test.name}/{feature}", test.status != _PASSED, _sentence(test), feature, _severity_of(test))
 
 
-def _said(test: _Test) -> str:
+def _sentence(test: _Test) -> str:
     return test.description.replace("**", "") or test.name
 
 
@@ -139,14 +139,14 @@ def _drifts(metric: _Metric) -> Iterator[Check]:
     method, threshold, value = (metric.config.get("method"), metric.config.get("threshold"), metric.value)
     if kind is FindingKind.DRIFT and isinstance(method, str) and _is_number(threshold) and _is_number(value):
         drifted = value <= threshold if "p_value" in method else value >= threshold
-        said = f"{feature}: {method} is {value:.4g}, the threshold {threshold:g}"
-        yield Check(kind, method, drifted, said, feature)
+        sentence = f"{feature}: {method} is {value:.4g}, the threshold {threshold:g}"
+        yield Check(kind, method, drifted, sentence, feature)
 
 
 def _old_drift(feature: str, drift: Mapping[str, Any]) -> Check:
     method, score, threshold = (drift.get(key) for key in ("stattest_name", "drift_score", "stattest_threshold"))
-    said = f"{feature}: {method} is {score}, the threshold {threshold}"
-    return Check(FindingKind.DRIFT, str(method), drift.get("drift_detected") is True, said, feature)
+    sentence = f"{feature}: {method} is {score}, the threshold {threshold}"
+    return Check(FindingKind.DRIFT, str(method), drift.get("drift_detected") is True, sentence, feature)
 
 
 def _is_number(value: Any) -> bool:

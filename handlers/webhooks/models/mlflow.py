@@ -53,29 +53,29 @@ def signed(headers: Mapping[str, str], body: bytes, secret: bytes) -> bool:
 
 @source(NAME, signature=signed)
 def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> list[Event]:
-    told = decoded(_decode, body)
-    title = _title_of(told)
-    if not title or not told.data.name:
+    event = decoded(_decode, body)
+    title = _title_of(event)
+    if not title or not event.data.name:
         return []
-    at = in_utc(told.timestamp, "$.timestamp") or received_at
+    at = in_utc(event.timestamp, "$.timestamp") or received_at
     known = headers.get("x-mlflow-delivery-id", "") or fingerprint_of({"title": title, "at": at.isoformat()})
     change = ChangeEvent(
         source=NAME,
         id=clean(known),
-        service=clean(told.data.name),
+        service=clean(event.data.name),
         change=ChangeKind.MODEL,
         title=clean(title),
         at=at,
-        labels={"workspace": clean(told.workspace)} if told.workspace else {},
-        version=clean(told.data.version),
+        labels={"workspace": clean(event.workspace)} if event.workspace else {},
+        version=clean(event.data.version),
     )
     return [change]
 
 
-def _title_of(told: _Delivery) -> str:
+def _title_of(event: _Delivery) -> str:
     """What happened, in words; empty for what changes nothing that is served."""
-    data = told.data
-    match told.entity, told.action:
+    data = event.data
+    match event.entity, event.action:
         case "model_version", "created":
             return f"version {data.version} of {data.name} registered"
         case "model_version_alias", "created":

@@ -81,7 +81,7 @@ def _check(columns: _Columns, rows: list[Row]) -> Check:
         kind=columns.kind,
         name=columns.name,
         failed=failed,
-        summary=_said(columns.name, rows[-1]),
+        summary=_sentence(columns.name, rows[-1]),
         feature=columns.feature,
         began=_began(columns.name, rows) if failed else None,
     )
@@ -101,7 +101,7 @@ def _began(name: str, rows: list[Row]) -> datetime | None:
         return None
 
 
-def _said(name: str, row: Row) -> str:
+def _sentence(name: str, row: Row) -> str:
     value, low, high = (row.get(f"{name}_{part}") for part in ("value", "lower_threshold", "upper_threshold"))
     bounds = {"at least": low, "at most": high}
     expected = " and ".join(f"{word} {_shown(bound)}" for word, bound in bounds.items() if bound is not None)

@@ -59,8 +59,8 @@ def from_seldon(event: BaseCloudEvent, data: Any, at: datetime, where: str) -> A
     except Malformed as error:
         raise Malformed(f"{where}.data: {error}") from error
     drift = str(event.get_type()).endswith(_DRIFT)
-    said = answer.data.is_drift if drift else answer.data.is_outlier
-    if said is None:
+    finding = answer.data.is_drift if drift else answer.data.is_outlier
+    if finding is None:
         raise Malformed(f"{where}.data.data: neither is_drift nor is_outlier says how the check ended")
     check = _drift(answer) if drift else _outliers(answer)
     return alert_of(
@@ -99,5 +99,5 @@ def _below(p_values: Any, threshold: Any) -> list[str]:
 def _outliers(answer: _Answer) -> Check:
     flags = answer.data.is_outlier if isinstance(answer.data.is_outlier, list) else [answer.data.is_outlier]
     found = sum(1 for flag in flags if flag)
-    said = f"{answer.meta.name} finds {found} of {len(flags)} rows to be outliers"
-    return Check(FindingKind.QUALITY, "", found > 0, said, severity=Severity.INFO)
+    finding = f"{answer.meta.name} finds {found} of {len(flags)} rows to be outliers"
+    return Check(FindingKind.QUALITY, "", found > 0, finding, severity=Severity.INFO)

@@ -20,7 +20,7 @@ from bot.localslack import LocalSlack
 from bot.notify.slack.identity import Identity
 from bot.storage import file as database_file
 from bot.storage.database import Database
-from bot.storage.lock import doubt_of_file, hold_alone, note_file
+from bot.storage.lock import hold_alone, note_file, warning_about_file
 from handlers.api.incidents import Api, Health
 from tests.conftest import Clock
 
@@ -137,12 +137,12 @@ async def test_from_outside_it_shows_that_what_runs_writes_into_a_file_that_is_g
     database: Database, database_url: str
 ) -> None:
     path = Path(database_url.removeprefix("sqlite:///"))
-    assert doubt_of_file(database_url) is None
+    assert warning_about_file(database_url) is None
     with hold_alone(database_url):
         note_file(database_url)
-        assert doubt_of_file(database_url) is None
+        assert warning_about_file(database_url) is None
         _replace(path)
-        assert "replaced while Tandem runs" in (doubt_of_file(database_url) or "")
+        assert "replaced while Tandem runs" in (warning_about_file(database_url) or "")
         path.unlink()
-        assert "deleted" in (doubt_of_file(database_url) or "")
-    assert doubt_of_file(database_url) is None
+        assert "deleted" in (warning_about_file(database_url) or "")
+    assert warning_about_file(database_url) is None

@@ -212,7 +212,7 @@ def test_a_point_that_cannot_be_taken_is_rejected_alone(point: Json, reason: Lef
     good = {"timeUnixNano": AT, "asDouble": 2.5}
     found = taken(metrics_request({"name": "x", "gauge": {"dataPoints": [point, good]}}))
     assert (found.kept, found.rejected, found.left_out) == (1, 1, Counter({reason: 1}))
-    assert found.said
+    assert found.first_reason
 
 
 def test_a_histogram_whose_buckets_do_not_fit_its_bounds_is_rejected_whole() -> None:

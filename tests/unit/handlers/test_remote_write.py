@@ -110,7 +110,7 @@ def test_a_sample_from_before_1970_or_the_future_is_rejected_and_the_others_kept
 def test_labels_that_the_protocol_does_not_allow_reject_their_series_alone(labels: Pairs, said: str) -> None:
     found = taken(series(labels, (NOW_MS, 1), (NOW_MS, 2)), series(WATCHED, (NOW_MS, 3)))
     assert (found.kept, found.rejected, found.left_out) == (1, 2, Counter({LeftOut.INVALID: 2}))
-    assert said in found.said
+    assert said in found.first_reason
 
 
 def test_a_label_without_a_value_is_as_good_as_absent_and_what_no_database_holds_is_replaced() -> None:
