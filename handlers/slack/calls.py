@@ -12,6 +12,7 @@ from bot.incidents.permissions import Who, actor_of
 from bot.notify.slack.links import Links
 from bot.notify.slack.people import People
 from bot.storage.database import Database
+from handlers.slack.confirmations import Confirmations
 from handlers.slack.origin import Origins
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ class SlackEndpoint:
 
     ``watched`` are the watches of tandem.yaml by name, ``models`` is what watches models, where anything does.
     ``behind`` gives how far the pipeline is behind, None where it is not. ``policy`` says who may do what, ``people``
-    what Slack knows about them, ``origins`` whose requests are taken, and ``links`` where messages are.
+    what Slack knows about them, ``origins`` whose requests are taken, and ``links`` where messages are;
+    ``confirmations`` are the questions that wait for an answer.
     """
 
     database: Database
@@ -38,6 +40,7 @@ class SlackEndpoint:
     people: People | None = None
     origins: Origins | None = None
     links: Links | None = None
+    confirmations: Confirmations = field(default_factory=Confirmations)
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,13 @@ async def _known(tandem: Tandem, service: str) -> dict[str, Any]:
     return next(incident for incident in await tandem.incidents() if service in incident["services"])
 
 
+async def test_what_still_fires_is_asked_about_once_and_the_same_command_again_resolves_it(tandem: Tandem) -> None:
+    number = (await _incident(tandem, "insisted"))["number"]
+    assert "1 alert still fires" in await _ask(tandem, f"resolve {number}")
+    assert "1 alert still fires" in await _ask(tandem, f"resolve {number}", SECOND)
+    assert "is resolved" in await _ask(tandem, f"resolve {number}")
+
+
 async def test_list_names_what_is_open_and_nothing_else(tandem: Tandem) -> None:
     incident = await _incident(tandem, "listed")
     line = f"#{incident['number']} HighLatency on listed"

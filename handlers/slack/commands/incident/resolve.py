@@ -12,8 +12,12 @@ from handlers.slack.registry import command
 async def resolve(call: Call) -> str:
     number, _, anyway = call.text.partition(" ")
     incident = await incident_of(call, call.text if anyway.strip().lower() not in ("", ANYWAY) else number)
+    deed, confirmations = f"resolve {incident.id}", call.endpoint.confirmations
+    meant = confirmations.confirmed(call.user, deed, call.now) or bool(anyway)
     try:
-        changed = await lifecycle.resolve(call.database, incident.id, call.who, call.now, if_firing=bool(anyway))
+        changed = await lifecycle.resolve(call.database, incident.id, call.who, call.now, if_firing=meant)
     except StillFiring as firing:
-        raise Refused(f"{firing} `/incident resolve {firing.number} {ANYWAY}` resolves it all the same.") from firing
+        confirmations.ask(call.user, deed, call.now)
+        again = f"Type it once more, or `/incident resolve {firing.number} {ANYWAY}`, to resolve it all the same."
+        raise Refused(f"{firing} {again}") from firing
     return f"Incident #{changed.number} is resolved."
