@@ -10,7 +10,7 @@ from bot.inbox.entries import MOST_WEIGHT, Entry, weight_of
 
 TARGET = 0.1
 """Seconds that a transaction should last."""
-MOST, LEAST = 400, 50
+MOST, LEAST = 400, 100
 """In alerts. What a transaction costs whatever is in it does not become less when it is smaller still."""
 MOST_ENTRIES = 200
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, and_, delete, func, select, tuple_
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.storage.database import chunks, table_of, upsert
@@ -93,13 +93,16 @@ async def learnt_edges(
     """
     known = and_(_EDGE.c.domain.in_(set(domains)), _EDGE.c.last_seen >= now - KEPT)
     wanted = set(names)
+    everywhere = await _seen_everywhere(connection, known, wanted)
+    if everywhere:  # before their edges are read, which are many and say nothing
+        known = and_(known, or_(_EDGE.c.kind != EdgeKind.RUNS_ON.value, _EDGE.c.service.not_in(everywhere)))
     below = await _followed(connection, known, wanted, _EDGE.c.service, _EDGE.c.depends_on)
     ends = wanted | {edge.depends_on for edge in below if edge.service in wanted}
     above = await _followed(connection, known, ends, _EDGE.c.depends_on, _EDGE.c.service)
     calls = {edge for edge in below if edge.kind is EdgeKind.CALLS}
     found: dict[str, set[str]] = {}
     runs_on = {edge.service for edge in above if edge.kind is EdgeKind.RUNS_ON}
-    everywhere = await _seen_everywhere(connection, known, runs_on)
+    everywhere |= await _seen_everywhere(connection, known, runs_on - everywhere)
     for edge in calls | above:
         if edge.kind is not EdgeKind.RUNS_ON or edge.service not in everywhere:
             found.setdefault(edge.service, set()).add(edge.depends_on)
