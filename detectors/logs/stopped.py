@@ -74,6 +74,12 @@ class Stopped:
             if self._is_over(habit, window.at)
         ]
 
+    def shortest_pause(self) -> float:
+        """The shortest of the longest pauses of what came regularly up to the last line; 0 where nothing did."""
+        habits = [one for one in self._habits.values() if one.windows >= self._learning and one.longest > 0]
+        last = max((one.last_at for one in self._habits.values()), default=0.0)
+        return min((one.longest for one in habits if last - one.last_at <= self._times * one.longest), default=0.0)
+
     def _is_over(self, habit: Habit, at: float) -> bool:
         return (
             not habit.reported

@@ -200,6 +200,10 @@ class Stream:
             return self._newest
         return max(self._newest, int(now - self._behind))
 
+    def shortest_pause(self) -> float:
+        """Seconds after which something regular came at the latest; 0 where nothing is regular."""
+        return self._stopped.shortest_pause()
+
     def due(self, clock: int) -> bool:
         """Whether a window is over."""
         return self._next is not None and clock >= (self._next + 1) * WINDOW_MS + LATE_MS

@@ -50,7 +50,7 @@ def alert_of(notice: Notice, group: Group, changes: Sequence[Change]) -> AlertEv
 def _grounds(notice: Notice) -> EndedBy:
     """An end without any line since is none that shows that it is over."""
     firing = notice.firing
-    shown = firing.kind == "stopped" or firing.lines_since or notice.status is AlertStatus.FIRING
+    shown = firing.lines_since or notice.status is AlertStatus.FIRING
     return EndedBy.SENDER if shown else EndedBy.SOURCE_SILENT
 
 

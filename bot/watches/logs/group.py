@@ -9,6 +9,7 @@ import msgspec
 from bot.domain.event import AlertStatus, bounded, fingerprint_of
 from bot.domain.watched.telemetry import Watched
 from detectors.logs import Closed, Finding, Stream
+from detectors.logs.stream import LATE_MS, TIMES_SILENT
 
 MINUTE_MS = 60_000
 QUIET_MS = {"rate": 5 * MINUTE_MS, "burst": 5 * MINUTE_MS, "unseen": 15 * MINUTE_MS}
@@ -45,7 +46,7 @@ class Firing(msgspec.Struct):
     good_since: int = 0
     """Nothing was found of it since then, and it waits to be sure of that; 0 while it is found."""
     lines_since: int = 0
-    """How many windows with lines of the group came since it was found last."""
+    """How many windows with lines of the group came since it was found last; none while its sender is silent."""
 
 
 class Notice(NamedTuple):
@@ -54,6 +55,31 @@ class Notice(NamedTuple):
     firing: Firing
     status: AlertStatus
     at: int
+
+
+class Held(msgspec.Struct, array_like=True):
+    """A template stopped in a window, that ended ``at``, without any line of the group: whose fault is not known yet.
+
+    ``observed`` and ``expected`` in seconds, as in :class:`detectors.logs.Finding`. ``excused``: when its sender was
+    back after a silence that may explain it.
+    """
+
+    template: int
+    at: int
+    score: float
+    observed: float
+    expected: float
+    excused: int = 0
+
+    def finding(self, now: int) -> Finding:
+        observed = self.observed + (now - self.at) / 1000
+        return Finding("stopped", self.template, self.score, observed, self.expected)
+
+    def due(self, resumed_at: int) -> int:
+        """From when on it is overdue: after a silence of its sender it has, once, as long as ever to come again."""
+        if not self.excused and resumed_at > self.at - int(1000 * self.observed):
+            self.excused = resumed_at
+        return max(self.at, self.excused + int(1000 * TIMES_SILENT * self.expected)) if self.excused else self.at
 
 
 class Group:
@@ -68,6 +94,10 @@ class Group:
         self.firing: dict[str, Firing] = {}
         self.history: deque[Closed] = deque(maxlen=HISTORY)
         self.last_seen = 0  # ms since 1970
+        self.source = ""
+        self._held: list[Held] = []
+        self.pause = 0
+        """In ms, after how long something of it came at the latest; 0 where nothing is regular."""
         self._raised: dict[str, list[tuple[int, float]]] = {}
         self._deliveries: deque[int] = deque(maxlen=64)
         self._turned: dict[str, Notice] = {}
@@ -90,15 +120,29 @@ class Group:
         self._deliveries.append(delivery)
         return False
 
-    def update(self, closed: Closed) -> list[Notice]:
-        """What a window that is over changes about what fires."""
-        self.history.append(closed)
-        kinds = Counter(finding.kind for finding in closed.findings)
-        notices: dict[str, Notice] = {}
-        for finding in closed.findings:
-            for one in self._found(finding, closed.at, many=kinds[finding.kind] > MOST_ALONE):
-                notices[one.firing.fingerprint] = one
-        return [*notices.values(), *self._quiet(closed)]
+    def update(self, closed: Closed, quiet: bool = False) -> list[Notice]:
+        """What a window that is over changes about what fires. ``quiet``: nothing comes from its sender at all."""
+        notices = self._all_found(self._not_held(closed), closed.at)
+        return [*notices, *self._quiet(closed, quiet and not closed.lines)]
+
+    def judge_held(self, moment: int, resumed_at: int, now: int) -> list[Notice]:
+        """What stopped with all of the group and was overdue at a ``moment`` at which its sender still sent."""
+        due = [one for one in self._held if one.due(resumed_at) <= moment]
+        self._held = [one for one in self._held if one not in due]
+        return self._all_found([one.finding(now) for one in due], now)
+
+    def sender_is_silent(self) -> None:
+        """What stopped has to be given time anew when its sender is back."""
+        for one in self._held:
+            one.excused = 0
+
+    def patience(self) -> int:
+        """How many ms without a line are too long; 0 where nothing is regular."""
+        return int(TIMES_SILENT * self.pause) + MINUTE_MS + LATE_MS if self.pause else 0
+
+    def is_overdue(self, at: int, since: int) -> bool:
+        """Whether nothing came for too long; what was before ``since`` does not count."""
+        return self.patience() > 0 and at - max(self.last_seen, since) >= self.patience()
 
     def turned(self) -> list[Notice]:
         """What fires on, to be sure, while its data has turned good, or bad again, since the last call."""
@@ -108,12 +152,35 @@ class Group:
 
     def replay(self, closed: Closed) -> list[Notice]:
         """As :meth:`update` for a window whose findings were raised before: nothing."""
-        self.history.append(closed)
+        self._not_held(closed)
         return []
 
     def resolve_all(self, at: int) -> list[Notice]:
         """Resolve what fires, because the group is forgotten."""
         return [Notice(firing, AlertStatus.RESOLVED, at) for firing in self.firing.values()]
+
+    def _not_held(self, closed: Closed) -> list[Finding]:
+        """Note a window; its findings but those that wait, as no line of the group came."""
+        self.history.append(closed)
+        current = self.stream.miner.current
+        self._held = [one for one in self._held if current(one.template) not in closed.lines]
+        if closed.lines:
+            self.pause = int(1000 * self.stream.shortest_pause())
+            return closed.findings
+        stopped = [one for one in closed.findings if one.kind == "stopped"]
+        self._held += [
+            Held(one.template, closed.at, one.score, one.observed, one.expected) for one in stopped if one.template
+        ]
+        return [one for one in closed.findings if one.kind != "stopped"]
+
+    def _all_found(self, findings: Iterable[Finding], at: int) -> list[Notice]:
+        findings = list(findings)
+        kinds = Counter(finding.kind for finding in findings)
+        notices: dict[str, Notice] = {}
+        for finding in findings:
+            for one in self._found(finding, at, many=kinds[finding.kind] > MOST_ALONE):
+                notices[one.firing.fingerprint] = one
+        return list(notices.values())
 
     def _found(self, finding: Finding, at: int, many: bool) -> Iterable[Notice]:
         text = self.stream.miner.text(finding.template) if finding.template else ""
@@ -171,8 +238,10 @@ class Group:
                 del self._raised[next(iter(self._raised))]
         return worth
 
-    def _quiet(self, closed: Closed) -> Iterable[Notice]:
+    def _quiet(self, closed: Closed, quiet: bool) -> Iterable[Notice]:
         for name, firing in list(self.firing.items()):
+            if quiet:  # nothing is known of it, so that it goes on
+                firing.last, firing.lines_since = closed.at, 0
             if self._is_over(firing, closed):
                 del self.firing[name]
                 yield Notice(firing, AlertStatus.RESOLVED, closed.at)
@@ -198,6 +267,7 @@ class Group:
         if closed.at - firing.since > LONGEST_MS:
             return True
         if firing.kind == "stopped":
+            firing.lines_since += bool(closed.lines)
             return template in closed.lines if template else self._most_come_again(firing, closed)
         return closed.at - firing.last >= QUIET_MS[firing.kind]
 
@@ -214,6 +284,8 @@ class Group:
             "stream": self.stream.state(),
             "firing": list(self.firing.values()),
             "told": self._raised,
+            "source": self.source,
+            "held": self._held,
         }
         return msgspec.msgpack.encode(state)
 
@@ -223,3 +295,6 @@ class Group:
         self.stream.restore(state["stream"])
         self.firing = {firing.fingerprint: firing for firing in msgspec.convert(state["firing"], list[Firing])}
         self._raised = {name: [(at, size) for at, size in raised] for name, raised in state["told"].items()}
+        self.source = state.get("source", "")
+        self._held = msgspec.convert(state.get("held", []), list[Held])
+        self.pause = int(1000 * self.stream.shortest_pause())

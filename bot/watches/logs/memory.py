@@ -10,12 +10,14 @@ from bot.domain.event import fingerprint_of
 from bot.domain.rules import Rules
 from bot.domain.watched.telemetry import Watched
 from bot.watches.logs.group import Group
+from bot.watches.logs.silence import Sender
 from bot.watches.snapshots import URGENT, Changes
 
 WATCH = "logs"
 SNAPSHOT_AFTER = 60.0
 WHEN_SILENT = 600.0
 """A group that only time has changed can wait longer."""
+_SENDER = "sender:"
 _NO_LONGER = Watched.model_validate({"match": ["watched=no"]})
 """In the place of a watch that the rules no longer name: its groups are there until their alerts are resolved."""
 
@@ -29,6 +31,8 @@ class Memory:
 
     def __init__(self, rules: Rules, changes: Changes) -> None:
         self.groups: dict[str, Group] = {}
+        self.senders: dict[str, Sender] = {}
+        self.observed_since = 0  # ms since 1970
         self.ticked_at: datetime | None = None
         self.has_factors = False  # whether any group is to be less sensitive
         self._rules = rules
@@ -40,6 +44,28 @@ class Memory:
         if name not in self.groups and may_begin:
             self.groups[name] = self._new_group(watch, labels)
         return self.groups.get(name)
+
+    def sender_of(self, group: Group) -> Sender:
+        """What sent the group's last lines, in the group's domain."""
+        partition_by = self._rules.correlation.partition_by
+        labels = {name: group.labels[name] for name in partition_by if group.labels.get(name)}
+        sender = Sender(group.source, labels)
+        return self.senders.setdefault(sender.name, sender)
+
+    def groups_by_sender(self) -> dict[str, list[Group]]:
+        """All groups by the name of what sends them; a sender that has none any more is there without."""
+        found: dict[str, list[Group]] = {name: [] for name in self.senders}
+        for group in self.groups.values():
+            found.setdefault(self.sender_of(group).name, []).append(group)
+        return found
+
+    def sender_changed(self, sender: Sender, position: int) -> None:
+        """Its alert has begun or ended: the snapshot must be written with this batch."""
+        self._changes.add(_SENDER + sender.name, position, URGENT)
+
+    def forget_sender(self, sender: Sender) -> None:
+        del self.senders[sender.name]
+        self._changes.remove(_SENDER + sender.name)
 
     def holds_of(self, group: Group) -> int:
         """Up to which position the group's snapshot holds what is replayed now."""
@@ -63,14 +89,25 @@ class Memory:
         self._changes.remove(name)
 
     def serialise(self, name: str) -> bytes | None:
+        if name.startswith(_SENDER):
+            sender = self.senders.get(name.removeprefix(_SENDER))
+            return msgspec.msgpack.encode(sender) if sender else None
         group = self.groups.get(name)
         return group.serialised() if group else None
 
     def restore(self, name: str, state: bytes) -> bool:
+        if name.startswith(_SENDER):  # groups come before their senders: so the names sort
+            sender = msgspec.msgpack.decode(state, type=Sender)
+            known = self.senders.get(sender.name, sender)
+            sender.last_seen = max(sender.last_seen, known.last_seen)
+            self.senders[sender.name] = sender
+            return True
         fields: dict[str, Any] = msgspec.msgpack.decode(state, strict=False)
         group = self._new_group(fields["watch"], fields["labels"])
         group.restore(fields)
         self.groups[name] = group
+        sent_by = self.sender_of(group)
+        sent_by.last_seen = max(sent_by.last_seen, group.last_seen)
         return True
 
     def _new_group(self, watch: str, labels: Mapping[str, str]) -> Group:

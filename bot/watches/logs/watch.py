@@ -122,9 +122,12 @@ class LogsWatch:
             if group.is_repetition(hash(tuple(event.lines))):
                 LOG_LINES_LEFT_OUT.labels("repeated").inc(len(event.lines))
                 continue
-            group.last_seen = received
+            group.last_seen, group.source = received, event.source
             memory.lines_came(group, entry.seq, now)
-            notices = await self._add(group, event, received, replay)
+            sender = memory.sender_of(group)
+            quiet = sender.is_quiet(received, memory.observed_since)
+            sender.lines_came(received)
+            notices = await self._add(group, event, received, replay, quiet)
             if notices:
                 found.append((group, notices))
         return found
@@ -141,13 +144,13 @@ class LogsWatch:
             LOG_LINES_LEFT_OUT.labels("too many groups").inc(len(event.lines))
         return group
 
-    async def _add(self, group: Group, event: LogsEvent, received: int, replay: bool) -> list[Notice]:
+    async def _add(self, group: Group, event: LogsEvent, received: int, replay: bool, quiet: bool) -> list[Notice]:
         notices: list[Notice] = []
         late = group.stream.late
         for begin in range(0, len(event.lines), CHUNK):
             group.stream.add(event.lines[begin : begin + CHUNK], received)
             for closed in group.stream.close(group.stream.clock()):
-                notices += group.replay(closed) if replay else group.update(closed)
+                notices += group.replay(closed) if replay else group.update(closed, quiet)
                 await asyncio.sleep(0)
             await asyncio.sleep(0)
         notices += group.turned()
@@ -158,6 +161,8 @@ class LogsWatch:
         now = int(batch.now.timestamp() * 1000)
         unobserved = memory.ticked_at is None or batch.now - memory.ticked_at > UNOBSERVED
         memory.ticked_at = batch.now
+        if unobserved:
+            memory.observed_since = now
         forgotten_before = (batch.now - self._rules.logs.forget_after).timestamp() * 1000
         for group in list(memory.groups.values()):
             if group.last_seen < forgotten_before or group.watch not in self._rules.logs.watch:
@@ -167,13 +172,37 @@ class LogsWatch:
             if unobserved:
                 group.stream.skip(now, UNOBSERVED // timedelta(milliseconds=1))
             notices: list[Notice] = []
+            quiet = memory.sender_of(group).is_quiet(now, memory.observed_since)
             for closed in group.stream.close(group.stream.clock(now)):
-                notices += group.update(closed)
+                notices += group.update(closed, quiet)
                 memory.time_passed(group, position, batch.now)
                 await asyncio.sleep(0)
             notices += group.turned()
             if notices:
                 await self._raise(batch, connection, memory, group, notices, position)
+            await asyncio.sleep(0)
+        await self._look_at_senders(batch, connection, memory, position)
+
+    async def _look_at_senders(self, batch: Batch, connection: AsyncConnection, memory: Memory, position: int) -> None:
+        """Where all of a sender stopped it is one alert; what stopped while the sender still sent is one of its own."""
+        now = int(batch.now.timestamp() * 1000)
+        for name, groups in memory.groups_by_sender().items():
+            sender = memory.senders[name]
+            alerts = sender.judge(groups, memory.observed_since, now)
+            batch.findings += alerts
+            if alerts:
+                memory.sender_changed(sender, position)
+            if not groups:
+                memory.forget_sender(sender)
+            sender.pause = min((group.pause for group in groups if group.pause), default=0)
+            moment = sender.judged_at(groups, now)
+            for group in groups:
+                if sender.is_silent():
+                    group.sender_is_silent()
+                    continue
+                notices = group.judge_held(moment, sender.resumed_at, now)
+                if notices:
+                    await self._raise(batch, connection, memory, group, notices, position)
             await asyncio.sleep(0)
 
     async def _raise(

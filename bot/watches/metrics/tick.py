@@ -9,9 +9,8 @@ from bot.domain.rules import Rules
 from bot.watches.metrics.group import Firing, Group
 from bot.watches.metrics.memory import Memory
 from bot.watches.metrics.outcome import alerts_after_batch, alerts_of_missing, resolve_all
+from bot.watches.senders import has_stopped, moment_to_judge
 
-PATIENCE = 600.0
-"""So many seconds a group that is silent waits for others to show whether their sender still sends."""
 DOMAIN = ""
 """The watch of a group without members that stands for all metrics of a domain."""
 
@@ -93,9 +92,8 @@ def _alerts_of_domain(
     last = max((member.last_seen for group, _, _ in known for member in group.members.values()), default=seconds)
     since = max(memory.loaded_at, whole.state.counted_at)
     stopped = [(group, silent) for group, live, silent in known if silent and not live]
-    none_comes = len(stopped) > 1 and (
-        len(stopped) == len(known) or not any(_presence(group, last, since)[1] for group, _ in stopped)
-    )
+    was_late = any(_presence(group, last, since)[1] for group, _ in stopped)
+    none_comes = has_stopped(len(stopped), len(known), was_late)
     before = whole.state.missing
     reported = sum(silent for _, silent in stopped)
     whole.state.missing = (before or Firing(seconds, reported=reported)) if none_comes else None
@@ -104,7 +102,7 @@ def _alerts_of_domain(
     if none_comes:
         whole.state.counted_at = seconds
         return findings
-    moment = seconds if len(known) == 1 else min(max(last, seconds - PATIENCE), seconds)
+    moment = moment_to_judge(len(known), last, seconds)
     for group, _, _ in known:
         before = group.state.missing
         live, silent = _presence(group, moment, since)

@@ -164,3 +164,17 @@ def test_an_end_shows_that_it_is_over_only_if_lines_came_since(group: Group) -> 
     steadily(group, range(LEARNT + 2, LEARNT + 4))
     [ended] = group.resolve_all(0)
     assert alert_of(ended, group, []).ended_by is EndedBy.SENDER
+
+
+def test_what_stopped_with_all_of_its_group_waits_until_it_was_overdue_while_its_sender_still_sent(
+    group: Group,
+) -> None:
+    end = START + LEARNT * MINUTE
+    closed = list(group.stream.close(end + 7 * MINUTE))
+    assert [notice for one in closed for notice in group.update(one, quiet=True)] == []
+    assert group.judge_held(end + 4 * MINUTE, 0, end + 7 * MINUTE) == []
+    resumed = end + 5 * MINUTE
+    assert group.judge_held(end + 8 * MINUTE, resumed, end + 8 * MINUTE) == []
+    later = end + 10 * MINUTE
+    [notice] = group.judge_held(later, later, later)
+    assert alert_of(notice, group, []).labels["alertname"] == "LogLineStopped"

@@ -30,7 +30,8 @@ MEANINGS = {
     ),
     "LogRateAnomaly": (_LOGS, "Lines of a template come much more, or much less, often than they did."),
     "UnseenLogLine": (_LOGS, "A template that never came before, where that is rare."),
-    "LogLineStopped": (_LOGS, "A template that came regularly is silent."),
+    "LogLineStopped": (_LOGS, "A template that came regularly is silent, while its sender sends others."),
+    "LogsMissing": (_LOGS, "Logs of several groups of a correlation domain no longer come: their sender stopped."),
     "ErrorBurst": (_LOGS, "Many more error lines than usual, whatever their templates."),
     "DataQuality": (
         _MODELS,
