@@ -48,10 +48,13 @@ async def test_the_end_of_an_alert_about_metrics_that_stopped_rests_on_silence(
     metrics = await _shifted(database, inbox, clock)
     for _ in range(60):
         await metrics.pass_(minutes=1)
-    [ended] = [
-        alert
-        for incident in await metrics.pipeline.incidents()
-        for alert in await metrics.pipeline.alerts_of(incident)
-        if alert.name == "MetricAnomaly"
-    ]
+    assert (await _anomaly(metrics)).firing
+    await metrics.pass_(hours=25)  # the series are forgotten
+    ended = await _anomaly(metrics)
     assert (ended.status, ended.ended_by) == (AlertStatus.RESOLVED, EndedBy.SOURCE_SILENT)
+
+
+async def _anomaly(metrics: Metrics) -> Alert:
+    found = [await metrics.pipeline.alerts_of(incident) for incident in await metrics.pipeline.incidents()]
+    [anomaly] = [alert for alerts in found for alert in alerts if alert.name == "MetricAnomaly"]
+    return anomaly
