@@ -66,7 +66,7 @@ class Renewals:
         self._gone: set[Name] = set()
 
     async def refresh(self, now: datetime) -> None:
-        """Ask again. A source that does not answer leaves what is known."""
+        """Ask again. A source that does not answer leaves what is known; what was ended stays so until it is back."""
         for source, listing in (await self._read()).items():
             if self._running_since.get(source, listing.running_since) != listing.running_since:
                 self._seen[source] = set()  # it may have forgotten what it had
@@ -75,7 +75,7 @@ class Renewals:
             seen.update(listing.ends)
             self._planned |= {(source, fingerprint): at for fingerprint, at in listing.ends.items()}
             missing = {(source, fingerprint) for fingerprint in seen - listing.ends.keys()}
-            self._gone = {name for name in self._gone if name[0] != source}
+            self._gone = {name for name in self._gone if name[0] != source or name in missing}
             self._gone |= {name for name in missing if self._planned[name] > now}
 
     def corrected(self, alert: Alert) -> Alert:

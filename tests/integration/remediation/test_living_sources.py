@@ -70,6 +70,30 @@ async def test_an_alert_that_ends_while_it_is_silenced_there_is_verified_by_the_
     assert (await here.carry_out(run)).status is RunStatus.SUCCEEDED
 
 
+async def test_what_the_list_has_shown_to_be_ended_stays_so_after_the_moment_it_would_have_lapsed(
+    pipeline: Pipeline, alert: MakeAlert
+) -> None:
+    here, source = await _here(pipeline, alert())
+    run = await here.approve()
+    here.at(1, lambda: _forget(source))  # three seconds before, and it has to stay ended for longer
+    assert (await here.carry_out(run)).status is RunStatus.SUCCEEDED
+
+
+async def test_what_is_back_in_the_list_fires_though_nothing_is_delivered(pipeline: Pipeline, alert: MakeAlert) -> None:
+    here, source = await _here(pipeline, alert())
+    run = await here.approve()
+    again = dict.fromkeys(source.ends, here.pipeline.clock.now + timedelta(hours=1))
+    here.at(1, lambda: _forget(source))
+    here.at(7, lambda: _list(source, again))
+    run = await here.carry_out(run)
+    assert run.status is not RunStatus.SUCCEEDED
+    assert "HighLatency on checkout still fires" in run.outcome
+
+
+async def _list(source: Source, ends: Mapping[str, datetime]) -> None:
+    source.ends = dict(ends)
+
+
 async def test_a_source_that_restarted_without_its_data_verifies_nothing(pipeline: Pipeline, alert: MakeAlert) -> None:
     here, source = await _here(pipeline, alert())
     source.ends = dict.fromkeys(source.ends, here.pipeline.clock.now + timedelta(minutes=4))
