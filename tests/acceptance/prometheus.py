@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
@@ -46,6 +47,12 @@ _RULES = {
                 },
             ],
         }
+    ]
+}
+
+_INHIBITION = {
+    "inhibit_rules": [
+        {"source_matchers": ["severity=critical"], "target_matchers": ["severity=warning"], "equal": ["service"]}
     ]
 }
 
@@ -108,6 +115,14 @@ class Alertmanager:
         async with aiohttp.ClientSession() as session, session.delete(address) as answer:
             assert answer.status == 200, await answer.text()
 
+    async def tell(self, fires: bool = True, **labels: str) -> None:
+        """Of an alert that fires or has ended, as Prometheus does."""
+        ends_at = datetime.now(UTC) + (timedelta(minutes=10) if fires else timedelta(0))
+        body = [{"labels": labels, "endsAt": ends_at.isoformat()}]
+        address = f"{self.url}/api/v2/alerts"
+        async with aiohttp.ClientSession() as session, session.post(address, json=body) as answer:
+            assert answer.status == 200, await answer.text()
+
     async def given_up(self) -> int:
         """How many deliveries failed for good, each after several attempts; the next begins anew."""
         counted = re.findall(r"(?m)^alertmanager_notifications_failed_total{.*} (\d+)$", await self._get("/metrics"))
@@ -161,12 +176,7 @@ async def alertmanager_telling(tandem: Tandem, port: int) -> AsyncIterator[Alert
     """One that tells the bot of what it is told; a critical alert inhibits the warnings of its service."""
     assert ALERTMANAGER
     folder = tandem.folder
-    inhibition = {
-        "source_matchers": ["severity=critical"],
-        "target_matchers": ["severity=warning"],
-        "equal": ["service"],
-    }
-    config = _write(folder / "alertmanager.yml", _routes(tandem) | {"inhibit_rules": [inhibition]})
+    config = _write(folder / "alertmanager.yml", _routes(tandem) | _INHIBITION)
     command = (
         *(ALERTMANAGER, f"--config.file={config}", f"--web.listen-address=127.0.0.1:{port}"),
         *("--cluster.listen-address=", f"--storage.path={folder / 'alertmanager'}"),
@@ -250,24 +260,20 @@ async def _program(port: int, log: Path, *command: str) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def dying(exporter: Exporter, tandem: Tandem, port: int) -> AsyncIterator[AsyncExitStack]:
-    """As :func:`watching`, with Alertmanager at ``port``. Who closes what is yielded kills Prometheus.
+async def dying(exporter: Exporter, folder: Path, alertmanager: Alertmanager) -> AsyncIterator[AsyncExitStack]:
+    """Prometheus scrapes the exporter and tells Alertmanager what fires. Who closes what is yielded kills it.
 
     Its alerts then end by themselves within eight seconds, four times as long as it takes to send them again.
     """
-    assert PROMETHEUS and ALERTMANAGER
-    folder, own = tandem.folder, free_port()
-    alertmanager = (
-        *(ALERTMANAGER, f"--config.file={_write(folder / 'alertmanager.yml', _routes(tandem))}"),
-        *(f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address="),
-        f"--storage.path={folder / 'alertmanager'}",
-    )
+    assert PROMETHEUS
+    own = free_port()
+    config = _alerts(exporter.port, int(alertmanager.url.rpartition(":")[2]))
     _write(folder / "rules.yml", _RULES)
-    prometheus = (
-        *(PROMETHEUS, f"--config.file={_write(folder / 'prometheus.yml', _alerts(exporter.port, port))}"),
+    command = (
+        *(PROMETHEUS, f"--config.file={_write(folder / 'prometheus.yml', config)}"),
         *(f"--web.listen-address=127.0.0.1:{own}", f"--storage.tsdb.path={folder / 'prometheus'}"),
         "--rules.alert.resend-delay=2s",
     )
-    async with _program(port, folder / "alertmanager.log", *alertmanager), AsyncExitStack() as stack:
-        await stack.enter_async_context(_program(own, folder / "prometheus.log", *prometheus))
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(_program(own, folder / "prometheus.log", *command))
         yield stack

@@ -31,13 +31,7 @@ async def alertmanager(tandem: Tandem) -> AsyncIterator[Alertmanager]:
 
 
 async def tell(alertmanager: Alertmanager, name: str, severity: str, fires: bool = True) -> None:
-    """As Prometheus does."""
-    ends_at = datetime.now(UTC) + (timedelta(minutes=10) if fires else timedelta(0))
-    labels = {"alertname": name, "service": "cart", "severity": severity}
-    body = [{"labels": labels, "endsAt": ends_at.isoformat()}]
-    url = f"{alertmanager.url}/api/v2/alerts"
-    async with aiohttp.ClientSession() as session, session.post(url, json=body) as answer:
-        assert answer.status == 200, await answer.text()
+    await alertmanager.tell(fires, alertname=name, service="cart", severity=severity)
 
 
 async def seen(tandem: Tandem, count: int) -> None:
