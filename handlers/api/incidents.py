@@ -142,20 +142,20 @@ class Api:
         ready = shows and listens
         if not self._shows_token(request):
             slack, socket_mode = _without_details(slack), _without_details(socket_mode)
+        state: dict[str, Any] = {}
         try:
             async with asyncio.timeout(READY_SECONDS):
-                await self._probe.check()
                 async with self._database.read() as connection:
-                    set_aside = await offsets.count_set_aside(connection)
-                waiting = await look(self._database, self._inbox)
+                    state["set_aside"] = await offsets.count_set_aside(connection)
+                state |= self._behind(await look(self._database, self._inbox))
+                await self._probe.check()
                 if full := (await self._inbox.room()).full:
                     raise StorageUnavailable(full)
         except (StorageUnavailable, TimeoutError) as error:
             why = str(error) or f"the database has not answered within {READY_SECONDS:g} s"
             storage = why if self._shows_token(request) else _without_details(why)
-            return _json({"status": "unavailable", "storage": storage, "slack": slack}, 503)
-        state = {"storage": "ok", "slack": slack, "set_aside": set_aside, **self._behind(waiting)}
-        state |= self._health.replica()
+            return _json({"status": "unavailable", "storage": storage, "slack": slack, **state}, 503)
+        state = {"storage": "ok", "slack": slack, **state, **self._health.replica()}
         if socket_mode != "off":
             state["socket_mode"] = socket_mode
         return _json({"status": "ok" if ready else "unavailable", **state}, 200 if ready else 503)

@@ -15,6 +15,6 @@ def rows(tandem: Tandem, statement: str) -> list[tuple[Any, ...]]:
 
 
 def audited(tandem: Tandem) -> list[tuple[str, str, dict[str, Any]]]:
-    """Actor, action and details of every entry, in order."""
-    found = rows(tandem, "SELECT actor, action, details FROM audit ORDER BY seq")
+    """Actor, action and details of every entry, in order, but for the one that seals the log's beginning."""
+    found = rows(tandem, "SELECT actor, action, details FROM audit WHERE action <> 'audit.sealed' ORDER BY seq")
     return [(actor, action, json.loads(details)) for actor, action, details in found]

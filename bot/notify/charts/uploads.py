@@ -139,7 +139,8 @@ async def _drawn(chart: Chart) -> bytes | None:
 
 
 def _note_failure(state: RetryCallState) -> None:
+    """A warning where it begins: what keeps failing for the same reason is the notifier's to report."""
     error = state.outcome.exception() if state.outcome else None
-    log.warning(
+    (log.warning if state.attempt_number == 1 else log.debug)(
         "channel.chart_not_sent", reason=str(error), attempt=state.attempt_number, retry_in=state.upcoming_sleep
     )

@@ -115,7 +115,7 @@ async def test_what_is_larger_than_a_message_of_the_server_is_split_and_loses_no
     entries = inbox.fitted([new_entry(samples), new_entry(logs, partition=1), new_entry(*alerts, partition=2)])
     assert max(len(entry.payload) for entry in entries) < 2**20 < min(map(len, map(encode_events, ([logs], [samples]))))
     await inbox.append(entries)
-    events = [[e for entry in await inbox.entries_after(p, 0, 100) for e in entry.events] for p in range(3)]
+    events = [[e for entry in await inbox.entries_after(p, 0, 1000) for e in entry.events] for p in range(3)]
     assert [s for event in events[0] if isinstance(event, SamplesEvent) for s in event.series] == series
     assert [line for event in events[1] if isinstance(event, LogsEvent) for line in event.lines] == lines
     assert events[2] == alerts
