@@ -5,6 +5,16 @@ from tenacity import RetryCallState, wait_random_exponential
 from bot.notify.channel import ChannelFailure, ChannelRefusal
 from bot.notify.rate_limits import EARLY
 
+
+def is_worth_a_line(attempt: int) -> bool:
+    """Whether a failed attempt belongs in the log: the first, second, fourth, eighth … of an outage.
+
+    >>> [attempt for attempt in range(1, 20) if is_worth_a_line(attempt)]
+    [1, 2, 4, 8, 16]
+    """
+    return attempt & (attempt - 1) == 0
+
+
 _backoff = wait_random_exponential(multiplier=1, max=60)
 
 

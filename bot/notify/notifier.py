@@ -18,7 +18,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from bot.errors import StorageUnavailable
 from bot.inbox.backlog import Backlog
-from bot.notify.backoff import wait_for_channel
+from bot.notify.backoff import is_worth_a_line, wait_for_channel
 from bot.notify.channel import Channel, ChannelFailure, ChannelRefusal, ContentRefused, MessageRefused, RateLimited
 from bot.notify.duplicate_posts import DuplicatePosts
 from bot.notify.messages import Messages
@@ -238,6 +238,8 @@ class Notifier:
     def _note_failure(self, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         self.problem, self.refused = str(error), isinstance(error, ChannelRefusal)
+        if not is_worth_a_line(state.attempt_number):
+            return
         log.warning(
             "channel.not_published",
             channel=self._channel.name,

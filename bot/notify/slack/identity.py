@@ -10,6 +10,7 @@ import structlog
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.notify.backoff import is_worth_a_line
 from bot.notify.slack.failures import TOKEN_REFUSED, code_of
 
 START_WAIT = 3.0
@@ -83,7 +84,8 @@ class Identity:
                 self._note_refusal(error)
                 attempts += 1
                 wait = _wait_after(error, attempts)
-                log.warning("slack.own_identity_unknown", reason=str(error)[:200] or "no answer", retry_in=wait)
+                if is_worth_a_line(attempts):
+                    log.warning("slack.own_identity_unknown", reason=str(error)[:200] or "no answer", retry_in=wait)
                 await asyncio.sleep(wait)
 
     async def _look(self) -> Bot:

@@ -121,13 +121,13 @@ async def test_a_full_stream_is_found_by_the_doctor_and_by_readyz(
     inbox = JetStreamInbox(address)
     await inbox.reach()
     app = web.Application()
-    Api(database, inbox, None, Health(lambda: ("ok", True))).add_routes(app)
+    Api(database, inbox, "token", Health(lambda: ("ok", True))).add_routes(app)
     async with TestClient(TestServer(app)) as client:
         assert (await client.get("/readyz")).status == 200
         with pytest.raises(StorageUnavailable, match="maximum bytes exceeded"):
             for number in range(100):
                 await inbox.append([new_entry(new_alert(f"{number}" * 200))])
-        answer = await client.get("/readyz")
+        answer = await client.get("/readyz", headers={"Authorization": "Bearer token"})
         assert answer.status == 503
         assert "bytes of max_bytes=20000" in (await answer.json())["storage"]
         [finding] = await checked(address)

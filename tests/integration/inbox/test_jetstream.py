@@ -20,7 +20,7 @@ from bot.domain.rules import Rules
 from bot.errors import ConfigError, EventTooLarge, StorageUnavailable
 from bot.inbox import jetstream_connection as jetstream
 from bot.inbox.backlog import look
-from bot.inbox.entries import NewEntry
+from bot.inbox.entries import Entry, NewEntry
 from bot.inbox.inbox import Inbox, open_inbox
 from bot.inbox.intake import Intake, entries_for
 from bot.inbox.jetstream import JetStreamInbox
@@ -107,6 +107,13 @@ async def test_more_than_a_batch_takes_is_stored_in_order(inbox: Inbox) -> None:
     assert await inbox.lag({0: raw[99][0], 1: 0}) == 2100 - 50
 
 
+async def _all_of(inbox: Inbox, partition: int) -> list[Entry]:
+    found: list[Entry] = []
+    while more := await inbox.entries_after(partition, found[-1].seq if found else 0, 100):
+        found += more
+    return found
+
+
 async def test_what_is_larger_than_a_message_of_the_server_is_split_and_loses_nothing(inbox: Inbox) -> None:
     series = [Series({"name": f"{i}-{'x' * 60}"}, [1, 2], [0.5, 1.5]) for i in range(15_000)]
     lines = [LogLine(i, "x" * 100) for i in range(15_000)]
@@ -115,7 +122,7 @@ async def test_what_is_larger_than_a_message_of_the_server_is_split_and_loses_no
     entries = inbox.fitted([new_entry(samples), new_entry(logs, partition=1), new_entry(*alerts, partition=2)])
     assert max(len(entry.payload) for entry in entries) < 2**20 < min(map(len, map(encode_events, ([logs], [samples]))))
     await inbox.append(entries)
-    events = [[e for entry in await inbox.entries_after(p, 0, 1000) for e in entry.events] for p in range(3)]
+    events = [[e for entry in await _all_of(inbox, p) for e in entry.events] for p in range(3)]
     assert [s for event in events[0] if isinstance(event, SamplesEvent) for s in event.series] == series
     assert [line for event in events[1] if isinstance(event, LogsEvent) for line in event.lines] == lines
     assert events[2] == alerts
