@@ -12,7 +12,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 from bot.domain.alert import Alert
 from bot.domain.event import Chart
 from bot.errors import StorageUnavailable
-from bot.notify.backoff import is_worth_a_line, wait_for_channel
+from bot.notify.backoff import wait_for_channel
 from bot.notify.channel import Channel, ChannelFailure, ChannelRefusal, ContentRefused, MessageGone, MessageRefused
 from bot.notify.charts.chart import in_words, render_chart
 from bot.notify.plain_text import shortened
@@ -139,9 +139,7 @@ async def _drawn(chart: Chart) -> bytes | None:
 
 
 def _note_failure(state: RetryCallState) -> None:
+    """An outage of the channel is the notifier's to report; here it is for those who look for charts."""
     error = state.outcome.exception() if state.outcome else None
-    if not is_worth_a_line(state.attempt_number):
-        return
-    log.warning(
-        "channel.chart_not_sent", reason=str(error), attempt=state.attempt_number, retry_in=state.upcoming_sleep
-    )
+    note = log.debug if isinstance(error, ChannelFailure) else log.warning
+    note("channel.chart_not_sent", reason=str(error), attempt=state.attempt_number, retry_in=state.upcoming_sleep)
