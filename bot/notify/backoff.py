@@ -7,12 +7,12 @@ from bot.notify.rate_limits import EARLY
 
 
 def is_worth_a_line(attempt: int) -> bool:
-    """Whether a failed attempt belongs in the log: the first, second, fourth, eighth … of an outage.
+    """Whether a failed attempt belongs in the log: the first, tenth, hundredth … of an outage.
 
-    >>> [attempt for attempt in range(1, 20) if is_worth_a_line(attempt)]
-    [1, 2, 4, 8, 16]
+    >>> [attempt for attempt in range(1, 2000) if is_worth_a_line(attempt)]
+    [1, 10, 100, 1000]
     """
-    return attempt & (attempt - 1) == 0
+    return str(attempt).rstrip("0") == "1"
 
 
 _backoff = wait_random_exponential(multiplier=1, max=60)
