@@ -82,7 +82,14 @@ def _channel(process: Process, client: AsyncWebClient) -> Channel:
 
 def _make_notifier(process: Process, client: AsyncWebClient) -> Notifier:
     services = process.services.under(ROLE)
-    notifier = Notifier(services.database, _channel(process, client), services.clock, backlog=process.backlog)
+    topology = services.rules.depends_on
+    notifier = Notifier(
+        services.database,
+        _channel(process, client),
+        services.clock,
+        backlog=process.backlog,
+        described={*topology, *(other for others in topology.values() for other in others)},
+    )
     services.broadcast.on_change(notifier.wake)
     return notifier
 

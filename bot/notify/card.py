@@ -194,7 +194,28 @@ class SilenceCard:
     holds_back: str
 
 
-Content = IncidentCard | Notice | SilenceCard
+@dataclass(frozen=True, slots=True)
+class DigestLine:
+    number: int
+    title: str
+    severity: Severity
+
+
+@dataclass(frozen=True, slots=True)
+class DigestCard:
+    """New incidents since a moment that are too many for messages of their own.
+
+    So many are ``waiting``, the ``first`` of which are named; others were ``resolved`` or ``posted`` since.
+    """
+
+    since: datetime
+    waiting: int
+    resolved: int
+    posted: int
+    first: tuple[DigestLine, ...]
+
+
+Content = IncidentCard | Notice | SilenceCard | DigestCard
 
 
 @dataclass(frozen=True, slots=True)

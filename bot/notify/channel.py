@@ -78,6 +78,10 @@ def silence_mark(notice: int) -> Mark:
     return Mark("silence", {"notice": notice})
 
 
+def digest_mark(since: datetime) -> Mark:
+    return Mark("digest", {"since": since.isoformat()})
+
+
 class Posted(NamedTuple):
     """A message in a channel. ``id`` means something to its channel only."""
 

@@ -22,23 +22,29 @@ class Messages:
     def __init__(self, outlet: Outlet, duplicates: DuplicatePosts, backlog: Backlog | None) -> None:
         self._outlet, self._duplicates, self._backlog = outlet, duplicates, backlog
 
-    async def show(self, incident_id: str) -> None:
-        """Raises ChannelFailure, MessageRefused, ContentRefused (for the simplest form too), StorageUnavailable."""
+    async def show(self, incident_id: str) -> bool:
+        """Whether it was posted, for the first time.
+
+        Raises ChannelFailure, MessageRefused, ContentRefused (for the simplest form too), StorageUnavailable.
+        """
         key = await self._outlet.channel.key()
         async with self._outlet.database.read() as connection:
             message = await channel_messages.of_incident(connection, incident_id, key)
             incident = await incidents.by_id(connection, incident_id)
         if incident is None:
-            return
+            return False
         if not self._belongs(incident, message):
             await self._outlet.save(msgspec.structs.replace(message, shown_version=incident.version))
-            return
+            return False
         if message.ts is None and message.posting_since is not None:
             message = await self._found(message, message.posting_since)
         await self._outlet.paced()
         view = await self._view(incident_id)
-        if view is not None:
-            await self._outlet.save(await self._shown(view, message))
+        if view is None:
+            return False
+        shown = await self._shown(view, message)
+        await self._outlet.save(shown)
+        return message.ts is None and shown.ts is not None
 
     def _belongs(self, incident: Incident, message: ChannelMessage) -> bool:
         """What was posted once is kept up to date, also where another channel has become the right one."""
@@ -81,7 +87,12 @@ class Messages:
             key, threaded = message.channel, message.threaded
             return ChannelMessage(incident_id=message.incident_id, channel=key, threaded=threaded)
         return msgspec.structs.replace(
-            message, shown_version=view.incident.version, posting_since=None, shown_behind=view.warns_behind
+            message,
+            shown_version=view.incident.version,
+            posting_since=None,
+            shown_behind=view.warns_behind,
+            digest_rank=None,
+            digest_standing=0,
         )
 
     async def _post(self, view: IncidentView, message: ChannelMessage) -> ChannelMessage:

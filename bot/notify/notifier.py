@@ -8,7 +8,7 @@ that one that refuses or is slow delays no other.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from datetime import datetime
 
@@ -20,6 +20,7 @@ from bot.errors import StorageUnavailable
 from bot.inbox.backlog import Backlog
 from bot.notify.backoff import is_worth_a_line, wait_for_channel
 from bot.notify.channel import Channel, ChannelFailure, ChannelRefusal, ContentRefused, MessageRefused, RateLimited
+from bot.notify.digest.digests import Digests
 from bot.notify.duplicate_posts import DuplicatePosts
 from bot.notify.messages import Messages
 from bot.notify.outlet import ChannelsOf, Outlet
@@ -46,7 +47,8 @@ class Notifier:
     """Reconciles one channel with the database: the pairs of it and each incident that it shows.
 
     ``channels_of`` says which incidents those are; without it, all. ``problem`` says why the channel could not be
-    reached or refuses; None while all is well. ``reached`` turns true with the first call that succeeds.
+    reached or refuses; None while all is well. ``reached`` turns true with the first call that succeeds. ``described``
+    are the names in the topology of the configuration, which attest an incident in a flood.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Notifier:
         backlog: Backlog | None = None,
         channels_of: ChannelsOf | None = None,
         timer: Callable[[], float] = time.monotonic,
+        described: Collection[str] = (),
     ) -> None:
         self._database = database
         self._channel = channel
@@ -68,6 +71,7 @@ class Notifier:
         self._duplicates = DuplicatePosts(outlet)
         self._messages = Messages(outlet, self._duplicates, backlog)
         self._threads = Threads(outlet)
+        self._digests = Digests(outlet, timer, described)
         self._limits = RateLimits(timer)
         self.setbacks = Setbacks(timer)
         self._woken = asyncio.Event()
@@ -124,9 +128,12 @@ class Notifier:
     async def _next(self, key: str) -> Item | None:
         """What is to be published next: what failed comes after the others."""
         async with self._database.read() as connection:
-            self._count(await channel_messages.count_out_of_date(connection, key))
+            out_of_date = await channel_messages.count_out_of_date(connection, key)
+        self._count(out_of_date)
+        await self._digests.admit(key, out_of_date)
+        async with self._database.read() as connection:
             chosen = await self._choose(connection, key, doubted=False)
-            doubts = self.setbacks.doubted("message") or self.setbacks.doubted("thread")
+            doubts = any(self.setbacks.doubted(kind) for kind in ("message", "thread", "digest"))
             chosen = await self._choose(connection, key, doubted=True) if chosen is None and doubts else chosen
         self._turn += 1
         return chosen
@@ -134,28 +141,30 @@ class Notifier:
     async def _choose(self, connection: AsyncConnection, key: str, doubted: bool) -> Item | None:
         caught_up = self._backlog is None or self._backlog.caught_up
         closed = self._closed(doubted)
-        incident_id = await channel_messages.next_to_show(connection, key, caught_up, closed)
+        first = await self._digests.next(connection, key, closed, self._left_out("digest", doubted))
+        incident_id = None if first else await channel_messages.next_to_show(connection, key, caught_up, closed)
         thread = await channel_messages.next_thread(connection, key, closed)
         messages_per_thread = 2 if thread and thread.worse else MESSAGES_PER_THREAD
-        if thread and (incident_id is None or self._turn % messages_per_thread == 0):
+        item = first or (Item("message", incident_id) if incident_id else None)
+        if thread and (item is None or self._turn % messages_per_thread == 0):
             return Item("thread", thread.incident_id)
-        return Item("message", incident_id) if incident_id else None
+        return item
 
     def _closed(self, doubted: bool) -> Closed:
         """What is not attempted now; what failed, only with ``doubted``."""
-        left_out = {
-            kind: [*self.setbacks.waiting(kind), *(() if doubted else self.setbacks.doubted(kind))]
-            for kind in ("message", "thread")
-        }
         closed = self._limits.closed
         return Closed(
             post=closed("post"),
             update=closed("update"),
             find=closed("find"),
             find_reply=closed("find_reply"),
-            messages=left_out["message"],
-            threads=left_out["thread"],
+            new=bool(self._digests.flood),
+            messages=self._left_out("message", doubted),
+            threads=self._left_out("thread", doubted),
         )
+
+    def _left_out(self, kind: str, doubted: bool) -> list[str]:
+        return [*self.setbacks.waiting(kind), *(() if doubted else self.setbacks.doubted(kind))]
 
     async def _attempt(self, item: Item) -> bool:
         try:
@@ -178,8 +187,10 @@ class Notifier:
         with tracing.span(f"slack.{item.kind}", parent=await self._trace(item.id)):
             if item.kind == "thread":
                 await self._threads.publish(item.id)
-            else:
-                await self._messages.show(item.id)
+            elif item.kind == "digest":
+                await self._digests.publish(item.id)
+            elif await self._messages.show(item.id):
+                self._digests.posted(item.id)
 
     def _succeed(self) -> None:
         self._limits.passed()
@@ -195,7 +206,8 @@ class Notifier:
     async def _set_aside(self, item: Item, reason: str) -> None:
         async with self._database.read() as connection:
             incident = await incidents.by_id(connection, item.id)
-        about = f"the {item.kind} of incident #{incident.number if incident else '?'}"
+        of = f"incident #{incident.number if incident else '?'}" if item.kind != "digest" else "new incidents"
+        about = f"the {item.kind} of {of}"
         wait = self.setbacks.refused(item, about, reason)
         log.error("channel.set_aside", channel=self._channel.name, about=about, reason=reason, retry_in=wait)
 

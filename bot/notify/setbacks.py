@@ -11,9 +11,9 @@ _NAMED = 3
 
 
 class Item(NamedTuple):
-    """Something to publish: the message or the thread of an incident, or the chart of an alert."""
+    """Something to publish: message or thread of an incident, the chart of an alert, or the digest of a channel."""
 
-    kind: Literal["message", "thread", "chart"]
+    kind: Literal["message", "thread", "chart", "digest"]
     id: str
 
 

@@ -13,11 +13,12 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.errors import LostLease
-from bot.notify.card import Content, Notice, SilenceCard, ThreadUpdate
+from bot.notify.card import Content, DigestCard, Notice, SilenceCard, ThreadUpdate
 from bot.notify.channel import ChannelFailure, ChannelRefusal, ContentRefused, Mark, MessageGone, MessageRefused, Posted
 from bot.notify.slack.failures import meaning_of
 from bot.notify.slack.render import plain as render_plain
 from bot.notify.slack.render import render
+from bot.notify.slack.render_digest import render_digest
 from bot.notify.slack.render_notice import render_notice
 from bot.notify.slack.render_silence import render_silence
 from bot.notify.slack.render_thread import render_plain_thread, render_thread
@@ -211,6 +212,8 @@ def _rendered(content: Content, plain: bool) -> Rendered:
         return _valid(lambda: render_notice(content, plain))
     if isinstance(content, SilenceCard):
         return _valid(lambda: render_silence(content, plain))
+    if isinstance(content, DigestCard):
+        return _valid(lambda: render_digest(content, plain))
     return render_plain(content) if plain else _valid(lambda: render(content))
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.incident import IncidentStatus
 from bot.domain.severity import Severity
-from bot.storage.database import row_of, table_of, upsert
+from bot.storage.database import chunks, row_of, table_of, upsert
 from bot.storage.tables.core import IncidentRow, TimelineRow
 from bot.storage.tables.slack import ChannelMessageRow, SlackMessageRow
 
@@ -34,23 +34,38 @@ class ChannelMessage(msgspec.Struct, frozen=True, kw_only=True):
     thread_posting: int | None = None
     shown_behind: bool = False
     posted_position: int = 0
+    digest_rank: int | None = None
+    digest_standing: int = 0
 
 
 async def save(connection: AsyncConnection, message: ChannelMessage) -> None:
-    """The message with the thread is written for the release before as well, which knows one channel only."""
-    row = row_of(message)
-    await upsert(connection, _MESSAGE, [row])
-    if message.threaded:
-        await upsert(connection, _BEFORE, [{column.name: row[column.name] for column in _BEFORE.columns}])
+    await save_all(connection, [message])
+
+
+async def save_all(connection: AsyncConnection, messages: Sequence[ChannelMessage]) -> None:
+    """Messages with the thread are written for the release before as well, which knows one channel only."""
+    rows = [row_of(message) for message in messages]
+    await upsert(connection, _MESSAGE, rows)
+    threaded = [row for row in rows if row["threaded"]]
+    await upsert(
+        connection, _BEFORE, [{column.name: row[column.name] for column in _BEFORE.columns} for row in threaded]
+    )
 
 
 async def of_incident(connection: AsyncConnection, incident_id: str, channel: str) -> ChannelMessage:
     """What a channel shows of an incident; nothing yet is a message without ``ts``."""
-    query = select(_MESSAGE).where(_MESSAGE.c.incident_id == incident_id, _MESSAGE.c.channel == channel)
-    row = (await connection.execute(query)).mappings().first()
-    if row is None:
-        return ChannelMessage(incident_id=incident_id, channel=channel)
-    return msgspec.convert(dict(row), ChannelMessage)
+    return (await of_incidents(connection, [incident_id], channel))[incident_id]
+
+
+async def of_incidents(
+    connection: AsyncConnection, incident_ids: Collection[str], channel: str
+) -> dict[str, ChannelMessage]:
+    found = {id_: ChannelMessage(incident_id=id_, channel=channel) for id_ in incident_ids}
+    for chunk in chunks(incident_ids):
+        query = select(_MESSAGE).where(_MESSAGE.c.incident_id.in_(chunk), _MESSAGE.c.channel == channel)
+        for row in (await connection.execute(query)).mappings():
+            found[row["incident_id"]] = msgspec.convert(dict(row), ChannelMessage)
+    return found
 
 
 async def places_of(connection: AsyncConnection, incident_ids: Collection[str]) -> dict[str, tuple[str, str]]:
@@ -71,12 +86,16 @@ async def has_thread(connection: AsyncConnection, incident_id: str) -> bool:
 
 
 class Closed(msgspec.Struct, frozen=True, kw_only=True):
-    """What a channel does not take now: kinds of calls, and incidents whose message or thread is set aside."""
+    """What a channel does not take now: kinds of calls, and incidents whose message or thread is set aside.
+
+    ``new``: incidents that it does not show yet, as it is the digest that says which.
+    """
 
     post: bool = False
     update: bool = False
     find: bool = False
     find_reply: bool = False
+    new: bool = False
     messages: Collection[str] = ()
     threads: Collection[str] = ()
 
@@ -89,15 +108,15 @@ async def next_to_show(
     A new one that is over already waits for its turn among the others. Where the pipeline has ``caught_up``, what was
     shown while it was behind comes last of all. Whether an unknown incident belongs into the channel, the caller knows.
     """
-    stale = _stale()
+    outdated = stale()
     closed = closed or Closed()
     new = and_(_MESSAGE.c.ts.is_(None), _INCIDENT.c.status != IncidentStatus.RESOLVED.value)
     rank = case({severity.value: severity.rank for severity in Severity}, value=_INCIDENT.c.severity)
     rows = await connection.execute(
         select(_INCIDENT.c.id)
-        .outerjoin(_MESSAGE, _in(channel))
-        .where(or_(stale, _MESSAGE.c.shown_behind) if caught_up else stale, *_open_to_messages(closed))
-        .order_by(case((new, 0), (stale, 1), else_=2), rank, _INCIDENT.c.changed_at, _INCIDENT.c.number)
+        .outerjoin(_MESSAGE, in_channel(channel))
+        .where(or_(outdated, _MESSAGE.c.shown_behind) if caught_up else outdated, *_open_to_messages(closed))
+        .order_by(case((new, 0), (outdated, 1), else_=2), rank, _INCIDENT.c.changed_at, _INCIDENT.c.number)
         .limit(1)
     )
     return rows.scalar_one_or_none()
@@ -111,6 +130,9 @@ def _open_to_messages(closed: Closed) -> list[ColumnElement[bool]]:
         "find": or_(_MESSAGE.c.ts.is_not(None), _MESSAGE.c.posting_since.is_(None)),
     }
     conditions = [condition for call, condition in needs_no.items() if getattr(closed, call)]
+    conditions.append(_MESSAGE.c.digest_rank.is_(None))
+    if closed.new:
+        conditions.append(or_(_MESSAGE.c.ts.is_not(None), _MESSAGE.c.posting_since.is_not(None)))
     return [*conditions, _INCIDENT.c.id.not_in(closed.messages)] if closed.messages else conditions
 
 
@@ -148,15 +170,15 @@ async def next_thread(connection: AsyncConnection, channel: str, closed: Closed 
 
 async def count_out_of_date(connection: AsyncConnection, channel: str) -> int:
     """How many incidents a channel does not show as they are."""
-    joined = _INCIDENT.outerjoin(_MESSAGE, _in(channel))
-    return await connection.scalar(select(func.count()).select_from(joined).where(_stale())) or 0
+    joined = _INCIDENT.outerjoin(_MESSAGE, in_channel(channel))
+    return await connection.scalar(select(func.count()).select_from(joined).where(stale())) or 0
 
 
-def _in(channel: str) -> ColumnElement[bool]:
+def in_channel(channel: str) -> ColumnElement[bool]:
     return and_(_MESSAGE.c.incident_id == _INCIDENT.c.id, _MESSAGE.c.channel == channel)
 
 
-def _stale() -> ColumnElement[bool]:
+def stale() -> ColumnElement[bool]:
     """An incident that is over and was shown elsewhere is not brought into a channel that did not show it."""
     elsewhere = _MESSAGE.alias("elsewhere")
     shown = exists().where(elsewhere.c.incident_id == _INCIDENT.c.id, elsewhere.c.ts.is_not(None))

@@ -18,6 +18,8 @@ class ChannelMessageRow(SQLModel, table=True):
     may be lost, so that after a crash the notifier looks for its own message before it posts another. ``shown_behind``
     says that the message says that the pipeline was behind, and so is to be shown again when it is not.
     ``posted_position`` is that of the last timeline entry when the message was posted: up to there it says all itself.
+    A row with ``digest_rank`` is in the channel's digest and has no message; the lowest rank gets one first, and
+    ``digest_standing`` says how well the incident is attested.
     """
 
     __tablename__ = "channel_message"
@@ -32,6 +34,22 @@ class ChannelMessageRow(SQLModel, table=True):
     thread_posting: int | None = Field(sa_type=BigInteger)
     shown_behind: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     posted_position: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": text("0")})
+    digest_rank: int | None = Field(default=None)
+    digest_standing: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
+
+
+class ChannelDigestRow(SQLModel, table=True):
+    """The digest of a channel while there is one: how many incidents came into it ``since`` a moment, and of these
+    ``resolved`` before they got a message. ``posting_since`` is as in ``ChannelMessageRow``."""
+
+    __tablename__ = "channel_digest"
+
+    channel: str = Field(primary_key=True, sa_type=Text)
+    since: datetime = Field(sa_type=UtcDateTime)
+    total: int
+    resolved: int
+    ts: str | None = Field(sa_type=Text)
+    posting_since: datetime | None = Field(sa_type=UtcDateTime)
 
 
 class SlackMessageRow(SQLModel, table=True):
