@@ -11,7 +11,7 @@ import structlog
 
 from bot.notify.channel import ChannelRefusal, MessageGone, MessageRefused, RateLimited, incident_mark
 from bot.notify.outlet import Outlet
-from bot.storage.queries import channel_messages
+from bot.storage.queries.shown import channel_messages
 
 LOOK_AFTER = (timedelta(minutes=1), timedelta(minutes=10))
 MAX_PENDING = 200

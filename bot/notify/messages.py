@@ -12,8 +12,9 @@ from bot.notify.duplicate_posts import DuplicatePosts
 from bot.notify.incident_card import card_of
 from bot.notify.outlet import SETTLE, Outlet
 from bot.notify.view import IncidentView, load_view
-from bot.storage.queries import channel_messages, incidents
-from bot.storage.queries.channel_messages import ChannelMessage
+from bot.storage.queries import incidents
+from bot.storage.queries.shown import channel_messages
+from bot.storage.queries.shown.channel_messages import ChannelMessage
 
 log = structlog.get_logger(__name__)
 

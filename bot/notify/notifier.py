@@ -30,8 +30,9 @@ from bot.notify.threads import Threads
 from bot.observability import tracing
 from bot.observability.metrics import SLACK_OUT_OF_DATE
 from bot.storage.database import Database
-from bot.storage.queries import channel_messages, incidents, traces
-from bot.storage.queries.channel_messages import Closed
+from bot.storage.queries import incidents, traces
+from bot.storage.queries.shown import channel_messages
+from bot.storage.queries.shown.channel_messages import Closed
 
 INTERVAL = 1.0
 POLL = 2.0

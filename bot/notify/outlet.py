@@ -9,8 +9,8 @@ from bot.domain.incident import Incident
 from bot.notify.channel import Channel
 from bot.storage.collisions import begun_anew
 from bot.storage.database import Database
-from bot.storage.queries import channel_messages
-from bot.storage.queries.channel_messages import ChannelMessage
+from bot.storage.queries.shown import channel_messages
+from bot.storage.queries.shown.channel_messages import ChannelMessage
 
 SETTLE = 3.0
 """A call that nobody waits for any more, because its replica is gone, may take so many seconds to show its effect."""

@@ -15,8 +15,9 @@ from bot.notify.channel import ContentRefused, Mark, MessageGone, MessageRefused
 from bot.notify.charts.uploads import MAX_CHARTS
 from bot.notify.outlet import SETTLE, Outlet
 from bot.notify.thread import MAX_BEGAN, MAX_ENTRIES, thread_update
-from bot.storage.queries import alerts, channel_messages, charts, incidents
-from bot.storage.queries.channel_messages import ChannelMessage
+from bot.storage.queries import alerts, charts, incidents
+from bot.storage.queries.shown import channel_messages
+from bot.storage.queries.shown.channel_messages import ChannelMessage
 
 AGAIN = timedelta(minutes=10)
 """What got worse in the same way so shortly before is not broadcast again: something wavers."""

@@ -11,9 +11,10 @@ from bot.notify.digest.pace import AT_ONCE, Pace
 from bot.notify.digest.ranking import Evidence, rank_of, severity_rank_in, standing_of
 from bot.notify.outlet import Outlet
 from bot.storage.collisions import begun_anew
-from bot.storage.queries import channel_messages, digests, incidents
-from bot.storage.queries.channel_messages import ChannelMessage
-from bot.storage.queries.digests import Digest
+from bot.storage.queries import incidents
+from bot.storage.queries.shown import channel_messages, digests
+from bot.storage.queries.shown.channel_messages import ChannelMessage
+from bot.storage.queries.shown.digests import Digest
 
 _A_TURN = 300
 _BEFORE = timedelta(minutes=10)

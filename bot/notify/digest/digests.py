@@ -16,9 +16,9 @@ from bot.notify.incident_card import title_of
 from bot.notify.outlet import SETTLE, Outlet
 from bot.notify.setbacks import Item
 from bot.storage.collisions import begun_anew
-from bot.storage.queries import digests
-from bot.storage.queries.channel_messages import Closed
-from bot.storage.queries.digests import Digest
+from bot.storage.queries.shown import digests
+from bot.storage.queries.shown.channel_messages import Closed
+from bot.storage.queries.shown.digests import Digest
 
 NAMED = 10
 EDITED_EVERY = 5.0

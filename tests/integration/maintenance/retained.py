@@ -15,7 +15,7 @@ from bot.maintenance.retention import Retention
 from bot.storage.database import table_of
 from bot.storage.queries import audit
 from bot.storage.queries.audit import AuditEntry
-from bot.storage.queries.channel_messages import ChannelMessage, save
+from bot.storage.queries.shown.channel_messages import ChannelMessage, save
 from tests.integration.pipeline_driver import Pipeline
 
 KEPT = RetentionRules(events=timedelta(days=2), incidents=timedelta(days=10), audit=timedelta(days=20))

@@ -18,9 +18,9 @@ from bot.domain.rules import Rules
 from bot.domain.severity import Severity
 from bot.inbox.inbox import open_inbox
 from bot.storage.database import Database, open_database
-from bot.storage.queries import channel_messages
 from bot.storage.queries import counts as figures
-from bot.storage.queries.channel_messages import ChannelMessage
+from bot.storage.queries.shown import channel_messages
+from bot.storage.queries.shown.channel_messages import ChannelMessage
 from handlers.api.incidents import Api, Health
 from tests.conftest import Clock, postgresql_database
 from tests.integration.pipeline_driver import Pipeline

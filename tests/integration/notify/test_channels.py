@@ -26,7 +26,7 @@ from bot.notify.channel import (
 )
 from bot.notify.kinds import Opening, open_channel
 from bot.notify.notifier import Notifier
-from bot.storage.queries import channel_messages
+from bot.storage.queries.shown import channel_messages
 from tests.conftest import Clock
 from tests.integration.notify import file_channel
 from tests.integration.pipeline_driver import Pipeline

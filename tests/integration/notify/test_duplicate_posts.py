@@ -15,8 +15,9 @@ from bot.notify.channel import Mark, incident_mark, thread_mark
 from bot.notify.notifier import Notifier
 from bot.notify.outlet import SETTLE
 from bot.notify.slack.channel import SlackChannel
-from bot.storage.queries import channel_messages, incidents
-from bot.storage.queries.channel_messages import ChannelMessage
+from bot.storage.queries import incidents
+from bot.storage.queries.shown import channel_messages
+from bot.storage.queries.shown.channel_messages import ChannelMessage
 from tests.conftest import Clock
 from tests.integration.pipeline_driver import Pipeline
 

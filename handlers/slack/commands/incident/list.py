@@ -3,7 +3,8 @@
 from bot.domain.duration import format_duration
 from bot.domain.incident import Incident
 from bot.notify.slack.text import link, literal, who
-from bot.storage.queries import channel_messages, incidents
+from bot.storage.queries import incidents
+from bot.storage.queries.shown import channel_messages
 from handlers.slack.calls import Call
 from handlers.slack.incidents import title_of, with_lag
 from handlers.slack.registry import command

@@ -11,8 +11,8 @@ from bot.domain.incident import Incident, IncidentStatus
 from bot.domain.severity import Severity
 from bot.storage.database import chunks, row_of, table_of, upsert
 from bot.storage.queries import incidents
-from bot.storage.queries.channel_messages import in_channel, stale
 from bot.storage.queries.learnt_edges import EdgeKind
+from bot.storage.queries.shown.channel_messages import in_channel, stale
 from bot.storage.tables.core import AlertRow, IncidentRow, LearntEdgeRow
 from bot.storage.tables.runs import RunRow
 from bot.storage.tables.slack import ChannelDigestRow, ChannelMessageRow

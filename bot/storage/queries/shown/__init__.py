@@ -1,0 +1,1 @@
+"""What channels show of incidents, and what is left to publish."""
