@@ -63,8 +63,11 @@ def test_of_a_flood_so_many_are_posted_at_once_and_those_that_are_known_all_the_
     for _ in range(AT_ONCE):
         assert Standing.UNKNOWN in pace.allowed()
         pace.posted(Standing.UNKNOWN)
-    assert set(pace.allowed()) == {Standing.KNOWN, Standing.HANDLED}
+    assert set(pace.allowed()) == {Standing.SUPPORTED, Standing.KNOWN, Standing.HANDLED}
     for _ in range(A_MINUTE - AT_ONCE):
+        pace.posted(Standing.SUPPORTED)
+    assert set(pace.allowed()) == {Standing.KNOWN, Standing.HANDLED}
+    for _ in range(AT_ONCE):
         pace.posted(Standing.KNOWN)
     assert list(pace.allowed()) == [Standing.HANDLED]
 
