@@ -42,6 +42,7 @@ def test_whatever_speaks_for_an_incident_brings_it_forward(more: Evidence) -> No
 def test_the_standings() -> None:
     found = [standing_of(one) for one in (BARE, REPEATED, KNOWN, HANDLED)]
     assert found == [Standing.UNKNOWN, Standing.SUPPORTED, Standing.KNOWN, Standing.HANDLED]
+    assert standing_of(Evidence(severity=CRITICAL, repeated=True)) is Standing.UNKNOWN
 
 
 class Timer:
