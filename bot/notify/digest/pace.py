@@ -7,8 +7,10 @@ from bot.notify.digest.ranking import Standing
 
 AT_ONCE = 10
 """So many new incidents wait without being a flood; of one, so many are posted at once."""
-A_MINUTE = 20
-"""So many are posted in a minute without being a flood; of one, so many that more than one alert supports."""
+A_MINUTE = 60
+"""So many are posted in a minute without being a flood: one by one, as they come, they hide nothing."""
+SUPPORTED_A_MINUTE = 20
+"""So many of a flood are posted in a minute that more than one alert supports."""
 SPACED = 6.0
 """When no more come than are no flood, those that are left get messages, one in so many seconds."""
 _MINUTE = 60.0
@@ -45,7 +47,7 @@ class Pace:
         allowed, others = [Standing.HANDLED], self._others()
         if self._of_last_minute().count(Standing.KNOWN) < AT_ONCE:
             allowed.append(Standing.KNOWN)
-        if others < A_MINUTE:
+        if others < SUPPORTED_A_MINUTE:
             allowed.append(Standing.SUPPORTED)
         if others < AT_ONCE and (self._burst or self._calm()):
             allowed.append(Standing.UNKNOWN)

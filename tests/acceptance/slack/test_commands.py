@@ -151,7 +151,7 @@ async def test_help_names_every_word(tandem: Tandem, wish: str) -> None:
         ("silence 2h service", "'service' is no matcher"),
         ("silence 2h service=~(", "cannot be read"),
         ("silence 2h service=~(?=a)", "cannot be read"),
-        ('silence 2h service="x', "is no matcher"),
+        ('silence 2h service="x', "No closing quotation"),
         ("unsilence", "No silence of that id"),
         ("unsilence none", "No silence of that id"),
         ("destroy everything", "`destroy` is no command"),

@@ -93,7 +93,7 @@ def test_more_than_so_many_in_a_minute_are_a_flood(timer: Timer) -> None:
     pace = Pace(timer)
     for _ in range(A_MINUTE):
         assert pace.room
-        timer.now += 2
+        timer.now += 0.5
         pace.posted(Standing.UNKNOWN)
     assert not pace.room
     timer.now += 60
