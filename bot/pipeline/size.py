@@ -1,7 +1,7 @@
 """How much one transaction of the pipeline takes in: as much as keeps it short.
 
 While it lasts, SQLite takes no other writer. How long an alert takes depends on the machine, the database, and on how
-large the incidents are; so the size follows what the last transactions took.
+large the incidents are; so the size follows the processor time that the last transactions took.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from bot.inbox.entries import MOST_WEIGHT, Entry, weight_of
 
 TARGET = 0.1
-"""Seconds that a transaction should last."""
+"""Seconds of processor time that a transaction should take."""
 MOST, LEAST = 400, 100
 """In alerts. What a transaction costs whatever is in it does not become less when it is smaller still."""
 MOST_ENTRIES = 200
