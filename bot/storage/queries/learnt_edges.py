@@ -1,6 +1,6 @@
 """Edges of the topology that were learnt: bounded, and forgotten when they are not seen for long."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
@@ -52,8 +52,14 @@ async def learn(
     kept: timedelta = KEPT,
     kind: EdgeKind = EdgeKind.RUNS_ON,
 ) -> None:
-    """Keep the edges of a partition, as seen now, for a span; and forget what has grown old."""
+    """Keep the edges of a partition, as seen now, for a span; and forget what has grown old.
+
+    Of a service that is known to run on very many hosts no more are kept: they are left out when edges are read.
+    """
     seen = set(edges)
+    if kind is EdgeKind.RUNS_ON and len(seen) > EVERYWHERE:
+        many = await _on_very_many(connection, seen, now)
+        seen = {edge for edge in seen if (edge.domain, edge.service) not in many}
     domains = {edge.domain for edge in seen}
     known: set[LearntEdge] = set()
     for services in chunks({edge.service for edge in seen}):
@@ -65,6 +71,23 @@ async def learn(
         at = {"partition": partition, "last_seen": now + kept - KEPT, "kind": kind.value}
         await upsert(connection, _EDGE, [edge._asdict() | at for edge in new])
         await _forget(connection, partition, now)
+
+
+async def _on_very_many(
+    connection: AsyncConnection, edges: Collection[LearntEdge], now: datetime
+) -> set[tuple[str, str]]:
+    """Domain and service of those of which twice as many hosts as count were seen lately."""
+    domains, found = {edge.domain for edge in edges}, set[tuple[str, str]]()
+    lately = and_(_EDGE.c.kind == EdgeKind.RUNS_ON.value, _EDGE.c.last_seen > now - RENEWED)
+    for services in chunks({edge.service for edge in edges}):
+        rows = await connection.execute(
+            select(_EDGE.c.domain, _EDGE.c.service)
+            .where(_EDGE.c.domain.in_(domains), _EDGE.c.service.in_(services), lately)
+            .group_by(_EDGE.c.domain, _EDGE.c.service)
+            .having(func.count() > 2 * EVERYWHERE)
+        )
+        found |= {(domain, service) for domain, service in rows}
+    return found
 
 
 async def unlearn(connection: AsyncConnection, domain: str, edges: Iterable[tuple[str, str]]) -> None:
