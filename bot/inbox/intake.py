@@ -19,8 +19,8 @@ MAX_WAITING_BYTES = 64 * 2**20
 RETRY_AFTER = 1
 CROWD = 8
 """So many requests in one commit mean that the endpoints are busy."""
-SHARE_WHEN_CROWDED = 0.05
-MOST_REST = 2.0
+SHARE_WHEN_CROWDED = 0.25
+MOST_REST = 0.5
 
 log = structlog.get_logger(__name__)
 

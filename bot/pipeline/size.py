@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 from bot.inbox.entries import MOST_WEIGHT, Entry, weight_of
 
-TARGET = 0.1
+TARGET = 0.12
 """Seconds of processor time that a transaction should take."""
-MOST, LEAST = 400, 100
+MOST, LEAST = 1000, 200
 """In alerts. What a transaction costs whatever is in it does not become less when it is smaller still."""
 MOST_ENTRIES = 200
 
@@ -18,7 +18,7 @@ MOST_ENTRIES = 200
 class BatchSize:
     """``entries`` is how many are read at a time; ``most`` how much work of them is taken, in alerts."""
 
-    def __init__(self, entries: int = MOST_ENTRIES, most: int = MOST // 4) -> None:
+    def __init__(self, entries: int = MOST_ENTRIES, most: int = MOST // 2) -> None:
         self.entries = entries
         self.most = most
 
