@@ -21,6 +21,7 @@ from bot.notify.notifier import Notifier
 from bot.notify.slack.channel import SlackChannel
 from bot.storage.queries import audit, sensitivity
 from bot.watches.logs.alerts import ALERT_NAMES
+from bot.watches.logs.silence import MISSING as LOGS_MISSING
 from bot.watches.metrics.alerts import MISSING, UNLIKE_PEERS
 from handlers.slack import SlackEndpoint, add_slack_route, make_bolt_app
 from handlers.slack.answers import NotDone
@@ -149,7 +150,7 @@ def _labels_of(message: dict[str, Any]) -> list[str]:
 
 
 def test_the_alerts_that_no_rate_governs_have_the_names_that_the_watches_give_them() -> None:
-    assert {MISSING, UNLIKE_PEERS, ALERT_NAMES["stopped"]} == NOT_BY_CHANCE
+    assert {MISSING, UNLIKE_PEERS, ALERT_NAMES["stopped"], LOGS_MISSING} == NOT_BY_CHANCE
 
 
 async def test_an_alert_of_another_source_has_no_such_button(told: Told, alert: MakeAlert) -> None:
