@@ -7,14 +7,14 @@ from bot.commands.registry import command
 @command()
 def check(config: ConfigOption = None) -> None:
     """Validate the configuration; exit 2 with file, line and reason where it is wrong."""
-    from bot.commands.parts.settings import config_path, doubts
+    from bot.commands.parts.settings import config_path, environment_warnings
     from bot.config import load_config, read_environment
 
     with clear_errors():
         environment = read_environment()
         path = config_path(config, environment)
         settings, warnings = load_config(path)
-        for warning in [*warnings, *doubts(settings, environment)]:
+        for warning in [*warnings, *environment_warnings(settings, environment)]:
             out.print(f"warning: {warning}")
         counts = f"{len(settings.services)} services, {len(settings.models)} models, {len(settings.runbooks)} runbooks"
         out.print(f"{path}: valid ({counts})")

@@ -123,6 +123,21 @@ def credible(event: AlertEvent, received_at: datetime) -> AlertEvent:
     return msgspec.structs.replace(event, starts_at=received_at)
 
 
+def resolution_of(alert: Alert, ends_at: datetime, ended_by: EndedBy = EndedBy.SENDER) -> AlertEvent:
+    """The end of an alert as an event of its source, where somebody else than the source says so."""
+    return AlertEvent(
+        source=alert.source,
+        fingerprint=alert.fingerprint,
+        status=AlertStatus.RESOLVED,
+        labels=alert.labels,
+        starts_at=alert.starts_at,
+        ends_at=ends_at,
+        group=alert.group,
+        truncated=alert.truncated,
+        ended_by=ended_by,
+    )
+
+
 def change_made_by(event: AlertEvent, known: Alert, now: datetime, rules: AlertRules) -> Change:
     """What ``event`` means for the alert as we know it.
 

@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import aiohttp
+import msgspec
 import structlog
 
-from bot.domain.alert import Alert
+from bot.domain.alert import Alert, resolution_of
 from bot.domain.event import AlertEvent, AlertStatus, EndedBy
 from bot.inbox.intake import entries_for
 from bot.integrations.listed_alerts import Listed, Listing, ListingTool
@@ -133,18 +134,7 @@ class AlertComparison:
 
 
 def _resolution(alert: Alert, since: datetime) -> AlertEvent:
-    return AlertEvent(
-        source=alert.source,
-        fingerprint=alert.fingerprint,
-        status=AlertStatus.RESOLVED,
-        labels=alert.labels,
-        starts_at=alert.starts_at,
-        ends_at=since,
-        group=alert.group,
-        truncated=alert.truncated,
-        ended_by=EndedBy.RECONCILED,
-        listed_at=since,
-    )
+    return msgspec.structs.replace(resolution_of(alert, since, EndedBy.RECONCILED), listed_at=since)
 
 
 def _firing(source: str, one: Listed, receiver: str, since: datetime) -> AlertEvent:

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.alert import Alert
-from bot.domain.event import AlertEvent, AlertStatus, EndedBy
+from bot.domain.alert import resolution_of
+from bot.domain.event import EndedBy
 from bot.domain.rules import Rules
 from bot.pipeline.batch import Batch
 from bot.storage.queries import tools
@@ -33,7 +33,7 @@ class ExpiryWatch:
         after = self._rules.alerts.expire_after
         if after is not None:
             silent = await tools.unrepeated_since(connection, batch.partition, batch.now - after)
-            batch.findings += [_expired(alert, batch.now) for alert in silent]
+            batch.findings += [resolution_of(alert, batch.now, EndedBy.EXPIRED) for alert in silent]
 
     def awaiting(self) -> set[int]:
         now = self._clock()
@@ -45,17 +45,3 @@ class ExpiryWatch:
     def _is_due(self, partition: int, now: datetime) -> bool:
         looked_at = self._looked_at.get(partition)
         return looked_at is None or not timedelta(0) <= now - looked_at < LOOK
-
-
-def _expired(alert: Alert, now: datetime) -> AlertEvent:
-    return AlertEvent(
-        source=alert.source,
-        fingerprint=alert.fingerprint,
-        status=AlertStatus.RESOLVED,
-        labels=alert.labels,
-        starts_at=alert.starts_at,
-        ends_at=now,
-        group=alert.group,
-        truncated=alert.truncated,
-        ended_by=EndedBy.EXPIRED,
-    )

@@ -21,12 +21,12 @@ def read_config(given: Path | None, environment: Environment) -> Config:
         log.warning("config.defaults", reason=f"there is no {path}: no services and no runbooks are known")
         return Config()
     settings, warnings = load_config(path)
-    for warning in [*warnings, *doubts(settings, environment)]:
+    for warning in [*warnings, *environment_warnings(settings, environment)]:
         log.warning("config.warning", reason=warning)
     return settings
 
 
-def doubts(config: Config, environment: Environment) -> list[str]:
+def environment_warnings(config: Config, environment: Environment) -> list[str]:
     """About where the data of models is kept. Raises ConfigError for a place that cannot be used."""
     if not config.models:
         return []

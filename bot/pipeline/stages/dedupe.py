@@ -7,7 +7,7 @@ import msgspec
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.alert import Alert, Change, apply, change_made_by, credible, identity_of
+from bot.domain.alert import Alert, Change, apply, change_made_by, credible, identity_of, resolution_of
 from bot.domain.event import AlertEvent, AlertStatus, GroupResolved, bounded, domain_of
 from bot.domain.severity import Severity, known_severity
 from bot.observability.metrics import UNKNOWN_SEVERITIES
@@ -40,19 +40,8 @@ async def _single_events(
     group = bounded(event.group)
     if isinstance(event, AlertEvent):
         return [event if group == event.group else msgspec.structs.replace(event, group=group)]
-    return [
-        AlertEvent(
-            source=alert.source,
-            fingerprint=alert.fingerprint,
-            status=AlertStatus.RESOLVED,
-            labels=alert.labels,
-            starts_at=alert.starts_at,
-            ends_at=max(event.ends_at, alert.starts_at),
-            group=group,
-            truncated=alert.truncated,
-        )
-        for alert in await alerts.firing_of_group(connection, domain, event.source, group)
-    ]
+    ending = await alerts.firing_of_group(connection, domain, event.source, group)
+    return [resolution_of(alert, max(event.ends_at, alert.starts_at)) for alert in ending]
 
 
 async def _incidents_resolved_long_ago(batch: Batch, known: list[Alert], connection: AsyncConnection) -> set[str]:
