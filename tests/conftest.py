@@ -19,9 +19,9 @@ from bot.inbox.sql import SqlInbox
 from bot.storage.database import Database, open_database
 from tests.nats_server import NatsServer, running_server
 
-settings.register_profile(
-    "tandem", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
-)
+SLOW = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+settings.register_profile("tandem", deadline=None, suppress_health_check=SLOW, derandomize=True)
+settings.register_profile("search", deadline=None, suppress_health_check=SLOW, max_examples=1000)  # --hypothesis-profile
 settings.load_profile("tandem")
 
 

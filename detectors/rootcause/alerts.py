@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from math import exp, log
 from typing import NamedTuple
 
-from detectors.rootcause.finding import Finding
+from detectors.rootcause.finding import Finding, rounded_score
 from detectors.topology import Topology
 
 CLEAR = 0.5
@@ -162,7 +162,8 @@ def rank(symptoms: Sequence[Symptom], topology: Topology, changes: Sequence[Chan
         return []
     likely = [(weight / whole, one) for weight, one in weighed[:_MOST] if weight >= _ALSO * whole and one.supported]
     return [
-        Finding(one.service, _kind(one), round(score, 2), _evidence(one, affected, topology)) for score, one in likely
+        Finding(one.service, _kind(one), rounded_score(score), _evidence(one, affected, topology))
+        for score, one in likely
     ]
 
 

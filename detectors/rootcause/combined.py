@@ -8,7 +8,7 @@ An opinion that names nothing is none: the other then stands alone.
 from collections.abc import Mapping, Sequence
 
 from detectors.rootcause.alerts import CLEAR
-from detectors.rootcause.finding import Finding
+from detectors.rootcause.finding import Finding, rounded_score
 from detectors.rootcause.metrics import Graph
 
 RELIABLE = 0.95
@@ -104,4 +104,4 @@ def _joined(
     alone = alerts is None and not measured.get(name, False)
     kind = alerts.kind if alerts else "dependency" if alone else metrics.kind if metrics else "unknown"
     evidence = [*(metrics.evidence if metrics else []), *(alerts.evidence if alerts else [])]
-    return Finding(name, kind, round(score, 2), [*evidence, "it has no alert of its own"] if alone else evidence)
+    return Finding(name, kind, rounded_score(score), [*evidence, "it has no alert of its own"] if alone else evidence)

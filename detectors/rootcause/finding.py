@@ -29,3 +29,12 @@ class Finding(NamedTuple):
     kind: str
     score: float
     evidence: list[str]
+
+
+def rounded_score(probability: float) -> float:
+    """A probability in hundredths for people, below 1: a cause is inferred, never certain.
+
+    >>> rounded_score(0.9987)
+    0.99
+    """
+    return min(round(probability, 2), 0.99)

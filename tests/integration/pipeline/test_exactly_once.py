@@ -112,8 +112,9 @@ async def test_any_order_and_repetition_of_deliveries_ends_in_the_state_that_was
         deliveries *= repeats
         random.shuffle(deliveries)
         clock.pass_(seconds=5)
+        apart = pipeline.rules.alerts.reorder_within / (len(deliveries) + 1)  # all of them within the reorder time
         for delivery in deliveries:
-            clock.pass_(milliseconds=100)
+            clock.pass_(seconds=apart.total_seconds())
             await pipeline.send(delivery)
         incidents = await pipeline.incidents()
         known = [found for incident in incidents for found in await pipeline.alerts_of(incident)]

@@ -3,7 +3,7 @@
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from detectors.rootcause import Changed, Symptom, rank
@@ -32,6 +32,7 @@ def symptom(service: str, name: str = "Slow", at: float = 10.0) -> Symptom:
 
 
 @given(symptoms, topologies, changes)
+@example([Symptom("c", "HighCPU", 1, 0.0)], {"c": ["c"]}, [Changed("c", "deployed v2", 0.0)])
 def test_causes_are_named_once_each_the_likeliest_first_with_evidence_and_scores_that_sum_to_less_than_one(
     symptoms: list[Symptom], depends_on: dict[str, list[str]], changes: list[Changed]
 ) -> None:
