@@ -21,7 +21,7 @@ from tests.nats_server import NatsServer, running_server
 
 SLOW = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 settings.register_profile("tandem", deadline=None, suppress_health_check=SLOW, derandomize=True)
-settings.register_profile("search", deadline=None, suppress_health_check=SLOW, max_examples=1000)  # --hypothesis-profile
+settings.register_profile("search", deadline=None, suppress_health_check=SLOW, max_examples=1000)
 settings.load_profile("tandem")
 
 
