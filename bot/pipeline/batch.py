@@ -67,6 +67,7 @@ class Batch:
     - ``tallies``: the alerts of each touched incident, counted.
     - ``timeline``, ``runs``: entries and runs to be written.
     - ``histories``: what watched metrics say of services, where there are any.
+    - ``unfinished``: a tick found more than one transaction should take up.
     """
 
     partition: int
@@ -93,6 +94,7 @@ class Batch:
     timeline: list[TimelineEntry] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
     histories: Histories | None = None
+    unfinished: bool = False
 
     def about(self, labels: Mapping[str, str]) -> About:
         """What an alert with these labels is about. What was learnt plays no part in it."""

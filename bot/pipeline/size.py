@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from bot.inbox.entries import MOST_WEIGHT, Entry, weight_of
 
-TARGET = 0.12
+TARGET = 0.1
 """Seconds of processor time that a transaction should take."""
 MOST, LEAST = 1000, 200
 """In alerts. What a transaction costs whatever is in it does not become less when it is smaller still."""

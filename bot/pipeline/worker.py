@@ -115,9 +115,12 @@ class Worker:
             held_back = set(await alerts.partitions_held_back(connection))
             held_back |= await anew.partitions(connection)
             held_back |= await held.partitions_due(connection, self._clock() - self._rules.alerts.resolve_holds)
+        loop = asyncio.get_running_loop()
         for partition in sorted(held_back.union(*(watch.awaiting() for watch in self._watches))):
             if self._holds(partition):
+                began = loop.time()
                 await self._tick(partition)
+                await asyncio.sleep(self._pace(loop.time() - began))
 
     async def _tick(self, partition: int) -> None:
         """One partition's tick; where it fails, the others have theirs, and it has another one soon."""
@@ -197,6 +200,8 @@ class Worker:
                 for watch in self._watches:
                     watch.forget(partition)
                 raise
+        if batch.unfinished:
+            self.look()
         if batch.entries:
             self._size = batch.size.after(batch.entries, time.process_time() - began)
         EVENTS_PROCESSED.inc(sum(len(entry.events) for entry in batch.entries))

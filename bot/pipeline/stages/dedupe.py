@@ -17,6 +17,9 @@ from bot.storage.queries import alerts, incidents
 
 log = structlog.get_logger(__name__)
 
+_AT_ONCE = 500
+"""So many alerts of a group end in the transaction in which the end of the group arrives."""
+
 
 @stage(reads={"entries", "findings", "alerts", "topology"}, writes={"alerts", "observed"}, after={"learn_topology"})
 async def dedupe(batch: Batch, connection: AsyncConnection) -> None:
@@ -40,7 +43,9 @@ async def _single_events(
     group = bounded(event.group)
     if isinstance(event, AlertEvent):
         return [event if group == event.group else msgspec.structs.replace(event, group=group)]
-    ending = await alerts.firing_of_group(connection, domain, event.source, group)
+    ending = await alerts.firing_of_group(connection, domain, event.source, group, _AT_ONCE)
+    if len(ending) == _AT_ONCE:  # a transaction holds up other writers: what else is in the group ends in later ones
+        await alerts.end_group_later(connection, domain, event.source, group, event.ends_at)
     return [resolution_of(alert, max(event.ends_at, alert.starts_at)) for alert in ending]
 
 

@@ -19,20 +19,27 @@ from bot.storage.queries import alerts, incidents
 from bot.storage.queries.deeds import anew, held
 
 
-@stage(writes={"findings", "alerts", "observed", "timeline", "incidents", "touched"}, on={Trigger.TICK})
+@stage(writes={"findings", "alerts", "observed", "timeline", "incidents", "touched", "unfinished"}, on={Trigger.TICK})
 async def due(batch: Batch, connection: AsyncConnection) -> None:
     await offsets.position_of(connection, batch.partition)
     for alert in await alerts.flapping(connection, batch.partition):
         if batch.now - alert.changes[-1] >= batch.rules.alerts.flapping.quiet:
             _calm(batch, alert)
-    for alert in await alerts.no_longer_silenced(connection, batch.partition, batch.now):
+    for alert in _noted(batch, await alerts.no_longer_silenced(connection, batch.partition, batch.now)):
         _announce(batch, alert)
     await _call_again(batch, connection)
     changed = await incidents.by_ids(connection, await anew.take(connection, batch.partition), lock=True)
     batch.incidents |= changed
     batch.touched |= {one.id for one in changed.values() if one.open}
     waited_since = batch.now - batch.rules.alerts.reorder_within
-    batch.findings += [_taken_over(alert) for alert in await alerts.pending(connection, batch.partition, waited_since)]
+    pending = await alerts.pending(connection, batch.partition, waited_since)
+    batch.findings += [_taken_over(alert) for alert in _noted(batch, pending)]
+
+
+def _noted(batch: Batch, found: list[Alert]) -> list[Alert]:
+    """The same alerts; where there are as many as one tick takes up, there may be more."""
+    batch.unfinished |= len(found) == alerts.MOST_A_TICK
+    return found
 
 
 def _taken_over(alert: Alert) -> AlertEvent:
@@ -67,7 +74,11 @@ async def _call_again(batch: Batch, connection: AsyncConnection) -> None:
     due = await held.take_due(connection, batch.partition, batch.now - holds)
     known = await incidents.by_ids(connection, due)
     resolved = [one.id for one in known.values() if not one.open and one.resolved_at == due[one.id]]
-    found = [alert for alert in await alerts.firing_in(connection, resolved) if alert.identity not in batch.alerts]
+    firing = _noted(batch, await alerts.firing_in(connection, resolved))
+    if len(firing) == alerts.MOST_A_TICK:
+        for incident_id in resolved:
+            await held.hold(connection, incident_id, batch.partition, due[incident_id])
+    found = [alert for alert in firing if alert.identity not in batch.alerts]
     for alert in found:
         batch.alerts[alert.identity] = msgspec.structs.replace(
             alert, episode=alert.episode + 1, incident_id=None, changes=[batch.now], flapping=False, repeats=0

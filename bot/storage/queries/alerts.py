@@ -20,6 +20,8 @@ _ALERT = table_of(AlertRow)
 _SILENCE = table_of(SilenceRow)
 _ACTIVE = or_(_ALERT.c.status == AlertStatus.FIRING.value, _ALERT.c.flapping)
 _MOST = 1000
+MOST_A_TICK = 300
+"""So many alerts one tick's transaction takes up of each kind: it holds up other writers."""
 
 
 def _alert(row: RowMapping) -> Alert:
@@ -164,11 +166,21 @@ async def of_source(connection: AsyncConnection, incident_id: str, source: str, 
     return [_alert(row) for row in rows.mappings()]
 
 
-async def firing_of_group(connection: AsyncConnection, domain: str, source: str, group: str) -> list[Alert]:
-    """What fires in one of a sender's groups."""
-    firing = and_(_ALERT.c.current, _ALERT.c.status == AlertStatus.FIRING.value, _ALERT.c.source == source)
-    rows = await connection.execute(select(_ALERT).where(_ALERT.c.domain == domain, _ALERT.c.group == group, firing))
+async def firing_of_group(connection: AsyncConnection, domain: str, source: str, group: str, limit: int) -> list[Alert]:
+    """What fires in one of a sender's groups, at most ``limit`` alerts."""
+    rows = await connection.execute(select(_ALERT).where(_firing_of_group(domain, source, group)).limit(limit))
     return [_alert(row) for row in rows.mappings()]
+
+
+async def end_group_later(connection: AsyncConnection, domain: str, source: str, group: str, ends_at: datetime) -> None:
+    """Note what fires in a group as ended: ticks take that over, some alerts at a time (:func:`pending`)."""
+    ended = {"pending": AlertStatus.RESOLVED.value, "pending_since": ends_at}
+    await connection.execute(update(_ALERT).where(_firing_of_group(domain, source, group)).values(ended))
+
+
+def _firing_of_group(domain: str, source: str, group: str) -> ColumnElement[bool]:
+    firing = and_(_ALERT.c.current, _ALERT.c.status == AlertStatus.FIRING.value, _ALERT.c.source == source)
+    return and_(_ALERT.c.domain == domain, _ALERT.c.group == group, firing)
 
 
 async def partitions_held_back(connection: AsyncConnection) -> list[int]:
@@ -187,24 +199,24 @@ async def flapping(connection: AsyncConnection, partition: int) -> list[Alert]:
 
 
 async def pending(connection: AsyncConnection, partition: int, since: datetime) -> list[Alert]:
-    """The alerts of a partition whose pending status nothing has followed since then."""
+    """The alerts of a partition whose pending status nothing has followed since then, at most ``MOST_A_TICK``."""
     rows = await connection.execute(
         select(_ALERT)
         .where(_ALERT.c.partition == partition, _ALERT.c.pending.is_not(None), _ALERT.c.pending_since <= since)
         .where(_ALERT.c.current)
-        .limit(_MOST)
+        .limit(MOST_A_TICK)
     )
     return [_alert(row) for row in rows.mappings()]
 
 
 async def no_longer_silenced(connection: AsyncConnection, partition: int, now: datetime) -> list[Alert]:
-    """Alerts that were silenced, still fire, and whose silence is over."""
+    """Alerts that were silenced, still fire, and whose silence is over, at most ``MOST_A_TICK``."""
     over = and_(_SILENCE.c.id == _ALERT.c.silence_id, _SILENCE.c.ends_at <= now)
     rows = await connection.execute(
         select(_ALERT)
         .join(_SILENCE, over)
         .where(_ALERT.c.partition == partition, _ALERT.c.current, _ALERT.c.silence_id.is_not(None))
-        .limit(_MOST)
+        .limit(MOST_A_TICK)
     )
     return [_alert(row) for row in rows.mappings()]
 
@@ -231,11 +243,13 @@ async def fired_since(connection: AsyncConnection, moment: datetime, limit: int)
 
 
 async def firing_in(connection: AsyncConnection, incident_ids: Iterable[str]) -> list[Alert]:
-    """The alerts of these incidents that are firing or flapping, at most a thousand of each chunk of incidents."""
+    """The alerts of these incidents that are firing or flapping, at most ``MOST_A_TICK``."""
     found: list[Alert] = []
     for chunk in chunks(incident_ids):
         rows = await connection.execute(
-            select(_ALERT).where(_ALERT.c.incident_id.in_(chunk), _ALERT.c.current, _ACTIVE).limit(_MOST)
+            select(_ALERT)
+            .where(_ALERT.c.incident_id.in_(chunk), _ALERT.c.current, _ACTIVE)
+            .limit(MOST_A_TICK - len(found))
         )
         found += map(_alert, rows.mappings())
     return found

@@ -165,6 +165,42 @@ async def test_a_whole_groups_resolution_closes_also_what_the_sender_left_out(
     assert (await pipeline.only_incident()).status is IncidentStatus.RESOLVED
 
 
+async def test_a_large_groups_resolution_ends_its_alerts_a_part_in_each_transaction(
+    pipeline: Pipeline, alert: MakeAlert, clock: Clock
+) -> None:
+    await pipeline.send(*[alert(instance=str(i), group="g", truncated=2) for i in range(1300)])
+    clock.pass_(minutes=1)
+    await pipeline.send(group_resolved("g", clock.now))
+    incident = await pipeline.only_incident()
+    assert sum(found.firing for found in await pipeline.alerts_of(incident)) == 800, "500 at once"
+    clock.pass_(seconds=6)
+    left = []
+    while any(found.firing for found in await pipeline.alerts_of(incident)):
+        await pipeline.worker.tick()
+        left.append(sum(found.firing for found in await pipeline.alerts_of(incident)))
+    assert left == [500, 200, 0]
+    incident = await pipeline.only_incident()
+    assert incident.status is IncidentStatus.RESOLVED
+    ended = await pipeline.alerts_of(incident)
+    assert len(ended) == 1300 and {found.ends_at for found in ended} == {clock.now - timedelta(seconds=6)}
+
+
+async def test_an_alert_of_a_large_group_that_fires_again_after_the_groups_resolution_fires_on(
+    pipeline: Pipeline, alert: MakeAlert, clock: Clock
+) -> None:
+    events = [alert(instance=str(i), group="g", truncated=2) for i in range(700)]
+    await pipeline.send(*events)
+    clock.pass_(minutes=1)
+    await pipeline.send(group_resolved("g", clock.now))
+    incident = await pipeline.only_incident()
+    waiting = next(found for found in await pipeline.alerts_of(incident) if found.firing)
+    await pipeline.send(*[event for event in events if event.fingerprint == waiting.fingerprint])
+    clock.pass_(seconds=6)
+    await pipeline.worker.tick()
+    firing = [found for found in await pipeline.alerts_of(await pipeline.only_incident()) if found.firing]
+    assert [found.identity for found in firing] == [waiting.identity]
+
+
 async def test_an_alert_that_flaps_is_damped_says_so_and_calms_down(
     pipeline: Pipeline, alert: MakeAlert, clock: Clock
 ) -> None:
