@@ -7,6 +7,7 @@ from bot.commands.registry import command
 @command()
 def check(config: ConfigOption = None) -> None:
     """Validate the configuration; exit 2 with file, line and reason where it is wrong."""
+    from bot.commands.parts.guards import guards_in_words
     from bot.commands.parts.settings import config_path, environment_warnings
     from bot.config import load_config, read_environment
 
@@ -16,5 +17,7 @@ def check(config: ConfigOption = None) -> None:
         settings, warnings = load_config(path)
         for warning in [*warnings, *environment_warnings(settings, environment)]:
             out.print(f"warning: {warning}")
+        for line in guards_in_words(settings):
+            out.print(line)
         counts = f"{len(settings.services)} services, {len(settings.models)} models, {len(settings.runbooks)} runbooks"
         out.print(f"{path}: valid ({counts})")

@@ -6,8 +6,10 @@ from bot.components.component import Component
 from bot.components.process import Process
 from bot.components.protection import protection_of
 from bot.config.environment import secrets_from
+from bot.incidents.guarding import guards_of
 from bot.integrations.planned_ends import PlannedEnds
 from bot.observability import tracing
+from bot.remediation.approval import Terms
 from bot.remediation.evidence import Evidence, watchdogs_in
 from bot.remediation.records import RunRecords
 from bot.remediation.starting import PersonLookup, Start, ungrouped
@@ -26,10 +28,11 @@ def make_remediation(process: Process, look_up: PersonLookup | None = None) -> R
     monitor = partial(look_at_monitor, partitions=rules.partitions)
     verifier = Verifier(records, Evidence(monitor, PlannedEnds(process.environment).read, watchdogs_in(rules)))
     kind = TracedSteps if tracing.on() else Steps
-    start = Start(records, process.config.runbooks, look_up or ungrouped)
+    terms = Terms(process.config.runbooks, guards_of(rules))
+    start = Start(records, terms, look_up or ungrouped)
     steps = kind(records, secrets_from(), start, verifier, protection_of(process.environment))
     url = workflow_database(process.environment.database_url)
-    remediation = Remediation(services, process.config.runbooks, steps, url)
+    remediation = Remediation(services, terms, steps, url)
     services.broadcast.on_change(remediation.wake)
     return remediation
 

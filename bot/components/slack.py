@@ -14,6 +14,7 @@ from bot.components.component import Component
 from bot.components.process import Process
 from bot.components.rewriter import rewriter_components
 from bot.health.self_check import Others
+from bot.incidents.guarding import guards_of
 from bot.notify.channel import Channel
 from bot.notify.charts.uploads import ChartUploads
 from bot.notify.kinds import Opening, open_channel
@@ -157,6 +158,7 @@ def slack_endpoint(
         People(slack.client, services.clock),
         Origins(slack.identity, config.slack.workspaces),
         Links(slack.client),
+        guards=guards_of(services.rules),
     )
     bolt = make_bolt_app(slack.client, secret.get_secret_value() if secret else None, slack_requests, slack.identity)
     yield Component("who we are in Slack", start=slack.identity.start, run=slack.identity.run)

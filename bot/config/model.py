@@ -13,6 +13,7 @@ from bot.domain.access.permission import Permissions, Policy
 from bot.domain.access.team import Team
 from bot.domain.alert import AlertRules
 from bot.domain.duration import Duration
+from bot.domain.guards.freeze import GuardRules
 from bot.domain.maintenance import MaintenanceWindow
 from bot.domain.mapping import SourceMapping
 from bot.domain.retention import RetentionRules
@@ -133,6 +134,8 @@ class Service(Section):
 
     depends_on: list[str] = []
     """The services, hosts, databases … that it needs."""
+    critical: bool = False
+    """Whether people are told apart from others how many such services depend on what a runbook acts on."""
 
     @property
     def dependencies(self) -> list[tuple[Place, str]]:
@@ -196,6 +199,7 @@ class Config(Section):
     """Sources of your own, by name: JSON to alerts by JMESPath expressions."""
     runbooks: dict[str, Runbook] = {}
     """Remediations by name; see runbooks.md."""
+    guards: GuardRules = GuardRules()
     maintenance: dict[str, MaintenanceWindow] = {}
     """Maintenance windows by name."""
     retention: RetentionRules = RetentionRules()
@@ -243,4 +247,7 @@ class Config(Section):
             heartbeats=self.heartbeats,
             severities={spelling(word): severity for word, severity in self.severities.items()},
             models={name: model.watched for name, model in self.models.items()},
+            guards=self.guards,
+            teams=self.teams,
+            critical=frozenset(name for name, service in self.services.items() if service.critical),
         )

@@ -7,8 +7,10 @@ from typing import Annotated
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
+from bot.domain.access.team import Team
 from bot.domain.alert import AlertRules
 from bot.domain.duration import Duration
+from bot.domain.guards.freeze import GuardRules
 from bot.domain.maintenance import MaintenanceWindow
 from bot.domain.naming import About, NamingRules, about
 from bot.domain.runbook import Runbook
@@ -38,8 +40,8 @@ class CorrelationRules(BaseModel):
 
 
 class Rules(msgspec.Struct, frozen=True):
-    """``depends_on`` is the topology: what each service and model depends on; ``severities`` holds words of
-    one's own, as :func:`bot.domain.severity.spelling` writes them."""
+    """``depends_on`` is the topology: what each service and model depends on; ``critical`` are the services that are
+    marked so; ``severities`` holds words of one's own, as :func:`bot.domain.severity.spelling` writes them."""
 
     correlation: CorrelationRules = CorrelationRules()
     alerts: AlertRules = AlertRules()
@@ -51,6 +53,9 @@ class Rules(msgspec.Struct, frozen=True):
     models: Mapping[str, WatchedModel] = {}
     heartbeats: Mapping[str, Heartbeat] = {}
     severities: Mapping[str, Severity] = {}
+    guards: GuardRules = GuardRules()
+    teams: Mapping[str, Team] = {}
+    critical: frozenset[str] = frozenset()
     partitions: int = 16
 
     def is_trouble(self, labels: Mapping[str, str]) -> bool:

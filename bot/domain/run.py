@@ -9,6 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from bot.domain.duration import format_duration
+from bot.domain.guards.hold import BlastRadius, Glass, Hold
 from bot.domain.runs.verification import Progress, WatchedAlert, default_stable_for
 
 GATE = "gate"
@@ -128,7 +129,10 @@ def _rounded(seconds: float) -> str:
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """``watched`` are the alerts that fired when it was approved: they are what its verification looks at."""
+    """``watched`` are the alerts that fired when it was approved: they are what its verification looks at.
+
+    ``holds`` are the guards that forbid it, as of the last look, ``reach`` is what depends on what it acts on.
+    """
 
     id: str
     incident_id: str
@@ -149,6 +153,15 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     verification: Progress | None = None
     previous: "PreviousRun | None" = None
     seal: str = ""
+    started_at: datetime | None = None
+    holds: list[Hold] = []
+    glass: Glass | None = None
+    reach: BlastRadius | None = None
+
+    @property
+    def broken(self) -> list[str]:
+        """The freeze windows whose glass is broken for it."""
+        return self.glass.windows if self.glass else []
 
     @property
     def approvals(self) -> list[str]:

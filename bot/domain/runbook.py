@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import timedelta
+from enum import StrEnum
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -9,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from bot.domain.access.person import groups_in
 from bot.domain.cause import CauseKind
 from bot.domain.duration import Duration
+from bot.domain.guards.limits import Limits
 from bot.domain.incident import Incident, Tally
 from bot.domain.severity import Severity
 
@@ -78,6 +80,18 @@ class Approval(_Section):
         return self
 
 
+class Impact(StrEnum):
+    """How much a runbook changes."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+    @property
+    def rank(self) -> int:
+        return list(Impact).index(self)
+
+
 class Runbook(_Section):
     title: str = Field(min_length=1, max_length=150)
     """What people read."""
@@ -91,6 +105,10 @@ class Runbook(_Section):
     approval: Approval
     placeholders: dict[str, str] = {}
     """Which values may be filled in: for a placeholder, the regular expression that the whole value has to match."""
+    limits: Limits | None = None
+    """How often it may run, and while how much is wrong or depends on it."""
+    impact: Impact = Impact.MEDIUM
+    """How much it changes: of several runbooks that fit, those that change less are offered first."""
 
 
 def definition_hash(runbook: Runbook) -> str:
@@ -98,8 +116,9 @@ def definition_hash(runbook: Runbook) -> str:
     later: dict[str, Any] = {
         "verify": {name for name in ("stable_for", "monitor") if getattr(runbook.verify, name) is None}
     }
-    if not runbook.placeholders:
-        later["placeholders"] = True
+    later |= {name: True for name in ("placeholders", "limits") if not getattr(runbook, name)}
+    if runbook.impact is Impact.MEDIUM:
+        later["impact"] = True
     return hashlib.sha256(runbook.model_dump_json(exclude=later).encode()).hexdigest()[:16]
 
 

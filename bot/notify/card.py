@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from bot.domain.guards.hold import Glass, Hold
 from bot.domain.incident import IncidentStatus, TimelineEntry
 from bot.domain.run import GatePreview, PreviousRun, RunStatus, StepStatus
 from bot.domain.severity import Severity
@@ -91,7 +92,11 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """Exactly what an approval is for, in full, and who may give it. ``verification`` says how it is verified."""
+    """Exactly what an approval is for, in full, and who may give it. ``verification`` says how it is verified.
+
+    ``holds`` are the guards that forbid it now, ``glass`` who overrode freeze windows, ``reach`` what depends on what
+    it acts on.
+    """
 
     commands: str
     undo: str
@@ -103,6 +108,9 @@ class Offer:
     verification: str
     previous: PreviousRun | None
     buttons: tuple[Button, ...]
+    holds: tuple[Hold, ...] = ()
+    glass: Glass | None = None
+    reach: str = ""
 
 
 @dataclass(frozen=True, slots=True)

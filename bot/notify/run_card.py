@@ -34,6 +34,7 @@ def run_card(run: Run, view: IncidentView) -> RunCard:
 
 def _offer(run: Run) -> Offer:
     value = f"{run.id}:{run.plan_hash}"
+    breakable = any(hold.break_glass for hold in run.holds)
     return Offer(
         commands=_commands(run.plan.steps),
         undo=_commands(run.plan.rollback),
@@ -47,7 +48,11 @@ def _offer(run: Run) -> Offer:
         buttons=(
             Button("run.approve", "Approve", value, "primary"),
             Button("run.reject", "Reject", value, "danger"),
+            *([Button("run.break_glass", "Break the glass …", value)] if breakable else []),
         ),
+        holds=tuple(run.holds),
+        glass=run.glass,
+        reach=run.reach.in_words() if run.reach and run.reach.count else "",
     )
 
 

@@ -2,18 +2,21 @@
 
 import hmac
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.guards.hold import Hold, held_up_by, left_over
 from bot.domain.incident import Incident, TimelineEntry, TimelineKind
 from bot.domain.run import Decision, Run, RunStatus, withdraw
 from bot.domain.runbook import Runbook, definition_hash
 from bot.domain.runs.verification import MOST_WATCHED, WatchedAlert, watched_from
 from bot.errors import Refused
 from bot.incidents import permissions
+from bot.incidents.guarding import Guards, Subject, held_by
 from bot.incidents.permissions import Action, Who, actor_of
 from bot.storage.collisions import begun_anew
 from bot.storage.database import Database
@@ -30,12 +33,10 @@ def refusal_of(
     run: Run | None, incident: Incident | None, who: Who, verdict: Verdict, plan_hash: str, now: datetime
 ) -> str:
     """Why a decision is not taken, in words for the person who made it; empty where it is."""
+    if why := refusal_of_state(run, incident, plan_hash, now):
+        return why
     if run is None or incident is None:
         return "This proposal is not known here: nothing was run."
-    if run.status is not RunStatus.PROPOSED:
-        return f"“{run.plan.title}” is {run.status} already: your click changed nothing."
-    if not incident.open:
-        return f"Incident #{incident.number} is resolved: nothing was run."
     if why := permissions.refusal_of(who, _ACTIONS[verdict], incident):
         return why
     person = actor_of(who).person
@@ -44,13 +45,45 @@ def refusal_of(
         unknown = person.why_unknown(run.approvers)
         hint = f" {unknown[0].upper()}{unknown[1:]}." if unknown else ""
         return f"You may not {verdict} “{run.plan.title}”. {allowed} may.{hint}"
+    if verdict == "approve" and run.glass and person.id == run.glass.user:
+        return f"You broke the glass for “{run.plan.title}”: somebody else must approve it."
+    if verdict == "approve" and person.id in run.approvals:
+        return f"You approved “{run.plan.title}” already; somebody else must, too."
+    return ""
+
+
+def refusal_of_state(run: Run | None, incident: Incident | None, plan_hash: str, now: datetime) -> str:
+    """Why nobody may decide on this offer any more, in words; empty where somebody may."""
+    if run is None or incident is None:
+        return "This proposal is not known here: nothing was run."
+    if run.status is not RunStatus.PROPOSED:
+        return f"“{run.plan.title}” is {run.status} already: your click changed nothing."
+    if not incident.open:
+        return f"Incident #{incident.number} is resolved: nothing was run."
     if now >= run.expires_at:
         return f"This offer of “{run.plan.title}” has expired: nothing was run."
     if not hmac.compare_digest(run.plan_hash.encode(), plan_hash.encode()):
         return "The plan is no longer the one that this button was for: nothing was run. Look at the message again."
-    if verdict == "approve" and person.id in run.approvals:
-        return f"You approved “{run.plan.title}” already; somebody else must, too."
     return ""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What runs are decided by, of tandem.yaml as it is now."""
+
+    runbooks: Mapping[str, Runbook]
+    guards: Guards = field(default_factory=Guards)
+
+
+async def holds_now(
+    connection: AsyncConnection, terms: Terms, run: Run, incident: Incident, now: datetime
+) -> list[Hold]:
+    """The guards that forbid a run now, but for the freeze windows whose glass is broken for it."""
+    runbook = terms.runbooks.get(run.runbook)
+    if runbook is None:
+        return []
+    subject = Subject(incident, runbook, run.plan, run.id)
+    return left_over(await held_by(connection, terms.guards, subject, now), run.broken)
 
 
 async def watched_now(connection: AsyncConnection, incident_id: str) -> list[WatchedAlert]:
@@ -61,7 +94,7 @@ async def watched_now(connection: AsyncConnection, incident_id: str) -> list[Wat
 @begun_anew
 async def decide(
     database: Database,
-    runbooks: Mapping[str, Runbook],
+    terms: Terms,
     run_id: str,
     plan_hash: str,
     who: Who,
@@ -70,19 +103,22 @@ async def decide(
 ) -> Run:
     """Take a decision, in one transaction with its audit entry.
 
-    The run is approved when as many different people as required have said so; one rejection ends it.
-    Raises Refused, audited too.
+    The run is approved when as many different people as required have said so; one rejection ends it. While a guard
+    forbids it nobody may approve. Raises Refused, audited too.
     """
     user = actor_of(who).id
     async with database.write() as connection:
         incident, run = await locked(connection, run_id)
         why = refusal_of(run, incident, who, verdict, plan_hash, now)
-        if not why and run and _edited(runbooks, run):
+        if not why and run and _edited(terms.runbooks, run):
             why = f"The runbook “{run.plan.title}” was edited after this was offered: nothing was run."
             await _record(connection, withdraw(run, _CHANGED, now), f"Withdrawn: {_CHANGED}", None, now)
         if not why and run and not runs.is_authentic(database.seal, run):
             why = f"“{run.plan.title}” was changed in the database past Tandem: nothing was run."
             await _record(connection, withdraw(run, _FORGED, now), f"Withdrawn: {_FORGED}", None, now)
+        if not why and run and incident and verdict == "approve":
+            holds = await holds_now(connection, terms, run, incident, now)
+            why = f"“{run.plan.title}” may not be run now because of {held_up_by(holds)}." if holds else ""
         if why or run is None:
             details = {"reason": why, "verdict": verdict}
             await audit.append(connection, AuditEntry(now, user, "run.refused", f"run {run_id}", details))

@@ -31,7 +31,11 @@ async def carry_out(steps: Steps, once: Once) -> None:
     if not await once(steps.begin):
         return
     forward, backward = await once(steps.lengths)
-    if not await _all_succeed(steps, once, Phase.STEP, forward):
+    done = await _all_succeed(steps, once, Phase.STEP, forward)
+    if done is None:
+        await once(steps.finish, RunStatus.STOPPED, await once(steps.stop_words))
+        return
+    if not done:
         await _fall_back(steps, once, backward, f"{await once(steps.failure_of)}.")
         return
     await once(steps.begin_verification)
@@ -59,7 +63,7 @@ def _end_without_rollback(verdict: Verdict, words: str) -> tuple[RunStatus, str]
 
 
 async def _all_succeed(steps: Steps, once: Once, phase: Phase, count: int) -> bool | None:
-    """None where the first is not even begun, because a person has taken charge."""
+    """None where one is not even begun: a person has taken charge, or a freeze window has opened."""
     for position in range(count):
         succeeded = await once(steps.perform, phase, position)
         if not succeeded:

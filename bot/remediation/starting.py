@@ -6,18 +6,20 @@ under the conditions that it was approved under, or not at all.
 
 import asyncio
 import hmac
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.access.person import Person, groups_in
+from bot.domain.guards.hold import Hold, held_up_by
 from bot.domain.incident import Incident
 from bot.domain.run import Run, RunStatus, plan_hash
-from bot.domain.runbook import Runbook, definition_hash
+from bot.domain.runbook import definition_hash
+from bot.incidents.guarding import Subject, frozen_by
 from bot.observability.metrics import RUNS_ENDED
-from bot.remediation.approval import watched_now
+from bot.remediation.approval import Terms, holds_now, watched_now
 from bot.remediation.records import RunRecords, until_stored
 from bot.storage.queries import incidents, runs
 from bot.storage.queries.runs import Claim
@@ -36,11 +38,12 @@ async def ungrouped(user: str, _groups: Collection[str]) -> Person:
 
 
 class Start:
-    """Starts runs of ``runbooks``, those of tandem.yaml as it is now."""
+    """Starts runs under ``terms``, those of tandem.yaml as it is now."""
 
-    def __init__(self, records: RunRecords, runbooks: Mapping[str, Runbook], look_up: PersonLookup = ungrouped) -> None:
+    def __init__(self, records: RunRecords, terms: Terms, look_up: PersonLookup = ungrouped) -> None:
         self._records = records
-        self._runbooks = runbooks
+        self._terms = terms
+        self._runbooks = terms.runbooks
         self._look_up = look_up
 
     async def begin(self, claim: Claim) -> bool:
@@ -68,8 +71,9 @@ class Start:
     async def _people(self, run: Run) -> list[Person]:
         """Those who approved it, as they are known now."""
         runbook = self._runbooks.get(run.runbook)
-        groups = groups_in([*run.approvers, *(runbook.approval.approvers if runbook else [])])
-        users = sorted(set(run.approvals))
+        breakers = self._terms.guards.rules.glass_breakers if run.glass else set[str]()
+        groups = groups_in([*run.approvers, *(runbook.approval.approvers if runbook else []), *breakers])
+        users = sorted({*run.approvals, *([run.glass.user] if run.glass else [])})
         return [Person(user) if not groups else await self._look_up(user, groups) for user in users]
 
     async def _is_untouched(self, claim: Claim, run: Run) -> bool:
@@ -90,29 +94,35 @@ class Start:
                 return False
             if unknown := _unknown(run, people):
                 return run.outcome == unknown
-            holder = await runs.target_holder(connection, incident.domain, run.plan.targets, run.id)
-            return holder is not None and run.outcome == await _waits_for(connection, run, holder)
+            at_once = self._terms.guards.rules.per_target
+            holder = await runs.target_holder(connection, incident.domain, run.plan.targets, run.id, at_once)
+            return holder is not None and run.outcome == await _waits_for(connection, run, holder, at_once)
 
     @until_stored
     async def _start(self, claim: Claim, run: Run, people: list[Person]) -> None:
         """Decide, in one transaction with what is decided by: it starts, waits, or ends without having begun."""
         async with self._records.writing(claim, run) as connection:
+            await runs.lock_starts(connection)
             now = self._records.clock()
             locked = await runs.by_id(connection, run.id, lock=True)
             incident = await incidents.by_id(connection, run.incident_id)
             if locked is None or incident is None or locked.status is not RunStatus.APPROVED:
                 return
             status, why = self._why_not(locked, incident, people)
+            if not why and (holds := await holds_now(connection, self._terms, locked, incident, now)):
+                status, why = RunStatus.EXPIRED, _not_started(f"it may not be run now because of {held_up_by(holds)}")
             if why:
                 await self._refuse(connection, locked, status, why, now)
                 return
-            waits = _unknown(locked, people) or await _take_targets(connection, incident, locked, now)
+            waits = _unknown(locked, people) or await self._take_targets(connection, incident, locked, now)
             if waits:
                 waiting = msgspec.structs.replace(locked, outcome=waits)
                 await self._records.save_in(connection, waiting, f"{run.plan.title}: {waits}", "run.waiting")
                 return
             watched = locked.watched or await watched_now(connection, run.incident_id)
-            started = msgspec.structs.replace(locked, status=RunStatus.RUNNING, outcome="", watched=watched)
+            started = msgspec.structs.replace(
+                locked, status=RunStatus.RUNNING, outcome="", watched=watched, started_at=now, holds=[]
+            )
             await self._records.save_in(connection, started, f"Running: {run.plan.title}", "run.running")
 
     async def _refuse(self, connection: AsyncConnection, run: Run, status: RunStatus, why: str, now: datetime) -> None:
@@ -126,7 +136,7 @@ class Start:
         if not self.is_approved(run):
             return RunStatus.FAILED, _TAMPERED
         why = self._what_changed(run, incident, people)
-        return RunStatus.EXPIRED, f"It was approved and not started: {why}. Nothing was run." if why else ""
+        return RunStatus.EXPIRED, _not_started(why) if why else ""
 
     def _what_changed(self, run: Run, incident: Incident, people: list[Person]) -> str:
         runbook = self._runbooks.get(run.runbook)
@@ -138,11 +148,45 @@ class Start:
             return "its runbook is no longer in tandem.yaml"
         if definition_hash(runbook) != run.plan.definition:
             return "its runbook was edited after the approval"
+        if why := self._why_glass_is_whole(run, people):
+            return why
         approvers = runbook.approval.approvers
-        valid = [one for one in people if _may_still_approve(one, run.approvers) and _may_still_approve(one, approvers)]
+        approved = [one for one in people if one.id in run.approvals]
+        valid = [
+            one for one in approved if _may_still_approve(one, run.approvers) and _may_still_approve(one, approvers)
+        ]
         if len(valid) < max(run.required, runbook.approval.required):
             return "who approved it may no longer approve it"
         return ""
+
+    def _why_glass_is_whole(self, run: Run, people: list[Person]) -> str:
+        """Why the glass that was broken for it counts no longer; empty where it does, or none was."""
+        if run.glass is None:
+            return ""
+        breaker = next(one for one in people if one.id == run.glass.user)
+        windows = [one for one in self._terms.guards.rules.freeze if one.name in run.glass.windows]
+        may = all(_may_still_approve(breaker, window.break_glass) for window in windows)
+        return "" if may else "who broke the glass may no longer do so"
+
+    async def stopped_by(self, run: Run, incident: Incident, connection: AsyncConnection) -> list[Hold]:
+        """The freeze windows that end a run which is under way."""
+        runbook = self._runbooks.get(run.runbook)
+        windows = [one for one in self._terms.guards.rules.freeze if one.running == "stop"]
+        if runbook is None or not windows:
+            return []
+        subject, now = Subject(incident, runbook, run.plan, run.id), self._records.clock()
+        holds = await frozen_by(connection, self._terms.guards, subject, now, windows)
+        return [hold for hold in holds if hold.name not in run.broken]
+
+    async def _take_targets(self, connection: AsyncConnection, incident: Incident, run: Run, now: datetime) -> str:
+        """Take its targets; what it waits for where others have them."""
+        at_once = self._terms.guards.rules.per_target
+        holder = await runs.take_targets(connection, incident.domain, run.plan.targets, run.id, now, at_once)
+        return "" if holder is None else await _waits_for(connection, run, holder, at_once)
+
+
+def _not_started(why: str) -> str:
+    return f"It was approved and not started: {why}. Nothing was run."
 
 
 def _may_still_approve(person: Person, approvers: Sequence[str]) -> bool:
@@ -152,19 +196,15 @@ def _may_still_approve(person: Person, approvers: Sequence[str]) -> bool:
 
 def _unknown(run: Run, people: list[Person]) -> str:
     """What is waited for where it is not known whether somebody is still an approver; empty where it is."""
-    doubtful = (one.why_unknown(run.approvers) for one in people if not one.is_one_of(run.approvers))
+    approved = [one for one in people if one.id in run.approvals]
+    doubtful = (one.why_unknown(run.approvers) for one in approved if not one.is_one_of(run.approvers))
     why = next(filter(None, doubtful), "")
     return f"Waits until it is known whether who approved it still may: {why}." if why else ""
 
 
-async def _take_targets(connection: AsyncConnection, incident: Incident, run: Run, now: datetime) -> str:
-    """Take its targets; what it waits for where another run has one."""
-    holder = await runs.take_targets(connection, incident.domain, run.plan.targets, run.id, now)
-    return "" if holder is None else await _waits_for(connection, run, holder)
-
-
-async def _waits_for(connection: AsyncConnection, run: Run, holder: Run) -> str:
+async def _waits_for(connection: AsyncConnection, run: Run, holder: Run, at_once: int) -> str:
     incident = await incidents.by_id(connection, holder.incident_id)
     where = f" in incident #{incident.number}" if incident else ""
     shared = ", ".join(sorted({*run.plan.targets} & {*holder.plan.targets}))
-    return f"Waits until “{holder.plan.title}”{where} has ended: one run at a time on {shared}."
+    most = "one run" if at_once == 1 else f"{at_once} runs"
+    return f"Waits until “{holder.plan.title}”{where} has ended: {most} at a time on {shared}."

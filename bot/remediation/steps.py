@@ -10,12 +10,14 @@ from time import monotonic
 
 import msgspec
 
+from bot.domain.guards.hold import held_up_by
 from bot.domain.run import Phase, PlannedStep, Run, RunStatus, StepRecord, StepStatus
 from bot.remediation.executors import UNPROTECTED, Outcome, Protection, StepContext, execute
-from bot.remediation.records import RunRecords
+from bot.remediation.records import RunRecords, until_stored
 from bot.remediation.starting import Start
 from bot.remediation.supervised import wait_for_earlier_steps
 from bot.remediation.verifying import Ending, Verifier
+from bot.storage.queries import incidents, runs
 from bot.storage.queries.runs import Claim
 
 LOOK_EVERY = 1.0
@@ -80,10 +82,13 @@ class Steps:
     async def perform(self, claim: Claim, phase: Phase, position: int) -> bool | None:
         """Execute one step, at most once unless it is marked repeatable. True where it succeeded.
 
-        None: the rollback does not begin, because a person has resolved the incident.
+        None: it is not begun. The rollback, because a person has resolved the incident; a further step, because a
+        freeze window that ends runs has opened.
         """
         if self._stopping:
             await asyncio.Event().wait()  # the next process goes on here
+        if phase is Phase.STEP and position and await self.stopped_by(claim, position):
+            return None
         if await self._is_not_to_be_undone(claim, phase, position):
             return None
         self._performing += 1
@@ -94,6 +99,22 @@ class Steps:
             self._performing -= 1
             if not self._performing:
                 self._idle.set()
+
+    @until_stored
+    async def stopped_by(self, claim: Claim, position: int) -> str:
+        """The guards that end the run before a step that was not begun, in words; empty where none does."""
+        run = await self._records.load(claim)
+        async with self._records.reading(claim) as connection:
+            if await runs.step_of(connection, run.id, Phase.STEP, position):
+                return ""
+            incident = await incidents.by_id(connection, run.incident_id)
+            return held_up_by(await self._start.stopped_by(run, incident, connection)) if incident else ""
+
+    async def stop_words(self, claim: Claim) -> str:
+        """How a run ended that a freeze window stopped between two steps."""
+        run, done = await self._records.load(claim), await self._records.steps_of(claim)
+        why = await self.stopped_by(claim, len(done)) or "a freeze window"
+        return f"Stopped after {len(done)} of {len(run.plan.steps)} steps because of {why}. Nothing was rolled back."
 
     async def _is_not_to_be_undone(self, claim: Claim, phase: Phase, position: int) -> bool:
         if phase is not Phase.ROLLBACK or position or await self._records.load_step(claim, phase, position):

@@ -11,7 +11,6 @@ lives: https://docs.dbos.dev/production/workflow-recovery
 """
 
 import asyncio
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -25,11 +24,11 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
 
 from bot.domain.run import GATE, Run, RunStatus
-from bot.domain.runbook import Runbook
 from bot.errors import StorageUnavailable
 from bot.remediation import durable, workflow_store
-from bot.remediation.approval import lapse
+from bot.remediation.approval import Terms, lapse
 from bot.remediation.gate_preview import GatePreviews
+from bot.remediation.guard_looks import GuardLooks
 from bot.remediation.steps import Steps
 from bot.services import Services
 from bot.storage.queries import runs
@@ -48,17 +47,16 @@ class Remediation:
     It does so while this replica holds the role. The workflows of a replica that is known to be gone are taken up.
     """
 
-    def __init__(
-        self, services: Services, runbooks: Mapping[str, Runbook], steps: Steps, system_database_url: str
-    ) -> None:
+    def __init__(self, services: Services, terms: Terms, steps: Steps, system_database_url: str) -> None:
         self._database = services.database
         self._clock = services.clock
         self._leases = services.leases
         self._publish_change = services.broadcast.publish_change
-        self._runbooks = runbooks
+        self._runbooks = runbooks = terms.runbooks
         self._steps = steps
         self._may = partial(services.holds, ROLE)
         self._gates = GatePreviews(self._database, steps.preview, self._clock, self._publish_change, self._may)
+        self._guards = GuardLooks(self._database, terms, self._clock)
         self._has_gates = any(step.kind == GATE for runbook in runbooks.values() for step in runbook.steps)
         self._config = workflow_store.settings(system_database_url, services.leases.replica)
         self._woken = asyncio.Event()
@@ -103,6 +101,8 @@ class Remediation:
             self._publish_change()
         if self._has_gates:
             await self._gates.look()
+        if await self._guards.look():
+            self._publish_change()
         async with self._database.read() as connection:
             under_way = await runs.with_status(connection, [RunStatus.APPROVED, RunStatus.RUNNING, RunStatus.VERIFYING])
         self._started &= {run.id for run in under_way}

@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.alert import Alert
+from bot.domain.guards.hold import BlastRadius, Hold
 from bot.domain.incident import Incident, TimelineEntry
 from bot.domain.run import PreviousRun, Run, StepRecord
 from bot.storage.queries import alerts, incidents, runs
@@ -113,8 +114,26 @@ def _run(run: Run, steps: Sequence[StepRecord]) -> dict[str, Any]:
         "watched": [one.what for one in run.watched],
         "previous": _previous(run.previous) if run.previous else None,
         "gate": {"at": _moment(run.gate.at), "passes": run.gate.passes, "said": run.gate.said} if run.gate else None,
+        "started_at": _moment(run.started_at),
+        "guards": [_hold(hold) for hold in run.holds],
+        "glass": {**msgspec.to_builtins(run.glass), "at": _moment(run.glass.at)} if run.glass else None,
+        "blast_radius": _reach(run.reach) if run.reach else None,
         "steps": [{"phase": s.phase, "position": s.position, "status": s.status, "output": s.output} for s in steps],
     }
+
+
+def _hold(hold: Hold) -> dict[str, Any]:
+    return {
+        "guard": hold.guard,
+        "name": hold.name,
+        "why": hold.why,
+        "until": _moment(hold.until),
+        "break_glass": hold.break_glass,
+    }
+
+
+def _reach(reach: BlastRadius) -> dict[str, Any]:
+    return {"dependants": reach.count, "critical": reach.critical, "named": reach.named}
 
 
 def _previous(previous: PreviousRun) -> dict[str, Any]:

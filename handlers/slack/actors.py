@@ -24,4 +24,4 @@ async def actor_in(body: Mapping[str, Any], endpoint: SlackEndpoint) -> Actor:
 
 def _groups_that_matter(endpoint: SlackEndpoint) -> set[str]:
     approvers = (name for book in endpoint.runbooks.values() for name in book.approval.approvers)
-    return endpoint.policy.groups | groups_in(approvers)
+    return endpoint.policy.groups | groups_in([*approvers, *endpoint.guards.rules.glass_breakers])

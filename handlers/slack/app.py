@@ -17,7 +17,7 @@ from bot.notify.slack.identity import Identity
 from handlers.slack.actors import actor_in
 from handlers.slack.answers import NotDone, or_words
 from handlers.slack.calls import Click, OpenForm, SlackEndpoint, Submission
-from handlers.slack.forms import MAX_ERROR, BadFields, values_of
+from handlers.slack.forms import MAX_ERROR, BadFields, metadata_in, values_of
 from handlers.slack.privately import answer_command, channel_of, tell_privately
 from handlers.slack.registry import RunAction, RunForm, actions, forms, slashes
 from handlers.slack.slash import answer
@@ -107,7 +107,8 @@ def _on_command(client: AsyncWebClient, endpoint: SlackEndpoint, slash: str) -> 
 
 def _on_form(client: AsyncWebClient, endpoint: SlackEndpoint, run: RunForm) -> Listener:
     async def listen(ack: AsyncAck, body: dict[str, Any], view: dict[str, Any]) -> None:
-        submission = Submission(endpoint, await actor_in(body, endpoint), endpoint.clock(), values_of(view))
+        shown_in, about = metadata_in(view)
+        submission = Submission(endpoint, await actor_in(body, endpoint), endpoint.clock(), values_of(view), about)
         try:
             text = await or_words(run(submission))
         except BadFields as error:
@@ -117,8 +118,8 @@ def _on_form(client: AsyncWebClient, endpoint: SlackEndpoint, run: RunForm) -> L
             await ack(response_action="errors", errors={_first_field(view): str(error)[:MAX_ERROR]})
             return
         await ack()
-        channel = {"id": view.get("private_metadata", "")}
-        await tell_privately(client, {**body, "channel": channel}, text)
+        await tell_privately(client, {**body, "channel": {"id": shown_in}}, text)
+        endpoint.on_change()
 
     return listen
 

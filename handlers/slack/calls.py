@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from bot.domain.access.permission import Policy
 from bot.domain.runbook import Runbook
 from bot.domain.watched.telemetry import Watched
+from bot.incidents.guarding import Guards
 from bot.incidents.permissions import Who, actor_of
 from bot.notify.slack.links import Links
 from bot.notify.slack.people import People
@@ -26,7 +27,7 @@ class SlackEndpoint:
     ``watched`` are the watches of tandem.yaml by name, ``models`` is what watches models, where anything does.
     ``behind`` gives how far the pipeline is behind, None where it is not. ``policy`` says who may do what, ``people``
     what Slack knows about them, ``origins`` whose requests are taken, and ``links`` where messages are;
-    ``confirmations`` are the questions that wait for an answer.
+    ``confirmations`` are the questions that wait for an answer, ``guards`` what forbids runs.
     """
 
     database: Database
@@ -41,6 +42,7 @@ class SlackEndpoint:
     origins: Origins | None = None
     links: Links | None = None
     confirmations: Confirmations = field(default_factory=Confirmations)
+    guards: Guards = field(default_factory=Guards)
 
 
 @dataclass(frozen=True)
@@ -79,9 +81,13 @@ class Click(Deed):
 
 @dataclass(frozen=True)
 class Submission(Deed):
-    """A form that was filled in: ``values`` by field, empty where nothing was entered."""
+    """A form that was filled in: ``values`` by field, empty where nothing was entered.
+
+    ``about`` is the value of the button that opened it.
+    """
 
     values: Mapping[str, str]
+    about: str = ""
 
 
 @dataclass(frozen=True)

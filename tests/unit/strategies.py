@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from bot.domain.alert import Alert
 from bot.domain.cause import Cause, CauseKind
 from bot.domain.event import AlertEvent, AlertStatus
+from bot.domain.guards.hold import BlastRadius, Glass, Guard, Hold
 from bot.domain.incident import Incident, IncidentStatus, Tally, TimelineEntry, TimelineKind
 from bot.domain.run import (
     Decision,
@@ -177,7 +178,16 @@ def runs(text: st.SearchStrategy[str], run_id: str = RUN_IDS[0]) -> st.SearchStr
         expires_at=moments,
         outcome=text,
         gate=st.none() | st.builds(GatePreview, at=moments, passes=st.booleans(), said=text),
+        holds=st.one_of(st.lists(_holds(text), max_size=3), _holds(text).map(lambda hold: [hold] * 300)),
+        glass=st.none() | st.builds(Glass, user=users, reason=text, at=moments, windows=st.lists(text, max_size=3)),
+        reach=st.none()
+        | st.builds(BlastRadius, st.integers(0, 500), st.integers(0, 500), st.lists(text, min_size=5, max_size=5)),
     )
+
+
+def _holds(text: st.SearchStrategy[str]) -> st.SearchStrategy[Hold]:
+    people = st.one_of(st.lists(users, max_size=3), users.map(lambda user: [user] * 100))
+    return st.builds(Hold, st.sampled_from(Guard), text, st.none() | moments, people, text)
 
 
 _steps = st.builds(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from slack_sdk.models.blocks import Block, DividerBlock
 
+from bot.domain.guards.hold import Guard, Hold
 from bot.domain.run import GatePreview, PreviousRun, RunStatus, StepStatus
 from bot.notify.card import Gate, Offer, RunCard, StepLine
 from bot.notify.slack.blocks import actions, context, section
@@ -11,6 +12,7 @@ from bot.notify.slack.text import code_block, inline_code, literal, when, who
 
 MAX_PEOPLE = 10
 MAX_GATE_LINES = 8
+MAX_HOLDS = 5
 _ICON = {
     RunStatus.PROPOSED: "🛠️",
     RunStatus.APPROVED: "⏳",
@@ -36,6 +38,7 @@ def run_blocks(run: RunCard) -> list[Block]:
         return [DividerBlock(), section(_progress(run))]
     gate = [section(_gate(run.offer.gate))] if run.offer.gate else []
     gate += [context(_previous(run.offer.previous))] if run.offer.previous else []
+    gate += _guards(run.offer)
     buttons = actions(f"run.{run.id}", run.offer.buttons)
     return [DividerBlock(), *_plan(run.title, run.offer), *gate, buttons, context(_terms(run.offer))]
 
@@ -50,6 +53,29 @@ def _plan(title: str, offer: Offer) -> list[Block]:
 
 def _previous(previous: PreviousRun) -> str:
     return f"🔁 Last time it {previous.in_words(when(previous.at))}"
+
+
+def _guards(offer: Offer) -> list[Block]:
+    """What depends on what it acts on, what forbids it now, and whose glass was broken."""
+    made: list[Block] = [context(f"🎯 {literal(offer.reach, 300)}")] if offer.reach else []
+    if offer.holds:
+        lines = [f"• {_hold(hold)}" for hold in offer.holds[:MAX_HOLDS]]
+        made.append(section("\n".join(["⛔ *Not to be run now* because of", *lines])))
+    if offer.glass:
+        windows = literal(", ".join(offer.glass.windows), 200)
+        text = f"🚨 {who(offer.glass.user)} broke the glass ({windows}): {literal(offer.glass.reason, 500)}"
+        made.append(section(f"{text}\nSomebody else must approve it."))
+    return made
+
+
+def _hold(hold: Hold) -> str:
+    until = f" until {when(hold.until)}" if hold.until else ""
+    may = ""
+    if hold.guard is Guard.FREEZE:
+        may = (
+            f"; {_people(hold.break_glass)} may break the glass" if hold.break_glass else "; nobody may break the glass"
+        )
+    return f"{literal(hold.why, 200)}{until}{may}"
 
 
 def _gate(gate: Gate) -> str:

@@ -6,11 +6,13 @@ from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.guards.hold import held_up_by
 from bot.domain.incident import Incident, TimelineKind
 from bot.domain.memory import successes
 from bot.domain.run import Plan, PreviousRun, Run, RunStatus, plan_hash
 from bot.domain.runbook import Runbook, fits
 from bot.errors import PlanError
+from bot.incidents.guarding import Guards, Subject, held_by, reach_in
 from bot.incidents.offers import withdrawn
 from bot.incidents.placeholder import MOST_CASES, cases_of, labels_of
 from bot.pipeline.batch import Batch
@@ -30,7 +32,7 @@ class _Offer(NamedTuple):
     before: list[Run]
 
 
-@stage(reads={"touched", "incidents", "tallies"}, writes={"runs", "timeline"}, after={"recall"})
+@stage(reads={"touched", "incidents", "tallies", "topology"}, writes={"runs", "timeline"}, after={"recall"})
 async def propose(batch: Batch, connection: AsyncConnection) -> None:
     if not batch.rules.runbooks or not batch.touched:
         return
@@ -47,9 +49,9 @@ async def propose(batch: Batch, connection: AsyncConnection) -> None:
 
 
 def _the_most_promising_first(batch: Batch, incident: Incident) -> list[tuple[str, Runbook]]:
-    """In the order of the configuration, but those before that helped in incidents like this one."""
+    """The least invasive first; of those alike the ones that helped in incidents like this one, then as configured."""
     helped = successes(incident.past)
-    return sorted(batch.rules.runbooks.items(), key=lambda named: -helped.get(named[0], 0.0))
+    return sorted(batch.rules.runbooks.items(), key=lambda named: (named[1].impact.rank, -helped.get(named[0], 0.0)))
 
 
 async def _offer_each(batch: Batch, offer: _Offer, connection: AsyncConnection) -> None:
@@ -110,6 +112,7 @@ async def _offer(
     if plan_hash(plan) in standing:
         return
     previous = await _previous(incident, offer.name, plan, batch.now, connection)
+    guards = Guards(batch.rules.guards, batch.rules.teams, batch.topology, batch.rules.critical)
     run = Run(
         id=uuid.uuid4().hex,
         incident_id=incident.id,
@@ -122,10 +125,13 @@ async def _offer(
         created_at=batch.now + timedelta(microseconds=len(batch.runs)),  # in the order in which they are offered
         expires_at=batch.now + timedelta(seconds=runbook.approval.expires.total_seconds()),
         previous=previous,
+        holds=await held_by(connection, guards, Subject(incident, runbook, plan), batch.now),
+        reach=reach_in(batch.topology, batch.rules.critical, plan.targets),
     )
     batch.runs.append(runs.sealed(connection, run))
     before = f". Last time it {previous.in_words(f'{previous.at:%H:%M} UTC')}" if previous else ""
-    batch.note(incident.id, TimelineKind.RUN, f"Proposed: {runbook.title}{before}")
+    held = f". Not to be run now because of {held_up_by(run.holds)}" if run.holds else ""
+    batch.note(incident.id, TimelineKind.RUN, f"Proposed: {runbook.title}{before}{held}")
 
 
 async def _refuse(batch: Batch, offer: _Offer, why: str, connection: AsyncConnection) -> None:

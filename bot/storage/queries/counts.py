@@ -29,6 +29,13 @@ async def open_by_severity(connection: AsyncConnection) -> dict[Severity, int]:
     return {severity: counted.get(severity.value, 0) for severity in Severity}
 
 
+async def open_in(connection: AsyncConnection, domain: str) -> int:
+    """How many incidents of a correlation domain are not resolved."""
+    not_resolved = _INCIDENT.c.status.in_([IncidentStatus.TRIGGERED.value, IncidentStatus.ACKNOWLEDGED.value])
+    query = select(func.count()).select_from(_INCIDENT).where(_INCIDENT.c.domain == domain, not_resolved)
+    return await connection.scalar(query) or 0
+
+
 async def oldest_unshown(connection: AsyncConnection) -> datetime | None:
     """Since when something of an incident is in no channel: its opening, or its last change where it has a message.
 

@@ -1,12 +1,13 @@
 """Runs of runbooks, what was done of each step, and which run works on which target."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import msgspec
-from sqlalchemy import RowMapping, column, delete, select, table, update
+from sqlalchemy import RowMapping, column, delete, func, select, table, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.guards.hold import Hold
 from bot.domain.run import GatePreview, Phase, Run, RunStatus, StepRecord
 from bot.domain.runs.verification import Progress
 from bot.errors import LostLease
@@ -21,6 +22,9 @@ _STEP = table_of(StepRow)
 _TARGET = table_of(RunTargetRow)
 # Of DBOS, in the same database: https://docs.dbos.dev/explanations/system-tables
 _WORKFLOW = table("workflow_status", column("workflow_uuid"), column("owner_xid"), schema="dbos")
+_STARTS = 0x7A2D0001
+"""The advisory lock under which runs start. Leases have locks of their own, of two numbers each."""
+_MOST_ENDED = 200
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -64,11 +68,13 @@ def is_authentic(seal: Seal | None, run: Run) -> bool:
 
 
 def _sealed_of(run: Run) -> list[str]:
+    """What came later is part of it only where it is there, so that seals of before hold."""
     made = [run.created_at, run.expires_at, *(decision.at for decision in run.decisions)]
     times = [moment.astimezone(UTC).isoformat() for moment in made]
     decided = [[decision.verdict, decision.user] for decision in run.decisions]
     lists = [msgspec.json.encode(one).decode() for one in (run.approvers, times, decided)]
-    return [run.id, run.runbook, run.plan_hash, str(run.required), *lists]
+    glass = [msgspec.json.encode(run.glass).decode()] if run.glass else []
+    return [run.id, run.runbook, run.plan_hash, str(run.required), *lists, *glass]
 
 
 async def not_ended(connection: AsyncConnection) -> list[Run]:
@@ -109,7 +115,9 @@ async def with_status(connection: AsyncConnection, statuses: Iterable[RunStatus]
     return [_run(row) for row in rows.mappings()]
 
 
-async def last_that_ran(connection: AsyncConnection, domain: str, runbook: str, since: datetime) -> list[Run]:
+async def last_that_ran(
+    connection: AsyncConnection, domain: str, runbook: str, since: datetime, most: int = 10
+) -> list[Run]:
     """The runs of a runbook in a correlation domain that have ended since a moment, the newest first."""
     ran = [status.value for status in RunStatus if status.ran]
     rows = await connection.execute(
@@ -118,7 +126,7 @@ async def last_that_ran(connection: AsyncConnection, domain: str, runbook: str, 
         .where(_RUN.c.runbook == runbook, _RUN.c.status.in_(ran), _RUN.c.ended_at >= since)
         .where(_INCIDENT.c.domain == domain)
         .order_by(_RUN.c.ended_at.desc())
-        .limit(10)
+        .limit(most)
     )
     return [_run(row) for row in rows.mappings()]
 
@@ -144,38 +152,86 @@ async def steps_of(connection: AsyncConnection, run_ids: Sequence[str]) -> list[
 
 
 async def take_targets(
-    connection: AsyncConnection, domain: str, targets: Sequence[str], run_id: str, now: datetime
+    connection: AsyncConnection, domain: str, targets: Sequence[str], run_id: str, now: datetime, at_once: int = 1
 ) -> Run | None:
-    """Take all of the targets for a run, or none: then the run that works on one of them is returned.
+    """Take a place on all of the targets for a run, or none: then a run that works on a full one is returned.
 
-    A target of a run that has ended, or is no longer known, is taken over.
+    ``at_once`` runs have a place on a target. The place of a run that has ended, or is no longer known, is taken over.
     """
-    wanted = sorted(set(targets))
-    rows = [{"domain": domain, "target": target, "run_id": run_id, "since": now} for target in wanted]
+    places = _places(targets, at_once)
+    rows = [
+        {"domain": domain, "target": place, "run_id": run_id, "since": now}
+        for found in places.values()
+        for place in found
+    ]
     await insert_missing(connection, _TARGET, rows)
-    mine = (_TARGET.c.domain == domain, _TARGET.c.target.in_(wanted))
-    query = select(_TARGET.c.run_id).where(*mine).order_by(_TARGET.c.target).with_for_update()
-    for holder_id in dict.fromkeys(await connection.scalars(query)):
-        holder = await by_id(connection, holder_id) if holder_id != run_id else None
-        if holder is not None and not holder.status.ended:
-            await release_targets(connection, run_id)
-            return holder
-    await connection.execute(update(_TARGET).where(*mine).values(run_id=run_id, since=now))
+    free, holder = await _free_places(connection, domain, places, run_id, lock=True)
+    if holder is not None:
+        await release_targets(connection, run_id)
+        return holder
+    mine = (_TARGET.c.domain == domain, _TARGET.c.run_id == run_id)
+    await connection.execute(delete(_TARGET).where(*mine, _TARGET.c.target.not_in(free)))
+    taken = update(_TARGET).where(_TARGET.c.domain == domain, _TARGET.c.target.in_(free))
+    await connection.execute(taken.values(run_id=run_id, since=now))
     return None
 
 
-async def target_holder(connection: AsyncConnection, domain: str, targets: Sequence[str], run_id: str) -> Run | None:
-    """Another run that works on one of the targets, without taking any."""
-    query = select(_TARGET.c.run_id).where(
-        _TARGET.c.domain == domain, _TARGET.c.target.in_(list(targets)), _TARGET.c.run_id != run_id
-    )
-    for holder_id in dict.fromkeys(await connection.scalars(query.order_by(_TARGET.c.target))):
-        holder = await by_id(connection, holder_id)
-        if holder is not None and not holder.status.ended:
-            return holder
-    return None
+async def target_holder(
+    connection: AsyncConnection, domain: str, targets: Sequence[str], run_id: str, at_once: int = 1
+) -> Run | None:
+    """Another run that works on one of the targets that has no place left, without taking any."""
+    _, holder = await _free_places(connection, domain, _places(targets, at_once), run_id)
+    return holder
+
+
+def _places(targets: Sequence[str], at_once: int) -> dict[str, list[str]]:
+    """The keys of the places on each target; the first is named like the target itself."""
+    return {target: [target, *(f"{target}\n{n}" for n in range(2, at_once + 1))] for target in sorted(set(targets))}
+
+
+async def _free_places(
+    connection: AsyncConnection, domain: str, places: Mapping[str, Sequence[str]], run_id: str, *, lock: bool = False
+) -> tuple[list[str], Run | None]:
+    """A free place on each target, or a run on a target that has none."""
+    wanted = [place for found in places.values() for place in found]
+    query = select(_TARGET.c.target, _TARGET.c.run_id).where(_TARGET.c.domain == domain, _TARGET.c.target.in_(wanted))
+    query = query.order_by(_TARGET.c.target)
+    holders = {place: holder for place, holder in await connection.execute(query.with_for_update() if lock else query)}
+    working = {holder: await by_id(connection, holder) for holder in set(holders.values()) - {run_id}}
+    taken = {place: run for place, holder in holders.items() if (run := working.get(holder)) and not run.status.ended}
+    free = [next((place for place in found if place not in taken), "") for found in places.values()]
+    full = next((found for found, place in zip(places.values(), free, strict=True) if not place), None)
+    return free, taken[full[0]] if full else None
 
 
 async def release_targets(connection: AsyncConnection, run_id: str) -> None:
     """Give back what a run holds."""
     await connection.execute(delete(_TARGET).where(_TARGET.c.run_id == run_id))
+
+
+async def lock_starts(connection: AsyncConnection) -> None:
+    """Until the transaction ends no other run starts, so what guards are decided by stays. SQLite has one writer."""
+    if connection.dialect.name == "postgresql":
+        await connection.execute(select(func.pg_advisory_xact_lock(_STARTS)))
+
+
+async def starts_since(connection: AsyncConnection, runbook: str, since: datetime, but: str) -> list[datetime]:
+    """When runs of a runbook started since a moment, the oldest first; without the run ``but``."""
+    began = func.coalesce(_RUN.c.started_at, _RUN.c.created_at, type_=_RUN.c.created_at.type)
+    begun = [status.value for status in RunStatus if status.ran or status in (RunStatus.RUNNING, RunStatus.VERIFYING)]
+    mine = (_RUN.c.runbook == runbook, _RUN.c.status.in_(begun), _RUN.c.id != but)
+    return list(await connection.scalars(select(began).where(*mine, began > since).order_by(began)))
+
+
+async def last_end(
+    connection: AsyncConnection, domain: str, runbook: str, targets: Sequence[str], since: datetime
+) -> datetime | None:
+    """When a run of a runbook last ended on one of the targets, where that was since a moment."""
+    ended = await last_that_ran(connection, domain, runbook, since, most=_MOST_ENDED)
+    ends = (run.ended_at for run in ended if run.ended_at and not set(targets).isdisjoint(run.plan.targets))
+    return next(ends, None)
+
+
+async def save_holds(connection: AsyncConnection, run_id: str, holds: Sequence[Hold]) -> None:
+    """Keep which guards forbid an offer; nothing else of the run is written."""
+    await connection.execute(update(_RUN).where(_RUN.c.id == run_id).values(holds=list(holds)))

@@ -32,6 +32,10 @@ class RunRow(SQLModel, table=True):
     verification: Any = Field(default=None, sa_type=Json, nullable=True)
     previous: Any = Field(default=None, sa_type=Json, nullable=True)
     seal: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": ""})
+    started_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    holds: list[Any] = Field(default=[], sa_type=Json, sa_column_kwargs={"server_default": "[]"})
+    glass: Any = Field(default=None, sa_type=Json, nullable=True)
+    reach: Any = Field(default=None, sa_type=Json, nullable=True)
 
 
 class StepRow(SQLModel, table=True):

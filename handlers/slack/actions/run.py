@@ -1,6 +1,6 @@
 """Approve and Reject on the offer of a run."""
 
-from bot.remediation.approval import Verdict, decide
+from bot.remediation.approval import Terms, Verdict, decide
 from handlers.slack.calls import Click
 from handlers.slack.registry import action
 
@@ -17,4 +17,5 @@ async def reject(click: Click) -> None:
 
 async def _decide(click: Click, verdict: Verdict) -> None:
     run_id, _, plan_hash = click.value.partition(":")
-    await decide(click.database, click.endpoint.runbooks, run_id, plan_hash, click.who, verdict, click.now)
+    terms = Terms(click.endpoint.runbooks, click.endpoint.guards)
+    await decide(click.database, terms, run_id, plan_hash, click.who, verdict, click.now)

@@ -23,6 +23,7 @@ from bot.domain.run import Decision, Plan, PlannedStep, Run, RunStatus, StepReco
 from bot.domain.runbook import Runbook, definition_hash
 from bot.domain.severity import Severity
 from bot.inbox.inbox import open_inbox
+from bot.remediation.approval import Terms
 from bot.remediation.records import RunRecords
 from bot.remediation.starting import Start
 from bot.remediation.steps import Steps
@@ -44,6 +45,7 @@ RUNBOOKS = {
         }
     )
 }
+TERMS = Terms(RUNBOOKS)
 
 
 def _now() -> datetime:
@@ -73,8 +75,8 @@ async def main(url: str, replica: str, members: Collection[str]) -> None:
     database = open_database(url)
     services = Services(database, open_inbox(database), Rules(), _now, _Named(replica, members, database))
     records = RunRecords(database, _now, lambda: None)
-    steps = Steps(records, {}, Start(records, RUNBOOKS))
-    remediation = Remediation(services, RUNBOOKS, steps, workflow_database(url))
+    steps = Steps(records, {}, Start(records, TERMS))
+    remediation = Remediation(services, TERMS, steps, workflow_database(url))
     await remediation.launch()
     work = asyncio.create_task(remediation.run())
     print("ready", flush=True)
@@ -186,7 +188,7 @@ class Fleet:
 
     def steps_over(self, database: Database) -> Steps:
         records = RunRecords(database, _now, lambda: None)
-        return Steps(records, {}, Start(records, RUNBOOKS))
+        return Steps(records, {}, Start(records, TERMS))
 
     async def run(self, run_id: str) -> Run:
         async with self.database.read() as connection:

@@ -3,12 +3,15 @@
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, cast
 
+import msgspec
+
 from bot.domain.incident import Incident
 from bot.domain.rules import Rules
 from bot.domain.run import Run
 from bot.domain.runbook import Runbook
+from bot.incidents.guarding import guards_of
 from bot.incidents.permissions import Who
-from bot.remediation.approval import decide
+from bot.remediation.approval import Terms, decide
 from bot.remediation.evidence import Evidence
 from bot.remediation.records import RunRecords
 from bot.remediation.sequence import Once, carry_out
@@ -42,11 +45,12 @@ class Night:
 
     def __init__(self, pipeline: Pipeline, runbooks: Mapping[str, Runbook], evidence: Evidence | None = None):
         self.pipeline, self.runbooks = pipeline, dict(runbooks)
+        self.terms = Terms(self.runbooks, guards_of(pipeline.rules))
         self.seconds = 0.0
         self._due: list[tuple[float, Act]] = []
         self.records = RunRecords(pipeline.database, pipeline.clock, lambda: None)
         self.verifier = Verifier(self.records, evidence, timer=lambda: self.seconds, pause=self.pass_)
-        self.steps = Steps(self.records, {}, Start(self.records, self.runbooks), self.verifier)
+        self.steps = Steps(self.records, {}, Start(self.records, self.terms), self.verifier)
 
     def at(self, second: float, act: Act) -> None:
         self._due.append((second, act))
@@ -63,7 +67,7 @@ class Night:
         incident = incident or await self.pipeline.only_incident()
         offered = [run for run in await self.pipeline.runs_of(incident) if run.runbook == runbook][-1]
         database, now = self.pipeline.database, self.pipeline.clock.now
-        return await decide(database, self.runbooks, offered.id, offered.plan_hash, who, "approve", now)
+        return await decide(database, self.terms, offered.id, offered.plan_hash, who, "approve", now)
 
     async def carry_out(self, run: Run) -> Run:
         """The run, to its end."""
@@ -82,8 +86,11 @@ class Night:
         return found
 
 
-async def night(pipeline: Pipeline, evidence: Evidence | None = None, **runbooks: Runbook) -> Night:
-    """The pipeline with these runbooks."""
+async def night(
+    pipeline: Pipeline, evidence: Evidence | None = None, rules: Rules | None = None, **runbooks: Runbook
+) -> Night:
+    """The pipeline with these runbooks, and the rest of some rules."""
     runbooks = runbooks or {"restart": book()}
-    fresh = Pipeline(pipeline.database, pipeline.inbox, pipeline.clock, Rules(runbooks=runbooks))
+    known = msgspec.structs.replace(rules or Rules(), runbooks=runbooks)
+    fresh = Pipeline(pipeline.database, pipeline.inbox, pipeline.clock, known)
     return Night(await fresh.prepare(), runbooks, evidence)

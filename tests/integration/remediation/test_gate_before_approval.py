@@ -16,6 +16,7 @@ from bot.inbox.inbox import Inbox
 from bot.localslack import LocalSlack
 from bot.notify.notifier import Notifier
 from bot.notify.slack.channel import SlackChannel
+from bot.remediation.approval import Terms
 from bot.remediation.executors import Outcome
 from bot.remediation.gate_preview import EVERY, GatePreviews
 from bot.remediation.records import RunRecords
@@ -42,7 +43,7 @@ class Offered:
         self.notifier = Notifier(database, channel, clock, interval=0)
         self.may = True
         records = RunRecords(database, clock, lambda: None)
-        self.gates = self.previews(Steps(records, {}, Start(records, {})).preview)
+        self.gates = self.previews(Steps(records, {}, Start(records, Terms({}))).preview)
         self.pipeline: Pipeline
 
     def previews(self, preview: Callable[[Run, int], Any]) -> GatePreviews:

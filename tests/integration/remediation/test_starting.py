@@ -180,7 +180,7 @@ async def test_a_member_of_a_group_who_has_left_it_has_approved_nothing(pipeline
     incident = await here.pipeline.only_incident()
     member = Actor(Person("U1", groups=frozenset({"S0SHOP1"})))
     run = await here.approve(incident, who=member)
-    steps = Steps(here.records, {}, Start(here.records, here.runbooks, ungrouped))
+    steps = Steps(here.records, {}, Start(here.records, here.terms, ungrouped))
     assert not await steps.begin(Claim(run.id, ""))
     assert "who approved it may no longer approve it" in (await here.load(run)).outcome
 
@@ -196,7 +196,7 @@ async def test_while_it_is_not_known_who_is_in_the_group_the_run_waits(pipeline:
     run = await here.approve(
         await here.pipeline.only_incident(), who=Actor(Person("U1", groups=frozenset({"S0SHOP1"})))
     )
-    steps = Steps(here.records, {}, Start(here.records, here.runbooks, look_up))
+    steps = Steps(here.records, {}, Start(here.records, here.terms, look_up))
     begin = asyncio.create_task(steps.begin(Claim(run.id, "")))
     while not (await here.load(run)).outcome:
         await asyncio.sleep(0.01)

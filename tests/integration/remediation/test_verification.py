@@ -246,7 +246,7 @@ async def test_a_failed_step_is_not_undone_behind_a_person_who_has_resolved_the_
     here = await night(pipeline, restart=book(steps=[{"command": {"argv": ["false"]}}]))
     await here.pipeline.send(alert())
     run = await here.approve()
-    here.steps = _ResolvedMeanwhile(here.records, {}, Start(here.records, here.runbooks), here.verifier)
+    here.steps = _ResolvedMeanwhile(here.records, {}, Start(here.records, here.terms), here.verifier)
     run = await here.carry_out(run)
     assert run.status is RunStatus.STOPPED
     assert "@U7 has resolved the incident. Nothing was rolled back." in run.outcome
