@@ -101,6 +101,8 @@ def _problems_of(config: Config) -> Iterator[tuple[Place, str]]:
             if not (is_user(user) or is_group(user)):
                 why = f"{user!r} is no Slack user id: open the person's profile in Slack, ⋮, Copy member ID"
                 yield ("runbooks", name, "approval", "approvers", i), f"{why}; a user group's begins with S"
+        if runbook.approval.other_team and not config.teams:
+            yield ("runbooks", name, "approval", "other_team"), "there are no teams: describe them under teams"
         if why := _problem_of_monitor(runbook.verify.monitor, config):
             yield ("runbooks", name, "verify", "monitor"), why
         yield from _problems_of_steps(name, runbook)

@@ -10,6 +10,7 @@ import msgspec
 
 from bot.domain.duration import format_duration
 from bot.domain.guards.hold import BlastRadius, Glass, Hold
+from bot.domain.runs.parameter import Value
 from bot.domain.runs.verification import Progress, WatchedAlert, default_stable_for
 
 GATE = "gate"
@@ -74,6 +75,7 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
     stable_for: float | None = None
     monitor: str = ""
     targets: list[str] = []
+    parameters: dict[str, Value] = {}
 
     @property
     def quiet_for(self) -> float:
@@ -108,6 +110,9 @@ class Decision(msgspec.Struct, frozen=True):
     user: str
     verdict: Literal["approve", "reject"]
     at: datetime
+    reason: str = ""
+    outside: bool = False
+    """Whether they were in no team that answers for what the run acts on."""
 
 
 class PreviousRun(msgspec.Struct, frozen=True):
@@ -131,6 +136,7 @@ def _rounded(seconds: float) -> str:
 class Run(msgspec.Struct, frozen=True, kw_only=True):
     """``watched`` are the alerts that fired when it was approved: they are what its verification looks at.
 
+    ``proposed_by`` did so by hand, ``filled`` is what placeholders stand for, where its plan may be edited.
     ``holds`` are the guards that forbid it, as of the last look, ``reach`` is what depends on what it acts on.
     """
 
@@ -157,6 +163,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     holds: list[Hold] = []
     glass: Glass | None = None
     reach: BlastRadius | None = None
+    proposed_by: str = ""
+    filled: dict[str, str] | None = None
 
     @property
     def broken(self) -> list[str]:

@@ -3,7 +3,7 @@
 import hashlib
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -12,6 +12,7 @@ from bot.domain.cause import CauseKind
 from bot.domain.duration import Duration
 from bot.domain.guards.limits import Limits
 from bot.domain.incident import Incident, Tally
+from bot.domain.runs.parameter import Parameter
 from bot.domain.severity import Severity
 
 
@@ -72,6 +73,12 @@ class Approval(_Section):
     """How many different people must approve."""
     expires: Duration = timedelta(hours=1)
     """When the offer lapses."""
+    other_team: bool = False
+    """Whether one who approves must be in no team that answers for what the run acts on."""
+    proposer_may_approve: bool = False
+    """Whether who proposed it by hand may be one of those who approve it."""
+    reason: bool = False
+    """Whether who approves must say why."""
 
     @model_validator(mode="after")
     def _enough_approvers(self) -> "Approval":
@@ -107,6 +114,8 @@ class Runbook(_Section):
     """Which values may be filled in: for a placeholder, the regular expression that the whole value has to match."""
     limits: Limits | None = None
     """How often it may run, and while how much is wrong or depends on it."""
+    parameters: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")], Parameter] = {}
+    """What may be changed about its plan before it is approved, by name; steps take it as `${parameters.NAME}`."""
     impact: Impact = Impact.MEDIUM
     """How much it changes: of several runbooks that fit, those that change less are offered first."""
 
@@ -116,7 +125,11 @@ def definition_hash(runbook: Runbook) -> str:
     later: dict[str, Any] = {
         "verify": {name for name in ("stable_for", "monitor") if getattr(runbook.verify, name) is None}
     }
-    later |= {name: True for name in ("placeholders", "limits") if not getattr(runbook, name)}
+    later |= {name: True for name in ("placeholders", "limits", "parameters") if not getattr(runbook, name)}
+    approval = {
+        name for name in ("other_team", "proposer_may_approve", "reason") if not getattr(runbook.approval, name)
+    }
+    later |= {"approval": approval} if approval else {}
     if runbook.impact is Impact.MEDIUM:
         later["impact"] = True
     return hashlib.sha256(runbook.model_dump_json(exclude=later).encode()).hexdigest()[:16]

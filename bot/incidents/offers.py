@@ -1,14 +1,51 @@
-"""The runs of an incident: which are under way, and offers that are withdrawn because it is over."""
+"""The runs of an incident: an offer as it is made, which are under way, which are withdrawn because it is over."""
 
+import uuid
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.run import Run, RunStatus, withdraw
-from bot.storage.queries import runs
+from bot.domain.incident import Incident
+from bot.domain.run import Plan, Run, RunStatus, plan_hash, withdraw
+from bot.domain.runbook import Runbook
+from bot.incidents.placeholder import cases_of, labels_of
+from bot.storage.queries import alerts, runs
 
 _WHY = "the incident is resolved"
+_MOST_ALERTS = 200
+
+
+def offer_of(incident: Incident, runbook: Runbook, plan: Plan, now: datetime, place: int) -> Run:
+    """A plan as it is offered, in the ``place`` among those that are offered at the same time."""
+    return Run(
+        id=uuid.uuid4().hex,
+        incident_id=incident.id,
+        partition=incident.partition,
+        runbook=plan.runbook,
+        plan=plan,
+        plan_hash=plan_hash(plan),
+        approvers=runbook.approval.approvers,
+        required=runbook.approval.required,
+        created_at=now + timedelta(microseconds=place),
+        expires_at=now + timedelta(seconds=runbook.approval.expires.total_seconds()),
+    )
+
+
+async def cases_for(connection: AsyncConnection, runbook: Runbook, incident: Incident) -> list[dict[str, str]]:
+    """What placeholders may stand for: the incident's facts, and the labels of the alerts that it is offered for."""
+    labels, when = labels_of(runbook), runbook.when
+    known = (await alerts.of_incidents(connection, [incident.id], limit=_MOST_ALERTS))[incident.id]
+    service = incident.causes[0].service if incident.causes else next(iter(incident.services), "")
+    facts = {"incident.number": str(incident.number), "incident.severity": incident.severity.value, "service": service}
+    active = [alert for alert in known if alert.active]
+    meant = when.service or (service if when.cause else "")
+    fitting = [
+        alert.labels
+        for alert in active
+        if (not when.alertname or alert.name == when.alertname) and (not meant or alert.service == meant)
+    ]
+    return [facts | case for case in cases_of(labels, [alert.labels for alert in active], fitting)]
 
 
 async def under_way(connection: AsyncConnection, incident_ids: Collection[str]) -> list[Run]:

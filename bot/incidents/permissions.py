@@ -27,6 +27,8 @@ class Action(StrEnum):
     RATE = "change how sensitive a watch is"
     APPROVE = "approve"
     REJECT = "reject"
+    PROPOSE = "propose a run"
+    EDIT = "edit a plan"
     CHOOSE_REFERENCE = "choose a reference"
     CHECK_MODEL = "check a model"
 

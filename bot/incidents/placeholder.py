@@ -7,9 +7,10 @@ from typing import Any
 from bot.domain.runbook import Runbook
 
 PLACEHOLDER = re.compile(r"\$(?:\$|\{([^{}]*)\})")
-KNOWN = "${service}, ${labels.NAME}, ${incident.number} and ${incident.severity}"
-_NAME = re.compile(r"service|incident\.(?:number|severity)|labels\.[^\s{}$`]+")
+KNOWN = "${service}, ${labels.NAME}, ${incident.number}, ${incident.severity} and ${parameters.NAME}"
+_NAME = re.compile(r"service|incident\.(?:number|severity)|labels\.[^\s{}$`]+|parameters\.[a-z][a-z0-9_]*")
 _LABEL = "labels."
+PARAMETER = "parameters."
 MOST_CASES = 5
 """For so many values of a label at most a runbook is offered at once."""
 

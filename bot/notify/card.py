@@ -94,6 +94,7 @@ class Gate:
 class Offer:
     """Exactly what an approval is for, in full, and who may give it. ``verification`` says how it is verified.
 
+    ``proposed_by`` did so by hand.
     ``holds`` are the guards that forbid it now, ``glass`` who overrode freeze windows, ``reach`` what depends on what
     it acts on.
     """
@@ -111,6 +112,7 @@ class Offer:
     holds: tuple[Hold, ...] = ()
     glass: Glass | None = None
     reach: str = ""
+    proposed_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,10 +48,12 @@ def _offer(run: Run) -> Offer:
         buttons=(
             Button("run.approve", "Approve", value, "primary"),
             Button("run.reject", "Reject", value, "danger"),
+            *([Button("run.edit", "Edit …", value)] if run.filled is not None else []),
             *([Button("run.break_glass", "Break the glass …", value)] if breakable else []),
         ),
         holds=tuple(run.holds),
         glass=run.glass,
+        proposed_by=run.proposed_by,
         reach=run.reach.in_words() if run.reach and run.reach.count else "",
     )
 

@@ -1,7 +1,7 @@
 """Who may approve what, and the record of every decision and refusal."""
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -9,10 +9,12 @@ from typing import Literal
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.access.person import Person
+from bot.domain.access.team import Team, teams_of
 from bot.domain.guards.hold import Hold, held_up_by, left_over
 from bot.domain.incident import Incident, TimelineEntry, TimelineKind
 from bot.domain.run import Decision, Run, RunStatus, withdraw
-from bot.domain.runbook import Runbook, definition_hash
+from bot.domain.runbook import Approval, Runbook, definition_hash
 from bot.domain.runs.verification import MOST_WATCHED, WatchedAlert, watched_from
 from bot.errors import Refused
 from bot.incidents import permissions
@@ -25,6 +27,7 @@ from bot.storage.queries.audit import AuditEntry
 
 Verdict = Literal["approve", "reject"]
 _ACTIONS: dict[Verdict, Action] = {"approve": Action.APPROVE, "reject": Action.REJECT}
+MAX_REASON = 500
 _FORGED = "it was changed in the database past Tandem"
 _CHANGED = "the runbook was edited after this was offered"
 
@@ -40,16 +43,24 @@ def refusal_of(
     if why := permissions.refusal_of(who, _ACTIONS[verdict], incident):
         return why
     person = actor_of(who).person
-    if not person.is_one_of(run.approvers):
-        allowed = ", ".join(f"@{approver}" for approver in run.approvers)
-        unknown = person.why_unknown(run.approvers)
-        hint = f" {unknown[0].upper()}{unknown[1:]}." if unknown else ""
-        return f"You may not {verdict} “{run.plan.title}”. {allowed} may.{hint}"
+    if why := who_may(verdict, run, who):
+        return why
     if verdict == "approve" and run.glass and person.id == run.glass.user:
         return f"You broke the glass for “{run.plan.title}”: somebody else must approve it."
     if verdict == "approve" and person.id in run.approvals:
         return f"You approved “{run.plan.title}” already; somebody else must, too."
     return ""
+
+
+def who_may(verb: str, run: Run, who: Who) -> str:
+    """Why somebody is none of its approvers, with who is; empty where they are one."""
+    person = actor_of(who).person
+    if person.is_one_of(run.approvers):
+        return ""
+    allowed = ", ".join(f"@{approver}" for approver in run.approvers)
+    unknown = person.why_unknown(run.approvers)
+    hint = f" {unknown[0].upper()}{unknown[1:]}." if unknown else ""
+    return f"You may not {verb} “{run.plan.title}”. {allowed} may.{hint}"
 
 
 def refusal_of_state(run: Run | None, incident: Incident | None, plan_hash: str, now: datetime) -> str:
@@ -100,6 +111,7 @@ async def decide(
     who: Who,
     verdict: Verdict,
     now: datetime,
+    reason: str = "",
 ) -> Run:
     """Take a decision, in one transaction with its audit entry.
 
@@ -116,6 +128,8 @@ async def decide(
         if not why and run and not runs.is_authentic(database.seal, run):
             why = f"“{run.plan.title}” was changed in the database past Tandem: nothing was run."
             await _record(connection, withdraw(run, _FORGED, now), f"Withdrawn: {_FORGED}", None, now)
+        if not why and run and verdict == "approve":
+            why = _against_policy(terms.runbooks[run.runbook].approval, run, user, reason)
         if not why and run and incident and verdict == "approve":
             holds = await holds_now(connection, terms, run, incident, now)
             why = f"“{run.plan.title}” may not be run now because of {held_up_by(holds)}." if holds else ""
@@ -123,11 +137,13 @@ async def decide(
             details = {"reason": why, "verdict": verdict}
             await audit.append(connection, AuditEntry(now, user, "run.refused", f"run {run_id}", details))
         else:
-            run = runs.sealed(connection, _with(run, Decision(user, verdict, now)))
+            decision = Decision(user, verdict, now, reason.strip()[:MAX_REASON], _is_outside(terms, run, who))
+            run = runs.sealed(connection, _with(run, decision, terms.runbooks[run.runbook].approval))
             if run.status is RunStatus.APPROVED:
                 run = msgspec.structs.replace(run, watched=await watched_now(connection, run.incident_id))
             await _record(connection, run, _said(run, verdict), user, now)
             details = {"runbook": run.runbook, "plan_hash": run.plan_hash, "status": run.status.value}
+            details |= {"reason": decision.reason} if decision.reason else {}
             await audit.append(connection, AuditEntry(now, user, f"run.{verdict}", f"run {run_id}", details))
     if why or run is None:
         raise Refused(why)
@@ -167,19 +183,46 @@ async def locked(connection: AsyncConnection, run_id: str) -> tuple[Incident | N
     return incident, await runs.by_id(connection, run_id, lock=True)
 
 
-def _with(run: Run, decision: Decision) -> Run:
+def _against_policy(approval: Approval, run: Run, user: str, reason: str) -> str:
+    """Why the runbook's policy does not take an approval of this person; empty where it does."""
+    if user == run.proposed_by and not approval.proposer_may_approve:
+        return f"You proposed “{run.plan.title}”: somebody else must approve it."
+    if approval.reason and not reason.strip():
+        return f"Say why “{run.plan.title}” is to be run: its runbook asks for a reason."
+    return ""
+
+
+def _is_outside(terms: Terms, run: Run, who: Who) -> bool:
+    return is_outside(actor_of(who).person, terms.guards.teams, run.plan.targets)
+
+
+def is_outside(person: Person, teams: Mapping[str, Team], targets: Sequence[str]) -> bool:
+    """Whether somebody is known to be in no team that answers for these services."""
+    members = [member for team in teams_of(targets, teams).values() for member in team.members]
+    return not person.is_one_of(members) and not person.why_unknown(members)
+
+
+def _with(run: Run, decision: Decision, approval: Approval) -> Run:
     run = msgspec.structs.replace(run, decisions=[*run.decisions, decision])
     if decision.verdict == "reject":
         return msgspec.structs.replace(run, status=RunStatus.REJECTED, ended_at=decision.at)
-    enough = len(set(run.approvals)) >= run.required
+    enough = len(set(run.approvals)) >= run.required and not lacks_other_team(run, approval)
     return msgspec.structs.replace(run, status=RunStatus.APPROVED) if enough else run
+
+
+def lacks_other_team(run: Run, approval: Approval) -> bool:
+    """Whether somebody of another team is still to approve it."""
+    return approval.other_team and not any(one.outside for one in run.decisions if one.verdict == "approve")
 
 
 def _said(run: Run, verdict: Verdict) -> str:
     if verdict == "reject":
         return f"Rejected: {run.plan.title}"
-    missing = run.required - len(set(run.approvals))
-    return f"Approved: {run.plan.title}" + (f" ({missing} more needed)" if missing > 0 else "")
+    missing, reason = run.required - len(set(run.approvals)), run.decisions[-1].reason
+    more = f" ({missing} more needed)" if missing > 0 else ""
+    if not more and run.status is RunStatus.PROPOSED:
+        more = " (somebody of another team must, too)"
+    return f"Approved: {run.plan.title}{more}" + (f". Reason: {reason}" if reason else "")
 
 
 async def _record(connection: AsyncConnection, run: Run, said: str, actor: str | None, now: datetime) -> None:

@@ -9,8 +9,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from bot.domain.runs.parameter import Value
 from bot.errors import PlanError
-from bot.incidents.placeholder import KNOWN, is_known
+from bot.incidents.placeholder import KNOWN, PARAMETER, is_known
 
 SAFE = "[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 MAX_VALUE = 256
@@ -23,9 +24,17 @@ class Values:
 
     known: Mapping[str, str]
     patterns: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, Value] = field(default_factory=dict)
+
+    def number(self, name: str) -> int | float | None:
+        """The parameter of a placeholder, where that is a number."""
+        value = self.parameters.get(name.removeprefix(PARAMETER)) if name.startswith(PARAMETER) else None
+        return None if isinstance(value, str) else value
 
     def take(self, name: str) -> str:
         """The value that is filled in for a placeholder. Raises PlanError where there is none that may be."""
+        if name.startswith(PARAMETER):
+            return str(self.parameters[name.removeprefix(PARAMETER)])
         value = self.known.get(name)
         if not value:
             raise PlanError(f"this incident gives no value for ${{{name}}}")

@@ -16,8 +16,9 @@ from pydantic import ValidationError
 
 from bot.domain.run import Plan, PlannedStep
 from bot.domain.runbook import Runbook, Step, definition_hash
+from bot.domain.runs.parameter import Value
 from bot.errors import PlanError
-from bot.incidents.placeholder import KNOWN, PLACEHOLDER, is_known, names_in, placeholders_of
+from bot.incidents.placeholder import KNOWN, PARAMETER, PLACEHOLDER, is_known, names_in, placeholders_of
 from bot.remediation.executors import describe, holds_steps, parameters_of
 from bot.remediation.executors.asking import INNER_KINDS
 from bot.remediation.placeholders import Values, check_patterns
@@ -34,9 +35,15 @@ _INTERPRETERS = re.compile(
 Fill = Callable[[str], str]
 
 
-def make_plan(name: str, runbook: Runbook, values: Mapping[str, str]) -> Plan:
-    """The plan of a runbook for an incident. Raises PlanError where a value is missing or unsafe."""
-    given = Values(values, runbook.placeholders)
+def make_plan(
+    name: str, runbook: Runbook, values: Mapping[str, str], parameters: Mapping[str, Value] | None = None
+) -> Plan:
+    """The plan of a runbook for an incident, with the defaults of its parameters unless others are given.
+
+    Raises PlanError where a value is missing, unsafe or outside of its bounds.
+    """
+    chosen = _chosen(runbook, parameters or {})
+    given = Values(values, runbook.placeholders, chosen)
     steps = [_planned(step, given) for step in runbook.steps]
     rollback = [_planned(step, given) for step in runbook.rollback]
     for phase, planned in (("plan", steps), ("rollback", rollback)):
@@ -53,7 +60,16 @@ def make_plan(name: str, runbook: Runbook, values: Mapping[str, str]) -> Plan:
         stable_for=_seconds(runbook.verify.stable_for),
         monitor=runbook.verify.monitor or "",
         targets=_targets(name, runbook, values),
+        parameters=chosen,
     )
+
+
+def _chosen(runbook: Runbook, given: Mapping[str, Value]) -> dict[str, Value]:
+    chosen = {name: given.get(name, one.default) for name, one in runbook.parameters.items()}
+    for name, value in chosen.items():
+        if why := runbook.parameters[name].why_not(value):
+            raise PlanError(f"{name}: {why}")
+    return chosen
 
 
 def _seconds(span: timedelta | None) -> float | None:
@@ -73,7 +89,13 @@ def check_templates(runbook: Runbook) -> None:
     """Raises PlanError where a placeholder is unknown or stands where a value could do harm."""
     for step in [*runbook.steps, *runbook.rollback]:
         _check_step(step)
-    check_patterns(runbook.placeholders, placeholders_of(runbook))
+    used = placeholders_of(runbook)
+    check_patterns(runbook.placeholders, used)
+    wanted = {name.removeprefix(PARAMETER) for name in used if name.startswith(PARAMETER)}
+    if unknown := sorted(wanted - runbook.parameters.keys()):
+        raise PlanError(f"${{{PARAMETER}{unknown[0]}}} is not described under parameters")
+    if unused := sorted(runbook.parameters.keys() - wanted):
+        raise PlanError(f"parameters: no step has ${{{PARAMETER}{unused[0]}}}")
 
 
 def _shown_length(steps: list[PlannedStep]) -> int:
@@ -106,7 +128,10 @@ def _planned(step: Step, values: Values) -> PlannedStep:
 def _filled_parameters(kind: str, given: Mapping[str, Any], values: Values) -> dict[str, Any]:
     if holds_steps(kind):
         return {key: _filled_around(value, values) for key, value in given.items()}
-    return {key: _filled(value, values, _encoding(key, value)) for key, value in given.items()}
+    return {
+        key: _filled(value, values, _encoding(key, value), numbers=key == "body" and not isinstance(value, str))
+        for key, value in given.items()
+    }
 
 
 def _filled_around(value: Any, values: Values) -> Any:
@@ -127,14 +152,19 @@ def _as_step(value: Any) -> Step | None:
     return None
 
 
-def _filled(value: Any, values: Values, encode: Fill) -> Any:
-    """A parameter with its placeholders filled in; the structure stays as it is written."""
+def _filled(value: Any, values: Values, encode: Fill, *, numbers: bool = False) -> Any:
+    """A parameter with its placeholders filled in; the structure stays as it is written.
+
+    With ``numbers``, a text that is nothing but the placeholder of a number becomes that number.
+    """
     if isinstance(value, str):
-        return _fill(value, values, encode)
+        alone = PLACEHOLDER.fullmatch(value) if numbers else None
+        number = values.number(alone[1]) if alone and alone[1] else None
+        return _fill(value, values, encode) if number is None else number
     if isinstance(value, list):
-        return [_filled(item, values, encode) for item in value]
+        return [_filled(item, values, encode, numbers=numbers) for item in value]
     if isinstance(value, dict):
-        return {name: _filled(item, values, encode) for name, item in value.items()}
+        return {name: _filled(item, values, encode, numbers=numbers) for name, item in value.items()}
     return value
 
 

@@ -13,13 +13,14 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.access.person import Person, groups_in
+from bot.domain.access.team import teams_of
 from bot.domain.guards.hold import Hold, held_up_by
 from bot.domain.incident import Incident
 from bot.domain.run import Run, RunStatus, plan_hash
 from bot.domain.runbook import definition_hash
 from bot.incidents.guarding import Subject, frozen_by
 from bot.observability.metrics import RUNS_ENDED
-from bot.remediation.approval import Terms, holds_now, watched_now
+from bot.remediation.approval import Terms, holds_now, is_outside, watched_now
 from bot.remediation.records import RunRecords, until_stored
 from bot.storage.queries import incidents, runs
 from bot.storage.queries.runs import Claim
@@ -72,9 +73,15 @@ class Start:
         """Those who approved it, as they are known now."""
         runbook = self._runbooks.get(run.runbook)
         breakers = self._terms.guards.rules.glass_breakers if run.glass else set[str]()
-        groups = groups_in([*run.approvers, *(runbook.approval.approvers if runbook else []), *breakers])
+        members = teams_of(run.plan.targets, self._terms.guards.teams).values() if self._minds_teams(run) else []
+        named = [*(runbook.approval.approvers if runbook else []), *(name for team in members for name in team.members)]
+        groups = groups_in([*run.approvers, *named, *breakers])
         users = sorted({*run.approvals, *([run.glass.user] if run.glass else [])})
         return [Person(user) if not groups else await self._look_up(user, groups) for user in users]
+
+    def _minds_teams(self, run: Run) -> bool:
+        runbook = self._runbooks.get(run.runbook)
+        return runbook is not None and runbook.approval.other_team
 
     async def _is_untouched(self, claim: Claim, run: Run) -> bool:
         """A run that a crash interrupted goes on under the plan that was approved."""
@@ -151,11 +158,14 @@ class Start:
         if why := self._why_glass_is_whole(run, people):
             return why
         approvers = runbook.approval.approvers
-        approved = [one for one in people if one.id in run.approvals]
+        barred = "" if runbook.approval.proposer_may_approve else run.proposed_by
+        approved = [one for one in people if one.id in run.approvals and one.id != barred]
         valid = [
             one for one in approved if _may_still_approve(one, run.approvers) and _may_still_approve(one, approvers)
         ]
-        if len(valid) < max(run.required, runbook.approval.required):
+        teams, approval = self._terms.guards.teams, runbook.approval
+        lacks = approval.other_team and not any(is_outside(one, teams, run.plan.targets) for one in valid)
+        if len(valid) < max(run.required, approval.required) or lacks:
             return "who approved it may no longer approve it"
         return ""
 

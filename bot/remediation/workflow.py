@@ -28,7 +28,7 @@ from bot.errors import StorageUnavailable
 from bot.remediation import durable, workflow_store
 from bot.remediation.approval import Terms, lapse
 from bot.remediation.gate_preview import GatePreviews
-from bot.remediation.guard_looks import GuardLooks
+from bot.remediation.offers.guard_looks import GuardLooks
 from bot.remediation.steps import Steps
 from bot.services import Services
 from bot.storage.queries import runs

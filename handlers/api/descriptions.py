@@ -114,6 +114,8 @@ def _run(run: Run, steps: Sequence[StepRecord]) -> dict[str, Any]:
         "watched": [one.what for one in run.watched],
         "previous": _previous(run.previous) if run.previous else None,
         "gate": {"at": _moment(run.gate.at), "passes": run.gate.passes, "said": run.gate.said} if run.gate else None,
+        "proposed_by": run.proposed_by or None,
+        "parameters": run.plan.parameters,
         "started_at": _moment(run.started_at),
         "guards": [_hold(hold) for hold in run.holds],
         "glass": {**msgspec.to_builtins(run.glass), "at": _moment(run.glass.at)} if run.glass else None,

@@ -102,6 +102,8 @@ def _terms(offer: Offer) -> str:
     terms = [f"{_people(offer.approvers)} may approve until {when(offer.expires_at)}"]
     if offer.required > 1:
         terms.append(f"{offer.required} approvals needed, given: {_people(offer.approvals) or 'none yet'}")
+    if offer.proposed_by:
+        terms.insert(0, f"proposed by {who(offer.proposed_by)}")
     if offer.verification:
         terms.append(f"verified: {literal(offer.verification, 300)}")
     return " · ".join(terms)

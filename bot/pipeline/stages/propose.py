@@ -1,9 +1,9 @@
 """Stage: offer the runbooks that fit an open incident; withdraw the offers of a resolved one."""
 
-import uuid
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.guards.hold import held_up_by
@@ -13,13 +13,12 @@ from bot.domain.run import Plan, PreviousRun, Run, RunStatus, plan_hash
 from bot.domain.runbook import Runbook, fits
 from bot.errors import PlanError
 from bot.incidents.guarding import Guards, Subject, held_by, reach_in
-from bot.incidents.offers import withdrawn
-from bot.incidents.placeholder import MOST_CASES, cases_of, labels_of
+from bot.incidents.offers import cases_for, offer_of, withdrawn
+from bot.incidents.placeholder import MOST_CASES, labels_of
 from bot.pipeline.batch import Batch
 from bot.pipeline.stage import stage
 from bot.storage.queries import alerts, incidents, runs
 
-_MOST_ALERTS = 200
 _REMEMBERED = timedelta(days=7)
 
 
@@ -63,7 +62,7 @@ async def _offer_each(batch: Batch, offer: _Offer, connection: AsyncConnection) 
     due = last is None or last.status is RunStatus.EXPIRED or last.plan_hash in relapsed
     if not due and not relapsed and (not labels or len(standing) >= MOST_CASES):
         return
-    cases = await _cases(offer, labels, connection)
+    cases = await cases_for(connection, offer.runbook, offer.incident)
     if len(cases) > MOST_CASES:
         names = ", ".join(f"${{labels.{name}}}" for name in labels)
         await _refuse(batch, offer, f"its alerts have more than {MOST_CASES} values for {names}", connection)
@@ -113,20 +112,13 @@ async def _offer(
         return
     previous = await _previous(incident, offer.name, plan, batch.now, connection)
     guards = Guards(batch.rules.guards, batch.rules.teams, batch.topology, batch.rules.critical)
-    run = Run(
-        id=uuid.uuid4().hex,
-        incident_id=incident.id,
-        partition=incident.partition,
-        runbook=offer.name,
-        plan=plan,
-        plan_hash=plan_hash(plan),
-        approvers=runbook.approval.approvers,
-        required=runbook.approval.required,
-        created_at=batch.now + timedelta(microseconds=len(batch.runs)),  # in the order in which they are offered
-        expires_at=batch.now + timedelta(seconds=runbook.approval.expires.total_seconds()),
+    made = offer_of(incident, runbook, plan, batch.now, len(batch.runs))
+    run = msgspec.structs.replace(
+        made,
         previous=previous,
         holds=await held_by(connection, guards, Subject(incident, runbook, plan), batch.now),
         reach=reach_in(batch.topology, batch.rules.critical, plan.targets),
+        filled=values if runbook.parameters else None,
     )
     batch.runs.append(runs.sealed(connection, run))
     before = f". Last time it {previous.in_words(f'{previous.at:%H:%M} UTC')}" if previous else ""
@@ -140,19 +132,3 @@ async def _refuse(batch: Batch, offer: _Offer, why: str, connection: AsyncConnec
     noted = any(entry.text == text and entry.incident_id == offer.incident.id for entry in batch.timeline)
     if not noted and not await incidents.has_entry(connection, offer.incident.id, text):
         batch.note(offer.incident.id, TimelineKind.RUN, text)
-
-
-async def _cases(offer: _Offer, labels: list[str], connection: AsyncConnection) -> list[dict[str, str]]:
-    """What placeholders may stand for: the incident's facts, and the labels of the alerts that it is offered for."""
-    incident, when = offer.incident, offer.runbook.when
-    known = (await alerts.of_incidents(connection, [incident.id], limit=_MOST_ALERTS))[incident.id]
-    service = incident.causes[0].service if incident.causes else next(iter(incident.services), "")
-    facts = {"incident.number": str(incident.number), "incident.severity": incident.severity.value, "service": service}
-    active = [alert for alert in known if alert.active]
-    meant = when.service or (service if when.cause else "")
-    fitting = [
-        alert.labels
-        for alert in active
-        if (not when.alertname or alert.name == when.alertname) and (not meant or alert.service == meant)
-    ]
-    return [facts | case for case in cases_of(labels, [alert.labels for alert in active], fitting)]

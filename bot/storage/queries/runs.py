@@ -8,7 +8,7 @@ from sqlalchemy import RowMapping, column, delete, func, select, table, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.guards.hold import Hold
-from bot.domain.run import GatePreview, Phase, Run, RunStatus, StepRecord
+from bot.domain.run import Decision, GatePreview, Phase, Run, RunStatus, StepRecord
 from bot.domain.runs.verification import Progress
 from bot.errors import LostLease
 from bot.storage.database import insert_missing, row_of, table_of, upsert
@@ -71,10 +71,15 @@ def _sealed_of(run: Run) -> list[str]:
     """What came later is part of it only where it is there, so that seals of before hold."""
     made = [run.created_at, run.expires_at, *(decision.at for decision in run.decisions)]
     times = [moment.astimezone(UTC).isoformat() for moment in made]
-    decided = [[decision.verdict, decision.user] for decision in run.decisions]
+    decided = [[one.verdict, one.user, *_more(one)] for one in run.decisions]
     lists = [msgspec.json.encode(one).decode() for one in (run.approvers, times, decided)]
-    glass = [msgspec.json.encode(run.glass).decode()] if run.glass else []
-    return [run.id, run.runbook, run.plan_hash, str(run.required), *lists, *glass]
+    later = [f"proposed by {run.proposed_by}"] if run.proposed_by else []
+    later += [msgspec.json.encode(run.glass).decode()] if run.glass else []
+    return [run.id, run.runbook, run.plan_hash, str(run.required), *lists, *later]
+
+
+def _more(decision: Decision) -> list[str | bool]:
+    return [decision.reason, decision.outside] if decision.reason or decision.outside else []
 
 
 async def not_ended(connection: AsyncConnection) -> list[Run]:

@@ -36,6 +36,8 @@ class RunRow(SQLModel, table=True):
     holds: list[Any] = Field(default=[], sa_type=Json, sa_column_kwargs={"server_default": "[]"})
     glass: Any = Field(default=None, sa_type=Json, nullable=True)
     reach: Any = Field(default=None, sa_type=Json, nullable=True)
+    proposed_by: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": ""})
+    filled: Any = Field(default=None, sa_type=Json, nullable=True)
 
 
 class StepRow(SQLModel, table=True):

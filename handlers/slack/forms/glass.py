@@ -3,7 +3,7 @@
 from typing import Any
 
 from bot.remediation.approval import Terms
-from bot.remediation.glass import MAX_REASON, break_glass
+from bot.remediation.offers.glass import MAX_REASON, break_glass
 from handlers.slack.calls import Click, Submission
 from handlers.slack.forms import metadata_of
 from handlers.slack.registry import form

@@ -38,7 +38,7 @@ async def _offered(here: Night) -> Run:
 async def test_the_form_that_the_button_opens_overrides_the_window_for_a_second_person_to_approve(
     pipeline: Pipeline, alert: MakeAlert
 ) -> None:
-    here = await night(pipeline, rules=RULES, restart=book())
+    here = await night(pipeline, rules=RULES, restart=book(approval={"approvers": ["U1", "U9LEAD"]}))
     await here.pipeline.send(alert())
     run = await _offered(here)
     database, clock = here.pipeline.database, here.pipeline.clock

@@ -1,6 +1,5 @@
 """Guards decide when a run is offered, when it is approved, and once more when it starts."""
 
-import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,8 +16,8 @@ from bot.domain.rules import Rules
 from bot.domain.run import Run, RunStatus
 from bot.errors import Refused
 from bot.incidents.permissions import Actor
-from bot.remediation.glass import break_glass
-from bot.remediation.guard_looks import GuardLooks
+from bot.remediation.offers.glass import break_glass
+from bot.remediation.offers.guard_looks import GuardLooks
 from bot.remediation.starting import Start
 from bot.remediation.steps import Steps
 from bot.storage.queries import audit, incidents, runs
@@ -35,7 +34,7 @@ FREEZE = {
     "to": "2026-03-01T13:00Z",
     "break_glass": ["S0LEADS1"],
 }
-SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 def frozen(**fields: Any) -> Rules:
@@ -53,7 +52,6 @@ async def _only_run(here: Night) -> Run:
     return run
 
 
-@SQLITE
 async def test_a_frozen_run_is_offered_with_its_hold_and_nobody_can_approve_it(
     pipeline: Pipeline, alert: MakeAlert
 ) -> None:
@@ -70,7 +68,6 @@ async def test_a_frozen_run_is_offered_with_its_hold_and_nobody_can_approve_it(
     await _refused(here)
 
 
-@SQLITE
 async def test_when_the_window_closes_the_offer_is_free_and_the_message_follows(
     pipeline: Pipeline, alert: MakeAlert
 ) -> None:
@@ -87,7 +84,6 @@ async def test_when_the_window_closes_the_offer_is_free_and_the_message_follows(
     assert (await here.approve()).status is RunStatus.APPROVED
 
 
-@SQLITE
 async def test_a_window_that_opened_after_the_approval_is_found_at_the_start(
     pipeline: Pipeline, alert: MakeAlert
 ) -> None:
@@ -104,7 +100,6 @@ async def test_a_window_that_opened_after_the_approval_is_found_at_the_start(
     )
 
 
-@SQLITE
 @pytest.mark.parametrize(
     "match, labels, held",
     [
@@ -128,7 +123,6 @@ async def test_windows_match_the_alerts_and_the_service_that_a_run_acts_on(
     assert bool((await _only_run(here)).holds) == held
 
 
-@SQLITE
 async def test_breaking_the_glass_takes_a_reason_the_right_group_and_a_second_person(
     pipeline: Pipeline, alert: MakeAlert
 ) -> None:
@@ -163,7 +157,6 @@ async def _everybody_leads(user: str, _groups: object) -> Person:
     return Person(user, groups=frozenset({"S0LEADS1"}))
 
 
-@SQLITE
 async def test_who_is_no_longer_in_the_group_has_broken_nothing(pipeline: Pipeline, alert: MakeAlert) -> None:
     here = await night(pipeline, rules=frozen())
     await here.pipeline.send(alert())
@@ -175,7 +168,6 @@ async def test_who_is_no_longer_in_the_group_has_broken_nothing(pipeline: Pipeli
     assert "who broke the glass may no longer do so" in (await here.load(run)).outcome
 
 
-@SQLITE
 async def test_glass_that_nobody_may_break_stays_whole(pipeline: Pipeline, alert: MakeAlert) -> None:
     here = await night(pipeline, rules=frozen(break_glass=[]))
     await here.pipeline.send(alert())
@@ -185,7 +177,6 @@ async def test_glass_that_nobody_may_break_stays_whole(pipeline: Pipeline, alert
         await break_glass(here.pipeline.database, here.terms, offer, LEAD, "it burns", here.pipeline.clock.now)
 
 
-@SQLITE
 async def test_a_cool_down_holds_from_the_end_of_the_last_run_on_the_same_service(
     pipeline: Pipeline, alert: MakeAlert
 ) -> None:
@@ -202,7 +193,6 @@ async def test_a_cool_down_holds_from_the_end_of_the_last_run_on_the_same_servic
     assert (await here.approve()).status is RunStatus.APPROVED
 
 
-@SQLITE
 async def test_more_incidents_than_may_be_open_forbid_it(pipeline: Pipeline, alert: MakeAlert) -> None:
     here = await night(pipeline, restart=book(limits={"most_open_incidents": 1}))
     await here.pipeline.send(alert())
@@ -214,7 +204,6 @@ async def test_more_incidents_than_may_be_open_forbid_it(pipeline: Pipeline, ale
     assert (await here.approve(first)).status is RunStatus.APPROVED
 
 
-@SQLITE
 async def test_the_offer_says_what_depends_on_its_target_and_a_limit_may_forbid_it(
     pipeline: Pipeline, alert: MakeAlert
 ) -> None:
@@ -228,7 +217,6 @@ async def test_the_offer_says_what_depends_on_its_target_and_a_limit_may_forbid_
     assert "3 services depend on what it acts on, and 2 are the most" in await _refused(here)
 
 
-@SQLITE
 async def test_of_runbooks_that_fit_the_least_invasive_is_offered_first(pipeline: Pipeline, alert: MakeAlert) -> None:
     books = {name: book(title=name, impact=name) for name in ("high", "low", "medium")}
     here = await night(pipeline, **books)
@@ -237,7 +225,6 @@ async def test_of_runbooks_that_fit_the_least_invasive_is_offered_first(pipeline
     assert [run.runbook for run in offered] == ["low", "medium", "high"]
 
 
-@SQLITE
 @pytest.mark.parametrize(
     "running, status, done", [("stop", RunStatus.STOPPED, 1), ("continue", RunStatus.VERIFYING, 2)]
 )
@@ -273,44 +260,6 @@ async def test_a_freeze_that_begins_meanwhile_ends_the_run_between_two_steps_or_
         )
 
 
-async def test_of_two_replicas_that_race_for_the_last_run_of_the_hour_one_starts(
-    pipeline: Pipeline, alert: MakeAlert
-) -> None:
-    limited = book(when={"alertname": "HighLatency"}, limits={"per_hour": 1})
-    here = await night(pipeline, restart=limited)
-    approved = []
-    for service in ("one", "two", "three"):
-        await here.pipeline.send(alert(service=service, cluster=service))
-        here.pipeline.clock.pass_(seconds=1)
-    for incident in await here.pipeline.incidents():
-        approved.append(await here.approve(incident))
-    replicas = [Steps(here.records, {}, Start(here.records, here.terms)) for _ in approved]
-    begun = await asyncio.gather(
-        *(steps.begin(Claim(run.id, "")) for steps, run in zip(replicas, approved, strict=True))
-    )
-    assert sorted(begun) == [False, False, True]
-    ended = [await here.load(run) for run, started in zip(approved, begun, strict=True) if not started]
-    assert all("the limit of 1 run an hour until 2026-03-01 13:00 UTC" in run.outcome for run in ended)
-
-
-async def test_two_may_work_on_a_service_where_tandem_yaml_says_so_and_a_third_waits(
-    pipeline: Pipeline, alert: MakeAlert
-) -> None:
-    books = {name: book(title=name) for name in ("a", "b", "c")}
-    here = await night(pipeline, rules=Rules(guards=GuardRules(per_target=2)), **books)
-    await here.pipeline.send(alert())
-    first, second, third = [await here.approve(runbook=name) for name in books]
-    assert await here.steps.begin(Claim(first.id, ""))
-    assert await here.steps.begin(Claim(second.id, ""))
-    begin = asyncio.create_task(here.steps.begin(Claim(third.id, "")))
-    while not (await here.load(third)).outcome:
-        await asyncio.sleep(0.01)
-    assert (await here.load(third)).outcome.endswith("has ended: 2 runs at a time on checkout.")
-    await here.steps.finish(Claim(second.id, ""), RunStatus.FAILED, "it did not help")
-    assert await asyncio.wait_for(begin, 10)
-
-
-@SQLITE
 async def test_glass_that_was_broken_past_tandem_counts_for_nothing(pipeline: Pipeline, alert: MakeAlert) -> None:
     """Whoever can write the database cannot override a window: the seal holds the glass, too."""
     pipeline.database.use_seal(Seal(b"a key that is long enough for this"))
