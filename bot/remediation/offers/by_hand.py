@@ -39,7 +39,7 @@ async def propose_by_hand(
             number = f" #{incident.number}" if incident else ""
             raise Refused(f"Incident{number} is not open: nothing was proposed.")
         permissions.require(who, Action.PROPOSE, incident)
-        offered = []
+        offered: list[Run] = []
         for plan, values in await _plans(connection, name, runbook, incident):
             subject = Subject(incident, runbook, plan)
             holds = await held_by(connection, terms.guards, subject, now)

@@ -219,7 +219,7 @@ async def test_the_offer_says_what_depends_on_its_target_and_a_limit_may_forbid_
 
 async def test_of_runbooks_that_fit_the_least_invasive_is_offered_first(pipeline: Pipeline, alert: MakeAlert) -> None:
     books = {name: book(title=name, impact=name) for name in ("high", "low", "medium")}
-    here = await night(pipeline, **books)
+    here = await night(pipeline, None, None, **books)
     await here.pipeline.send(alert())
     offered = await here.pipeline.runs_of(await here.pipeline.only_incident())
     assert [run.runbook for run in offered] == ["low", "medium", "high"]

@@ -54,7 +54,7 @@ async def test_two_may_work_on_a_service_where_tandem_yaml_says_so_and_a_third_w
     pipeline: Pipeline, alert: MakeAlert
 ) -> None:
     books = {name: book(title=name) for name in ("a", "b", "c")}
-    here = await night(pipeline, rules=Rules(guards=GuardRules(per_target=2)), **books)
+    here = await night(pipeline, None, Rules(guards=GuardRules(per_target=2)), **books)
     await here.pipeline.send(alert())
     first, second, third = approved = [await here.approve(runbook=name) for name in books]
     await _hand_out(here, approved)
