@@ -9,6 +9,7 @@ from bot.domain.cause import Cause
 from bot.domain.duration import format_duration
 from bot.domain.incident import Incident, IncidentStatus, Tally, most_important, visible
 from bot.domain.inhibition import in_words
+from bot.domain.summary.title import title_of
 from detectors.topology import Topology
 
 _NAMED = 3
@@ -21,8 +22,10 @@ def described(incident: Incident, tallies: Sequence[Tally], topology: Topology) 
 
 
 def titled(incident: Incident, tallies: Sequence[Tally]) -> Incident:
-    """The incident with the title that follows from the alerts that it shows; its summary stays as it is."""
-    return msgspec.structs.replace(incident, title=title_of(visible(tallies, incident.inhibited), incident.title))
+    """The incident with the title that follows from its alerts and its cause; its summary stays as it is."""
+    shown = visible(tallies, incident.inhibited)
+    title = title_of(shown, incident.title, incident.causes, incident.inhibited)
+    return msgspec.structs.replace(incident, title=title)
 
 
 def ended_in(gone: Incident, kept: Incident, now: datetime) -> Incident:
@@ -36,24 +39,6 @@ def ended_in(gone: Incident, kept: Incident, now: datetime) -> Incident:
         changed_at=now,
         version=gone.version + 1,
     )
-
-
-def title_of(tallies: Sequence[Tally], before: str = "") -> str:
-    """What broke, in a few words: the most important alert, where, and how many other kinds there are.
-
-    The alert that the title named ``before`` stays as long as none is more severe, however many there are of another.
-    """
-    ranked = most_important(tallies)
-    if not ranked:
-        return "Incident"
-    equal = [one for one in ranked if (one.active, one.severity) == (ranked[0].active, ranked[0].severity)]
-    first = next((one for one in equal if before == _lead(one) or before.startswith(f"{_lead(one)} and ")), ranked[0])
-    others = len({(tally.service, tally.name) for tally in ranked}) - 1
-    return f"{_lead(first)} and {others} more" if others else _lead(first)
-
-
-def _lead(tally: Tally) -> str:
-    return f"{tally.name} on {tally.service}" if tally.service else tally.name
 
 
 def summary_of(incident: Incident, tallies: Sequence[Tally], causes: Sequence[Cause], topology: Topology) -> str:

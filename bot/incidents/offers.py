@@ -13,6 +13,7 @@ from bot.incidents.placeholder import cases_of, labels_of
 from bot.storage.queries import alerts, runs
 
 _WHY = "the incident is resolved"
+NO_LONGER_FITS = "what it was offered for is gone"
 _MOST_ALERTS = 200
 
 
@@ -55,9 +56,9 @@ async def under_way(connection: AsyncConnection, incident_ids: Collection[str]) 
     return [run for run in decided if not run.status.ended]
 
 
-def withdrawn(known: Sequence[Run], now: datetime) -> list[Run]:
-    """What is offered among the runs of an incident that is over, withdrawn."""
-    return [withdraw(run, _WHY, now) for run in known if run.status is RunStatus.PROPOSED]
+def withdrawn(known: Sequence[Run], now: datetime, why: str = _WHY) -> list[Run]:
+    """What is offered among the runs of an incident, withdrawn; if not said otherwise because it is over."""
+    return [withdraw(run, why, now) for run in known if run.status is RunStatus.PROPOSED]
 
 
 async def withdraw_offers(connection: AsyncConnection, incident_id: str, now: datetime) -> None:

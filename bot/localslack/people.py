@@ -58,8 +58,9 @@ class People:
 
     def _action(self, within: Json, action: str, state: Json | None, block: str | None) -> Json:
         block_id, element = _find_element(within, action, block)
+        state = state or _choice_of(element, action)
         used: Json = {key: element[key] for key in ("action_id", "type", "text", "value", "style") if key in element}
-        return {**used, **(state or {}), "block_id": block_id, "action_ts": self._workspace.next_ts()}
+        return {**used, **state, "block_id": block_id, "action_ts": self._workspace.next_ts()}
 
     async def command(self, user: str, channel: str, command: str, text: str) -> int:
         """Type a slash command; returns the app's status."""
@@ -169,14 +170,23 @@ class People:
 
 
 def _find_element(within: Json, action: str, block_id: str | None) -> tuple[str, Json]:
-    """The element of this ``action_id``, else the first whose ``action_id`` begins so."""
+    """The element of this ``action_id``, else the first that begins so, else a menu with a choice that does."""
     found = [
         (str(block.get("block_id", "")), element)
         for block in within.get("blocks", [])
         if block_id is None or block.get("block_id") == block_id
         for element in [*block.get("elements", []), block.get("accessory") or {}]
-        if isinstance(element, dict) and str(element.get("action_id", "")).startswith(action)
+        if isinstance(element, dict)
     ]
-    if not found:
+    named = [one for one in found if str(one[1].get("action_id", "")).startswith(action)]
+    named = named or [one for one in found if _choice_of(one[1], action)]
+    if not named:
         raise KeyError(f"there is no button {action}")
-    return next((one for one in found if one[1]["action_id"] == action), found[0])
+    return next((one for one in named if one[1].get("action_id") == action), named[0])
+
+
+def _choice_of(element: Json, action: str) -> Json:
+    """What a person chooses in an overflow menu to do this; empty for any other element."""
+    options = element.get("options", []) if element.get("type") == "overflow" else []
+    option = next((one for one in options if str(one.get("value", "")).startswith(action)), None)
+    return {"selected_option": option} if option else {}

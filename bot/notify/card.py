@@ -12,6 +12,8 @@ from bot.domain.incident import IncidentStatus, TimelineEntry
 from bot.domain.run import GatePreview, PreviousRun, RunStatus, StepStatus
 from bot.domain.severity import Severity
 
+Style = Literal["primary", "danger"]
+
 
 @dataclass(frozen=True, slots=True)
 class Button:
@@ -23,7 +25,7 @@ class Button:
     action: str
     label: str
     value: str
-    style: Literal["primary", "danger"] | None = None
+    style: Style | None = None
     confirm: str = ""
 
 
@@ -35,7 +37,10 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class AlertLine:
-    """Alerts that are alike, counted. ``instances`` are the first of them, by what tells them apart."""
+    """Alerts that are alike, counted. ``instances`` are the first of them, by what tells them apart.
+
+    ``says`` is what one of them says, with its value against its threshold or what is usual.
+    """
 
     name: str
     service: str
@@ -43,6 +48,7 @@ class AlertLine:
     count: int
     flapping: bool
     instances: tuple[str, ...] = ()
+    says: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +74,12 @@ class PartOf:
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
-    """What the alert in the title says of itself, and where it leads."""
+class Ended:
+    """How an incident ended: what fixed it, and for how long people were called to it. ``by`` are user ids."""
 
-    text: str
-    links: tuple[Link, ...]
+    how: str
+    by: tuple[str, ...] = ()
+    disturbed: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +150,11 @@ class RunCard:
 class IncidentCard:
     """An incident as it is now.
 
-    ``text`` says in one sentence or two what happened; ``rewritten`` is that in a language model's words, if there are
-    any. ``behind`` is the warning, in our words, that newer alerts are still coming in. ``owner`` and ``resolved_by``
-    are user ids or names of tools.
+    ``owner`` acknowledged it, ``on_call`` are those who are on call for it, ``links`` lead to where its most important
+    alert comes from. ``menu`` are the buttons that are needed less often. ``text`` says in one sentence or two what
+    happened; ``rewritten`` is that in a language model's words, if there are any. ``behind`` is the warning, in our
+    words, that newer alerts are still coming in. ``owner``, ``on_call`` and ``resolved_by`` are user ids or names of
+    tools.
     """
 
     incident_id: str
@@ -163,15 +172,17 @@ class IncidentCard:
     more_services: int
     text: str
     rewritten: str
-    example: Example | None
+    links: tuple[Link, ...]
     alerts: Alerts | None
     cause: LikelyCause | None
     seen_before: tuple[str, ...]
     runs: tuple[RunCard, ...]
     buttons: tuple[Button, ...]
-    feedback: tuple[Button, ...]
+    menu: tuple[Button, ...]
     behind: str
     part_of: PartOf | None = None
+    ended: Ended | None = None
+    on_call: tuple[str, ...] = ()
 
     @property
     def open(self) -> bool:

@@ -1,22 +1,24 @@
 """Makes the card of an incident: which of all that is known is shown, in which order, and how much of it."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
 from bot.domain.alert import Alert
 from bot.domain.incident import Incident, IncidentStatus, Tally
 from bot.domain.inhibition import in_words
+from bot.domain.run import RunStatus
 from bot.incidents.lifecycle import still_firing
-from bot.notify.card import AlertLine, Alerts, Button, Example, IncidentCard, LikelyCause, Link, PartOf
+from bot.notify.card import AlertLine, Alerts, Button, Ended, IncidentCard, LikelyCause, Link, PartOf
 from bot.notify.instances import first_of
 from bot.notify.plain_text import is_blank
-from bot.notify.run_card import run_card, runs_to_show
+from bot.notify.readings import reading_in_words
+from bot.notify.run_card import STANDS_OUT, run_cards
 from bot.notify.view import IncidentView
 
 MAX_KINDS: Final = 8
 MAX_INSTANCES: Final = 3
 MAX_SERVICES: Final = 5
-SUMMARY_KEYS: Final = ("summary", "description", "message")
 _MAX_EVIDENCE, _MAX_PAST = 4, 3
 
 
@@ -38,15 +40,16 @@ def card_of(view: IncidentView) -> IncidentCard:
         more_services=max(len(incident.services) - MAX_SERVICES, 0),
         text=view.rewritten or incident.summary,
         rewritten=view.rewritten,
-        example=_example(view.example) if view.example else None,
+        links=_links(view.example) if view.example else (),
         alerts=_alerts(view) if view.tallies else None,
         cause=_cause(incident),
         seen_before=tuple(past.in_words(view.now) for past in incident.past[:_MAX_PAST]) if incident.open else (),
-        runs=tuple(run_card(run, view) for run in runs_to_show(view.runs)),
-        buttons=_lifecycle_buttons(view),
-        feedback=_feedback_buttons(view),
+        runs=run_cards(view),
+        buttons=_buttons(view),
+        menu=_menu(view),
         behind=behind_in_words(view.behind) if view.behind is not None and view.warns_behind else "",
         part_of=PartOf(view.part_of.number, view.part_of_url) if view.part_of else None,
+        ended=_ended(view) if not incident.open and not incident.part_of else None,
     )
 
 
@@ -72,7 +75,7 @@ def _alerts(view: IncidentView) -> Alerts:
     return Alerts(
         firing=firing,
         count=sum(tally.alerts for tally in (view.active if firing else view.tallies)),
-        lines=tuple(_line(tally, view) for tally in view.shown[:MAX_KINDS]),
+        lines=alert_lines(view.shown[:MAX_KINDS], view),
         more_alerts=sum(tally.alerts for tally in hidden),
         more_kinds=len(hidden),
         folded=in_words(view.incident.inhibited) if view.incident.inhibited else "",
@@ -80,10 +83,15 @@ def _alerts(view: IncidentView) -> Alerts:
     )
 
 
+def alert_lines(tallies: Sequence[Tally], view: IncidentView) -> tuple[AlertLine, ...]:
+    return tuple(_line(tally, view) for tally in tallies)
+
+
 def _line(tally: Tally, view: IncidentView) -> AlertLine:
-    same = [alert for alert in view.alerts if is_of(alert, tally)] if tally.alerts > 1 else []
-    instances = first_of(same, MAX_INSTANCES)
-    return AlertLine(tally.name, tally.service, tally.severity, tally.alerts, tally.flapping, instances)
+    same = [alert for alert in view.alerts if is_of(alert, tally)]
+    instances = first_of(same, MAX_INSTANCES) if tally.alerts > 1 else ()
+    says = reading_in_words(same[0]) if same else ""
+    return AlertLine(tally.name, tally.service, tally.severity, tally.alerts, tally.flapping, instances, says)
 
 
 def is_of(alert: Alert, tally: Tally) -> bool:
@@ -92,12 +100,10 @@ def is_of(alert: Alert, tally: Tally) -> bool:
     return one == (tally.name, tally.service, tally.severity, tally.active, tally.flapping)
 
 
-def _example(alert: Alert) -> Example | None:
+def _links(alert: Alert) -> tuple[Link, ...]:
     notes = alert.annotations
-    text = next((notes[key] for key in SUMMARY_KEYS if notes.get(key) and not is_blank(notes[key])), "")
     urls = {"Runbook": notes.get("runbook_url", ""), "Dashboard": notes.get("dashboard_url", ""), "Source": alert.link}
-    links = tuple(Link(label, url) for label, url in urls.items() if url)
-    return Example(text, links) if text or links else None
+    return tuple(Link(label, url) for label, url in urls.items() if url)
 
 
 def _cause(incident: Incident) -> LikelyCause | None:
@@ -107,15 +113,33 @@ def _cause(incident: Incident) -> LikelyCause | None:
     return LikelyCause(first.phrase, tuple(first.evidence[:_MAX_EVIDENCE]))
 
 
-def _lifecycle_buttons(view: IncidentView) -> tuple[Button, ...]:
+def _ended(view: IncidentView) -> Ended:
+    """What fixed it: a run that was verified, the person or tool that resolved it, or nothing of which we know."""
+    incident = view.incident
+    called = max(incident.learnt_at, incident.opened_at)
+    whole = (incident.resolved_at or view.now) - called - timedelta(seconds=incident.healthy_seconds)
+    disturbed = max(whole, timedelta(0))
+    helped = [run for run in view.runs if run.status is RunStatus.SUCCEEDED]
+    if helped:
+        last = max(helped, key=lambda run: run.ended_at or run.created_at)
+        return Ended(f"Fixed by “{last.plan.title}”, which was verified", tuple(last.approvals), disturbed)
+    if incident.resolved_by:
+        return Ended("Resolved by hand: no runbook was verified", (), disturbed)
+    if any(alert.ended_by and not alert.ended_by.shows_it_is_over for alert in view.alerts):
+        return Ended("Nothing shows that it is over: its alerts are no longer reported", (), disturbed)
+    return Ended("It ended without a runbook: no alert fires any more", (), disturbed)
+
+
+def _buttons(view: IncidentView) -> tuple[Button, ...]:
+    """The first one stands out, where no runbook is offered."""
     incident = view.incident
     if not incident.open:
         return ()
-    acknowledge = Button("incident.ack", "Acknowledge", incident.id)
+    offered = any(run.status is RunStatus.PROPOSED for run in view.runs)
+    style = None if offered else STANDS_OUT
+    acknowledge = Button("incident.ack", "Acknowledge", incident.id, style)
     resolve = _resolve_button(incident.id, sum(tally.alerts for tally in view.active))
-    silence = Button("incident.silence", "Silence …", incident.id)
-    first = (acknowledge,) if incident.status is IncidentStatus.TRIGGERED else ()
-    return (*first, resolve, silence)
+    return (acknowledge, resolve) if incident.status is IncidentStatus.TRIGGERED else (resolve,)
 
 
 def _resolve_button(incident_id: str, firing: int) -> Button:
@@ -126,14 +150,22 @@ def _resolve_button(incident_id: str, firing: int) -> Button:
     return Button("incident.resolve", "Resolve", f"{incident_id}:asked", confirm=text)
 
 
-def _feedback_buttons(view: IncidentView) -> tuple[Button, ...]:
-    """One for each group of a watch whose alerts are here; the thread says what a click did."""
+def _menu(view: IncidentView) -> tuple[Button, ...]:
+    """What is needed less often; the thread says what a choice did."""
+    incident_id = view.incident.id
+    named = (("incident.silence", "Silence …"), ("incident.merge", "Merge …"))
+    led = tuple(Button(action, label, incident_id) for action, label in named) if view.incident.open else ()
+    return (*led, *_feedback(view))
+
+
+def _feedback(view: IncidentView) -> tuple[Button, ...]:
+    """One for each group of a watch whose alerts are here."""
     alone = len(view.lessen) == 1
     return tuple(
         Button(
-            "alert.not_useful" + (f".{n}" if n else ""),
+            "alert.not_useful",
             "Not useful" if alone else f"Not useful: {alert.group}",
             f"{view.incident.id}:{alert.identity}",
         )
-        for n, alert in enumerate(view.lessen)
+        for alert in view.lessen
     )

@@ -1,13 +1,15 @@
 """A run of a runbook on the incident's card: exactly what will be done, who may approve it, how it went."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from bot.domain.duration import format_seconds
 from bot.domain.run import GATE, Phase, Plan, PlannedStep, Run, RunStatus, StepRecord, first_gates
-from bot.notify.card import Button, Gate, Offer, RunCard, StepLine
+from bot.notify.card import Button, Gate, Offer, RunCard, StepLine, Style
 from bot.notify.view import IncidentView
 
 MAX_RUNS = 3
+STANDS_OUT: Final = "primary"
 MAX_STEPS = 6
 
 
@@ -17,14 +19,21 @@ def runs_to_show(runs: Sequence[Run]) -> list[Run]:
     return sorted(latest.values(), key=lambda run: (run.status.ended, run.created_at))[:MAX_RUNS]
 
 
-def run_card(run: Run, view: IncidentView) -> RunCard:
+def run_cards(view: IncidentView) -> tuple[RunCard, ...]:
+    """Of all the buttons that a message has, the first one that approves a run stands out."""
+    shown = runs_to_show(view.runs)
+    first = next((run.id for run in shown if run.status is RunStatus.PROPOSED), None)
+    return tuple(run_card(run, view, STANDS_OUT if run.id == first else None) for run in shown)
+
+
+def run_card(run: Run, view: IncidentView, style: Style | None = None) -> RunCard:
     offered = run.status is RunStatus.PROPOSED and view.incident.open
     steps = [step for step in view.steps if step.run_id == run.id]
     return RunCard(
         id=run.id,
         title=run.plan.title,
         status=run.status,
-        offer=_offer(run) if offered else None,
+        offer=_offer(run, style) if offered else None,
         decided_by=_deciders(run),
         steps=tuple(_step(run, step) for step in steps[:MAX_STEPS]),
         verifying=_verification(run.plan) if run.status is RunStatus.VERIFYING else "",
@@ -32,7 +41,7 @@ def run_card(run: Run, view: IncidentView) -> RunCard:
     )
 
 
-def _offer(run: Run) -> Offer:
+def _offer(run: Run, style: Style | None) -> Offer:
     value = f"{run.id}:{run.plan_hash}"
     breakable = any(hold.break_glass for hold in run.holds)
     return Offer(
@@ -46,8 +55,8 @@ def _offer(run: Run) -> Offer:
         verification=_verification(run.plan),
         previous=run.previous,
         buttons=(
-            Button("run.approve", "Approve", value, "primary"),
-            Button("run.reject", "Reject", value, "danger"),
+            Button("run.approve", f"Approve: {run.plan.title}", value, style),
+            Button("run.reject", "Reject", value),
             *([Button("run.edit", "Edit …", value)] if run.filled is not None else []),
             *([Button("run.break_glass", "Break the glass …", value)] if breakable else []),
         ),

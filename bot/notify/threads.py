@@ -59,7 +59,8 @@ class Threads:
         await self._outlet.save(marked)
         shown = [entry for _, entry in entries]
         first = message.thread_position == 0
-        update = thread_update(shown, [one for one in known if first or _began_in(one, shown)], broadcast)
+        began = [one for one in known if first or _began_in(one, shown)]
+        update = thread_update(shown, began, broadcast, known)
         try:
             await self._reply(message.ts, update, thread_mark(incident_id, position))
         except MessageGone:

@@ -12,7 +12,7 @@ from bot.domain.summary.rewriting import facts_of
 from bot.domain.watched.sensitivity import OWN_SOURCE, watch_group_of
 from bot.storage.queries import alerts, incidents, rewrites, runs, sensitivity
 
-MAX_LESSENED = 3
+MAX_LESSENED = 2
 MAX_NAMED = 200
 
 
@@ -23,7 +23,7 @@ class IncidentView(msgspec.Struct, frozen=True, kw_only=True):
     has an alert of each group of a watch that somebody may mark as not useful, and ``rewritten`` what a
     language model made of the summary as it is now, if anything. ``part_of`` is the incident that it became part of, at
     ``part_of_url`` in the channel. ``position`` is that of the last timeline entry.
-    ``alerts`` are some of its alerts where several are alike, to name them.
+    ``alerts`` are some of its alerts, for what they say and what tells them apart.
     """
 
     incident: Incident
@@ -74,14 +74,8 @@ async def load_view(connection: AsyncConnection, incident_id: str, now: datetime
         part_of=await incidents.by_id(connection, incident.part_of) if incident.part_of else None,
         now=now,
         position=await incidents.last_position(connection, incident_id),
-        alerts=await _to_name(connection, incident_id, tallies),
+        alerts=(await alerts.of_incidents(connection, [incident_id], MAX_NAMED))[incident_id],
     )
-
-
-async def _to_name(connection: AsyncConnection, incident_id: str, tallies: list[Tally]) -> list[Alert]:
-    if all(tally.alerts == 1 for tally in tallies):
-        return []
-    return (await alerts.of_incidents(connection, [incident_id], MAX_NAMED))[incident_id]
 
 
 async def _rewritten(connection: AsyncConnection, incident: Incident) -> str:

@@ -13,6 +13,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.notify.slack.blocks import MENU, chosen
 from bot.notify.slack.identity import Identity
 from handlers.slack.actors import actor_in
 from handlers.slack.answers import NotDone, or_words
@@ -20,6 +21,7 @@ from handlers.slack.calls import Click, OpenForm, SlackEndpoint, Submission
 from handlers.slack.forms import MAX_ERROR, BadFields, metadata_in, values_of
 from handlers.slack.privately import answer_command, channel_of, tell_privately
 from handlers.slack.registry import RunAction, RunForm, actions, forms, slashes
+from handlers.slack.reply import Reply
 from handlers.slack.slash import answer
 
 Listener = Callable[..., Any]
@@ -56,6 +58,7 @@ def make_bolt_app(
         app.middleware(endpoint.origins.refuse_strangers)
     for begin, click in actions().items():
         app.action(re.compile(f"^{re.escape(begin)}"))(_on_action(client, endpoint, click))
+    app.action(MENU)(_on_menu(client, endpoint))
     app.action(re.compile(r".*"))(_other_action)
     for slash in slashes():
         app.command(slash)(_on_command(client, endpoint, slash))
@@ -83,6 +86,20 @@ def _on_action(client: AsyncWebClient, endpoint: SlackEndpoint, run: RunAction) 
     return listen
 
 
+def _on_menu(client: AsyncWebClient, endpoint: SlackEndpoint) -> Listener:
+    """What is chosen in a menu does what a button of that action would do."""
+
+    async def listen(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
+        name, value = chosen(str((action.get("selected_option") or {}).get("value", "")))
+        run = next((run for begin, run in actions().items() if name.startswith(begin)), None)
+        if run is None:
+            await ack()
+        else:
+            await _on_action(client, endpoint, run)(ack, body, {"value": value})
+
+    return listen
+
+
 async def _other_action(ack: AsyncAck) -> None:
     """Buttons that only open a link, and those of an older version."""
     await ack()
@@ -99,7 +116,7 @@ def _on_command(client: AsyncWebClient, endpoint: SlackEndpoint, slash: str) -> 
                 return
         except NotDone as error:
             given = str(error)
-        await answer_command(client, command, given)
+        await answer_command(client, command, given if isinstance(given, Reply) else Reply(given))
         endpoint.on_change()
 
     return listen

@@ -10,6 +10,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.notify.slack.failures import code_of
+from handlers.slack.reply import Reply
 
 _TIMEOUT = aiohttp.ClientTimeout(total=15)
 
@@ -23,19 +24,20 @@ def channel_of(body: Mapping[str, Any]) -> str:
 
 async def tell_privately(client: AsyncWebClient, body: Mapping[str, Any], text: str) -> None:
     """Show something to the person alone who clicked; over the address that came with the click where that fails."""
-    if not await _shown(client, channel_of(body), str(body["user"]["id"]), text):
-        await _responded(client, str(body.get("response_url") or ""), text)
+    reply = Reply(text)
+    if not await _shown(client, channel_of(body), str(body["user"]["id"]), reply):
+        await _responded(client, str(body.get("response_url") or ""), reply)
 
 
-async def answer_command(client: AsyncWebClient, command: Mapping[str, Any], text: str) -> None:
+async def answer_command(client: AsyncWebClient, command: Mapping[str, Any], reply: Reply) -> None:
     """Answer who typed a slash command, which is possible in channels too that the bot is no member of."""
-    if not await _responded(client, str(command.get("response_url") or ""), text):
-        await _shown(client, str(command["channel_id"]), str(command["user_id"]), text)
+    if not await _responded(client, str(command.get("response_url") or ""), reply):
+        await _shown(client, str(command["channel_id"]), str(command["user_id"]), reply)
 
 
-async def _shown(client: AsyncWebClient, channel: str, user: str, text: str) -> bool:
+async def _shown(client: AsyncWebClient, channel: str, user: str, reply: Reply) -> bool:
     try:
-        await client.chat_postEphemeral(channel=channel, user=user, text=text)
+        await client.chat_postEphemeral(channel=channel, user=user, text=reply.text, blocks=reply.blocks or None)
     except (SlackClientError, aiohttp.ClientError, OSError) as error:
         log.warning(
             "slack.ephemeral_failed",
@@ -45,11 +47,12 @@ async def _shown(client: AsyncWebClient, channel: str, user: str, text: str) -> 
     return True
 
 
-async def _responded(client: AsyncWebClient, url: str, text: str) -> bool:
+async def _responded(client: AsyncWebClient, url: str, reply: Reply) -> bool:
     """Over the client's own session, which goes by the proxy of the environment."""
     if not url:
         return False
-    answer = {"text": text, "response_type": "ephemeral", "replace_original": False}
+    answer: dict[str, Any] = {"text": reply.text, "response_type": "ephemeral", "replace_original": False}
+    answer |= {"blocks": reply.blocks} if reply.blocks else {}
     try:
         async with (
             nullcontext(client.session) if client.session else aiohttp.ClientSession(trust_env=True) as session,

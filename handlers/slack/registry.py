@@ -21,8 +21,9 @@ from functools import cache
 from typing import NamedTuple, TypeVar
 
 from handlers.slack.calls import Call, Click, OpenForm, Submission
+from handlers.slack.reply import Reply
 
-RunCommand = Callable[[Call], Awaitable[str | OpenForm]]
+RunCommand = Callable[[Call], Awaitable[str | Reply | OpenForm]]
 RunAction = Callable[[Click], Awaitable[str | OpenForm | None]]
 RunForm = Callable[[Submission], Awaitable[str]]
 _Run = TypeVar("_Run", RunCommand, RunAction, RunForm)

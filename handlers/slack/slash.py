@@ -5,6 +5,7 @@ from bot.notify.slack.text import inline_code
 from handlers.slack.answers import or_words
 from handlers.slack.calls import Call, OpenForm, SlackEndpoint
 from handlers.slack.registry import commands_of
+from handlers.slack.reply import Reply
 
 HELP = "help"
 
@@ -15,7 +16,7 @@ def help_text(slash: str) -> str:
     return "\n".join([*lines, f"*`{slash} {HELP}`* this"])
 
 
-async def answer(endpoint: SlackEndpoint, slash: str, text: str, who: Who, channel: str = "") -> str | OpenForm:
+async def answer(endpoint: SlackEndpoint, slash: str, text: str, who: Who, channel: str = "") -> str | Reply | OpenForm:
     """Do what was typed; returns the answer in Slack's mrkdwn, or a form to open. Raises NotDone."""
     name, _, rest = text.strip().partition(" ")
     if name.lower() in ("", HELP):

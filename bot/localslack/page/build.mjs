@@ -32,6 +32,7 @@ await build({
   jsxImportSource: "preact",
   legalComments: "none",
   outdir: here("../static"),
+  external: ["/static/*"],
   plugins: [emoji],
 });
 
@@ -41,4 +42,5 @@ for (const name of ["preact", "emojibase-data"]) {
   const text = await read(`node_modules/${name}/LICENSE`);
   parts.push(`${name} ${version} (${license}) ${homepage ?? ""}`.trim() + `\n\n${text.trim()}\n`);
 }
+parts.push(`Noto Color Emoji (OFL-1.1) https://github.com/googlefonts/noto-emoji\n\n${(await read("EMOJI_LICENSE.txt")).trim()}\n`);
 await writeFile(here("../static/THIRD_PARTY.txt"), parts.join(`\n${"-".repeat(80)}\n\n`));

@@ -10,13 +10,18 @@ from slack_sdk.models.blocks import (
     ContextBlock,
     HeaderBlock,
     MarkdownTextObject,
+    Option,
+    OverflowMenuElement,
     PlainTextObject,
     SectionBlock,
 )
 
 from bot.notify.card import Button
-from bot.notify.slack.text import one_line
+from bot.notify.slack.text import length, one_line
 
+MENU = "incident.more"
+MAX_CHOICES = 5
+_MAX_SECTION = 2900
 _MAX_LABEL, _MAX_CHOICE, _MAX_CONFIRM = 75, 30, 300
 
 
@@ -37,8 +42,40 @@ def header(text: str) -> Block:
     return HeaderBlock(text=PlainTextObject(text=text, emoji=True))
 
 
-def actions(block_id: str, buttons: Sequence[Button]) -> Block:
-    return ActionsBlock(block_id=block_id, elements=[_button(button) for button in buttons])
+def packed(lines: Sequence[str]) -> list[str]:
+    """Lines joined into as few texts as Slack's limit of a section allows."""
+    texts: list[str] = []
+    for line in lines:
+        if texts and length(texts[-1]) + 1 + length(line) <= _MAX_SECTION:
+            texts[-1] += f"\n{line}"
+        else:
+            texts.append(line)
+    return texts
+
+
+def actions(block_id: str, buttons: Sequence[Button], menu: Sequence[Button] = ()) -> Block:
+    """Buttons in a row, and behind them a menu of those that are needed less often."""
+    more = [_menu(menu)] if menu else []
+    return ActionsBlock(block_id=block_id, elements=[*(_button(button) for button in buttons), *more])
+
+
+def _menu(choices: Sequence[Button]) -> OverflowMenuElement:
+    """A choice comes back as the action and the value of its button. See :func:`chosen`."""
+    options = [
+        Option(value=f"{one.action} {one.value}", text=PlainTextObject(text=one_line(one.label, _MAX_LABEL)))
+        for one in choices[:MAX_CHOICES]
+    ]
+    return OverflowMenuElement(action_id=MENU, options=options)
+
+
+def chosen(value: str) -> tuple[str, str]:
+    """The action and the value of what was chosen in a menu.
+
+    >>> chosen("incident.silence 4f2a")
+    ('incident.silence', '4f2a')
+    """
+    action, _, rest = value.partition(" ")
+    return action, rest
 
 
 def _button(button: Button) -> ButtonElement:

@@ -3,46 +3,50 @@
 https://docs.slack.dev/reference/block-kit/blocks
 """
 
+from collections.abc import Sequence
+
 from slack_sdk.models.blocks import Block
 
 from bot.domain.duration import format_duration
 from bot.domain.incident import Incident, IncidentStatus
 from bot.domain.severity import Severity
-from bot.notify.card import AlertLine, Alerts, Example, IncidentCard, LikelyCause
+from bot.notify.card import AlertLine, Alerts, Ended, IncidentCard, LikelyCause, Link
 from bot.notify.plain_text import is_blank
-from bot.notify.slack.blocks import actions, context, header, section
-from bot.notify.slack.render_run import run_blocks
+from bot.notify.slack.blocks import actions, context, header, packed, section
+from bot.notify.slack.render_run import MAX_PEOPLE, run_blocks
 from bot.notify.slack.rendered import Rendered, rendered
 from bot.notify.slack.text import length, link, literal, one_line, when, who
 
 SEVERITY_ICON = {Severity.CRITICAL: "🔴", Severity.HIGH: "🟠", Severity.WARNING: "🟡", Severity.INFO: "🔵"}
 _STATUS_ICON = {IncidentStatus.ACKNOWLEDGED: "👀", IncidentStatus.RESOLVED: "✅"}
+MAX_ON_CALL = 3
 _MAX_LINKS, _MAX_LINKED = 2, 2200
 _MAX_INSTANCES = 480
 """Characters of all instances that a message names; the thread has them all."""
 
 
 def render(card: IncidentCard) -> Rendered:
-    blocks = [header(one_line(headline(card), 150)), _facts(card)]
+    """From the top: what it is and how it stands, why, what can be done, and then all that fires."""
+    blocks = [header(one_line(headline(card), 150)), facts(card)]
     if card.part_of:
         number = f"incident #{card.part_of.number}"
         blocks.append(section(f"↪️ Part of {link(card.part_of.url, number) or number}: what happens goes on there."))
+    if card.ended:
+        blocks.append(section(outcome(card.ended)))
     if card.rewritten:  # what it was made from follows as it is
         blocks.append(section(f"_{literal(card.rewritten, 1000)}_"))
-    if card.example:
-        blocks += _example(card.example)
-    if card.alerts:
-        blocks.append(_alerts(card.alerts, card.open))
     if card.cause:
-        blocks.append(_cause(card.cause, card.open))
+        blocks.append(likely_cause(card.cause, card.open))
+    if card.alerts:
+        blocks += [section(text) for text in packed(_alerts(card.alerts, card.open))]
+    if shown := links(card.links):
+        blocks.append(context(" · ".join(shown)))
     if card.seen_before:
         blocks.append(section("\n".join(["*Seen before*", *(f"🕘 {literal(past, 600)}" for past in card.seen_before)])))
     for run in card.runs:
         blocks += run_blocks(run)
-    if card.buttons:
-        blocks.append(actions("incident", card.buttons))
-    if card.feedback:
-        blocks.append(actions("feedback", card.feedback))
+    if card.buttons or card.menu:
+        blocks.append(actions("incident", card.buttons, card.menu))
     if card.behind:
         blocks.append(context(f"⏳ {card.behind}"))
     blocks.append(_footer(card))
@@ -66,10 +70,14 @@ def fallback_text(card: IncidentCard) -> str:
     return one_line(f"{headline(card)} — {card.status}, {card.severity}. {card.text}", 2900)
 
 
-def _facts(card: IncidentCard) -> Block:
+def facts(card: IncidentCard) -> Block:
     """Two lines rather than fields, which a telephone shows one below the other."""
-    severity = f"{SEVERITY_ICON[card.severity]} {card.severity}"
-    lines = [f"*{_status(card)}* · {severity} · since {when(card.since)}"]
+    known = [f"*{_status(card)}*", f"{SEVERITY_ICON[card.severity]} {card.severity}", f"since {when(card.since)}"]
+    if card.open and not card.owner:
+        known.append("nobody has it yet")
+    if card.on_call and card.open:
+        known.append(f"on call: {', '.join(who(one) for one in card.on_call[:MAX_ON_CALL])}")
+    lines = [" · ".join(known)]
     if card.services:
         more = f" and {card.more_services} more" if card.more_services else ""
         lines.append(f"Affected: {', '.join(literal(service, 120) for service in card.services)}{more}")
@@ -77,19 +85,28 @@ def _facts(card: IncidentCard) -> Block:
 
 
 def _status(card: IncidentCard) -> str:
-    if card.status is IncidentStatus.ACKNOWLEDGED and card.owner:
-        return f"👀 acknowledged by {who(card.owner)}"
+    """Who acknowledged it stays when it is over."""
+    owned = f"👀 acknowledged by {who(card.owner)}" if card.owner else ""
+    if card.status is IncidentStatus.ACKNOWLEDGED and owned:
+        return owned
     if card.status is IncidentStatus.RESOLVED:
         by = f" by {who(card.resolved_by)}" if card.resolved_by else ""
-        return f"✅ resolved{by}" + (f" after {format_duration(card.lasted)}" if card.lasted is not None else "")
+        ended = f"✅ resolved{by}" + (f" after {format_duration(card.lasted)}" if card.lasted is not None else "")
+        return f"{ended} · {owned}" if owned else ended
     return f"🚨 {card.status}"
 
 
-def _alerts(alerts: Alerts, is_open: bool) -> Block:
+def outcome(ended: Ended) -> str:
+    approved = f", approved by {', '.join(who(one) for one in ended.by[:MAX_PEOPLE])}" if ended.by else ""
+    disturbed = f" · people were disturbed for {format_duration(ended.disturbed)}" if ended.disturbed else ""
+    return f"🏁 *{literal(ended.how, 300)}*{approved}{disturbed}"
+
+
+def _alerts(alerts: Alerts, is_open: bool) -> list[str]:
     what = "What fires" if alerts.firing else "What fired"
     lines = [f"*{what}* · {alerts.count} alert{'s' if alerts.count != 1 else ''}"]
     room = _MAX_INSTANCES // max(len(alerts.lines), 1)
-    lines += [_line(line, room) for line in alerts.lines]
+    lines += [alert_line(line, room) for line in alerts.lines]
     if alerts.more_kinds:
         lines.append(f"… and {alerts.more_alerts} more alerts of {alerts.more_kinds} other kinds")
     if alerts.folded:
@@ -97,29 +114,25 @@ def _alerts(alerts: Alerts, is_open: bool) -> Block:
     if alerts.left_out:
         unknown = "" if is_open else ", and of which it does not say whether they have ended"
         lines.append(f"… and {alerts.left_out} more that the sender left out of its notification{unknown}")
-    return section("\n".join(lines))
+    return lines
 
 
-def _line(line: AlertLine, room: int) -> str:
+def alert_line(line: AlertLine, room: int) -> str:
+    """What it says comes first, and by which name the tools know it after that."""
+    says = f"{literal(line.says, 250)} · " if line.says else ""
     times = f" ×{line.count}" if line.count > 1 else ""
     where = f" on {literal(line.service, 100)}" if line.service else ""
     state = " · flapping" if line.flapping else ""
     more = f" and {line.count - len(line.instances)} more" if line.count > len(line.instances) else ""
     which = f": {literal(', '.join(line.instances), room)}{more}" if line.instances else ""
-    return f"• {SEVERITY_ICON[line.severity]} *{literal(line.name, 120)}*{where}{times}{state}{which}"
+    return f"• {SEVERITY_ICON[line.severity]} {says}*{literal(line.name, 120)}*{where}{times}{state}{which}"
 
 
-def _example(example: Example) -> list[Block]:
-    lines = [f"> {literal(example.text, 600)}"] if example.text else []
-    lines += ["> " + " · ".join(_links(example))] if example.links else []
-    return [section("\n".join(lines))] if lines else []
-
-
-def _links(example: Example) -> list[str]:
+def links(known: Sequence[Link]) -> list[str]:
     """The first ones, of which those that do not fit are named: the thread has them whole."""
     room = _MAX_LINKED
     shown: list[str] = []
-    for one in example.links:
+    for one in known:
         made = link(one.url, one.label)
         if made and len(shown) < _MAX_LINKS:
             room -= length(made)
@@ -127,7 +140,7 @@ def _links(example: Example) -> list[str]:
     return shown
 
 
-def _cause(cause: LikelyCause, is_open: bool) -> Block:
+def likely_cause(cause: LikelyCause, is_open: bool) -> Block:
     title = "Likely cause" if is_open else "Likely cause was"
     lines = [f"🔍 *{title}: {literal(cause.phrase, 300)}*"]
     lines += [f"• {literal(evidence, 500)}" for evidence in cause.evidence]

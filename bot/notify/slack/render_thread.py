@@ -4,11 +4,10 @@ from collections.abc import Sequence
 
 from bot.domain.incident import TimelineEntry, TimelineKind
 from bot.notify.card import AlertDetails, Annotation, Instance, ThreadUpdate
-from bot.notify.slack.blocks import section
+from bot.notify.slack.blocks import packed, section
 from bot.notify.slack.rendered import Rendered, rendered
 from bot.notify.slack.text import clock, inline_code, length, link, literal, one_line, who
 
-_SECTION = 2900
 _MAX_OTHERS = 6000
 _ICON = {
     TimelineKind.OPENED: "🚨",
@@ -22,10 +21,10 @@ _ICON = {
 
 def render_thread(update: ThreadUpdate) -> Rendered:
     lines = [_line(entry) for entry in update.entries]
-    texts = _packed(lines)
+    texts = packed(lines)
     for alert in update.alerts:
-        texts += _packed([text for text in _details(alert) if text])
-    blocks = [section(text) for text in [*texts, *_packed(_others(update.others))]]
+        texts += packed([text for text in _details(alert) if text])
+    blocks = [section(text) for text in [*texts, *packed(_others(update.others))]]
     return rendered(_fallback(update), blocks)
 
 
@@ -41,17 +40,6 @@ def _fallback(update: ThreadUpdate) -> str:
 def _line(entry: TimelineEntry) -> str:
     by = f" — {who(entry.actor)}" if entry.actor else ""
     return f"{_ICON[entry.kind]} {clock(entry.at)} {literal(entry.text, 1200)}{by}"
-
-
-def _packed(lines: Sequence[str]) -> list[str]:
-    """Lines joined into as few texts as Slack's limit allows."""
-    texts: list[str] = []
-    for line in lines:
-        if texts and length(texts[-1]) + 1 + length(line) <= _SECTION:
-            texts[-1] += f"\n{line}"
-        else:
-            texts.append(line)
-    return texts
 
 
 def _details(alert: AlertDetails) -> tuple[str, str]:

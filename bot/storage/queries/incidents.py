@@ -190,6 +190,13 @@ async def open_worst_first(connection: AsyncConnection, limit: int) -> list[Inci
     return [_incident(row) for row in (await connection.execute(query)).mappings()]
 
 
+async def resolved_since(connection: AsyncConnection, since: datetime, limit: int) -> list[Incident]:
+    """Those that were resolved since then, the latest first, without those that became part of another."""
+    query = select(_INCIDENT).where(_INCIDENT.c.resolved_at >= since, _INCIDENT.c.part_of.is_(None))
+    rows = await connection.execute(query.order_by(_INCIDENT.c.resolved_at.desc(), _INCIDENT.c.id).limit(limit))
+    return [_incident(row) for row in rows.mappings()]
+
+
 async def add_to_timeline(connection: AsyncConnection, entries: Sequence[TimelineEntry]) -> None:
     """Add entries at the end of their incidents' timelines.
 

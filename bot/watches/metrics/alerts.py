@@ -1,18 +1,19 @@
 """The alerts of the metrics' watch, with a summary for people and a chart."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from bot.domain.event import AlertEvent, AlertStatus, Chart, EndedBy, fingerprint_of
 from bot.domain.severity import Severity
+from bot.watches.metrics import sentences
 from bot.watches.metrics.group import INSTANCE_LABELS, Firing, Group
+from detectors.groups import Outlier
 from detectors.groups.member import Member
 
 OFF_COURSE = "MetricAnomaly"
 UNLIKE_PEERS = "InstanceDiffersFromPeers"
 MISSING = "MetricsMissing"
 _SHOWN = 5
-_MOST_NAMES = 2
 _MOST_CHARACTERS = 200
 _SOURCE = "tandem"
 
@@ -21,9 +22,10 @@ def off_course(group: Group, firing: Firing, severity: Severity, service_labels:
     """Series of the group are not as they were."""
     off = group.off()
     worst = list(off.items())[:_SHOWN]
-    metrics = _metrics(off.values())
-    verb = "is" if len(metrics) == 1 else "are"
-    summary = f"{_named(metrics)}{_of(group)} {verb} unlike before: {_count(len(off), group)}"
+    first = next((member for _, member in worst if member.off), None)
+    subject = _subject(group, first, service_labels)
+    said = sentences.off_course(first, first.off, group.members, subject) if first and first.off else ""
+    summary = _with_others(said or f"{subject or 'a group of metrics'} is unlike before", len(off) - 1)
     lines = [
         _line(_title(member), member.off.worst, member.off.low, member.off.high) for _, member in worst if member.off
     ]
@@ -37,15 +39,20 @@ def unlike_peers(group: Group, firing: Firing, severity: Severity, service_label
     """Members of the group differ from the others."""
     found = [(one, group.members[name]) for name, one in group.unlike().items() if name in group.members]
     worst = found[:_SHOWN]
-    instances = list(dict.fromkeys(_instance(member) for _, member in found))
-    who = instances[0] if len(instances) == 1 else f"{len(instances)} instances"
-    verb = "differs from its peers" if len(instances) == 1 else "differ from their peers"
-    summary = f"{who}{_of(group)} {verb} in {_named(_metrics(member for _, member in found))}"
+    summary = _unlike(found, group)
     lines = [_line(_title(member), one.value, one.low, one.high) for one, member in worst]
     chart = _chart(worst[0][1], worst[0][0].low, worst[0][0].high) if worst else None
     members = [member for _, member in found]
     labels = _labels(UNLIKE_PEERS, group, severity, members, service_labels)
     return _alert(UNLIKE_PEERS, group, firing, labels, summary, lines, len(found), chart)
+
+
+def _unlike(found: Sequence[tuple[Outlier, Member]], group: Group) -> str:
+    if not found:
+        return f"instances{_of(group)} differ from the others"
+    first, member = found[0]
+    instances = {_instance(member) for _, member in found}
+    return _with_others(sentences.unlike_peers(member, first, f"{_instance(member)}{_of(group)}"), len(instances) - 1)
 
 
 def missing(group: Group, firing: Firing, severity: Severity) -> AlertEvent:
@@ -132,18 +139,16 @@ def _of(group: Group) -> str:
     return _cut(f" of {' / '.join(values)}") if values else ""
 
 
-def _count(affected: int, group: Group) -> str:
-    return f"{affected} of {len(group.members)} series"
+def _subject(group: Group, member: Member | None, service_labels: Sequence[str]) -> str:
+    """What the group is of, or else the service of one of its members."""
+    own = (member.labels[name] for name in service_labels if member and name in member.labels)
+    return _of(group).removeprefix(" of ") or _cut(next(own, ""))
 
 
-def _metrics(members: Iterable[Member]) -> list[str]:
-    return list(dict.fromkeys(_metric(member) for member in members))
-
-
-def _named(names: Sequence[str]) -> str:
-    if len(names) <= _MOST_NAMES:
-        return " and ".join(names) or "metrics"
-    return f"{', '.join(names[:_MOST_NAMES])} and {len(names) - _MOST_NAMES} more"
+def _with_others(said: str, others: int) -> str:
+    if others < 1:
+        return said
+    return f"{said}; {others} other measurement{'s are' if others > 1 else ' is'} unusual too"
 
 
 def _metric(member: Member) -> str:

@@ -9,6 +9,7 @@ from bot.incidents.silencing import TooBroad, add_silence, parse_silence_span
 from handlers.slack.arguments import ANYWAY, straight
 from handlers.slack.calls import Submission
 from handlers.slack.forms import MAX_ERROR, BadFields
+from handlers.slack.forms.elements import choice, field_of, modal, plain
 from handlers.slack.registry import form
 from handlers.slack.silences import announced
 
@@ -57,22 +58,10 @@ def silence_view(channel_id: str, prefilled: Prefilled | None = None) -> dict[st
     hints: list[dict[str, Any]] = []
     if prefilled:
         matchers["element"]["initial_value"] = "\n".join(map(str, prefilled.matchers))
-        duration = _choice(DURATION, "For how long", SPANS)
-        hints = [{"type": "context", "elements": [_plain(prefilled.hints)]}]
-    return {
-        "type": "modal",
-        "callback_id": CALLBACK_ID,
-        "private_metadata": channel_id,
-        "title": _plain("Silence alerts"),
-        "submit": _plain("Silence"),
-        "close": _plain("Cancel"),
-        "blocks": [
-            duration,
-            matchers,
-            *hints,
-            _input(COMMENT, "Why", "known, fix is on its way", optional=True),
-        ],
-    }
+        duration = choice(DURATION, "For how long", [(span, span) for span in SPANS], first=True)
+        hints = [{"type": "context", "elements": [plain(prefilled.hints)]}]
+    comment = _input(COMMENT, "Why", "known, fix is on its way", optional=True)
+    return modal(CALLBACK_ID, channel_id, "Silence alerts", "Silence", [duration, matchers, *hints, comment])
 
 
 def read(values: Mapping[str, str]) -> Wish:
@@ -93,16 +82,6 @@ def read(values: Mapping[str, str]) -> Wish:
     return Wish(matchers, span, values[COMMENT], ANYWAY in map(str.lower, lines), errors)
 
 
-def _choice(field: str, label: str, spans: Sequence[str]) -> dict[str, Any]:
-    options = [{"text": _plain(span), "value": span} for span in spans]
-    element = {"type": "static_select", "action_id": "value", "options": options, "initial_option": options[0]}
-    return {"type": "input", "block_id": field, "label": _plain(label), "element": element}
-
-
-def _plain(text: str) -> dict[str, Any]:
-    return {"type": "plain_text", "text": text}
-
-
 def _input(
     field: str, label: str, placeholder: str, hint: str = "", *, multiline: bool = False, optional: bool = False
 ) -> dict[str, Any]:
@@ -110,7 +89,7 @@ def _input(
         "type": "plain_text_input",
         "action_id": "value",
         "multiline": multiline,
-        "placeholder": _plain(placeholder),
+        "placeholder": plain(placeholder),
     }
-    made: dict[str, Any] = {"type": "input", "block_id": field, "label": _plain(label), "element": element}
-    return made | ({"hint": _plain(hint)} if hint else {}) | ({"optional": True} if optional else {})
+    made = field_of(field, label, element)
+    return made | ({"hint": plain(hint)} if hint else {}) | ({"optional": True} if optional else {})

@@ -221,14 +221,14 @@ async def test_replay_prints_the_incidents_that_a_log_makes_under_todays_configu
     ended = await tandem("replay", log, "--config", config, "--json")
     assert ended.code == 0, ended.err
     first, second = json.loads(ended.out)
-    assert first["title"] == "HighLatency on checkout and 2 more"
+    assert first["title"] == "payments is down: checkout affected"
     assert (first["status"], first["severity"], first["opened_at"]) == (
         "triggered",
         "critical",
         "2026-03-01T12:00:00+00:00",
     )
     assert first["cause"].startswith("payments (")
-    assert (second["title"], second["status"]) == ("job.failed on forecast", "resolved")
+    assert (second["title"], second["status"]) == ("forecast failed", "resolved")
     assert second["resolved_at"] == "2026-03-01T12:00:59+00:00"
 
 

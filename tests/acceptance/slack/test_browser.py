@@ -52,7 +52,7 @@ async def _answers(browser: Browser, command: str, *parts: str) -> None:
 
 async def test_an_incident_is_seen_approved_and_seen_to_be_over(tandem: Tandem, browser: Browser) -> None:
     await _starve(tandem)
-    await browser.see(".main .header", "#1 HighForecastLatency on forecast-api and 1 more")
+    await browser.see(".main .header", "#1 forecast-pool is short of CPU: forecast-api affected")
     for part in ("triggered", "critical", "2 alerts", "ForecastPoolCPUStarved", "Resource contention on forecast-pool"):
         await browser.see(".main [data-testid=message]", part)
     await browser.see(".main pre", f"touch {tandem.folder / 'scaled-out'}")
@@ -102,7 +102,7 @@ async def test_a_command_is_answered(tandem: Tandem, browser: Browser) -> None:
     await _answers(browser, "/incident list", "No incident is open")
     await _starve(tandem)
     await browser.see(".main .header")
-    await _answers(browser, "/incident list", "#1 HighForecastLatency on forecast-api", "triggered for")
+    await _answers(browser, "/incident list", "#1 forecast-pool is short of CPU", "triggered for")
     await _answers(browser, "/incident ack 1", "Incident #1 is yours")
     await browser.see(".main [data-testid=message]", "acknowledged by @ana")
 
@@ -119,5 +119,5 @@ async def test_a_silence_is_filled_in_corrected_and_holds(tandem: Tandem, browse
     await browser.see("[data-testid=ephemeral]", 'Silenced service="forecast-api"')
 
     await _starve(tandem)
-    await browser.see(".main .header", "ForecastPoolCPUStarved on forecast-pool")
+    await browser.see(".main .header", "forecast-pool is short of CPU")
     assert [alert["labels"]["alertname"] for alert in (await tandem.incidents())[0]["alerts"]] == [STARVED["alertname"]]

@@ -59,7 +59,7 @@ async def test_what_still_fires_is_asked_about_once_and_the_same_command_again_r
 
 async def test_list_names_what_is_open_and_nothing_else(tandem: Tandem) -> None:
     incident = await _incident(tandem, "listed")
-    line = f"#{incident['number']} HighLatency on listed"
+    line = f"#{incident['number']} listed is slow"
     assert line in await _ask(tandem, "list")
     await _ask(tandem, f"resolve {incident['number']} anyway")
     assert line not in await _ask(tandem, "list")

@@ -59,7 +59,8 @@ async def test_pods_that_become_slow_are_one_message_that_outlives_a_kill_and_sa
         [incident] = await tandem.incidents()
         [alert] = incident["alerts"]
         assert (alert["source"], alert["labels"]["service"]) == ("tandem", "checkout")
-        assert alert["annotations"]["summary"] == "latency_seconds of checkout is unlike before: 3 of 3 series"
+        assert alert["annotations"]["summary"].startswith("checkout answers in ")
+        assert alert["annotations"]["summary"].endswith("; 2 other measurements are unusual too")
         await tandem.kill()
         await tandem.start()
         await pods.write(17, 16, level=0.8)

@@ -22,6 +22,7 @@ from bot.storage.database import Database, open_database
 from handlers.api.incidents import Api, Health
 from handlers.slack import SlackEndpoint
 from handlers.slack.registry import INCIDENT
+from handlers.slack.reply import Reply
 from handlers.slack.slash import answer
 from tests.conftest import EVERY_INBOX, Clock
 from tests.integration.pipeline_driver import Pipeline
@@ -138,7 +139,7 @@ async def test_a_message_says_that_newer_alerts_come_and_stops_saying_so(
     assert ["Tandem is 3 min behind" in text for text in _texts(slack)] == [True]
     endpoint = SlackEndpoint(pipeline.database, {}, clock, lambda: None, behind=backlog.behind)
     said = await answer(endpoint, INCIDENT, "list", "U1")
-    assert isinstance(said, str) and said.endswith("Tandem is 3 min behind: newer alerts are still coming in")
+    assert isinstance(said, Reply) and said.text.endswith("Tandem is 3 min behind: newer alerts are still coming in")
 
     calls = len(slack.calls)
     await _tell_all(notifier)

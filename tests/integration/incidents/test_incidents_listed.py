@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -12,11 +13,13 @@ from bot.inbox.inbox import Inbox
 from bot.incidents import lifecycle
 from bot.incidents.regroup import merge_by_hand
 from bot.localslack import LocalSlack
+from bot.localslack.blocks import problems_of
 from bot.notify.notifier import Notifier
 from bot.notify.slack.channel import SlackChannel
 from bot.notify.slack.links import Links
 from bot.storage.database import Database
 from handlers.slack.calls import SlackEndpoint
+from handlers.slack.reply import Reply
 from handlers.slack.slash import answer
 from tests.conftest import Clock
 from tests.integration.pipeline_driver import Pipeline
@@ -25,9 +28,14 @@ MakeAlert = Callable[..., AlertEvent]
 
 
 async def _typed(pipeline: Pipeline, text: str, slack: LocalSlack | None = None) -> str:
+    given = await _answered(pipeline, text, slack)
+    return given.text if isinstance(given, Reply) else str(given)
+
+
+async def _answered(pipeline: Pipeline, text: str, slack: LocalSlack | None = None) -> Any:
     links = Links(AsyncWebClient(slack.bot_token, base_url=slack.api_url)) if slack else None
     endpoint = SlackEndpoint(pipeline.database, {}, pipeline.clock, on_change=lambda: None, links=links)
-    return str(await answer(endpoint, "/incident", text, "U1"))
+    return await answer(endpoint, "/incident", text, "U1")
 
 
 async def _published(pipeline: Pipeline, slack: LocalSlack) -> None:
@@ -50,7 +58,7 @@ async def test_the_list_begins_with_the_worst_and_names_owner_age_cause_and_link
     async with LocalSlack() as slack:
         await _published(pipeline, slack)
         lines = (await _typed(pipeline, "list", slack)).splitlines()
-    names = [next(name for name in ("old", "bad", "worse") if f"on {name} ·" in line) for line in lines]
+    names = [next(name for name in ("old", "bad", "worse") if f" {name} is " in line) for line in lines]
     assert names == ["worse", "bad", "old"]
     assert "critical · acknowledged by <@U012AB3CD> for 1m" in lines[1]
     assert "triggered for 6m" in lines[2]
@@ -64,6 +72,38 @@ async def test_show_says_of_alerts_whether_they_fire_or_have_ended(pipeline: Pip
     lines = (await _typed(pipeline, "show 1")).splitlines()
     assert any("HighLatency" in line and line.endswith("· firing") for line in lines)
     assert any("Ends" in line and line.endswith("· ended") for line in lines)
+
+
+async def test_in_blocks_what_fires_and_what_has_ended_stand_apart_with_a_link_to_the_message(
+    pipeline: Pipeline, alert: MakeAlert
+) -> None:
+    await pipeline.send(alert(group="g"), alert(alertname="Ends", group="g"))
+    await pipeline.send(alert("resolved", alertname="Ends", group="g"))
+    async with LocalSlack() as slack:
+        await _published(pipeline, slack)
+        shown = await _answered(pipeline, "show 1", slack)
+        listed = await _answered(pipeline, "list", slack)
+    assert problems_of(shown.blocks) == problems_of(listed.blocks) == []
+    texts = [block["text"]["text"] for block in shown.blocks if block["type"] == "section"]
+    [firing] = [text for text in texts if text.startswith("🔥 *Firing* · 1")]
+    [ended] = [text for text in texts if text.startswith("✅ *Ended* · 1")]
+    assert ("HighLatency" in firing, "Ends" in firing, "Ends" in ended) == (True, False, True)
+    assert any("|Message and thread>" in str(block) for block in shown.blocks if block["type"] == "context")
+    assert shown.blocks[0]["text"]["text"] == "🟡 #1 checkout is slow"
+
+
+async def test_the_list_has_what_ended_in_the_last_day_below_what_is_open(
+    pipeline: Pipeline, alert: MakeAlert, clock: Clock
+) -> None:
+    await pipeline.send(alert(service="cart"))
+    await pipeline.send(alert("resolved", service="cart"))
+    clock.pass_(minutes=30)
+    await pipeline.send(alert(service="mail"))
+    texts = [block["text"]["text"] for block in (await _answered(pipeline, "list")).blocks]
+    assert texts[0] == "*Open*" and "mail is slow" in texts[1]
+    assert texts[2] == "*Ended in the last day*" and "cart was slow" in texts[3]
+    clock.pass_(hours=24)
+    assert "cart" not in str(await _answered(pipeline, "list"))
 
 
 async def test_noise_suggests_no_silence_for_what_people_act_upon(
@@ -113,7 +153,7 @@ async def test_title_summary_and_cause_are_made_anew_after_a_split_and_a_merge(
     await pipeline.send(alert(group="g"), full, alert(service="cart", group="g"))
     assert "split off" in await _typed(pipeline, "split 1 service=cart")
     old, new = await pipeline.incidents()
-    assert (old.title, new.title) == ("HighLatency on checkout", "DiskFull on cart and 1 more")
+    assert (old.title, new.title) == ("checkout is slow", "cart is running out of disk")
     assert "cart" not in old.summary
     assert new.summary.startswith("DiskFull on cart since")
     await pipeline.worker.tick()

@@ -73,7 +73,7 @@ async def test_an_alert_that_is_kept_is_trouble_after_all(
     rules = CorrelationRules.model_validate({"naming": {"keep": ["InfoInhibitor"]}})
     pipeline = await Pipeline(database, inbox, clock, Rules(correlation=rules)).prepare()
     await pipeline.send(kube("Watchdog", {}), kube("InfoInhibitor", {"namespace": "books"}))
-    assert (await pipeline.only_incident()).title.startswith("InfoInhibitor")
+    assert (await pipeline.only_incident()).title.startswith("Info inhibitor")
 
 
 async def test_the_address_of_what_reports_is_neither_taught_nor_a_host(

@@ -98,6 +98,6 @@ async def test_a_long_link_is_whole_in_the_thread(shown: Shown, alert: MakeAlert
 async def test_the_title_stays_with_its_alert_until_one_is_more_severe(shown: Shown, alert: MakeAlert) -> None:
     await shown.send(alert(alertname="First"))
     await shown.send(*[alert(alertname="Second", instance=str(number)) for number in range(3)])
-    assert (await shown.pipeline.only_incident()).title == "First on checkout and 1 more"
+    assert (await shown.pipeline.only_incident()).title == "checkout: first"
     await shown.send(alert(alertname="Third", severity="critical"))
-    assert (await shown.pipeline.only_incident()).title == "Third on checkout and 2 more"
+    assert (await shown.pipeline.only_incident()).title == "checkout: third"

@@ -76,8 +76,7 @@ class Told:
 
     def buttons(self) -> dict[str, str]:
         """Those about usefulness, each with what stands on it."""
-        elements = [e for block in self.message()["blocks"] for e in block.get("elements", []) if "action_id" in e]
-        return {e["action_id"]: e["text"]["text"] for e in elements if e["action_id"].startswith("alert.not_useful")}
+        return {option["value"].split()[0]: option["text"]["text"] for option in _options_of(self.message())}
 
     def thread(self) -> str:
         return str(self.slack.replies("incidents", self.message()["ts"]))
@@ -145,8 +144,14 @@ async def test_each_group_has_a_button_and_what_no_rate_governs_has_none(
 
 
 def _labels_of(message: dict[str, Any]) -> list[str]:
+    return [option["text"]["text"] for option in _options_of(message)]
+
+
+def _options_of(message: dict[str, Any]) -> list[dict[str, Any]]:
+    """What the menu of a message offers about usefulness."""
     elements = [e for block in message["blocks"] for e in block.get("elements", [])]
-    return [e["text"]["text"] for e in elements if str(e.get("action_id", "")).startswith("alert.not_useful")]
+    options = [option for e in elements for option in e.get("options", [])]
+    return [option for option in options if option["value"].startswith("alert.not_useful")]
 
 
 def test_the_alerts_that_no_rate_governs_have_the_names_that_the_watches_give_them() -> None:

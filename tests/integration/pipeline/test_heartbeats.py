@@ -50,7 +50,7 @@ async def test_a_heartbeat_that_stops_is_an_incident_and_its_return_ends_it(pipe
     clock.pass_(minutes=2)
     await pipeline.worker.tick()
     [incident] = [incident for incident in await pipeline.incidents() if incident.services]
-    assert (incident.title, incident.services) == ("HeartbeatMissed on backup", ["backup"])
+    assert (incident.title, incident.services) == ("backup sends no heartbeat", ["backup"])
     [alert] = await pipeline.alerts_of(incident)
     assert "nightly was last heard of at 13:04:00 UTC" in alert.annotations["summary"]
     await pipeline.send(PING)
@@ -63,14 +63,14 @@ async def test_one_that_never_came_is_missed_from_the_start_of_the_bot_on(pipeli
     clock.pass_(minutes=7)
     await pipeline.worker.tick()
     [watchdog] = await pipeline.incidents()
-    assert watchdog.title == "HeartbeatMissed"
+    assert watchdog.title == "Heartbeat missed"
 
 
 async def test_a_ping_that_tells_of_a_failure_is_an_incident_until_the_next_good_one(
     pipeline: Beating, clock: Clock
 ) -> None:
     await pipeline.send(PingEvent("heartbeat", "nightly", {}, failed=True))
-    assert (await pipeline.only_incident()).title == "HeartbeatFailed on backup"
+    assert (await pipeline.only_incident()).title == "backup reports a failure"
     clock.pass_(minutes=1)
     await pipeline.send(PING)
     assert not (await pipeline.only_incident()).open

@@ -28,7 +28,7 @@ async def test_an_alert_that_fires_opens_an_incident_and_its_resolution_closes_i
 ) -> None:
     await pipeline.send(alert())
     opened = await pipeline.only_incident()
-    assert (opened.number, opened.status, opened.title) == (1, IncidentStatus.TRIGGERED, "HighLatency on checkout")
+    assert (opened.number, opened.status, opened.title) == (1, IncidentStatus.TRIGGERED, "checkout is slow")
     clock.pass_(minutes=3)
     await pipeline.send(alert("resolved"))
     closed = await pipeline.only_incident()
@@ -112,7 +112,7 @@ async def test_alerts_of_one_service_join_one_incident_within_the_window(
     await pipeline.send(alert(alertname="QueueFull", severity="critical"))
     incident = await pipeline.only_incident()
     assert incident.severity is Severity.CRITICAL
-    assert incident.title == "QueueFull on checkout and 1 more"
+    assert incident.title == "checkout falls behind with its queue"
 
 
 async def test_alerts_of_one_group_of_the_sender_join_one_incident(pipeline: Pipeline, alert: MakeAlert) -> None:
@@ -238,7 +238,7 @@ async def test_a_silence_holds_an_alert_back_and_its_end_announces_what_still_fi
     assert await pipeline.incidents() == []
     clock.pass_(hours=1, seconds=1)
     await pipeline.worker.tick()
-    assert (await pipeline.only_incident()).title == "HighLatency on checkout"
+    assert (await pipeline.only_incident()).title == "checkout is slow"
 
 
 async def test_an_incident_that_a_person_resolved_stays_so_while_its_alert_repeats_and_returns_later(

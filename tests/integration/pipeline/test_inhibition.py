@@ -57,7 +57,7 @@ async def test_guests_are_folded_while_their_host_is_down_and_shown_again_when_i
     await pipeline.send(host_down(alert))
     incident = await pipeline.only_incident()
     said = "3 alerts of 2 services on db-1 (down) are its consequence"
-    assert incident.title.startswith("InstanceDown on db-1")
+    assert incident.title.startswith("db-1 is down: ")
     assert incident.summary.endswith(f"{said}.")
     assert len(await pipeline.alerts_of(incident)) == 6
     assert f"{said}: the message shows them in one line" in await pipeline.timeline_of(incident)

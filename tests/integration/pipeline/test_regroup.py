@@ -40,7 +40,7 @@ async def test_a_split_gives_what_matches_an_incident_of_its_own(
     await pipeline.send(alert(group="g"), alert(service="cart", group="g", severity="critical"))
     old, new = await split_by_hand(pipeline.database, 1, CART, "U1", clock.now)
     assert (old.services, old.severity) == (["checkout"], "warning")
-    assert (new.number, new.services, new.severity, new.title) == (2, ["cart"], "critical", "HighLatency on cart")
+    assert (new.number, new.services, new.severity, new.title) == (2, ["cart"], "critical", "cart is slow")
     assert [found.service for found in await pipeline.alerts_of(new)] == ["cart"]
     await pipeline.send(alert("resolved", service="cart", group="g", severity="critical"))
     assert [incident.open for incident in await pipeline.incidents()] == [True, False]

@@ -144,9 +144,7 @@ async def test_what_was_recorded_is_replayed_beside_what_was_made_then(tmp_path:
     assert await record(url, log) == (1, 2)
     then = read_made(log)
     now = await replay_file(log, Config(), parse_delivery)
-    assert (
-        [one.title for one in now] == [one.title for one in then] == ["HighLatency on checkout", "HighLatency on cart"]
-    )
+    assert [one.title for one in now] == [one.title for one in then] == ["checkout is slow", "cart is slow"]
     assert [counterparts(one, then)[0].number for one in now] == [1, 2]
 
 

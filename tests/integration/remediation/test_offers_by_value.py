@@ -52,6 +52,24 @@ async def test_a_runbook_is_offered_once_for_each_value_of_its_label(
     assert await _offered(pipeline) == ["a", "b", "c"]
 
 
+async def test_an_offer_is_withdrawn_when_what_it_is_for_is_gone_and_made_again_when_it_is_back(
+    database: Database, inbox: Inbox, clock: Clock, alert: MakeAlert
+) -> None:
+    pipeline = await Pipeline(database, inbox, clock, _rules()).prepare()
+    await pipeline.send(alert(alertname=DISK, node="a"), alert(alertname="Latency", node="a"))
+    clock.pass_(minutes=1)
+    await pipeline.send(alert("resolved", alertname=DISK, node="a"))
+    incident = await pipeline.only_incident()
+    [gone] = await pipeline.runs_of(incident)
+    assert incident.open
+    assert (gone.status, gone.outcome) == (RunStatus.EXPIRED, "what it was offered for is gone")
+    assert "Offer withdrawn: Clean the disk, what it was offered for is gone" in await pipeline.timeline_of(incident)
+    clock.pass_(minutes=1)
+    await pipeline.send(alert(alertname=DISK, node="a"))
+    found = await pipeline.runs_of(await pipeline.only_incident())
+    assert [run.status for run in found] == [RunStatus.EXPIRED, RunStatus.PROPOSED]
+
+
 async def test_alerts_that_the_runbook_is_not_for_give_it_no_values(
     database: Database, inbox: Inbox, clock: Clock, alert: MakeAlert
 ) -> None:

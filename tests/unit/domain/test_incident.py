@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from bot.domain.cause import Cause, CauseKind
 from bot.domain.incident import Incident, IncidentStatus, Tally, most_important, severity_from
+from bot.domain.inhibition import Folded
 from bot.domain.severity import Severity
-from bot.incidents.description import title_of
+from bot.domain.summary.title import title_of
 from tests.unit.strategies import NOON, incidents, tallies
 
 some = st.lists(tallies(), max_size=8)
@@ -52,16 +53,78 @@ def test_the_severity_is_the_worst_of_what_is_active_or_else_of_what_was(tallies
     "tallies, title",
     [
         ([], "Incident"),
-        ([tally("Down")], "Down on checkout"),
-        ([tally("Down", service="")], "Down"),
-        ([tally("Down", severity="critical"), tally("Slow")], "Down on checkout and 1 more"),
-        ([tally("Down", alerts=2), tally("Down", severity="critical")], "Down on checkout"),
-        ([tally("Down", alerts=2), tally("Down", service="cart")], "Down on checkout and 1 more"),
-        ([tally("Slow", alerts=9), tally("Down", severity="high"), tally("Full")], "Down on checkout and 2 more"),
+        ([tally("Down")], "checkout is down"),
+        ([tally("Down", active=False)], "checkout was down"),
+        ([tally("ServiceDown", service="")], "Service down"),
+        ([tally("Down", severity="critical"), tally("Slow")], "checkout is down"),
+        ([tally("Down", alerts=2), tally("Down", service="cart")], "checkout is down: cart affected too"),
+        (
+            [tally("Kind7", alerts=9), *(tally("Slow", name) for name in "abc")],
+            "checkout: kind 7: 3 other services affected",
+        ),
+        (
+            [tally("DiskFull", "db", "high"), *(tally("Slow", name) for name in "abc")],
+            "db is running out of disk: 3 other services affected",
+        ),
+        ([tally("Odd", service=""), tally("Strange", service="")], "Odd: 2 alerts"),
+        ([tally("Card payments are refused by the bank")], "checkout: Card payments are refused by the bank"),
     ],
 )
-def test_the_title_says_what_broke_where_and_how_much_else(tallies: list[Tally], title: str) -> None:
+def test_the_title_says_what_broke_where_and_how_far_it_reaches(tallies: list[Tally], title: str) -> None:
     assert title_of(tallies) == title
+
+
+FIVE = [tally("HighLatency", name, "high") for name in ("a", "b", "c", "d", "e")]
+
+
+@pytest.mark.parametrize(
+    ("own", "kind", "title"),
+    [
+        ([tally("PostgresDown", "postgres-main")], "dependency", "postgres-main is down: 5 services affected"),
+        ([tally("Strange", "postgres-main")], "unknown", "postgres-main: strange: 5 services affected"),
+        ([tally("Strange", "postgres-main")], "resource", "postgres-main is short of resources: 5 services affected"),
+        (
+            [tally("HighErrorRate", "postgres-main")],
+            "change",
+            "postgres-main returns errors after a change: 5 services affected",
+        ),
+        ([], "dependency", "postgres-main seems to fail: 5 services affected"),
+        ([], "change", "postgres-main was changed: 5 services affected"),
+    ],
+)
+def test_the_title_names_the_cause_and_what_it_affects(own: list[Tally], kind: str, title: str) -> None:
+    cause = Cause("postgres-main", CauseKind(kind), 0.8)
+    assert title_of([*FIVE, *own], causes=[cause]) == title
+
+
+def test_the_title_names_the_host_that_is_down_and_counts_what_it_takes_along() -> None:
+    folded = [
+        Folded("db-1", name, "HighLatency", Severity.HIGH, False, 2) for name in ("a", "b", "c", "d", "e", "db-1")
+    ]
+    down = [tally("InstanceDown", "db-1")]
+    assert title_of(down, inhibited=folded) == "db-1 is down: 5 services affected"
+    two = [*folded, Folded("db-2", "f", "HighLatency", Severity.HIGH, False, 1)]
+    assert title_of(down, inhibited=two) == "db-1 and db-2 are down: 6 services affected"
+
+
+def test_while_an_incident_is_open_only_what_fires_counts_and_afterwards_all_that_fired() -> None:
+    cause = Cause("db", CauseKind.UNKNOWN, 0.8)
+    ended = [one._replace(active=False) for one in FIVE]
+    assert title_of([tally("Down", "db"), *ended], causes=[cause]) == "db is down"
+    assert title_of([tally("Down", "db", active=False), *ended], causes=[cause]) == "db was down: 5 services affected"
+
+
+@given(
+    some,
+    st.lists(
+        st.builds(Cause, st.sampled_from(["checkout", "cart", ""]), st.sampled_from(CauseKind), st.just(0.7)),
+        max_size=1,
+    ),
+)
+def test_a_title_stays_as_it_is_while_nothing_changes(tallies: list[Tally], causes: list[Cause]) -> None:
+    title = title_of(tallies, causes=causes)
+    assert title.strip()
+    assert title_of(tallies, title, causes) == title
 
 
 @settings(max_examples=50)

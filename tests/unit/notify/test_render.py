@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -10,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.domain.alert import Alert
+from bot.domain.cause import Cause, CauseKind
 from bot.domain.incident import Incident, IncidentStatus, Tally
 from bot.domain.run import (
     Decision,
@@ -31,6 +34,7 @@ from bot.notify.slack.rendered import Rendered
 from bot.notify.view import MAX_LESSENED, IncidentView
 from tests.unit.strategies import NOON, alerts, hostile, views
 
+MENU = ["incident.silence", "incident.merge"]
 WORST = "&<*`🔥" * 1000
 GATE = PlannedStep("gate", {}, "go on only if …", repeatable=True)
 
@@ -207,16 +211,20 @@ def test_a_gate_that_has_not_been_asked_says_why_and_a_plan_without_one_says_not
 
 
 def actions_in(rendered: Rendered) -> list[str]:
-    return [
-        element["action_id"] for block in rendered.blocks if block["type"] == "actions" for element in block["elements"]
-    ]
+    """Those of buttons, and behind them what the menu offers."""
+    elements = [e for block in rendered.blocks if block["type"] == "actions" for e in block["elements"]]
+    buttons = [element["action_id"] for element in elements if element["type"] == "button"]
+    return buttons + [o["value"].split()[0] for element in elements for o in element.get("options", [])]
 
 
 @pytest.mark.parametrize(
     "status, actions",
     [
-        ("triggered", ["run.approve", "run.reject", "incident.ack", "incident.resolve", "incident.silence"]),
-        ("acknowledged", ["run.approve", "run.reject", "incident.resolve", "incident.silence"]),
+        (
+            "triggered",
+            ["run.approve", "run.reject", "incident.ack", "incident.resolve", "incident.silence", "incident.merge"],
+        ),
+        ("acknowledged", ["run.approve", "run.reject", "incident.resolve", "incident.silence", "incident.merge"]),
         ("resolved", []),
     ],
 )
@@ -228,7 +236,12 @@ def test_the_buttons_are_those_that_do_something_in_this_state(status: str, acti
 @pytest.mark.parametrize("status", [status for status in RunStatus if status is not RunStatus.PROPOSED])
 def test_a_run_that_was_decided_cannot_be_decided_again(status: RunStatus) -> None:
     decided = run(plan_of("x"), status=status)
-    assert actions_in(render(view(incident(), decided))) == ["incident.ack", "incident.resolve", "incident.silence"]
+    assert actions_in(render(view(incident(), decided))) == [
+        "incident.ack",
+        "incident.resolve",
+        "incident.silence",
+        "incident.merge",
+    ]
 
 
 def test_a_button_carries_the_run_and_the_plan_that_was_shown() -> None:
@@ -271,6 +284,60 @@ def test_an_open_incident_shows_what_fires_and_a_resolved_one_what_fired() -> No
     assert "resolved by <@U012AB3CD>" in said
 
 
+def test_the_cause_stands_above_what_fires_and_that_above_the_buttons() -> None:
+    cause = Cause("postgres-main", CauseKind.RESOURCE, 0.9, ["first to fire, 30 s before the rest"])
+    said = shown(render(view(incident(causes=[cause]), run(plan_of("scale 3")), tallies=(tally("Down"),))))
+    order = [
+        "🚨 triggered",
+        "Likely cause",
+        "first to fire",
+        "What fires",
+        "Approve: Scale out the pool",
+        "Acknowledge",
+    ]
+    assert sorted(order, key=said.index) == order
+
+
+def test_state_severity_age_owner_and_on_call_are_one_line() -> None:
+    card = card_of(view(incident()))
+    assert card.on_call == ()
+    said = shown(slack.render(replace(card, on_call=("U1AAAAAA",))))
+    [line] = [line for line in said.split("\n") if line.startswith("*🚨 triggered*")]
+    assert [part.split("<")[0].strip() for part in line.split(" · ")] == [
+        "*🚨 triggered*", "🔴 critical", "since", "nobody has it yet", "on call:"
+    ]  # fmt: skip
+    taken = incident(status=IncidentStatus.ACKNOWLEDGED, acknowledged_by="U012AB3CD")
+    assert "*👀 acknowledged by <@U012AB3CD>* · 🔴 critical" in shown(render(view(taken)))
+
+
+def styles_in(rendered: Rendered) -> list[str]:
+    elements = [e for block in rendered.blocks if block["type"] == "actions" for e in block["elements"]]
+    return [element["text"]["text"] for element in elements if element.get("style")]
+
+
+def test_one_button_stands_out_and_names_the_runbook_where_one_is_offered() -> None:
+    two = run(plan_of("a", name="a"), id="1"), run(plan_of("b", name="b"), id="2")
+    assert styles_in(render(view(incident(), *two))) == ["Approve: Scale out the pool"]
+    assert styles_in(render(view(incident()))) == ["Acknowledge"]
+    taken = incident(status=IncidentStatus.ACKNOWLEDGED, acknowledged_by="U012AB3CD")
+    assert styles_in(render(view(taken))) == []
+
+
+def test_who_acknowledged_it_stays_and_what_fixed_it_is_said_when_it_is_over() -> None:
+    times = {"resolved_at": NOON + timedelta(minutes=14), "created_at": NOON + timedelta(minutes=2)}
+    over = incident(status=IncidentStatus.RESOLVED, acknowledged_by="U012AB3CD", **times)
+    helped = run(plan_of("scale 3"), status=RunStatus.SUCCEEDED, decisions=[Decision("U1AAAAAA", "approve", NOON)])
+    said = shown(render(view(over, helped)))
+    assert "✅ resolved after 14m · 👀 acknowledged by <@U012AB3CD>" in said
+    assert "*Fixed by “Scale out the pool”, which was verified*, approved by <@U1AAAAAA>" in said
+    assert "people were disturbed for 12m" in said
+    failed = msgspec.structs.replace(helped, status=RunStatus.FAILED)
+    assert "It ended without a runbook" in shown(render(view(over, failed)))
+    by_hand = msgspec.structs.replace(over, resolved_by="U012AB3CD")
+    assert "Resolved by hand" in shown(render(view(by_hand)))
+    assert "🏁" not in shown(render(view(msgspec.structs.replace(over, part_of="x"))))
+
+
 @given(st.sampled_from(IncidentStatus), st.sampled_from(Severity), hostile)
 def test_the_text_of_a_notification_says_number_state_and_severity(
     status: IncidentStatus, severity: Severity, title: str
@@ -285,5 +352,4 @@ def test_buttons_of_usefulness_are_taken_whatever_the_groups_are_called(found: l
     named = [msgspec.structs.replace(alert, group=alert.name * 20) for alert in found]
     rendered = render(msgspec.structs.replace(view(incident()), lessen=named))
     assert_sound(rendered)
-    [block] = [block for block in rendered.blocks if block.get("block_id") == "feedback"]
-    assert [element["value"] for element in block["elements"]] == ["abc:i"] * len(found)
+    assert actions_in(rendered).count("alert.not_useful") == len(found)
