@@ -9,7 +9,7 @@ from bot.notify.card import Button, Gate, Offer, RunCard, StepLine, Style
 from bot.notify.view import IncidentView
 
 MAX_RUNS = 3
-STANDS_OUT: Final = "primary"
+STANDS_OUT: Final[Style] = "primary"
 MAX_STEPS = 6
 
 

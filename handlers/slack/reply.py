@@ -1,6 +1,6 @@
 """What a person is answered."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,4 +10,4 @@ class Reply:
     """The answer to a command in blocks; ``text`` is the same for notifications, and where blocks are not shown."""
 
     text: str
-    blocks: Sequence[Mapping[str, Any]] = ()
+    blocks: Sequence[dict[str, Any]] = ()

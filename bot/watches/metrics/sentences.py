@@ -18,12 +18,12 @@ def off_course(member: Member, off: Off, members: Members, subject: str) -> str:
     """The value that is furthest from what was expected; of a sum of seconds, the mean that it makes with its count."""
     if said := _mean(member, off, members, subject):
         return said
-    measure = measure_of(member.labels, member.ensemble.intake.counter)
+    measure = measure_of(member.labels, member.ensemble.intake.counter is not None)
     return measure.of(subject, off.worst, measure.range(off.worst, off.low, off.high))
 
 
 def unlike_peers(member: Member, found: Outlier, subject: str) -> str:
-    measure = measure_of(member.labels, member.ensemble.intake.counter)
+    measure = measure_of(member.labels, member.ensemble.intake.counter is not None)
     return measure.of(subject, found.value, measure.range(found.value, found.low, found.high, "others"))
 
 

@@ -20,6 +20,7 @@ from bot.notify.slack.proxy import make_client, proxy_for
 from bot.notify.slack.socket_mode import SocketMode, probe
 from bot.remediation.executors import web as executors
 from handlers.slack.privately import answer_command
+from handlers.slack.reply import Reply
 from tests.acceptance.harness import CHANNEL, ON_CALL, until
 from tests.integration.notify.forward_proxy import ForwardProxy
 
@@ -149,6 +150,6 @@ async def test_an_answer_to_a_command_goes_by_the_proxy_too(
     url = f"{slack.url}/_response/unknown"
     async with one_connection_a_request() as session:
         command = {"response_url": url, "channel_id": CHANNEL, "user_id": ON_CALL}
-        await answer_command(make_client(slack.bot_token, slack.api_url, session), command, "words")
+        await answer_command(make_client(slack.bot_token, slack.api_url, session), command, Reply("words"))
     assert any("/_response/" in address for address in proxy.asked) is through
     assert [message["text"] for message in slack.ephemerals(ON_CALL)] == ["words"], "where it fails, the other way"
