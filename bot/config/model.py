@@ -21,9 +21,12 @@ from bot.domain.rules import CorrelationRules, Rules
 from bot.domain.runbook import Runbook
 from bot.domain.severity import Severity, spelling
 from bot.domain.watched.heartbeat import Heartbeat
-from bot.domain.watched.monitor import Feature, MonitorRules, WatchedModel, by_name
+from bot.domain.watched.metric import Average
+from bot.domain.watched.monitor import Feature, MonitorRules, Scalar, WatchedModel, by_name
 from bot.domain.watched.telemetry import LogRules, MetricRules
 from bot.watches.models.kinds.registry import rules_from
+from detectors.drift.spellings import Spellings
+from detectors.drift.texts import category
 
 NAME = r"^[a-z0-9][a-z0-9-]{0,59}$"
 """What may stand in an address."""
@@ -154,6 +157,15 @@ class Model(Section):
     """The datasets that it reads."""
     features: dict[str, Feature] = {}
     """Its features: `numeric` or `categorical`, or a section with the keys below."""
+    positive: Scalar | None = None
+    """The class that recall, precision and f1 are of, such as `fraud`."""
+    classes: list[Scalar] = Field(default=[], max_length=1_000)
+    """All classes, for metrics of several."""
+    average: Average | None = None
+    """How a metric of one class becomes one of several: `macro` (the default with `classes`), `micro`, `weighted`,
+    or `per_class`, which judges each by itself."""
+    ignore: list[str] = Field(default=[], max_length=10_000)
+    """Columns that are no features, such as a row's number: no monitor looks at them."""
     monitors: list[Annotated[MonitorRules, BeforeValidator(rules_from)]] = []
     """What is checked about it; see monitors.md."""
 
@@ -162,10 +174,26 @@ class Model(Section):
         by_name(self.monitors)
         return self
 
+    @model_validator(mode="after")
+    def _classes_are_one_by_one(self) -> Self:
+        named = Spellings.of(map(category, self.classes))
+        if len(named.by_meaning) < len(self.classes):
+            raise ValueError("two classes are one and the same")
+        if len(self.classes) == 1:
+            raise ValueError("there are two classes at least")
+        if self.positive is not None and self.classes and named.known_as(category(self.positive)) not in named.known:
+            raise ValueError(f"positive is none of the classes: {self.positive}")
+        if self.positive is not None and self.average is not None:
+            raise ValueError("give the positive class, or an average over several")
+        if both := sorted(set(self.ignore) & self.features.keys()):
+            raise ValueError(f"{both[0]} is ignored, and one of the features")
+        return self
+
     @property
     def watched(self) -> WatchedModel:
         """The part that its monitors work by."""
-        return WatchedModel(features=self.features, monitors=by_name(self.monitors))
+        classes = {"positive": self.positive, "classes": self.classes, "average": self.average, "ignore": self.ignore}
+        return WatchedModel.model_validate({"features": self.features, "monitors": by_name(self.monitors)} | classes)
 
     @property
     def dependencies(self) -> list[tuple[Place, str]]:

@@ -24,8 +24,9 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
 
     ``inhibited`` is what of its alerts a host that is down explains; they are counted with the others, and not shown.
     ``opened_at`` is when its first alert began by its sender's word, ``created_at`` when we learnt of it.
-    ``healthy_seconds`` is for how long it was resolved before it reopened. ``part_of`` is the id of the incident
-    that it became part of. ``version`` grows with every change that a person could see.
+    ``healthy_seconds`` is for how long it was resolved before it reopened, ``reopened_at`` when that was last.
+    ``part_of`` is the id of the incident that it became part of. ``version`` grows with every change that a person
+    could see.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     resolved_by: str | None = None
     created_at: datetime | None = None
     healthy_seconds: float = 0.0
+    reopened_at: datetime | None = None
     part_of: str | None = None
     version: int = 1
 
@@ -60,6 +62,11 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     def learnt_at(self) -> datetime:
         """When we learnt of it; incidents of old have no other moment than their beginning."""
         return self.created_at or self.opened_at
+
+    @property
+    def troubled_since(self) -> datetime:
+        """The beginning of the trouble that it is open for: when it reopened last, or when we learnt of it."""
+        return self.reopened_at or self.learnt_at
 
     def lasted(self, now: datetime) -> timedelta:
         """For how long something was wrong, up to now or its end, without the time in which nothing was."""

@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 import structlog
-from sqlalchemy import Select, delete, func, insert, select
+from sqlalchemy import ColumnElement, Select, delete, func, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.event import RowsEvent, RowsKind
+from bot.domain.event import RowsEvent, RowsKind, domain_of
 from bot.model_store import unused_files
 from bot.model_store.columns import LABELS, MOMENT, stacked
 from bot.model_store.frames import Frames, file_of
@@ -53,6 +53,7 @@ class KeptRows(NamedTuple):
     first_at: datetime
     last_at: datetime
     received_at: datetime
+    domain: str | None = None
 
 
 class Labelled(NamedTuple):
@@ -64,10 +65,13 @@ class Labelled(NamedTuple):
     contradicting: int
 
 
-async def note_rows(connection: AsyncConnection, came: Sequence[tuple[datetime, RowsEvent]]) -> None:
+async def note_rows(
+    connection: AsyncConnection, came: Sequence[tuple[datetime, RowsEvent]], partition_by: Sequence[str] = ()
+) -> None:
     """Keep account of batches, each with the moment of its receipt. The same predictions again are not noted again."""
     for received_at, event in came:
-        if event.digest and event.holds is RowsKind.PREDICTIONS and await _is_noted(connection, event):
+        domain = domain_of(event.labels, partition_by)
+        if event.digest and event.holds is RowsKind.PREDICTIONS and await _is_noted(connection, event, domain):
             continue
         row = {
             "model": event.model,
@@ -79,15 +83,23 @@ async def note_rows(connection: AsyncConnection, came: Sequence[tuple[datetime, 
             "first_at": event.first_at or received_at,
             "last_at": event.last_at or received_at,
             "received_at": received_at,
+            "domain": domain,
         }
         await connection.execute(insert(_ROWS), row)
 
 
 async def rows_after(
-    connection: AsyncConnection, model: str, seq: int, limit: int = 1000, holds: RowsKind | None = None
+    connection: AsyncConnection,
+    model: str,
+    seq: int,
+    limit: int = 1000,
+    holds: RowsKind | None = None,
+    domain: str | None = None,
 ) -> list[KeptRows]:
-    """The next batches of a model behind ``seq``, in the order in which they were worked through."""
+    """The next batches of a model behind ``seq``, in the order in which they were worked through; of a domain those
+    that came in it, or before domains were kept."""
     query = select(_ROWS).where(_ROWS.c.model == model, _ROWS.c.seq > seq).order_by(_ROWS.c.seq).limit(limit)
+    query = query if domain is None else query.where(_of_domain(domain))
     return await _kept(connection, query if holds is None else query.where(_ROWS.c.holds == holds.value))
 
 
@@ -194,8 +206,17 @@ def _merged(newest_first: Sequence[pa.Table], version: str | None) -> pa.Table:
     return _of_version(once_per_id(stacked([_EMPTY, *newest_first[::-1]])), version).sort_by("timestamp")
 
 
-async def _is_noted(connection: AsyncConnection, event: RowsEvent) -> bool:
-    same = (_ROWS.c.digest == event.digest, _ROWS.c.model == event.model, _ROWS.c.holds == event.holds.value)
+def _of_domain(domain: str) -> ColumnElement[bool]:
+    return or_(_ROWS.c.domain == domain, _ROWS.c.domain.is_(None))
+
+
+async def _is_noted(connection: AsyncConnection, event: RowsEvent, domain: str) -> bool:
+    same = (
+        _of_domain(domain),
+        _ROWS.c.digest == event.digest,
+        _ROWS.c.model == event.model,
+        _ROWS.c.holds == event.holds.value,
+    )
     return await connection.scalar(select(_ROWS.c.seq).where(*same).limit(1)) is not None
 
 

@@ -1,8 +1,8 @@
 """The columns of models' tables, and one form for values that can be written in many.
 
-Predictions: ``id`` (text), ``timestamp`` (microseconds, UTC), ``prediction``, ``score``, ``version`` and one column
-``feature.<name>`` a feature. Labels: ``id``, ``label``, ``timestamp``. References: like predictions, with a ``label``
-where it is known. What was not said of a row is null.
+Predictions: ``id`` (text), ``timestamp`` (microseconds, UTC), ``prediction``, ``score``, ``version``, one column
+``score.<class>`` a class, ``quantile.<level>`` a quantile, and ``feature.<name>`` a feature. Labels: ``id``, ``label``,
+``timestamp``. References: like predictions, with a ``label`` where it is known. What was not said of a row is null.
 """
 
 import hashlib
@@ -19,6 +19,10 @@ from bot.errors import TandemError
 from detectors.drift.packing import Array
 
 FEATURE = "feature."
+SCORE = "score."
+"""The probability of a class."""
+QUANTILE = "quantile."
+"""What is predicted for a quantile, by its level."""
 MOMENT = pa.timestamp("us", tz="UTC")
 LABELS = ("id", "label", "timestamp")
 REFERENCE = "reference"
@@ -102,22 +106,6 @@ def stacked(tables: Sequence[pa.Table]) -> pa.Table:
     return pa.concat_tables(fitted) if fitted else pa.table({})
 
 
-def laid_out(table: pa.Table, known: Sequence[str]) -> pa.Table:
-    """A table as a sender laid it out, in our columns: what is not one of ``known`` is a feature.
-
-    Features may be named plainly, with the prefix ``feature.``, or be the fields of one struct ``features``. Raises
-    Unfit.
-    """
-    columns: dict[str, Any] = {}
-    for name in table.column_names:
-        for ours, column in _features(name, table[name]) if name not in known else [(name, table[name])]:
-            if ours in columns:
-                raise Unfit(f"the feature {ours.removeprefix(FEATURE)!r} is there twice")
-            columns[ours] = column
-    plain = canonical(pa.table(columns))
-    return pa.table({name: _as_fixed(name, plain[name]) for name in plain.column_names})
-
-
 def checked(table: pa.Table, kind: str) -> pa.Table:
     """The table, laid out, if it can be kept as what it is to hold. Raises Unfit."""
     bad = next((name for name in table.column_names if len(name) > MOST_NAME or not name.isprintable()), None)
@@ -181,15 +169,11 @@ def _refuse(name: str) -> NoReturn:
     raise Unfit(f"{name}: only numbers, booleans, text and moments are taken, no lists and no objects")
 
 
-def _features(name: str, column: pa.ChunkedArray) -> list[tuple[str, pa.ChunkedArray]]:
-    if name == "features" and pa.types.is_struct(column.type):
-        fields = [column.type.field(at).name for at in range(column.type.num_fields)]
-        return [(FEATURE + field, pc.struct_field(column, field)) for field in fields]
-    return [(name if name.startswith(FEATURE) else FEATURE + name, column)]
-
-
-def _as_fixed(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
-    kind = _FIXED.get(name)
+def as_fixed(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The column in the type that its name fixes. Raises Unfit."""
+    if name.startswith(QUANTILE):
+        _check_level(name)
+    kind = pa.float64() if name.startswith((SCORE, QUANTILE)) else _FIXED.get(name)
     if kind is None or column.type == kind:
         return column
     try:
@@ -197,6 +181,15 @@ def _as_fixed(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         what = {"timestamp": "moments, in RFC 3339 or a Parquet timestamp"}.get(name, str(kind))
         raise Unfit(f"{name} must hold {what}: {error}") from error
+
+
+def _check_level(name: str) -> None:
+    try:
+        fits = 0 < float(name.removeprefix(QUANTILE)) < 1
+    except ValueError:
+        fits = False
+    if not fits:
+        raise Unfit(f"{name}: a quantile's level lies between 0 and 1, as in {QUANTILE}0.9; a feature: {FEATURE}{name}")
 
 
 def _plain(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -209,8 +202,21 @@ def _plain(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
         return _moments(name, column)
     if pa.types.is_decimal(kind) or pa.types.is_float16(kind):
         return pc.cast(column, pa.float64())
-    simple = pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_string, pa.types.is_null
-    return column if any(of_kind(kind) for of_kind in simple) else _refuse(name)
+    return column if any(of_kind(kind) for of_kind in _SIMPLE) else _refuse(name)
+
+
+_SIMPLE = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_string, pa.types.is_null)
+_TURNED = (
+    *(pa.types.is_large_string, pa.types.is_string_view, pa.types.is_timestamp, pa.types.is_date),
+    *(pa.types.is_decimal, pa.types.is_float16),
+)
+
+
+def is_plain(kind: pa.DataType) -> bool:
+    """Whether a column of this type can be kept."""
+    if pa.types.is_dictionary(kind):
+        return is_plain(kind.value_type)
+    return any(of_kind(kind) for of_kind in (*_SIMPLE, *_TURNED))
 
 
 def _moments(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -1,6 +1,9 @@
-"""Rows of models as JSON: a list of rows, or a list of values a column. Nothing here reads a file or a clock."""
+"""Rows of models as JSON: a list of rows, or a list of values a column. Nothing here reads a file or a clock.
 
-from collections.abc import Sequence
+What of a feature is a list or an object counts as missing, and a column that holds nothing else is left out.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeAlias, TypeVar
 
@@ -9,24 +12,34 @@ import numpy as np
 import pyarrow as pa
 
 from bot.domain.event import RowsKind
-from bot.model_store.columns import FEATURE, KNOWN, MOMENT, REFERENCE, Unfit, array_of, column_of, laid_out
+from bot.model_store.columns import FEATURE, KNOWN, MOMENT, QUANTILE, REFERENCE, SCORE, Unfit, array_of, column_of
+from bot.model_store.json_keys import columns_with_again, keys_again
+from bot.model_store.layout import LaidOut, bounded, laid_out
 from detectors.drift.packing import Array
 
 Scalar: TypeAlias = bool | int | float | str | None
 Moment: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
 
 MOST_INLINE_BYTES = 2**18
+_GROUPS = {"features": FEATURE, "scores": SCORE, "quantiles": QUANTILE}
+"""What of a row holds several columns, and the prefix of their names."""
 
 
 class PredictionRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What a model said: ``id`` is what a label will name. ``timestamp`` is when it said so, the receipt by default."""
+    """What a model said: ``id`` is what a label will name. ``timestamp`` is when it said so, the receipt by default.
+
+    ``scores`` are by class, ``quantiles`` by level; a ``label`` that is known already is kept as a label.
+    """
 
     id: str | int
-    features: dict[str, Scalar] = {}
+    features: dict[str, Any] = {}
     prediction: Scalar = None
     score: float | None = None
     timestamp: Moment | None = None
     version: str | None = None
+    scores: dict[str, float | None] = {}
+    quantiles: dict[str, float | None] = {}
+    label: Scalar = None
 
 
 class LabelRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -40,13 +53,15 @@ class LabelRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
 class ReferenceDataRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A row of training or validation data, with what the model says of it and what was true, where that is known."""
 
-    features: dict[str, Scalar]
+    features: dict[str, Any]
     id: str | int | None = None
     prediction: Scalar = None
     score: float | None = None
     label: Scalar = None
     timestamp: Moment | None = None
     version: str | None = None
+    scores: dict[str, float | None] = {}
+    quantiles: dict[str, float | None] = {}
 
 
 AnyRow: TypeAlias = PredictionRow | LabelRow | ReferenceDataRow
@@ -54,7 +69,7 @@ Row = TypeVar("Row", bound=msgspec.Struct)
 
 
 class _Columns(msgspec.Struct, forbid_unknown_fields=True):
-    columns: dict[str, list[Scalar]]
+    columns: dict[str, list[Any]]
 
 
 class _Rows(msgspec.Struct, Generic[Row], forbid_unknown_fields=True):
@@ -77,7 +92,7 @@ _INLINE: dict[str, msgspec.json.Decoder[Any]] = {
 }
 
 
-def table_of_body(body: bytes, kind: str) -> pa.Table:
+def table_of_body(body: bytes, kind: str) -> LaidOut:
     """The table of ``{"rows": […]}`` or ``{"columns": {…}}``; ``kind`` is predictions, labels or reference.
 
     Raises Unfit and msgspec.DecodeError, which name the place that is wrong.
@@ -85,56 +100,91 @@ def table_of_body(body: bytes, kind: str) -> pa.Table:
     form = msgspec.json.decode(body, type=_Form)
     if bool(bytes(form.rows)) == bool(bytes(form.columns)):
         raise Unfit('the body must be {"rows": […]} or {"columns": {…}}')
+    again = keys_again(body)
     if bytes(form.rows):
-        return table_of_rows(_BODY[kind].decode(body).rows)
-    return _of_columns(msgspec.json.decode(body, type=_Columns).columns, KNOWN[kind])
+        return _of_rows(_BODY[kind].decode(body).rows, kind, again)
+    columns = msgspec.json.decode(body, type=_Columns).columns
+    return _of_columns(columns_with_again(body) if again else list(columns.items()), kind)
 
 
 def table_of_inline(raw: bytes, kind: RowsKind) -> pa.Table:
     """The table of what travelled in a RowsEvent."""
-    return table_of_rows(_INLINE[kind].decode(raw))
+    return _of_rows(_INLINE[kind].decode(raw), kind, set()).table
 
 
 def inline_of(table: pa.Table, kind: RowsKind) -> bytes | None:
     """A small table as it can travel in a RowsEvent; None where it is too large, or JSON has no word for a value."""
     if not all(np.isfinite(array[~np.isnan(array)]).all() for array in _floats(table)):
         return None
-    named = [(name, name.removeprefix(FEATURE), name.startswith(FEATURE)) for name in table.column_names]
+    groups = {key: _of_group(table, prefix) for key, prefix in _GROUPS.items()}
+    alone = set(table.column_names) - {name for names in groups.values() for name in names}
     rows: list[dict[str, Any]] = []
     for given in table.to_pylist():
-        row = {name: given[name] for name, _, is_feature in named if not is_feature and given[name] is not None}
+        row = {name: given[name] for name in alone if given[name] is not None}
         if kind is RowsKind.PREDICTIONS:
-            row["features"] = {feature: given[name] for name, feature, is_feature in named if is_feature}
+            told = {key: {short: given[name] for name, short in names.items()} for key, names in groups.items()}
+            row |= {key: values for key, values in told.items() if values or key == "features"}
         rows.append(row)
     encoded = msgspec.json.encode(rows)
     return encoded if len(encoded) <= MOST_INLINE_BYTES else None
+
+
+def _of_group(table: pa.Table, prefix: str) -> dict[str, str]:
+    """The columns with a prefix, and their names without it."""
+    return {name: name.removeprefix(prefix) for name in table.column_names if name.startswith(prefix)}
 
 
 def _floats(table: pa.Table) -> list[Array]:
     return [array_of(column) for column in table.columns if pa.types.is_floating(column.type)]
 
 
-def table_of_rows(rows: Sequence[AnyRow]) -> pa.Table:
-    """Raises Unfit."""
+def _of_rows(rows: Sequence[AnyRow], kind: str, again: Collection[str]) -> LaidOut:
+    """Raises Unfit. ``again`` are keys that some row has twice."""
     fields = rows[0].__struct_fields__ if rows else ()
-    given = {name: [getattr(row, name) for row in rows] for name in fields if name != "features"}
+    if bad := sorted(set(again) & {*fields, "rows"}):
+        raise Unfit(f"a row has the key {bad[0]!r} twice")
+    given = {name: [getattr(row, name) for row in rows] for name in fields if name not in _GROUPS}
     columns = {name: values for name, values in given.items() if any(value is not None for value in values)}
-    columns |= _features([row.features for row in rows if not isinstance(row, LabelRow)])
-    return laid_out(pa.table({name: _column(name, values) for name, values in columns.items()}), fields)
+    for key, prefix in _GROUPS.items():
+        columns |= _grouped(prefix, [getattr(row, key) for row in rows if not isinstance(row, LabelRow)])
+    notes = {name: "left out: a row has it twice" for name in again if FEATURE + name in columns}
+    named = [(name, values) for name, values in columns.items() if name.removeprefix(FEATURE) not in notes]
+    return _laid_out(named, kind, notes)
 
 
-def _features(given: Sequence[dict[str, Scalar]]) -> dict[str, list[Any]]:
-    names = dict.fromkeys(name for features in given for name in features)
-    return {FEATURE + name: [features.get(name) for features in given] for name in names}
+def _grouped(prefix: str, given: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    names = dict.fromkeys(name for values in given for name in values)
+    return {prefix + name: [values.get(name) for values in given] for name in names}
 
 
-def _of_columns(columns: dict[str, list[Scalar]], known: Sequence[str]) -> pa.Table:
-    lengths = {name: len(values) for name, values in columns.items()}
-    if len(set(lengths.values())) > 1:
-        first = next(iter(lengths))
-        other = next(name for name in lengths if lengths[name] != lengths[first])
-        raise Unfit(f"{other} has {lengths[other]} values, {first} has {lengths[first]}")
-    return laid_out(pa.table({name: _column(name, values) for name, values in columns.items()}), known)
+def _of_columns(columns: Sequence[tuple[str, list[Any]]], kind: str) -> LaidOut:
+    if columns and (other := next((one for one in columns if len(one[1]) != len(columns[0][1])), None)):
+        first = columns[0]
+        raise Unfit(f"{other[0]} has {len(other[1])} values, {first[0]} has {len(first[1])}")
+    return _laid_out(columns, kind, {})
+
+
+def _laid_out(columns: Sequence[tuple[str, Sequence[Any]]], kind: str, notes: dict[str, str]) -> LaidOut:
+    arrays = []
+    for name, values in columns:
+        flat = values if name in KNOWN[kind] else _without_nested(name, values, notes)
+        if flat is not None:
+            arrays.append((name, pa.chunked_array([_column(name, flat)])))
+    table, more = laid_out(arrays, kind)
+    return LaidOut(table, bounded({**notes, **more}))
+
+
+def _without_nested(name: str, values: Sequence[Any], notes: dict[str, str]) -> Sequence[Any] | None:
+    """The values, those that are lists or objects missing; None where there are no others."""
+    nested = sum(isinstance(value, list | dict) for value in values)
+    if not nested:
+        return values
+    short = name.removeprefix(FEATURE)
+    if nested == sum(value is not None for value in values):
+        notes[short] = "left out: lists and objects; only numbers, booleans, text and moments are taken"
+        return None
+    notes[short] = f"{nested} values are lists or objects, and count as missing"
+    return [None if isinstance(value, list | dict) else value for value in values]
 
 
 def _column(name: str, values: Sequence[Any]) -> pa.Array:

@@ -30,12 +30,16 @@ _PART = 2**18
 
 
 class Lineage(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Where a reference comes from; ``source_digest`` is what DVC (an md5) or MLflow (a digest) calls the data."""
+    """Where a reference comes from; ``source_digest`` is what DVC (an md5) or MLflow (a digest) calls the data.
+
+    ``positive`` is the class that metrics of one class are of.
+    """
 
     model_version: str = ""
     data_version: str = ""
     created_by: str = ""
     source_digest: str = ""
+    positive: str = ""
 
 
 class Reference(msgspec.Struct, frozen=True):

@@ -71,6 +71,10 @@ ARCHIVED = Counter("tandem_archived_rows_total", "Rows that were written to the 
 RETENTION_FAILED = Counter(
     "tandem_retention_failed_total", "Runs of retention in which the archive or the database did not answer."
 )
+MODEL_CHECKS = Counter("tandem_model_checks_total", "Checks of models: made, not made, or failed.", ["outcome"])
+MONITORS_UNCHECKED = Gauge(
+    "tandem_model_monitors_unchecked", "Monitors of models whose last check could not be made, or that never checked."
+)
 SERIES_WATCHED = Gauge("tandem_metric_series_watched", "Metric series that are being learnt.")
 SERIES_REFUSED = Counter(
     "tandem_metric_series_refused_total", "Times that a series was left out because there were too many."

@@ -24,6 +24,7 @@ import msgspec
 import numpy as np
 
 from detectors.drift.packing import Array
+from detectors.drift.spellings import Spellings
 from detectors.drift.texts import BUCKETS, MOST_TEXT, bucket, bucket_name, bucket_place, category, is_missing, shortened
 
 MOST_CATEGORIES = 10_000
@@ -74,7 +75,17 @@ class Categorical(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
         """Another table's column, as this one has it: hashed or not."""
         tally = Tally({} if self.hashed else self.counts, Buckets() if self.hashed else _Between(self.counts))
         tally.add(raw)
-        return tally.spilt() if self.hashed else tally.column()
+        return tally.spilt() if self.hashed else self._in_my_spelling(tally.column())
+
+    def _in_my_spelling(self, other: "Categorical") -> "Categorical":
+        """Where 1.0, "1" or true stand for a category that is known in another spelling, they count as that."""
+        strange = [text for text in other.counts if text not in self.counts]
+        if not strange or other.merged:
+            return other
+        spellings, counts = Spellings.of(self.counts), Counter[str]()
+        for text, count in other.counts.items():
+            counts[spellings.known_as(text)] += count
+        return Categorical(dict(sorted(counts.items())), other.missing)
 
     def place_of(self, text: str) -> str:
         """Where a category counts: under its bucket or its own text."""

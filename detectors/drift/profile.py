@@ -11,6 +11,7 @@ from detectors.drift.packing import Array, pack, unpack
 
 _RESOLUTION = 1e-5
 _LARGEST_SINGLE = float(np.finfo(np.float32).max)
+_TRUTH = {"true": 1.0, "false": 0.0}
 MOST = 1_000_000
 """Values kept of a column: up to so many rows it is exact."""
 
@@ -43,7 +44,19 @@ class Numeric(msgspec.Struct, frozen=True, tag=True):
     def read(self, raw: Array) -> "Numeric":
         """Another table's column, in this one's precision."""
         with np.errstate(over="ignore"):  # what is too large for the precision is infinite, and larger than all else
-            return _numeric(as_numbers(raw).astype(self.values.dtype))
+            return _numeric(self.numbers(raw).astype(self.values.dtype))
+
+    def numbers(self, raw: Array) -> Array:
+        """Another table's column as floats, NaN for what is none; true is 1 where this column is of 0 and 1 alone."""
+        if raw.dtype.kind in "iufb" or not self._is_binary:
+            return as_numbers(raw)
+        return as_numbers(np.array([_TRUTH.get(str(value).lower(), value) for value in raw.tolist()], dtype=object))
+
+    @property
+    def _is_binary(self) -> bool:
+        first, below_one = np.searchsorted(self.values, [0.0, 1.0], "left").tolist()
+        upto_zero, last = np.searchsorted(self.values, [0.0, 1.0], "right").tolist()
+        return bool(first == 0 and upto_zero == below_one and 0 < last == len(self.values))
 
 
 Column: TypeAlias = Numeric | Categorical

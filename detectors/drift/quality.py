@@ -9,7 +9,7 @@ from scipy.stats import betabinom, binom, hypergeom
 from detectors.drift.categories import MOST_CATEGORIES, Categorical
 from detectors.drift.ordered import kolmogorov_smirnov
 from detectors.drift.packing import Array
-from detectors.drift.profile import Column, Numeric, Profile, as_numbers
+from detectors.drift.profile import Column, Numeric, Profile
 from detectors.drift.result import Result
 from detectors.drift.texts import is_missing
 
@@ -28,7 +28,7 @@ class Finding(NamedTuple):
     Parameters
     ----------
     kind
-        schema, type, missing, range, category, constant, unit, duplicate or freshness.
+        schema, type, missing, infinite, range, category, constant, unit, duplicate or freshness.
     column
         Its name; None for the whole batch.
     share
@@ -49,7 +49,7 @@ class Finding(NamedTuple):
 
 
 def findings(reference: Profile, table: Mapping[str, Array], alpha: float = 1e-6) -> list[Finding]:
-    """What is wrong with the batch: schema, type, missing, range, category, constant, unit.
+    """What is wrong with the batch: schema, type, missing, infinite, range, category, constant, unit.
 
     Parameters
     ----------
@@ -138,6 +138,7 @@ def _of_column(name: str, before: Column, after: Column, raw: Array, alpha: floa
         yield from wrong  # what else could be said of the column follows from this
         return
     yield from _missing(name, before, after, alpha)
+    yield from _infinite(name, before, after, alpha)
     yield from _constant(name, before, after, alpha)
     if isinstance(before, Numeric) and isinstance(after, Numeric):
         yield from _range(name, before, after, alpha)
@@ -149,7 +150,7 @@ def _of_column(name: str, before: Column, after: Column, raw: Array, alpha: floa
 def _type(name: str, before: Column, raw: Array) -> Iterator[Finding]:
     if isinstance(before, Categorical) or raw.dtype.kind in "iufb":
         return
-    odd = sum(not is_missing(value) for value in raw[np.isnan(as_numbers(raw))])
+    odd = sum(not is_missing(value) for value in raw[np.isnan(before.numbers(raw))])
     if odd:
         yield Finding("type", name, odd / len(raw), f"{odd} of {len(raw)} values of {name} are no numbers")
 
@@ -162,6 +163,23 @@ def _missing(name: str, before: Column, after: Column, alpha: float) -> Iterator
         share = after.missing / rows
         usual = before.missing / max(known, 1)
         yield Finding("missing", name, share, f"{share:.1%} of {name} is missing, usually {usual:.1%}")
+
+
+def _infinite(name: str, before: Column, after: Column, alpha: float) -> Iterator[Finding]:
+    """Fisher's exact test, one-sided, on how many values are infinite."""
+    if not isinstance(before, Numeric) or not isinstance(after, Numeric):
+        return
+    usual = round(_count_infinite(before) * before.rows / max(len(before.values), 1))
+    many = _count_infinite(after)
+    p = hypergeom.sf(many - 1, before.rows + after.rows, usual + many, after.rows)
+    if many and (p < alpha or not usual):
+        yield Finding("infinite", name, many / after.rows, f"{many} of {after.rows} values of {name} are infinite")
+
+
+def _count_infinite(column: Numeric) -> int:
+    """Values that are infinite: sorted, they are at both ends."""
+    low, high = column.values.searchsorted(-np.inf, "right"), column.values.searchsorted(np.inf, "left")
+    return int(low + len(column.values) - high)
 
 
 def _constant(name: str, before: Column, after: Column, alpha: float) -> Iterator[Finding]:

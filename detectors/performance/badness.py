@@ -1,96 +1,28 @@
-"""A metric as a mean of bounded values, so that it can be bet on: how bad each row (or pair, or query) is."""
-
-from typing import NamedTuple
+"""A metric as a mean of bounded values, so that it can be bet on: how bad each row (or pair, or query, or part) is."""
 
 import numpy as np
 from sklearn import metrics
 
 from detectors.drift.packing import Array
+from detectors.performance.averages import average_of, averaged, parts_of_average
+from detectors.performance.chances import calibration_error, chance_losses, miscalibration
+from detectors.performance.quantiles import crps_losses, pinball_losses
 from detectors.performance.ranking import gain, reciprocal_rank
+from detectors.performance.scale import ERRORS, OF_CHANCES, RATIOS, Rows, Scale
 
-ERRORS = ("mae", "rmse", "mape", "mase")
-OF_TWO_CLASSES = ("precision", "recall", "f1", "roc_auc")
 _ROOM = 4.0
 """The largest error that counts, beside the limit and the reference's 99th percentile."""
 
 
-class Rows(NamedTuple):
-    """Predictions with their labels, each of shape (rows,). ``positive`` is the greater of two classes.
-
-    ``score`` is the probability of that class; for rankings, what the rows of one ``group`` are ordered by.
-
-    Parameters
-    ----------
-    truth, predicted
-        Labels and predictions, of shape (rows,): classes, or numbers in the unit of the target.
-    score
-        The probability of the greater class, of shape (rows,), between 0 and 1; for rankings any number.
-    group
-        The query that a row belongs to, of shape (rows,); for rankings only.
-
-    Examples
-    --------
-    >>> rows = Rows(truth=np.array([0, 1]), predicted=np.array([1, 1]))
-    >>> rows.where(np.array([True, False])).truth.tolist()
-    [0]
-    """
-
-    truth: Array
-    predicted: Array
-    score: Array | None = None
-    group: Array | None = None
-
-    def where(self, chosen: Array) -> "Rows":
-        score, group = (None if column is None else column[chosen] for column in (self.score, self.group))
-        return Rows(self.truth[chosen], self.predicted[chosen], score, group)
-
-
-class Scale(NamedTuple):
-    """How a metric's values are read: ``limit`` in the metric's unit, beyond which the model is worse than it may be.
-
-    ``cap`` is the largest loss that counts (of errors), ``unit`` what a mean absolute scaled error is scaled by, and
-    ``positive`` the class that precision and recall are of.
-
-    Parameters
-    ----------
-    metric
-        accuracy, precision, recall, f1, roc_auc, mae, rmse, mape, mase, ndcg or mrr.
-    limit
-        In the unit of the metric: the target's for mae and rmse, a share for all others.
-    cap, unit
-        The largest loss that counts (for rmse, its square), and the naive forecast's error: in the target's unit.
-    positive
-        The class that precision, recall and f1 are of.
-
-    Examples
-    --------
-    >>> round(Scale("accuracy", limit=0.9).level, 3)
-    0.1
-    """
-
-    metric: str
-    limit: float
-    cap: float = 1.0
-    unit: float = 1.0
-    positive: object = 1
-
-    @property
-    def level(self) -> float:
-        """The limit of the badness, between 0 and 1: the metric is worse than its limit as the badness's mean is."""
-        if self.metric in ERRORS:
-            return (self.limit**2 if self.metric == "rmse" else self.limit) / self.cap
-        return (2 - 2 * self.limit) / (2 - self.limit) if self.metric == "f1" else 1 - self.limit
-
-
-def scale_for(metric: str, limit: float, losses: Array | None = None, unit: float = 1.0, positive: object = 1) -> Scale:
-    """The scale of a metric: the largest loss that counts comes from the ``losses`` of a reference, where it has them.
+def scale_for(scale: Scale, losses: Array | None = None) -> Scale:
+    """The scale with the largest loss that counts: from the ``losses`` of a reference, where it has them.
 
     Raises ValueError where the limit is none that the metric can pass.
 
     Parameters
     ----------
-    metric, limit, unit, positive
-        As in :class:`Scale`.
+    scale
+        The metric and its limit; of a ratio with its bounds.
     losses
         The losses of the reference, of shape (rows,), as from :func:`losses_of`; for errors only.
 
@@ -100,38 +32,38 @@ def scale_for(metric: str, limit: float, losses: Array | None = None, unit: floa
 
     Examples
     --------
-    >>> scale_for("mae", 2.0, losses=np.array([1.0, 1.5, 3.0])).metric
-    'mae'
-    >>> scale_for("accuracy", 90)
+    >>> round(scale_for(Scale("mae", 2.0), losses=np.array([1.0, 1.5, 3.0])).cap, 2)
+    11.88
+    >>> scale_for(Scale("accuracy", 90))
     Traceback (most recent call last):
         ...
     ValueError: accuracy lies between 0 and 1, and its limit would be 90
     """
-    if metric not in ERRORS:
-        if not 0 < limit < 1:
-            raise ValueError(f"{metric} lies between 0 and 1, and its limit would be {limit:.3g}")
-        return Scale(metric, limit, positive=positive)
-    if not 0 < limit < float("inf"):
+    metric, limit = scale.metric, scale.limit
+    if metric == "r2" and not -np.inf < limit < 1:
+        raise ValueError(f"r2 lies below 1, and its limit would be {limit:.3g}")
+    if ((metric not in ERRORS and metric != "r2") or metric == "calibration_error") and not 0 < limit < 1:
+        raise ValueError(f"{metric} lies between 0 and 1, and its limit would be {limit:.3g}")
+    if metric in ERRORS and not 0 < limit < float("inf"):
         raise ValueError(f"{metric} is positive, and its limit would be {limit:.3g}")
-    bound = limit**2 if metric == "rmse" else limit
-    usual = float(np.quantile(losses, 0.99)) if losses is not None and len(losses) else 0.0
-    scale = Scale(metric, limit, _ROOM * max(usual, bound), unit)
+    if scale.value_is_mean:
+        bound = limit**2 if metric == "rmse" else limit
+        usual = float(np.quantile(losses, 0.99)) if losses is not None and len(losses) else 0.0
+        scale = scale._replace(cap=_ROOM * max(usual, bound))
     if not 0 < scale.level < 1:
         raise ValueError(f"the reference's {metric} is too uneven: a few errors dwarf all others")
     return scale
 
 
-def losses_of(rows: Rows, metric: str, unit: float = 1.0) -> Array:
+def losses_of(rows: Rows, scale: Scale) -> Array:
     """Of an error: each row's loss, whose mean (of ``rmse`` the root of the mean) the metric is.
 
     Parameters
     ----------
     rows
-        Labels and predictions that are numbers.
-    metric
-        mae, rmse, mape or mase.
-    unit
-        What a mase is scaled by, in the unit of the target.
+        Labels and predictions.
+    scale
+        mae, rmse, mape, mase, pinball, crps, log_loss or brier, with what it needs beside its limit.
 
     Returns
     -------
@@ -139,27 +71,37 @@ def losses_of(rows: Rows, metric: str, unit: float = 1.0) -> Array:
 
     Examples
     --------
-    >>> losses_of(Rows(np.array([1.0, 4.0]), np.array([2.0, 2.0])), "rmse").tolist()
+    >>> losses_of(Rows(np.array([1.0, 4.0]), np.array([2.0, 2.0])), Scale("rmse", 1.0)).tolist()
     [1.0, 4.0]
 
     References
     ----------
     Hyndman and Koehler: Another look at measures of forecast accuracy. International Journal of Forecasting 22, 2006.
     """
+    metric = scale.metric
+    if metric in OF_CHANCES:
+        return chance_losses(rows, scale)
+    if metric == "pinball":
+        return pinball_losses(rows, scale.quantile)
+    if metric == "crps":
+        return crps_losses(rows)
     with np.errstate(over="ignore"):
         error = np.abs(rows.predicted - rows.truth)
     if metric == "mape":
         known = rows.truth != 0
         return np.asarray(error[known] / np.abs(rows.truth[known]))
     with np.errstate(over="ignore"):
-        return np.asarray(error**2 if metric == "rmse" else error / (unit if metric == "mase" else 1.0))
+        return np.asarray(error**2 if metric == "rmse" else error / (scale.unit if metric == "mase" else 1.0))
 
 
 def badness(rows: Rows, scale: Scale) -> Array:
-    """How bad each row is, from 0 to 1: its mean is at most ``scale.level`` while the metric is within its limit.
+    """How bad each unit is, from 0 to 1: its mean is at most ``scale.level`` while the metric is within its limit.
 
-    Precision is judged by what was said to be positive, recall by what is; the area under the ROC curve by pairs of a
-    positive and a negative row, ndcg and mrr by groups. F1 ≥ f is a bound on a mean too: f·(2TP + FP + FN) ≤ 2TP.
+    Precision is judged by what was predicted to be positive, recall by what is; the area under the ROC curve by pairs
+    of a positive and a negative row, ndcg and mrr by groups. F1 ≥ f is a bound on a mean too: f·(2TP + FP + FN) ≤ 2TP.
+    So are ratios: WAPE ≤ w where the mean of |error| − w·|truth| is 0 at most, R² ≥ r by pairs of rows, whose halved
+    squared difference is the variance. What an average over classes, and average precision, are measured in: see
+    ``averages``.
 
     Parameters
     ----------
@@ -170,14 +112,14 @@ def badness(rows: Rows, scale: Scale) -> Array:
 
     Returns
     -------
-    Numbers between 0 and 1, of shape (units,): a unit is a row, a pair of rows for roc_auc, a group for rankings.
+    Numbers between 0 and 1, of shape (units,): a unit is a row, a pair of rows, a group or a part of the window.
 
     Examples
     --------
     >>> rows = Rows(truth=np.array([0, 1, 1, 1]), predicted=np.array([0, 1, 1, 0]))
-    >>> float(badness(rows, scale_for("accuracy", 0.9)).mean())
+    >>> float(badness(rows, scale_for(Scale("accuracy", 0.9))).mean())
     0.25
-    >>> badness(rows, scale_for("recall", 0.9)).tolist()
+    >>> badness(rows, scale_for(Scale("recall", 0.9))).tolist()
     [0.0, 0.0, 1.0]
 
     References
@@ -185,12 +127,19 @@ def badness(rows: Rows, scale: Scale) -> Array:
     Waudby-Smith and Ramdas: Estimating means of bounded random variables by betting. JRSS B 86, 2024.
     """
     metric = scale.metric
+    if metric in RATIOS:
+        units = _units_of_ratio(rows, scale)
+        return np.asarray((units.clip(-scale.floor, scale.cap) + scale.floor) / (scale.floor + scale.cap))
+    if metric == "calibration_error":
+        return (1 + miscalibration(rows, scale)) / 2
     if metric in ERRORS:
-        return np.asarray((losses_of(rows, metric, scale.unit) / scale.cap).clip(0, 1))
+        return np.asarray((losses_of(rows, scale) / scale.cap).clip(0, 1))
     if metric in ("ndcg", "mrr"):
         return np.array([1 - gain(*one) if metric == "ndcg" else 1 - reciprocal_rank(*one) for one in _groups(rows)])
     if metric == "accuracy":
         return np.asarray((rows.truth != rows.predicted).astype(np.float64))
+    if scale.average or metric == "average_precision":
+        return 1 - averaged(rows, scale, parts_of_average(rows, scale))
     if metric == "roc_auc":
         return _misordered(rows, scale.positive)
     return _of_two_classes(rows.truth == scale.positive, rows.predicted == scale.positive, scale)
@@ -204,7 +153,7 @@ def value_of(rows: Rows, scale: Scale) -> float | None:
     rows
         Labels and predictions.
     scale
-        The metric, with the unit of a mase and the positive class.
+        The metric, with the unit of a mase, the positive class or the average over classes.
 
     Returns
     -------
@@ -212,10 +161,14 @@ def value_of(rows: Rows, scale: Scale) -> float | None:
 
     Examples
     --------
-    >>> value_of(Rows(truth=np.array([0, 1, 1, 1]), predicted=np.array([0, 1, 1, 0])), scale_for("f1", 0.9))
+    >>> value_of(Rows(truth=np.array([0, 1, 1, 1]), predicted=np.array([0, 1, 1, 0])), Scale("f1", 0.9))
     0.8
     """
     metric = scale.metric
+    if metric in RATIOS or metric == "calibration_error":
+        return _whole_value(rows, scale)
+    if scale.average or metric == "average_precision":
+        return average_of(rows, scale)
     if metric == "f1":
         truth, predicted = rows.truth == scale.positive, rows.predicted == scale.positive
         either = np.count_nonzero(truth) + np.count_nonzero(predicted)
@@ -224,10 +177,36 @@ def value_of(rows: Rows, scale: Scale) -> float | None:
         positive = rows.truth == scale.positive
         both = rows.score is not None and bool(positive.any()) and not positive.all()
         return float(metrics.roc_auc_score(positive, rows.score)) if both else None
-    each = losses_of(rows, metric, scale.unit) if metric in ERRORS else 1 - badness(rows, scale)
+    each = losses_of(rows, scale) if metric in ERRORS else 1 - badness(rows, scale)
     if not len(each):
         return None
     return float(np.sqrt(each.mean()) if metric == "rmse" else each.mean())
+
+
+def _whole_value(rows: Rows, scale: Scale) -> float | None:
+    if not len(rows.truth):
+        return None
+    if scale.metric == "calibration_error":
+        return calibration_error(rows, scale)
+    if scale.metric == "wape":
+        whole = float(np.abs(rows.truth).sum())
+        return float(np.abs(rows.predicted - rows.truth).sum()) / whole if whole else None
+    if len(rows.truth) < 2 or not np.ptp(rows.truth):
+        return None
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(metrics.r2_score(rows.truth, rows.predicted))
+
+
+def _units_of_ratio(rows: Rows, scale: Scale) -> Array:
+    """What is 0 at most on average while the ratio is within its limit."""
+    error = rows.predicted - rows.truth
+    if scale.metric == "wape":
+        return np.asarray(np.abs(error) - scale.limit * np.abs(rows.truth))
+    even = len(error) // 2 * 2
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = (error[:even:2] ** 2 + error[1:even:2] ** 2) / 2
+        spread = (rows.truth[:even:2] - rows.truth[1:even:2]) ** 2 / 2
+        return np.nan_to_num(squares - (1 - scale.limit) * spread, nan=0.0)  # both too large for a float
 
 
 def expected_badness(chance: Array, predicted: Array, scale: Scale) -> Array:
@@ -251,7 +230,7 @@ def expected_badness(chance: Array, predicted: Array, scale: Scale) -> Array:
     Examples
     --------
     >>> chance, predicted = np.array([0.75, 0.25]), np.array([True, False])
-    >>> expected_badness(chance, predicted, scale_for("accuracy", 0.9)).tolist()
+    >>> expected_badness(chance, predicted, Scale("accuracy", 0.9)).tolist()
     [0.25, 0.25]
 
     References

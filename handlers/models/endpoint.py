@@ -13,6 +13,7 @@ from bot.inbox.intake import Intake, entries_for
 from bot.model_store.columns import digest_of, span_of
 from bot.model_store.frames import Frames
 from bot.model_store.json_rows import inline_of
+from bot.model_store.layout import labels_apart
 from bot.observability.metrics import EVENTS_ACCEPTED
 from bot.storage.database import Database
 from handlers.models.access import Access, query_of
@@ -43,17 +44,28 @@ class RowsEndpoint:
 
     async def _take(self, request: web.Request, holds: RowsKind) -> web.Response:
         labels = query_of(request, self._partition_by)
-        async with self._uploads.table(request, holds) as table:
-            received_at = self._clock()
-            if table.num_rows:
-                inline = inline_of(table, holds) if table.num_rows <= MOST_INLINE else None
-                digest = digest_of(table) if inline else await self._frames.put(table)
-                event = _event(request.match_info["model"], holds, digest, inline, table, labels, received_at)
-                entries = entries_for([event], _SOURCE, received_at, self._partition_by, self._partitions)
+        async with self._uploads.table(request, holds) as given:
+            received_at, came = self._clock(), [(holds, given.table)]
+            notes = dict(given.notes)
+            if holds is RowsKind.PREDICTIONS and (apart := labels_apart(given.table))[1] is not None:
+                came = [(holds, apart[0]), (RowsKind.LABELS, apart[1])]
+                notes["label"] = f"{apart[1].num_rows} labels were taken along"
+            if given.table.num_rows:
+                model = request.match_info["model"]
+                events = [await self._event(model, *one, labels, received_at) for one in came]
+                entries = entries_for(events, _SOURCE, received_at, self._partition_by, self._partitions)
                 await self._intake.append(entries)
-        EVENTS_ACCEPTED.labels(_SOURCE).inc(bool(table.num_rows))
-        body = msgspec.json.encode({"accepted": table.num_rows})
-        return web.Response(body=body, status=202, content_type="application/json")
+        EVENTS_ACCEPTED.labels(_SOURCE).inc(bool(given.table.num_rows))
+        answer = {"accepted": given.table.num_rows} | ({"notes": notes} if notes else {})
+        return web.Response(body=msgspec.json.encode(answer), status=202, content_type="application/json")
+
+    async def _event(
+        self, model: str, holds: RowsKind, table: pa.Table, labels: dict[str, str], received_at: datetime
+    ) -> RowsEvent:
+        """The rows are on disk, or in the event."""
+        inline = inline_of(table, holds) if table.num_rows <= MOST_INLINE else None
+        digest = digest_of(table) if inline else await self._frames.put(table)
+        return _event(model, holds, digest, inline, table, labels, received_at)
 
 
 def _event(

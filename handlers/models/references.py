@@ -56,18 +56,18 @@ class ReferenceEndpoint:
         replace, now = _replace_of(query), self._clock()
         expires_at = _expires_at(query, now)
         lineage = msgspec.convert({name: query[name] for name in _LINEAGE if name in query}, Lineage)
-        stored = await self._store(request, model)
+        stored, notes = await self._store(request, model)
         async with self._database.write() as connection:
             reference, new = await references.save(
                 connection, model, version, stored, lineage, now, expires_at, replace
             )
-        return _json(_described(reference), 201 if new else 200)
+        return _json(_described(reference) | ({"notes": notes} if notes else {}), 201 if new else 200)
 
-    async def _store(self, request: web.Request, model: str) -> Stored:
+    async def _store(self, request: web.Request, model: str) -> tuple[Stored, Mapping[str, str]]:
         features = self._models[model].features
         categories = {name for name, rules in features.items() if rules.kind is FeatureKind.CATEGORICAL}
-        async with self._uploads.table(request, REFERENCE) as table:
-            return await references.store(self._frames, table, categories)
+        async with self._uploads.table(request, REFERENCE) as given:
+            return await references.store(self._frames, given.table, categories), given.notes
 
     async def list(self, request: web.Request) -> web.Response:
         model = request.match_info["model"]

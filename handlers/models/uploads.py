@@ -7,12 +7,12 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
-import pyarrow as pa
 from aiohttp import web
 
 from bot.errors import InboxFull
-from bot.model_store.columns import KNOWN, Unfit, checked, laid_out
+from bot.model_store.columns import Unfit, checked
 from bot.model_store.json_rows import table_of_body
+from bot.model_store.layout import LaidOut, laid_out
 from bot.model_store.parquet import read_parquet
 from handlers.http.body import Unreadable, check_objects, read_body
 from handlers.http.memory import share_of
@@ -36,7 +36,7 @@ class Uploads:
         self._unpacking = asyncio.Semaphore(MOST_UNPACKED)
 
     @asynccontextmanager
-    async def table(self, request: web.Request, kind: str) -> AsyncIterator[pa.Table]:
+    async def table(self, request: web.Request, kind: str) -> AsyncIterator[LaidOut]:
         """The rows of a request, for as long as they are worked with; ``kind`` is predictions, labels or reference.
 
         Raises InboxFull where no more can come now, Unreadable and TooLarge for a body that cannot be taken, Unfit and
@@ -53,7 +53,7 @@ class Uploads:
 
 
 @asynccontextmanager
-async def _arrived(request: web.Request, kind: str) -> AsyncIterator[Callable[[], pa.Table]]:
+async def _arrived(request: web.Request, kind: str) -> AsyncIterator[Callable[[], LaidOut]]:
     """What unpacks the body, which is here now: of JSON in memory, of Parquet in a file."""
     content_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if content_type in PARQUET:
@@ -68,16 +68,22 @@ async def _arrived(request: web.Request, kind: str) -> AsyncIterator[Callable[[]
         raise Unreadable(415, f"Content-Type {content_type[:60]!r} is not taken here, only {taken}.")
 
 
-def _from_json(body: bytes, kind: str) -> pa.Table:
+def _from_json(body: bytes, kind: str) -> LaidOut:
     check_objects(body)
     try:
-        return checked(table_of_body(body, kind), kind)
-    except (UnicodeError, RecursionError) as error:
+        return _checked(table_of_body(body, kind), kind)
+    except (ValueError, RecursionError) as error:
         raise Unfit(str(error) or type(error).__name__) from error
 
 
-def _from_file(path: Path, kind: str) -> pa.Table:
+def _from_file(path: Path, kind: str) -> LaidOut:
     with path.open("rb") as file:
         if file.read(len(_MAGIC)) != _MAGIC:
             raise Unfit("the body is no Parquet: it does not begin with PAR1")
-    return checked(laid_out(read_parquet(path), KNOWN[kind]), kind)
+    table = read_parquet(path)
+    columns = [(name, table.column(place)) for place, name in enumerate(table.column_names)]
+    return _checked(laid_out(columns, kind), kind)
+
+
+def _checked(given: LaidOut, kind: str) -> LaidOut:
+    return given._replace(table=checked(given.table, kind))

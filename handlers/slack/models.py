@@ -56,18 +56,20 @@ def states_of(watch: "ModelsWatch", name: str, overview: ModelOverview) -> list[
     return [state for state in overview.states if state.monitor in watch.models[name].monitors]
 
 
-def fires(state: MonitorState) -> bool:
-    return any((state.firing_since, state.stale_since, state.failed_since))
+def unchecked(watch: "ModelsWatch", name: str, overview: ModelOverview) -> list[str]:
+    """The monitors whose last check could not be made, or that never checked."""
+    checked = {state.monitor for state in overview.states if state.is_checked}
+    return [monitor for monitor in watch.models[name].monitors if monitor not in checked]
 
 
 def monitor_in_words(name: str, state: MonitorState | None) -> str:
+    icon = "🔴" if state and state.fires else "🟢" if state and state.is_checked else "⚪"
     if state is None or state.checked_at is None:
-        icon = "🔴" if state and state.stale_since else "⚪"
         return f"{icon} *{literal(name, 100)}* has not checked yet"
-    icon = "🔴" if fires(state) else "🟢"
-    return (
-        f"{icon} *{literal(name, 100)}* {one_line(state.summary, 400)} ({when(state.checked_at)}, check {state.checks})"
-    )
+    where = f" in {literal(state.domain, 100)}" if state.domain else ""
+    again = f", for {state.unchecked} checks" if state.unchecked > 1 else ""
+    checked = f"({when(state.checked_at)}, check {state.checks}{again})"
+    return f"{icon} *{literal(name, 100)}*{where} {one_line(state.summary, 400)} {checked}"
 
 
 def drawn(chart: Chart) -> str:

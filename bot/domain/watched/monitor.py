@@ -8,6 +8,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from bot.domain.duration import Duration
 from bot.domain.severity import Severity
+from bot.domain.watched.metric import Average
+
+Scalar = bool | int | float | str
 
 
 class FeatureKind(StrEnum):
@@ -24,11 +27,11 @@ class FeatureRules(_Section):
 
     kind: FeatureKind
     """What its values are."""
-    min: float | None = None
+    min: float | None = Field(default=None, allow_inf_nan=False)
     """The least allowed value."""
-    max: float | None = None
+    max: float | None = Field(default=None, allow_inf_nan=False)
     """The greatest allowed value."""
-    values: list[str] | None = None
+    values: list[str] | None = Field(default=None, min_length=1)
     """The allowed categories."""
 
     @model_validator(mode="after")
@@ -85,6 +88,14 @@ class MonitorRules(_Section):
     """Who computes: Tandem, or alibi-detect (drift, prediction_drift, multivariate)."""
     severity: Severity = Severity.WARNING
     """The severity of its alerts."""
+    checked_within: Duration | None = None
+    """No check that could be made for so long is `MonitorFailed`; default: a day of checks that could not be made."""
+
+    @model_validator(mode="after")
+    def _has_time(self) -> Self:
+        if self.checked_within is not None and self.checked_within <= timedelta(0):
+            raise ValueError("checked_within is longer than nothing")
+        return self
 
     @property
     def known_as(self) -> str:
@@ -98,10 +109,18 @@ class MonitorRules(_Section):
 
 
 class WatchedModel(_Section):
-    """What the pipeline knows of a model: its features by name, and its monitors by name."""
+    """What the pipeline knows of a model: its features by name, its classes, and its monitors by name.
+
+    ``positive`` is the class that a metric is of, in any spelling; ``average`` is how it becomes one of several.
+    Columns to ``ignore`` are no features.
+    """
 
     features: dict[str, FeatureRules] = {}
     monitors: dict[str, MonitorRules] = {}
+    positive: Scalar | None = None
+    classes: list[Scalar] = []
+    average: Average | None = None
+    ignore: list[str] = []
 
 
 def by_name(monitors: list[MonitorRules]) -> dict[str, MonitorRules]:

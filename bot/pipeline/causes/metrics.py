@@ -36,9 +36,9 @@ def weigh_metrics(batch: Batch, incident: Incident, by_alerts: list[Finding]) ->
     opinion = opinion_on(histories, incident, tallies, batch.topology, batch.now)
     if opinion is None:
         return by_alerts
-    if batch.now - incident.learnt_at > REACH and incident.causes:
+    if batch.now - incident.troubled_since > REACH and incident.causes:
         return [Finding(one.service, one.kind, one.score, one.evidence) for one in incident.causes]
-    histories.look_again_at(incident.id, incident.learnt_at, batch.now)
+    histories.look_again_at(incident.id, incident.troubled_since, batch.now)
     return combine(by_alerts, opinion.findings, opinion.measured, opinion.graph)
 
 
@@ -72,7 +72,7 @@ def _first_alerts(tallies: Sequence[Tally]) -> dict[str, float]:
 
 def _beginning(incident: Incident, began: Mapping[str, float]) -> float:
     """The first alert, but for those that had fired for long when the incident was opened."""
-    opened = incident.learnt_at.timestamp()
+    opened = incident.troubled_since.timestamp()
     return min((at for at in began.values() if at >= opened - REACH.total_seconds()), default=opened)
 
 

@@ -12,6 +12,7 @@ from bot.domain.event import bounded
 from bot.domain.grouping import tells
 from bot.domain.incident import Incident, IncidentStatus, TimelineKind
 from bot.pipeline.batch import Batch, Observation
+from bot.pipeline.by_model import join_by_model
 from bot.pipeline.regrouping import regroup
 from bot.pipeline.stage import stage
 from bot.storage.queries import co_occurrence, incident_tokens, incidents
@@ -30,6 +31,7 @@ TAKES_SHAPE = timedelta(minutes=1)
 )
 async def correlate(batch: Batch, connection: AsyncConnection) -> None:
     homeless = {o.identity: o for o in batch.began_to_fire() if _needs_incident(batch.alerts[o.identity])}
+    await join_by_model(batch, homeless, connection)
     signals = [_signal(batch, batch.alerts[identity]) for identity in homeless]
     window = batch.rules.correlation.window
     clusters = await _load_candidates(batch, signals, window, connection)

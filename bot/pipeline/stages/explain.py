@@ -45,7 +45,7 @@ async def _recent_changes(
         return {}
     services = {service for incident in explained for service in incident.services}
     services |= {below for service in services for below in batch.topology.below(service)}
-    began = [incident.learnt_at for incident in explained]
+    began = [incident.troubled_since for incident in explained]
     since = min(began) - timedelta(seconds=DATA_CHANGE_WITHIN)
     domains = {domain for incident in explained for domain in _domains(batch, incident)}
     found: dict[str, list[Changed]] = {}
@@ -58,7 +58,8 @@ async def _recent_changes(
 
 def _explain(batch: Batch, incident: Incident, recent: list[Changed]) -> Incident:
     causes = _causes(batch, incident, recent) if incident.open else incident.causes
-    if causes and (not incident.causes or _what_and_where(causes[0]) != _what_and_where(incident.causes[0])):
+    known = [] if incident.reopened_at == batch.now else incident.causes
+    if causes and (not known or _what_and_where(causes[0]) != _what_and_where(known[0])):
         batch.note(
             incident.id, TimelineKind.CAUSE, f"Likely cause: {causes[0].phrase} ({'; '.join(causes[0].evidence)})"
         )
@@ -67,9 +68,11 @@ def _explain(batch: Batch, incident: Incident, recent: list[Changed]) -> Inciden
 
 def _causes(batch: Batch, incident: Incident, recent: list[Changed]) -> list[Cause]:
     # What has resolved counts too: while alerts end one by one, the cause must not wander to the last of them.
+    # Only when all had ended and it reopened, it is another trouble, and what ended before is no sign of it.
     symptoms = [
         Symptom(tally.service, tally.name, tally.alerts, tally.first_at.timestamp())
         for tally in batch.tallies[incident.id]
+        if tally.active or incident.reopened_at is None or tally.first_at >= incident.reopened_at
     ]
     found = weigh_metrics(batch, incident, rank(symptoms, batch.topology, recent))
     return [Cause(f.service, CauseKind(f.kind), f.score, f.evidence) for f in found]

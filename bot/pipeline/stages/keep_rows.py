@@ -20,7 +20,7 @@ async def keep_rows(batch: Batch, connection: AsyncConnection) -> None:
     models = batch.rules.models
     named = [(at, _named(event, models[event.model].features if event.model in models else ())) for at, event in came]
     if named:
-        await model_data.note_rows(connection, named)
+        await model_data.note_rows(connection, named, batch.rules.correlation.partition_by)
 
 
 def _named(event: RowsEvent, features: Collection[str]) -> RowsEvent:

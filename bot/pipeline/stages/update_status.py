@@ -49,5 +49,6 @@ def _reopen(batch: Batch, incident: Incident) -> Incident:
         resolved_at=None,
         resolved_by=None,
         acknowledged_by=None,
+        reopened_at=batch.now,
         healthy_seconds=incident.healthy_seconds + healthy.total_seconds(),
     )

@@ -64,6 +64,18 @@ async def resolved_before(connection: AsyncConnection, ids: Iterable[str], momen
     return {incident_id for (incident_id,) in await connection.execute(query)}
 
 
+async def lately_resolved(connection: AsyncConnection, domain: str, since: datetime, service: str) -> list[str]:
+    """The incidents of a domain, of this service alone, that resolved by themselves since a moment, newest first."""
+    query = (
+        select(_INCIDENT.c.id, _INCIDENT.c.services)
+        .where(_INCIDENT.c.changed_at >= since, _INCIDENT.c.domain == domain, _INCIDENT.c.resolved_at >= since)
+        .where(_INCIDENT.c.resolved_by.is_(None), _INCIDENT.c.part_of.is_(None))
+        .order_by(_INCIDENT.c.resolved_at.desc())
+        .limit(MOST_KEYS)
+    )
+    return [incident_id for incident_id, services in await connection.execute(query) if services == [service]]
+
+
 async def by_number(connection: AsyncConnection, number: int) -> Incident | None:
     row = (await connection.execute(select(_INCIDENT).where(_INCIDENT.c.number == number))).mappings().first()
     return _incident(row) if row else None

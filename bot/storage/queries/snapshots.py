@@ -31,12 +31,10 @@ async def load(connection: AsyncConnection, partition: int, watch: str) -> dict[
 
 
 async def named(
-    connection: AsyncConnection, partitions: Iterable[int], watch: str, name: str, prefix: str = ""
+    connection: AsyncConnection, partitions: Iterable[int], watch: str, name: str, prefixes: Iterable[str] = ()
 ) -> dict[str, list[Snapshot]]:
     """The snapshots of that name, and of names that begin so, in all of these partitions, whoever works on them."""
-    these = _STATE.c.name == name
-    if prefix:
-        these = or_(these, _STATE.c.name.startswith(prefix, autoescape=True))
+    these = or_(_STATE.c.name == name, *(_STATE.c.name.startswith(one, autoescape=True) for one in prefixes))
     rows = await connection.execute(
         select(_STATE.c.name, _STATE.c.position, _STATE.c.state)
         .where(_STATE.c.partition.in_(list(partitions)), _STATE.c.watch == watch, these)

@@ -148,6 +148,7 @@ class IncidentRow(SQLModel, table=True):
     resolved_by: str | None = Field(sa_type=Text)
     created_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     healthy_seconds: float = Field(default=0.0, sa_column_kwargs={"server_default": "0"})
+    reopened_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     part_of: str | None = Field(default=None, sa_type=Text)
     version: int
 

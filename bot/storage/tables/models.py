@@ -29,7 +29,10 @@ class ReferenceRow(SQLModel, table=True):
 
 
 class ModelRowsRow(SQLModel, table=True):
-    """Predictions or labels that came in together: in the frame ``digest``, or a few of them ``inline``."""
+    """Predictions or labels that came in together: in the frame ``digest``, or a few of them ``inline``.
+
+    ``domain`` is the correlation domain that they came in, null where that was not kept yet.
+    """
 
     __tablename__ = "model_rows"
     __table_args__ = (
@@ -50,6 +53,7 @@ class ModelRowsRow(SQLModel, table=True):
     first_at: datetime = Field(sa_type=UtcDateTime)
     last_at: datetime = Field(sa_type=UtcDateTime)
     received_at: datetime = Field(sa_type=UtcDateTime)
+    domain: str | None = Field(default=None, sa_type=Text)
 
 
 class UnusedFileRow(SQLModel, table=True):

@@ -64,8 +64,9 @@ def chart_of(sides: Sides, column: str) -> Chart | None:
 
 def check_quality(model: WatchedModel, window: Window, loaded: LoadedReference | None) -> Outcome:
     """Whether the rows are well formed: beside the reference, and by what tandem.yaml gives for the features."""
-    table = window.table.features
+    table = {name: column for name, column in window.table.features.items() if name not in model.ignore}
     found = quality.findings(loaded.features, table) if loaded and window.table.rows else []
+    found += outputs_findings(model, window.table)
     known = {(finding.kind, finding.column) for finding in found}
     found += [one for one in _against_rules(model.features, table) if (one.kind, one.column) not in known]
     again = quality.duplicates([str(one) for one in window.ids])
@@ -82,6 +83,21 @@ def check_quality(model: WatchedModel, window: Window, loaded: LoadedReference |
 
 
 _QUALITY = "a finding that depends on counts comes by chance once in a million checks of a column"
+
+
+def outputs_findings(model: WatchedModel, table: Table) -> Iterator[quality.Finding]:
+    """What the model answered that it cannot mean: infinite numbers, and scores that are no probabilities."""
+    orders = any(getattr(monitor, "group", None) for monitor in model.monitors.values())
+    for name, column in table.outputs().items():
+        numbers = as_numbers(column) if column.dtype.kind in "iuf" else np.zeros(0)
+        infinite = int(np.count_nonzero(np.isinf(numbers)))
+        if infinite:
+            text = f"{infinite} of {table.rows} values of {name} are infinite"
+            yield quality.Finding("infinite", name, infinite / table.rows, text)
+        outside = int(np.count_nonzero(np.isfinite(numbers) & ((numbers < 0) | (numbers > 1))))
+        if outside and name.startswith("score") and not orders:
+            text = f"{outside} of {table.rows} values of {name} are no probabilities between 0 and 1"
+            yield quality.Finding("range", name, outside / table.rows, text)
 
 
 def _against_rules(rules: Mapping[str, FeatureRules], table: Mapping[str, Array]) -> Iterator[quality.Finding]:
@@ -154,6 +170,7 @@ def compared(
     else:
         before, now = loaded.features, dict(table.features)
         wanted = model.features or before.columns.keys()
+        wanted = [name for name in wanted if name not in model.ignore]
     columns = {name: column for name, column in before.columns.items() if name in wanted}
     if not columns:
         raise CheckSkipped(f"the reference {loaded.version} has none of the columns that are watched")

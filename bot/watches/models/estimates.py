@@ -1,6 +1,7 @@
 """How well a model does where no labels have come, row by row."""
 
 import numpy as np
+from sklearn.metrics import roc_auc_score
 
 from bot.domain.watched.metric import Metric
 from bot.watches.models.kinds.registry import CheckSkipped
@@ -9,12 +10,14 @@ from bot.watches.models.window import LoadedReference, Table, chosen
 from detectors.drift.encoding import encoded
 from detectors.drift.packing import Array
 from detectors.drift.profile import Profile
-from detectors.drift.texts import category
-from detectors.performance.badness import Scale, expected_badness
+from detectors.performance.badness import expected_badness
 from detectors.performance.confidence import ConfidenceEstimator
 from detectors.performance.loss import LossEstimator
+from detectors.performance.scale import Scale
 
 _MOST_ROWS = 20_000
+_LEAST_ROWS = 20
+_OTHER_CLASS = 0.3
 
 
 class Estimates:
@@ -37,13 +40,18 @@ class Estimates:
             features = encoded(loaded.features, table.features, list(loaded.features.columns))
             estimator = LossEstimator().fit(features[some], rows.predicted[some], rows.truth[some])
             return cls(task, loaded.features, estimator)
-        if table.score is None:
+        score = task.confidence(table)
+        if score is None:
             raise CheckSkipped(f"the reference {loaded.version} has no scores, and an estimate needs them")
-        score = finite(table.score)
         label = rows.truth == (rows.predicted if _of_many(task) else task.positive)
         usable_rows = ~np.isnan(score)
         if not usable_rows.any():
             raise CheckSkipped(f"the reference {loaded.version} has no scores, and an estimate needs them")
+        if not _of_many(task) and _of_other_class(score[usable_rows], label[usable_rows]):
+            raise CheckSkipped(
+                f"scores of the reference {loaded.version} are low where the label is {task.positive!r}: "
+                "they have to be the probability of that class"
+            )
         return cls(
             task, loaded.features, ConfidenceEstimator.fit(score[usable_rows], label[usable_rows].astype(np.float64))
         )
@@ -83,16 +91,24 @@ class Estimates:
     def _chances(self, table: Table) -> tuple[Array, Array, Array]:
         """Each row's chance of the positive class, whether the model predicted it, and its score."""
         assert isinstance(self._calibrated, ConfidenceEstimator)
-        if table.score is None or table.prediction is None:
+        score = self._task.confidence(table)
+        if score is None or table.prediction is None:
             raise CheckSkipped("an estimate needs predictions with their scores")
-        score = np.nan_to_num(finite(table.score), nan=0.5)
+        score = np.nan_to_num(score, nan=0.5)
         chance = np.interp(score, self._calibrated.scores, self._calibrated.chances)
         if _of_many(self._task):
             return chance, np.ones(table.rows, dtype=bool), score
-        positive = np.array([category(value) == self._task.positive for value in table.prediction.tolist()], dtype=bool)
-        return chance, positive, score
+        assert self._task.classes is not None
+        return chance, self._task.classes.read(table.prediction) == self._task.positive, score
 
 
 def _of_many(task: Task) -> bool:
     """Of more than two classes the score is that of the class that was predicted."""
-    return len(task.classes) > 2
+    return task.of_many
+
+
+def _of_other_class(score: Array, label: Array) -> bool:
+    """Whether scores are lower where the label is the positive class, beyond doubt."""
+    if min(np.count_nonzero(label), np.count_nonzero(~label)) < _LEAST_ROWS:
+        return False
+    return float(roc_auc_score(label, score)) < _OTHER_CLASS

@@ -21,8 +21,8 @@ from bot.storage.database import Database
 from bot.watches.models.alibi_checks import check_by_alibi
 from bot.watches.models.alibi_process import Alibi, EngineUnavailable
 from bot.watches.models.kinds.registry import CheckInput, CheckSkipped, Outcome, kind_of, written_as_before
-from bot.watches.models.memory import MonitorState, Waiting
-from bot.watches.models.window import LoadedReference, LoadedReferences, Window, labelled, predictions
+from bot.watches.models.memory import Key, MonitorState, Waiting
+from bot.watches.models.window import LoadedReference, LoadedReferences, Window, labelled, predictions, without
 
 _MOST_BATCHES = 10_000
 
@@ -41,7 +41,8 @@ class Due(NamedTuple):
 class Result(NamedTuple):
     """A check that was made over batches up to ``seq``, of so many ``rows``, which came from ``since`` to ``until``.
 
-    Without ``outcome`` it could not be made: ``problem`` says why, ``failed`` whether that is anybody's fault.
+    Without ``outcome`` it could not be made: ``problem`` says why, ``failed`` whether that is anybody's fault,
+    ``again`` whether the same rows are to be tried again.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Result(NamedTuple):
     problem: str = ""
     failed: bool = False
     since: datetime | None = None
+    again: bool = False
 
 
 class Checks:
@@ -65,21 +67,23 @@ class Checks:
         self._alibi = alibi
         self._references = LoadedReferences(frames)
 
-    async def make(self, name: str, model: WatchedModel, due: list[Due], now: datetime) -> list[Result]:
+    async def make(self, key: Key, model: WatchedModel, due: list[Due], now: datetime) -> list[Result]:
         """One result a check that is due. Raises StorageUnavailable: then the same is due again."""
         async with self._database.read() as connection:
-            reference = await references.current(connection, name, now)
+            reference = await references.current(connection, key[0], now)
         results = []
         for one in due:
-            kept = await self._kept(name, one)
+            kept = await self._kept(key, one)
             if kept:
-                results.append(await self._make(name, model, one, kept, reference, now))
+                results.append(await self._make(key, model, one, kept, reference, now))
         return results
 
-    async def _kept(self, name: str, due: Due) -> list[KeptRows]:
+    async def _kept(self, key: Key, due: Due) -> list[KeptRows]:
         """The batches of the window: as many as it takes, or all where it is a window of time."""
         async with self._database.read() as connection:
-            kept = await model_data.rows_after(connection, name, due.waiting.seq, _MOST_BATCHES, holds_of(due.rules))
+            model, domain = key
+            after, holds = due.waiting.seq, holds_of(due.rules)
+            kept = await model_data.rows_after(connection, model, after, _MOST_BATCHES, holds, domain)
         enough, rows = due.rules.window.rows, 0
         for place, one in enumerate(kept):
             rows += one.rows
@@ -88,7 +92,7 @@ class Checks:
         return kept
 
     async def _make(
-        self, name: str, model: WatchedModel, due: Due, kept: list[KeptRows], reference: Reference | None, now: datetime
+        self, of: Key, model: WatchedModel, due: Due, kept: list[KeptRows], reference: Reference | None, now: datetime
     ) -> Result:
         key = key_of(due.rules, model, reference)
         version = reference.version if reference else ""
@@ -97,23 +101,25 @@ class Checks:
         blob = due.state.blob if due.state.reference == key else b""
         try:
             loaded = await self._references.get(reference) if reference else None
-            window = await self._window(name, due.rules, kept, now)
+            window = await self._window(of, due.rules, kept, now)
             return result._replace(outcome=await self._check(due, model, blob, window, loaded))
         except CheckSkipped as error:
             return result._replace(problem=str(error))
-        except (Lost, EngineUnavailable) as error:
+        except EngineUnavailable as error:
+            return result._replace(problem=str(error), failed=True, again=True)
+        except Lost as error:
             return result._replace(problem=str(error), failed=True)
         except StorageUnavailable:
             raise
         except Exception as error:
-            log.error("models.check_failed", model=name, monitor=due.name, exc_info=error)
+            log.error("models.check_failed", model=of[0], monitor=due.name, exc_info=error)
             return result._replace(problem=f"the check failed: {type(error).__name__}", failed=True)
 
-    async def _window(self, name: str, rules: MonitorRules, kept: list[KeptRows], now: datetime) -> Window:
+    async def _window(self, of: Key, rules: MonitorRules, kept: list[KeptRows], now: datetime) -> Window:
         if not kind_of(rules).of_labels:
             return await predictions(self._frames, kept)
         async with self._database.read() as connection:
-            return await labelled(connection, self._frames, name, kept, now)
+            return await labelled(connection, self._frames, of, kept, now)
 
     async def _check(
         self, due: Due, model: WatchedModel, blob: bytes, window: Window, loaded: LoadedReference | None
@@ -125,6 +131,7 @@ class Checks:
             raise CheckSkipped(window.missed or "no rows")
         if rules.engine == "alibi" and loaded is not None:
             return await check_by_alibi(self._alibi, rules, model, window, loaded)
+        loaded = without(loaded, model.ignore) if loaded is not None else None
         return await asyncio.to_thread(kind.check, rules, CheckInput(model, blob, window, loaded))
 
 
@@ -138,5 +145,7 @@ def key_of(rules: MonitorRules, model: WatchedModel, reference: Reference | None
     written = to_json(written_as_before(rules)).decode() + "".join(
         f"{name}\0{rule.model_dump_json()}" for name, rule in sorted(model.features.items())
     )
+    classes = model.model_dump(mode="json", include={"positive", "classes", "average", "ignore"}, exclude_defaults=True)
+    written += to_json(classes).decode() if classes else ""
     digest = hashlib.blake2b(written.encode(), digest_size=8).hexdigest()
     return f"{reference.profile if reference else ''}:{digest}"

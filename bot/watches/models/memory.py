@@ -1,5 +1,6 @@
 """What the models' watch knows of a partition's models, and its snapshots."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -7,11 +8,14 @@ import msgspec
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.event import Chart
+from bot.domain.event import Chart, domain_of
 from bot.storage.queries import snapshots
 from bot.watches.snapshots import Changes
 
 WATCH = "models"
+NOT_CHECKED = "not checked: "
+Key = tuple[str, str]
+"""A model and a correlation domain."""
 _CURSOR, _MONITOR = "head:", "monitor:"  # the names in stored snapshots
 
 log = structlog.get_logger(__name__)
@@ -26,9 +30,10 @@ class Waiting(msgspec.Struct):
 
 
 class ModelCursor(msgspec.Struct):
-    """How far a model's data was read. ``labels`` are its correlation domain's; ``seq`` is the last batch of rows.
+    """How far a model's data of one correlation domain was read. ``seq`` is the last batch of rows.
 
-    ``began_at`` is when it was first looked at, ``newest_at`` when its newest predictions came.
+    ``labels`` are the domain's; ``began_at`` is when it was first looked at, ``newest_at`` when its newest predictions
+    came.
     """
 
     model: str
@@ -37,6 +42,11 @@ class ModelCursor(msgspec.Struct):
     seq: int = 0
     newest_at: datetime | None = None
     waiting: dict[str, Waiting] = {}
+    domain: str = ""
+
+    @property
+    def key(self) -> "Key":
+        return self.model, self.domain
 
 
 class MonitorState(msgspec.Struct):
@@ -58,6 +68,24 @@ class MonitorState(msgspec.Struct):
     summary: str = msgspec.field(default="", name="said")
     features: list[str] = []
     chart: Chart | None = None
+    made_at: datetime | None = None
+    """When the last check was made that could be made."""
+    unchecked: int = 0
+    """How many checks could not be made since, the first of them at ``unchecked_since``."""
+    unchecked_since: datetime | None = None
+    domain: str = ""
+    retry_at: datetime | None = None
+    """Before this the same rows are not tried again, which an engine that was away could not check."""
+    tries: int = 0
+
+    @property
+    def fires(self) -> bool:
+        return any((self.firing_since, self.stale_since, self.failed_since))
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether its last check could be made. States of earlier versions say it in words alone."""
+        return self.checked_at is not None and not self.unchecked and not self.summary.startswith(NOT_CHECKED)
 
 
 class ModelOverview(NamedTuple):
@@ -83,54 +111,80 @@ _decode_monitor = msgspec.msgpack.Decoder(MonitorState).decode
 
 
 class Memory:
-    """A partition's models by name, and the states of their monitors by model and monitor.
+    """A partition's models by name and domain, and the states of their monitors by model, domain and monitor.
 
     Every change is saved in the transaction of its batch.
     """
 
-    def __init__(self, changes: Changes) -> None:
-        self.cursors: dict[str, ModelCursor] = {}
-        self.monitors: dict[tuple[str, str], MonitorState] = {}
+    def __init__(self, changes: Changes, partition_by: Sequence[str] = ()) -> None:
+        self.cursors: dict[Key, ModelCursor] = {}
+        self.monitors: dict[tuple[str, str, str], MonitorState] = {}
         self._changes = changes
+        self._partition_by = partition_by
 
-    def monitor(self, model: str, name: str) -> MonitorState:
-        return self.monitors.get((model, name)) or MonitorState(model, name)
+    def monitor(self, model: str, name: str, domain: str = "") -> MonitorState:
+        return self.monitors.get((model, domain, name)) or MonitorState(model, name, domain=domain)
 
     def cursor_changed(self, cursor: ModelCursor, position: int) -> None:
-        self.cursors[cursor.model] = cursor
-        self._changes.add(_CURSOR + cursor.model, position)
+        self.cursors[cursor.key] = cursor
+        self._changes.add(_name_of_cursor(cursor), position)
 
     def monitor_changed(self, state: MonitorState, position: int) -> None:
-        self.monitors[state.model, state.monitor] = state
+        self.monitors[state.model, state.domain, state.monitor] = state
         self._changes.add(_name_of(state), position)
 
     def serialise(self, name: str) -> bytes | None:
         if name.startswith(_CURSOR):
-            return _encode(self.cursors[name.removeprefix(_CURSOR)])
-        model, _, monitor = name.removeprefix(_MONITOR).partition(_SEPARATOR)
-        return _encode(self.monitors[model, monitor])
+            model, _, domain = name.removeprefix(_CURSOR).partition(_SEPARATOR)
+            return _encode(self.cursors[model, domain])
+        model, _, rest = name.removeprefix(_MONITOR).partition(_SEPARATOR)
+        monitor, _, domain = rest.partition(_SEPARATOR)
+        return _encode(self.monitors[model, domain, monitor])
 
     def restore(self, name: str, state: bytes) -> bool:
-        """A monitor whose snapshot is of an older version that cannot be read begins anew."""
+        """A monitor whose snapshot is of an older version that cannot be read begins anew.
+
+        What was stored before domains were told apart is of the domain of the model's labels, and stored anew.
+        """
         read = _read(name, state)
         if isinstance(read, ModelCursor):
-            self.cursors[read.model] = read
-        else:
-            self.monitors[read.model, read.monitor] = read
-        return True
+            read.domain = read.domain or domain_of(read.labels, self._partition_by)
+            if name == _name_of_cursor(read):
+                self.cursors[read.key] = read
+            elif read.key not in self.cursors:
+                self.cursor_changed(read, 0)
+            return name == _name_of_cursor(read)
+        read.domain = read.domain or self._only_domain(read.model)
+        if name == _name_of(read):
+            self.monitors[read.model, read.domain, read.monitor] = read
+        elif (read.model, read.domain, read.monitor) not in self.monitors:
+            self.monitor_changed(read, 0)
+        return name == _name_of(read)
+
+    def _only_domain(self, model: str) -> str:
+        """The domain of a model whose cursor was stored before domains were told apart; cursors are read first."""
+        domains = [domain for known, domain in self.cursors if known == model]
+        return domains[0] if len(domains) == 1 else ""
 
 
 _SEPARATOR = "\x1f"
 
 
+def _name_of_cursor(cursor: ModelCursor) -> str:
+    return f"{_CURSOR}{cursor.model}" + (f"{_SEPARATOR}{cursor.domain}" if cursor.domain else "")
+
+
 def _name_of(state: MonitorState) -> str:
-    return f"{_MONITOR}{state.model}{_SEPARATOR}{state.monitor}"
+    return f"{_MONITOR}{state.model}{_SEPARATOR}{state.monitor}" + (
+        f"{_SEPARATOR}{state.domain}" if state.domain else ""
+    )
 
 
 async def overview_of(connection: AsyncConnection, model: str, partitions: int) -> ModelOverview:
     """What was saved of a model in all partitions, whichever replicas work on them."""
-    monitors = _name_of(MonitorState(model, ""))
-    found = await snapshots.named(connection, range(partitions), WATCH, _CURSOR + model, monitors)
+    cursor = f"{_CURSOR}{model}"
+    prefixes = (cursor + _SEPARATOR, _name_of(MonitorState(model, "")))
+    found = await snapshots.named(connection, range(partitions), WATCH, cursor, prefixes)
     overview = ModelOverview([], [])
     for name, stored in found.items():
         for snapshot in stored:

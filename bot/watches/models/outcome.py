@@ -1,6 +1,6 @@
 """What finished checks mean: the monitors' new states, and the alerts that begin, go on or end."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import msgspec
@@ -10,11 +10,19 @@ from bot.domain.event import AlertEvent, EndedBy
 from bot.domain.rules import Rules
 from bot.domain.severity import Severity
 from bot.domain.watched.monitor import MonitorRules
+from bot.observability.metrics import MODEL_CHECKS as CHECKS
 from bot.watches.models.alerts import FAILED, STALE, finding, firing, resolved
 from bot.watches.models.job import Result
 from bot.watches.models.kinds.registry import Outcome, kind_of
-from bot.watches.models.memory import Memory, ModelCursor, MonitorState, Waiting
+from bot.watches.models.memory import NOT_CHECKED, Memory, ModelCursor, MonitorState, Waiting
 from detectors.drift.quality import stale
+
+_UNCHECKED_FOR = timedelta(days=1)
+"""So long may all checks of a monitor be impossible, unless it has ``checked_within``."""
+
+
+_RETRY, _RARELY = timedelta(minutes=1), timedelta(hours=1)
+"""How long to wait for an engine that is away: at first, and at most."""
 
 
 class Moment(NamedTuple):
@@ -32,8 +40,9 @@ def apply_results(
     monitors = rules.models[cursor.model].monitors
     cursor = msgspec.structs.replace(cursor, waiting=dict(cursor.waiting))
     for result in results:
-        cursor.waiting[result.name] = _rest(cursor.waiting.get(result.name) or Waiting(), result)
-        before = memory.monitor(cursor.model, result.name)
+        if not result.again:
+            cursor.waiting[result.name] = _rest(cursor.waiting.get(result.name) or Waiting(), result)
+        before = memory.monitor(cursor.model, result.name, cursor.domain)
         after, alerts = _applied(cursor, before, monitors[result.name], result, at.now)
         memory.monitor_changed(after, at.position)
         found += alerts
@@ -50,10 +59,15 @@ def _applied(
     cursor: ModelCursor, before: MonitorState, rules: MonitorRules, result: Result, now: datetime
 ) -> tuple[MonitorState, list[AlertEvent]]:
     state = msgspec.structs.replace(before, checks=before.checks + 1, checked_at=now)
-    found = _failing(cursor, state, result, now)
+    CHECKS.labels("failed" if result.failed else "not made" if result.outcome is None else "made").inc()
     if result.outcome is None:
-        state.summary = f"not checked: {result.problem}"
-        return state, found
+        state.summary = f"{NOT_CHECKED}{result.problem}"
+        state.unchecked, state.unchecked_since = before.unchecked + 1, before.unchecked_since or now
+        state.tries = before.tries + 1 if result.again else 0
+        state.retry_at = now + min(_RETRY * 2 ** (state.tries - 1), _RARELY) if result.again else None
+        return state, _failing(cursor, state, rules, result, now)
+    state.made_at, state.unchecked, state.unchecked_since, state.tries, state.retry_at = now, 0, None, 0, None
+    found = _checks_again(cursor, state, result.name, now)
     if before.firing_since and before.reference != result.key:
         why = f"it begins anew with the reference {result.version or 'none'}"
         ended = resolved(cursor, result.name, kind_of(rules).alertname, before.firing_since, now, why)
@@ -76,14 +90,58 @@ def _findings(
     return [resolved(cursor, name, kind_of(rules).alertname, since, now, outcome.summary)] if since else []
 
 
-def _failing(cursor: ModelCursor, state: MonitorState, result: Result, now: datetime) -> list[AlertEvent]:
-    """A monitor that cannot check is an alert, until it can."""
-    if result.failed:
-        state.failed_since = state.failed_since or now
-        summary = f"the monitor {result.name} of {cursor.model} cannot check: {result.problem}"
-        return [firing(cursor, result.name, FAILED, Severity.WARNING, state.failed_since, summary)]
+def _failing(
+    cursor: ModelCursor, state: MonitorState, rules: MonitorRules, result: Result, now: datetime
+) -> list[AlertEvent]:
+    """A monitor that cannot check, or could not for too long, is an alert until it can."""
+    overdue = _overdue(cursor, state, rules, now)
+    blame = result.failed and state.tries != 1
+    if not blame and not overdue and state.failed_since is None:
+        return []
+    state.failed_since = state.failed_since or now
+    summary = overdue or f"the monitor {result.name} of {cursor.model} cannot check: {result.problem}"
+    return [firing(cursor, result.name, FAILED, Severity.WARNING, state.failed_since, summary)]
+
+
+def _checks_again(cursor: ModelCursor, state: MonitorState, name: str, now: datetime) -> list[AlertEvent]:
     since, state.failed_since = state.failed_since, None
-    return [resolved(cursor, result.name, FAILED, since, now, "the monitor checks again")] if since else []
+    return [resolved(cursor, name, FAILED, since, now, "the monitor checks again")] if since else []
+
+
+def _overdue(cursor: ModelCursor, state: MonitorState, rules: MonitorRules, now: datetime) -> str:
+    """In words that a monitor could not check for too long; empty where it could.
+
+    Where ``checked_within`` is given, that is since the last check that was made. Else a day of checks that could not
+    be made counts, and silence does not: labels may take their time.
+    """
+    within, name = rules.checked_within, rules.known_as
+    made_at = state.made_at or (state.checked_at if state.is_checked else None) or cursor.began_at
+    if within is not None and now - made_at >= within:
+        return f"the monitor {name} of {cursor.model} has checked nothing for {format_duration(within)}: {_why(state)}"
+    tried = (state.checked_at or now) - (state.unchecked_since or now)
+    if within is None and tried >= _UNCHECKED_FOR:
+        since = f"{state.unchecked} checks could not be made since {state.unchecked_since:%Y-%m-%d %H:%M} UTC"
+        return f"the monitor {name} of {cursor.model} checks nothing: {since}; {state.summary}"
+    return ""
+
+
+def _why(state: MonitorState) -> str:
+    return state.summary if state.unchecked else "not enough came for a check"
+
+
+def check_overdue(memory: Memory, cursor: ModelCursor, rules: Rules, at: Moment, elsewhere: bool) -> list[AlertEvent]:
+    """The alerts of monitors that could not check for too long, though nothing is broken.
+
+    ``elsewhere`` says that the model's data comes in another correlation domain.
+    """
+    found: list[AlertEvent] = []
+    for name, monitor in rules.models[cursor.model].monitors.items():
+        state = memory.monitor(cursor.model, name, cursor.domain)
+        overdue = "" if elsewhere else _overdue(cursor, state, monitor, at.now)
+        if overdue and state.failed_since is None:
+            memory.monitor_changed(msgspec.structs.replace(state, failed_since=at.now), at.position)
+            found.append(firing(cursor, name, FAILED, Severity.WARNING, at.now, overdue))
+    return found
 
 
 def check_freshness(memory: Memory, cursor: ModelCursor, rules: Rules, at: Moment, elsewhere: bool) -> list[AlertEvent]:
@@ -96,7 +154,7 @@ def check_freshness(memory: Memory, cursor: ModelCursor, rules: Rules, at: Momen
         every = monitor.data_every
         if every is None:
             continue
-        state = memory.monitor(cursor.model, name)
+        state = memory.monitor(cursor.model, name, cursor.domain)
         newest = (cursor.newest_at or cursor.began_at).timestamp()
         late = None if elsewhere else stale(newest, at.now.timestamp(), every.total_seconds())
         if late is not None and state.stale_since is None:

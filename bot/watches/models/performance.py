@@ -4,28 +4,26 @@ Pure: a window and a reference in, an outcome out. Each may take seconds: they a
 """
 
 import math
-from typing import NamedTuple
+from typing import Any
 
 import msgspec
 
 from bot.domain.event import Chart
-from bot.domain.watched.finding import FindingKind
-from bot.domain.watched.metric import Metric
+from bot.domain.watched.metric import Average, Metric
 from bot.domain.watched.monitor import WatchedModel
-from bot.watches.models.estimates import Estimates
+from bot.watches.models.by_class import check_each_class
+from bot.watches.models.judge import Judge, Judged, judge_for
 from bot.watches.models.kinds.performance import PerformanceRules
 from bot.watches.models.kinds.registry import CheckSkipped, Outcome, few
 from bot.watches.models.task import Task, task_of
 from bot.watches.models.window import LoadedReference, Table, Window, chosen
-from detectors.drift.packing import Array, pack, unpack
+from detectors.drift.packing import pack, unpack
 from detectors.drift.profile import build
-from detectors.performance.badness import Scale, badness, losses_of, scale_for, value_of
 from detectors.performance.betting import Bettor
-from detectors.performance.measured import naive_error
+from detectors.performance.scale import Scale
 from detectors.performance.slices import Part, Slice, parts_of, worst
 
 _MOST_SLICES = 20
-_ROWWISE = (Metric.ACCURACY, Metric.MAE, Metric.RMSE, Metric.MAPE, Metric.MASE)
 
 
 class Bet(msgspec.Struct):
@@ -36,43 +34,16 @@ class Bet(msgspec.Struct):
 
 
 class Judgement(msgspec.Struct):
-    """What a monitor of performance has learnt. ``scale`` is fixed at its beginning; ``found`` counts slices."""
+    """What a monitor of performance has learnt: ``found`` counts slices, ``positive`` is the class that it is of.
+
+    ``bounds`` are those of a ratio, from the first rows where the reference has none.
+    """
 
     whole: Bettor
     slices: list[Bet] = []
     found: int = 0
-
-
-class Judged(NamedTuple):
-    """How bad each unit is, whose mean is to stay below the scale's level, and the metric where it is known."""
-
-    badness: Array
-    value: float | None
-
-
-class Judge:
-    """Judges rows, all or of a slice: from their labels, or from what the model's errors on the reference were like."""
-
-    def __init__(self, task: Task, scale: Scale, estimates: Estimates | None, baseline: float | None) -> None:
-        self.task, self.scale, self.estimates, self.baseline = task, scale, estimates, baseline
-
-    def of(self, table: Table) -> Judged:
-        if self.estimates is not None:
-            return Judged(*self.estimates.of(table, self.scale))
-        rows, _ = self.task.rows_of(table)
-        return Judged(badness(rows, self.scale), value_of(rows, self.scale))
-
-    def each_row(self, table: Table) -> tuple[Array, Table]:
-        """How bad each row is, for finding slices; and the rows themselves, without those that cannot be judged."""
-        if self.estimates is not None:
-            return self.estimates.each_row(table, self.scale), table
-        rows, usable = self.task.rows_of(table)
-        table = chosen(table, usable)
-        if self.scale.metric == Metric.MAPE:
-            nonzero = rows.truth != 0
-            rows, table = rows.where(nonzero), chosen(table, nonzero)
-        scale = self.scale if self.scale.metric in _ROWWISE else Scale("accuracy", 0.5)
-        return badness(rows, scale), table
+    positive: str = ""
+    bounds: tuple[float, float] | None = None
 
 
 def check_performance(
@@ -81,72 +52,61 @@ def check_performance(
     """Whether the model does worse than it may. Raises CheckSkipped."""
     if not window.table.rows:
         raise CheckSkipped(window.missed or "no labelled rows")
-    judge = judge_for(monitor, window.table, loaded)
-    state = unpack(blob, Judgement) if blob else _beginning(monitor, model, judge, loaded)
+    before = loaded if loaded is not None and loaded.table.label is not None else None
+    task = task_of(monitor, model, window.table, before)
+    if task.classes is not None and task.classes.average is Average.PER_CLASS:
+        judges = {name: judge_for(monitor, task, loaded, name) for name in task.names}
+        return check_each_class(monitor, judges, blob, window, loaded)
+    state = unpack(blob, Judgement) if blob else None
+    bounds = state.bounds if state else None
+    judge = judge_for(monitor, task, loaded, window=None if bounds else window.table, bounds=bounds)
+    if state is None or not _goes_on(state, judge):
+        state = _beginning(monitor, model, judge, loaded)
     whole = judge.of(window.table)
+    if not len(whole.badness):
+        raise CheckSkipped(_tells_nothing(task, window))
     worse = state.whole.update(whole.badness)
-    inside = _update_slices(state, judge, window.table)
-    values = {bet.slice.text: _value(judge, bet, window.table) for bet in inside}
+    inside = _update_slices(state, judge, window.table) if monitor.slices is not None else []
     if monitor.slices == "auto" and not worse:
         _look_for_slices(state, monitor, model, judge, window.table, loaded)
+    values = {bet.slice.text: _value(judge, bet, window.table) for bet in inside}
     return _outcome(monitor, pack(state), judge, whole, worse, inside, values, window, loaded)
 
 
-def judge_for(monitor: PerformanceRules, table: Table, loaded: LoadedReference | None) -> Judge:
-    """What the rows are judged by: the limit is given, or follows from the reference. Raises CheckSkipped."""
-    assert monitor.metric is not None
-    task = task_of(monitor, loaded.table if loaded and loaded.table.label is not None else table)
-    baseline, losses, unit = None, None, 1.0
-    if loaded is not None and loaded.table.label is not None and loaded.table.prediction is not None:
-        rows, _ = task.rows_of(loaded.table)
-        unit = naive_error(rows.truth) if monitor.metric is Metric.MASE else 1.0
-        losses = losses_of(rows, monitor.metric, unit or 1.0) if monitor.metric.is_error else None
-        baseline = value_of(rows, Scale(monitor.metric, 0.5, unit=unit or 1.0, positive=task.positive))
-    elif monitor.metric is Metric.MASE:
-        raise CheckSkipped("mase is scaled by the reference's labels in the order of time, and there are none")
-    limit = _limit(monitor, baseline)
-    try:
-        scale = scale_for(monitor.metric, limit, losses, unit or 1.0, task.positive)
-    except ValueError as error:
-        raise CheckSkipped(str(error)) from error
-    estimates = None
-    if monitor.kind == FindingKind.ESTIMATED_PERFORMANCE:
-        name = f"estimates of {monitor.metric}"
-        estimates = loaded.fitted.get(name) if loaded else None
-        if estimates is None:
-            estimates = Estimates.fitted(task, loaded)
-        if loaded is not None:
-            loaded.fitted[name] = estimates
-    return Judge(task, scale, estimates, baseline)
+def _goes_on(state: Judgement, judge: Judge) -> bool:
+    """Whether what was learnt is of the same limit and class. States of earlier versions name no class: the greater."""
+    same_class = not judge.task.positive or judge.task.positive == (state.positive or judge.task.names[-1])
+    return same_class and math.isclose(state.whole.limit, judge.scale.level, rel_tol=1e-9)
 
 
-def _limit(monitor: PerformanceRules, baseline: float | None) -> float:
-    given = monitor.minimum if monitor.minimum is not None else monitor.maximum
-    if given is not None:
-        return given
-    if baseline is None:
-        raise CheckSkipped(
-            "there is no reference with labels and predictions: give one, or a minimum (errors: a maximum)"
-        )
-    assert monitor.metric is not None
-    return baseline * (1 + monitor.margin) if monitor.metric.is_error else baseline - monitor.margin
+def _tells_nothing(task: Task, window: Window) -> str:
+    rows = window.table.rows
+    if task.classes is None or not task.metric.of_one_class:
+        return f"none of {rows} rows has a label and a prediction that {task.metric} can be measured by"
+    if task.positive and task.metric is Metric.PRECISION:
+        return f"{task.positive!r} was predicted for none of {rows} rows, and {task.metric} is of these"
+    if task.positive:
+        return f"none of {rows} labels is {task.positive!r}, and {task.metric} is of these"
+    return f"{task.in_words} needs rows of every class, and of one none is among {rows}"
 
 
 def _beginning(
     monitor: PerformanceRules, model: WatchedModel, judge: Judge, loaded: LoadedReference | None
 ) -> Judgement:
+    bounds = (judge.scale.cap, judge.scale.floor) if judge.scale.floor else None
+    learnt: dict[str, Any] = {"positive": judge.task.positive, "bounds": bounds}
     if monitor.slices is None:
-        return Judgement(Bettor.at(judge.scale.level, monitor.alpha))
+        return Judgement(Bettor.at(judge.scale.level, monitor.alpha), **learnt)
     whole = Bettor.at(judge.scale.level, monitor.alpha / 2)
     if monitor.slices == "auto":
-        return Judgement(whole)
+        return Judgement(whole, **learnt)
     if loaded is None:
         raise CheckSkipped("slices are cut at the reference's quartiles, and there is no reference")
     parts = parts_of(loaded.features, monitor.slices)
     if not parts:
         raise CheckSkipped(f"the reference {loaded.version} has none of the features {few(monitor.slices)}")
     share = monitor.alpha / 2 / len(parts)
-    return Judgement(whole, [Bet(Slice((part,)), Bettor.at(judge.scale.level, share)) for part in parts])
+    return Judgement(whole, [Bet(Slice((part,)), Bettor.at(judge.scale.level, share)) for part in parts], **learnt)
 
 
 def _update_slices(state: Judgement, judge: Judge, table: Table) -> list[Bet]:
@@ -169,7 +129,7 @@ def _look_for_slices(
 ) -> None:
     """Slices that look bad now are bet on from the next window on: these rows were counted already."""
     bad, rows = judge.each_row(table)
-    features = list(model.features or rows.features)
+    features = [name for name in model.features or rows.features if name not in model.ignore]
     before = loaded.features if loaded else build(rows.features)
     parts: list[Part] = parts_of(before, features)
     for found in worst(rows.features, bad, parts, known=[bet.slice for bet in state.slices]):
@@ -211,17 +171,20 @@ def _outcome(
     window: Window,
     loaded: LoadedReference | None,
 ) -> Outcome:
-    metric, scale = monitor.metric, judge.scale
+    metric, scale = judge.task.in_words, judge.scale
     lines = [_line(scale, where, *measured) for where, measured in values.items()]
     about = "estimated " if judge.estimates is not None else ""
     value = "unknown" if whole.value is None else f"{whole.value:.3g}"
     bound = f"{'at most' if monitor.metric and monitor.metric.is_error else 'at least'} {scale.limit:.3g}"
-    beside = f", {judge.baseline:.3g} on the reference {loaded.version}" if judge.baseline and loaded else ""
+    known = judge.baseline is not None and loaded is not None
+    beside = f", {judge.baseline:.3g} on the reference {loaded.version}" if known and loaded else ""
     summary = f"{about}{metric} is {value}, and should be {bound}{beside}"
     features = list(dict.fromkeys(part.feature for bet in inside for part in bet.slice.parts))
     if inside and not worse:
         summary = f"{about}{metric} is too bad {lines[0]}, though {value} on the whole"
-    details = [*lines, *([window.missed] if window.missed else [])]
+    unusable = judge.unusable(window.table)
+    odd = f"{unusable} of {window.table.rows} rows have no label or prediction that is finite" if unusable else ""
+    details = [*lines, *filter(None, (odd, window.missed))]
     chance = f"{monitor.alpha:.2g}"
     guarantee = f"a false alarm in its whole life with a chance of {chance} at most, as long as it is {bound}"
     return Outcome(blob, worse or bool(inside), summary, details, features, _chart(judge, whole, values), guarantee)

@@ -19,13 +19,14 @@ from bot.domain.watched.monitor import MonitorRules, WatchedModel
 from bot.inbox import offsets
 from bot.model_store import batches as model_data
 from bot.model_store.frames import Frames
+from bot.observability.metrics import MONITORS_UNCHECKED
 from bot.pipeline.batch import Batch
 from bot.storage.database import Database
 from bot.watches.models.alibi_process import Alibi
 from bot.watches.models.job import Checks, Due, Result, holds_of
-from bot.watches.models.memory import WATCH, Memory, ModelCursor, ModelOverview, Waiting, overview_of
-from bot.watches.models.outcome import Moment, apply_results, check_freshness
-from bot.watches.snapshots import SnapshotStore
+from bot.watches.models.memory import WATCH, Key, Memory, ModelCursor, ModelOverview, Waiting, overview_of
+from bot.watches.models.outcome import Moment, apply_results, check_freshness, check_overdue
+from bot.watches.snapshots import Changes, SnapshotStore
 
 TICK = timedelta(seconds=15)
 _PAGE = 5_000
@@ -35,6 +36,8 @@ CHECK = "check"
 """The broadcast to the other replicas: a person wants a model checked."""
 
 Job = asyncio.Task[list[Result]]
+JobKey = tuple[int, Key]
+"""A partition, and a model in a domain."""
 log = structlog.get_logger(__name__)
 
 
@@ -55,15 +58,18 @@ class ModelsWatch:
         self._broadcast = broadcast
         self._alibi = alibi or Alibi()
         self._checks = Checks(database, frames, self._alibi)
-        self._snapshots: SnapshotStore[Memory] = SnapshotStore(WATCH, lambda _, changes: Memory(changes))
-        self._jobs: dict[tuple[int, str], Job] = {}
+        self._snapshots: SnapshotStore[Memory] = SnapshotStore(WATCH, self._begin)
+        self._jobs: dict[JobKey, Job] = {}
         self._room = asyncio.Semaphore(AT_ONCE)
         self._ticked_at: dict[int, datetime] = {}
-        self._wanted: set[str] = set()
+        self._wanted: set[JobKey] = set()
+
+    def _begin(self, _: Batch, changes: Changes) -> Memory:
+        return Memory(changes, self._rules.correlation.partition_by)
 
     async def take(self, batch: Batch, connection: AsyncConnection) -> None:
-        came = {event.model: event for _, event in batch.events() if isinstance(event, RowsEvent)}
-        mine = [event for model, event in came.items() if self._monitors(model)]
+        came = {(one.model, self._domain(one)): one for _, one in batch.events() if isinstance(one, RowsEvent)}
+        mine = [event for (model, _), event in came.items() if self._monitors(model)]
         if not mine:
             self._snapshots.skip(batch)
             return
@@ -86,6 +92,8 @@ class ModelsWatch:
                 overview = await self.overview_of(connection, cursor.model) if cursor.newest_at is None else None
                 elsewhere = overview is not None and overview.newest_at is not None
                 batch.findings += check_freshness(memory, cursor, self._rules, at, elsewhere)
+                batch.findings += check_overdue(memory, cursor, self._rules, at, elsewhere)
+        self._count_unchecked()
         await self._snapshots.save(batch, connection, position)
         self._launch(memory, batch)
 
@@ -109,8 +117,9 @@ class ModelsWatch:
 
     def check_now(self, model: str) -> None:
         """Check what came of a model since its last checks, however little, where this replica has its data."""
-        if any(model in memory.cursors for memory in self._snapshots):
-            self._wanted.add(model)
+        for partition in range(self._rules.partitions):
+            memory = self._snapshots.get(partition)
+            self._wanted |= {(partition, key) for key in (memory.cursors if memory else ()) if key[0] == model}
 
     async def overview_of(self, connection: AsyncConnection, model: str) -> ModelOverview:
         """What came of a model and the last results of its monitors, whichever replicas work on it."""
@@ -134,6 +143,9 @@ class ModelsWatch:
         self._jobs.clear()
         await self._alibi.close()
 
+    def _domain(self, event: RowsEvent) -> str:
+        return domain_of(event.labels, self._rules.correlation.partition_by)
+
     def _monitors(self, model: str) -> Mapping[str, MonitorRules]:
         known = self._rules.models.get(model)
         return known.monitors if known else {}
@@ -145,10 +157,12 @@ class ModelsWatch:
 
     async def _note(self, memory: Memory, event: RowsEvent, at: Moment, connection: AsyncConnection) -> None:
         """Take note of the batches of a model that are new in its overview."""
-        cursor = memory.cursors.get(event.model) or ModelCursor(event.model, dict(event.labels), at.now)
+        domain = self._domain(event)
+        known = memory.cursors.get((event.model, domain))
+        cursor = known or ModelCursor(event.model, dict(event.labels), at.now, domain=domain)
         cursor = msgspec.structs.replace(cursor, labels=dict(event.labels), waiting=dict(cursor.waiting))
         rules = self._monitors(event.model)
-        while kept := await model_data.rows_after(connection, event.model, cursor.seq, _PAGE):
+        while kept := await model_data.rows_after(connection, event.model, cursor.seq, _PAGE, domain=domain):
             for one in kept:
                 cursor.seq = one.seq
                 if one.holds is RowsKind.PREDICTIONS and one.rows:
@@ -167,8 +181,18 @@ class ModelsWatch:
             return
         for name, model in self._rules.models.items():
             expected = any(monitor.data_every for monitor in model.monitors.values())
-            if expected and name not in memory.cursors and not (await self.overview_of(connection, name)).cursors:
+            known = any(model == name for model, _ in memory.cursors)
+            if expected and not known and not (await self.overview_of(connection, name)).cursors:
                 memory.cursor_changed(ModelCursor(name, {}, batch.now), at.position)
+
+    def _count_unchecked(self) -> None:
+        monitors = [
+            memory.monitor(cursor.model, name, cursor.domain)
+            for memory in self._snapshots
+            for cursor in memory.cursors.values()
+            for name in self._monitors(cursor.model)
+        ]
+        MONITORS_UNCHECKED.set(sum(not state.is_checked for state in monitors))
 
     def _collect(self, memory: Memory, batch: Batch, at: Moment) -> None:
         """What finished jobs found becomes state and findings."""
@@ -177,41 +201,46 @@ class ModelsWatch:
             if job.cancelled() or cursor is None:
                 continue
             if (error := job.exception()) is not None:
-                log.warning("models.job_again", model=key[1], reason=repr(error))
+                log.warning("models.job_again", model=cursor.model, reason=repr(error))
                 continue
             batch.findings += apply_results(memory, cursor, self._rules, job.result(), at)
 
     def _launch(self, memory: Memory, batch: Batch) -> None:
-        for name, cursor in memory.cursors.items():
-            if (batch.partition, name) in self._jobs or not self._monitors(name):
+        for key, cursor in memory.cursors.items():
+            job = (batch.partition, key)
+            if job in self._jobs or not self._monitors(cursor.model):
                 continue
-            due = [self._due(memory, cursor, monitor) for monitor in self._due_monitors(cursor, batch.now)]
-            self._wanted.discard(name)
-            if due:
-                work = self._in_turn(name, due, batch.now)
-                self._jobs[batch.partition, name] = asyncio.create_task(work, name=f"checks of {name}")
+            names = list(self._due_monitors(batch.partition, memory, cursor, batch.now))
+            self._wanted.discard(job)
+            if names:
+                due = [self._due(memory, cursor, monitor) for monitor in names]
+                work = self._in_turn(key, due, batch.now)
+                self._jobs[job] = asyncio.create_task(work, name=f"checks of {cursor.model}")
 
-    async def _in_turn(self, model: str, due: list[Due], now: datetime) -> list[Result]:
+    async def _in_turn(self, key: Key, due: list[Due], now: datetime) -> list[Result]:
         async with self._room:
-            return await self._checks.make(model, self._rules.models[model], due, now)
+            return await self._checks.make(key, self._rules.models[key[0]], due, now)
 
     def _due(self, memory: Memory, cursor: ModelCursor, monitor: str) -> Due:
         rules = self._monitors(cursor.model)[monitor]
-        return Due(monitor, rules, memory.monitor(cursor.model, monitor), cursor.waiting[monitor])
+        return Due(monitor, rules, memory.monitor(cursor.model, monitor, cursor.domain), cursor.waiting[monitor])
 
-    def _due_monitors(self, cursor: ModelCursor, now: datetime) -> Iterable[str]:
-        """The monitors whose windows are full, or that a person requested."""
+    def _due_monitors(self, partition: int, memory: Memory, cursor: ModelCursor, now: datetime) -> Iterable[str]:
+        """The monitors whose windows are full and that need not wait for their engine, or that a person requested."""
+        wanted = (partition, cursor.key) in self._wanted
         for name, rules in self._monitors(cursor.model).items():
             waiting = cursor.waiting.get(name)
-            if waiting and waiting.rows and (cursor.model in self._wanted or _is_full(rules, waiting, now)):
+            retry_at = memory.monitor(cursor.model, name, cursor.domain).retry_at
+            rests = retry_at is not None and now < retry_at
+            if waiting and waiting.rows and (wanted or (_is_full(rules, waiting, now) and not rests)):
                 yield name
 
     def _is_due(self, partition: int, memory: Memory, now: datetime) -> bool:
         if any(key[0] == partition and job.done() for key, job in self._jobs.items()):
             return True
-        cursors = [cursor for name, cursor in memory.cursors.items() if self._monitors(name)]
-        idle = [cursor for cursor in cursors if (partition, cursor.model) not in self._jobs]
-        if any(True for cursor in idle for _ in self._due_monitors(cursor, now)):
+        cursors = [cursor for cursor in memory.cursors.values() if self._monitors(cursor.model)]
+        idle = [cursor for cursor in cursors if (partition, cursor.key) not in self._jobs]
+        if any(True for cursor in idle for _ in self._due_monitors(partition, memory, cursor, now)):
             return True
         ticked_at = self._ticked_at.get(partition)
         return ticked_at is None or (bool(cursors) and not now - ticked_at < TICK)

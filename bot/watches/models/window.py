@@ -14,10 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.model_store import batches as model_data
 from bot.model_store import references
 from bot.model_store.batches import KeptRows
-from bot.model_store.columns import array_of, features_of, stacked
+from bot.model_store.columns import QUANTILE, SCORE, array_of, features_of, stacked
 from bot.model_store.frames import Frames
 from bot.model_store.joining import once_per_id
 from bot.model_store.references import Reference
+from bot.watches.models.memory import Key
 from detectors.drift.packing import Array
 from detectors.drift.profile import Profile, build
 
@@ -28,7 +29,10 @@ _AHEAD = timedelta(days=1)
 
 
 class Table(NamedTuple):
-    """Rows as the detectors take them: ``features`` by name, and the other columns, None where there are none."""
+    """Rows as the detectors take them: ``features`` by name, and the other columns, None where there are none.
+
+    ``scores`` are the probabilities of classes by name, ``quantiles`` the predicted ones by level.
+    """
 
     rows: int
     features: Mapping[str, Array]
@@ -36,11 +40,15 @@ class Table(NamedTuple):
     prediction: Array | None = None
     score: Array | None = None
     label: Array | None = None
+    scores: Mapping[str, Array] = {}
+    quantiles: Mapping[float, Array] = {}
 
     def outputs(self) -> dict[str, Array]:
         """What the model answered: predictions and scores."""
         both = {"prediction": self.prediction, "score": self.score}
-        return {name: column for name, column in both.items() if column is not None}
+        several = {f"{SCORE}{name}": column for name, column in self.scores.items()}
+        several |= {f"{QUANTILE}{level:g}": column for level, column in self.quantiles.items()}
+        return {name: column for name, column in both.items() if column is not None} | several
 
 
 class Window(NamedTuple):
@@ -66,6 +74,12 @@ class LoadedReference(NamedTuple):
     @property
     def version(self) -> str:
         return self.reference.version
+
+
+def without(loaded: LoadedReference, ignored: Sequence[str]) -> LoadedReference:
+    """The reference without features that are not looked at."""
+    features = {name: column for name, column in loaded.features.columns.items() if name not in ignored}
+    return loaded._replace(features=Profile(loaded.features.rows, features)) if ignored else loaded
 
 
 class LoadedReferences:
@@ -96,7 +110,9 @@ class LoadedReferences:
 def table_of(table: pa.Table) -> Table:
     columns = {name: array_of(table[name]) for name in ("prediction", "score", "label") if _there(table, name)}
     ids = array_of(table["id"]) if "id" in table.column_names else None
-    return Table(table.num_rows, features_of(table), ids, **columns)
+    scores = {name.removeprefix(SCORE): array_of(table[name]) for name in _there_of(table, SCORE)}
+    quantiles = {float(name.removeprefix(QUANTILE)): array_of(table[name]) for name in _there_of(table, QUANTILE)}
+    return Table(table.num_rows, features_of(table), ids, **columns, scores=scores, quantiles=quantiles)
 
 
 async def predictions(frames: Frames, kept: Sequence[KeptRows]) -> Window:
@@ -113,7 +129,7 @@ def _window_of(batches: Sequence[pa.Table]) -> Window:
 
 
 async def labelled(
-    connection: AsyncConnection, frames: Frames, model: str, kept: Sequence[KeptRows], now: datetime
+    connection: AsyncConnection, frames: Frames, of: Key, kept: Sequence[KeptRows], now: datetime
 ) -> Window:
     """The predictions that these batches of labels are for, however long ago they were made. Raises Lost."""
     batches = [await model_data.read(frames, one) for one in kept]
@@ -123,7 +139,7 @@ async def labelled(
     wanted = await asyncio.to_thread(pc.unique, labels["id"])
     joined, before = None, -1
     for span in _LABELS_COME_WITHIN:
-        found = await model_data.labelled(connection, frames, model, now - span, now + _AHEAD)
+        found = await model_data.labelled(connection, frames, of[0], now - span, now + _AHEAD)
         joined = found.table.filter(pc.is_in(found.table["id"], value_set=wanted))
         if joined.num_rows == len(wanted) or (found.predictions and found.predictions == before):
             break
@@ -139,11 +155,17 @@ def _there(table: pa.Table, name: str) -> bool:
     return name in table.column_names and table[name].null_count < max(table.num_rows, 1)
 
 
+def _there_of(table: pa.Table, prefix: str) -> list[str]:
+    return [name for name in table.column_names if name.startswith(prefix) and _there(table, name)]
+
+
 def chosen(table: Table, mask: Array) -> Table:
     """Some of the rows: ``mask`` holds booleans, of shape (rows,)."""
     features = {name: column[mask] for name, column in table.features.items()}
     some = {name: None if (column := getattr(table, name)) is None else column[mask] for name in _COLUMNS}
-    return Table(int(np.count_nonzero(mask)), features, **some)
+    scores = {name: column[mask] for name, column in table.scores.items()}
+    quantiles = {level: column[mask] for level, column in table.quantiles.items()}
+    return Table(int(np.count_nonzero(mask)), features, **some, scores=scores, quantiles=quantiles)
 
 
 _COLUMNS = ("ids", "prediction", "score", "label")

@@ -93,10 +93,11 @@ class Models(Pipeline):
                 return
         raise AssertionError("checks go on and on")
 
-    async def said(self, monitor: str, model: str = MODEL) -> str:
+    async def said(self, monitor: str, model: str = MODEL, domain: str | None = None) -> str:
         """What a monitor said last."""
-        states = [memory.monitors.get((model, monitor)) for memory in self.watch._snapshots]
-        return next((state.summary for state in states if state), "")
+        states = [state for memory in self.watch._snapshots for state in memory.monitors.values()]
+        mine = [state for state in states if (state.model, state.monitor) == (model, monitor)]
+        return next((state.summary for state in mine if domain in (None, state.domain)), "")
 
     async def change(self, service: str, kind: ChangeKind, title: str, at: datetime) -> None:
         await self.send(ChangeEvent("ci", f"{service} {title}", service, kind, title, at, {"cluster": "eu"}))

@@ -105,8 +105,38 @@ async def test_a_monitor_whose_engine_is_missing_is_a_finding_and_no_crash(
     random = np.random.default_rng(0)
     await models.reference("v1", {"x": random.normal(size=100)})
     await models.predict({"x": random.normal(size=60)})
+    assert await models.incidents() == []  # it may be away for a moment only
+    clock.pass_(minutes=1)
+    await models.settle()
     [alert] = await models.alerts_of(await models.only_incident())
     assert alert.name == "MonitorFailed" and "pip install" in alert.annotations["summary"]
+    await models.watch.close()
+
+
+async def test_rows_that_came_while_the_engine_was_away_are_checked_when_it_is_back(
+    database: Database, inbox: Inbox, clock: Clock, tmp_path: Path
+) -> None:
+    back = tmp_path / "back"
+    alibi = stand_in(tmp_path, f'say({{"p": [0.001]}} if os.path.exists({str(back)!r}) else {{"error": "no memory"}})')
+    rules = rules_for({"kind": "drift", "engine": "alibi", "window": {"rows": 50}})
+    models = Models(database, inbox, clock, rules, tmp_path, alibi)
+    await models.prepare()
+    random = np.random.default_rng(0)
+    await models.reference("v1", {"x": random.normal(size=100)})
+    await models.predict({"x": random.normal(size=60)})
+    assert "not checked: alibi-detect failed: no memory" in await models.said("drift")
+    for _ in range(3):
+        clock.pass_(minutes=2)
+        await models.settle()
+    [alert] = await models.alerts_of(await models.only_incident())
+    assert alert.name == "MonitorFailed" and alert.firing
+    back.touch()
+    clock.pass_(minutes=10)
+    await models.settle()
+    assert {(one.name, one.firing) for one in await models.alerts_of(await models.only_incident())} == {
+        ("MonitorFailed", False),
+        ("FeatureDrift", True),
+    }
     await models.watch.close()
 
 

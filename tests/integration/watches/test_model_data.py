@@ -16,8 +16,9 @@ from bot.inbox.inbox import Inbox
 from bot.maintenance.model_data import remove_unused
 from bot.model_store import batches as model_data
 from bot.model_store.batches import Labelled
-from bot.model_store.columns import KNOWN, laid_out, span_of
+from bot.model_store.columns import span_of
 from bot.model_store.frames import open_frames
+from bot.model_store.layout import laid_out
 from bot.storage.database import Database
 from tests.conftest import Clock
 from tests.integration.pipeline_driver import Pipeline
@@ -34,7 +35,9 @@ class Data:
         self.frames = open_frames(pipeline.database, str(folder))
 
     async def send(self, holds: RowsKind, **columns: Any) -> str:
-        table = laid_out(pa.table(columns), KNOWN[holds])
+        table = laid_out(
+            [(name, pa.chunked_array([pa.array(column)])) for name, column in columns.items()], holds
+        ).table
         digest = await self.frames.put(table)
         first, last = span_of(table, self.clock.now)
         await self.pipeline.send(
@@ -220,7 +223,7 @@ async def test_a_file_that_was_written_lately_stays_although_nothing_names_it_ye
     clock.pass_(days=100)
     await data.clean()
     clock.pass_(hours=2)
-    await data.frames.put(laid_out(pa.table({"id": ["a"]}), KNOWN[RowsKind.PREDICTIONS]))
+    await data.frames.put(pa.table({"id": ["a"]}))
     await remove_unused(data.pipeline.database, data.frames, clock.now, timedelta(days=90))
     assert await data.frames.exists(digest)
 

@@ -69,7 +69,7 @@ def known(watch: Watch) -> dict[str, bytes]:
     elif isinstance(watch, LogsWatch):
         names = list(memory.groups)  # type: ignore[union-attr]
     else:
-        names = [f"head:{name}" for name in memory.cursors]  # type: ignore[union-attr]
+        names = [f"head:{name}\x1f{domain}" for name, domain in memory.cursors]  # type: ignore[union-attr]
     assert names, "the watch has learnt something"
     return {name: memory.serialise(name) or b"" for name in names}
 

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from sklearn import metrics
 
 from detectors.drift.profile import build
-from detectors.performance.badness import Rows, Scale, badness, expected_badness, losses_of, scale_for, value_of
+from detectors.performance.badness import badness, expected_badness, losses_of, scale_for, value_of
 from detectors.performance.betting import Bettor
 from detectors.performance.measured import forecasting
 from detectors.performance.ranking import gain, ranking
+from detectors.performance.scale import Rows, Scale
 from detectors.performance.slices import parts_of, worst
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -57,7 +58,7 @@ def test_the_mean_badness_is_beyond_its_level_just_where_the_metric_is_worse_tha
     pairs: list[tuple[int, int]], metric: str, limit: float
 ) -> None:
     rows = Rows(*(np.array(column) for column in zip(*pairs, strict=True)))
-    scale = scale_for(metric, limit)
+    scale = scale_for(Scale(metric, limit))
     value, bad = value_of(rows, scale), badness(rows, scale)
     assert all((bad >= 0) & (bad <= 1))
     if value is not None and abs(value - limit) > 1e-9:
@@ -69,7 +70,7 @@ def test_values_are_those_of_scikit_learn(pairs: list[tuple[int, int]]) -> None:
     truth, predicted = (np.array(column) for column in zip(*pairs, strict=True))
     rows = Rows(truth, predicted)
     for metric, theirs in (("f1", metrics.f1_score), ("precision", metrics.precision_score)):
-        value = value_of(rows, scale_for(metric, 0.5))
+        value = value_of(rows, scale_for(Scale(metric, 0.5)))
         if value is not None:
             assert value == pytest.approx(theirs(truth, predicted, zero_division=0.0))
 
@@ -78,7 +79,7 @@ def test_values_are_those_of_scikit_learn(pairs: list[tuple[int, int]]) -> None:
 def test_where_chances_are_certain_the_expected_badness_is_the_measured_one(metric: str) -> None:
     random = np.random.default_rng(0)
     truth, predicted = random.integers(0, 2, 200), random.integers(0, 2, 200)
-    scale = scale_for(metric, 0.7)
+    scale = scale_for(Scale(metric, 0.7))
     expected = expected_badness(truth.astype(float), predicted == 1, scale)
     measured = badness(Rows(truth, predicted), scale)
     sides = expected.mean() > scale.level, measured.mean() > scale.level
@@ -94,7 +95,7 @@ def test_errors_are_means_of_losses_that_are_capped(metric: str) -> None:
     assert value is not None
     measured = forecasting(truth, rows.predicted, unit=1.0)
     assert value == pytest.approx(measured[metric])
-    scale = scale_for(metric, value * 1.2, losses_of(rows, metric))
+    scale = scale_for(Scale(metric, value * 1.2), losses_of(rows, Scale(metric, 1.0)))
     assert badness(rows, scale).mean() < scale.level
     worse = Rows(truth, truth + random.normal(0, 0.2, 500))
     assert badness(worse, scale).mean() > scale.level
@@ -103,7 +104,7 @@ def test_errors_are_means_of_losses_that_are_capped(metric: str) -> None:
 @pytest.mark.parametrize("metric, limit", [("accuracy", 0.0), ("f1", 1.2), ("mae", 0.0), ("rmse", float("nan"))])
 def test_a_limit_that_cannot_be_passed_is_refused(metric: str, limit: float) -> None:
     with pytest.raises(ValueError, match=metric):
-        scale_for(metric, limit)
+        scale_for(Scale(metric, limit))
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.floats(0, 1)), min_size=2, max_size=20))
@@ -118,8 +119,8 @@ def test_rankings_are_means_over_groups_and_pairs_are_judged_by_score() -> None:
     group = np.array(["a", "a", "b", "b"])
     assert ranking(relevance, score, group)["mrr"] == pytest.approx(0.75)
     rows = Rows(relevance, score, score, group)
-    assert value_of(rows, scale_for("mrr", 0.5)) == pytest.approx(0.75)
-    assert value_of(rows, scale_for("roc_auc", 0.5, positive=1.0)) == pytest.approx(0.5)
+    assert value_of(rows, scale_for(Scale("mrr", 0.5))) == pytest.approx(0.75)
+    assert value_of(rows, scale_for(Scale("roc_auc", 0.5, positive=1.0))) == pytest.approx(0.5)
 
 
 def test_slices_are_found_in_numbers_and_categories_and_none_where_there_is_none() -> None:

@@ -16,7 +16,7 @@ EXAMPLES = re.findall(r"```json ?(\w*)\n(.*?)```", TEXT, re.DOTALL)
 @pytest.mark.parametrize(("kind", "body"), EXAMPLES)
 def test_every_example_is_taken_whole(kind: str, body: str) -> None:
     kind = kind or RowsKind.PREDICTIONS
-    table = checked(table_of_body(body.encode(), kind), kind)
+    table = checked(table_of_body(body.encode(), kind).table, kind)
     assert table.num_rows >= 2
 
 

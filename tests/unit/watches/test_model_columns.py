@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from bot.domain.event import NOT_INLINE, RowsEvent, RowsKind, decode_events, encode_events
 from bot.model_store.columns import (
-    KNOWN,
     REFERENCE,
     Unfit,
     canonical,
@@ -21,11 +20,12 @@ from bot.model_store.columns import (
     column_of,
     digest_of,
     features_of,
-    laid_out,
     span_of,
     stacked,
 )
 from bot.model_store.json_rows import inline_of, table_of_body, table_of_inline
+from bot.model_store.layout import LaidOut, labels_apart
+from bot.model_store.layout import laid_out as laid_out_columns
 
 VALUES: list[tuple[pa.DataType, st.SearchStrategy[Any]]] = [
     (pa.int64(), st.integers(-(2**63), 2**63 - 1)),
@@ -35,6 +35,10 @@ VALUES: list[tuple[pa.DataType, st.SearchStrategy[Any]]] = [
     (pa.timestamp("us", tz="UTC"), st.integers(0, 2**50)),
     (pa.float32(), st.floats(width=32)),
 ]
+
+
+def laid_out(table: pa.Table, kind: str = RowsKind.PREDICTIONS) -> LaidOut:
+    return laid_out_columns([(name, table.column(at)) for at, name in enumerate(table.column_names)], kind)
 
 
 @st.composite
@@ -116,21 +120,90 @@ def test_nested_and_binary_columns_are_refused_by_name(column: pa.Array) -> None
 
 
 def test_features_may_be_named_plainly_with_a_prefix_or_in_a_struct() -> None:
-    known = KNOWN[RowsKind.PREDICTIONS]
     plain = pa.table({"id": ["a"], "price": [1.0]})
     prefixed = pa.table({"id": ["a"], "feature.price": [1.0]})
     nested = pa.table({"id": ["a"], "features": [{"price": 1.0}]})
     expected = {"feature.price": [1.0], "id": ["a"]}
-    assert [laid_out(table, known).to_pydict() for table in (plain, prefixed, nested)] == [expected] * 3
-    with pytest.raises(Unfit, match="'price' is there twice"):
-        laid_out(pa.table({"price": [1.0], "feature.price": [1.0]}), known)
+    assert [laid_out(table).table.to_pydict() for table in (plain, prefixed, nested)] == [expected] * 3
+
+
+COLUMNS: list[tuple[str, pa.Array, str]] = [
+    ("__index_level_0__", pa.array([1, 2]), "the index of pandas"),
+    ("embedding", pa.array([[1.0], [2.0]]), "left out: list<item: double>"),
+    ("took", pa.array([1, 2], pa.duration("s")), "left out: duration"),
+    ("photo", pa.array([b"\xff", b"\x00"]), "left out: binary"),
+    ("photo", pa.array([b"\xff", b"\x00"]).dictionary_encode(), "left out: binary"),
+    ("at", pa.array([1, 2], pa.time64("us")), "left out: time64"),
+    ("shop", pa.array([{"a": 1}, None]), "left out: struct"),
+]
+
+
+@pytest.mark.parametrize("name, column, why", COLUMNS)
+def test_a_column_that_is_no_feature_is_named_and_costs_the_others_nothing(
+    name: str, column: pa.Array, why: str
+) -> None:
+    table, notes = laid_out(pa.table({"id": ["a", "b"], "price": [1.0, 2.0], name: column}))
+    assert table.to_pydict() == {"feature.price": [1.0, 2.0], "id": ["a", "b"]}
+    assert list(notes) == [name] and why in notes[name]
+    with pytest.raises(Unfit, match="prediction cannot hold list"):
+        laid_out(pa.table({"id": ["a"], "prediction": [[1.0]]}))
+
+
+def test_of_one_name_for_two_columns_the_same_values_are_taken_once_and_others_left_out() -> None:
+    names = ["id", "price", "shop", "price", "shop"]
+    shops = (pa.array(["x", "y"]), pa.array(["x", "z"]))
+    columns = [pa.array(["a", "b"]), pa.array([1.0, 2.0]), shops[0], pa.array([1.0, 2.0]), shops[1]]
+    table, notes = laid_out(pa.Table.from_arrays(columns, names))
+    assert table.column_names == ["feature.price", "id"]
+    assert "taken once" in notes["price"] and "different values" in notes["shop"]
+    with pytest.raises(Unfit, match="two columns 'id'"):
+        laid_out(pa.Table.from_arrays([columns[0], columns[0]], ["id", "id"]))
+
+
+def test_a_label_among_predictions_is_kept_as_a_label() -> None:
+    given = laid_out(pa.table({"id": ["a", "b"], "price": [1.0, 2.0], "label": [None, "x"]}))
+    predictions, labels = labels_apart(given.table)
+    assert predictions.column_names == ["feature.price", "id"]
+    assert labels is not None and labels.to_pylist() == [{"id": "b", "label": "x"}]
+    assert labels_apart(predictions)[1] is None
+
+
+def test_scores_of_classes_and_quantiles_are_no_features() -> None:
+    given = {"id": ["a"], "score.cat": [1], "quantile.0.9": [2.5], "feature.score.own": [3.0]}
+    table = laid_out(pa.table(given)).table
+    assert table.column_names == ["feature.score.own", "id", "quantile.0.9", "score.cat"]
+    rows = b'{"rows": [{"id": "a", "scores": {"cat": 1}, "quantiles": {"0.9": 2.5}, "features": {"score.own": 3.0}}]}'
+    assert table_of_body(rows, RowsKind.PREDICTIONS).table.equals(table)
+    raw = inline_of(table, RowsKind.PREDICTIONS)
+    assert raw is not None and table_of_inline(raw, RowsKind.PREDICTIONS).equals(table)
+    with pytest.raises(Unfit, match="between 0 and 1"):
+        laid_out(pa.table({"id": ["a"], "quantile.high": [1.0]}))
+
+
+def test_keys_that_json_has_twice_are_named() -> None:
+    body = b'{"columns": {"id": ["a"], "x": [1], "y": [1], "x": [2], "y": [1]}}'
+    table, notes = table_of_body(body, RowsKind.PREDICTIONS)
+    assert table.column_names == ["feature.y", "id"] and set(notes) == {"x", "y"}
+    rows = b'{"rows": [{"id": "a", "features": {"x": 1, "y": 1, "x": 2}}, {"id": "b", "features": {"x": 1}}]}'
+    table, notes = table_of_body(rows, RowsKind.PREDICTIONS)
+    assert table.column_names == ["feature.y", "id"] and "twice" in notes["x"]
+    for bad in (b'{"rows": [{"id": "a", "id": "b"}]}', b'{"columns": {"id": ["a"], "id": ["b"]}}'):
+        with pytest.raises(Unfit, match="id"):
+            table_of_body(bad, RowsKind.PREDICTIONS)
+
+
+def test_a_list_in_some_rows_of_a_feature_counts_as_missing_there() -> None:
+    rows = b'{"rows": [{"id": "a", "features": {"x": [1], "y": 1}}, {"id": "b", "features": {"x": {}, "y": [2]}}]}'
+    table, notes = table_of_body(rows, RowsKind.PREDICTIONS)
+    assert table.to_pydict() == {"feature.y": [1, None], "id": ["a", "b"]}
+    assert "left out" in notes["x"] and "1 values are lists" in notes["y"]
 
 
 def test_ids_may_be_numbers_and_timestamps_text() -> None:
-    table = laid_out(pa.table({"id": [7], "timestamp": ["2026-03-01T12:00:00+01:00"]}), KNOWN[RowsKind.PREDICTIONS])
+    table = laid_out(pa.table({"id": [7], "timestamp": ["2026-03-01T12:00:00+01:00"]})).table
     assert table.to_pylist() == [{"id": "7", "timestamp": datetime(2026, 3, 1, 11, tzinfo=UTC)}]
     with pytest.raises(Unfit, match="timestamp must hold moments"):
-        laid_out(pa.table({"timestamp": ["yesterday"]}), KNOWN[RowsKind.PREDICTIONS])
+        laid_out(pa.table({"timestamp": ["yesterday"]}))
 
 
 def test_values_of_different_kinds_become_text_and_large_numbers_floats() -> None:
@@ -186,7 +259,7 @@ def test_a_batch_spans_the_moments_of_its_rows_and_of_its_receipt_where_one_has_
 def test_rows_and_columns_as_json_are_the_same_table() -> None:
     rows = b'{"rows": [{"id": 1, "features": {"x": 2}, "prediction": 3}, {"id": "b", "features": {"y": "z"}}]}'
     columns = b'{"columns": {"id": ["1", "b"], "x": [2, null], "y": [null, "z"], "prediction": [3, null]}}'
-    one, other = (table_of_body(body, RowsKind.PREDICTIONS) for body in (rows, columns))
+    one, other = (table_of_body(body, RowsKind.PREDICTIONS).table for body in (rows, columns))
     assert digest_of(canonical(one)) == digest_of(canonical(other))
     assert one.column_names == ["feature.x", "feature.y", "id", "prediction"]
 
@@ -194,7 +267,7 @@ def test_rows_and_columns_as_json_are_the_same_table() -> None:
 def test_a_small_batch_travels_with_its_event_and_reads_back_the_same() -> None:
     moment = datetime(2026, 3, 1, 12, 0, 0, 5, tzinfo=UTC)
     columns = {"id": ["a", "b"], "timestamp": [moment, None], "score": [0.5, None], "x": [1.0, None], "y": ["z", None]}
-    table = laid_out(pa.table(columns), KNOWN[RowsKind.PREDICTIONS])
+    table = laid_out(pa.table(columns)).table
     raw = inline_of(table, RowsKind.PREDICTIONS)
     assert raw is not None
     assert table_of_inline(raw, RowsKind.PREDICTIONS).select(table.column_names).to_pydict() == table.to_pydict()

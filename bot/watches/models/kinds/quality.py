@@ -1,6 +1,9 @@
 """Monitor kind: whether the rows are well formed, and whether they still come."""
 
 from datetime import timedelta
+from typing import Self
+
+from pydantic import model_validator
 
 from bot.domain.duration import Duration
 from bot.domain.watched.finding import FindingKind
@@ -13,6 +16,12 @@ class QualityRules(MonitorRules):
 
     fresh_within: Duration | None = None
     """No predictions for longer is a finding."""
+
+    @model_validator(mode="after")
+    def _is_a_time(self) -> Self:
+        if self.fresh_within is not None and self.fresh_within <= timedelta(0):
+            raise ValueError("fresh_within is longer than nothing")
+        return self
 
     @property
     def data_every(self) -> timedelta | None:

@@ -166,13 +166,20 @@ def _unknown_kind(raw: Mapping[str, Any]) -> ValidationError:
     return ValidationError.from_exception_data("monitor", [details])
 
 
+_LATER = ("average", "quantile", "checked_within", "least_effect")
+
+
 def written_as_before(rules: BaseModel) -> dict[str, Any]:
     """The rules of a monitor as JSON in the order of keys by which the states of monitors have always been kept.
 
-    A key that the kind does not have stands there as null: the digest of an unchanged monitor never changes.
+    A key that the kind does not have stands there as null, and a key that came later does not where it is not given:
+    the digest of an unchanged monitor never changes.
     """
     keys = ("kind", "name", "window", "alpha", "engine", "metric", "worse_by", "minimum", "maximum", "group", "slices")
-    return dict.fromkeys((*keys, "fresh_within", "severity")) | rules.model_dump(mode="json")
+    given = rules.model_dump(mode="json")
+    later = {key for key in _LATER if given.get(key) is None} | {"checked_within"}
+    written = {key: value for key, value in given.items() if key not in later}
+    return dict.fromkeys((*keys, "fresh_within", "severity")) | written
 
 
 def few(names: Sequence[str]) -> str:

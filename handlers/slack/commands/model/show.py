@@ -5,7 +5,6 @@ from bot.notify.slack.text import literal
 from handlers.slack.calls import Call
 from handlers.slack.models import (
     drawn,
-    fires,
     last_seen,
     model_of,
     monitor_in_words,
@@ -33,8 +32,10 @@ async def show(call: Call) -> str:
     lines = [f"*{literal(name, 100)}* · {reference_in_words(reference)} · {last_seen(overview, call.now)}"]
     if len(others) > 1:
         lines.append("References: " + literal(", ".join(one.version for one in others[:10]), 500))
-    states = {state.monitor: state for state in states_of(watch, name, overview)}
-    lines += [monitor_in_words(monitor, states.get(monitor)) for monitor in watch.models[name].monitors]
-    charts = [state.chart for state in states.values() if state.chart and fires(state)]
-    charts += [state.chart for state in states.values() if state.chart]
+    states = states_of(watch, name, overview)
+    for monitor in watch.models[name].monitors:
+        there = [state for state in states if state.monitor == monitor]
+        lines += [monitor_in_words(monitor, state) for state in there or [None]]
+    charts = [state.chart for state in states if state.chart and state.fires]
+    charts += [state.chart for state in states if state.chart]
     return "\n".join([*lines, *([drawn(charts[0])] if charts else [])])
