@@ -138,5 +138,6 @@ def bounds_of_ratio(rows: Rows, metric: str, limit: float) -> tuple[float, float
     if metric == "wape":
         largest = float(np.abs(rows.truth).max()) * abs(limit) * 4
         return max(4 * float(np.quantile(error, 0.99)), largest), largest
-    spread = float(np.ptp(rows.truth)) ** 2 * (1 - limit)
-    return max(4 * float(np.quantile(error**2, 0.99)), spread), spread
+    with np.errstate(over="ignore"):
+        spread = float(np.square(np.ptp(rows.truth))) * (1 - limit)
+        return max(4 * float(np.quantile(error**2, 0.99)), spread), spread
