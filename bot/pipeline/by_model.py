@@ -9,6 +9,10 @@ from bot.pipeline.batch import Batch, Observation
 from bot.storage.queries import alerts, incidents
 
 
+_MOST = 1_000
+"""Findings of one model that fire: as many as it has monitors."""
+
+
 async def join_by_model(batch: Batch, homeless: dict[str, Observation], connection: AsyncConnection) -> None:
     """Give findings that need an incident that of their model, which is open or opens again with this batch.
 
@@ -36,7 +40,7 @@ async def _incident_of(batch: Batch, domain: str, model: str, connection: AsyncC
         and observation.change is Change.REFIRED
         and _model_of(alert) == model
     }
-    before = {alert.incident_id for alert in await alerts.firing_of_group(connection, domain, OWN_SOURCE, model)}
+    before = {alert.incident_id for alert in await alerts.firing_of_group(connection, domain, OWN_SOURCE, model, _MOST)}
     known = await incidents.by_ids(connection, {one for one in again | before if one}, lock=True)
     batch.incidents |= {one: incident for one, incident in known.items() if one not in batch.incidents}
     fit = [batch.incidents[one] for one in known if batch.incidents[one].open or one in again]

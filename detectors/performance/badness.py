@@ -206,7 +206,7 @@ def _units_of_ratio(rows: Rows, scale: Scale) -> Array:
     with np.errstate(over="ignore", invalid="ignore"):
         squares = (error[:even:2] ** 2 + error[1:even:2] ** 2) / 2
         spread = (rows.truth[:even:2] - rows.truth[1:even:2]) ** 2 / 2
-        return np.nan_to_num(squares - (1 - scale.limit) * spread, nan=0.0)  # both too large for a float
+        return np.asarray(np.nan_to_num(squares - (1 - scale.limit) * spread, nan=0.0))  # both too large for a float
 
 
 def expected_badness(chance: Array, predicted: Array, scale: Scale) -> Array:

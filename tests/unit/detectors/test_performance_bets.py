@@ -57,7 +57,8 @@ def test_a_window_without_rows_changes_nothing() -> None:
 def test_the_mean_badness_is_beyond_its_level_just_where_the_metric_is_worse_than_its_limit(
     pairs: list[tuple[int, int]], metric: str, limit: float
 ) -> None:
-    rows = Rows(*(np.array(column) for column in zip(*pairs, strict=True)))
+    truth, predicted = (np.array(column) for column in zip(*pairs, strict=True))
+    rows = Rows(truth, predicted)
     scale = scale_for(Scale(metric, limit))
     value, bad = value_of(rows, scale), badness(rows, scale)
     assert all((bad >= 0) & (bad <= 1))

@@ -84,8 +84,8 @@ def test_one_and_true_are_positive_by_themselves(names: tuple[Any, Any]) -> None
 
 @pytest.mark.parametrize("positive", ["fraud", "legit"])
 def test_scores_tell_which_class_they_are_the_probability_of(positive: str) -> None:
-    table = payments(2000, 0.0, (*({"fraud", "legit"} - {positive}), positive))
-    usual = payments(2000, 0.8, (*({"fraud", "legit"} - {positive}), positive))
+    [other] = {"fraud", "legit"} - {positive}
+    table, usual = payments(2000, 0.0, (other, positive)), payments(2000, 0.8, (other, positive))
     assert usual.prediction is not None
     score = np.where(usual.prediction == positive, 0.8, 0.1)
     outcome = check(monitor(metric="recall"), NO_CLASSES, table, usual._replace(score=score))

@@ -35,7 +35,7 @@ async def show(call: Call) -> str:
     states = states_of(watch, name, overview)
     for monitor in watch.models[name].monitors:
         there = [state for state in states if state.monitor == monitor]
-        lines += [monitor_in_words(monitor, state) for state in there or [None]]
+        lines += [monitor_in_words(monitor, state) for state in there] or [monitor_in_words(monitor, None)]
     charts = [state.chart for state in states if state.chart and state.fires]
     charts += [state.chart for state in states if state.chart]
     return "\n".join([*lines, *([drawn(charts[0])] if charts else [])])
