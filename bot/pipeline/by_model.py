@@ -8,7 +8,6 @@ from bot.domain.watched.sensitivity import OWN_SOURCE
 from bot.pipeline.batch import Batch, Observation
 from bot.storage.queries import alerts, incidents
 
-
 _MOST = 1_000
 """Findings of one model that fire: as many as it has monitors."""
 

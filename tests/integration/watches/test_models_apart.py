@@ -158,10 +158,9 @@ async def test_what_an_earlier_version_learnt_of_a_domain_goes_on(
     models.restart()
     await send(models, rows | {"rows": 300}, cluster="eu")
     assert set(await stored(models)) == set(learnt)
-    [state] = [
-        state for memory in models.watch._snapshots for state in memory.monitors.values() if state.domain == "eu"
-    ]
-    assert state.checks == 2 and "no drift" in state.summary
+    states = [one for memory in models.watch._snapshots for one in memory.monitors.values()]
+    [mine] = [one for one in states if one.domain == "eu"]
+    assert mine.checks == 2 and "no drift" in mine.summary
 
 
 async def stored(models: Models) -> dict[str, bytes]:
