@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Iterable
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
+
+import structlog
 
 from bot.cluster.broadcast import LEASES, WORK, Broadcast
 from bot.components.component import Component
 from bot.components.process import Process
+from bot.errors import Conflict, StorageUnavailable
 from bot.pipeline.worker import Worker
 from bot.remediation.planning import make_plan
 from bot.watches.configured import watches
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from bot.watches.models.watch import ModelsWatch
 
 DRAIN_SECONDS = 5.0
+
+log = structlog.get_logger(__name__)
 
 
 def make_models_watch(process: Process) -> "ModelsWatch | None":
@@ -69,6 +73,8 @@ def subscribe(worker: WorksOnPartitions, broadcast: Broadcast) -> None:
 
 async def _drain(worker: Worker) -> None:
     """What does not fit the time is in the inbox for the next start."""
-    with suppress(TimeoutError):
+    try:
         async with asyncio.timeout(DRAIN_SECONDS):
             await worker.drain()
+    except (TimeoutError, StorageUnavailable, Conflict) as error:
+        log.warning("worker.not_drained", reason=str(error) or f"not within {DRAIN_SECONDS:g} s")

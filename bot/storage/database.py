@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, ExceptionContext
 from sqlalchemy.exc import ArgumentError, DatabaseError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -200,6 +200,7 @@ def _open_sqlite(url: URL) -> Database:
     engine = create_async_engine(url.set(drivername="sqlite+aiosqlite"), pool_size=8, max_overflow=4, pool_timeout=10)
     _set_pragmas(engine.sync_engine)
     _begin_explicitly(engine.sync_engine)
+    _keep_when_cancelled(engine.sync_engine)
     alone = create_engine(url.set(drivername="sqlite+pysqlite"), pool_reset_on_return=None)
     _set_pragmas(alone)
     return Database(engine, alone)
@@ -228,6 +229,20 @@ def _begin_explicitly(engine: Engine) -> None:
     def _begin(connection: Connection) -> None:
         write = connection.get_execution_options().get(_WRITE)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _keep_when_cancelled(engine: Engine) -> None:
+    """Let a transaction whose task is cancelled end with a rollback, not with its connection.
+
+    SQLAlchemy takes such a connection for broken and closes it, and SQLite lets go of the write lock of a closed
+    connection only when its last statement is gone, which the traceback of the cancellation may hold. Here, the
+    rollback waits in the connection's thread until the statement has ended. https://www.sqlite.org/c3ref/close.html
+    """
+
+    @event.listens_for(engine, "handle_error")
+    def _keep(context: ExceptionContext) -> None:
+        if isinstance(context.original_exception, asyncio.CancelledError):
+            context.is_disconnect = False
 
 
 def _reason(error: BaseException) -> str:
