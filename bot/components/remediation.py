@@ -1,16 +1,21 @@
 """Remediation: the durable workflows of approved runs, and the loop that starts them."""
 
+from collections.abc import Mapping
 from functools import partial
 
 from bot.components.component import Component
 from bot.components.process import Process
 from bot.components.protection import protection_of
 from bot.config.environment import secrets_from
+from bot.config.model import PrometheusSection
 from bot.incidents.guarding import guards_of
 from bot.integrations.planned_ends import PlannedEnds
+from bot.integrations.prometheus import PrometheusReader, Server
 from bot.observability import tracing
 from bot.remediation.approval import Terms
+from bot.remediation.asking import perform_probe
 from bot.remediation.evidence import Evidence, watchdogs_in
+from bot.remediation.executors.web import SecretMissing, filled
 from bot.remediation.records import RunRecords
 from bot.remediation.starting import PersonLookup, Start, ungrouped
 from bot.remediation.steps import Steps
@@ -26,15 +31,31 @@ def make_remediation(process: Process, look_up: PersonLookup | None = None) -> R
     records = RunRecords(services.database, services.clock, services.broadcast.publish_change)
     rules = services.rules
     monitor = partial(look_at_monitor, partitions=rules.partitions)
-    verifier = Verifier(records, Evidence(monitor, PlannedEnds(process.environment).read, watchdogs_in(rules)))
+    secrets, protection = secrets_from(), protection_of(process.environment)
+    queries = PrometheusReader({name: _server(one, secrets) for name, one in process.config.prometheus.items()})
+    evidence = Evidence(
+        monitor,
+        queries.read,
+        partial(perform_probe, secrets=secrets, protection=protection),
+        PlannedEnds(process.environment).read,
+        watchdogs_in(rules),
+    )
+    verifier = Verifier(records, evidence)
     kind = TracedSteps if tracing.on() else Steps
     terms = Terms(process.config.runbooks, guards_of(rules))
     start = Start(records, terms, look_up or ungrouped)
-    steps = kind(records, secrets_from(), start, verifier, protection_of(process.environment))
+    steps = kind(records, secrets, start, verifier, protection)
     url = workflow_database(process.environment.database_url)
     remediation = Remediation(services, terms, steps, url)
     services.broadcast.on_change(remediation.wake)
     return remediation
+
+
+def _server(section: PrometheusSection, secrets: Mapping[str, str]) -> Server:
+    try:
+        return Server(section.url, filled(section.headers, secrets))
+    except SecretMissing as error:
+        return Server(section.url, problem=str(error))
 
 
 def workflows_component(remediation: Remediation) -> Component:

@@ -105,6 +105,10 @@ def _problems_of(config: Config) -> Iterator[tuple[Place, str]]:
             yield ("runbooks", name, "approval", "other_team"), "there are no teams: describe them under teams"
         if why := _problem_of_monitor(runbook.verify.monitor, config):
             yield ("runbooks", name, "verify", "monitor"), why
+        for i, query in enumerate(runbook.verify.query):
+            if query.prometheus not in config.prometheus:
+                known = nearest(query.prometheus, list(config.prometheus)) or ": describe it under prometheus"
+                yield ("runbooks", name, "verify", "query", i), f"there is no Prometheus {query.prometheus!r}{known}"
         yield from _problems_of_steps(name, runbook)
 
 
@@ -122,6 +126,10 @@ def _problems_of_steps(name: str, runbook: Runbook) -> Iterator[tuple[Place, str
             for place, why in _problems_of_step(step):
                 broken = True
                 yield ("runbooks", name, phase, i, *place), why
+    for step in runbook.verify.probes:
+        for place, why in _problems_of_step(step):
+            broken = True
+            yield ("runbooks", name, "verify", *place), why
     if not broken:
         try:
             check_templates(runbook)

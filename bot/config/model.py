@@ -24,6 +24,7 @@ from bot.domain.watched.heartbeat import Heartbeat
 from bot.domain.watched.metric import Average
 from bot.domain.watched.monitor import Feature, MonitorRules, Scalar, WatchedModel, by_name
 from bot.domain.watched.telemetry import LogRules, MetricRules
+from bot.remediation.executors.web import Headers
 from bot.watches.models.kinds.registry import rules_from
 from detectors.drift.spellings import Spellings
 from detectors.drift.texts import category
@@ -65,6 +66,15 @@ def _check_url(url: str) -> str:
     return url
 
 
+def _check_server(url: str) -> str:
+    parsed = urlsplit(url)
+    if parsed.scheme not in ("http", "https") or not parsed.hostname or parsed.query or parsed.fragment:
+        raise ValueError("write an address, as in https://prometheus.example")
+    if parsed.username is not None or parsed.password is not None:
+        raise ValueError("an address carries no password: use a header with a secret")
+    return url
+
+
 def _check_timeout(timeout: timedelta) -> timedelta:
     if not timedelta(seconds=0.1) <= timeout <= timedelta(minutes=2):
         raise ValueError("write a time from 100ms to 2m")
@@ -96,6 +106,15 @@ class SlackSection(Section):
     """The channel that hears of it when Tandem itself does not work."""
     workspaces: Annotated[list[Annotated[str, AfterValidator(_check_workspace)]], Field(max_length=100)] = []
     """The workspaces (`T…`) or organisations (`E…`) whose requests are taken; default: the one that the bot is in."""
+
+
+class PrometheusSection(Section):
+    """A Prometheus, or what speaks its API, that verifications ask."""
+
+    url: Annotated[str, AfterValidator(_check_server)]
+    """The address before `/api/v1/query`."""
+    headers: Headers = {}
+    """Headers: a text, or `{secret: NAME, prefix: …}`, which is filled in from `TANDEM_SECRET_NAME`."""
 
 
 class DeadmanSection(Section):
@@ -228,6 +247,8 @@ class Config(Section):
     runbooks: dict[str, Runbook] = {}
     """Remediations by name; see runbooks.md."""
     guards: GuardRules = GuardRules()
+    prometheus: dict[Annotated[str, Field(pattern=NAME)], PrometheusSection] = {}
+    """Servers that verifications ask, by name."""
     maintenance: dict[str, MaintenanceWindow] = {}
     """Maintenance windows by name."""
     retention: RetentionRules = RetentionRules()

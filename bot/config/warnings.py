@@ -11,7 +11,7 @@ from bot.config.topology import Graph
 from bot.watches.models.alibi_missing import missing
 
 _PLACEHOLDER = re.compile(r"\$\{[\w. /-]*\}")
-_FILLED = ("steps", "rollback")
+_FILLED = ("steps", "rollback", "verify")
 
 
 def warnings_of_config(config: Config, document: Document, graph: Graph) -> Iterator[str]:

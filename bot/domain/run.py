@@ -11,10 +11,12 @@ import msgspec
 from bot.domain.duration import format_duration
 from bot.domain.guards.hold import BlastRadius, Glass, Hold
 from bot.domain.runs.parameter import Value
+from bot.domain.runs.query import PlannedQuery
 from bot.domain.runs.verification import Progress, WatchedAlert, default_stable_for
 
 GATE = "gate"
 PROMOTION = "mlflow"
+_LONGEST_NAME = 200
 
 
 class RunStatus(StrEnum):
@@ -57,6 +59,11 @@ class PlannedStep(msgspec.Struct, frozen=True):
     repeatable: bool = False
     check: "PlannedStep | None" = None
 
+    @property
+    def name(self) -> str:
+        """What it does in one line, cut to size."""
+        return "the gate" if self.kind == GATE else self.text.partition("\n")[0][:_LONGEST_NAME]
+
 
 class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
     """Exactly what an approval is for. ``definition`` is the hash of the runbook as it was written.
@@ -76,6 +83,19 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
     monitor: str = ""
     targets: list[str] = []
     parameters: dict[str, Value] = {}
+    queries: list[PlannedQuery] = []
+    probes: list[PlannedStep] = []
+
+    @property
+    def asks(self) -> bool:
+        """Whether others than the senders of alerts are asked for evidence."""
+        return bool(self.monitor or self.queries or self.probes)
+
+    def evidence(self, *, met: bool = False) -> list[str]:
+        """What others are asked, in words: what must be so, or, once that is ``met``, what is."""
+        be, succeed = ("is", "succeeds") if met else ("must be", "must succeed")
+        said = [f"{query.name} {be} {query.wanted}" for query in self.queries]
+        return said + [f"{step.name} {succeed}" for step in self.probes]
 
     @property
     def quiet_for(self) -> float:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from bot.domain.access.person import groups_in
 from bot.domain.cause import CauseKind
@@ -13,6 +13,7 @@ from bot.domain.duration import Duration
 from bot.domain.guards.limits import Limits
 from bot.domain.incident import Incident, Tally
 from bot.domain.runs.parameter import Parameter
+from bot.domain.runs.query import Query
 from bot.domain.severity import Severity
 
 
@@ -55,6 +56,10 @@ class Step(_Section):
         raise ValueError("a step is one executor's name with its parameters, as in `command: {argv: [...]}`")
 
 
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, dict) else value
+
+
 class Verify(_Section):
     alerts_resolved: bool = True
     """Whether the alerts that fire when it is approved must resolve."""
@@ -64,6 +69,25 @@ class Verify(_Section):
     """For how long they must then stay resolved; by default 1m, and a fifth of `within` where that is less."""
     monitor: str | None = Field(default=None, pattern=r"^[^/]+/[^/]+$")
     """A monitor, as `MODEL/MONITOR`, whose next check on rows that came after the last step must find nothing."""
+    query: Annotated[list[Query], BeforeValidator(_as_list), Field(max_length=10)] = []
+    """A Prometheus query, or a list of them, and what its value must be."""
+    http: dict[str, Any] | None = None
+    """A request that must be answered as expected: parameters as for the executor `http`, method GET or HEAD."""
+    gate: dict[str, Any] | None = None
+    """A gate that must pass: parameters as for the executor `gate`."""
+
+    @field_validator("http")
+    @classmethod
+    def _only_looks(cls, http: dict[str, Any] | None) -> dict[str, Any] | None:
+        if http is not None and http.get("method", "GET") not in ("GET", "HEAD"):
+            raise ValueError("a verification only looks: its method is GET or HEAD")
+        return http
+
+    @property
+    def probes(self) -> list["Step"]:
+        """The steps by which others are asked, each only looking."""
+        found = [] if self.http is None else [Step.model_validate({"http": {"method": "GET", **self.http}})]
+        return found + ([] if self.gate is None else [Step.model_validate({"gate": self.gate})])
 
 
 class Approval(_Section):
@@ -122,9 +146,8 @@ class Runbook(_Section):
 
 def definition_hash(runbook: Runbook) -> str:
     """Changes when anything in the runbook does. A key that came later and is not given changes nothing."""
-    later: dict[str, Any] = {
-        "verify": {name for name in ("stable_for", "monitor") if getattr(runbook.verify, name) is None}
-    }
+    evidence = ("stable_for", "monitor", "query", "http", "gate")
+    later: dict[str, Any] = {"verify": {name for name in evidence if not getattr(runbook.verify, name)}}
     later |= {name: True for name in ("placeholders", "limits", "parameters") if not getattr(runbook, name)}
     approval = {
         name for name in ("other_team", "proposer_may_approve", "reason") if not getattr(runbook.approval, name)

@@ -31,8 +31,9 @@ def names_in(text: str) -> list[str]:
 
 def placeholders_of(runbook: Runbook) -> set[str]:
     """The placeholders that the steps of a runbook have."""
-    steps = [*runbook.steps, *runbook.rollback]
-    return {name for step in steps for text in _texts(step.parameters) for name in names_in(text)}
+    steps = [*runbook.steps, *runbook.rollback, *runbook.verify.probes]
+    texts = [text for step in steps for text in _texts(step.parameters)]
+    return {name for text in [*texts, *(query.expr for query in runbook.verify.query)] for name in names_in(text)}
 
 
 def labels_of(runbook: Runbook) -> list[str]:

@@ -71,6 +71,7 @@ def _verification(plan: Plan) -> str:
     """What has to be so, and by when; empty where the runbook asks for no verification."""
     wanted = ["the alerts must resolve"] if plan.alerts_resolved else []
     wanted += [f"the monitor {plan.monitor} must find nothing"] if plan.monitor else []
+    wanted += plan.evidence()
     if not wanted:
         return ""
     stable = f" and stay so for {format_seconds(plan.quiet_for)}" if plan.quiet_for else ""

@@ -16,6 +16,7 @@ from bot.domain.alert import Alert, identity_of
 from bot.domain.event import AlertEvent, AlertStatus, EndedBy, domain_of
 from bot.domain.rules import Rules
 from bot.domain.runs.verification import Listing, Look
+from bot.remediation.asking import Probe, QueryReader, no_probe, no_query
 
 MonitorReader = Callable[[AsyncConnection, str, datetime], Awaitable[Look]]
 """What a monitor (``MODEL/MONITOR``) has found in rows that came after a moment."""
@@ -40,6 +41,8 @@ class Evidence:
     """``watchdogs``: the identities of the alerts that say that nothing is sent any more, with the heartbeat's name."""
 
     monitor: MonitorReader = no_monitor
+    query: QueryReader = no_query
+    probe: Probe = no_probe
     listings: ListingReader = no_listings
     watchdogs: Mapping[str, str] = field(default_factory=dict)
 

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from bot.domain.run import Plan, PlannedStep
 from bot.domain.runbook import Runbook, Step, definition_hash
 from bot.domain.runs.parameter import Value
+from bot.domain.runs.query import PlannedQuery, Query
 from bot.errors import PlanError
 from bot.incidents.placeholder import KNOWN, PARAMETER, PLACEHOLDER, is_known, names_in, placeholders_of
 from bot.remediation.executors import describe, holds_steps, parameters_of
@@ -61,7 +62,14 @@ def make_plan(
         monitor=runbook.verify.monitor or "",
         targets=_targets(name, runbook, values),
         parameters=chosen,
+        queries=[_query(query, given) for query in runbook.verify.query],
+        probes=[_planned(step, given) for step in runbook.verify.probes],
     )
+
+
+def _query(query: Query, values: Values) -> PlannedQuery:
+    """A value fills a part of the expression: one plain word, which can end no string and add no operator."""
+    return PlannedQuery(**query.model_dump(exclude={"expr"}), expr=_fill(query.expr, values, _plain_word))
 
 
 def _chosen(runbook: Runbook, given: Mapping[str, Value]) -> dict[str, Value]:
@@ -87,8 +95,10 @@ def _targets(name: str, runbook: Runbook, values: Mapping[str, str]) -> list[str
 
 def check_templates(runbook: Runbook) -> None:
     """Raises PlanError where a placeholder is unknown or stands where a value could do harm."""
-    for step in [*runbook.steps, *runbook.rollback]:
+    for step in [*runbook.steps, *runbook.rollback, *runbook.verify.probes]:
         _check_step(step)
+    for query in runbook.verify.query:
+        _check_names("verify.query", query.expr)
     used = placeholders_of(runbook)
     check_patterns(runbook.placeholders, used)
     wanted = {name.removeprefix(PARAMETER) for name in used if name.startswith(PARAMETER)}
@@ -204,9 +214,7 @@ def _steps_up(path: str) -> int:
 
 def _check_step(step: Step) -> None:
     for key, text in _texts(step.parameters):
-        for name in names_in(text):
-            if not is_known(name):
-                raise PlanError(f"{key}: ${{{name}}} is no placeholder; known are {KNOWN} ($$ is a dollar sign)")
+        _check_names(key, text)
     if step.kind == "command":
         _check_command(step.parameters)
     url = step.parameters.get("url")
@@ -225,6 +233,12 @@ def _check_step(step: Step) -> None:
             raise PlanError("check: a check has no check of its own")
         parameters_of(inner.kind, inner.parameters)
         _check_step(inner)
+
+
+def _check_names(key: str, text: str) -> None:
+    for name in names_in(text):
+        if not is_known(name):
+            raise PlanError(f"{key}: ${{{name}}} is no placeholder; known are {KNOWN} ($$ is a dollar sign)")
 
 
 def _held_by(value: Any) -> Iterator[Step]:

@@ -23,6 +23,7 @@ from bot.domain.runs.verification import (
     watched_from,
 )
 from bot.domain.watched.finding import changed_by_promotion
+from bot.remediation.asking import Asked
 from bot.remediation.evidence import Evidence, Renewals
 from bot.remediation.records import RunRecords, until_stored
 from bot.storage.queries import alerts, incidents, runs
@@ -73,15 +74,18 @@ class Verifier:
         run = await self._records.load(claim)
         progress = run.verification or await self._first(claim, run)
         plan = run.plan
-        if not plan.alerts_resolved and not plan.monitor:
+        if not plan.alerts_resolved and not plan.asks:
             return Verdict.VERIFIED, "Done. The runbook asks for no verification."
         watched = watched_by(run)
-        if not watched and not plan.monitor:
+        if not watched and not plan.asks:
             return await self._without_evidence(claim, run)
         patience, began, saved, asked = Patience(progress.remaining, plan.quiet_for), self._timer(), 0.0, -ASK_EVERY
         renewals = Renewals(self._evidence.listings)
+        asked_others = Asked(run, await self._began(claim, run), self._evidence.query, self._evidence.probe)
         while True:
+            await asked_others.refresh(self._records.clock(), self._timer() - began)
             seen = await self._look(claim, run, renewals, progress.began_at)
+            seen = msgspec.structs.replace(seen, look=seen.look + asked_others.look)
             elapsed = self._timer() - began
             if elapsed - asked >= ASK_EVERY:
                 asked = elapsed
@@ -111,6 +115,13 @@ class Verifier:
             incident = await incidents.by_id(connection, run.incident_id)
         acknowledged_by = incident.acknowledged_by if incident else None
         return Progress(self._records.clock(), run.plan.verify_within, acknowledged_by)
+
+    @until_stored
+    async def _began(self, claim: Claim, run: Run) -> datetime:
+        """When the incident began."""
+        async with self._records.reading(claim) as connection:
+            incident = await incidents.by_id(connection, run.incident_id)
+        return incident.opened_at if incident else run.created_at
 
     @until_stored
     async def _look(self, claim: Claim, run: Run, renewals: Renewals, began_at: datetime) -> _Seen:
@@ -174,17 +185,20 @@ def at_name(actor: str) -> str:
 
 
 def _state(look: Look) -> str:
-    if look.firing:
+    if look.firing or look.unmet:
         return f"{_firing(look)}."
     return f"{'; '.join(look.unproven[:3])}." if look.unproven else "Nothing that it was for fires."
 
 
 def _firing(look: Look) -> str:
-    return f"{named(look.firing)} still fire{'s' if len(look.firing) == 1 else ''}"
+    still = [f"{named(look.firing)} still fire{'s' if len(look.firing) == 1 else ''}"] if look.firing else []
+    return "; ".join([*still, *look.unmet[:3]])
 
 
-def _unmet(plan: Plan) -> str:
-    return "The alerts did not resolve" if plan.alerts_resolved else f"The monitor {plan.monitor} did not recover"
+def _unmet(plan: Plan, look: Look) -> str:
+    if look.firing and plan.alerts_resolved:
+        return "The alerts did not resolve"
+    return f"The monitor {plan.monitor} did not recover" if look.firing else "Not all is as it should be"
 
 
 def _ending(verdict: Verdict, seen: _Seen, plan: Plan, progress: Progress) -> Ending:
@@ -193,12 +207,13 @@ def _ending(verdict: Verdict, seen: _Seen, plan: Plan, progress: Progress) -> En
         stayed = f" and stayed so for {format_seconds(plan.quiet_for)}" if plan.quiet_for else ""
         shown = [f"the alerts have resolved{stayed}"] if plan.alerts_resolved else []
         shown += [f"the monitor {plan.monitor} finds nothing any more"] if plan.monitor else []
+        shown += plan.evidence(met=True)
         return verdict, f"Verified: {'; '.join(shown)}.{later}"
     span = format_seconds(plan.verify_within)
     if verdict is Verdict.NO_EVIDENCE:
         words = f"It could not be verified within {span}: {'; '.join(seen.look.unproven[:3])}."
     else:
-        words = f"{_unmet(plan)} in time: {_firing(seen.look)}."
+        words = f"{_unmet(plan, seen.look)} in time: {_firing(seen.look)}."
     who = seen.incident.acknowledged_by
     if who and who != progress.looked_after_by:
         return Verdict.TAKEN_OVER, f"Stopped: {at_name(who)} looks after the incident now. {words}{later}"

@@ -65,7 +65,7 @@ class Patience:
         self._good_since = None
         if elapsed < self._within:
             return None
-        return Verdict.STILL_FIRING if look.firing else Verdict.NO_EVIDENCE
+        return Verdict.STILL_FIRING if look.firing or look.unmet else Verdict.NO_EVIDENCE
 
 
 class Listing(NamedTuple):
@@ -79,17 +79,20 @@ class Listing(NamedTuple):
 
 
 class Look(NamedTuple):
-    """What is known at one moment: what still fires, and what ended without that showing that it is over."""
+    """What is known at one moment: what still fires, what ended without that showing that it is over, and what else
+    was asked and is not as it should be."""
 
     firing: Sequence[str] = ()
     unproven: Sequence[str] = ()
+    unmet: Sequence[str] = ()
 
     @property
     def good(self) -> bool:
-        return not self.firing and not self.unproven
+        return not self.firing and not self.unproven and not self.unmet
 
     def __add__(self, other: "Look") -> "Look":  # type: ignore[override]
-        return Look([*self.firing, *other.firing], [*self.unproven, *other.unproven])
+        pairs = zip(self, other, strict=True)
+        return Look(*([*mine, *more] for mine, more in pairs))
 
 
 _WHY = {
