@@ -17,6 +17,8 @@ from bot.remediation.supervised import Job, run_supervised
 
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "USER", "TMPDIR", "SSL_CERT_FILE", "KUBECONFIG")
 
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
 
 def _check_text(text: str) -> str:
     if "\0" in text:
@@ -43,9 +45,16 @@ def describe(parameters: CommandParameters) -> str:
     return " ".join([*variables, shlex.join(parameters.argv), *where])
 
 
+def _proxies() -> dict[str, str]:
+    """The proxies of our environment. One with a password is left out: others can read a program's environment."""
+    given = {name: value for name, value in os.environ.items() if name.lower() in _PROXIES}
+    return {name: value for name, value in given.items() if "@" not in value}
+
+
 @executor("command", CommandParameters, describe)
 async def run(parameters: CommandParameters, context: StepContext) -> Outcome:
-    environment = {name: os.environ[name] for name in _INHERITED if name in os.environ} | parameters.env
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    environment = inherited | _proxies() | parameters.env
     job = Job(parameters.argv, environment, parameters.cwd, parameters.timeout.total_seconds(), MAX_OUTPUT)
     try:
         ended = await run_supervised(job, context.protection.lock)

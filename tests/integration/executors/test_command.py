@@ -52,6 +52,16 @@ async def test_the_program_sees_its_own_variables_and_none_of_our_secrets(monkey
     assert "PATH" in variables
 
 
+async def test_the_program_sees_our_proxies_but_none_with_a_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy:3128")
+    monkeypatch.setenv("no_proxy", "localhost,10.0.0.0/8")
+    monkeypatch.setenv("HTTP_PROXY", "http://bot:ours@proxy:3128")
+    outcome = await _run("/usr/bin/env")
+    variables = dict(line.split("=", 1) for line in outcome.output.splitlines())
+    assert (variables["HTTPS_PROXY"], variables["no_proxy"]) == ("http://proxy:3128", "localhost,10.0.0.0/8")
+    assert "HTTP_PROXY" not in variables and "ours" not in outcome.output
+
+
 async def test_the_program_runs_in_its_folder_and_has_nothing_to_read(tmp_path: Path) -> None:
     outcome = await _python("import os, sys; print(os.getcwd(), repr(sys.stdin.read()))", cwd=str(tmp_path))
     assert outcome == Outcome(True, f"{tmp_path} ''")
