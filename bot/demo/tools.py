@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 FOR = timedelta(seconds=2)
 REPEAT = timedelta(seconds=10)
@@ -20,15 +21,21 @@ Stats = Mapping[str, float]
 
 @dataclass
 class Rule:
-    """An alerting rule. Its alert fires when the rule was broken for ``FOR``, and resolves when it was kept for it."""
+    """An alerting rule. Its alert fires when the rule was broken for ``FOR``, and resolves when it was kept for it.
+
+    ``expression`` is how Prometheus would write it, and ``value`` what that looks at.
+    """
 
     labels: dict[str, str]
     summary: str
     description: str
     broken: Callable[[Stats], bool]
+    expression: str
+    value: Callable[[Stats], float]
     firing: bool = False
     starts_at: datetime | None = None
     ends_at: datetime | None = None
+    seen: float = 0.0
     _turned_at: datetime | None = field(default=None, repr=False)
 
     def check(self, stats: Stats, now: datetime) -> bool:
@@ -39,7 +46,7 @@ class Rule:
         self._turned_at = self._turned_at or now
         if now - self._turned_at < FOR:
             return False
-        self.firing, self._turned_at = not self.firing, None
+        self.firing, self._turned_at, self.seen = not self.firing, None, self.value(stats)
         self.starts_at, self.ends_at = (now, None) if self.firing else (self.starts_at, now)
         return True
 
@@ -49,10 +56,14 @@ class Rule:
         return {
             "status": "firing" if self.firing else "resolved",
             "labels": labels,
-            "annotations": {"summary": self.summary, "description": self.description},
+            "annotations": {
+                "summary": self.summary,
+                "description": self.description,
+                **({"value": f"{self.seen:.4g}"} if self.firing else {}),
+            },
             "startsAt": _moment(self.starts_at),
             "endsAt": _moment(self.ends_at),
-            "generatorURL": "",
+            "generatorURL": f"http://prometheus.example/graph?g0.expr={quote(self.expression)}",
             "fingerprint": hashlib.blake2b(named.encode(), digest_size=8).hexdigest(),
         }
 
@@ -121,12 +132,16 @@ def tools() -> list[Tool]:
         "Forecasts are answered too late",
         "95 % of forecasts should be answered within 500 ms, and are not.",
         lambda stats: stats["p95_ms"] > 500,
+        "histogram_quantile(0.95, rate(forecast_request_duration_seconds_bucket[1m])) > 0.5",
+        lambda stats: stats["p95_ms"] / 1000,
     )
     backlog = Rule(
         {"alertname": "ForecastQueueBacklog", "severity": "warning", **api},
         "Forecast jobs wait for a free worker",
         "More than 5 jobs are in the queue of the forecast pool.",
         lambda stats: stats["queue_depth"] > 5,
+        "forecast_queue_length > 5",
+        lambda stats: stats["queue_depth"],
     )
     starved = Rule(
         {
@@ -139,6 +154,8 @@ def tools() -> list[Tool]:
         "The workers of the forecast pool get no CPU",
         "For more than half of the time they wait for a CPU that something else on their host takes.",
         lambda stats: stats["contention"] > 0.5,
+        "workers_cpu_wait_ratio > 0.5",
+        lambda stats: stats["contention"],
     )
     accuracy = Rule(
         {
@@ -152,5 +169,7 @@ def tools() -> list[Tool]:
         "The demand forecast is less accurate than promised",
         "Accuracy (1 - MAPE against what was sold) is below 90 %: shops are given last week's forecast.",
         lambda stats: stats["accuracy"] < 0.9,
+        "forecast_accuracy_ratio < 0.9",
+        lambda stats: stats["accuracy"],
     )
     return [Tool("latency", [latency]), Tool("queue", [backlog, starved]), Tool("model-quality", [accuracy])]

@@ -1,24 +1,28 @@
-"""Makes README's picture from the real page: ``python -m tests.acceptance.screenshot docs/incident.png``.
+"""Makes the pictures of the docs from the real page: ``python -m tests.acceptance.screenshot docs/incident.png``.
 
-It looks best where Debian's fonts-lato and fonts-noto-color-emoji are installed, and is a third of the size where
-pngquant is.
+With ``--telephone FOLDER`` it is the message alone, as wide as a telephone: while it fires, and when it is over. It
+looks best where Debian's fonts-lato is installed.
 """
 
 import asyncio
-import shutil
-import subprocess
+import os
 import sys
 import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
 from selenium.webdriver import ActionChains
 
 from bot.demo.tools import FOR, Stats, Tool, tools
 from tests.acceptance.browser import Browser, chromium
 from tests.acceptance.harness import CHANNEL, ON_CALL, Tandem, running, until
 
+TELEPHONE = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
 VIEWPORT = {"width": 1360, "height": 900, "deviceScaleFactor": 1.5, "mobile": False}
 CALM = {"p95_ms": 90, "queue_depth": 0, "contention": 0.05, "accuracy": 0.97}
 STARVED = {"p95_ms": 2400, "queue_depth": 37, "contention": 0.82, "accuracy": 0.71}
@@ -31,7 +35,7 @@ CONFIG: dict[str, Any] = {
             "when": {"service": "forecast-pool", "cause": "resource"},
             "steps": [{"command": {"argv": ["supervisorctl", "start", "forecast:*"]}}],
             "rollback": [{"command": {"argv": ["supervisorctl", "stop", "forecast:2", "forecast:3"]}}],
-            "verify": {"within": "5m"},
+            "verify": {"within": "5m", "stable_for": "1s"},
             "approval": {"approvers": [ON_CALL]},
         }
     },
@@ -39,13 +43,56 @@ CONFIG: dict[str, Any] = {
 
 
 async def take(picture: Path) -> None:
+    async with _starved(VIEWPORT) as (tandem, browser):
+        picture.write_bytes(_with_a_palette(await _photograph(browser, tandem.slack.url)))
+
+
+async def take_on_a_telephone(folder: Path) -> None:
+    async with _starved(TELEPHONE) as (tandem, browser):
+        await browser.open(tandem.slack.url)
+        for name in ("firing", "over"):
+            await browser.see(".main [data-testid=message]", "Likely cause")
+            await browser.run("document.querySelector('.main .header').scrollIntoView()")
+            picture = await asyncio.to_thread(browser.driver.get_screenshot_as_png)
+            (folder / f"telephone-{name}.png").write_bytes(_with_a_palette(picture))
+            if name == "firing":
+                await _mend(tandem)
+
+
+@asynccontextmanager
+async def _starved(viewport: Mapping[str, Any]) -> AsyncIterator[tuple[Tandem, Browser]]:
     with tempfile.TemporaryDirectory(prefix="tandem-") as name:
         folder = Path(name)
+        _pretend_supervisor(folder)
         async with running(folder, CONFIG) as tandem:
             await _starve(tandem)
             with chromium(folder / "chromium") as driver:
-                driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", VIEWPORT)
-                picture.write_bytes(_with_a_palette(await _photograph(Browser(driver), tandem.slack.url)))
+                driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", dict(viewport))
+                yield tandem, Browser(driver)
+
+
+def _pretend_supervisor(folder: Path) -> None:
+    """What the runbook calls, where there is no supervisor to scale anything out."""
+    program = folder / "supervisorctl"
+    program.write_text("#!/bin/sh\nexit 0\n", encoding="utf-8")
+    program.chmod(0o700)
+    os.environ["PATH"] = f"{folder}{os.pathsep}{os.environ['PATH']}"
+
+
+async def _mend(tandem: Tandem) -> None:
+    """Somebody takes it and approves, and the tools say that it is over."""
+    message = await tandem.message("4 alerts", "run.approve")
+    for action in ("incident.ack", "run.approve"):
+        await tandem.slack.click(ON_CALL, CHANNEL, message["ts"], action)
+    await tandem.message("verifying")
+    for tool in tools():
+        at = datetime.now(UTC)
+        for stats in (STARVED, CALM):
+            for moment in (at - FOR, at):
+                tool.check(stats, moment)
+        status, _ = await tandem.post("/webhooks/alertmanager", tool.delivery())
+        assert status == 202
+    await tandem.message("Fixed by", seconds=60)
 
 
 async def _starve(tandem: Tandem) -> None:
@@ -84,9 +131,12 @@ async def _photograph(browser: Browser, url: str) -> bytes:
 
 
 def _with_a_palette(png: bytes) -> bytes:
-    program = shutil.which("pngquant")
-    return subprocess.run([program, "-"], input=png, stdout=subprocess.PIPE, check=True).stdout if program else png
+    """A picture of a page has few colours: with a palette it is a third of the size."""
+    packed = BytesIO()
+    Image.open(BytesIO(png)).convert("RGB").quantize(128, dither=Image.Dither.NONE).save(packed, "PNG", optimize=True)
+    return packed.getvalue()
 
 
 if __name__ == "__main__":
-    asyncio.run(take(Path(sys.argv[1])))
+    telephone = sys.argv[1] == "--telephone"
+    asyncio.run((take_on_a_telephone if telephone else take)(Path(sys.argv[-1])))
