@@ -41,5 +41,17 @@ class Refused(TandemError):
     """A person may not do this now; the message is written for that person."""
 
 
+class Forbidden(Refused):
+    """They have no right to do this."""
+
+
+class NotFound(Refused):
+    """What it is about is not known here, or not to them."""
+
+
+class Outdated(Refused):
+    """What it is about has changed since they looked at it."""
+
+
 class PlanError(TandemError):
     """A runbook cannot be turned into a plan for this incident; the message says what is missing."""

@@ -9,7 +9,9 @@ from aiohttp import web
 
 from bot.components.process import Process
 from bot.observability.metrics import DOORS_OPEN
-from handlers.api.incidents import Api, Health
+from handlers.api.operation import Backend
+from handlers.api.server import Api, Health
+from handlers.api.tokens import Tokens
 from handlers.http.connections import Connections
 from handlers.http.endpoint import Limits, add_webhook_routes, source_secrets
 from handlers.http.fast_path import Deliver, Lane
@@ -38,9 +40,15 @@ def add_routes(
 
 def _add_api(http: web.Application, process: Process, slack_health: SlackHealth, socket_health: SlackHealth) -> None:
     """What is asked of Tandem; of a process without endpoints for senders, only its health."""
-    token, services = process.environment.api_token, process.services
+    token, services, config = process.environment.api_token, process.services, process.config
     health = Health(slack_health, process.membership.status, socket_health)
-    api = Api(services.database, services.inbox, token.get_secret_value() if token else None, health)
+    sole = token.get_secret_value() if token else None
+    backend = Backend(
+        services.database, services.rules, services.clock, services.broadcast.publish_change, config.policy
+    )
+    tokens = Tokens(sole, config.api.tokens)
+    api = Api(services.database, services.inbox, sole, health, tokens=tokens, backend=backend)
+    services.broadcast.on_change(api.feed.wake)
     (api.add_routes if process.environment.role.has_endpoints else api.add_health_routes)(http)
 
 

@@ -159,6 +159,7 @@ def slack_endpoint(
         Origins(slack.identity, config.slack.workspaces),
         Links(slack.client),
         guards=guards_of(services.rules),
+        rules=services.rules,
     )
     bolt = make_bolt_app(slack.client, secret.get_secret_value() if secret else None, slack_requests, slack.identity)
     yield Component("who we are in Slack", start=slack.identity.start, run=slack.identity.run)

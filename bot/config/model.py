@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
 
+from bot.config.api import ApiSection
 from bot.config.document import Place
 from bot.domain.access.permission import Permissions, Policy
 from bot.domain.access.team import Team
@@ -240,6 +241,7 @@ class Config(Section):
     teams: dict[Annotated[str, Field(pattern=NAME)], Team] = {}
     """Teams by name: the services that each answers for, and who is in it."""
     permissions: Permissions = Permissions()
+    api: ApiSection = ApiSection()
     heartbeats: dict[Annotated[str, Field(pattern=NAME)], Heartbeat] = {}
     """What must report from time to time, by name."""
     sources: dict[Annotated[str, Field(pattern=NAME)], SourceMapping] = {}

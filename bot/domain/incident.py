@@ -27,6 +27,10 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     ``healthy_seconds`` is for how long it was resolved before it reopened, ``reopened_at`` when that was last.
     ``part_of`` is the id of the incident that it became part of. ``version`` grows with every change that a person
     could see.
+
+    ``owner`` is who takes care of it, who may be another than who acknowledged it. A severity that ``severity_by`` set
+    holds whatever its alerts say, which is ``alerts_severity``. One that ``kept_open_by`` opened or reopened by hand
+    ends when a person says so, not when no alert fires. ``declared_as`` is the title that it was declared with.
     """
 
     id: str
@@ -52,11 +56,21 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     healthy_seconds: float = 0.0
     reopened_at: datetime | None = None
     part_of: str | None = None
+    owner: str | None = None
+    severity_by: str | None = None
+    alerts_severity: Severity | None = None
+    kept_open_by: str | None = None
+    declared_as: str | None = None
     version: int = 1
 
     @property
     def open(self) -> bool:
         return self.status is not IncidentStatus.RESOLVED
+
+    @property
+    def looked_after_by(self) -> str | None:
+        """Who owns it, else who acknowledged it."""
+        return self.owner or self.acknowledged_by
 
     @property
     def learnt_at(self) -> datetime:
@@ -133,7 +147,11 @@ class TimelineKind(StrEnum):
 
 
 class TimelineEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """``worse``: it got worse by this, so people are to be reached anew, once; to edit a message reaches nobody."""
+    """``worse``: it got worse by this, so people are to be reached anew, once; to edit a message reaches nobody.
+
+    ``broadcast``: the channel is to show it beside the thread. ``person`` is whom it is about; the text ends with ``@``
+    and that id.
+    """
 
     incident_id: str
     at: datetime
@@ -141,12 +159,26 @@ class TimelineEntry(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     actor: str | None = None
     worse: bool = False
+    broadcast: bool = False
+    person: str | None = None
 
 
 def severity_from(tallies: Sequence[Tally]) -> Severity:
     """The worst of what is active; when nothing is, the worst there was."""
     active = [tally.severity for tally in tallies if tally.active]
     return most_severe(active or [tally.severity for tally in tallies])
+
+
+def judged(incident: Incident, tallies: Sequence[Tally]) -> Incident:
+    """The incident with the severity that follows from its alerts, unless a person has set another.
+
+    One that holds no alerts keeps the severity that it has.
+    """
+    if not tallies:
+        return incident
+    said = severity_from(tallies)
+    severity = incident.severity if incident.severity_by else said
+    return msgspec.structs.replace(incident, severity=severity, alerts_severity=said)
 
 
 def most_important(tallies: Sequence[Tally]) -> list[Tally]:

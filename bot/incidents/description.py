@@ -22,7 +22,9 @@ def described(incident: Incident, tallies: Sequence[Tally], topology: Topology) 
 
 
 def titled(incident: Incident, tallies: Sequence[Tally]) -> Incident:
-    """The incident with the title that follows from its alerts and its cause; its summary stays as it is."""
+    """The incident with the title that it was declared with, or that follows from its alerts and its cause."""
+    if incident.declared_as:
+        return msgspec.structs.replace(incident, title=incident.declared_as)
     shown = visible(tallies, incident.inhibited)
     title = title_of(shown, incident.title, incident.causes, incident.inhibited)
     return msgspec.structs.replace(incident, title=title)
@@ -47,7 +49,7 @@ def summary_of(incident: Incident, tallies: Sequence[Tally], causes: Sequence[Ca
     What a host that is down explains has one sentence of its own.
     """
     if not tallies:
-        return ""
+        return f"Opened by hand at {incident.opened_at.astimezone(UTC):%H:%M} UTC." if incident.declared_as else ""
     left = visible(tallies, incident.inhibited)
     shown = [tally for tally in left if tally.active] or left if incident.open else left
     folded = [f"{in_words(incident.inhibited)}."] if incident.inhibited else []

@@ -1,20 +1,21 @@
-"""What people do to incidents: acknowledge and resolve. Each is one transaction, audited."""
+"""The life of an incident in people's hands: acknowledge, take back, resolve, reopen."""
 
 from datetime import datetime
 
-import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.incident import Incident, IncidentStatus, TimelineEntry, TimelineKind
+from bot.domain import deed as rules
+from bot.domain.deed import Rule
+from bot.domain.incident import Incident
 from bot.errors import Refused
 from bot.incidents import permissions
+from bot.incidents.change import Deed, always, carry_out
 from bot.incidents.offers import withdraw_offers
-from bot.incidents.permissions import Action, Who, actor_of
-from bot.storage.collisions import begun_anew
+from bot.incidents.permissions import Action, Who
 from bot.storage.database import Database
-from bot.storage.queries import alerts, audit, incidents
-from bot.storage.queries.audit import AuditEntry
-from bot.storage.queries.deeds import held
+from bot.storage.queries import alerts, incidents
+from bot.storage.queries.deeds import anew, held
+from bot.storage.queries.incidents import Key, Span
 
 
 class StillFiring(Refused):
@@ -29,12 +30,16 @@ def still_firing(count: int) -> str:
     return "1 alert still fires" if count == 1 else f"{count} alerts still fire"
 
 
-_ACTIONS = {IncidentStatus.ACKNOWLEDGED: Action.ACKNOWLEDGE, IncidentStatus.RESOLVED: Action.RESOLVE}
-
-
 async def acknowledge(database: Database, incident_id: str, who: Who, now: datetime) -> Incident:
     """Note that somebody looks after the incident. Raises Refused, audited, where that cannot be."""
-    return await _change(database, incident_id, who, now, IncidentStatus.ACKNOWLEDGED)
+    deed = Deed("incident.acknowledged", Action.ACKNOWLEDGE, always(rules.acknowledge))
+    return await carry_out(database, incident_id, deed, who, now)
+
+
+async def unacknowledge(database: Database, incident_id: str, who: Who, now: datetime) -> Incident:
+    """Take the acknowledgement back: nobody looks after it. Raises Refused, audited."""
+    deed = Deed("incident.unacknowledged", Action.UNACKNOWLEDGE, always(rules.unacknowledge))
+    return await carry_out(database, incident_id, deed, who, now)
 
 
 async def resolve(database: Database, incident_id: str, who: Who, now: datetime, *, if_firing: bool = True) -> Incident:
@@ -44,7 +49,14 @@ async def resolve(database: Database, incident_id: str, who: Who, now: datetime,
     """
     if not if_firing:
         await _check_quiet(database, incident_id, who)
-    return await _change(database, incident_id, who, now, IncidentStatus.RESOLVED)
+    deed = Deed("incident.resolved", Action.RESOLVE, always(rules.resolve), _hold_and_withdraw)
+    return await carry_out(database, incident_id, deed, who, now)
+
+
+async def reopen(database: Database, incident_id: str, who: Who, now: datetime) -> Incident:
+    """Open a resolved incident again: alerts find it, and the pipeline explains it anew. Raises Refused, audited."""
+    deed = Deed("incident.reopened", Action.REOPEN, _reopening, _lead_alerts_to_it)
+    return await carry_out(database, incident_id, deed, who, now)
 
 
 async def _check_quiet(database: Database, incident_id: str, who: Who) -> None:
@@ -56,56 +68,21 @@ async def _check_quiet(database: Database, incident_id: str, who: Who) -> None:
         raise StillFiring(incident, firing)
 
 
-@begun_anew
-async def _change(database: Database, incident_id: str, who: Who, now: datetime, to: IncidentStatus) -> Incident:
-    user = actor_of(who).id
-    async with database.write() as connection:
-        incident = await incidents.by_id(connection, incident_id, lock=True)
-        why = _refusal_of(incident, who, to)
-        if incident is None or why:
-            details = {"reason": why}
-            refused = AuditEntry(now, user, f"incident.{to}.refused", f"incident {incident_id}", details)
-            await audit.append(connection, refused)
-        else:
-            incident = await _apply(connection, incident, user, now, to)
-    if incident is None or why:
-        raise Refused(why)
-    return incident
+async def _hold_and_withdraw(connection: AsyncConnection, incident: Incident, now: datetime) -> None:
+    await withdraw_offers(connection, incident.id, now)
+    if await alerts.count_active(connection, incident.id):
+        await held.hold(connection, incident.id, incident.partition, now)
 
 
-def _refusal_of(incident: Incident | None, who: Who, to: IncidentStatus) -> str:
-    if incident is None:
-        return "This incident is not known here."
-    if why := permissions.refusal_of(who, _ACTIONS[to], incident):
-        return why
-    if not incident.open:
-        return f"Incident #{incident.number} is already resolved: nothing was changed."
-    if incident.status is to:
-        owner = incident.acknowledged_by or ""
-        by = f" by @{owner}" if owner.isalnum() else ""
-        return f"Incident #{incident.number} is already acknowledged{by}."
-    return ""
+async def _reopening(connection: AsyncConnection, incident: Incident) -> Rule:
+    return rules.reopening(firing=bool(await alerts.count_active(connection, incident.id)))
 
 
-async def _apply(
-    connection: AsyncConnection, incident: Incident, user: str, now: datetime, to: IncidentStatus
-) -> Incident:
-    resolving = to is IncidentStatus.RESOLVED
-    changed = msgspec.structs.replace(
-        incident,
-        status=to,
-        resolved_at=now if resolving else None,
-        resolved_by=user if resolving else None,
-        acknowledged_by=incident.acknowledged_by if resolving else user,
-        changed_at=now,
-        version=incident.version + 1,
-    )
-    await incidents.save(connection, [changed], {})
-    if resolving:
-        await withdraw_offers(connection, incident.id, now)
-        if await alerts.count_active(connection, incident.id):
-            await held.hold(connection, incident.id, incident.partition, now)
-    line = TimelineEntry(incident_id=incident.id, at=now, kind=TimelineKind.STATUS, text=to.capitalize(), actor=user)
-    await incidents.add_to_timeline(connection, [line])
-    await audit.append(connection, AuditEntry(now, user, f"incident.{to}", f"incident {incident.id}"))
-    return changed
+async def _lead_alerts_to_it(connection: AsyncConnection, incident: Incident, now: datetime) -> None:
+    await incidents.save(connection, [incident], {incident.id: keys_of(incident, now)})
+    await anew.ask(connection, incident.id, incident.partition)
+
+
+def keys_of(incident: Incident, now: datetime) -> dict[Key, Span]:
+    """The keys by which alerts of its services find an incident that a person opened."""
+    return {(incident.domain, "service", service): (now, now) for service in incident.services}

@@ -11,14 +11,20 @@ from enum import StrEnum
 from bot.domain.access.permission import Policy
 from bot.domain.access.person import Person
 from bot.domain.incident import Incident
-from bot.errors import Refused
+from bot.errors import Forbidden, Outdated
 
 
 class Action(StrEnum):
     """What a person does, as the words after "You may not"."""
 
     ACKNOWLEDGE = "acknowledge"
+    UNACKNOWLEDGE = "take back an acknowledgement"
+    ASSIGN = "assign somebody"
+    JUDGE = "set the severity"
+    NOTE = "write a note"
+    UPDATE = "write an update"
     RESOLVE = "resolve"
+    REOPEN = "reopen"
     MERGE = "merge"
     SPLIT = "split"
     SILENCE = "silence"
@@ -35,7 +41,13 @@ class Action(StrEnum):
 
 _RIGHTS = {
     Action.ACKNOWLEDGE: "acknowledge",
+    Action.UNACKNOWLEDGE: "acknowledge",
+    Action.ASSIGN: "assign",
+    Action.JUDGE: "severity",
+    Action.NOTE: "note",
+    Action.UPDATE: "note",
     Action.RESOLVE: "resolve",
+    Action.REOPEN: "resolve",
     Action.MERGE: "merge",
     Action.SPLIT: "split",
     Action.SILENCE: "silence",
@@ -48,10 +60,16 @@ _BY_THE_PLAN = {Action.APPROVE, Action.REJECT}
 
 @dataclass(frozen=True)
 class Actor:
-    """Somebody, and the rules that hold for them. The default rules are for programs that another door let in."""
+    """Somebody, and the rules that hold for them. The default rules are for programs that another door let in.
+
+    ``domains`` are the correlation domains that they know of, None where it is all of them. ``seen`` are the versions
+    of which an incident has to have one still for them to change it, None where any will do.
+    """
 
     person: Person
     policy: Policy = field(default_factory=Policy)
+    domains: Collection[str] | None = None
+    seen: Collection[int] | None = None
 
     @property
     def id(self) -> str:
@@ -90,9 +108,22 @@ def refusal_of(actor: Who, action: Action, about: About = None) -> str:
 
 
 def require(actor: Who, action: Action, about: About = None) -> None:
-    """Raise Refused where it is not allowed."""
+    """Raise Forbidden where it is not allowed."""
     if why := refusal_of(actor, action, about):
-        raise Refused(why)
+        raise Forbidden(why)
+
+
+def knows(actor: Who, incident: Incident) -> bool:
+    """Whether the incident is of a domain that they know of."""
+    domains = actor_of(actor).domains
+    return domains is None or incident.domain in domains
+
+
+def require_seen(actor: Who, incident: Incident) -> None:
+    """Raise Outdated where the incident has changed since they looked at it."""
+    seen = actor_of(actor).seen
+    if seen is not None and incident.version not in seen:
+        raise Outdated(f"Incident #{incident.number} has changed since: nothing was changed. Look at it again.")
 
 
 def _services_of(about: About) -> Collection[str]:

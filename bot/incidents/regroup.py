@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.alert import Alert
-from bot.domain.incident import Incident, IncidentStatus, TimelineEntry, TimelineKind, severity_from, with_all_of
+from bot.domain.incident import Incident, IncidentStatus, TimelineEntry, TimelineKind, judged, with_all_of
 from bot.domain.matcher import Matcher, matches_all
 from bot.errors import Refused
 from bot.inbox import offsets
@@ -42,6 +42,7 @@ async def merge_by_hand(database: Database, gone_number: int, kept_number: int, 
         gone, kept = await _both(connection, gone_number, kept_number)
         for one in (gone, kept):
             permissions.require(who, Action.MERGE, one)
+        permissions.require_seen(who, gone)
         await _refuse_while_running(connection, gone)
         await rehome(connection, gone, kept)
         await withdraw_offers(connection, gone.id, now)
@@ -67,6 +68,7 @@ async def split_by_hand(
     async with database.write() as connection:
         [old] = await _open(connection, number)
         permissions.require(who, Action.SPLIT, old)
+        permissions.require_seen(who, old)
         await _refuse_while_running(connection, old)
         known = (await alerts.of_incidents(connection, [old.id]))[old.id]
         leaving = [alert for alert in known if matches_all(matchers, alert.labels)]
@@ -148,8 +150,7 @@ async def _recounted(connection: AsyncConnection, incident: Incident, now: datet
     await anew.ask(connection, incident.id, incident.partition)
     tallies = (await alerts.tallies_of(connection, [incident.id]))[incident.id]
     changed = msgspec.structs.replace(
-        incident,
-        severity=severity_from(tallies),
+        judged(incident, tallies),
         causes=[cause for cause in incident.causes if cause.service in incident.services],
         inhibited=[],
         changed_at=now,

@@ -146,6 +146,17 @@ class RunCard:
     outcome: str
 
 
+@dataclass(frozen=True, slots=True)
+class ByHand:
+    """What people decided: who acknowledged it, who set its severity while its alerts say another, and who opened it,
+    so that it stays open until somebody resolves it."""
+
+    acknowledged_by: str | None = None
+    severity_by: str | None = None
+    alerts_severity: Severity | None = None
+    kept_open_by: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentCard:
     """An incident as it is now.
@@ -183,6 +194,7 @@ class IncidentCard:
     part_of: PartOf | None = None
     ended: Ended | None = None
     on_call: tuple[str, ...] = ()
+    by_hand: ByHand = ByHand()
 
     @property
     def open(self) -> bool:

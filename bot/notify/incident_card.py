@@ -9,7 +9,7 @@ from bot.domain.incident import Incident, IncidentStatus, Tally
 from bot.domain.inhibition import in_words
 from bot.domain.run import RunStatus
 from bot.incidents.lifecycle import still_firing
-from bot.notify.card import AlertLine, Alerts, Button, Ended, IncidentCard, LikelyCause, Link, PartOf
+from bot.notify.card import AlertLine, Alerts, Button, ByHand, Ended, IncidentCard, LikelyCause, Link, PartOf
 from bot.notify.instances import first_of
 from bot.notify.plain_text import is_blank
 from bot.notify.readings import reading_in_words
@@ -32,7 +32,7 @@ def card_of(view: IncidentView) -> IncidentCard:
         severity=incident.severity,
         since=incident.opened_at,
         changed_at=incident.changed_at,
-        owner=incident.acknowledged_by,
+        owner=incident.looked_after_by,
         resolved_by=incident.resolved_by,
         lasted=incident.lasted(incident.resolved_at) if incident.resolved_at else None,
         domain=incident.domain,
@@ -50,6 +50,16 @@ def card_of(view: IncidentView) -> IncidentCard:
         behind=behind_in_words(view.behind) if view.behind is not None and view.warns_behind else "",
         part_of=PartOf(view.part_of.number, view.part_of_url) if view.part_of else None,
         ended=_ended(view) if not incident.open and not incident.part_of else None,
+        by_hand=_by_hand(incident),
+    )
+
+
+def _by_hand(incident: Incident) -> ByHand:
+    return ByHand(
+        acknowledged_by=incident.acknowledged_by,
+        severity_by=incident.severity_by if incident.open else None,
+        alerts_severity=incident.alerts_severity,
+        kept_open_by=incident.kept_open_by if incident.open else None,
     )
 
 

@@ -109,7 +109,8 @@ def _together(new: Entries, posted: int, recent: set[str]) -> tuple[Entries, boo
     """The first entries that go into one reply, and whether the channel shows it, too: either all of them, or none."""
 
     def broadcast(position: int, entry: TimelineEntry) -> bool:
-        return entry.worse and position > posted and entry.text not in recent
+        new_and_worse = entry.worse and entry.text not in recent
+        return position > posted and (new_and_worse or entry.broadcast)
 
     first = broadcast(*new[0])
     return list(takewhile(lambda one: broadcast(*one) == first, new)), first

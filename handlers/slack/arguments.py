@@ -4,6 +4,7 @@ import re
 
 from bot.domain.incident import Incident
 from bot.domain.matcher import Matcher, parse_matchers
+from bot.domain.severity import Severity, known_severity
 from bot.errors import Refused
 from bot.storage.queries import incidents
 from handlers.slack.calls import Call
@@ -29,6 +30,14 @@ async def incident_of(call: Call, text: str | None = None) -> Incident:
     if incident is None:
         raise Refused(f"There is no incident #{number[1]}.")
     return incident
+
+
+def severity_in(call: Call, word: str) -> Severity:
+    """The severity that a word means, in any of the usual ways and those of tandem.yaml. Raises BadArguments."""
+    level = known_severity(word, call.endpoint.rules.severities)
+    if level is None:
+        raise BadArguments(f"{word.strip()[:40]!r} is no severity: write one of {', '.join(Severity)}")
+    return level
 
 
 def straight(text: str) -> str:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from bot.domain.access.permission import Policy
+from bot.domain.rules import Rules
 from bot.domain.runbook import Runbook
 from bot.domain.watched.telemetry import Watched
 from bot.incidents.guarding import Guards
@@ -27,7 +28,8 @@ class SlackEndpoint:
     ``watched`` are the watches of tandem.yaml by name, ``models`` is what watches models, where anything does.
     ``behind`` gives how far the pipeline is behind, None where it is not. ``policy`` says who may do what, ``people``
     what Slack knows about them, ``origins`` whose requests are taken, and ``links`` where messages are;
-    ``confirmations`` are the questions that wait for an answer, ``guards`` what forbids runs.
+    ``confirmations`` are the questions that wait for an answer, ``guards`` what forbids runs, and ``rules`` what the
+    pipeline works by.
     """
 
     database: Database
@@ -43,6 +45,7 @@ class SlackEndpoint:
     links: Links | None = None
     confirmations: Confirmations = field(default_factory=Confirmations)
     guards: Guards = field(default_factory=Guards)
+    rules: Rules = field(default_factory=Rules)
 
 
 @dataclass(frozen=True)

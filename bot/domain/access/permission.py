@@ -43,9 +43,15 @@ class Permissions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     acknowledge: Allowed = [EVERYONE]
-    """Acknowledge an incident."""
+    """Acknowledge or take an incident, and take that back."""
+    assign: Allowed = [EVERYONE]
+    """Give an incident to somebody."""
+    severity: Allowed = [EVERYONE]
+    """Set the severity of an incident."""
+    note: Allowed = [EVERYONE]
+    """Write notes and updates."""
     resolve: Allowed = [EVERYONE]
-    """Resolve an incident."""
+    """Resolve or reopen an incident."""
     silence: Allowed = [EVERYONE]
     """Make and end silences; `team` answers for a service that the silence is about."""
     merge: Allowed = [EVERYONE]

@@ -10,7 +10,7 @@ from slack_sdk.models.blocks import Block
 from bot.domain.duration import format_duration
 from bot.domain.incident import Incident, IncidentStatus
 from bot.domain.severity import Severity
-from bot.notify.card import AlertLine, Alerts, Ended, IncidentCard, LikelyCause, Link
+from bot.notify.card import AlertLine, Alerts, ByHand, Ended, IncidentCard, LikelyCause, Link
 from bot.notify.plain_text import is_blank
 from bot.notify.slack.blocks import actions, context, header, packed, section
 from bot.notify.slack.render_run import MAX_PEOPLE, run_blocks
@@ -72,7 +72,8 @@ def fallback_text(card: IncidentCard) -> str:
 
 def facts(card: IncidentCard) -> Block:
     """Two lines rather than fields, which a telephone shows one below the other."""
-    known = [f"*{_status(card)}*", f"{SEVERITY_ICON[card.severity]} {card.severity}", f"since {when(card.since)}"]
+    severity = f"{SEVERITY_ICON[card.severity]} {card.severity}{_set_by(card.by_hand)}"
+    known = [f"*{_status(card)}*", severity, f"since {when(card.since)}"]
     if card.open and not card.owner:
         known.append("nobody has it yet")
     if card.on_call and card.open:
@@ -81,14 +82,29 @@ def facts(card: IncidentCard) -> Block:
     if card.services:
         more = f" and {card.more_services} more" if card.more_services else ""
         lines.append(f"Affected: {', '.join(literal(service, 120) for service in card.services)}{more}")
+    if card.by_hand.kept_open_by:
+        lines.append(f"Opened by {who(card.by_hand.kept_open_by)}: stays open until somebody resolves it")
     return section("\n".join(lines))
 
 
+def _set_by(by_hand: ByHand) -> str:
+    """Who set the severity, and what the alerts say instead."""
+    if not by_hand.severity_by:
+        return ""
+    said = f", the alerts say {by_hand.alerts_severity}" if by_hand.alerts_severity else ""
+    return f" (set by {who(by_hand.severity_by)}{said})"
+
+
 def _status(card: IncidentCard) -> str:
-    """Who acknowledged it stays when it is over."""
-    owned = f"👀 acknowledged by {who(card.owner)}" if card.owner else ""
+    """Who acknowledged it, and who owns it, stays when it is over."""
+    acknowledged_by = card.by_hand.acknowledged_by or card.owner
+    owned = f"👀 acknowledged by {who(acknowledged_by)}" if acknowledged_by else ""
+    if card.owner and card.owner != acknowledged_by:
+        owned += f", owned by {who(card.owner)}"
     if card.status is IncidentStatus.ACKNOWLEDGED and owned:
         return owned
+    if card.status is IncidentStatus.TRIGGERED and card.owner:
+        return f"🚨 triggered, assigned to {who(card.owner)}"
     if card.status is IncidentStatus.RESOLVED:
         by = f" by {who(card.resolved_by)}" if card.resolved_by else ""
         ended = f"✅ resolved{by}" + (f" after {format_duration(card.lasted)}" if card.lasted is not None else "")

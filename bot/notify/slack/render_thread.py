@@ -9,6 +9,8 @@ from bot.notify.slack.rendered import Rendered, rendered
 from bot.notify.slack.text import clock, inline_code, length, link, literal, one_line, who
 
 _MAX_OTHERS = 6000
+_MOST_LINE, _MOST_NOTE = 1200, 2600
+"""Characters of a line; what a person wrote is shown whole."""
 _ICON = {
     TimelineKind.OPENED: "🚨",
     TimelineKind.ALERTS: "🔔",
@@ -39,7 +41,10 @@ def _fallback(update: ThreadUpdate) -> str:
 
 def _line(entry: TimelineEntry) -> str:
     by = f" — {who(entry.actor)}" if entry.actor else ""
-    return f"{_ICON[entry.kind]} {clock(entry.at)} {literal(entry.text, 1200)}{by}"
+    about = f"@{entry.person}" if entry.person else ""
+    text = literal(entry.text.removesuffix(about), _MOST_NOTE if by else _MOST_LINE)
+    whom = f" {who(entry.person)}" if entry.person else ""
+    return f"{_ICON[entry.kind]} {clock(entry.at)} {text}{whom}{by}"
 
 
 def _details(alert: AlertDetails) -> tuple[str, str]:

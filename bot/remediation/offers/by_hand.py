@@ -39,6 +39,7 @@ async def propose_by_hand(
             number = f" #{incident.number}" if incident else ""
             raise Refused(f"Incident{number} is not open: nothing was proposed.")
         permissions.require(who, Action.PROPOSE, incident)
+        permissions.require_seen(who, incident)
         offered: list[Run] = []
         for plan, values in await _plans(connection, name, runbook, incident):
             subject = Subject(incident, runbook, plan)

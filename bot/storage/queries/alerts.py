@@ -166,6 +166,12 @@ async def of_source(connection: AsyncConnection, incident_id: str, source: str, 
     return [_alert(row) for row in rows.mappings()]
 
 
+async def domains_of_service(connection: AsyncConnection, service: str, limit: int) -> list[str]:
+    """The correlation domains in which a service has alerted."""
+    query = select(_ALERT.c.domain).where(_ALERT.c.service == service, _ALERT.c.current).distinct()
+    return [domain for (domain,) in await connection.execute(query.order_by(_ALERT.c.domain).limit(limit))]
+
+
 async def firing_of_group(connection: AsyncConnection, domain: str, source: str, group: str, limit: int) -> list[Alert]:
     """What fires in one of a sender's groups, at most ``limit`` alerts."""
     rows = await connection.execute(select(_ALERT).where(_firing_of_group(domain, source, group)).limit(limit))

@@ -150,6 +150,11 @@ class IncidentRow(SQLModel, table=True):
     healthy_seconds: float = Field(default=0.0, sa_column_kwargs={"server_default": "0"})
     reopened_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     part_of: str | None = Field(default=None, sa_type=Text)
+    owner: str | None = Field(default=None, sa_type=Text)
+    severity_by: str | None = Field(default=None, sa_type=Text)
+    alerts_severity: str | None = Field(default=None, sa_type=Text)
+    kept_open_by: str | None = Field(default=None, sa_type=Text)
+    declared_as: str | None = Field(default=None, sa_type=Text)
     version: int
 
 
@@ -193,6 +198,8 @@ class TimelineRow(SQLModel, table=True):
     text: str = Field(sa_type=Text)
     actor: str | None = Field(sa_type=Text)
     worse: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    broadcast: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    person: str | None = Field(default=None, sa_type=Text)
 
 
 class SummaryRewriteRow(SQLModel, table=True):

@@ -1,12 +1,13 @@
 """What people did that has consequences later."""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Text
+from sqlalchemy import LargeBinary, Text
 from sqlmodel import Field, SQLModel
 
 from bot.storage.tables.core import BigKey
-from bot.storage.types import UtcDateTime
+from bot.storage.types import Json, UtcDateTime
 
 
 class HeldIncidentRow(SQLModel, table=True):
@@ -39,3 +40,17 @@ class SilenceNoticeRow(SQLModel, table=True):
     actor: str = Field(sa_type=Text)
     at: datetime = Field(sa_type=UtcDateTime)
     posting_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class ApiRequestRow(SQLModel, table=True):
+    """A request to the API that carries a key, and its answer once it was carried out."""
+
+    __tablename__ = "api_request"
+
+    token: str = Field(primary_key=True, sa_type=Text)
+    key: str = Field(primary_key=True, sa_type=Text)
+    digest: str = Field(sa_type=Text)
+    at: datetime = Field(sa_type=UtcDateTime, index=True)
+    status: int | None = None
+    body: bytes = Field(sa_type=LargeBinary)
+    headers: Any = Field(sa_type=Json)

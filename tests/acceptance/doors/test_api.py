@@ -152,11 +152,14 @@ async def test_the_api_is_closed_without_the_token(tandem: Tandem, authorization
         assert "Authorization: Bearer" in answer.problem
 
 
-async def test_the_api_only_reads(tandem: Tandem) -> None:
-    for method in ("POST", "PUT", "PATCH", "DELETE"):
+async def test_the_token_of_the_environment_only_reads(tandem: Tandem) -> None:
+    for method in ("PUT", "PATCH", "DELETE"):
         answer = await send(f"{tandem.url}/api/incidents", b"{}", method=method)
         assert answer.status == 405
         assert "GET" in answer.headers["Allow"]
+    answer = await send(f"{tandem.url}/api/incidents", b'{"title": "Slow"}', method="POST")
+    assert answer.status == 403
+    assert "incidents:write" in answer.problem
 
 
 async def test_health_readiness_and_metrics_need_no_token(tandem: Tandem) -> None:

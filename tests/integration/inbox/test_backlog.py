@@ -19,7 +19,7 @@ from bot.localslack import LocalSlack
 from bot.notify.notifier import Notifier
 from bot.notify.slack.channel import SlackChannel
 from bot.storage.database import Database, open_database
-from handlers.api.incidents import Api, Health
+from handlers.api.server import Api, Health
 from handlers.slack import SlackEndpoint
 from handlers.slack.registry import INCIDENT
 from handlers.slack.reply import Reply

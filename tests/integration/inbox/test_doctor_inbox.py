@@ -15,7 +15,7 @@ from bot.inbox.inbox import open_inbox
 from bot.inbox.jetstream import JetStreamInbox
 from bot.inbox.switch import claim_offsets
 from bot.storage.database import open_database
-from handlers.api.incidents import Api, Health
+from handlers.api.server import Api, Health
 from tests.integration.inbox.jetstream_entries import new_alert, new_entry
 from tests.nats_server import NatsServer
 

@@ -10,7 +10,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from bot.domain.event import AlertEvent
 from bot.pipeline.size import MOST
-from handlers.api.incidents import Api, Health
+from handlers.api.server import Api, Health
 from tests.conftest import Clock
 from tests.integration.pipeline_driver import Pipeline
 

@@ -21,7 +21,7 @@ from bot.storage.database import Database, open_database
 from bot.storage.queries import counts as figures
 from bot.storage.queries.shown import channel_messages
 from bot.storage.queries.shown.channel_messages import ChannelMessage
-from handlers.api.incidents import Api, Health
+from handlers.api.server import Api, Health
 from tests.conftest import Clock, postgresql_database
 from tests.integration.pipeline_driver import Pipeline
 

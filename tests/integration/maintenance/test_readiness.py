@@ -21,7 +21,7 @@ from bot.notify.slack.identity import Identity
 from bot.storage import file as database_file
 from bot.storage.database import Database
 from bot.storage.lock import hold_alone, note_file, warning_about_file
-from handlers.api.incidents import Api, Health
+from handlers.api.server import Api, Health
 from tests.conftest import Clock
 
 TOKEN = {"Authorization": "Bearer token"}

@@ -40,6 +40,8 @@ def _lines(call: Call, found: Sequence[Incident], urls: Mapping[str, str]) -> li
 def _line(call: Call, incident: Incident, url: str) -> str:
     """Title, severity, who looks after it, for how long, the likely cause, and where its message is."""
     by = f" by {who(incident.acknowledged_by)}" if incident.acknowledged_by and incident.open else ""
+    if incident.open and incident.owner and incident.owner != incident.acknowledged_by:
+        by += f", assigned to {who(incident.owner)}"
     span = "for" if incident.open else "after"
     state = f"{incident.status}{by} {span} {format_duration(incident.lasted(call.now))}"
     parts = [title_of(incident), str(incident.severity), state]

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from bot.domain.incident import Tally, TimelineEntry
+from bot.domain.incident import Incident, Tally, TimelineEntry
 from bot.errors import Refused
 from bot.notify.card import AlertLine
 from bot.notify.incident_card import alert_lines, card_of
 from bot.notify.slack.render import SEVERITY_ICON
 from bot.notify.slack.render_details import render_details
-from bot.notify.slack.text import literal, one_line, when
+from bot.notify.slack.text import literal, one_line, when, who
 from bot.notify.view import IncidentView, load_view
 from bot.storage.queries import incidents
 from bot.storage.queries.shown import channel_messages
@@ -45,6 +45,8 @@ def _in_text(view: IncidentView, timeline: Sequence[TimelineEntry]) -> str:
     """The same without blocks: for notifications, screen readers, and clients that show none."""
     incident, shown = view.incident, view.tallies[:MOST_KINDS]
     lines = [f"*{title_of(incident)}*", f"{incident.status}, {incident.severity}, since {when(incident.opened_at)}"]
+    lines += [f"owned by {who(incident.owner)}"] if incident.owner else []
+    lines += [f"severity set by {who(incident.severity_by)}{_unlike(incident)}"] if incident.severity_by else []
     lines += [one_line(incident.summary, 600)] if incident.summary else []
     lines += [
         f"• {SEVERITY_ICON[line.severity]} {literal(line.name, 100)} on {literal(line.service or '?', 100)}"
@@ -52,6 +54,11 @@ def _in_text(view: IncidentView, timeline: Sequence[TimelineEntry]) -> str:
         for tally, line in zip(shown, alert_lines(shown, view), strict=True)
     ]
     return "\n".join([*lines, *(f"{when(entry.at)} {literal(entry.text, 300)}" for entry in timeline)])
+
+
+def _unlike(incident: Incident) -> str:
+    said = incident.alerts_severity
+    return f"; its alerts say {said}" if said and said is not incident.severity else ""
 
 
 def _state(tally: Tally) -> str:

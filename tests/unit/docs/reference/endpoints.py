@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from handlers.api.operation import all_operations
 from handlers.http.authentication import bearer, bearer_or_like
 from handlers.sources.registry import Source, all_sources
 from tests.unit.docs.reference.writing import table
@@ -13,7 +14,8 @@ _HANDLERS = Path(__file__).parents[4] / "handlers"
 _HEAD = """# Endpoints
 
 Errors are `application/problem+json` (RFC 9457). *Webhook token* is `TANDEM_WEBHOOK_TOKEN` as
-`Authorization: Bearer TOKEN`, *API token* is `TANDEM_API_TOKEN`, by default the same.
+`Authorization: Bearer TOKEN`. What is below `/api` needs a token with one of the named scopes: `TANDEM_API_TOKEN`, by
+default the webhook token, reads; those of `api.tokens` in tandem.yaml may do more, see [API](../api.md).
 
 What takes data in (webhooks, telemetry, heartbeats and rows of models) answers success only once the data is on disk.
 Else: 400 for a body that cannot be read (it says where), 401 for a sender that is not authentic, 404 for an unknown
@@ -21,7 +23,11 @@ name, 413 for a body that is too large, 429 with `Retry-After` while too much wa
 """
 _TOKEN = "webhook token"
 _METHOD = re.compile(r"\brouter\.add_(\w+)$")
-MEANINGS = {
+_OPERATIONS: dict[tuple[str, str], tuple[str, str]] = {
+    (one.method, one.path): (" or ".join(f"`{scope}`" for scope in one.scopes), f"{one.summary}.")
+    for one in all_operations()
+}
+MEANINGS: dict[tuple[str, str], tuple[str, str]] = {
     ("POST", "/webhooks/{source}"): (
         "see below",
         'Alerts and changes, see [sources](../sources.md). 202 `{"accepted": n}`, and where some could not be taken '
@@ -48,12 +54,9 @@ MEANINGS = {
         "Slack's signature",
         "Slack's commands, clicks, forms and events, where Socket Mode is not used.",
     ),
-    ("GET", "/api/incidents"): (
-        "API token",
-        '`{"incidents": […], "next": cursor or null}`; parameters `status`, `limit` (up to 500), `cursor`; '
-        "others are a 400.",
-    ),
-    ("GET", "/api/incidents/{id}"): ("API token", "One incident with its timeline."),
+    **_OPERATIONS,
+    ("GET", "/api/events"): ("`incidents:read`", "What happens, as Server-Sent Events, see [API](../api.md#events)."),
+    ("GET", "/openapi.json"): ("none", "OpenAPI 3.1 of everything below `/api`."),
     ("GET", "/healthz"): ("none", "200 while the process answers."),
     ("GET", "/readyz"): (
         "none",
@@ -80,7 +83,8 @@ def endpoints_page() -> str:
 
 def paths_in_the_code() -> set[str]:
     """The paths that handlers/ adds routes for, but for the one that catches what is none."""
-    return {path for file in _HANDLERS.rglob("*.py") for path in _paths(ast.parse(file.read_text()))}
+    added = {path for file in _HANDLERS.rglob("*.py") for path in _paths(ast.parse(file.read_text()))}
+    return added | {operation.path for operation in all_operations()}
 
 
 def _paths(tree: ast.Module) -> Iterator[str]:

@@ -1,8 +1,8 @@
-"""The read-only JSON API; health, readiness and metrics for machines."""
+"""Health, readiness and metrics for machines."""
 
 import asyncio
 import hmac
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -28,19 +28,10 @@ from bot.observability.metrics import (
 from bot.storage.database import Database
 from bot.storage.probe import StorageProbe
 from bot.storage.queries import counts as figures
-from bot.storage.queries import incidents
-from handlers.api.descriptions import describe, timeline_of
-from handlers.api.query import problem_of_query
-from handlers.http.problem import problem
 
-MAX_LIMIT = 500
-DEFAULT_LIMIT = 50
 READY_SECONDS = 5.0
 _PUBLIC_STATES = ("ok", "off", "connecting")
 _UNKNOWN = float("nan")
-_STATUSES = ("triggered", "acknowledged", "resolved", "open")
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True)
@@ -60,7 +51,9 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Api:
+class HealthEndpoints:
+    """``token`` shows details to whoever has it."""
+
     def __init__(
         self,
         database: Database,
@@ -77,57 +70,10 @@ class Api:
         self._probe = StorageProbe(_written(database, inbox))
 
     def add_routes(self, app: web.Application) -> None:
-        app.router.add_get("/api/incidents", self._guarded(self._list, ("status", "limit", "cursor")))
-        app.router.add_get("/api/incidents/{id}", self._guarded(self._show))
-        self.add_health_routes(app)
-
-    def add_health_routes(self, app: web.Application) -> None:
         """What is asked of a process that has no endpoints, too."""
         app.router.add_get("/healthz", self._live)
         app.router.add_get("/readyz", self._ready)
         app.router.add_get("/metrics", self._metrics)
-
-    def _guarded(self, handler: Handler, parameters: Sequence[str] = ()) -> Handler:
-        async def guarded(request: web.Request) -> web.StreamResponse:
-            if self._token is None:
-                return problem(401, "No token is set: start Tandem with TANDEM_API_TOKEN or TANDEM_WEBHOOK_TOKEN.")
-            if not self._shows_token(request):
-                return problem(401, "Send the header Authorization: Bearer <token>.", {"WWW-Authenticate": "Bearer"})
-            if wrong := problem_of_query(request, parameters):
-                return problem(400, wrong)
-            try:
-                return await handler(request)
-            except StorageUnavailable:
-                return problem(503, "The database is not available: try again.")
-
-        return guarded
-
-    async def _list(self, request: web.Request) -> web.StreamResponse:
-        status = request.query.get("status")
-        if status is not None and status not in _STATUSES:
-            return problem(400, f"status: one of {', '.join(_STATUSES)} is expected, not {status[:40]!r}.")
-        limit = _number(request.query.get("limit"), DEFAULT_LIMIT)
-        cursor = _number(request.query.get("cursor"), None)
-        if limit is _BAD or not 1 <= limit <= MAX_LIMIT:
-            return problem(400, f"limit: a number from 1 to {MAX_LIMIT} is expected.")
-        if cursor is _BAD:
-            return problem(400, "cursor: the value of `next` of the page before is expected.")
-        async with self._database.read() as connection:
-            page = await incidents.list_incidents(connection, status=status, below=cursor, limit=limit + 1)
-            shown = page[:limit]
-            described = await describe(connection, shown)
-        following = str(shown[-1].number) if len(page) > limit else None
-        return _json({"incidents": described, "next": following})
-
-    async def _show(self, request: web.Request) -> web.StreamResponse:
-        async with self._database.read() as connection:
-            given = request.match_info["id"]
-            incident = await incidents.by_id(connection, given) if given.isalnum() else None
-            if incident is None:
-                return problem(404, "There is no incident of that id.")
-            described = (await describe(connection, [incident]))[0]
-            timeline = await timeline_of(connection, incident.id)
-        return _json({**described, "timeline": timeline})
 
     async def _live(self, request: web.Request) -> web.StreamResponse:
         return _json({"status": "ok"})
@@ -210,19 +156,6 @@ def _written(database: Database, inbox: Inbox) -> list[Database]:
 def _without_details(text: str) -> str:
     """For those who show no token: an error may name addresses, paths and people."""
     return text if text in _PUBLIC_STATES else "unavailable"
-
-
-class _Bad(int):
-    """What a query parameter is that is no number."""
-
-
-_BAD = _Bad(-1)
-
-
-def _number(text: str | None, default: Any) -> Any:
-    if text is None:
-        return default
-    return int(text) if text.isdecimal() and len(text) <= 15 else _BAD
 
 
 def _json(body: Mapping[str, Any], status: int = 200) -> web.Response:

@@ -4,7 +4,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from handlers.api.incidents import Api, Health
+from handlers.api.server import Api, Health
 from tests.integration.pipeline_driver import Pipeline
 
 AUTH = {"Authorization": "Bearer s3cret"}
@@ -15,7 +15,10 @@ AUTH = {"Authorization": "Bearer s3cret"}
     [
         ("/api/incidents?statuss=open", "'statuss' is no known parameter; did you mean 'status'?"),
         ("/api/incidents?status=open&limits=5", "'limits' is no known parameter; did you mean 'limit'?"),
-        ("/api/incidents?zzz=1", "'zzz' is no known parameter; known are cursor, limit, status"),
+        (
+            "/api/incidents?zzz=1",
+            "'zzz' is no known parameter; known are alerts, cursor, limit, q, service, severity, since, status, team",
+        ),
         ("/api/incidents?Status=open", "'Status' is no known parameter; did you mean 'status'?"),
         ("/api/incidents?limit=5&limit=6", "limit is given more than once"),
         ("/api/incidents/abc?verbose=1", "'verbose' is no known parameter; this endpoint takes none"),

@@ -1,0 +1,199 @@
+"""What a person does to an incident, as a rule: the incident afterwards and what its timeline says, or why not.
+
+Who may do it is decided in :mod:`bot.incidents.permissions`, and it is carried out in :mod:`bot.incidents.change`.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import NamedTuple
+
+import msgspec
+
+from bot.domain.incident import Incident, IncidentStatus, TimelineKind
+from bot.domain.severity import Severity
+
+MOST_NOTE = 2000
+MOST_TITLE = 150
+
+
+class Done(NamedTuple):
+    """``text`` is for the timeline; it ends with ``@`` and the id of ``person`` where it is about one."""
+
+    incident: Incident
+    text: str
+    kind: TimelineKind = TimelineKind.STATUS
+    person: str | None = None
+    worse: bool = False
+    broadcast: bool = False
+
+
+class NotPossible(NamedTuple):
+    """``why`` is for whoever wanted it."""
+
+    why: str
+
+
+Outcome = Done | NotPossible
+Rule = Callable[[Incident, str, datetime], Outcome]
+"""What becomes of an incident, given who does it and when."""
+
+
+def acknowledge(incident: Incident, user: str, now: datetime) -> Outcome:
+    """Somebody looks after it, and owns it unless another does."""
+    if not incident.open:
+        return _is_resolved(incident)
+    if incident.status is IncidentStatus.ACKNOWLEDGED:
+        return NotPossible(f"Incident #{incident.number} is already acknowledged{_by(incident.acknowledged_by)}.")
+    return Done(_acknowledged(incident, user, owner=incident.owner or user), "Acknowledged")
+
+
+def take(incident: Incident, user: str, now: datetime) -> Outcome:
+    """Acknowledge and own it. Of two who take it in the same moment the second is told who was first."""
+    if not incident.open:
+        return _is_resolved(incident)
+    holder = incident.looked_after_by
+    if holder == user and incident.status is IncidentStatus.ACKNOWLEDGED:
+        return NotPossible(f"Incident #{incident.number} is yours already.")
+    if holder not in (None, user):
+        how = f"`/incident assign {incident.number} @name` hands it over"
+        return NotPossible(f"Incident #{incident.number} is taken{_by(holder)}: nothing was changed; {how}.")
+    if incident.status is IncidentStatus.ACKNOWLEDGED:
+        return Done(msgspec.structs.replace(incident, owner=user), "Taken")
+    return Done(_acknowledged(incident, user, owner=user), "Acknowledged and taken")
+
+
+def assigning(to: str) -> Rule:
+    """Give it to somebody. While they have not acknowledged it, it goes on calling."""
+
+    def assign(incident: Incident, user: str, now: datetime) -> Outcome:
+        if not incident.open:
+            return _is_resolved(incident)
+        if incident.looked_after_by == to:
+            return NotPossible(f"Incident #{incident.number} is assigned to @{to} already.")
+        return Done(msgspec.structs.replace(incident, owner=to), f"Assigned to @{to}", person=to)
+
+    return assign
+
+
+def unacknowledge(incident: Incident, user: str, now: datetime) -> Outcome:
+    """Nobody looks after it any more: it calls again."""
+    if not incident.open:
+        return _is_resolved(incident)
+    if incident.status is IncidentStatus.TRIGGERED and incident.owner is None:
+        return NotPossible(f"Incident #{incident.number} is not acknowledged: nothing was changed.")
+    freed = msgspec.structs.replace(incident, status=IncidentStatus.TRIGGERED, acknowledged_by=None, owner=None)
+    return Done(freed, "Not acknowledged any more: nobody looks after it")
+
+
+def resolve(incident: Incident, user: str, now: datetime) -> Outcome:
+    if not incident.open:
+        return _is_resolved(incident)
+    resolved = msgspec.structs.replace(
+        incident, status=IncidentStatus.RESOLVED, resolved_at=now, resolved_by=user, kept_open_by=None
+    )
+    return Done(resolved, "Resolved")
+
+
+def reopening(*, firing: bool) -> Rule:
+    """Open it again, with nobody looking after it. What does not fire stays open until a person resolves it."""
+
+    def reopen(incident: Incident, user: str, now: datetime) -> Outcome:
+        if incident.open:
+            return NotPossible(f"Incident #{incident.number} is open already: nothing was changed.")
+        if incident.part_of:
+            return NotPossible(f"Incident #{incident.number} became part of another one: reopen that.")
+        healthy = max((now - (incident.resolved_at or now)).total_seconds(), 0.0)
+        reopened = msgspec.structs.replace(
+            incident,
+            status=IncidentStatus.TRIGGERED,
+            resolved_at=None,
+            resolved_by=None,
+            acknowledged_by=None,
+            owner=None,
+            healthy_seconds=incident.healthy_seconds + healthy,
+            active_at=now,
+            reopened_at=now,
+            kept_open_by=None if firing else user,
+        )
+        text = "Reopened" if firing else "Reopened: it stays open until somebody resolves it"
+        return Done(reopened, text, worse=True)
+
+    return reopen
+
+
+def judging(severity: Severity | None, said: Severity | None) -> Rule:
+    """Set the severity, which then holds whatever the alerts say; None lets it follow these again.
+
+    ``said`` is what the alerts say now, None where there are none.
+    """
+
+    def judge(incident: Incident, user: str, now: datetime) -> Outcome:
+        if not incident.open:
+            return _is_resolved(incident)
+        if severity is None:
+            return _following(incident, said)
+        if severity is incident.severity and incident.severity_by:
+            return NotPossible(f"Incident #{incident.number} is {severity} already{_by(incident.severity_by)}.")
+        changed = msgspec.structs.replace(incident, severity=severity, severity_by=user, alerts_severity=said)
+        was = "" if severity is incident.severity else f" (was {incident.severity})"
+        text = f"Severity set to {severity}{was}{_unlike(severity, said)}"
+        return Done(changed, text, worse=severity.rank < incident.severity.rank)
+
+    return judge
+
+
+def _following(incident: Incident, said: Severity | None) -> Outcome:
+    if incident.severity_by is None:
+        return NotPossible(f"The severity of incident #{incident.number} follows its alerts already.")
+    if said is None:
+        return NotPossible(f"Incident #{incident.number} has no alerts that its severity could follow.")
+    changed = msgspec.structs.replace(incident, severity=said, severity_by=None, alerts_severity=said)
+    text = f"Severity follows the alerts again: {said} (was {incident.severity})"
+    return Done(changed, text, worse=said.rank < incident.severity.rank)
+
+
+def _unlike(severity: Severity, said: Severity | None) -> str:
+    return f"; the alerts say {said}" if said not in (None, severity) else ""
+
+
+def noting(text: str) -> Rule:
+    """A line of a person's own in the timeline, of an incident that is over, too."""
+
+    def note(incident: Incident, user: str, now: datetime) -> Outcome:
+        return NotPossible(why) if (why := _why_no_text(text)) else Done(incident, text, TimelineKind.NOTE)
+
+    return note
+
+
+def updating(text: str) -> Rule:
+    """A note that the channel shows beside the thread, once."""
+
+    def update(incident: Incident, user: str, now: datetime) -> Outcome:
+        if why := _why_no_text(text):
+            return NotPossible(why)
+        return Done(incident, f"Update: {text}", TimelineKind.NOTE, broadcast=True)
+
+    return update
+
+
+def _why_no_text(text: str) -> str:
+    if not text.strip():
+        return "There is nothing written: nothing was noted."
+    if len(text) > MOST_NOTE:
+        return f"This has {len(text)} characters, and a note has up to {MOST_NOTE}: nothing was noted."
+    return ""
+
+
+def _acknowledged(incident: Incident, user: str, *, owner: str) -> Incident:
+    return msgspec.structs.replace(incident, status=IncidentStatus.ACKNOWLEDGED, acknowledged_by=user, owner=owner)
+
+
+def _is_resolved(incident: Incident) -> NotPossible:
+    return NotPossible(f"Incident #{incident.number} is already resolved: nothing was changed.")
+
+
+def _by(user: str | None) -> str:
+    """People by their ids, which become mentions; programs and tools by their names."""
+    if not user:
+        return ""
+    return f" by @{user}" if user.isalnum() and user.isupper() else f" by {user}"

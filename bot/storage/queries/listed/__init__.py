@@ -1,0 +1,1 @@
+"""What somebody looks for, a page at a time."""

@@ -1,0 +1,151 @@
+"""Models: what their monitors say now, and what they found before."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.access.scope import Scope
+from bot.domain.alert import Alert
+from bot.domain.event import domain_of
+from bot.domain.watched.monitor import MonitorRules
+from bot.errors import NotFound
+from bot.model_store import references
+from bot.model_store.references import Reference
+from bot.storage.queries.listed.episodes import episodes_of_model
+from bot.watches.models.memory import ModelOverview, MonitorState, overview_of
+from handlers.api.operation import Answer, Call, Invalid, NoBody, NoQuery, operation
+from handlers.api.shapes import EpisodeShape, HistoryPage, ModelPage, ModelShape, MonitorShape, ReferenceShape
+
+State = Literal["unchecked", "ok", "firing", "stale", "failed"]
+
+
+class ModelsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    limit: Annotated[int, Meta(ge=1, le=100)] = 100
+    cursor: Annotated[str | None, Meta(description="`next` of the page before.")] = None
+
+
+class HistoryQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    monitor: Annotated[str | None, Meta(description="One of its monitors.")] = None
+    since: Annotated[Annotated[datetime, Meta(tz=True)] | None, Meta(description="Found then or later.")] = (
+        msgspec.field(default=None, name="from")
+    )
+    limit: Annotated[int, Meta(ge=1, le=500)] = 100
+    cursor: Annotated[int | None, Meta(description="`next` of the page before.")] = None
+
+
+@operation(
+    "GET",
+    "/api/models",
+    Scope.MODELS_READ,
+    summary="The models of tandem.yaml, by name",
+    query=ModelsQuery,
+    answer=ModelPage,
+)
+async def list_models(call: Call[ModelsQuery, NoBody]) -> Answer:
+    query = call.query
+    names = [name for name in sorted(call.backend.rules.models) if query.cursor is None or name > query.cursor]
+    shown = names[: query.limit]
+    async with call.database.read() as connection:
+        found = [await _model(connection, call, name) for name in shown]
+    return Answer(ModelPage(found, shown[-1] if len(names) > query.limit else None))
+
+
+@operation("GET", "/api/models/{model}", Scope.MODELS_READ, summary="One model", answer=ModelShape)
+async def show_model(call: Call[NoQuery, NoBody]) -> Answer:
+    name = _known(call)
+    async with call.database.read() as connection:
+        return Answer(await _model(connection, call, name))
+
+
+@operation(
+    "GET",
+    "/api/models/{model}/history",
+    Scope.MODELS_READ,
+    summary="What its monitors found, from when to when, the newest first",
+    query=HistoryQuery,
+    answer=HistoryPage,
+)
+async def model_history(call: Call[HistoryQuery, NoBody]) -> Answer:
+    name, query = _known(call), call.query
+    monitors = call.backend.rules.models[name].monitors
+    if query.monitor is not None and query.monitor not in monitors:
+        raise Invalid(f"monitor: {query.monitor[:60]!r} is none of {', '.join(sorted(monitors)) or 'its monitors'}.")
+    skipped = query.cursor or 0
+    async with call.database.read() as connection:
+        found = await episodes_of_model(connection, name, query.since, call.caller.domains)
+    wanted = [one for one in found if query.monitor in (None, _monitor_of(one))]
+    shown = wanted[skipped : skipped + query.limit]
+    following = str(skipped + query.limit) if len(wanted) > skipped + query.limit else None
+    return Answer(HistoryPage([_episode(one) for one in shown], following))
+
+
+def _known(call: Call[Any, Any]) -> str:
+    """Raises NotFound."""
+    name = call.path["model"]
+    if name not in call.backend.rules.models:
+        raise NotFound("There is no model of that name in tandem.yaml.")
+    return name
+
+
+async def _model(connection: AsyncConnection, call: Call[Any, Any], name: str) -> ModelShape:
+    rules = call.backend.rules
+    reference = await references.current(connection, name, call.now)
+    overview = _seen(call, await overview_of(connection, name, rules.partitions))
+    states = {state.monitor: state for state in overview.states}
+    monitors = rules.models[name].monitors
+    return ModelShape(
+        name,
+        list(rules.depends_on.get(name, [])),
+        overview.newest_at,
+        _reference(reference) if reference else None,
+        [_monitor(monitor, one, states.get(monitor)) for monitor, one in monitors.items()],
+    )
+
+
+def _seen(call: Call[Any, Any], overview: ModelOverview) -> ModelOverview:
+    """What the token may see: results stand for all domains of a partition, so they are shown to who sees all."""
+    by = call.backend.rules.correlation.partition_by
+    if call.caller.domains is None:
+        return overview
+    theirs = [cursor for cursor in overview.cursors if call.caller.sees(domain_of(cursor.labels, by))]
+    return ModelOverview(theirs, overview.states if len(theirs) == len(overview.cursors) else [])
+
+
+def _monitor(name: str, rules: MonitorRules, state: MonitorState | None) -> MonitorShape:
+    if state is None:
+        return MonitorShape(name, rules.kind, "unchecked", 0, None, "", "")
+    return MonitorShape(name, rules.kind, _state(state), state.checks, state.checked_at, state.version, state.summary)
+
+
+def _state(state: MonitorState) -> State:
+    if state.firing_since:
+        return "firing"
+    if state.failed_since:
+        return "failed"
+    if state.stale_since:
+        return "stale"
+    return "ok" if state.checked_at else "unchecked"
+
+
+def _reference(one: Reference) -> ReferenceShape:
+    return ReferenceShape(one.version, one.rows, one.pinned, one.created_at, one.lineage.model_version)
+
+
+def _monitor_of(alert: Alert) -> str:
+    return alert.annotations.get("monitor", "")
+
+
+def _episode(alert: Alert) -> EpisodeShape:
+    return EpisodeShape(
+        monitor=_monitor_of(alert),
+        alertname=alert.name,
+        severity=alert.severity,
+        began_at=alert.starts_at,
+        ended_at=alert.ends_at,
+        domain=alert.domain,
+        summary=alert.annotations.get("summary", ""),
+        incident_id=alert.incident_id,
+    )
