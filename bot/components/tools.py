@@ -11,7 +11,7 @@ from bot.components.process import Process
 from bot.integrations import (
     AlertComparison,
     SilenceSync,
-    StatusTeller,
+    StatusSync,
     ToolTasks,
     listing_tools,
     silence_tools,
@@ -32,7 +32,7 @@ def tool_components(process: Process) -> Iterator[Component]:
     session = aiohttp.ClientSession(trust_env=True)
     yield Component("connections to tools", stop=session.close)
     for tool in statuses:
-        run = partial(tasks.tell, StatusTeller(services.database, tool, session))
+        run = partial(tasks.send_status, StatusSync(services.database, tool, session))
         yield Component(f"{tool.name} statuses", run=run, role=ROLE)
     for each in silences:
         run = partial(tasks.sync, SilenceSync(services.database, each, session))

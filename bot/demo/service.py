@@ -46,11 +46,11 @@ class Service:
         self._arrived = asyncio.Condition()
         self._answers: deque[Answer] = deque()
         self._waits: deque[tuple[float, float]] = deque()
-        self._heard: dict[int, float] = {}
+        self._last_report: dict[int, float] = {}
 
     async def forecast(self, _request: web.Request) -> web.Response:
         """A shop asks for this week's demand."""
-        number, asked_at = next(self._numbers), time.monotonic()
+        number, requested_at = next(self._numbers), time.monotonic()
         job = self._waiting[number] = Job(shop=number % SHOPS)
         async with self._arrived:
             self._arrived.notify()
@@ -63,13 +63,13 @@ class Service:
             self._waiting.pop(number, None)
             self._under_way.pop(number, None)
         now, actual = time.monotonic(), sold_this_week(job.shop)
-        self._answers.append(Answer(now, now - asked_at, abs(forecast - actual) / actual))
+        self._answers.append(Answer(now, now - requested_at, abs(forecast - actual) / actual))
         return web.json_response({"shop": job.shop, "forecast": round(forecast, 2), "fresh": fresh})
 
     async def next_job(self, request: web.Request) -> web.Response:
         """A worker asks for work, and reports how many seconds it waited for a CPU since it last asked."""
         report, now = await request.json(), time.monotonic()
-        self._heard[report["worker"]] = now
+        self._last_report[report["worker"]] = now
         self._waits.append((now, report["waited"]))
         async with self._arrived:
             try:
@@ -96,7 +96,7 @@ class Service:
             self._answers.popleft()
         while self._waits and self._waits[0][0] < now - WINDOW:
             self._waits.popleft()
-        workers = sum(at > now - _ALIVE_SECONDS for at in self._heard.values())
+        workers = sum(at > now - _ALIVE_SECONDS for at in self._last_report.values())
         latencies = sorted(answer.latency for answer in self._answers)
         errors = [answer.error for answer in self._answers]
         waited = sum(seconds for _, seconds in self._waits)

@@ -9,12 +9,12 @@ from bot.integrations.comparison import AlertComparison
 from bot.integrations.configured import listing_tools, silence_tools, status_tools
 from bot.integrations.running import ToolTasks
 from bot.integrations.silences import SilenceSync
-from bot.integrations.statuses import StatusTeller
+from bot.integrations.statuses import StatusSync
 
 __all__ = [
     "AlertComparison",
     "SilenceSync",
-    "StatusTeller",
+    "StatusSync",
     "ToolTasks",
     "listing_tools",
     "silence_tools",

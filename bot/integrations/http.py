@@ -65,10 +65,10 @@ def _seconds(text: str | None) -> float | None:
 
 def _reason(status: int, body: bytes, headers: Mapping[str, str]) -> str:
     """The status and the beginning of what the tool says; nothing of what we showed it."""
-    said = printable(body[:2000].decode(errors="replace"))
+    reason = printable(body[:2000].decode(errors="replace"))
     for secret in (word for value in headers.values() for word in re.split(r"[ =]", value) if len(word) > 5):
-        said = said.replace(secret, "…")
-    return f"status {status}: {said[:_LONGEST_REASON]}" if said else f"status {status}"
+        reason = reason.replace(secret, "…")
+    return f"status {status}: {reason[:_LONGEST_REASON]}" if reason else f"status {status}"
 
 
 def printable(text: str) -> str:

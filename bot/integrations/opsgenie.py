@@ -21,6 +21,6 @@ class Opsgenie:
         self._url = url.rstrip("/")
         self._headers = {"Authorization": f"GenieKey {token}"}
 
-    async def tell(self, session: aiohttp.ClientSession, target: str, state: State, said: str) -> None:
+    async def send_status(self, session: aiohttp.ClientSession, target: str, state: State, note: str) -> None:
         url = f"{self._url}/v2/alerts/{quote(target, safe='')}/{_ACTION[state]}?identifierType=id"
-        await call(session, "POST", url, self._headers, {"user": "Tandem", "source": "Tandem", "note": said})
+        await call(session, "POST", url, self._headers, {"user": "Tandem", "source": "Tandem", "note": note})

@@ -27,9 +27,9 @@ class PagerDuty:
             "From": sender,
         }
 
-    async def tell(self, session: aiohttp.ClientSession, target: str, state: State, said: str) -> None:
+    async def send_status(self, session: aiohttp.ClientSession, target: str, state: State, note: str) -> None:
         incident = {"type": "incident_reference", "status": state.value}
         if state is State.RESOLVED:
-            incident["resolution"] = said
+            incident["resolution"] = note
         url = f"{self._url}/incidents/{quote(target, safe='')}"
         await call(session, "PUT", url, self._headers, {"incident": incident})

@@ -95,7 +95,7 @@ class PrometheusReader:
 
 
 async def _instant(session: aiohttp.ClientSession, server: Server, expr: str, at: datetime) -> list[float]:
-    data = await _ask(session, server, "query", {"query": expr, "time": f"{at.timestamp():.3f}"})
+    data = await _query(session, server, "query", {"query": expr, "time": f"{at.timestamp():.3f}"})
     if data.result_type == "scalar":
         return [float(msgspec.convert(data.result, tuple[float, str])[1])]
     return [float(one.value[1]) for one in _series(data) if one.value]
@@ -104,14 +104,18 @@ async def _instant(session: aiohttp.ClientSession, server: Server, expr: str, at
 async def _range(
     session: aiohttp.ClientSession, server: Server, expr: str, start: datetime, end: datetime
 ) -> list[float]:
-    asked = {"query": expr, "start": start.timestamp(), "end": end.timestamp(), "step": STEP.total_seconds()}
-    return [float(text) for one in _series(await _ask(session, server, "query_range", asked)) for _, text in one.values]
+    parameters = {"query": expr, "start": start.timestamp(), "end": end.timestamp(), "step": STEP.total_seconds()}
+    return [
+        float(text)
+        for one in _series(await _query(session, server, "query_range", parameters))
+        for _, text in one.values
+    ]
 
 
 def _series(data: _Data) -> Sequence[_Series]:
     return msgspec.convert(data.result, list[_Series])
 
 
-async def _ask(session: aiohttp.ClientSession, server: Server, what: str, asked: Mapping[str, Any]) -> _Data:
-    url = f"{server.url.rstrip('/')}/api/v1/{what}?{urlencode(asked)}"
+async def _query(session: aiohttp.ClientSession, server: Server, what: str, parameters: Mapping[str, Any]) -> _Data:
+    url = f"{server.url.rstrip('/')}/api/v1/{what}?{urlencode(parameters)}"
     return _decode(await call(session, "GET", url, server.headers)).data

@@ -13,7 +13,7 @@ from bot.errors import StorageUnavailable
 from bot.integrations.comparison import AlertComparison
 from bot.integrations.http import ToolFailure, ToolRefused
 from bot.integrations.silences import SilenceSync
-from bot.integrations.statuses import StatusTeller
+from bot.integrations.statuses import StatusSync
 
 LOOK = 2.0
 """Seconds between two looks at the database for what is to be told."""
@@ -40,11 +40,11 @@ class ToolTasks:
         for event in self._woken:
             event.set()
 
-    async def tell(self, teller: StatusTeller) -> None:
+    async def send_status(self, sync: StatusSync) -> None:
         """Tell a tool what people do to incidents, until cancelled."""
         woken = self._event()
         while True:
-            if await _patiently(teller.name, lambda: teller.tell_one(self._clock())):
+            if await _patiently(sync.name, lambda: sync.send_one(self._clock())):
                 await asyncio.sleep(INTERVAL)
             else:
                 await _rest(woken)
@@ -55,7 +55,7 @@ class ToolTasks:
         next_round = loop.time()
         while True:
             due = loop.time() >= next_round
-            if due or await _patiently(sync.name, lambda: sync.anything_to_tell(self._clock())):
+            if due or await _patiently(sync.name, lambda: sync.anything_to_send(self._clock())):
                 await _patiently(sync.name, lambda: sync.reconcile(self._clock()))
                 next_round = loop.time() + self._silences_every
                 await asyncio.sleep(INTERVAL)

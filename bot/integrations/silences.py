@@ -105,7 +105,7 @@ class SilenceSync:
         self._unusable: set[str] = set()
         self.name, self.title = tool.name, tool.title
 
-    async def anything_to_tell(self, now: datetime) -> bool:
+    async def anything_to_send(self, now: datetime) -> bool:
         """Whether the tool has to be told something. Raises StorageUnavailable."""
         async with self._database.read() as connection:
             return await tools.silences_untold(connection, self.name, now)
@@ -116,7 +116,7 @@ class SilenceSync:
         async with self._database.read() as connection:
             links = await tools.silence_links(connection, self.name)
             known = await silences.by_ids(connection, [link.silence_id for link in links])
-            untold = await tools.silences_to_tell(connection, self.name, now)
+            untold = await tools.silences_to_send(connection, self.name, now)
         linked = {link.there for link in links}
         unknown = [one for one in theirs.values() if one.id not in linked and not one.over(now)]
         named = {_named_in(one): one for one in unknown}

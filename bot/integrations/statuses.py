@@ -18,7 +18,7 @@ from bot.storage.database import Database
 from bot.storage.queries import incidents, tools
 from bot.storage.queries.tools import Due, State
 
-TELL_WITHIN = timedelta(days=1)
+SEND_WITHIN = timedelta(days=1)
 """What is older is history: a tool that is configured for the first time is not told of it."""
 _REMEMBER = timedelta(days=90)
 
@@ -31,27 +31,27 @@ class StatusTool(Protocol):
     name: str
     title: str
 
-    async def tell(self, session: aiohttp.ClientSession, target: str, state: State, said: str) -> None:
+    async def send_status(self, session: aiohttp.ClientSession, target: str, state: State, note: str) -> None:
         """Bring the alert ``target`` there to the state; told twice is told once. Raises ToolFailure, ToolRefused."""
 
 
-class StatusTeller:
+class StatusSync:
     """Tells one tool."""
 
     def __init__(self, database: Database, tool: StatusTool, session: aiohttp.ClientSession) -> None:
         self._database, self._tool, self._session = database, tool, session
         self.name, self.title = tool.name, tool.title
 
-    async def tell_one(self, now: datetime) -> bool:
+    async def send_one(self, now: datetime) -> bool:
         """Tell of one alert; False where the tool knows everything. Raises ToolFailure, StorageUnavailable."""
         async with self._database.read() as connection:
-            due = await tools.next_due(connection, self.name, self.title, now - TELL_WITHIN)
+            due = await tools.next_due(connection, self.name, self.title, now - SEND_WITHIN)
         if due is None:
             return False
         refused = ""
-        said = f"Incident #{due.number} was {due.state} in Tandem"
+        note = f"Incident #{due.number} was {due.state} in Tandem"
         try:
-            await self._tool.tell(self._session, due.target, due.state, said)
+            await self._tool.send_status(self._session, due.target, due.state, note)
         except ToolRefused as error:
             refused = str(error)
         await self._note(due, refused, now)
@@ -61,8 +61,8 @@ class StatusTeller:
     async def _note(self, due: Due, refused: str, now: datetime) -> None:
         async with self._database.write() as connection:
             announced = not refused or await tools.refused_before(connection, self.name, due)
-            await tools.told(connection, self.name, due, now, refused)
-            await tools.forget_told(connection, now - _REMEMBER)
+            await tools.mark_sent(connection, self.name, due, now, refused)
+            await tools.forget_sent(connection, now - _REMEMBER)
             if not announced:
                 text = f"{self.title} did not take that this is {due.state}: {refused}"
                 entry = TimelineEntry(incident_id=due.incident_id, at=now, kind=TimelineKind.NOTE, text=text)

@@ -21,7 +21,7 @@ from bot.domain.runs.query import PlannedQuery, Query
 from bot.errors import PlanError
 from bot.incidents.placeholder import KNOWN, PARAMETER, PLACEHOLDER, is_known, names_in, placeholders_of
 from bot.remediation.executors import describe, holds_steps, parameters_of
-from bot.remediation.executors.asking import INNER_KINDS
+from bot.remediation.executors.json_step import INNER_KINDS
 from bot.remediation.placeholders import Values, check_patterns
 
 MAX_PLAN = 2500

@@ -27,7 +27,7 @@ from handlers.http.fast_path import Deliver, Delivery
 from handlers.http.memory import share_of
 from handlers.http.problem import RETRY_AFTER_OUTAGE, come_again, not_stored, problem
 from handlers.sources.mapped import mapped_sources
-from handlers.sources.registry import CannotTell, Malformed, NotAuthentic, Refusal, Source, all_sources, nearest
+from handlers.sources.registry import Malformed, NotAuthentic, Refusal, Source, Unverifiable, all_sources, nearest
 
 MAX_BODY = 32 * 2**20
 """The default of ``TANDEM_MAX_BODY``."""
@@ -41,7 +41,7 @@ _MOST_REASONS = 100
 
 _JSON = {"Content-Type": "application/json"}
 
-_REFUSALS = (Malformed, UnicodeError, Unreadable, InboxFull, StorageUnavailable, NotAuthentic, CannotTell)
+_REFUSALS = (Malformed, UnicodeError, Unreadable, InboxFull, StorageUnavailable, NotAuthentic, Unverifiable)
 
 log = structlog.get_logger(__name__)
 
@@ -239,7 +239,7 @@ def _answer_to(error: Exception, source: str) -> web.Response:
             return not_stored(error)
         case NotAuthentic():
             return problem(401, str(error))
-        case CannotTell():
+        case Unverifiable():
             return problem(503, str(error), come_again(RETRY_AFTER_OUTAGE))
         case _:
             return problem(400, f"The body is not what {source} sends: {error}")

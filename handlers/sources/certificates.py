@@ -58,7 +58,7 @@ def parsed(pem: bytes) -> list[x509.Certificate]:
 
 
 async def complete(chain: list[x509.Certificate], trust: Trust, fetch: Fetch) -> list[x509.Certificate]:
-    """The chain with the issuers that it lacks, as far as they are told. Raises NotAuthentic, CannotTell."""
+    """The chain with the issuers that it lacks, as far as they are told. Raises NotAuthentic, Unverifiable."""
     known = list(chain)
     roots = {root.subject.public_bytes() for root in trust.roots()}
     for _ in range(_MOST_ISSUERS):

@@ -53,16 +53,16 @@ class _Envelope(msgspec.Struct, frozen=True):
     link: str = ""
 
 
-def opened(said: Any, key: str, headers: Mapping[str, str], received_at: datetime) -> tuple[About, Any]:
+def opened(document: Any, key: str, headers: Mapping[str, str], received_at: datetime) -> tuple[About, Any]:
     """What a decoded body is about, and the tool's own document. Raises Malformed where no model is named."""
-    inside = isinstance(said, dict) and key in said
-    envelope = converted(said, _Envelope) if inside else _Envelope()
+    inside = isinstance(document, dict) and key in document
+    envelope = converted(document, _Envelope) if inside else _Envelope()
     model = clean(envelope.model or headers.get(_MODEL_HEADER, ""))
     if not model:
         raise Malformed(f'no model is named: send the header X-Tandem-Model, or {{"model": …, "{key}": …}}')
     at = in_utc(envelope.at, "$.at") if envelope.at else None
     about = About(model, clean_labels(envelope.labels), at or received_at, clean_link(envelope.link))
-    return about, said[key] if inside else said
+    return about, document[key] if inside else document
 
 
 def alert_of(source: str, about: About, check: Check) -> AlertEvent:

@@ -37,7 +37,7 @@ many, they are made one after the other as they are taken, so that nothing else 
 
 Prove = Callable[[Mapping[str, str], bytes], Awaitable[None]]
 """Proves, from headers and body, who sent it, and may ask others for that; answers the sender's handshake where it has
-one. Raises Malformed, NotAuthentic, CannotTell."""
+one. Raises Malformed, NotAuthentic, Unverifiable."""
 
 
 class Malformed(TandemError):
@@ -48,7 +48,7 @@ class NotAuthentic(TandemError):
     """The sender is not who it should be; the message says why."""
 
 
-class CannotTell(TandemError):
+class Unverifiable(TandemError):
     """Whether the sender is who it should be is not known at the moment: it may send again."""
 
 

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from yarl import URL
 
 from handlers.sources.certificates import Trust, check_chain, complete, parsed, public_roots
-from handlers.sources.registry import CannotTell, NotAuthentic, decoded
+from handlers.sources.registry import NotAuthentic, Unverifiable, decoded
 from handlers.sources.sns_names import certificate_name, is_amazon, is_authority
 from handlers.sources.timestamps import from_iso
 
@@ -98,7 +98,7 @@ class Amazon:
         self._fetching = asyncio.Lock()
 
     async def prove(self, headers: Mapping[str, str], body: bytes) -> None:
-        """Confirms the subscription, too, where a message asks for that. Raises Malformed, NotAuthentic, CannotTell."""
+        """Confirm the subscription too, where a message asks for it. Raises Malformed, NotAuthentic, Unverifiable."""
         message = read(body)
         now = self._clock()
         topics = topics_in(self._environ)
@@ -167,12 +167,12 @@ async def _got(url: str) -> bytes:
             session.get(URL(url), allow_redirects=False) as answer,
         ):
             if answer.status != 200:
-                raise CannotTell(f"Amazon SNS answered {answer.status} at {answer.url.host}.")
+                raise Unverifiable(f"Amazon SNS answered {answer.status} at {answer.url.host}.")
             found = bytearray()
             async for chunk in answer.content.iter_chunked(4096):
                 found += chunk
                 if len(found) > _LARGEST:
-                    raise CannotTell(f"Amazon SNS answered with more than {_LARGEST} bytes.")
+                    raise Unverifiable(f"Amazon SNS answered with more than {_LARGEST} bytes.")
             return bytes(found)
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise CannotTell(f"Amazon SNS is not reached: {type(error).__name__}.") from error
+        raise Unverifiable(f"Amazon SNS is not reached: {type(error).__name__}.") from error

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bot.domain.duration import Duration
 from bot.errors import TandemError
-from bot.remediation.executors.asking import Heard, Request, ask, described
+from bot.remediation.executors.json_step import JsonAnswer, Request, described, perform
 from bot.remediation.executors.registry import executor
 from bot.remediation.executors.step import Outcome, StepContext, StepParameters, presentable
 from detectors.performance.compare import Comparison, compare
@@ -88,15 +88,15 @@ async def run(parameters: GateParameters, context: StepContext) -> Outcome:
     except _Unfit as error:
         return Outcome(False, f"not compared: {error}")
     passed = all(found.low > parameters.by for _, found in compared)
-    lines = [_said(one, parameters) for one in compared]
+    lines = [_line(one, parameters) for one in compared]
     verdict = "the challenger is better" if passed else "the challenger is not shown to be better"
-    said = "\n".join([*lines, verdict]).encode(errors="replace")
-    return Outcome(passed, presentable(said, 0, context.hidden))
+    text = "\n".join([*lines, verdict]).encode(errors="replace")
+    return Outcome(passed, presentable(text, 0, context.hidden))
 
 
 async def _compared(name: str, pair: Pair, parameters: GateParameters, context: StepContext) -> _Compared:
-    champion = _losses_in(await ask(pair.champion, context), f"{name}, champion")
-    challenger = _losses_in(await ask(pair.challenger, context), f"{name}, challenger")
+    champion = _losses_in(await perform(pair.champion, context), f"{name}, champion")
+    challenger = _losses_in(await perform(pair.challenger, context), f"{name}, challenger")
     if champion.data != challenger.data:
         raise _Unfit(f"{name}: the champion was scored on {champion.data!r}, the challenger on {challenger.data!r}")
     theirs = dict(zip(challenger.ids, challenger.losses, strict=True))
@@ -112,11 +112,11 @@ async def _compared(name: str, pair: Pair, parameters: GateParameters, context: 
     return _Compared(f"{name} ({champion.data[:_SHOWN]})" if champion.data else name, found)
 
 
-def _losses_in(heard: Heard, whose: str) -> _Losses:
-    if not heard.ok:
-        raise _Unfit(f"{whose}: {heard.said}")
+def _losses_in(answer: JsonAnswer, whose: str) -> _Losses:
+    if not answer.ok:
+        raise _Unfit(f"{whose}: {answer.text}")
     try:
-        losses = msgspec.convert(heard.value, _Losses)
+        losses = msgspec.convert(answer.value, _Losses)
     except (msgspec.ValidationError, UnicodeEncodeError) as error:
         raise _Unfit(f"{whose}: {error}") from error
     if len(losses.ids) != len(losses.losses):
@@ -126,7 +126,7 @@ def _losses_in(heard: Heard, whose: str) -> _Losses:
     return losses
 
 
-def _said(one: _Compared, parameters: GateParameters) -> str:
+def _line(one: _Compared, parameters: GateParameters) -> str:
     found, percent = one.found, f"{parameters.confidence * 100:.4g} %"
     interval = f"{percent} interval {found.low:.4g} to {found.high:.4g}, {found.rows:,} rows"
     losses = f"mean loss {found.challenger:.4g} of the challenger, {found.champion:.4g} of the champion"

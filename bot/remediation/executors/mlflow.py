@@ -55,7 +55,7 @@ class MlflowParameters(StepParameters):
     """Set the alias only while it names this version."""
 
     @model_validator(mode="after")
-    def _says_what(self) -> "MlflowParameters":
+    def _named(self) -> "MlflowParameters":
         if (self.alias is None) == (self.stage is None):
             raise ValueError("say either alias or stage")
         if sum(one is not None for one in (self.version, self.before, self.from_alias)) != 1:
@@ -96,8 +96,8 @@ def describe(parameters: MlflowParameters) -> str:
     what = f"alias {parameters.alias}" if parameters.alias else f"stage {parameters.stage}"
     only = f", if it is version {parameters.instead_of}" if parameters.instead_of else ""
     others = " (versions in it are archived)" if parameters.archive_others else ""
-    said = f"MLflow: set {what} of {parameters.model}{only} to {which}{others}"
-    return "\n".join([said, f"at {parameters.url}", *shown(parameters.headers)])
+    text = f"MLflow: set {what} of {parameters.model}{only} to {which}{others}"
+    return "\n".join([text, f"at {parameters.url}", *shown(parameters.headers)])
 
 
 @executor("mlflow", MlflowParameters, describe)
@@ -112,8 +112,8 @@ async def run(parameters: MlflowParameters, context: StepContext) -> Outcome:
     except TimeoutError:
         return Outcome(False, f"no answer within {seconds:g} s")
     except (SecretMissing, _Refused, aiohttp.ClientError, OSError, ValueError) as error:
-        said = f"{error or type(error).__name__}".encode()
-        return Outcome(False, presentable(said, 0, context.hidden))
+        text = f"{error or type(error).__name__}".encode()
+        return Outcome(False, presentable(text, 0, context.hidden))
 
 
 async def _performed(registry: "_Registry", parameters: MlflowParameters) -> str:
@@ -204,20 +204,20 @@ class _Registry:
         )
 
     async def set_stage(self, stage: str, version: str, archive_others: bool) -> None:
-        said: dict[str, Any] = {"name": self.model, "version": version, "stage": stage}
-        said["archive_existing_versions"] = archive_others
-        await self._call("POST", "model-versions/transition-stage", json=said)
+        text: dict[str, Any] = {"name": self.model, "version": version, "stage": stage}
+        text["archive_existing_versions"] = archive_others
+        await self._call("POST", "model-versions/transition-stage", json=text)
 
     async def _call(self, method: str, path: str, missing: tuple[str, ...] = (), **sent: Any) -> bytes | None:
         """The answer's body; None where the registry says that there is no such thing, in one of ``missing``."""
         answer = await answered(self._client, method, self._api / path, **sent)
         if answer.ok:
             return answer.body
-        said = _error_in(answer.body)
-        if said.error_code in missing:
+        text = _error_in(answer.body)
+        if text.error_code in missing:
             return None
-        words = said.message or answer.body[:300].decode(errors="replace")
-        raise _Refused(f"HTTP {answer.status} of the registry: {said.error_code} {words}".strip())
+        words = text.message or answer.body[:300].decode(errors="replace")
+        raise _Refused(f"HTTP {answer.status} of the registry: {text.error_code} {words}".strip())
 
 
 class _Error(msgspec.Struct, frozen=True):

@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from yarl import URL
 
 from bot.domain.duration import Duration
-from bot.remediation.executors.asking import Ask, Heard, ask, at_path, described
+from bot.remediation.executors.json_step import JsonAnswer, JsonStep, at_path, described, perform
 from bot.remediation.executors.registry import executor
 from bot.remediation.executors.step import Outcome, StepContext, StepParameters
 
@@ -29,11 +29,11 @@ _FAILED = ["failed", "failure", "error", "cancelled", "canceled", "killed", "abo
 class PipelineParameters(StepParameters):
     timeout: Duration = timedelta(hours=1)
     """How long the pipeline may take."""
-    start: Ask
+    start: JsonStep
     """The http or command step that starts it."""
     run: str | None = Field(default=None, min_length=1)
     """Where in the answer of `start` the run's id is."""
-    poll: Ask | None = None
+    poll: JsonStep | None = None
     """The http or command step that reads the state, with `{run}`."""
     state: str = Field(default="state", min_length=1)
     """Where in the answer of `poll` the state is."""
@@ -50,8 +50,8 @@ class PipelineParameters(StepParameters):
     def _fits_together(self) -> "PipelineParameters":
         if self.every <= timedelta(0):
             raise ValueError("every: some time passes between two questions")
-        asked = described(self.poll) if self.poll else ""
-        if (_RUN in asked) != (self.run is not None):
+        polled = described(self.poll) if self.poll else ""
+        if (_RUN in polled) != (self.run is not None):
             raise ValueError("run says where start answers the run's id, which poll has as {run}: give both or neither")
         if self.poll and self.poll.http and _RUN in str(URL(self.poll.http.url).authority):
             raise ValueError("poll: {run} may not choose the host that is called")
@@ -77,49 +77,49 @@ async def run(parameters: PipelineParameters, context: StepContext) -> Outcome:
 
 
 async def _started_and_ended(parameters: PipelineParameters, context: StepContext) -> Outcome:
-    started = await ask(parameters.start, context)
+    started = await perform(parameters.start, context)
     if not started.ok:
-        return Outcome(False, f"the pipeline was not started\n{started.said}")
+        return Outcome(False, f"the pipeline was not started\n{started.text}")
     if parameters.poll is None:
-        return Outcome(True, _told("the pipeline has ended", started, parameters.metrics))
+        return Outcome(True, _report("the pipeline has ended", started, parameters.metrics))
     if parameters.run is None:
         return await _ended(parameters, parameters.poll, context)
     run_id = at_path(started.value, parameters.run)
     if isinstance(run_id, bool) or not isinstance(run_id, str | int) or not _RUN_ID.fullmatch(str(run_id)):
-        return Outcome(False, f"it was started, and no run's id is at {parameters.run!r} of the answer\n{started.said}")
+        return Outcome(False, f"it was started, and no run's id is at {parameters.run!r} of the answer\n{started.text}")
     return await _ended(parameters, _of_run(parameters.poll, str(run_id)), context)
 
 
-def _of_run(poll: Ask, run_id: str) -> Ask:
+def _of_run(poll: JsonStep, run_id: str) -> JsonStep:
     """The question for one run: its id in the address, or in the arguments."""
     if poll.http is not None:
         url = poll.http.url.replace(_RUN, quote(run_id, safe=""))
-        return Ask(http=poll.http.model_copy(update={"url": url}))
+        return JsonStep(http=poll.http.model_copy(update={"url": url}))
     assert poll.command is not None  # as its validator saw to
     argv = [argument.replace(_RUN, run_id) for argument in poll.command.argv]
-    return Ask(command=poll.command.model_copy(update={"argv": argv}))
+    return JsonStep(command=poll.command.model_copy(update={"argv": argv}))
 
 
-async def _ended(parameters: PipelineParameters, poll: Ask, context: StepContext) -> Outcome:
+async def _ended(parameters: PipelineParameters, poll: JsonStep, context: StepContext) -> Outcome:
     """Ask until the state is a last one. A question that fails is asked again, a few times in a row."""
     missed = 0
     while True:
-        heard = await ask(poll, context)
-        state = at_path(heard.value, parameters.state) if heard.ok else None
+        answer = await perform(poll, context)
+        state = at_path(answer.value, parameters.state) if answer.ok else None
         missed = 0 if isinstance(state, str) else missed + 1
         if missed >= _MISSED_IN_A_ROW:
-            return Outcome(False, f"{missed} answers in a row had no state at {parameters.state!r}\n{heard.said}")
+            return Outcome(False, f"{missed} answers in a row had no state at {parameters.state!r}\n{answer.text}")
         word = state.casefold() if isinstance(state, str) else ""
         if word in map(str.casefold, parameters.succeeded):
-            return Outcome(True, _told(f"the pipeline has ended: {state}", heard, parameters.metrics))
+            return Outcome(True, _report(f"the pipeline has ended: {state}", answer, parameters.metrics))
         if word in map(str.casefold, parameters.failed):
-            return Outcome(False, f"the pipeline has ended: {state}\n{heard.said}")
+            return Outcome(False, f"the pipeline has ended: {state}\n{answer.text}")
         await asyncio.sleep(parameters.every.total_seconds())
 
 
-def _told(said: str, heard: Heard, path: str | None) -> str:
-    metrics = at_path(heard.value, path) if path else None
-    return "\n".join([said, *_lines(metrics)])
+def _report(text: str, answer: JsonAnswer, path: str | None) -> str:
+    metrics = at_path(answer.value, path) if path else None
+    return "\n".join([text, *_lines(metrics)])
 
 
 def _lines(metrics: Any) -> list[str]:

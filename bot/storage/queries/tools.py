@@ -14,11 +14,11 @@ from bot.domain.incident import IncidentStatus
 from bot.domain.silence import Silence
 from bot.storage.database import insert_missing, row_of, table_of, upsert
 from bot.storage.tables.core import AlertRow, IncidentRow, SilenceRow
-from bot.storage.tables.tools import ToolSeenRow, ToolSilenceRow, ToolToldRow
+from bot.storage.tables.tools import ToolSeenRow, ToolSentRow, ToolSilenceRow
 
 _SILENCE = table_of(SilenceRow)
 _LINK = table_of(ToolSilenceRow)
-_TOLD = table_of(ToolToldRow)
+_SENT = table_of(ToolSentRow)
 _ALERT = table_of(AlertRow)
 _INCIDENT = table_of(IncidentRow)
 _SEEN = table_of(ToolSeenRow)
@@ -58,7 +58,7 @@ def _linked(tool: str) -> ColumnElement[bool]:
     return exists().where(_LINK.c.tool == tool, _LINK.c.silence_id == _SILENCE.c.id)
 
 
-def _to_tell(tool: str, now: datetime) -> ColumnElement[bool]:
+def _to_send(tool: str, now: datetime) -> ColumnElement[bool]:
     made_by_people = and_(_SILENCE.c.origin == "", _SILENCE.c.created_by != _BY_ITSELF)
     return and_(_SILENCE.c.ends_at > now, made_by_people, ~_linked(tool))
 
@@ -67,14 +67,14 @@ async def silences_untold(connection: AsyncConnection, tool: str, now: datetime)
     """Whether a silence was made or ended here that the tool does not know of."""
     changed = and_(_LINK.c.tool == tool, _LINK.c.refused == "", _LINK.c.ends_at != _SILENCE.c.ends_at)
     ended = select(_LINK.c.silence_id).join(_SILENCE, _SILENCE.c.id == _LINK.c.silence_id).where(changed)
-    made = select(_SILENCE.c.id).where(_to_tell(tool, now))
+    made = select(_SILENCE.c.id).where(_to_send(tool, now))
     found = [(await connection.execute(query.limit(1))).first() for query in (ended, made)]
     return any(found)
 
 
-async def silences_to_tell(connection: AsyncConnection, tool: str, now: datetime) -> list[Silence]:
+async def silences_to_send(connection: AsyncConnection, tool: str, now: datetime) -> list[Silence]:
     """The silences made here that the tool does not have, the first to end first."""
-    rows = await connection.execute(select(_SILENCE).where(_to_tell(tool, now)).order_by(_SILENCE.c.ends_at))
+    rows = await connection.execute(select(_SILENCE).where(_to_send(tool, now)).order_by(_SILENCE.c.ends_at))
     return [msgspec.convert(dict(row), Silence) for row in rows.mappings()]
 
 
@@ -106,9 +106,9 @@ async def next_due(connection: AsyncConnection, tool: str, title: str, since: da
     What was done in the tool itself, by actors whose names begin with its title, it is not told.
     """
     rows = await connection.execute(
-        select(_ALERT.c.fingerprint, _INCIDENT, _TOLD.c.state.label("told"))
+        select(_ALERT.c.fingerprint, _INCIDENT, _SENT.c.state.label("told"))
         .join(_INCIDENT, _INCIDENT.c.id == _ALERT.c.incident_id)
-        .outerjoin(_TOLD, and_(_TOLD.c.tool == tool, _TOLD.c.target == _ALERT.c.fingerprint))
+        .outerjoin(_SENT, and_(_SENT.c.tool == tool, _SENT.c.target == _ALERT.c.fingerprint))
         .where(
             _INCIDENT.c.changed_at >= since,
             _ALERT.c.source == tool,
@@ -136,31 +136,31 @@ async def next_due(connection: AsyncConnection, tool: str, title: str, since: da
 def _acknowledged(title: str) -> ColumnElement[bool]:
     by = _INCIDENT.c.acknowledged_by
     here = and_(by.is_not(None), ~by.startswith(f"{title}: ", autoescape=True))
-    return and_(_INCIDENT.c.status == IncidentStatus.ACKNOWLEDGED.value, here, _TOLD.c.state.is_(None))
+    return and_(_INCIDENT.c.status == IncidentStatus.ACKNOWLEDGED.value, here, _SENT.c.state.is_(None))
 
 
 def _resolved(title: str) -> ColumnElement[bool]:
     by = _INCIDENT.c.resolved_by
     here = and_(by.is_not(None), ~by.startswith(f"{title}: ", autoescape=True))
-    untold = or_(_TOLD.c.state.is_(None), _TOLD.c.state != State.RESOLVED.value)
+    untold = or_(_SENT.c.state.is_(None), _SENT.c.state != State.RESOLVED.value)
     return and_(_INCIDENT.c.status == IncidentStatus.RESOLVED.value, here, untold)
 
 
-async def told(connection: AsyncConnection, tool: str, due: Due, at: datetime, refused: str = "") -> None:
+async def mark_sent(connection: AsyncConnection, tool: str, due: Due, at: datetime, refused: str = "") -> None:
     """Write down what the tool was told, and why it did not take it where it did not."""
     row = {"tool": tool, "target": due.target, "incident_id": due.incident_id, "state": due.state.value}
-    await upsert(connection, _TOLD, [{**row, "version": due.version, "at": at, "refused": refused}])
+    await upsert(connection, _SENT, [{**row, "version": due.version, "at": at, "refused": refused}])
 
 
 async def refused_before(connection: AsyncConnection, tool: str, due: Due) -> bool:
     """Whether the tool refused the same of another alert of the incident."""
-    same = (_TOLD.c.tool == tool, _TOLD.c.incident_id == due.incident_id, _TOLD.c.state == due.state.value)
-    rows = await connection.execute(select(_TOLD.c.target).where(*same, _TOLD.c.refused != "").limit(1))
+    same = (_SENT.c.tool == tool, _SENT.c.incident_id == due.incident_id, _SENT.c.state == due.state.value)
+    rows = await connection.execute(select(_SENT.c.target).where(*same, _SENT.c.refused != "").limit(1))
     return rows.first() is not None
 
 
-async def forget_told(connection: AsyncConnection, before: datetime) -> None:
-    await connection.execute(delete(_TOLD).where(_TOLD.c.at < before))
+async def forget_sent(connection: AsyncConnection, before: datetime) -> None:
+    await connection.execute(delete(_SENT).where(_SENT.c.at < before))
 
 
 class Firing(msgspec.Struct, frozen=True):

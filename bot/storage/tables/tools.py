@@ -23,7 +23,7 @@ class ToolSilenceRow(SQLModel, table=True):
     refused: str = Field(sa_type=Text)
 
 
-class ToolToldRow(SQLModel, table=True):
+class ToolSentRow(SQLModel, table=True):
     """The last state that a tool was told of one of its alerts, at which version of the incident."""
 
     __tablename__ = "tool_told"

@@ -36,8 +36,8 @@ async def check_by_alibi(
     most = _TOGETHER_ROWS if together else _UNIVARIATE_ROWS
     arrays = await asyncio.to_thread(_arrays, monitor, model, before, window, loaded, most)
     categorical = [place for place, name in enumerate(names) if isinstance(before.columns[name], Categorical)]
-    asked = {"test": "mmd" if together else "univariate", "alpha": monitor.alpha, "categorical": categorical}
-    answer = await alibi.ask(asked, arrays)
+    job = {"test": "mmd" if together else "univariate", "alpha": monitor.alpha, "categorical": categorical}
+    answer = await alibi.run(job, arrays)
     after = await asyncio.to_thread(before.read, table)
     sides = Sides(before, after, loaded.version)
     if together:

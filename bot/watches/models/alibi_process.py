@@ -38,14 +38,14 @@ class Alibi:
         self._turn = asyncio.Lock()
         self._process: asyncio.subprocess.Process | None = None
 
-    async def ask(self, asked: Mapping[str, Any], arrays: Mapping[str, Array]) -> dict[str, Any]:
+    async def run(self, job: Mapping[str, Any], arrays: Mapping[str, Array]) -> dict[str, Any]:
         """The worker's answer. Raises EngineUnavailable."""
-        packed = await asyncio.to_thread(_packed, asked, arrays)
+        packed = await asyncio.to_thread(_packed, job, arrays)
         async with self._turn:
             for attempt in range(1, _TRIES + 1):
                 try:
                     async with asyncio.timeout(self._timeout):
-                        return await self._ask(packed)
+                        return await self._run(packed)
                 except (OSError, EOFError, TimeoutError) as error:
                     log.warning("alibi.worker_lost", attempt=attempt, reason=repr(error))
                     await self._stop()
@@ -63,15 +63,15 @@ class Alibi:
         """The worker's, while there is one."""
         return self._process.pid if self._process else None
 
-    async def _ask(self, packed: bytes) -> dict[str, Any]:
+    async def _run(self, packed: bytes) -> dict[str, Any]:
         process = await self._running()
         assert process.stdin is not None
         process.stdin.write(struct.pack(">I", len(packed)) + packed)
         await process.stdin.drain()
-        said = await _answer(process)
-        if "error" in said:
-            raise EngineUnavailable(f"alibi-detect failed: {said['error']}")
-        return said
+        answer = await _answer(process)
+        if "error" in answer:
+            raise EngineUnavailable(f"alibi-detect failed: {answer['error']}")
+        return answer
 
     async def _running(self) -> asyncio.subprocess.Process:
         if self._process is not None and self._process.returncode is None:
@@ -81,8 +81,8 @@ class Alibi:
         self._process = await asyncio.create_subprocess_exec(
             self._python, str(_WORKER), stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.DEVNULL, env=environment
         )
-        said = await _answer(self._process)
-        if "ready" not in said:
+        answer = await _answer(self._process)
+        if "ready" not in answer:
             await self._stop()
             raise EngineUnavailable(HOW_TO_INSTALL)
         return self._process
@@ -105,10 +105,10 @@ async def _answer(process: asyncio.subprocess.Process) -> dict[str, Any]:
     return dict(json.loads(await process.stdout.readexactly(length)))
 
 
-def _packed(asked: Mapping[str, Any], arrays: Mapping[str, Array]) -> bytes:
+def _packed(job: Mapping[str, Any], arrays: Mapping[str, Array]) -> bytes:
     packed = io.BytesIO()
     np.savez(packed, **arrays)  # type: ignore[arg-type]
-    whole = json.dumps(asked).encode() + b"\n" + packed.getvalue()
+    whole = json.dumps(job).encode() + b"\n" + packed.getvalue()
     if len(whole) > _MOST_BYTES:
         raise EngineUnavailable("the window and the reference are too large for alibi-detect")
     return whole

@@ -23,14 +23,14 @@ def main() -> None:
         from alibi_detect import cd  # type: ignore[import-not-found,import-untyped,unused-ignore]  # noqa: PLC0415
         from alibi_detect.version import __version__  # type: ignore  # noqa: PLC0415
     except ImportError as error:
-        say(answers, {"missing": str(error)})
+        reply(answers, {"missing": str(error)})
         return
-    say(answers, {"ready": __version__})
+    reply(answers, {"ready": __version__})
     while (request := read(requests)) is not None:
         try:
-            say(answers, answer(cd, request))
+            reply(answers, answer(cd, request))
         except Exception as error:  # the process that asked decides what becomes of it
-            say(answers, {"error": f"{type(error).__name__}: {error}"[:500]})
+            reply(answers, {"error": f"{type(error).__name__}: {error}"[:500]})
 
 
 def read(requests: BinaryIO) -> bytes | None:
@@ -38,8 +38,8 @@ def read(requests: BinaryIO) -> bytes | None:
     return requests.read(struct.unpack(">I", head)[0]) if len(head) == 4 else None
 
 
-def say(answers: BinaryIO, said: object) -> None:
-    packed = json.dumps(said).encode()
+def reply(answers: BinaryIO, answer: object) -> None:
+    packed = json.dumps(answer).encode()
     answers.write(struct.pack(">I", len(packed)) + packed)
     answers.flush()
 
@@ -47,14 +47,14 @@ def say(answers: BinaryIO, said: object) -> None:
 def answer(cd: Any, request: bytes) -> dict[str, Any]:
     """One test of a window against a reference: ``test`` is univariate (TabularDrift) or mmd (MMDDrift)."""
     line, _, packed = request.partition(b"\n")
-    asked = json.loads(line)
+    job = json.loads(line)
     with np.load(io.BytesIO(packed), allow_pickle=False) as arrays:
         reference, window = arrays["reference"], arrays["window"]
-    if asked["test"] == "mmd":
-        found = mmd(cd, reference, window, asked["alpha"])
+    if job["test"] == "mmd":
+        found = mmd(cd, reference, window, job["alpha"])
         return {"p": float(found["p_val"]), "distance": float(found["distance"])}
-    categories = {place: None for place in asked["categorical"]}
-    detector = cd.TabularDrift(reference, p_val=asked["alpha"], categories_per_feature=categories or None)
+    categories = {place: None for place in job["categorical"]}
+    detector = cd.TabularDrift(reference, p_val=job["alpha"], categories_per_feature=categories or None)
     return {"p": [float(p) for p in detector.predict(window, drift_type="batch")["data"]["p_val"]]}
 
 

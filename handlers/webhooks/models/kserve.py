@@ -85,7 +85,7 @@ def rows_of(event: BaseCloudEvent, data: Any, at: datetime, where: str) -> Seque
             holds=RowsKind.PREDICTIONS,
             digest="",
             rows=len(named),
-            labels={name: said for name in _LABELS if (said := _extension(event, name))},
+            labels={name: shown for name in _LABELS if (shown := _extension(event, name))},
             version=named[0].version or "",
             first_at=at,
             last_at=at,
@@ -133,19 +133,19 @@ def _named(name: str, values: Sequence[Scalar], alone: bool) -> dict[str, Scalar
 def _answered(data: Any) -> list[dict[str, Any]]:
     response = msgspec.convert(data, _Response)
     if response.predictions is not None:
-        return [_said(prediction) for prediction in response.predictions]
+        return [_row(prediction) for prediction in response.predictions]
     if not response.outputs:
         raise Malformed("neither predictions nor outputs are there")
     chances = [tensor for tensor in response.outputs if _CHANCES in tensor.name]
-    said = [tensor for tensor in response.outputs if tensor not in chances] or chances
-    rows = [_said(values) for values in said[0].by_row()]
+    shown = [tensor for tensor in response.outputs if tensor not in chances] or chances
+    rows = [_row(values) for values in shown[0].by_row()]
     for tensor in chances:
-        rows = [{**_said(values), **row} for row, values in zip(rows, tensor.by_row(), strict=False)]
+        rows = [{**_row(values), **row} for row, values in zip(rows, tensor.by_row(), strict=False)]
     version = clean(response.model_version) if response.model_version else None
     return [{**row, "version": version} for row in rows]
 
 
-def _said(prediction: Any) -> dict[str, Any]:
+def _row(prediction: Any) -> dict[str, Any]:
     """A prediction, or the class and its score where the chances of all classes are given."""
     values = _listed(prediction)
     if len(values) == 1:

@@ -54,12 +54,12 @@ _decode = msgspec.json.Decoder(Any).decode
 
 @source(NAME, verify=bearer)
 def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> list[Event]:
-    said = decoded(_decode, body)
-    if isinstance(said, dict) and "detail-type" in said:
-        return _of_job(converted(said, _JobEvent), headers) if said["detail-type"] == _JOB else []
-    if not isinstance(said, dict) or "violations" not in said:
+    document = decoded(_decode, body)
+    if isinstance(document, dict) and "detail-type" in document:
+        return _of_job(converted(document, _JobEvent), headers) if document["detail-type"] == _JOB else []
+    if not isinstance(document, dict) or "violations" not in document:
         raise Malformed("it is neither a constraint_violations.json nor an event of EventBridge")
-    about, document = opened(said, "violations", headers, received_at)
+    about, document = opened(document, "violations", headers, received_at)
     violations: list[_Violation] = converted(document, _Violations)
     if not violations:
         return [_all_well(about)]
@@ -88,15 +88,15 @@ def _kind_of(violation: _Violation) -> FindingKind:
     return FindingKind.DRIFT if "drift" in violation.constraint_check_type else FindingKind.QUALITY
 
 
-def _of_job(told: _JobEvent, headers: Mapping[str, str]) -> list[Event]:
+def _of_job(event: _JobEvent, headers: Mapping[str, str]) -> list[Event]:
     """A monitoring job ends by a message of its own; other processing jobs are nothing to us."""
-    job = told.detail
+    job = event.detail
     schedule = job.monitoring_schedule_arn.rpartition("/")[2]
     ended, _, words = job.exit_message.partition(":")
     if not schedule or ended not in ("Completed", "CompletedWithViolations"):
         return []
     model = clean(headers.get("x-tandem-model", "") or schedule)
-    at = in_utc(told.time, "$.time")
+    at = in_utc(event.time, "$.time")
     if at is None:
         raise Malformed("$.time: there is no such moment")
     if ended == "Completed":

@@ -21,7 +21,7 @@ from bot.inbox.inbox import Inbox
 from bot.inbox.intake import Intake
 from handlers.http.endpoint import add_webhook_routes
 from handlers.sources.certificates import Trust, public_roots
-from handlers.sources.registry import CannotTell, Malformed, NotAuthentic, all_sources
+from handlers.sources.registry import Malformed, NotAuthentic, Unverifiable, all_sources
 from handlers.sources.sns import TOPICS, Amazon
 from handlers.sources.sns_names import is_authority
 from tests.integration.handlers.sns_sender import NOW, TOPIC, Sender, authority, certificate_for, sending
@@ -179,7 +179,7 @@ async def test_while_amazon_does_not_answer_nobody_can_tell_and_later_it_is_aske
     status: int, sender: Sender, amazon: Amazon
 ) -> None:
     sender.status = status
-    with pytest.raises(CannotTell, match=str(status)):
+    with pytest.raises(Unverifiable, match=str(status)):
         await amazon.prove({}, sender.body())
     assert "/elsewhere" not in sender.asked
     sender.status = 200
@@ -188,7 +188,7 @@ async def test_while_amazon_does_not_answer_nobody_can_tell_and_later_it_is_aske
 
 async def test_an_answer_without_an_end_is_not_read_to_it(sender: Sender, amazon: Amazon) -> None:
     sender.certificate = b"x" * 100_000
-    with pytest.raises(CannotTell, match="more than 65536 bytes"):
+    with pytest.raises(Unverifiable, match="more than 65536 bytes"):
         await amazon.prove({}, sender.body())
 
 

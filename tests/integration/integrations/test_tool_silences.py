@@ -51,7 +51,7 @@ class Shared:
             return await silences.not_ended(connection, self.clock.now)
 
     async def to_tell(self) -> bool:
-        return await self.sync.anything_to_tell(self.clock.now)
+        return await self.sync.anything_to_send(self.clock.now)
 
 
 def _tool(kind: str, server: SilenceServer) -> SilenceTool:

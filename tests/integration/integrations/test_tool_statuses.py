@@ -13,7 +13,7 @@ from bot.incidents import lifecycle
 from bot.integrations.http import ToolFailure
 from bot.integrations.opsgenie import Opsgenie
 from bot.integrations.pagerduty import PagerDuty
-from bot.integrations.statuses import StatusTeller
+from bot.integrations.statuses import StatusSync
 from tests.integration.integrations.tool_servers import OpsgenieServer, PagerDutyServer
 from tests.integration.pipeline_driver import Pipeline
 
@@ -23,7 +23,7 @@ USER = "U012AB3CD"
 class Told:
     """An incident of alerts from a tool, and the teller of that tool."""
 
-    def __init__(self, pipeline: Pipeline, server: PagerDutyServer | OpsgenieServer, teller: StatusTeller) -> None:
+    def __init__(self, pipeline: Pipeline, server: PagerDutyServer | OpsgenieServer, teller: StatusSync) -> None:
         self.pipeline, self.server, self.teller = pipeline, server, teller
 
     async def happens(self, status: str = "firing", fingerprint: str = "PGR0VU2", **fields: Any) -> None:
@@ -48,7 +48,7 @@ class Told:
     async def tell(self) -> int:
         """How many calls it took until the tool knew everything."""
         told = 0
-        while await self.teller.tell_one(self.pipeline.clock.now):
+        while await self.teller.send_one(self.pipeline.clock.now):
             told += 1
             assert told < 20
         return told
@@ -59,14 +59,14 @@ async def pagerduty(pipeline: Pipeline) -> AsyncIterator[Told]:
     server = PagerDutyServer()
     async with server.listening(), aiohttp.ClientSession() as session:
         tool = PagerDuty(server.token, server.sender, server.url)
-        yield Told(pipeline, server, StatusTeller(pipeline.database, tool, session))
+        yield Told(pipeline, server, StatusSync(pipeline.database, tool, session))
 
 
 @pytest.fixture
 async def opsgenie(pipeline: Pipeline) -> AsyncIterator[Told]:
     server = OpsgenieServer()
     async with server.listening(), aiohttp.ClientSession() as session:
-        yield Told(pipeline, server, StatusTeller(pipeline.database, Opsgenie(server.token, server.url), session))
+        yield Told(pipeline, server, StatusSync(pipeline.database, Opsgenie(server.token, server.url), session))
 
 
 async def test_what_is_done_here_is_told_to_pagerduty_once_each(pagerduty: Told) -> None:

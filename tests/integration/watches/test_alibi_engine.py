@@ -75,25 +75,25 @@ if not os.path.exists({str(tmp_path / "died")!r}):
     os._exit(1)
 say({{"p": [0.5]}})"""
     alibi = stand_in(tmp_path, first)
-    assert await alibi.ask(UNIVARIATE, arrays()) == {"p": [0.5]}
+    assert await alibi.run(UNIVARIATE, arrays()) == {"p": [0.5]}
     await alibi.close()
 
 
 async def test_a_worker_that_dies_every_time_is_said_to(tmp_path: Path) -> None:
     alibi = stand_in(tmp_path, "os._exit(1)")
     with pytest.raises(EngineUnavailable, match="twice"):
-        await alibi.ask(UNIVARIATE, arrays())
+        await alibi.run(UNIVARIATE, arrays())
 
 
 async def test_where_alibi_detect_is_not_installed_the_message_says_how_to_get_it() -> None:
     alibi = Alibi(sys.executable)
     with pytest.raises(EngineUnavailable, match=r"pip install 'alibi-detect\[tensorflow\]"):
-        await alibi.ask(UNIVARIATE, arrays())
+        await alibi.run(UNIVARIATE, arrays())
 
 
 async def test_a_python_that_is_not_there_is_an_engine_that_is_not_there() -> None:
     with pytest.raises(EngineUnavailable):
-        await Alibi("/nowhere/python").ask(UNIVARIATE, arrays())
+        await Alibi("/nowhere/python").run(UNIVARIATE, arrays())
 
 
 async def test_a_monitor_whose_engine_is_missing_is_a_finding_and_no_crash(
@@ -143,7 +143,7 @@ async def test_rows_that_came_while_the_engine_was_away_are_checked_when_it_is_b
 @needs_alibi
 async def test_our_univariate_p_values_are_those_of_alibi_detect(real: Alibi) -> None:
     given = arrays(shift=0.2)
-    answer = await real.ask(UNIVARIATE, given)
+    answer = await real.run(UNIVARIATE, given)
     columns = {side: {f"x{at}": matrix[:, at] for at in range(3)} for side, matrix in given.items()}
     reference = build(columns["reference"])
     ours = kolmogorov_smirnov(reference, reference.read(columns["window"]))
@@ -152,11 +152,11 @@ async def test_our_univariate_p_values_are_those_of_alibi_detect(real: Alibi) ->
 
 @needs_alibi
 async def test_the_real_worker_killed_in_the_middle_is_replaced(real: Alibi) -> None:
-    await real.ask(UNIVARIATE, arrays())
-    asked = asyncio.create_task(real.ask(UNIVARIATE, arrays(rows=20_000)))
+    await real.run(UNIVARIATE, arrays())
+    job = asyncio.create_task(real.run(UNIVARIATE, arrays(rows=20_000)))
     assert real.pid is not None
     os.kill(real.pid, signal.SIGKILL)
-    assert len((await asked)["p"]) == 3
+    assert len((await job)["p"]) == 3
 
 
 @needs_alibi
@@ -169,9 +169,9 @@ async def test_a_drift_of_all_columns_together_is_found_by_mmd(
     random = np.random.default_rng(0)
     await models.reference("v1", {"x": random.normal(size=400), "y": random.normal(size=400)})
     await models.predict({"x": random.normal(size=200), "y": random.normal(size=200)})
-    said = await models.said("multivariate")
-    if "None of" in said or "not checked" in said:
-        pytest.skip(f"this alibi-detect has no backend for MMD: {said}")
+    answer = await models.said("multivariate")
+    if "None of" in answer or "not checked" in answer:
+        pytest.skip(f"this alibi-detect has no backend for MMD: {answer}")
     x = random.normal(size=200)
     await models.predict({"x": x, "y": x + random.normal(size=200) / 5})
     [alert] = await models.alerts_of(await models.only_incident())

@@ -25,7 +25,7 @@ class Request(BaseModel):
     http: HttpParameters
 
 
-class Ask(BaseModel):
+class JsonStep(BaseModel):
     """``http: {…}`` or ``command: {…}``, whose answer is JSON."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -34,34 +34,34 @@ class Ask(BaseModel):
     command: CommandParameters | None = None
 
     @model_validator(mode="after")
-    def _one_of_them(self) -> "Ask":
+    def _one_of_them(self) -> "JsonStep":
         if (self.http is None) == (self.command is None):
             raise ValueError("say either http or command")
         return self
 
 
-class Heard(NamedTuple):
-    """``value`` is the JSON that was answered, None where there was none; ``said`` is the answer for people, cut."""
+class JsonAnswer(NamedTuple):
+    """``value`` is the JSON that was answered, None where there was none; ``text`` is the answer for people, cut."""
 
     ok: bool
     value: Any
-    said: str
+    text: str
 
 
-def described(one: Ask | Request) -> str:
+def described(one: JsonStep | Request) -> str:
     if one.http is not None:
         return http.describe(one.http)
-    assert isinstance(one, Ask) and one.command is not None  # as its validator saw to
+    assert isinstance(one, JsonStep) and one.command is not None  # as its validator saw to
     return command.describe(one.command)
 
 
-async def ask(one: Ask | Request, context: StepContext) -> Heard:
+async def perform(one: JsonStep | Request, context: StepContext) -> JsonAnswer:
     """Perform it once. What goes wrong is what was heard, not an error of ours."""
     if one.http is not None:
         return await _requested(one.http, context)
-    assert isinstance(one, Ask) and one.command is not None  # as its validator saw to
+    assert isinstance(one, JsonStep) and one.command is not None  # as its validator saw to
     outcome = await command.run(one.command, context)
-    return Heard(outcome.ok, _json_in(outcome.output), outcome.output[-_SHOWN:])
+    return JsonAnswer(outcome.ok, _json_in(outcome.output), outcome.output[-_SHOWN:])
 
 
 def _json_in(output: str) -> Any:
@@ -74,7 +74,7 @@ def _json_in(output: str) -> Any:
     return None
 
 
-async def _requested(parameters: HttpParameters, context: StepContext) -> Heard:
+async def _requested(parameters: HttpParameters, context: StepContext) -> JsonAnswer:
     seconds, secrets = parameters.timeout.total_seconds(), context.secrets
     body = None if parameters.body is None else http.encoded(parameters.body)
     usual = {"Content-Type": "application/json"} if isinstance(parameters.body, dict | list) else {}
@@ -83,14 +83,14 @@ async def _requested(parameters: HttpParameters, context: StepContext) -> Heard:
         async with asyncio.timeout(seconds), session(usual) as client:
             answer = await answered(client, parameters.method, parameters.url, headers=headers, data=body)
     except TimeoutError:
-        return Heard(False, None, f"no answer within {seconds:g} s")
+        return JsonAnswer(False, None, f"no answer within {seconds:g} s")
     except SecretMissing as error:
-        return Heard(False, None, str(error))
+        return JsonAnswer(False, None, str(error))
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        said = presentable(f"not answered: {error or type(error).__name__}".encode(), 0, context.hidden)
-        return Heard(False, None, said)
-    said = presentable(answer.body[:MAX_OUTPUT], max(0, len(answer.body) - MAX_OUTPUT), context.hidden)[:_SHOWN]
-    return Heard(parameters.expects(answer.status), _decoded(answer.body), f"HTTP {answer.status}\n{said}".strip())
+        text = presentable(f"not answered: {error or type(error).__name__}".encode(), 0, context.hidden)
+        return JsonAnswer(False, None, text)
+    text = presentable(answer.body[:MAX_OUTPUT], max(0, len(answer.body) - MAX_OUTPUT), context.hidden)[:_SHOWN]
+    return JsonAnswer(parameters.expects(answer.status), _decoded(answer.body), f"HTTP {answer.status}\n{text}".strip())
 
 
 def _decoded(body: bytes) -> Any:
