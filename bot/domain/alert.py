@@ -54,7 +54,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     active whatever it says at the moment. ``host`` is where its labels place it, or empty. ``pending`` is a status
     that arrived at ``pending_since`` as if overtaken by the one before: it is taken over when nothing else follows.
     ``ended_by`` is what its end rests on (None of old ones: their sender's word). A detector's alert that fires on,
-    to be sure, while its data is good again, is ``good_since`` then.
+    to be sure, while its data is good again, is ``good_since`` then. By ``tolerance`` seconds it may have begun later
+    than ``starts_at``.
     """
 
     identity: str
@@ -88,6 +89,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     ended_by: EndedBy | None = None
     receiver: str = ""
     good_since: datetime | None = None
+    tolerance: float = 0.0
 
     @property
     def firing(self) -> bool:
@@ -205,6 +207,7 @@ def apply(
         ended_by=None,
         good_since=event.good_since,
         receiver=event.receiver or known.receiver,
+        tolerance=event.tolerance,
     )
     return note_change(_described(fired, event, severities), now, rules.flapping)
 

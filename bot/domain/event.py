@@ -69,7 +69,8 @@ class AlertEvent(msgspec.Struct, frozen=True, tag="alert", tag_field="kind", omi
     ``trace`` is the traceparent of the delivery, where deliveries are traced. ``ended_by``: what a resolution rests on.
     ``good_since``: a detector's data is good since then, and its alert waits to be sure of it.
     ``receiver`` is the sender's name for the way by which it came here. ``listed_at``: it is not from a delivery but
-    from the sender's own list, as that has been since then; what was delivered later knows better.
+    from the sender's own list, as that has been since then; what was delivered later knows better. ``tolerance``:
+    by so many seconds it may have begun later than ``starts_at``, which is all that its source can tell.
     """
 
     source: str
@@ -89,6 +90,7 @@ class AlertEvent(msgspec.Struct, frozen=True, tag="alert", tag_field="kind", omi
     good_since: datetime | None = None
     receiver: str = ""
     listed_at: datetime | None = None
+    tolerance: float = 0.0
 
 
 class GroupResolved(msgspec.Struct, frozen=True, tag="group_resolved", tag_field="kind"):

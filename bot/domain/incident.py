@@ -113,7 +113,10 @@ def with_all_of(kept: Incident, gone: Incident) -> Incident:
 
 
 class Tally(NamedTuple):
-    """Alerts of one incident that are alike: same service, name, severity and state, counted."""
+    """Alerts of one incident that are alike: same service, name, severity and state, counted.
+
+    ``last_at``: when something was received of one of them last. By ``tolerance`` seconds they may have begun later.
+    """
 
     incident_id: str
     service: str
@@ -123,6 +126,8 @@ class Tally(NamedTuple):
     flapping: bool
     alerts: int
     first_at: datetime
+    last_at: datetime | None = None
+    tolerance: float = 0.0
 
 
 def visible(tallies: Sequence[Tally], inhibited: Sequence[Folded]) -> list[Tally]:

@@ -1,5 +1,6 @@
 """Correlation: which alerts belong together."""
 
+from detectors.correlation.bursts import LEAST_AT_ONCE
 from detectors.correlation.co_occurrence import TAUGHT, CoOccurrences, Seen
 from detectors.correlation.likelihood import Span
 from detectors.correlation.signals import Assignment, Cluster, Key, Move, Signal
@@ -7,6 +8,7 @@ from detectors.correlation.spreading import assign
 from detectors.correlation.tokens import tokens_of
 
 __all__ = [
+    "LEAST_AT_ONCE",
     "TAUGHT",
     "Assignment",
     "Cluster",

@@ -3,6 +3,7 @@
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 
+from detectors.correlation.bursts import Bursts
 from detectors.correlation.co_occurrence import FORGOTTEN, CoOccurrences, apart_cost, co_occurrence_cost
 from detectors.correlation.likelihood import (
     MARGIN,
@@ -29,7 +30,9 @@ class Board:
     lead: a service that moves takes its alerts along, but not what they share with those that stay.
     """
 
-    def __init__(self, topology: Topology, window: float, co_occurrences: CoOccurrences) -> None:
+    def __init__(
+        self, topology: Topology, window: float, co_occurrences: CoOccurrences, rate: float | None = None
+    ) -> None:
         self.homes: dict[str, str] = {}
         self.first_homes: dict[str, str] = {}
         self.merged: dict[str, str] = {}
@@ -40,6 +43,7 @@ class Board:
         self._moved: dict[str, None] = {}
         self._tokens: dict[str, frozenset[int]] = {}
         self._began: dict[str, float] = {}
+        self._bursts = Bursts(window, rate, topology.described, co_occurrences)
         self._last: dict[str, float] = {}
         self._window = window
         self._spans: dict[Key, dict[str, Span]] = {}
@@ -54,6 +58,8 @@ class Board:
         self._age[cluster.id] = len(self._age)
         self._tokens[cluster.id] = cluster.tokens
         self._last[cluster.id] = 0.0
+        if cluster.began is not None:
+            self._began[cluster.id] = cluster.began
         for key, span in cluster.keys.items():
             self._observe(key, cluster.id, span)
             if key[0] == "service":
@@ -65,6 +71,9 @@ class Board:
         news = home is None and signal.service in self._topology
         if home is None:
             home = (self._explaining(signal) if news else None) or self._co_occurring(signal, FORGOTTEN * news)
+        near = self._near_in_time(signal.service, signal.at) if home is None else {}
+        if near:
+            home = max(near, key=lambda one: (near[one], -self._age[one]))
         if home is None and not news:
             home = self._alike(signal)
         opened = home is None
@@ -76,6 +85,8 @@ class Board:
             self._reconsider(signal.service, signal.at, home, alone=opened)
         if news and opened:
             self._attract(signal.service, signal.at, final(home, self.merged))
+        for other in near:
+            self._join_burst(other)
 
     def moves(self) -> list[Move]:
         """Which services of the loaded clusters are part of another one now, in the order in which they moved."""
@@ -105,6 +116,8 @@ class Board:
             self._namespaces.setdefault((cluster, placed), set()).add(namespace)
         self._last[cluster] = max(span.last, self._last.get(cluster, span.last))
         spans = self._spans.setdefault(key, {})
+        if kind == "service" and cluster not in spans:
+            self._bursts.note(span.first, service, cluster)
         spans[cluster] = spans[cluster].extended(span) if cluster in spans else span
 
     def _of_same_service(self, signal: Signal) -> str | None:
@@ -149,12 +162,36 @@ class Board:
         service, found = signal.service, []
         for other, seen in self._co_occurrences.get(service, {}).items():
             cost = co_occurrence_cost(seen)
-            if cost is None or other in self._topology.below(service) or other in self._topology.above(service):
+            if (
+                cost is None
+                or other == service
+                or other in self._topology.below(service)
+                or other in self._topology.above(service)
+            ):
                 continue
             for cluster, span in self._recent(("service", other), signal.at):
                 whole = cost + penalty + beside_cost(signal.at - span.first, self._window)
                 found.append((whole, self._age[cluster], cluster))
         return min(found)[2] if found and min(found)[0] < OWN else None
+
+    def _near_in_time(self, service: str, at: float, without: str = "") -> dict[str, float]:
+        """The clusters that explain trouble at a service by time alone, with their odds; empty where chance does."""
+        found = self._bursts.odds(service, at, self._place) if service else {}
+        found.pop(without, None)
+        return found if sum(found.values()) > 1 else {}
+
+    def _place(self, service: str, cluster: str) -> tuple[str, Span] | None:
+        now = final(cluster, self.merged)
+        span = self._spans["service", service].get(now)
+        return (now, span) if span else None
+
+    def _join_burst(self, cluster: str) -> None:
+        """Merge a cluster with the one that explains by time how it began, if another one does."""
+        began = self._began[cluster]
+        first = self._bursts.first_at(began, cluster, self._place) if cluster not in self.merged else None
+        found = self._near_in_time(first, began, without=cluster) if first else {}
+        if found:
+            self._merge(cluster, max(found, key=lambda one: (found[one], -self._age[one])))
 
     def _explaining(self, signal: Signal) -> str | None:
         """The cluster with the likeliest explanation for trouble at the signal's service, if there is one."""

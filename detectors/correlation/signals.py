@@ -35,13 +35,14 @@ class Signal(NamedTuple):
 class Cluster(NamedTuple):
     """An incident: when its services, groups and names were first and last seen. Only the recent ones need be there.
 
-    ``tokens`` are those of its alerts, as far as they are kept.
+    ``tokens`` are those of its alerts, as far as they are kept. ``began``: when its first alert did, also long ago.
     """
 
     id: str
     domain: str
     keys: Mapping[Key, Span]
     tokens: frozenset[int] = frozenset()
+    began: float | None = None
 
 
 class Move(NamedTuple):

@@ -21,6 +21,7 @@ def assign(
     window: float,
     new_ids: Sequence[str],
     co_occurrences: Mapping[str, CoOccurrences] = MappingProxyType({}),
+    rates: Mapping[str, float] = MappingProxyType({}),
 ) -> Assignment:
     """Give each signal the id of a cluster: one that explains it, or a new one.
 
@@ -39,6 +40,8 @@ def assign(
         Ids for clusters to be made, at least as many as there are signals.
     co_occurrences
         For each domain what incidents of the past have taught of the services of the signals.
+    rates
+        For each domain how many services break for reasons of their own, a second, where that is known.
 
     Examples
     --------
@@ -51,7 +54,7 @@ def assign(
 
     def board_of(domain: str) -> Board:
         if domain not in boards:
-            boards[domain] = Board(topology, window, co_occurrences.get(domain, {}))
+            boards[domain] = Board(topology, window, co_occurrences.get(domain, {}), rates.get(domain))
         return boards[domain]
 
     for cluster in clusters:

@@ -1,6 +1,7 @@
 """One stream of log lines: mined as they come, cut into windows by their own time, judged when a window is over."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from detectors.logs.baseline import surprise_for
@@ -40,21 +41,24 @@ class Line(Protocol):
 
 
 class Counts(NamedTuple):
-    """Lines of a window by template: all, and those that tell of errors.
+    """Lines of a window by template: all, and those that tell of errors; and when the first of each came.
 
     Parameters
     ----------
     lines, errors
         Lines a window, by template.
+    first
+        Milliseconds since 1970, by template.
 
     Examples
     --------
-    >>> Counts({7: 3}, {}).lines
+    >>> Counts({7: 3}, {}, {7: 9_000}).lines
     {7: 3}
     """
 
     lines: dict[int, int]
     errors: dict[int, int]
+    first: dict[int, int]
 
 
 class Closed(NamedTuple):
@@ -68,6 +72,8 @@ class Closed(NamedTuple):
         Lines by template.
     findings
         What was found.
+    first
+        When the first line of each template came, in milliseconds since 1970.
 
     Examples
     --------
@@ -79,6 +85,7 @@ class Closed(NamedTuple):
     lines: Mapping[int, int]
     errors: Mapping[int, int]
     findings: list[Finding]
+    first: Mapping[int, int] = MappingProxyType({})
 
 
 class Stream:
@@ -116,8 +123,8 @@ class Stream:
         self._burst = Burst(learning=RATE_LEARNING)
         self._novelty = Novelty(span)
         self._open: dict[int, Counts] = {}
-        self._late = Counts({}, {})
-        self._uncounted = Counts({}, {})  # lines of windows that are known in part only
+        self._late = Counts({}, {}, {})
+        self._uncounted = Counts({}, {}, {})  # lines of windows that are known in part only
         self._late_since: int | None = None
         self._next: int | None = None  # the first window that is not over; None before the first line
         self._partial = 0  # the window in which watching began: what is in it teaches and does not count
@@ -148,8 +155,11 @@ class Stream:
             if seen is None:
                 samples[template] = text[:SAMPLE_LENGTH]
                 counts.lines[template] = 1
+                counts.first[template] = time
             else:
                 counts.lines[template] = seen + 1
+                if time < counts.first.get(template, 0):
+                    counts.first[template] = time
             if severity in ERROR_LEVELS if severity else self._is_about_error(template, is_error):
                 counts.errors[template] = counts.errors.get(template, 0) + 1
         self._newest = max(self._newest, max(times, default=0))
@@ -174,7 +184,7 @@ class Stream:
             self._late_since = received if self._late_since is None else self._late_since
             return self._late
         self._late_since = None
-        return self._open.setdefault(index, Counts({}, {}))
+        return self._open.setdefault(index, Counts({}, {}, {}))
 
     def _begin_at(self, time: int) -> None:
         self._newest, self._partial, self._late_since = time, time // WINDOW_MS, None
@@ -218,25 +228,26 @@ class Stream:
             return
         while self.due(clock):
             assert self._next is not None
-            counts = self._open.pop(self._next, None) or Counts({}, {})
+            counts = self._open.pop(self._next, None) or Counts({}, {}, {})
             self._next += 1
             yield self._judge(self._next * WINDOW_MS, self._as_now_named(counts))
         current = self.miner.current
         self.samples = {current(template): text for template, text in self.samples.items() if self.miner.text(template)}
 
     def _as_now_named(self, counts: Counts) -> Counts:
-        named = Counts({}, {})
-        for mine, theirs in zip(named, counts, strict=True):
+        named, current = Counts({}, {}, {}), self.miner.current
+        for mine, theirs in ((named.lines, counts.lines), (named.errors, counts.errors)):
             for template, count in theirs.items():
-                current = self.miner.current(template)
-                mine[current] = mine.get(current, 0) + count
+                mine[current(template)] = mine.get(current(template), 0) + count
+        for template, first in counts.first.items():
+            named.first[current(template)] = min(first, named.first.get(current(template), first))
         return named
 
     def _judge(self, at: int, counts: Counts) -> Closed:
         self._windows += 1
         self.late += sum(self._late.lines.values())
         self._unseen.know(map(self.miner.current, [*self._late.lines, *self._uncounted.lines]))
-        self._late, self._uncounted = Counts({}, {}), Counts({}, {})
+        self._late, self._uncounted = Counts({}, {}, {}), Counts({}, {}, {})
         seconds = WINDOW_MS / 1000
         window = Window(self._windows * seconds, seconds, counts.lines, counts.errors, dict(self.miner.became))
         chance = seconds / self._span / 2
@@ -245,7 +256,7 @@ class Stream:
         findings = [*self._rates(window), *self._new(window), *self._stopped.update(window)]
         self._is_error.clear()
         self.miner.rest()
-        return Closed(at, counts.lines, counts.errors, findings)
+        return Closed(at, counts.lines, counts.errors, findings, counts.first)
 
     def _rates(self, window: Window) -> list[Finding]:
         """Of rates and bursts: a burst says what the rates of its error lines would, and an end is said as such."""
@@ -267,6 +278,7 @@ class Stream:
             "detectors": [detector.state() for detector in self._detectors()],
             "novelty": self._novelty.state(),
             "open": opened,
+            "first": [[index, list(counts.first.items())] for index, counts in self._open.items()],
             "uncounted": [*self._late.lines, *self._uncounted.lines],
             "clock": [self._next, self._partial, self._newest, self._behind, self._windows, self._late_since],
         }
@@ -276,8 +288,11 @@ class Stream:
         for detector, learnt in zip(self._detectors(), state["detectors"], strict=True):
             detector.restore(learnt)
         self._novelty.restore(state["novelty"])
-        self._open = {index: Counts(dict(lines), dict(errors)) for index, lines, errors in state["open"]}
-        self._uncounted = Counts(dict.fromkeys(state["uncounted"], 1), {})
+        first = {index: dict(times) for index, times in state.get("first", [])}
+        self._open = {
+            index: Counts(dict(lines), dict(errors), first.get(index, {})) for index, lines, errors in state["open"]
+        }
+        self._uncounted = Counts(dict.fromkeys(state["uncounted"], 1), {}, {})
         self._next, self._partial, self._newest, self._behind, self._windows, self._late_since = state["clock"]
 
     def _detectors(self) -> list[LogDetector]:

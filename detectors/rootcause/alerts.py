@@ -15,6 +15,8 @@ from detectors.topology import Topology
 
 CLEAR = 0.5
 """Below this score the cause is not clear: what would be named is wrong more often than right."""
+HELD = 0.3
+"""Likewise of a cause that was named before: one more alert that says little is no reason to take it back."""
 CHANGE_WITHIN = 1800.0
 """A change so many seconds before the first alert may be what broke it."""
 DATA_CHANGE_WITHIN = 86_400.0
@@ -51,7 +53,7 @@ _PATTERNS = {kind: re.compile(pattern, re.IGNORECASE) for kind, pattern in _KIND
 
 
 class Symptom(NamedTuple):
-    """Alerts of one kind on one service. ``first_at`` is in seconds.
+    """Alerts of one kind on one service. ``first_at`` is in seconds, and by so many it may have been later in truth.
 
     Parameters
     ----------
@@ -63,6 +65,8 @@ class Symptom(NamedTuple):
         How many.
     first_at
         Seconds since the epoch.
+    tolerance
+        Seconds: what sees only that something happened within a minute cannot tell when.
 
     Examples
     --------
@@ -74,6 +78,7 @@ class Symptom(NamedTuple):
     name: str
     alerts: int
     first_at: float
+    tolerance: float = 0.0
 
 
 class Changed(NamedTuple):
@@ -119,7 +124,9 @@ class _Candidate(NamedTuple):
         return bool(self.dependants or self.change or any(_named(self.own, kind) for kind in _TELLING))
 
 
-def rank(symptoms: Sequence[Symptom], topology: Topology, changes: Sequence[Changed] = ()) -> list[Finding]:
+def rank(
+    symptoms: Sequence[Symptom], topology: Topology, changes: Sequence[Changed] = (), held: str = ""
+) -> list[Finding]:
     """Rank the services that may be the cause, the likeliest first. Empty where the cause is not clear.
 
     Candidates are the affected services, and those without alerts on which several of them depend. One is named only
@@ -134,6 +141,8 @@ def rank(symptoms: Sequence[Symptom], topology: Topology, changes: Sequence[Chan
         What depends on what; cycles are allowed.
     changes
         Deploys and other changes around the time of the incident.
+    held
+        The service that was named before: it stays named while it is the likeliest and not much less likely.
 
     Returns
     -------
@@ -158,7 +167,9 @@ def rank(symptoms: Sequence[Symptom], topology: Topology, changes: Sequence[Chan
     weighed = [(exp(_utility(one, len(affected), topology)), one) for one in candidates]
     weighed.sort(key=lambda pair: (-pair[0], pair[1].service))
     whole = exp(_ELSE) + sum(weight for weight, _ in weighed)
-    if not weighed or weighed[0][0] < CLEAR * whole or not weighed[0][1].supported:
+    if not weighed or not weighed[0][1].supported:
+        return []
+    if weighed[0][0] < (HELD if weighed[0][1].service == held else CLEAR) * whole:
         return []
     likely = [(weight / whole, one) for weight, one in weighed[:_MOST] if weight >= _ALSO * whole and one.supported]
     return [
@@ -171,11 +182,12 @@ def _candidates(
     symptoms: Sequence[Symptom], affected: Mapping[str, float], topology: Topology, changes: Sequence[Changed]
 ) -> list[_Candidate]:
     began = min(affected.values(), default=0.0)
+    at_latest = min((one.first_at + one.tolerance for one in symptoms if one.service), default=0.0)
     of_models = any(_named(symptoms, kind) for kind in _OF_MODELS)
     own: dict[str, list[Symptom]] = {}
     for symptom in symptoms:
         own.setdefault(symptom.service, []).append(symptom)
-    near = [c for c in sorted(changes, key=lambda c: c.at) if _is_near(c, began, of_models)]
+    near = [c for c in sorted(changes, key=lambda c: c.at) if _is_near(c, (began, at_latest), of_models)]
     changed = {c.service: c for c in near if _may_cause(c, own.get(c.service, []))}
     above: dict[str, list[str]] = {}
     for service in sorted(affected):
@@ -200,9 +212,11 @@ def _candidates(
     ]
 
 
-def _is_near(change: Changed, began: float, of_models: bool) -> bool:
+def _is_near(change: Changed, began: tuple[float, float], of_models: bool) -> bool:
+    """``began``: at the earliest and at the latest."""
     within = DATA_CHANGE_WITHIN if of_models and change.kind in _OF_MODELS else CHANGE_WITHIN
-    return 0 <= began - change.at <= within
+    earliest, latest = began
+    return earliest - within <= change.at <= max(latest, earliest)
 
 
 def _may_cause(change: Changed, own: Sequence[Symptom]) -> bool:
@@ -241,8 +255,8 @@ def _evidence(one: _Candidate, affected: Mapping[str, float], topology: Topology
     evidence = []
     others = len(affected.keys() - {one.service})
     if one.change:
-        evidence.append(f"{one.change.what}, {_span(min(affected.values()) - one.change.at)} earlier")
-    if names := next(filter(None, (_named(one.own, kind) for kind in _TELLING)), []):
+        evidence.append(f"{one.change.what}, {_before(min(affected.values()) - one.change.at)}")
+    if others and (names := next(filter(None, (_named(one.own, kind) for kind in _TELLING)), [])):
         evidence.append(f"{_some(names)} {'fires' if len(names) == 1 else 'fire'} on {one.service}")
     if one.dependants:
         verb = "depends" if len(one.dependants) == 1 else "depend"
@@ -253,7 +267,13 @@ def _evidence(one: _Candidate, affected: Mapping[str, float], topology: Topology
     lead = min(rest) - affected[one.service] if rest and one.own else 0.0
     if lead > 0:
         evidence.append(f"first to fire, {lead:.0f} s before the rest" if lead >= 1 else "first to fire")
+    if not others and not one.change:  # its own alert is what is to be explained, and no evidence
+        evidence.append("no other service has an alert")
     return evidence
+
+
+def _before(seconds: float) -> str:
+    return f"{_span(seconds)} earlier" if seconds >= 1 else "just as it began"
 
 
 def _span(seconds: float) -> str:

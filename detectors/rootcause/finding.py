@@ -34,6 +34,17 @@ class Finding(NamedTuple):
 def rounded_score(probability: float) -> float:
     """A probability in hundredths for people, below 1: a cause is inferred, never certain.
 
+    Parameters
+    ----------
+    probability
+        Between 0 and 1.
+
+    Returns
+    -------
+    At most 0.99.
+
+    Examples
+    --------
     >>> rounded_score(0.9987)
     0.99
     """

@@ -15,7 +15,7 @@ from bot.inbox.inbox import open_inbox
 from bot.inbox.intake import entries_for
 from bot.storage.database import open_database
 from tests.benchmarks.growth_meter import Figures, Meter
-from tests.benchmarks.storm_pipeline import deliveries
+from tests.benchmarks.storm.pipeline import deliveries
 from tests.conftest import Clock
 from tests.integration.pipeline_driver import Pipeline
 

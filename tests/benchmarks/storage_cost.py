@@ -27,7 +27,7 @@ from bot.maintenance.archive import Archive
 from bot.maintenance.retention import Retention
 from bot.storage.database import Database, open_database
 from tests.benchmarks.command import report
-from tests.benchmarks.storm_pipeline import deliveries
+from tests.benchmarks.storm.pipeline import deliveries
 from tests.conftest import Clock
 from tests.integration.pipeline_driver import Pipeline
 

@@ -13,11 +13,13 @@ from bot.domain.grouping import tells
 from bot.domain.incident import Incident, IncidentStatus, TimelineKind
 from bot.pipeline.batch import Batch, Observation
 from bot.pipeline.by_model import join_by_model
+from bot.pipeline.learning.rates import rates_of
 from bot.pipeline.regrouping import regroup
+from bot.pipeline.relapses import begin_anew, link
 from bot.pipeline.stage import stage
 from bot.storage.queries import co_occurrence, incident_tokens, incidents
 from detectors import correlation
-from detectors.correlation import Cluster, CoOccurrences, Signal, assign, tokens_of
+from detectors.correlation import LEAST_AT_ONCE, Cluster, CoOccurrences, Signal, assign, tokens_of
 
 MAX_KEYS = 200
 TAKES_SHAPE = timedelta(minutes=1)
@@ -26,10 +28,11 @@ TAKES_SHAPE = timedelta(minutes=1)
 
 @stage(
     reads={"observed", "alerts", "incidents", "topology", "last_seen", "changed_keys"},
-    writes={"alerts", "incidents", "opened", "touched", "merged", "last_seen", "changed_keys", "timeline"},
+    writes={"observed", "alerts", "incidents", "opened", "touched", "merged", "last_seen", "changed_keys", "timeline"},
     after={"silence"},
 )
 async def correlate(batch: Batch, connection: AsyncConnection) -> None:
+    relapses = await begin_anew(batch, connection)
     homeless = {o.identity: o for o in batch.began_to_fire() if _needs_incident(batch.alerts[o.identity])}
     await join_by_model(batch, homeless, connection)
     signals = [_signal(batch, batch.alerts[identity]) for identity in homeless]
@@ -37,7 +40,8 @@ async def correlate(batch: Batch, connection: AsyncConnection) -> None:
     clusters = await _load_candidates(batch, signals, window, connection)
     new_ids = [uuid.uuid4().hex for _ in signals]
     learnt = await _co_occurrences_of(batch, signals, connection)
-    assigned = assign(signals, clusters, batch.topology, window.total_seconds(), new_ids, learnt)
+    rates = await _rates_of(batch, signals, clusters, connection)
+    assigned = assign(signals, clusters, batch.topology, window.total_seconds(), new_ids, learnt, rates)
     await _open_incidents(batch, assigned.homes, homeless, connection)
     await regroup(batch, assigned.moved, assigned.merged, connection)
     for identity, incident_id in assigned.homes.items():
@@ -49,6 +53,7 @@ async def correlate(batch: Batch, connection: AsyncConnection) -> None:
         if alert.incident_id in batch.incidents:
             _join(batch, batch.incidents[alert.incident_id], alert, observation)
             _note_keys(batch, alert, observation, leads_to.get(alert.identity, alert.incident_id))
+    link(batch, relapses)
 
 
 def _needs_incident(alert: Alert) -> bool:
@@ -77,6 +82,20 @@ async def _co_occurrences_of(
     services = {signal.service for signal in signals if signal.service}
     domains = {signal.domain for signal in signals}
     return await co_occurrence.around(connection, domains, services, batch.now) if services else {}
+
+
+async def _rates_of(
+    batch: Batch, signals: list[Signal], clusters: list[Cluster], connection: AsyncConnection
+) -> Mapping[str, float]:
+    """Looked up only where so many services of which nobody said what they depend on are troubled that it matters."""
+    known = batch.topology.described
+    troubled = {(s.domain, s.service) for s in signals if s.service and s.service not in known}
+    if not troubled:
+        return {}
+    seen = {(one.domain, value) for one in clusters for kind, value in one.keys if kind == "service"}
+    domains = {domain for domain, _ in troubled}
+    several = {d for d in domains if sum(one[0] == d for one in troubled | seen) >= LEAST_AT_ONCE}
+    return await rates_of(connection, several, batch.now, batch.rules.correlation.window) if several else {}
 
 
 async def _keep_tokens(signals: list[Signal], leads_to: Mapping[str, str], connection: AsyncConnection) -> None:
@@ -110,7 +129,9 @@ def _cluster(batch: Batch, incident: Incident, tokens: Mapping[str, frozenset[in
         (kind, value): correlation.Span(first.timestamp(), last.timestamp())
         for (_, kind, value), (first, last) in batch.last_seen[incident.id].items()
     }
-    return Cluster(incident.id, incident.domain, keys, tokens.get(incident.id, frozenset()))
+    return Cluster(
+        incident.id, incident.domain, keys, tokens.get(incident.id, frozenset()), incident.opened_at.timestamp()
+    )
 
 
 async def _open_incidents(

@@ -132,4 +132,5 @@ def _first_seen(batch: Batch, identity: str, domain: str, event: AlertEvent, at:
         ended_by=None if firing else event.ended_by,
         good_since=event.good_since if firing else None,
         receiver=event.receiver,
+        tolerance=event.tolerance,
     )

@@ -1,5 +1,6 @@
 """Stage: the likely cause of each touched incident that is open, from alerts, changes and metrics."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import msgspec
@@ -8,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.cause import Cause, CauseKind
 from bot.domain.change import domains_that_count
 from bot.domain.event import ChangeKind
-from bot.domain.incident import Incident, TimelineKind
+from bot.domain.incident import Incident, Tally, TimelineKind
 from bot.pipeline.batch import Batch
 from bot.pipeline.causes.metrics import weigh_metrics
 from bot.pipeline.stage import stage
@@ -45,11 +46,11 @@ async def _recent_changes(
         return {}
     services = {service for incident in explained for service in incident.services}
     services |= {below for service in services for below in batch.topology.below(service)}
-    began = [incident.troubled_since for incident in explained]
-    since = min(began) - timedelta(seconds=DATA_CHANGE_WITHIN)
+    since = min(incident.learnt_at for incident in explained) - timedelta(seconds=DATA_CHANGE_WITHIN)
+    until = max(incident.troubled_since for incident in explained)
     domains = {domain for incident in explained for domain in _domains(batch, incident)}
     found: dict[str, list[Changed]] = {}
-    for change in await changes.between(connection, domains, services, since, max(began)):
+    for change in await changes.between(connection, domains, services, since, until):
         named = _NAMED.get(change.change, str(change.change))
         what = f"{named} of {change.service}: {change.title}" if change.title else f"{named} of {change.service}"
         found.setdefault(change.domain, []).append(Changed(change.service, what, change.at.timestamp(), change.change))
@@ -58,24 +59,48 @@ async def _recent_changes(
 
 def _explain(batch: Batch, incident: Incident, recent: list[Changed]) -> Incident:
     causes = _causes(batch, incident, recent) if incident.open else incident.causes
-    known = [] if incident.reopened_at == batch.now else incident.causes
-    if causes and (not known or _what_and_where(causes[0]) != _what_and_where(known[0])):
-        batch.note(
-            incident.id, TimelineKind.CAUSE, f"Likely cause: {causes[0].phrase} ({'; '.join(causes[0].evidence)})"
-        )
+    if text := _what_changed(incident.causes, causes, anew=incident.reopened_at == batch.now):
+        batch.note(incident.id, TimelineKind.CAUSE, text)
     return msgspec.structs.replace(incident, causes=causes)
 
 
 def _causes(batch: Batch, incident: Incident, recent: list[Changed]) -> list[Cause]:
-    # What has resolved counts too: while alerts end one by one, the cause must not wander to the last of them.
-    # Only when all had ended and it reopened, it is another trouble, and what ended before is no sign of it.
     symptoms = [
-        Symptom(tally.service, tally.name, tally.alerts, tally.first_at.timestamp())
+        Symptom(tally.service, tally.name, tally.alerts, tally.first_at.timestamp(), tally.tolerance)
         for tally in batch.tallies[incident.id]
-        if tally.active or incident.reopened_at is None or tally.first_at >= incident.reopened_at
+        if _counts(tally, incident)
     ]
-    found = weigh_metrics(batch, incident, rank(symptoms, batch.topology, recent))
+    held = incident.causes[0].service if incident.causes and incident.reopened_at != batch.now else ""
+    found = weigh_metrics(batch, incident, rank(symptoms, batch.topology, recent, held))
     return [Cause(f.service, CauseKind(f.kind), f.score, f.evidence) for f in found]
+
+
+def _counts(tally: Tally, incident: Incident) -> bool:
+    """What has resolved counts too: while alerts end one by one, the cause must not wander to the last of them. But of
+    an incident that reopened, what had ended before says nothing of why it did."""
+    if tally.active or incident.reopened_at is None or tally.last_at is None:
+        return True
+    return tally.last_at >= incident.reopened_at
+
+
+def _what_changed(before: Sequence[Cause], now: Sequence[Cause], anew: bool) -> str:
+    """For people: which cause is named now, by what evidence, and what became of the one that was named before.
+
+    ``anew``: the incident has just reopened, so that the cause is said again where it is the same.
+    """
+    if not now:
+        return f"The cause is no longer clear: what came since speaks against {_lower(before[0])}" if before else ""
+    same = bool(before) and _what_and_where(before[0]) == _what_and_where(now[0])
+    text = f"Likely cause: {now[0].phrase} ({'; '.join(now[0].evidence)})"
+    if same or not before:
+        return "" if same and not anew else text
+    score = next((one.score for one in now if _what_and_where(one) == _what_and_where(before[0])), None)
+    instead = "which nothing speaks for any more" if score is None else f"which is now {score:.0%} likely"
+    return f"{text}; before it was: {_lower(before[0])}, {instead}"
+
+
+def _lower(cause: Cause) -> str:
+    return cause.phrase[:1].lower() + cause.phrase[1:]
 
 
 def _what_and_where(cause: Cause) -> tuple[str, CauseKind]:

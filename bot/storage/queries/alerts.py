@@ -19,6 +19,7 @@ from bot.storage.tables.core import AlertRow, SilenceRow
 _ALERT = table_of(AlertRow)
 _SILENCE = table_of(SilenceRow)
 _ACTIVE = or_(_ALERT.c.status == AlertStatus.FIRING.value, _ALERT.c.flapping)
+_SPAN = (func.min(_ALERT.c.starts_at), func.max(_ALERT.c.received_at), func.max(_ALERT.c.tolerance))
 _MOST = 1000
 MOST_A_TICK = 300
 """So many alerts one tick's transaction takes up of each kind: it holds up other writers."""
@@ -98,12 +99,10 @@ async def tallies_of(connection: AsyncConnection, incident_ids: Iterable[str]) -
     alike = (_ALERT.c.incident_id, _ALERT.c.service, _ALERT.c.name, _ALERT.c.severity, _ACTIVE, _ALERT.c.flapping)
     for chunk in chunks(wanted):
         rows = await connection.execute(
-            select(*alike, func.count(), func.min(_ALERT.c.starts_at))
-            .where(_ALERT.c.incident_id.in_(chunk))
-            .group_by(*alike)
+            select(*alike, func.count(), *_SPAN).where(_ALERT.c.incident_id.in_(chunk)).group_by(*alike)
         )
-        for incident_id, service, name, severity, active, flapping, count, first_at in rows:
-            tally = Tally(incident_id, service, name, Severity(severity), bool(active), bool(flapping), count, first_at)
+        for incident_id, service, name, severity, active, flapping, count, *span in rows:
+            tally = Tally(incident_id, service, name, Severity(severity), bool(active), bool(flapping), count, *span)
             found[incident_id].append(tally)
     return found
 

@@ -1,6 +1,6 @@
 """Which services were troubled together in the past: bounded, and fading where it is not seen again."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select, tuple_
@@ -16,6 +16,7 @@ KEPT = timedelta(days=180)
 MOST = 20_000
 """Rows of one partition; beyond, those seen longest ago go."""
 MOST_AROUND = 2000
+MOST_BESIDE = 500
 _TABLE = table_of(CompanionRow)
 _C = _TABLE.c
 _KEY = (_C.domain, _C.service, _C.other)
@@ -92,21 +93,35 @@ async def _forget(connection: AsyncConnection, partition: int, now: datetime) ->
 
 
 async def around(
-    connection: AsyncConnection, domains: Iterable[str], services: Iterable[str], now: datetime
+    connection: AsyncConnection,
+    domains: Iterable[str],
+    services: Iterable[str],
+    now: datetime,
+    beside: Collection[str] = (),
 ) -> dict[str, CoOccurrences]:
-    """For each domain what was seen of these services and others: more than once, or set apart by people."""
+    """For each domain what was seen of these services and others: more than once, or set apart by people.
+
+    Of those that are ``beside`` them now everything counts, also that nothing was seen; and of each, with itself, how
+    many episodes it had.
+    """
     here = _C.domain.in_(sorted(set(domains)))
     pairs: dict[tuple[str, str, str], tuple[float, float]] = {}
     for chunk in chunks(services):
         telling = and_(here, _C.service.in_(chunk), _C.service != _C.other, or_(_C.near > 1, _C.apart > 0))
         pairs |= await _faded(connection, telling, now)
+    for chunk in chunks(services if beside else ()):
+        pairs |= await _faded(
+            connection, and_(here, _C.service.in_(chunk), _C.other.in_(sorted(beside)[:MOST_BESIDE])), now
+        )
     episodes: dict[tuple[str, str, str], tuple[float, float]] = {}
-    for chunk in chunks({other for _, _, other in pairs}):
+    for chunk in chunks({other for _, _, other in pairs} | set(beside)):
         episodes |= await _faded(connection, and_(here, _C.service.in_(chunk), _C.service == _C.other), now)
     found: dict[str, dict[str, dict[str, Seen]]] = {}
     for (domain, service, other), (near, apart) in pairs.items():
         seen = Seen(near, episodes.get((domain, other, other), (0.0, 0.0))[0], apart)
         found.setdefault(domain, {}).setdefault(service, {})[other] = seen
+    for (domain, service, _), (count, _) in episodes.items() if beside else ():
+        found.setdefault(domain, {}).setdefault(service, {})[service] = Seen(count, count)
     return dict(found)
 
 

@@ -118,6 +118,7 @@ class AlertRow(SQLModel, table=True):
     ended_by: str | None = Field(default=None, sa_type=Text)
     good_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
     receiver: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": ""})
+    tolerance: float = Field(default=0.0, sa_column_kwargs={"server_default": "0"})
 
 
 class IncidentRow(SQLModel, table=True):

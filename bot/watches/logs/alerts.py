@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 from bot.domain.change import Change
 from bot.domain.duration import format_duration, format_seconds
 from bot.domain.event import AlertEvent, AlertStatus, Chart, EndedBy
-from bot.watches.logs.group import MINUTE_MS, Group, Notice
+from bot.watches.logs.group import MINUTE_MS, Firing, Group, Notice
 from detectors.logs import Closed, mask_secrets
 
+WITHIN_A_WINDOW = 60.0
+"""By so many seconds a rate may have risen later than the first line of the minute that it is counted in."""
 ALERT_NAMES = {
     "rate": "LogRateAnomaly",
     "unseen": "UnseenLogLine",
@@ -44,7 +46,15 @@ def alert_of(notice: Notice, group: Group, changes: Sequence[Change]) -> AlertEv
         chart=None if resolved else _chart(notice, group),
         ended_by=_grounds(notice),
         good_since=_moment(firing.good_since) if firing.good_since and not resolved else None,
+        tolerance=_tolerance(firing),
     )
+
+
+def _tolerance(firing: Firing) -> float:
+    """A line that is new came when it came. What is counted began within its minute, what stopped within a pause."""
+    if firing.kind == "unseen":
+        return 0.0
+    return firing.expected if firing.kind == "stopped" else WITHIN_A_WINDOW
 
 
 def _grounds(notice: Notice) -> EndedBy:

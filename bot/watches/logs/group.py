@@ -8,10 +8,10 @@ import msgspec
 
 from bot.domain.event import AlertStatus, bounded, fingerprint_of
 from bot.domain.watched.telemetry import Watched
+from bot.watches.logs.beginning import MINUTE_MS, began
 from detectors.logs import Closed, Finding, Stream
 from detectors.logs.stream import LATE_MS, TIMES_SILENT
 
-MINUTE_MS = 60_000
 QUIET_MS = {"rate": 5 * MINUTE_MS, "burst": 5 * MINUTE_MS, "unseen": 15 * MINUTE_MS}
 """How long nothing more is found, or the new template does not come, before an alert is resolved."""
 LONGEST_MS = 24 * 60 * MINUTE_MS
@@ -202,7 +202,7 @@ class Group:
 
     def _begin(self, name: str, finding: Finding, text: str, at: int) -> Firing:
         sample = self.stream.samples.get(finding.template or 0, "")
-        since = at - MINUTE_MS if finding.kind != "stopped" else at - int(finding.observed * 1000)
+        since = began(finding, at, self.history[-1] if self.history else None)
         fields = (finding.observed, finding.expected, since, at)
         firing = self.firing[name] = Firing(finding.kind, finding.template, text, name, sample, *fields)
         return firing

@@ -18,9 +18,9 @@ from bot.domain.event import AlertEvent, AlertStatus, fingerprint_of
 from bot.domain.naming.forms import bare_host, is_ip
 from bot.domain.rules import CorrelationRules, Rules
 from tests.benchmarks.command import parser_for, report, require
-from tests.benchmarks.storm_alerts import BEGIN, Sent
-from tests.benchmarks.storm_pipeline import Result, run
-from tests.benchmarks.storm_score import compare
+from tests.benchmarks.storm.alerts import BEGIN, Sent
+from tests.benchmarks.storm.pipeline import Result, run
+from tests.benchmarks.storm.score import compare
 
 GROUP = '{}:{cluster="benchmark"}'
 

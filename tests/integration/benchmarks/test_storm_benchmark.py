@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.benchmarks.storm_alerts import make_storm
-from tests.benchmarks.storm_score import compare, main_incident
+from tests.benchmarks.storm.alerts import make_storm
+from tests.benchmarks.storm.score import compare, main_incident
 
 COMPONENTS = ("host", "service", "nginx", "haproxy", "postgresql", "redis", "kafka", "rabbitmq")
 CATALOGUE = {

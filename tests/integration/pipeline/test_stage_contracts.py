@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from opentelemetry.trace import NoOpTracer
 
-from bot.domain.event import AlertEvent, Event, PingEvent
+from bot.domain.event import AlertEvent, ChangeEvent, ChangeKind, Event, PingEvent
 from bot.domain.matcher import Matcher
 from bot.domain.runbook import Runbook
 from bot.domain.silence import Silence
@@ -112,6 +112,7 @@ async def _everything_happens(one: Recorded, alert: MakeAlert) -> None:
     await one.work(Trigger.TICK)
     await _a_merge(one, alert)
     await _a_silence(one, alert)
+    await _a_relapse(one, alert)
     await one.send(
         alert("resolved", service="queue", alertname="QueueFull"), *(alert("resolved", service=s) for s in "ab")
     )
@@ -124,6 +125,17 @@ async def _a_merge(one: Recorded, alert: MakeAlert) -> None:
     await one.send(alert(service="s1"))
     one.clock.pass_(seconds=10)
     await one.send(alert(service="silent"))
+
+
+async def _a_relapse(one: Recorded, alert: MakeAlert) -> None:
+    """What fires again has been changed since it was over."""
+    await one.send(alert(service="again"))
+    one.clock.pass_(minutes=1)
+    await one.send(alert("resolved", service="again"))
+    one.clock.pass_(minutes=1)
+    await one.send(ChangeEvent("cd", "1", "again", ChangeKind.DEPLOY, "again 2.0", one.clock.now))
+    one.clock.pass_(seconds=10)
+    await one.send(alert(service="again"))
 
 
 async def _a_silence(one: Recorded, alert: MakeAlert) -> None:

@@ -181,3 +181,22 @@ def test_contention_below_a_model_explains_that_it_got_worse_better_than_the_mod
 def test_a_model_alone_that_drifts_or_gets_worse_is_its_own_cause(name: str, kind: str) -> None:
     [found] = rank([symptom("forecast", name)], FORECAST)
     assert (found.service, found.kind) == ("forecast", kind)
+
+
+def test_a_change_within_what_a_source_cannot_tell_may_be_the_cause() -> None:
+    """A log alert knows the minute: a deploy a second after its first line may be why the rest came."""
+    logged = Symptom("api", "LogRateAnomaly", 1, 600.0, tolerance=60.0)
+    [found] = rank([logged], SHOP, [Changed("api", "deployed v3", 601.0)])
+    assert (found.service, found.kind, found.evidence[0]) == ("api", "change", "deployed v3, just as it began")
+    assert rank([logged._replace(tolerance=0.0)], SHOP, [Changed("api", "deployed v3", 601.0)]) == []
+
+
+def test_a_change_after_something_that_is_known_to_have_begun_is_not_the_cause() -> None:
+    affected = [Symptom("api", "LogRateAnomaly", 1, 600.0, tolerance=60.0), Symptom("web", "Slow", 1, 605.0)]
+    assert all(found.kind != "change" for found in rank(affected, SHOP, [Changed("api", "deployed v3", 606.0)]))
+    assert rank(affected, SHOP, [Changed("api", "deployed v3", 604.0)])[0].kind == "change"
+
+
+def test_what_is_to_be_explained_is_no_evidence_for_itself() -> None:
+    [found] = rank([symptom("pool", "DiskFillsUp")], SHOP)
+    assert (found.kind, found.evidence) == ("storage", ["no other service has an alert"])

@@ -178,3 +178,23 @@ def test_what_stopped_with_all_of_its_group_waits_until_it_was_overdue_while_its
     later = end + 10 * MINUTE
     [notice] = group.judge_held(later, later, later)
     assert alert_of(notice, group, []).labels["alertname"] == "LogLineStopped"
+
+
+def test_a_new_line_began_when_it_came_and_a_rate_within_its_minute(group: Group) -> None:
+    new = [LogLine(START + LEARNT * MINUTE + at, "disk sda is broken") for at in (41_000, 37_500, 52_000)]
+    (unseen,) = after(group, [*steady(LEARNT), *new])
+    assert (unseen.starts_at.timestamp() * 1000, unseen.tolerance) == (START + LEARNT * MINUTE + 37_500, 0.0)
+    late = [LogLine(START + (LEARNT + 9) * MINUTE + 20_000 + n * 100, f"order {n} was placed") for n in range(240)]
+    steadily(group, range(LEARNT + 3, LEARNT + 9))
+    rates = feed(group, LEARNT + 9, late) + steadily(group, range(LEARNT + 10, LEARNT + 12))
+    (rate,) = [one for one in rates if one.labels["alertname"] == "LogRateAnomaly"]
+    assert (rate.starts_at.timestamp() * 1000, rate.tolerance) == (START + (LEARNT + 9) * MINUTE + 20_000, 60.0)
+
+
+def test_when_the_first_line_came_is_known_after_a_restart_too(group: Group) -> None:
+    lines = [LogLine(START + LEARNT * MINUTE + 37_500, "disk sda is broken")]
+    group.stream.add([*steady(LEARNT), *lines], START + (LEARNT + 1) * MINUTE)
+    again = new_group()
+    again.restore(msgspec.msgpack.decode(group.serialised(), strict=False))
+    (alert,) = steadily(again, range(LEARNT + 1, LEARNT + 3))
+    assert alert.starts_at.timestamp() * 1000 == START + LEARNT * MINUTE + 37_500

@@ -1,33 +1,17 @@
-"""Correlation and alert-based cause on simulated storms: two faults at once, noise, late and lost information.
+"""What became of storms, and the figures of it."""
 
-Each storm goes through the real pipeline on SQLite. Half of them have faults that reach services of their own, half
-may reach the same ones. ``ari_apart`` and ``ari_shared`` tell them apart; every other figure is over all.
-"""
-
-import asyncio
-import json
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from statistics import mean
 from typing import Any, NamedTuple
 
-from bot.domain.alert import identity_of
 from bot.domain.cause import Cause
 from bot.domain.event import service_of
-from bot.domain.rules import CorrelationRules, Rules
-from tests.benchmarks.command import parser_for, report, require
-from tests.benchmarks.storm_alerts import Catalogue, Sent, Storm, make_storm, read_catalogue
-from tests.benchmarks.storm_pipeline import run
-from tests.benchmarks.storm_score import Likeness, compare, main_incident
-from tests.benchmarks.storm_speed import measure
-
-SERVICES = (10, 30, 100, 250, 500)
-SEEDS = (1, 2, 3)
+from tests.benchmarks.storm.alerts import Sent, Storm
+from tests.benchmarks.storm.score import Likeness, compare, main_incident
 
 
 class Outcome(NamedTuple):
-    """What became of one storm."""
+    """What became of one storm. ``truth`` and ``found`` give each of its alerts its fault and its incident."""
 
     name: str
     storm: Storm
@@ -51,43 +35,7 @@ class Outcome(NamedTuple):
         return verdicts
 
 
-def main() -> None:
-    parser = parser_for(__doc__ or "")
-    parser.add_argument("--seed", type=int, action="append", help="may be given several times; default: several")
-    parser.add_argument("--services", type=int, action="append", help="size of the topology, likewise")
-    options = parser.parse_args()
-    catalogue = read_catalogue(require(require(options.data) / "alert-rules"))
-    outcomes = asyncio.run(_run_all(catalogue, options.services or SERVICES, options.seed or SEEDS))
-    if options.out:
-        _write(outcomes, options.out)
-    report(_figures(outcomes) | asyncio.run(_speed(catalogue)))
-
-
-async def _run_all(catalogue: Catalogue, sizes: Sequence[int], seeds: Sequence[int]) -> list[Outcome]:
-    outcomes = []
-    for services in sizes:
-        for seed in seeds:
-            for apart in (True, False):
-                outcomes.append(await _outcome(catalogue, services, seed, apart))
-                print(f"{outcomes[-1].name}: {outcomes[-1].likeness}")
-    return outcomes
-
-
-async def _outcome(catalogue: Catalogue, services: int, seed: int, apart: bool) -> Outcome:
-    storm = make_storm(catalogue, services, seed, apart)
-    with tempfile.TemporaryDirectory(prefix="tandem-storm-") as folder:
-        result = await run(Path(folder), storm.sent, rules_of(storm))
-    truth = {sent.alert: sent.truth for sent in storm.sent}
-    found = {sent.alert: result.home.get(identity_of("", sent.event), f"none-{sent.alert}") for sent in storm.sent}
-    name = f"{services}/{seed}/{'apart' if apart else 'shared'}"
-    return Outcome(name, storm, apart, truth, found, result.causes)
-
-
-def rules_of(storm: Storm) -> Rules:
-    return Rules(correlation=CorrelationRules(service_labels=["service"]), depends_on=dict(storm.world.known))
-
-
-def _figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+def figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     scores = [outcome.likeness for outcome in outcomes]
     named = [verdict for outcome in outcomes for verdict in outcome.named()]
     alerts = sum(len(outcome.truth) for outcome in outcomes)
@@ -108,6 +56,13 @@ def _figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
             "service": _baseline(outcomes, _service),
         },
     }
+
+
+def in_short(outcomes: Sequence[Outcome]) -> dict[str, float]:
+    """The figures that tell one line from another."""
+    whole = figures(outcomes)
+    kept = ("ari", "homogeneity", "completeness", "cause_first", "cause_right_of_named", "calibration_error")
+    return {name: whole[name] for name in kept} | {"ari_by_service": whole["baselines"]["service"]["ari"]}
 
 
 def _by_scenario(outcomes: Sequence[Outcome]) -> dict[str, dict[str, float]]:
@@ -136,7 +91,7 @@ def _service(sent: Sent) -> str:
 
 
 def _mean_ari(outcomes: Sequence[Outcome]) -> float:
-    return mean([outcome.likeness.ari for outcome in outcomes])
+    return mean([outcome.likeness.ari for outcome in outcomes] or [0.0])
 
 
 def _calibration_error(judged: Sequence[tuple[float, bool]]) -> float:
@@ -165,26 +120,3 @@ def _baseline_of(outcome: Outcome, key: Callable[[Sent], str]) -> Likeness:
             found[sent.alert] = groups[value][0]
     alerts = list(found)
     return compare([outcome.truth[alert] for alert in alerts], [found[alert] for alert in alerts])
-
-
-def _write(outcomes: Sequence[Outcome], folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "incidents.jsonl").open("w") as file:
-        for outcome in outcomes:
-            for alert, truth in outcome.truth.items():
-                line = {
-                    "alert": f"{outcome.name}/{alert}",
-                    "truth": f"{outcome.name}/{truth}",
-                    "incident": f"{outcome.name}/{outcome.found[alert]}",
-                }
-                file.write(json.dumps(line) + "\n")
-
-
-async def _speed(catalogue: Catalogue) -> dict[str, float]:
-    """A meltdown: sixty faults within four minutes over 500 services, while 1,000 to 100,000 alerts are active."""
-    storm = make_storm(catalogue, 500, 1, apart=False, faults=60)
-    return await measure(storm.sent, rules_of(storm))
-
-
-if __name__ == "__main__":
-    main()

@@ -9,13 +9,15 @@ from typing import Any, NamedTuple
 import msgspec
 import yaml
 
-from bot.domain.event import AlertEvent, AlertStatus, fingerprint_of
-from tests.benchmarks.storm_world import Fault, Node, World, make_faults, make_world
+from bot.domain.event import AlertEvent, AlertStatus, ChangeEvent, ChangeKind, fingerprint_of
+from tests.benchmarks.storm.world import Fault, Node, World, make_faults, make_world
 
 BEGIN = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SPAN = 3600.0
 NOISE = 0.2
 SKEW = 120.0
+CHANGES = 0.25
+"""How many services are changed within the hour for no reason that has to do with a fault."""
 _FILES = {
     "host": ("host-and-hardware",),
     "service": ("kubernetes", "docker-containers"),
@@ -73,10 +75,18 @@ class Sent(NamedTuple):
     event: AlertEvent
 
 
+class SentChange(NamedTuple):
+    """A change as it is delivered."""
+
+    arrives: float
+    event: ChangeEvent
+
+
 class Storm(NamedTuple):
     world: World
     faults: Sequence[Fault]
     sent: Sequence[Sent]
+    changes: Sequence[SentChange] = ()
 
 
 class _Sender(NamedTuple):
@@ -114,9 +124,15 @@ def read_catalogue(folder: Path) -> Catalogue:
 def make_storm(
     catalogue: Catalogue, services: int, seed: int, apart: bool, faults: int = 2, noise: float = NOISE
 ) -> Storm:
-    """Everything that one simulated hour sends, in the order of its arrival."""
+    """Everything that one simulated hour sends, in the order of its arrival, from an estate of its own."""
     random = Random(f"{seed}/{services}")
-    world = make_world(services, random)
+    return storm_in(make_world(services, random), catalogue, random, apart, faults, noise)
+
+
+def storm_in(
+    world: World, catalogue: Catalogue, random: Random, apart: bool, faults: int = 2, noise: float = NOISE
+) -> Storm:
+    """An hour of a given estate."""
     first = random.uniform(900, 1500)
     overlapping = make_faults(world, [first + random.uniform(0, 240) * (n > 0) for n in range(faults)], apart, random)
     lives = [life for fault in overlapping for life in _lives_of(world, catalogue, fault, overlapping, random)]
@@ -128,7 +144,23 @@ def make_storm(
     }
     unlike = {fingerprint_of(life.labels): life for life in reversed(lives)}
     sent = [one for n, life in enumerate(unlike.values()) for one in _deliveries(f"a{n}", life, senders, random)]
-    return Storm(world, overlapping, sorted(sent, key=lambda one: (one.arrives, one.alert)))
+    in_order = sorted(sent, key=lambda one: (one.arrives, one.alert))
+    return Storm(world, overlapping, in_order, _changes(world, overlapping, random))
+
+
+def _changes(world: World, faults: Sequence[Fault], random: Random) -> list[SentChange]:
+    """Deploys: the ones that broke something, and the usual ones of a working hour, one in four services' each."""
+    broke = [(fault.root, fault.at - random.uniform(10, 300)) for fault in faults if fault.kind == "change"]
+    services = sorted(name for name, node in world.nodes.items() if node.component != "host")
+    usual = [(name, random.uniform(0, SPAN)) for name in services if random.random() < CHANGES]
+    made = [
+        SentChange(
+            at + random.uniform(1, 10),
+            ChangeEvent("cd", f"{name}/{at:.2f}", name, ChangeKind.DEPLOY, "", BEGIN + timedelta(seconds=at)),
+        )
+        for name, at in (*broke, *usual)
+    ]
+    return sorted(made, key=lambda one: one.arrives)
 
 
 def _lives_of(

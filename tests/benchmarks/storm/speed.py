@@ -11,8 +11,8 @@ import msgspec
 
 from bot.domain.event import AlertEvent, AlertStatus, fingerprint_of
 from bot.domain.rules import Rules
-from tests.benchmarks.storm_alerts import BEGIN, Sent
-from tests.benchmarks.storm_pipeline import deliveries, pipeline_in
+from tests.benchmarks.storm.alerts import BEGIN, Sent
+from tests.benchmarks.storm.pipeline import deliveries, pipeline_in
 from tests.integration.pipeline_driver import Pipeline
 
 SIZE = 20

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from bot.domain.cause import Cause
+from bot.domain.incident import Incident
 from bot.domain.rules import Rules
 from bot.inbox.inbox import open_inbox
 from bot.storage.database import open_database
-from tests.benchmarks.storm_alerts import BEGIN, Sent
+from bot.storage.queries import incidents
+from tests.benchmarks.storm.alerts import BEGIN, Sent, SentChange
 from tests.conftest import Clock
 from tests.integration.pipeline_driver import Pipeline
 
@@ -41,8 +43,11 @@ async def pipeline_in(folder: Path, rules: Rules) -> AsyncIterator[Pipeline]:
         await database.close()
 
 
-async def run(folder: Path, sent: Iterable[Sent], rules: Rules) -> Result:
-    """What arrives within one second is worked through together, as it is while the doors are open."""
+async def run(folder: Path, sent: Iterable[Sent | SentChange], rules: Rules, alone: bool = False) -> Result:
+    """What arrives within one second is worked through together, as it is while the endpoints are open.
+
+    ``alone``: every alert is a delivery of its own.
+    """
     async with pipeline_in(folder, rules) as pipeline:
         ticked = 0.0
         for second, together in groupby(sent, lambda one: int(one.arrives)):
@@ -50,11 +55,18 @@ async def run(folder: Path, sent: Iterable[Sent], rules: Rules) -> Result:
             if second - ticked >= TICK:
                 ticked = second
                 await pipeline.worker.tick()
-            await pipeline.append(*(one.event for one in together))
+            events = [one.event for one in together]
+            for some in deliveries(events, 1 if alone else len(events)):
+                await pipeline.append(*some)
             await pipeline.worker.drain()
-        found = await pipeline.incidents()
+        found = await _every_incident(pipeline)
         home = {alert.identity: incident.id for incident in found for alert in await pipeline.alerts_of(incident)}
         return Result(home, {incident.id: incident.causes for incident in found})
+
+
+async def _every_incident(pipeline: Pipeline) -> list[Incident]:
+    async with pipeline.database.read() as connection:
+        return await incidents.list_incidents(connection, limit=100_000)
 
 
 def deliveries(things: Sequence[T], size: int) -> Iterator[Sequence[T]]:
