@@ -32,7 +32,7 @@ class Relapse(NamedTuple):
 
 
 async def begin_anew(batch: Batch, connection: AsyncConnection) -> dict[str, Relapse]:
-    """Let alerts that fire again for another reason look for an incident as if they were new; returns them by identity."""
+    """Let alerts that fire again for another reason look for an incident as if they were new; by identity."""
     again = [o for o in batch.observed if o.change is Change.REFIRED and batch.alerts[o.identity].incident_id]
     known = await incidents.by_ids(connection, {batch.alerts[o.identity].incident_id or "" for o in again}, lock=True)
     over = [o for o in again if (was := known.get(batch.alerts[o.identity].incident_id or "")) and not was.open]

@@ -39,8 +39,8 @@ async def correlate(batch: Batch, connection: AsyncConnection) -> None:
     window = batch.rules.correlation.window
     clusters = await _load_candidates(batch, signals, window, connection)
     new_ids = [uuid.uuid4().hex for _ in signals]
-    learnt = await _co_occurrences_of(batch, signals, connection)
     rates = await _rates_of(batch, signals, clusters, connection)
+    learnt = await _co_occurrences_of(batch, signals, clusters if rates else [], connection)
     assigned = assign(signals, clusters, batch.topology, window.total_seconds(), new_ids, learnt, rates)
     await _open_incidents(batch, assigned.homes, homeless, connection)
     await regroup(batch, assigned.moved, assigned.merged, connection)
@@ -77,11 +77,14 @@ def _named(batch: Batch, alert: Alert) -> Signal:
 
 
 async def _co_occurrences_of(
-    batch: Batch, signals: list[Signal], connection: AsyncConnection
+    batch: Batch, signals: list[Signal], clusters: list[Cluster], connection: AsyncConnection
 ) -> Mapping[str, CoOccurrences]:
+    """What was learnt of the services of signals; where there may be a burst, also of those that clusters hold."""
     services = {signal.service for signal in signals if signal.service}
     domains = {signal.domain for signal in signals}
-    return await co_occurrence.around(connection, domains, services, batch.now) if services else {}
+    troubled = {value for one in clusters for kind, value in one.keys if kind == "service"}
+    beside = troubled | services if troubled else set()
+    return await co_occurrence.around(connection, domains, services, batch.now, beside) if services else {}
 
 
 async def _rates_of(

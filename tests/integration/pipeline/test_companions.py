@@ -61,3 +61,20 @@ async def test_a_person_who_splits_sets_the_services_apart(pipeline: Pipeline, a
     await pipeline.send(alert("resolved", service="web"), alert("resolved", service="mail"))
     clock.pass_(hours=2)
     assert await _trouble(pipeline, alert, clock, "web", "mail") == [["web"], ["mail"]]
+
+
+async def _burst(pipeline: Pipeline, alert: MakeAlert, clock: Clock, name: str) -> list[list[str]]:
+    before = {incident.id for incident in await pipeline.incidents()}
+    for n in range(6):
+        await pipeline.send(alert(service=f"{name}{n}", alertname=f"{name}{n} is slow"))
+        clock.pass_(seconds=8)
+    found = [one for one in await pipeline.incidents() if one.id not in before and one.part_of is None]
+    return [sorted(one.services) for one in found]
+
+
+async def test_a_burst_is_one_incident_where_it_is_known_how_often_services_break(
+    pipeline: Pipeline, alert: MakeAlert, clock: Clock
+) -> None:
+    assert len(await _burst(pipeline, alert, clock, "early")) == 6, "nobody knows the domain yet"
+    clock.pass_(minutes=30)
+    assert await _burst(pipeline, alert, clock, "late") == [[f"late{n}" for n in range(6)]]

@@ -1,12 +1,14 @@
 """Which alerts belong together: what one service's trouble explains, close in time, in one domain."""
 
+from collections.abc import Mapping
 from random import Random
+from types import MappingProxyType
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.correlation import Assignment, Cluster, Move, Signal, Span, assign
+from detectors.correlation import Assignment, Cluster, Move, Seen, Signal, Span, assign
 from detectors.topology import Topology
 
 WINDOW = 300.0
@@ -32,8 +34,17 @@ topologies = st.dictionaries(st.sampled_from(PLACES[:6]), st.lists(st.sampled_fr
 )
 
 
-def put(signals: list[Signal], clusters: list[Cluster] | None = None, topology: Topology = SHOP) -> Assignment:
-    return assign(signals, clusters or [], topology, WINDOW, [f"new{n}" for n in range(len(signals))])
+QUIET = {"eu": 0.0, "us": 0.0}
+"""Domains in which hardly anything breaks by itself, as is known."""
+
+
+def put(
+    signals: list[Signal],
+    clusters: list[Cluster] | None = None,
+    topology: Topology = SHOP,
+    rates: Mapping[str, float] = MappingProxyType({}),
+) -> Assignment:
+    return assign(signals, clusters or [], topology, WINDOW, [f"new{n}" for n in range(len(signals))], rates=rates)
 
 
 def alert(place: str, at: float = 0.0, name: str = "Slow", group: str = "", domain: str = "eu") -> Signal:
@@ -66,14 +77,16 @@ def test_every_signal_has_one_home_and_domains_never_meet(signals: list[Signal],
     assert not merged.keys() & set(merged.values())
 
 
-@given(signals, topologies, st.integers(0, 12))
-def test_in_two_batches_the_clusters_are_those_of_one(signals: list[Signal], topology: Topology, cut: int) -> None:
+@given(signals, topologies, st.integers(0, 12), st.sampled_from([{}, QUIET]))
+def test_in_two_batches_the_clusters_are_those_of_one(
+    signals: list[Signal], topology: Topology, cut: int, rates: dict[str, float]
+) -> None:
     """What the first batch leaves is handed to the second as clusters, as storage does."""
     ordered = sorted(signals, key=lambda signal: signal.at)
-    whole = put(ordered, topology=topology)
-    first = put(ordered[:cut], topology=topology)
+    whole = put(ordered, topology=topology, rates=rates)
+    first = put(ordered[:cut], topology=topology, rates=rates)
     unused = [f"new{n + cut}" for n in range(len(ordered))]
-    second = assign(ordered[cut:], _clusters(ordered[:cut], first), topology, WINDOW, unused)
+    second = assign(ordered[cut:], _clusters(ordered[:cut], first), topology, WINDOW, unused, rates=rates)
     service_of = {signal.id: signal.service for signal in ordered}
     moved = {(service, left): joined for service, left, joined in second.moved}
     homes = {one: moved.get((service_of[one], home), home) for one, home in first.homes.items()}
@@ -198,3 +211,48 @@ def test_five_thousand_services_are_no_obstacle() -> None:
     chain = Topology({f"s{n}": [f"s{n + 1}", "hub"] for n in range(5000)})
     alerts = [alert("hub")] + [alert(f"s{n}", 20.0) for n in range(0, 5000, 5)]
     assert len(set(put(alerts, topology=chain).homes.values())) >= 1
+
+
+def _burst(count: int, apart: float = 8.0) -> list[Signal]:
+    """Services that nobody described, each a few seconds after the other."""
+    return [alert(f"unknown{n}", n * apart, name=f"Slow{n}") for n in range(count)]
+
+
+def _clusters_of(signals: list[Signal], rates: Mapping[str, float], topology: Topology = SHOP) -> int:
+    return len(set(put(signals, topology=topology, rates=rates).homes.values()))
+
+
+def test_many_services_at_once_are_one_cluster_where_few_break_by_themselves() -> None:
+    assert _clusters_of(_burst(8), QUIET) == 1
+    assert _clusters_of(_burst(8), {"eu": 1.0}) == 8, "as many as this break there all the time"
+
+
+def test_where_it_is_not_known_how_many_break_by_themselves_time_alone_joins_nothing() -> None:
+    assert _clusters_of(_burst(8), {}) == 8
+
+
+def test_two_services_are_no_burst_nor_are_many_that_break_one_after_the_other() -> None:
+    assert _clusters_of(_burst(2, apart=0.0), QUIET) == 2
+    assert _clusters_of(_burst(8, apart=100.0), QUIET) == 8
+
+
+def test_of_described_services_time_tells_nothing_that_the_topology_does_not() -> None:
+    apart = Topology({f"unknown{n}": [f"own{n}"] for n in range(8)})
+    assert _clusters_of(_burst(8), QUIET, apart) == 8
+
+
+def test_services_that_never_broke_together_are_not_joined_by_time() -> None:
+    seen = {f"unknown{n}": {f"unknown{n}": Seen(20.0, 20.0)} for n in range(4)}
+    signals = _burst(4, apart=12.0)
+    ids = [f"new{n}" for n in range(4)]
+    assert len(set(assign(signals, [], SHOP, WINDOW, ids, {"eu": {}}, QUIET).homes.values())) == 1
+    assert len(set(assign(signals, [], SHOP, WINDOW, ids, {"eu": seen}, QUIET).homes.values())) == 4
+
+
+def test_an_incident_that_began_long_ago_is_not_taken_for_a_part_of_a_burst() -> None:
+    """Its origin is not among what was seen of it lately."""
+    old = cluster("old", "elsewhere", at=10.0)._replace(began=-9_000.0)
+    young = cluster("old", "elsewhere", at=10.0)
+    later = [one._replace(at=one.at + 12) for one in _burst(6)]
+    assert put(later, [young], rates=QUIET).homes == dict.fromkeys((one.id for one in later), "old")
+    assert put(later, [old], rates=QUIET).merged == {}

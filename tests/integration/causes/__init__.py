@@ -1,0 +1,1 @@
+"""Which cause an incident names, and when that changes."""
