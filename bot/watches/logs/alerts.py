@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from bot.domain.change import Change
 from bot.domain.duration import format_duration, format_seconds
 from bot.domain.event import AlertEvent, AlertStatus, Chart, EndedBy
-from bot.watches.logs.group import MINUTE_MS, Firing, Group, Notice
+from bot.watches.logs.beginning import MINUTE_MS
+from bot.watches.logs.group import Firing, Group, Notice
 from detectors.logs import Closed, mask_secrets
 
 WITHIN_A_WINDOW = 60.0

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from bot.domain.alert import identity_of
 from bot.domain.event import AlertEvent, domain_of
 from bot.domain.rules import CorrelationRules, Rules
-from tests.benchmarks.storm.alerts import Catalogue, Sent, Storm, make_storm
+from tests.benchmarks.storm.alerts import Catalogue, Sent, SentChange, Storm, make_storm
 from tests.benchmarks.storm.estate import storms_of_estate
 from tests.benchmarks.storm.groups import described, grouped
 from tests.benchmarks.storm.other import make_other_storm, other_storms_of_estate
@@ -64,7 +64,8 @@ async def _outcome(line: Line, catalogue: Catalogue, services: int, seed: int, a
 
 
 async def _through(storms: Sequence[Storm], sent: Sequence[Sequence[Sent]], rules: Rules, line: Line) -> Result:
-    arriving = [one for storm, some in zip(storms, sent, strict=True) for one in (*some, *storm.changes)]
+    arriving: list[Sent | SentChange] = [one for some in sent for one in some]
+    arriving += [change for storm in storms for change in storm.changes]
     with tempfile.TemporaryDirectory(prefix="tandem-storm-") as folder:
         in_order = sorted(arriving, key=lambda one: one.arrives)
         return await run(Path(folder), in_order, rules, alone=line.grouping == "single")
