@@ -1,8 +1,10 @@
 """The composition root: builds the components of one process, starts them in order and stops them in reverse."""
 
+import asyncio
 import gc
-from collections.abc import Iterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,7 +12,7 @@ import structlog
 from aiohttp import web
 
 from bot.components.audit_head import audit_head_component
-from bot.components.component import Component, Components
+from bot.components.component import Component, Components, Started
 from bot.components.descriptors import connections_of, descriptors_component
 from bot.components.health import health_components
 from bot.components.http import HttpServer, add_routes
@@ -29,8 +31,10 @@ from bot.components.slack import (
 )
 from bot.components.tools import tool_components
 from bot.config import Config, Environment
+from bot.errors import ConfigError
 from bot.observability import tracing
 from bot.remediation.workflow import Remediation
+from handlers.http.fast_path import Deliver
 from handlers.http.tracing import middlewares
 
 if TYPE_CHECKING:
@@ -45,18 +49,34 @@ class App:
     def __init__(self, environment: Environment, config: Config, host: str = "127.0.0.1", port: int = 8080) -> None:
         self._environment = environment
         self._config = config
-        self._address = host, port
-        self._stack = AsyncExitStack()
         self._components = Components()
-        self.url = ""
+        self._server = HttpServer((host, port), connections_of(environment))
+        self._lasting = AsyncExitStack()
+        self._changing = asyncio.Lock()
+        self._process: Process
+        self._configured: Configured
+
+    @property
+    def url(self) -> str:
+        return self._server.url
+
+    @property
+    def config(self) -> Config:
+        """By which it works now."""
+        return self._process.config
 
     async def __aenter__(self) -> "App":
+        """What works is there before the endpoints that bring it work: these open last and close first. Only the
+        handover to the other replicas comes before they close."""
         async with AsyncExitStack() as stack:
-            process = await stack.enter_async_context(open_process(self._environment, self._config))
-            server, components = build(process, *self._address)
-            await self._components.start(components, process.membership, stack)
-            self._stack = stack.pop_all()
-        self.url = server.url
+            self._process = process = await stack.enter_async_context(open_process(self._environment, self._config))
+            below = [descriptors_component(), backlog_component(process), intake_component(process)]
+            await self._start(below, await stack.enter_async_context(_started()))
+            process.services.broadcast.keep()
+            self._configured = await self._begin(process)
+            stack.push_async_callback(self._end)
+            await self._start(self._above(), await stack.enter_async_context(_started()))
+            self._lasting = stack.pop_all()
         _keep_what_was_made()
         role, channel = self._environment.role.value, self._config.slack.channel
         log.info("tandem.ready", url=self.url, role=role, channel=channel)
@@ -64,21 +84,94 @@ class App:
 
     async def __aexit__(self, *_exc: object) -> None:
         """The endpoints close first and the database last: what was acknowledged is finished on the way."""
-        log.info("tandem.stopping")
-        await self._stack.aclose()
-        log.info("tandem.stopped")
+        async with self._changing:
+            log.info("tandem.stopping")
+            await self._lasting.aclose()
+            log.info("tandem.stopped")
 
     async def failed(self) -> None:
         """Return when a component that should run for ever has ended; raises what ended it."""
         await self._components.failed()
 
+    async def reload(self, config: Config) -> None:
+        """Go on with another configuration: what works by it stops and starts anew; the endpoints take all meanwhile.
 
-def build(process: Process, host: str, port: int) -> tuple[HttpServer, list[Component]]:
-    """The server, and all components of a process in the order in which they start.
+        Raises ConfigError where it cannot be: then all goes on as it was.
+        """
+        async with self._changing:
+            process, before = self._process.configured(config), self._configured
+            await before.started.stack.aclose()
+            try:
+                await self._replace(before, process)
+            except Exception as error:
+                log.exception("config.not_started", reason=str(error))
+                await self._replace(before, self._process)
+                raise ConfigError(f"it is valid, and Tandem cannot start with it: {error}") from error
+            self._process = process
 
-    What works is there before the endpoints that bring it work: these open last and close first. Only the handover to
-    the other replicas comes before they close.
-    """
+    async def _replace(self, before: "Configured", process: Process) -> None:
+        process.services.broadcast.forget()
+        gc.unfreeze()
+        self._configured = await self._begin(process)
+        await self._server.serve(self._configured.http, self._configured.fast)
+        await before.started.lingering.aclose()
+        _keep_what_was_made()
+
+    async def _begin(self, process: Process) -> "Configured":
+        made = build(process)
+        try:
+            await self._start(made.components, made.started)
+        except BaseException:
+            await made.started.stop()
+            raise
+        return made
+
+    async def _start(self, components: Sequence[Component], started: Started) -> None:
+        await self._components.start(components, self._process.membership, started)
+
+    async def _end(self) -> None:
+        await self._configured.started.stop()
+
+    def _above(self) -> list[Component]:
+        works = self._environment.role.works
+        return [
+            *([share_component(self._process, self._recover)] if works else []),
+            Component("http", start=self._serve, stop=self._server.stop),
+            *([handover_component(self._process)] if works else []),
+        ]
+
+    async def _serve(self) -> None:
+        await self._server.serve(self._configured.http, self._configured.fast)
+
+    async def _recover(self, replica: str) -> None:
+        """Take over the runs of a replica that died, also while the configuration changes."""
+        async with self._changing:
+            if self._configured.remediation is not None:
+                await self._configured.remediation.recover(replica)
+
+
+@dataclass(frozen=True)
+class Configured:
+    """What works by one configuration, until another takes its place: its components, and what answers requests."""
+
+    components: Sequence[Component]
+    http: web.Application
+    fast: Mapping[bytes, Deliver]
+    remediation: Remediation | None
+    started: Started = field(default_factory=Started)
+
+
+@asynccontextmanager
+async def _started() -> AsyncIterator[Started]:
+    started = Started()
+    try:
+        yield started
+    finally:
+        await started.stop()
+
+
+def build(process: Process) -> Configured:
+    """All components that work by the configuration, in the order in which they start."""
     role = process.environment.role
     models = make_models_watch(process)
     slack = connect_to_slack(process)
@@ -87,21 +180,14 @@ def build(process: Process, host: str, port: int) -> tuple[HttpServer, list[Comp
     http = web.Application(middlewares=middlewares())
     fast = add_routes(http, process, partial(health_of, slack), partial(socket_health_of, slack))
     interaction = list(slack_endpoint(process, slack, http, models)) if slack and role.has_endpoints else []
-    fast = {} if tracing.on() else fast  # a span needs a request
-    server = HttpServer(http, fast, (host, port), connections_of(process.environment))
-    return server, [
-        descriptors_component(),
-        backlog_component(process),
+    components = [
         *([models_component(models)] if models else []),
         *work,
-        intake_component(process),
         *(slack_components(process, slack) if slack else []),
         *health_components(process, slack),
         *interaction,
-        *([share_component(process, remediation)] if remediation else []),
-        Component("http", start=server.start, stop=server.stop),
-        *([handover_component(process)] if remediation else []),
     ]
+    return Configured(components, http, {} if tracing.on() else fast, remediation)  # a span needs a request
 
 
 def _work(process: Process, models: "ModelsWatch | None", remediation: Remediation) -> Iterator[Component]:

@@ -25,10 +25,20 @@ class Broadcast:
     def __init__(self, send: Callable[[str], None] = _nobody) -> None:
         self._send = send
         self._subscribers: dict[str, list[Callable[[str], None]]] = defaultdict(list)
+        self._kept: dict[str, int] = {}
 
     def subscribe(self, topic: str, callback: Callable[[str], None]) -> None:
         """Call back with the subject of each message on a topic, from here or from another replica."""
         self._subscribers[topic].append(callback)
+
+    def keep(self) -> None:
+        """Those who have subscribed until now stay: see :meth:`forget`."""
+        self._kept = {topic: len(callbacks) for topic, callbacks in self._subscribers.items()}
+
+    def forget(self) -> None:
+        """Forget who subscribed after those who stay: others take their place."""
+        for topic, callbacks in self._subscribers.items():
+            del callbacks[self._kept.get(topic, 0) :]
 
     def on_change(self, callback: Callable[[], None]) -> None:
         """Call back whenever something was changed, here or elsewhere."""

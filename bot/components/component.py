@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from bot.cluster.membership import Membership
@@ -15,7 +15,8 @@ Run = Callable[[], Coroutine[Any, Any, None]]
 class Component:
     """Whatever of the three a part needs: ``start`` and ``stop`` once, ``run`` until it is cancelled.
 
-    With a ``role``, it runs only while this replica holds the role of that name.
+    With a ``role``, it runs only while this replica holds the role of that name. One that ``lingers`` is stopped only
+    when what takes its place after a reload has started.
     """
 
     name: str
@@ -23,17 +24,32 @@ class Component:
     role: str | None = None
     start: Callable[[], Awaitable[None]] | None = None
     stop: Callable[[], Awaitable[None]] | None = None
+    lingers: bool = False
+
+
+@dataclass(frozen=True)
+class Started:
+    """What stops components that were started: at once, and those that linger."""
+
+    stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+    lingering: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    async def stop(self) -> None:
+        async with self.lingering:
+            await self.stack.aclose()
 
 
 class Components:
     """The components of a process that were started."""
 
     def __init__(self) -> None:
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ended: asyncio.Queue[asyncio.Task[None]] = asyncio.Queue()
 
-    async def start(self, components: Sequence[Component], membership: Membership, stack: AsyncExitStack) -> None:
-        """Start them in order; closing the stack stops them in the reverse order."""
+    async def start(self, components: Sequence[Component], membership: Membership, started: Started) -> None:
+        """Start them in order; ``started`` stops them in the reverse order."""
         for component in components:
+            stack = started.lingering if component.lingers else started.stack
             if component.start:
                 await component.start()
             if component.stop:
@@ -42,17 +58,20 @@ class Components:
                 run, role = component.run, component.role
                 work = membership.run_while_leader(role, run) if role else run()
                 task = asyncio.create_task(work, name=component.name)
-                self._tasks.append(task)
-                stack.push_async_callback(_cancel, task)
+                self._tasks.add(task)
+                task.add_done_callback(self._note_end)
+                stack.push_async_callback(self._cancel, task)
 
     async def failed(self) -> None:
         """Return when one that should run for ever has ended; raises what ended it."""
-        done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
+        (await self._ended.get()).result()
 
+    def _note_end(self, task: asyncio.Task[None]) -> None:
+        if task in self._tasks:
+            self._ended.put_nowait(task)
 
-async def _cancel(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+    async def _cancel(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task

@@ -1,8 +1,9 @@
 """HTTP: the API and the endpoints of senders, and the server in front of them."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
+from typing import Any
 
 import structlog
 from aiohttp import web
@@ -22,6 +23,7 @@ from handlers.models import add_model_routes
 from handlers.telemetry import add_telemetry_routes
 
 CLOSE_SECONDS = 10.0
+_PLAIN: dict[str, Any] = {"access_log": None, "auto_decompress": False}
 
 SlackHealth = Callable[[], tuple[str, bool]]
 
@@ -70,39 +72,76 @@ def _add_sender_endpoints(http: web.Application, process: Process) -> Mapping[by
 
 
 class HttpServer:
-    """``url`` is known once it has started."""
+    """The listening socket with its connections, which outlive what answers them; ``url`` is known once it is open.
 
-    def __init__(
-        self, http: web.Application, fast: Mapping[bytes, Deliver], address: tuple[str, int], connections: Connections
-    ) -> None:
-        self._http, self._fast = http, fast
+    What answers can be exchanged while it is open: each connection goes on, and its next request meets the new one.
+    """
+
+    def __init__(self, address: tuple[str, int], connections: Connections) -> None:
         self._address, self._connections = address, connections
+        self._memory = Memory()
+        self._answering: web.AppRunner | None = None
+        self._lane: Lane | None = None
         self._stack = AsyncExitStack()
         self.url = ""
 
-    async def start(self) -> None:
-        """Open for senders: the last thing that a process does before it is ready. Raises OSError."""
+    async def serve(self, http: web.Application, fast: Mapping[bytes, Deliver]) -> None:
+        """Let these answer from now on; the first time, open for senders. Raises OSError."""
+        add_unknown_paths(http)
+        share_memory(http, self._memory)
+        runner = web.AppRunner(http, access_log=None, handle_signals=False)
+        await runner.setup()
+        before, self._answering = self._answering, runner
+        if self._lane is None:
+            await self._open(fast)
+            return
+        self._lane.endpoints = fast
+        if before is not None:
+            await before.cleanup()
+
+    async def _open(self, fast: Mapping[bytes, Deliver]) -> None:
         async with AsyncExitStack() as stack:
-            await self._listen(stack)
+            stack.push_async_callback(self._end_answering)
+            front = web.Server(self._answer, request_factory=_first(self._answering).request_factory, **_PLAIN)
+            runner = _Front(front, self._shut_down_answering)
+            stack.push_async_callback(runner.cleanup)
+            await runner.setup()
+            lane = Lane(fast, front, self._connections, self._memory)
+            stack.push_async_callback(lane.close, CLOSE_SECONDS)
+            server = await asyncio.get_running_loop().create_server(lane, *self._address, backlog=1024)
+            stack.callback(server.close)
+            host, port = server.sockets[0].getsockname()[:2]
+            self.url, self._lane = f"http://{host}:{port}", lane
             self._stack = stack.pop_all()
 
-    async def _listen(self, stack: AsyncExitStack) -> None:
-        add_unknown_paths(self._http)
-        memory = Memory()
-        share_memory(self._http, memory)
-        runner = web.AppRunner(
-            self._http, access_log=None, handle_signals=False, shutdown_timeout=CLOSE_SECONDS, auto_decompress=False
-        )
-        stack.push_async_callback(runner.cleanup)
-        await runner.setup()
-        assert runner.server is not None
-        lane = Lane(self._fast, runner.server, self._connections, memory)
-        stack.push_async_callback(lane.close, CLOSE_SECONDS)
-        server = await asyncio.get_running_loop().create_server(lane, *self._address, backlog=1024)
-        stack.callback(server.close)
-        host, port = server.sockets[0].getsockname()[:2]
-        self.url = f"http://{host}:{port}"
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        return await _first(self._answering).request_handler(request)
+
+    async def _shut_down_answering(self) -> None:
+        """What would never end by itself, as a stream of events, ends."""
+        if self._answering is not None:
+            await self._answering.shutdown()
+
+    async def _end_answering(self) -> None:
+        if self._answering is not None:
+            await self._answering.cleanup()
 
     async def stop(self) -> None:
         """Take nothing new; what was taken has its answer."""
         await self._stack.aclose()
+
+
+class _Front(web.ServerRunner):
+    """Ends the connections of aiohttp; ``before`` is called when no connection is idle any more."""
+
+    def __init__(self, server: web.Server, before: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(server, handle_signals=False, shutdown_timeout=CLOSE_SECONDS)
+        self._before = before
+
+    async def shutdown(self) -> None:
+        await self._before()
+
+
+def _first(runner: web.AppRunner | None) -> web.Server:
+    assert runner is not None and runner.server is not None
+    return runner.server

@@ -2,12 +2,13 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.cluster.broadcast import Broadcast
 from bot.cluster.membership import Membership, make_leases
 from bot.components.component import Component
 from bot.config import Config, Environment
+from bot.errors import ConfigError
 from bot.health.refusals import Refusals
 from bot.inbox.backlog import Backlog
 from bot.inbox.inbox import Inbox, open_inbox
@@ -33,6 +34,12 @@ class Process:
     backlog: Backlog
     intake: Intake
     refusals: Refusals
+
+    def configured(self, config: Config) -> "Process":
+        """The same with another configuration. Raises ConfigError where that takes a restart."""
+        if config.rules().partitions != self.services.rules.partitions:
+            raise ConfigError("the number of partitions changes only with a restart")
+        return replace(self, config=config, services=replace(self.services, rules=config.rules()))
 
 
 @asynccontextmanager

@@ -125,7 +125,7 @@ def socket_health_of(slack: Slack | None) -> tuple[str, bool]:
 
 def slack_components(process: Process, slack: Slack) -> Iterator[Component]:
     """The connection; and what is shown in the channel: messages and threads, beside them the charts."""
-    yield Component("connections to Slack", stop=slack.session.close)
+    yield Component("connections to Slack", stop=slack.session.close, lingers=True)
     if slack.notifier is None:
         return
     services = process.services.under(ROLE)
@@ -166,7 +166,7 @@ def slack_endpoint(
     if app_token is not None:
         socket_mode = SocketMode(bolt, app_token.get_secret_value(), partial(first_time, slack_requests))
         slack.connection.socket_mode = socket_mode
-        yield Component("socket mode", run=socket_mode.run)
+        yield Component("socket mode", run=socket_mode.run, lingers=True)
     elif secret is not None:
         add_slack_route(http, bolt, slack.client, secret.get_secret_value(), slack_requests)
     else:

@@ -14,6 +14,10 @@ TELEMETRY_LEFT_OUT = Counter(
 ALERTS_REFUSED = Counter(
     "tandem_alerts_refused_total", "Alerts that could not be taken, of deliveries whose others were.", ["source"]
 )
+CONFIG_RELOADS = Counter("tandem_config_reloads_total", "Reloads of tandem.yaml, taken or refused.", ["result"])
+CONFIG_REFUSED = Gauge(
+    "tandem_config_refused", "1 while the process goes on with an older tandem.yaml, because it refused the newest one."
+)
 REQUESTS_REFUSED = Counter("tandem_requests_refused_total", "Requests that an endpoint refused.", ["status"])
 CONNECTIONS_OPEN = Gauge("tandem_connections_open", "Connections to the HTTP server.")
 CONNECTIONS_REFUSED = Counter(

@@ -12,6 +12,7 @@ from bot.commands.parts.audit import find_faults, written_heads
 from bot.commands.parts.checks.alerts import check_alerts
 from bot.commands.parts.checks.finding import Finding, Mark
 from bot.commands.parts.checks.inbox import check_inbox
+from bot.commands.parts.checks.reload import check_reload
 from bot.commands.parts.checks.slack_answers import advice_for, asked, clock_skew, header, is_about_reaching
 from bot.config import Config, Environment, read_environment
 from bot.domain.duration import format_duration
@@ -51,6 +52,7 @@ async def diagnose(load: Callable[[], Config]) -> list[Finding]:
     except ConfigError as error:
         return [Finding(Mark.FAIL, "configuration", str(error), "Mend what it names; `tandem check` looks again.")]
     findings = [Finding(Mark.OK, "configuration", _extent(config))]
+    findings += check_reload(environment.database_url)
     findings += await _storage(environment, config)
     findings += _doors(environment)
     findings += _engines(config)
