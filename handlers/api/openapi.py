@@ -153,7 +153,7 @@ def _body(one: Operation, schemas: dict[str, Schema]) -> Schema:
 
 def _answers(one: Operation) -> dict[int, Schema]:
     said = dict(_ALWAYS)
-    if "{" in one.path or one.changes:
+    if "{" in one.path or one.changes or "incident" in one.query.__struct_fields__:
         said[404] = "It is not there, or not in the token's domains."
     if one.changes:
         said |= {
