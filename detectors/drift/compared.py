@@ -11,6 +11,8 @@ from detectors.drift.packing import Array
 from detectors.drift.profile import Column, Numeric, Profile
 
 _BINS = 10
+_QUANTILES = {"median": 0.5, "lowest 5 % up to": 0.05, "highest 5 % from": 0.95}
+_SPREAD = {"median": 1.0, "lowest 5 % up to": 2.0, "highest 5 % from": 2.0}
 _MOST_CATEGORIES = 10
 _MISSING, _OTHERS = "missing", "others"
 
@@ -61,8 +63,31 @@ def in_words(name: str, before: Column, after: Column) -> str:
     'shop: b 50 % → 100 % (PSI 1.38)'
     """
     stability = population_stability(Profile(0, {name: before}), Profile(0, {name: after}))
-    by_how_much = f" (PSI {stability[name].statistic:.2f})" if name in stability else ""
+    by_how_much = f" (PSI {_index(stability[name].statistic)})" if name in stability else ""
     return f"{name}: {_change(before, after)}{by_how_much}"
+
+
+def _index(value: float) -> str:
+    """Two decimals, or where these would be 0 the first digit that is not."""
+    return f"{value:.2f}" if value >= 0.005 or value < 1e-12 else f"{value:.1g}"
+
+
+def _told_apart(one: float, other: float) -> tuple[str, str]:
+    """Both numbers with so many digits that they are told apart: four, or more where they are close."""
+    for digits in range(4, 17):
+        texts = (f"{one:.{digits}g}", f"{other:.{digits}g}")
+        if texts[0] != texts[1]:
+            return texts
+    return f"{one:.4g}", f"{other:.4g}"
+
+
+def _shares_apart(one: float, other: float) -> str:
+    """Two shares in percent, with so many decimals that they are told apart."""
+    for decimals in range(5):
+        texts = [f"{share * 100:.{decimals}f} %" for share in (one, other)]
+        if texts[0] != texts[1]:
+            break
+    return " → ".join(texts)
 
 
 def bars(before: Column, after: Column) -> Bars:
@@ -92,24 +117,57 @@ def bars(before: Column, after: Column) -> Bars:
 
 
 def _change(before: Column, after: Column) -> str:
+    """What moved most: the share of missing values, of one value, or of numbers the median, an end or the deviation."""
     missing = [column.missing / max(column.rows + column.missing, 1) for column in (before, after)]
     if abs(missing[1] - missing[0]) > 0.1:
-        return f"missing {missing[0]:.0%} → {missing[1]:.0%}".replace("%", " %")
+        return f"missing {_shares_apart(*missing)}"
     if isinstance(before, Numeric) and isinstance(after, Numeric) and before.rows and after.rows:
-        with np.errstate(invalid="ignore"):  # infinite values have no deviation
-            medians = [float(np.median(column.values)) for column in (before, after)]
-            deviations = [float(np.std(column.values.astype(np.float64))) for column in (before, after)]
-        if abs(medians[1] - medians[0]) >= 0.1 * deviations[0]:
-            return f"median {medians[0]:.4g} → {medians[1]:.4g}"
-        return f"deviation {deviations[0]:.4g} → {deviations[1]:.4g}"
+        return _change_of_numbers(before, after) or _missing_or_nothing(missing)
     if isinstance(before, Categorical) and isinstance(after, Categorical):
         before, after = alike(before, after)
         shares = [_shares(column) for column in (before, after)]
         names = sorted(shares[0].keys() | shares[1].keys())
         moved = max(names, key=lambda name: shares[1].get(name, 0) - shares[0].get(name, 0), default="")
-        change = f"{shares[0].get(moved, 0):.0%} → {shares[1].get(moved, 0):.0%}".replace("%", " %")
-        return f"{label(moved, before, after)} {change}"
+        change = [share.get(moved, 0.0) for share in shares]
+        if change[0] == change[1]:
+            return _missing_or_nothing(missing)
+        return f"{label(moved, before, after)} {_shares_apart(*change)}"
     return "no values now"
+
+
+def _missing_or_nothing(missing: list[float]) -> str:
+    return f"missing {_shares_apart(*missing)}" if missing[0] != missing[1] else "nothing that these numbers show"
+
+
+def _change_of_numbers(before: Numeric, after: Numeric) -> str:
+    """The quantile or the deviation that moved most, or the value whose share did; empty where none moved."""
+    old, new = (column.values.astype(np.float64) for column in (before, after))
+    with np.errstate(invalid="ignore", over="ignore"):  # infinite values have no deviation
+        deviations = float(np.std(old)), float(np.std(new))
+        quantiles = [(float(np.quantile(old, at)), float(np.quantile(new, at))) for at in _QUANTILES.values()]
+        unit = deviations[0] if np.isfinite(deviations[0]) and deviations[0] > 0 else 1.0
+        # The ends vary more than the middle, so that the middle is named unless an end moved clearly more.
+        moved = [abs(b - a) / unit / _SPREAD[name] for name, (a, b) in zip(_QUANTILES, quantiles, strict=True)]
+        moved.append(abs(deviations[1] - deviations[0]) / unit)
+    named = [*zip(_QUANTILES, quantiles, strict=True), ("deviation", deviations)]
+    share, change = _share_of_one_value(old, new)
+    best = max(range(len(moved)), key=lambda at: moved[at] if np.isfinite(moved[at]) else -1.0)
+    if change > max(moved[best], 0.0) and change > 0:
+        return share
+    name, (one, other) = named[best]
+    return f"{name} {' → '.join(_told_apart(one, other))}" if moved[best] > 0 else share if change > 0 else ""
+
+
+def _share_of_one_value(old: Array, new: Array) -> tuple[str, float]:
+    """Of columns of few values: the one that takes another share of the rows, in words, and by how much."""
+    values, counts = np.unique(new, return_counts=True)
+    if len(values) > _MOST_CATEGORIES * 2:
+        return "", 0.0
+    before = (old.searchsorted(values, "right") - old.searchsorted(values, "left")) / len(old)
+    now = counts / len(new)
+    at = int(np.argmax(now - before))
+    shares = float(before[at]), float(now[at])
+    return f"{values[at]:.4g} {_shares_apart(*shares)}", abs(shares[1] - shares[0])
 
 
 def _shares(column: Categorical) -> dict[str, float]:

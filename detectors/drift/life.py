@@ -5,10 +5,11 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from detectors.drift.packing import pack, unpack
+from detectors.drift.effect import Effects, Least
+from detectors.drift.packing import Array, pack, unpack
 from detectors.drift.profile import Profile
 from detectors.drift.recovery import Recovery
-from detectors.drift.sequential import Monitor
+from detectors.drift.sequential import MEMORY, Monitor
 
 
 class Standing(NamedTuple):
@@ -46,7 +47,7 @@ class Life(msgspec.Struct):
         The chance of a false alarm from each beginning.
     seed
         Of the random order of equal values.
-    monitor, recovery, standing, lives
+    monitor, recovery, standing, lives, effects
         The state; :meth:`against` makes it.
 
     Examples
@@ -70,17 +71,23 @@ class Life(msgspec.Struct):
     recovery: Recovery | None = None
     standing: Standing = Standing(False, [], 1.0)
     lives: int = 1
+    effects: Effects | None = None
 
     @classmethod
     def against(cls, reference: Profile, alpha: float = 0.05, seed: int = 0) -> "Life":
         """A life that begins; ``reference`` needs one row at least."""
         return cls(alpha, seed, Monitor.against(reference, alpha, seed))
 
-    def update(self, reference: Profile, now: Profile) -> Standing:
-        """How it stands with this batch, as the reference reads it. ``reference`` is the same as at the beginning."""
+    def update(self, reference: Profile, now: Profile, least: Least | None = None) -> Standing:
+        """How it stands with this batch, as the reference reads it. ``reference`` is the same as at the beginning.
+
+        With ``least`` an alarm has to be sure of two things: that there is drift, and that some column moved by more.
+        """
+        before = self.monitor.recent
         verdict = self.monitor.update(now)
-        if verdict.drift:
-            self._alarm(reference, verdict.columns, verdict.evidence)
+        moved = self._moved(reference, now, before, least) if least is not None else verdict.columns
+        if verdict.drift and moved:
+            self._alarm(reference, moved, verdict.evidence)
         elif self.recovery is not None and self.recovery.update(now, self._random()):
             self._begin_anew(reference)
             self.recovery, self.standing = None, Standing(False, [], 1.0)
@@ -93,7 +100,16 @@ class Life(msgspec.Struct):
         self.standing = Standing(True, columns, evidence)
         self._begin_anew(reference)
 
+    def _moved(self, reference: Profile, now: Profile, before: Array, least: Least) -> list[str]:
+        """The columns that moved by more than the least effect."""
+        if self.effects is None:
+            self.effects = Effects.against(reference, self.monitor.bins, least, self.alpha, self.seed)
+        counts = np.round(self.monitor.recent - MEMORY * before)
+        self.effects.update(now, self.monitor.bins, before, counts)
+        return self.effects.moved(self.monitor.bins)
+
     def _begin_anew(self, reference: Profile) -> None:
+        self.effects = None
         self.monitor = Monitor.against(reference, self.alpha, self.seed + self.lives)
         self.lives += 1
 

@@ -9,6 +9,7 @@ conformal p-values of Vovk, Gammerman and Shafer (Algorithmic Learning in a Rand
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from functools import lru_cache
 
 import msgspec
 import numpy as np
@@ -99,6 +100,30 @@ def bins_of(reference: Column, count: int, random: np.random.Generator) -> Bins:
         places = np.clip(ranks[edges] - below[edges[0]], 1, upto[edges[0]] - below[edges[0]])
         lots[edges] = np.sort(random.random(upto[edges[0]] - below[edges[0]]))[places - 1]
     return Bins(np.diff([0, *ranks, total + 1]), numbers, texts, missing, lots)
+
+
+@lru_cache
+def halves(count: int) -> tuple[Array, Array]:
+    """For each split of bins that are halved again and again, the root first, which bins lie to its left and right.
+
+    Parameters
+    ----------
+    count
+        How many bins, a power of 2.
+
+    Returns
+    -------
+    Two arrays of 0 and 1, of shape (bins, splits).
+
+    Examples
+    --------
+    >>> halves(2)[0].tolist()
+    [[1.0], [0.0]]
+    """
+    levels = range(count.bit_length() - 1)
+    left = [np.kron(np.eye(2**depth), np.repeat([1, 0], count >> depth + 1)) for depth in levels]
+    right = [np.kron(np.eye(2**depth), np.repeat([0, 1], count >> depth + 1)) for depth in levels]
+    return np.concatenate(left).T, np.concatenate(right).T
 
 
 def _around(column: Column, numbers: Array, texts: list[str], missing: int) -> tuple[Array, Array]:

@@ -11,12 +11,12 @@ from scipy.special import betaln
 
 from detectors.drift.packing import Array, pack, unpack
 from detectors.drift.profile import Profile
-from detectors.drift.ranks import Bins, bins_of
+from detectors.drift.ranks import Bins, bins_of, halves
 
 _BINS = 32
 _SPREADS = (10.0, 100.0, 1000.0)
 """How surely a changed split is like the reference's, in rows: from large changes to small ones."""
-_MEMORY = 0.5
+MEMORY = 0.5
 """What a batch weighs beside the next one in what is learnt of the drift."""
 _SHARE = 0.2
 """Of the money held back, ``_SHARE / t`` is put in at batch ``t``: so that a drift may begin at any time."""
@@ -141,7 +141,7 @@ class Monitor(msgspec.Struct):
         counts = self._counts(now)
         self._put_in()
         self._pay_out(_log_odds(self.urn, self.recent, counts))
-        self.urn, self.recent = self.urn + counts, _MEMORY * self.recent + counts
+        self.urn, self.recent = self.urn + counts, MEMORY * self.recent + counts
         return self._verdict()
 
     def state(self) -> bytes:
@@ -191,7 +191,7 @@ def _surest(money: Mapping[str, float], alpha: float) -> list[str]:
 
 def _log_odds(urn: Array, recent: Array, counts: Array) -> Array:
     """What one unit on each bet becomes, as a logarithm: columns × splits × kinds of bets."""
-    left, right = _halves(urn.shape[1])
+    left, right = halves(urn.shape[1])
     before, seen, lately = (np.stack([x @ left, x @ right]) for x in (urn, recent, counts))
     alike = before / before.sum(axis=0)
     kinds = [spread * alike for spread in _SPREADS] + [_SPREADS[0] * alike + seen]
@@ -202,15 +202,6 @@ def _log_odds(urn: Array, recent: Array, counts: Array) -> Array:
 def _log_chance(before: Array, lately: Array) -> Array:
     """The chance of so many rows to the left and right, of which these many were expected: a beta-binomial's log."""
     return np.asarray(betaln(*(before + lately)) - betaln(*before))
-
-
-@lru_cache
-def _halves(count: int) -> tuple[Array, Array]:
-    """For each split, the root first, which bins lie to its left and to its right: two arrays, bins × splits."""
-    levels = range(count.bit_length() - 1)
-    left = [np.kron(np.eye(2**depth), np.repeat([1, 0], count >> depth + 1)) for depth in levels]
-    right = [np.kron(np.eye(2**depth), np.repeat([0, 1], count >> depth + 1)) for depth in levels]
-    return np.concatenate(left).T, np.concatenate(right).T
 
 
 @lru_cache

@@ -12,9 +12,11 @@ from bot.domain.watched.finding import FindingKind
 from bot.domain.watched.monitor import MonitorRules, WatchedModel
 from bot.watches.models.alibi_process import Alibi
 from bot.watches.models.data_checks import Sides, chart_of, compared, moved
+from bot.watches.models.kinds.drift import DriftRules
 from bot.watches.models.kinds.registry import Outcome, few
 from bot.watches.models.window import LoadedReference, Window, chosen
 from detectors.drift.categories import Categorical
+from detectors.drift.counted import population_stability
 from detectors.drift.encoding import encoded
 from detectors.drift.ordered import kolmogorov_smirnov
 from detectors.drift.packing import Array
@@ -78,9 +80,18 @@ def _together(monitor: MonitorRules, p: float, distance: float, sides: Sides) ->
     return Outcome(b"", True, summary, moved(sides, columns), columns, chart, _guarantee(monitor))
 
 
+def _counts(monitor: MonitorRules, name: str, sides: Sides) -> bool:
+    """Whether a column moved by as much as counts; its effect is taken as it is, since p is of one check alone."""
+    if not isinstance(monitor, DriftRules) or name not in sides.after.columns:
+        return True
+    before, after = (Profile(0, {name: side.columns[name]}) for side in (sides.before, sides.after))
+    found = population_stability(before, after).get(name)
+    return found is None or found.statistic >= monitor.effect.psi
+
+
 def _by_column(monitor: MonitorRules, p_values: dict[str, float], sides: Sides) -> Outcome:
     results = {name: Result(0.0, p) for name, p in p_values.items()}
-    columns = drifted(results, monitor.alpha)
+    columns = [name for name in drifted(results, monitor.alpha) if _counts(monitor, name, sides)]
     if not columns:
         least = min(p_values.values(), default=1.0)
         summary = f"no drift of {len(results)} columns (the least p is {least:.2g})"

@@ -11,21 +11,23 @@ import numpy as np
 from bot.domain.event import Chart
 from bot.domain.watched.finding import FindingKind
 from bot.domain.watched.monitor import FeatureKind, FeatureRules, MonitorRules, WatchedModel
+from bot.watches.models.concept import errors_of, profile_of_errors
+from bot.watches.models.kinds.drift import DriftRules, LeastEffect
 from bot.watches.models.kinds.registry import CheckSkipped, Outcome, few
 from bot.watches.models.window import LoadedReference, Table, Window, chosen
 from detectors.drift import quality
 from detectors.drift.compared import bars, in_words
 from detectors.drift.domain import Domain
 from detectors.drift.domain import Sides as Halves
+from detectors.drift.effect import Least
 from detectors.drift.encoding import encoded
 from detectors.drift.life import Life
 from detectors.drift.packing import Array
-from detectors.drift.profile import Profile, as_numbers, build
+from detectors.drift.profile import Profile, as_numbers
 from detectors.drift.texts import category, is_missing
 
 _REFERENCE_ROWS = 4_000
 _SHOWN = 8
-_MOST_CLASSES = 20
 _MOST_COLUMNS = 5
 
 
@@ -135,22 +137,33 @@ def _numbers_against_rules(name: str, rule: FeatureRules, raw: Array) -> Iterato
 
 
 def check_drift(
-    monitor: MonitorRules, model: WatchedModel, blob: bytes, window: Window, loaded: LoadedReference
+    monitor: DriftRules, model: WatchedModel, blob: bytes, window: Window, loaded: LoadedReference
 ) -> Outcome:
     """Whether any column's distribution is another than the reference's: the features', or of what the model says."""
     before, table = compared(monitor, model, window.table, loaded)
     after = before.read(table)
-    life = Life.restore(blob) if blob else Life.against(before, monitor.alpha, seed_of(monitor))
-    standing = life.update(before, after)
+    life = Life.restore(blob) if blob else None
+    if life is None or life.monitor.bins.keys() != before.columns.keys():
+        life = Life.against(before, monitor.alpha, seed_of(monitor))
+    least = monitor.effect
+    standing = life.update(before, after, Least(least.psi, least.wasserstein, least.columns))
     sides = Sides(before, after, loaded.version)
     guarantee = f"a false alarm in its whole life with a chance of {monitor.alpha:.2g} at most, over all columns"
+    guarantee += _tolerated(least)
     if not standing.drifted:
-        summary = f"no drift of {len(before.columns)} columns in {window.table.rows} rows"
+        small = ", or less than counts" if life.monitor.drift else ""
+        summary = f"no drift of {len(before.columns)} columns in {window.table.rows} rows{small}"
         return Outcome(life.state(), False, summary, guarantee=guarantee)
     lines = moved(sides, standing.columns)
     summary = f"{few(standing.columns)} drifted from the reference {loaded.version}: {'; '.join(lines[:2])}"
     chart = chart_of(sides, standing.columns[0])
     return Outcome(life.state(), True, summary, lines, standing.columns, chart, guarantee)
+
+
+def _tolerated(least: LeastEffect) -> str:
+    given = {"a PSI of": least.psi, "a Wasserstein distance in deviations of": least.wasserstein}
+    words = [f"{name} {value:g}" for name, value in given.items() if value]
+    return f", while none moves by more than {' and '.join(words)}" if words else ""
 
 
 def compared(
@@ -164,8 +177,8 @@ def compared(
             raise CheckSkipped(f"the reference {loaded.version} has no predictions: put prediction or score in it")
     elif monitor.kind == FindingKind.CONCEPT_DRIFT:
         if "errors" not in loaded.fitted:
-            loaded.fitted["errors"] = build(_errors(loaded.table, loaded.table))
-        before, now = loaded.fitted["errors"], _errors(table, loaded.table)
+            loaded.fitted["errors"] = profile_of_errors(loaded)
+        before, now = loaded.fitted["errors"], errors_of(table, loaded.table)
         wanted = before.columns.keys()
     else:
         before, now = loaded.features, dict(table.features)
@@ -175,32 +188,6 @@ def compared(
     if not columns:
         raise CheckSkipped(f"the reference {loaded.version} has none of the columns that are watched")
     return Profile(before.rows, columns), now
-
-
-def _errors(table: Table, reference: Table) -> dict[str, Array]:
-    """What was predicted beside what was true: the difference of numbers, the pair of classes. Raises CheckSkipped.
-
-    Where the inputs drift and the model is as good for all of them, that stays as it is: what changes it is a drift of
-    the concept, of what is true of the same inputs.
-    """
-    if reference.prediction is None or reference.label is None:
-        raise CheckSkipped("a drift of the concept is told from a reference with labels and predictions")
-    if table.prediction is None or table.label is None:
-        raise CheckSkipped("there are no predictions with labels")
-    if _are_numbers(reference.label) and _are_numbers(reference.prediction):
-        with np.errstate(invalid="ignore"):
-            return {"error": as_numbers(table.prediction) - as_numbers(table.label)}
-    pairs = zip(table.prediction.tolist(), table.label.tolist(), strict=True)
-    return {
-        "said and true": np.array(
-            [f"{category(predicted)}, {category(true)}" for predicted, true in pairs], dtype=object
-        )
-    }
-
-
-def _are_numbers(column: Array) -> bool:
-    """Numbers, and not the few of them that stand for classes."""
-    return column.dtype.kind in "iuf" and len(np.unique(column[~np.isnan(as_numbers(column))])) > _MOST_CLASSES
 
 
 def check_together(

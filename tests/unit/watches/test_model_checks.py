@@ -173,3 +173,36 @@ def test_a_concept_that_drifts_is_found_though_inputs_and_predictions_are_as_bef
     found = check(rules, WatchedModel(), calm.state, asked(500, -1.0), reference)
     assert found.firing and found.features == ["error"]
     assert not check(monitor(kind="drift"), WatchedModel(), b"", asked(500, -1.0), reference).firing
+
+
+def test_other_shares_of_the_classes_are_no_drift_of_the_concept_and_other_errors_are() -> None:
+    random = np.random.default_rng(0)
+
+    def payments(rows: int, fraud: float, found: float) -> Table:
+        truth = random.random(rows) < fraud
+        right = random.random(rows) < np.where(truth, found, 0.98)
+        names = np.array(["legit", "fraud"], dtype=object)
+        return Table(rows, {"x": np.zeros(rows)}, None, names[(truth == right).astype(int)], None, names[truth * 1])
+
+    reference, rules, state = known(payments(5000, 0.1, 0.8)), monitor(kind="concept_drift"), b""
+    for share in (0.1, 0.1, 0.3, 0.5, 0.02):
+        outcome = check(rules, WatchedModel(), state, payments(2000, share, 0.8), reference)
+        assert not outcome.firing, outcome.summary
+        state = outcome.state
+    for _ in range(3):
+        outcome = check(rules, WatchedModel(), state, payments(2000, 0.3, 0.4), reference)
+        state = outcome.state
+    assert outcome.firing and outcome.features == ["predicted where fraud is true"]
+
+
+def test_a_drift_of_so_little_that_it_does_no_harm_is_no_finding_unless_it_is_wanted() -> None:
+    random = np.random.default_rng(0)
+
+    def asked(rows: int, shift: float) -> Table:
+        return Table(rows, {"x": random.normal(size=rows) + shift}, None)
+
+    reference, small = known(asked(200_000, 0.0)), asked(200_000, 0.02)
+    calm = check(monitor(kind="drift"), WatchedModel(), b"", small, reference)
+    assert not calm.firing and "less than counts" in calm.summary and "PSI of 0.02" in calm.guarantee
+    any_of_it = monitor(kind="drift", least_effect={"psi": 0})
+    assert check(any_of_it, WatchedModel(), b"", small, reference).firing

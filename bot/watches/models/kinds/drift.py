@@ -1,14 +1,53 @@
 """Monitor kinds: whether columns, or all of them together, are distributed as in the reference."""
 
+from pydantic import BaseModel, ConfigDict, Field
+
 from bot.domain.watched.finding import FindingKind
 from bot.domain.watched.monitor import MonitorRules
 from bot.watches.models.kinds.registry import CheckInput, Outcome, monitor
 
 
-@monitor(FindingKind.DRIFT, alertname=FindingKind.DRIFT.alertname, by_alibi=True)
-@monitor(FindingKind.PREDICTION_DRIFT, alertname=FindingKind.PREDICTION_DRIFT.alertname, by_alibi=True)
-@monitor(FindingKind.CONCEPT_DRIFT, alertname=FindingKind.CONCEPT_DRIFT.alertname, of_labels=True)
-def check_columns(rules: MonitorRules, given: CheckInput) -> Outcome:
+class LeastEffect(BaseModel):
+    """What moved by less does no harm. What is not given does not matter; of what is, a column has to have all."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    psi: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    """The population stability index of a column; 0 for any."""
+    wasserstein: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    """The Wasserstein distance of a column of numbers, in standard deviations of the reference."""
+    columns: float = Field(default=0.0, ge=0, le=1)
+    """The share of the columns that have to have moved."""
+
+
+class DriftRules(MonitorRules):
+    """``least_effect`` is the drift that counts; by default a population stability index of 0.02."""
+
+    least_effect: LeastEffect | None = None
+    """The least drift that is an alert: `psi` (0.02 unless given), `wasserstein`, `columns`."""
+
+    @property
+    def effect(self) -> LeastEffect:
+        """What is given, or the default."""
+        return self.least_effect or LeastEffect(psi=0.02)
+
+
+@monitor(FindingKind.DRIFT, alertname=FindingKind.DRIFT.alertname, rules=DriftRules, by_alibi=True, family="drift")
+@monitor(
+    FindingKind.PREDICTION_DRIFT,
+    alertname=FindingKind.PREDICTION_DRIFT.alertname,
+    rules=DriftRules,
+    by_alibi=True,
+    family="drift",
+)
+@monitor(
+    FindingKind.CONCEPT_DRIFT,
+    alertname=FindingKind.CONCEPT_DRIFT.alertname,
+    rules=DriftRules,
+    of_labels=True,
+    family="drift",
+)
+def check_columns(rules: DriftRules, given: CheckInput) -> Outcome:
     from bot.watches.models.data_checks import check_drift
 
     return check_drift(rules, given.model, given.state, given.window, given.loaded())
