@@ -4,8 +4,6 @@ Where the inputs drift and the model is as good for all of them, it stays as it 
 *where each class is true*: how often each class comes makes no difference, only what the model makes of it.
 """
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from bot.watches.models.kinds.registry import CheckSkipped
@@ -29,7 +27,7 @@ def profile_of_errors(loaded: LoadedReference) -> Profile:
     return Profile(min(map(len, errors.values())), build(errors).columns)
 
 
-def errors_of(table: Table, reference: Table) -> Mapping[str, Array]:
+def errors_of(table: Table, reference: Table) -> dict[str, Array]:
     """The difference of numbers; of classes what was predicted, by what was true. Raises CheckSkipped."""
     if reference.prediction is None or reference.label is None:
         raise CheckSkipped("a drift of the concept is told from a reference with labels and predictions")

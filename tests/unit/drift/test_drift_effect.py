@@ -90,7 +90,10 @@ shares = st.lists(st.integers(0, 200), min_size=8, max_size=8).filter(any)
 def test_no_distribution_within_the_tolerance_lets_money_grow(true: list[int], lately: list[int], limit: float) -> None:
     sizes, before = np.full((1, 8), 50.0), np.array([lately], dtype=float)
     p = (np.array(true) + 1.0) / (np.sum(true) + 8)
-    psi = lambda p: float(((p - 1 / 8) * np.log(p * 8)).sum())  # noqa: E731
+
+    def psi(q: Array) -> float:
+        return float(((q - 1 / 8) * np.log(q * 8)).sum())
+
     if psi(p) > limit:  # as far towards it as is tolerated
         far = brentq(lambda part: psi(1 / 8 + part * (p - 1 / 8)) - limit, 0, 1)
         p = 1 / 8 + far * (p - 1 / 8)
