@@ -16,9 +16,11 @@ from bot.components.rewriter import rewriter_components
 from bot.health.self_check import Others
 from bot.incidents.guarding import guards_of
 from bot.notify.channel import Channel
+from bot.notify.channels import Channels
 from bot.notify.charts.uploads import ChartUploads
 from bot.notify.kinds import Opening, open_channel
 from bot.notify.notifier import Notifier
+from bot.notify.routed import Routed
 from bot.notify.silence_notices import SilenceNotices
 from bot.notify.slack.identity import Identity
 from bot.notify.slack.links import Links
@@ -26,6 +28,7 @@ from bot.notify.slack.people import People
 from bot.notify.slack.proxy import make_client
 from bot.notify.slack.socket_mode import SocketMode
 from bot.remediation.starting import PersonLookup
+from bot.routing.router import Router
 from handlers.slack import SlackEndpoint, add_slack_route, first_time, make_bolt_app
 from handlers.slack.origin import Origins
 
@@ -48,11 +51,11 @@ class Connection:
 
 @dataclass(frozen=True)
 class Slack:
-    """A workspace that is configured. ``notifier`` is None where another process does that work."""
+    """A workspace that is configured. ``channels`` is None where another process does that work."""
 
     session: aiohttp.ClientSession
     client: AsyncWebClient
-    notifier: Notifier | None
+    channels: Channels | None
     identity: Identity
     connection: Connection
 
@@ -65,8 +68,8 @@ def connect_to_slack(process: Process) -> Slack | None:
         return None
     session = aiohttp.ClientSession(timeout=_TIMEOUT, trust_env=True)
     client = make_client(token.get_secret_value(), process.environment.slack_api_url, session)
-    notifier = _make_notifier(process, client) if process.environment.role.works else None
-    return Slack(session, client, notifier, Identity(client), Connection())
+    channels = _make_channels(process, client) if process.environment.role.works else None
+    return Slack(session, client, channels, Identity(client), Connection())
 
 
 def person_lookup(process: Process, slack: Slack | None) -> PersonLookup | None:
@@ -76,28 +79,39 @@ def person_lookup(process: Process, slack: Slack | None) -> PersonLookup | None:
     return partial(People(slack.client, process.services.clock).person, workspaces=())
 
 
-def _channel(process: Process, client: AsyncWebClient) -> Channel:
-    opening = Opening({"slack": client}, partial(process.services.holds, ROLE))
-    return open_channel(process.config.slack.channel, opening)
+def _opening(process: Process, client: AsyncWebClient) -> Opening:
+    return Opening({"slack": client}, partial(process.services.holds, ROLE))
 
 
-def _make_notifier(process: Process, client: AsyncWebClient) -> Notifier:
+def _make_channels(process: Process, client: AsyncWebClient) -> Channels:
+    """What is shown in channels: messages and threads, beside them the charts."""
     services = process.services.under(ROLE)
     topology = services.rules.depends_on
-    notifier = Notifier(
-        services.database,
-        _channel(process, client),
-        services.clock,
-        backlog=process.backlog,
-        described={*topology, *(other for others in topology.values() for other in others)},
-    )
-    services.broadcast.on_change(notifier.wake)
-    return notifier
+    described = {*topology, *(other for others in topology.values() for other in others)}
+    opening = _opening(process, client)
+
+    def make(channel: Channel, routed: Routed) -> Notifier:
+        return Notifier(
+            services.database, channel, services.clock, backlog=process.backlog, described=described, routed=routed
+        )
+
+    async def draw(channel: Channel, notifier: Notifier) -> None:
+        await ChartUploads(services.database, channel, services.clock, setbacks=notifier.setbacks).run()
+
+    return Channels(process.config.slack.channel, partial(open_channel, opening=opening), make, draw)
+
+
+def _make_router(process: Process, channels: Channels) -> Router:
+    services = process.services.under(ROLE)
+    router = Router(services.database, process.config.compiled_routes(), services.clock, channels.show)
+    services.broadcast.on_change(router.wake)
+    services.broadcast.on_change(channels.default.wake)
+    return router
 
 
 def health_of(slack: Slack | None) -> tuple[str, bool]:
     """``ok``, ``off`` or what is wrong, and whether Tandem is ready all the same."""
-    notifier = slack.notifier if slack else None
+    notifier = slack.channels.default if slack and slack.channels else None
     if slack and slack.identity.refused:
         return f"Slack refuses the token SLACK_BOT_TOKEN: {slack.identity.refused}", False
     if notifier is None:
@@ -109,11 +123,13 @@ def health_of(slack: Slack | None) -> tuple[str, bool]:
 
 def others_of(slack: Slack | None) -> Others:
     """What else is wrong with Slack: clicks that do not arrive, messages that it refuses while it takes others."""
-    refused = slack.notifier.setbacks.in_words() if slack and slack.notifier else ""
+    refused = slack.channels.refused_in_words() if slack and slack.channels else ""
+    channels = slack.channels.problems_in_words() if slack and slack.channels else ""
     socket, _ = socket_health_of(slack)
+    minor = {"messages": f"it does not take {refused}" if refused else "", "channels": channels}
     return Others(
         serious={"clicks": f"no click and no command arrives: {socket}"} if socket not in _WELL else {},
-        minor={"messages": f"it does not take {refused}"} if refused else {},
+        minor={kind: text for kind, text in minor.items() if text},
     )
 
 
@@ -124,16 +140,15 @@ def socket_health_of(slack: Slack | None) -> tuple[str, bool]:
 
 
 def slack_components(process: Process, slack: Slack) -> Iterator[Component]:
-    """The connection; and what is shown in the channel: messages and threads, beside them the charts."""
+    """The connection; and whom incidents concern, and what is shown in their channels."""
     yield Component("connections to Slack", stop=slack.session.close, lingers=True)
-    if slack.notifier is None:
+    if slack.channels is None:
         return
     services = process.services.under(ROLE)
-    setbacks = slack.notifier.setbacks
-    charts = ChartUploads(services.database, _channel(process, slack.client), services.clock, setbacks=setbacks)
-    yield Component("notifier", run=slack.notifier.run, role=ROLE)
-    yield Component("charts", run=charts.run, role=ROLE)
-    silences = SilenceNotices(services.database, _channel(process, slack.client), services.clock)
+    yield Component("channels", run=slack.channels.run, role=ROLE)
+    yield Component("routes", run=_make_router(process, slack.channels).run, role=ROLE)
+    channel = open_channel(process.config.slack.channel, _opening(process, slack.client))
+    silences = SilenceNotices(services.database, channel, services.clock)
     yield Component("silence notices", run=silences.run, role=ROLE)
     yield from rewriter_components(process)
 

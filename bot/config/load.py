@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 from bot.config.document import Document, Place, read_document
 from bot.config.model import Config, keys_of
 from bot.config.nearest import nearest
+from bot.config.routes import problems_of_routes
 from bot.config.swallowed import empty_by_comment, swallowed
 from bot.config.topology import Graph, import_files, warnings_of
 from bot.config.warnings import channels_swallowed, warnings_of_config
@@ -49,7 +50,10 @@ def load_config(path: Path) -> tuple[Config, list[str]]:
         }
     )
     graph.add(imported)
-    return config.importing(imported.depends_on), [*warnings_of(graph), *warnings_of_config(config, document, graph)]
+    return config.importing(imported.depends_on, imported.owners), [
+        *warnings_of(graph),
+        *warnings_of_config(config, document, graph),
+    ]
 
 
 def _lines_of(error: ValidationError, document: Document) -> Iterator[str]:
@@ -96,6 +100,7 @@ def _problems_of(config: Config) -> Iterator[tuple[Place, str]]:
         for right in Permissions.model_fields:
             if TEAM in config.permissions.named(right):
                 yield ("permissions", right), "team is nobody, as there are no teams: describe them under teams"
+    yield from problems_of_routes(config)
     for name, runbook in config.runbooks.items():
         for i, user in enumerate(runbook.approval.approvers):
             if not (is_user(user) or is_group(user)):

@@ -11,13 +11,14 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from bot.config.api import ApiSection
 from bot.config.document import Place
 from bot.domain.access.permission import Permissions, Policy
-from bot.domain.access.team import Team
+from bot.domain.access.team import Team, Teams
 from bot.domain.alert import AlertRules
 from bot.domain.duration import Duration
 from bot.domain.guards.freeze import GuardRules
 from bot.domain.maintenance import MaintenanceWindow
 from bot.domain.mapping import SourceMapping
 from bot.domain.retention import RetentionRules
+from bot.domain.routing.route import Route, check_channel
 from bot.domain.rules import CorrelationRules, Rules
 from bot.domain.runbook import Runbook
 from bot.domain.severity import Severity, spelling
@@ -26,24 +27,18 @@ from bot.domain.watched.metric import Average
 from bot.domain.watched.monitor import Feature, MonitorRules, Scalar, WatchedModel, by_name
 from bot.domain.watched.telemetry import LogRules, MetricRules
 from bot.remediation.executors.web import Headers
+from bot.routing.compiled import Routes
 from bot.watches.models.kinds.registry import rules_from
 from detectors.drift.spellings import Spellings
 from detectors.drift.texts import category
 
 NAME = r"^[a-z0-9][a-z0-9-]{0,59}$"
 """What may stand in an address."""
-_CHANNEL = re.compile(r"#?[^\s#]{1,80}")
 _WORKSPACE = re.compile(r"[TE][A-Z0-9]{2,30}")
 
 
-def _check_channel(channel: str) -> str:
-    if not _CHANNEL.fullmatch(channel):
-        raise ValueError("write a channel's name, as in '#incidents' (with the quotes), or its id")
-    return channel
-
-
 def _check_ops_channel(channel: str | None) -> str | None:
-    return None if channel is None else _check_channel(channel)
+    return None if channel is None else check_channel(channel)
 
 
 def _check_workspace(workspace: str) -> str:
@@ -101,7 +96,7 @@ def keys_of(model: type[BaseModel]) -> list[str]:
 
 
 class SlackSection(Section):
-    channel: Annotated[str, AfterValidator(_check_channel)] = "#incidents"
+    channel: Annotated[str, AfterValidator(check_channel)] = "#incidents"
     """The channel of incidents: its name in quotes (`"#incidents"`) or its id."""
     ops_channel: Annotated[str | None, AfterValidator(_check_ops_channel)] = None
     """The channel that hears of it when Tandem itself does not work."""
@@ -240,6 +235,9 @@ class Config(Section):
     logs: LogRules = LogRules()
     teams: dict[Annotated[str, Field(pattern=NAME)], Team] = {}
     """Teams by name: the services that each answers for, and who is in it."""
+    routes: Annotated[list[Route], Field(max_length=10_000)] = []
+    """Which channel an incident is shown in, who is mentioned there, and which escalation it has. They are looked at
+    in order, and the first that matches decides; what none matches goes to `slack.channel`."""
     permissions: Permissions = Permissions()
     api: ApiSection = ApiSection()
     heartbeats: dict[Annotated[str, Field(pattern=NAME)], Heartbeat] = {}
@@ -258,11 +256,12 @@ class Config(Section):
     """Words of your own for severities, beside the usual ones (P0, SEV-1, emerg, blocker, `P1 - Critical` …)."""
 
     _imported: Mapping[str, list[str]] = PrivateAttr({})
+    _owners: Mapping[str, str] = PrivateAttr({})
 
-    def importing(self, depends_on: Mapping[str, list[str]]) -> Self:
-        """The same with what the files said that it imports."""
+    def importing(self, depends_on: Mapping[str, list[str]], owners: Mapping[str, str] | None = None) -> Self:
+        """The same with what the files said that it imports; ``owners`` are the teams that own services."""
         config = self.model_copy()
-        config._imported = depends_on
+        config._imported, config._owners = depends_on, owners or {}
         return config
 
     def described(self) -> Iterator[tuple[str, str, Service | Model]]:
@@ -283,7 +282,20 @@ class Config(Section):
     @property
     def policy(self) -> Policy:
         """Who may do what; what cannot be found out about people is held against them once permissions are written."""
-        return Policy(self.permissions, self.teams, strict="permissions" in self.model_fields_set)
+        return Policy(self.permissions, self.responsible, strict="permissions" in self.model_fields_set)
+
+    @property
+    def responsible(self) -> Teams:
+        """Which teams answer for which services."""
+        return Teams(self.teams, self._owners)
+
+    @property
+    def severity_words(self) -> dict[str, Severity]:
+        return {spelling(word): severity for word, severity in self.severities.items()}
+
+    def compiled_routes(self) -> Routes:
+        """Which routes an incident takes."""
+        return Routes(self.routes, self.slack.channel, self.responsible, self.severity_words)
 
     def rules(self) -> Rules:
         """The part that the pipeline works by."""
@@ -296,9 +308,9 @@ class Config(Section):
             metrics=self.metrics,
             logs=self.logs,
             heartbeats=self.heartbeats,
-            severities={spelling(word): severity for word, severity in self.severities.items()},
+            severities=self.severity_words,
             models={name: model.watched for name, model in self.models.items()},
             guards=self.guards,
-            teams=self.teams,
+            teams=self.responsible,
             critical=frozenset(name for name, service in self.services.items() if service.critical),
         )

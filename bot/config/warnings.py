@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from bot.config.document import Document, Place
 from bot.config.model import Config
 from bot.config.nearest import nearest
+from bot.config.routes import routes_never_matching
 from bot.config.swallowed import empty_by_comment, is_channel, swallowed
 from bot.config.topology import Graph
 from bot.watches.models.alibi_missing import missing
@@ -19,6 +20,7 @@ def warnings_of_config(config: Config, document: Document, graph: Graph) -> Iter
     found = (
         *_engines_missing(config),
         *_services_unknown(config, graph),
+        *routes_never_matching(config, document),
         *_placeholders_left(document),
         *((place, empty_by_comment(place, word)) for place, word in swallowed(document)),
     )

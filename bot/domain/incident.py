@@ -26,7 +26,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     ``opened_at`` is when its first alert began by its sender's word, ``created_at`` when we learnt of it.
     ``healthy_seconds`` is for how long it was resolved before it reopened, ``reopened_at`` when that was last.
     ``part_of`` is the id of the incident that it became part of. ``version`` grows with every change that a person
-    could see.
+    could see. ``team`` and ``escalation`` are those of its route.
 
     ``owner`` is who takes care of it, who may be another than who acknowledged it. A severity that ``severity_by`` set
     holds whatever its alerts say, which is ``alerts_severity``. One that ``kept_open_by`` opened or reopened by hand
@@ -62,6 +62,8 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     kept_open_by: str | None = None
     declared_as: str | None = None
     version: int = 1
+    team: str | None = None
+    escalation: str | None = None
 
     @property
     def open(self) -> bool:

@@ -7,7 +7,7 @@ https://github.com/google/re2/wiki/Syntax
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Literal, cast
 
@@ -118,6 +118,12 @@ def _compiled(pattern: str) -> Any:
     options = re2.Options()
     options.log_errors = False
     return re2.compile(pattern, options)
+
+
+def fitting(pattern: str) -> Callable[[str], bool]:
+    """What says whether a value fits a pattern, for who keeps it."""
+    compiled = _compiled(pattern)
+    return lambda value: bool(compiled.fullmatch(value))
 
 
 def matches(matcher: Matcher, labels: Mapping[str, str]) -> bool:

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
-from bot.domain.access.team import Team
+from bot.domain.access.team import Teams
 from bot.domain.alert import AlertRules
 from bot.domain.duration import Duration
 from bot.domain.guards.freeze import GuardRules
@@ -54,7 +54,7 @@ class Rules(msgspec.Struct, frozen=True):
     heartbeats: Mapping[str, Heartbeat] = {}
     severities: Mapping[str, Severity] = {}
     guards: GuardRules = GuardRules()
-    teams: Mapping[str, Team] = {}
+    teams: Teams = msgspec.field(default_factory=lambda: Teams({}))
     critical: frozenset[str] = frozenset()
     partitions: int = 16
 

@@ -1,12 +1,12 @@
 """Which guards forbid a run now: the one place that an offer, a click and the start of a run ask."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.access.team import Team, teams_of
+from bot.domain.access.team import Teams
 from bot.domain.alert import Alert
 from bot.domain.guards.freeze import Facts, FreezeWindow, GuardRules
 from bot.domain.guards.hold import MOST_NAMED, BlastRadius, Hold
@@ -26,7 +26,7 @@ class Guards:
     """The guards of tandem.yaml, and what they are decided by: teams, the topology, which services are critical."""
 
     rules: GuardRules = field(default_factory=GuardRules)
-    teams: Mapping[str, Team] = field(default_factory=dict)
+    teams: Teams = field(default_factory=lambda: Teams({}))
     topology: Topology = field(default_factory=lambda: Topology({}))
     critical: frozenset[str] = frozenset()
 
@@ -105,7 +105,7 @@ def _facts(guards: Guards, subject: Subject, firing: Sequence[Alert]) -> Iterato
 
 def _by_team(guards: Guards, facts: dict[str, str], service: str) -> Iterator[Facts]:
     """The same once for each team that answers for it: the one that a label names, and those of tandem.yaml."""
-    teams = {*teams_of([service], guards.teams), *([facts["team"]] if facts.get("team") else [])}
+    teams = {*guards.teams.of_service(service), *([facts["team"]] if facts.get("team") else [])}
     yield from ({**facts, "team": team} for team in sorted(teams) or [""])
 
 

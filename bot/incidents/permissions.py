@@ -94,7 +94,7 @@ def may(actor: Who, action: Action, about: About) -> bool:
     right = _RIGHTS.get(action)
     if right is None:
         return known.person.member and not (known.policy.strict and known.person.doubt)
-    return known.policy.allows(known.person, right, _services_of(about))
+    return known.policy.allows(known.person, right, _services_of(about), _team_of(about))
 
 
 def refusal_of(actor: Who, action: Action, about: About = None) -> str:
@@ -103,7 +103,8 @@ def refusal_of(actor: Who, action: Action, about: About = None) -> str:
         return ""
     known, right = actor_of(actor), _RIGHTS.get(action)
     where = f" in incident #{about.number}" if isinstance(about, Incident) else ""
-    why = known.policy.why_not(known.person, right, _services_of(about)) if right else _why_no_member(known.person)
+    services, team = _services_of(about), _team_of(about)
+    why = known.policy.why_not(known.person, right, services, team) if right else _why_no_member(known.person)
     return f"You may not {action}{where}: nothing was changed." + (f" {why[0].upper()}{why[1:]}." if why else "")
 
 
@@ -128,6 +129,10 @@ def require_seen(actor: Who, incident: Incident) -> None:
 
 def _services_of(about: About) -> Collection[str]:
     return about.services if isinstance(about, Incident) else about or ()
+
+
+def _team_of(about: About) -> str | None:
+    return about.team if isinstance(about, Incident) else None
 
 
 def _why_no_member(person: Person) -> str:

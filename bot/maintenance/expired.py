@@ -23,6 +23,7 @@ from bot.storage.tables.core import (
     TimelineRow,
     TraitRow,
 )
+from bot.storage.tables.routing import IncidentChannelRow, IncidentRouteRow
 from bot.storage.tables.runs import RunRow, StepRow
 from bot.storage.tables.slack import ChannelMessageRow, ChartUploadRow, IncidentTraceRow, SlackMessageRow
 from bot.storage.tables.tools import ToolSilenceRow
@@ -45,6 +46,8 @@ _FORGOTTEN_WITH_INCIDENTS = (
     table_of(SlackMessageRow),
     table_of(ChartUploadRow),
     table_of(IncidentTraceRow),
+    table_of(IncidentRouteRow),
+    table_of(IncidentChannelRow),
 )
 _MOST_INCIDENTS = 50
 _MOST_ALERTS = 2000

@@ -74,6 +74,24 @@ class PartOf:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownIn:
+    """Another channel that shows the incident, by its key in the tool or its name; ``url`` is that of the message
+    there, if it is known. ``thread``: its thread is there."""
+
+    channel: str
+    url: str
+    thread: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """The other channels that show an incident. ``left``: its route leads there now, and no longer here."""
+
+    left: bool = False
+    shown: tuple[ShownIn, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """How an incident ended: what fixed it, and for how long people were called to it. ``by`` are user ids."""
 
@@ -166,6 +184,7 @@ class IncidentCard:
     happened; ``rewritten`` is that in a language model's words, if there are any. ``behind`` is the warning, in our
     words, that newer alerts are still coming in. ``owner``, ``on_call`` and ``resolved_by`` are user ids or names of
     tools.
+    ``mentioned`` are the ids of people and groups whom it reached when it was posted.
     """
 
     incident_id: str
@@ -195,6 +214,8 @@ class IncidentCard:
     ended: Ended | None = None
     on_call: tuple[str, ...] = ()
     by_hand: ByHand = ByHand()
+    elsewhere: Elsewhere = Elsewhere()
+    mentioned: tuple[str, ...] = ()
 
     @property
     def open(self) -> bool:
@@ -285,10 +306,11 @@ class Instance:
 class ThreadUpdate:
     """Timeline entries, oldest first, and after them the alerts that began, the first ones in detail.
 
-    ``broadcast``: the channel shows it, too.
+    ``broadcast``: the channel shows it, too, and the people and groups ``mentioned`` are reached.
     """
 
     entries: tuple[TimelineEntry, ...]
     alerts: tuple[AlertDetails, ...] = ()
     others: tuple[Instance, ...] = ()
     broadcast: bool = False
+    mentioned: tuple[str, ...] = ()

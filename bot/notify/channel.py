@@ -109,8 +109,11 @@ class Channel(Protocol):
         """Post a message; ``plain`` in its simplest form, for content that was refused. Raises ContentRefused."""
         ...
 
-    async def address(self, message: str) -> str:
-        """Where a browser shows a message of ours; empty where it has no address."""
+    async def address(self, message: str, channel: str = "") -> str:
+        """Where a browser shows a message of ours; empty where it has no address.
+
+        ``channel`` is the key of the channel where that is another one of the same tool.
+        """
         ...
 
     async def update(self, message: str, content: Content, mark: Mark, *, plain: bool = False) -> None:

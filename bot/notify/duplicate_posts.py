@@ -31,6 +31,10 @@ class DuplicatePosts:
         looks = [(self._outlet.clock() + after, incident_id, since) for after in LOOK_AFTER]
         self._pending = sorted([*self._pending, *looks])[-MAX_PENDING:]
 
+    def __bool__(self) -> bool:
+        """Whether any is yet to be looked for."""
+        return bool(self._pending)
+
     async def look(self) -> bool:
         """Look for what is due; False where nothing is. Raises ChannelFailure, and looks again then."""
         if not self._pending or self._pending[0][0] > self._outlet.clock():

@@ -50,6 +50,8 @@ def card_of(view: IncidentView) -> IncidentCard:
         behind=behind_in_words(view.behind) if view.behind is not None and view.warns_behind else "",
         part_of=PartOf(view.part_of.number, view.part_of_url) if view.part_of else None,
         ended=_ended(view) if not incident.open and not incident.part_of else None,
+        elsewhere=view.elsewhere,
+        mentioned=tuple(view.mentioned),
         by_hand=_by_hand(incident),
     )
 

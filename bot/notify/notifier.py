@@ -25,6 +25,7 @@ from bot.notify.duplicate_posts import DuplicatePosts
 from bot.notify.messages import Messages
 from bot.notify.outlet import ChannelsOf, Outlet
 from bot.notify.rate_limits import RateLimits
+from bot.notify.routed import Routed
 from bot.notify.setbacks import Item, Setbacks
 from bot.notify.threads import Threads
 from bot.observability import tracing
@@ -32,10 +33,11 @@ from bot.observability.metrics import SLACK_OUT_OF_DATE
 from bot.storage.database import Database
 from bot.storage.queries import incidents, traces
 from bot.storage.queries.shown import channel_messages
-from bot.storage.queries.shown.channel_messages import Closed
+from bot.storage.queries.shown.channel_messages import Closed, Names
 
 INTERVAL = 1.0
 POLL = 2.0
+SELDOM = 10.0
 MESSAGES_PER_THREAD = 10
 _REFUSAL_WAIT = 15.0
 _ALONE_WAIT = 5.0
@@ -49,7 +51,8 @@ class Notifier:
 
     ``channels_of`` says which incidents those are; without it, all. ``problem`` says why the channel could not be
     reached or refuses; None while all is well. ``reached`` turns true with the first call that succeeds. ``described``
-    are the names in the topology of the configuration, which attest an incident in a flood.
+    are the names in the topology of the configuration, which attest an incident in a flood. ``routed``: it shows what
+    routes lead to it, and somebody wakes it for that (:mod:`bot.notify.channels`), so that it need not look as often.
     """
 
     def __init__(
@@ -63,12 +66,14 @@ class Notifier:
         channels_of: ChannelsOf | None = None,
         timer: Callable[[], float] = time.monotonic,
         described: Collection[str] = (),
+        routed: Routed | None = None,
     ) -> None:
         self._database = database
         self._channel = channel
         self._sleep = sleep
         self._backlog = backlog
-        outlet = Outlet(database, channel, channels_of or (lambda _: [channel.name]), clock, sleep, interval)
+        self._routed = routed
+        outlet = Outlet(database, channel, channels_of or (lambda _: [channel.name]), clock, sleep, interval, routed)
         self._duplicates = DuplicatePosts(outlet)
         self._messages = Messages(outlet, self._duplicates, backlog)
         self._threads = Threads(outlet)
@@ -86,6 +91,15 @@ class Notifier:
     def wake(self) -> None:
         self._woken.set()
 
+    def also(self, name: str) -> None:
+        """Routes know this channel by another name, too."""
+        if self._routed is not None:
+            self._routed.names.add(name)
+
+    async def key(self) -> str:
+        """The channel's key, asked for until it is known."""
+        return await self._retrying()(self._channel.key)
+
     async def run(self) -> None:
         """Reconcile until cancelled; what fails is tried again, for as long as it takes."""
         self._adopted = False
@@ -97,14 +111,16 @@ class Notifier:
 
     async def _reconcile_always(self) -> None:
         while True:
-            retrying = AsyncRetrying(
-                retry=retry_if_exception_type((ChannelFailure, StorageUnavailable)),
-                wait=self._wait,
-                sleep=self._sleep,
-                before_sleep=self._note_failure,
-            )
-            if not await retrying(self.reconcile):
+            if not await self._retrying()(self.reconcile):
                 await self._rest()
+
+    def _retrying(self) -> AsyncRetrying:
+        return AsyncRetrying(
+            retry=retry_if_exception_type((ChannelFailure, StorageUnavailable)),
+            wait=self._wait,
+            sleep=self._sleep,
+            before_sleep=self._note_failure,
+        )
 
     async def reconcile(self) -> bool:
         """Make one message or thread true; False where all are, or the channel takes none of them now.
@@ -129,7 +145,7 @@ class Notifier:
     async def _next(self, key: str) -> Item | None:
         """What is to be published next: what failed comes after the others."""
         async with self._database.read() as connection:
-            out_of_date = await channel_messages.count_out_of_date(connection, key)
+            out_of_date = await channel_messages.count_out_of_date(connection, key, self._names)
         self._count(out_of_date)
         await self._digests.admit(key, out_of_date)
         async with self._database.read() as connection:
@@ -143,7 +159,9 @@ class Notifier:
         caught_up = self._backlog is None or self._backlog.caught_up
         closed = self._closed(doubted)
         first = await self._digests.next(connection, key, closed, self._left_out("digest", doubted))
-        incident_id = None if first else await channel_messages.next_to_show(connection, key, caught_up, closed)
+        incident_id = (
+            None if first else await channel_messages.next_to_show(connection, key, caught_up, closed, self._names)
+        )
         thread = await channel_messages.next_thread(connection, key, closed)
         messages_per_thread = 2 if thread and thread.worse else MESSAGES_PER_THREAD
         item = first or (Item("message", incident_id) if incident_id else None)
@@ -222,6 +240,7 @@ class Notifier:
     async def _adopt(self, key: str) -> None:
         """Take over what the release before has written, once each time that we begin."""
         after = ""
+        self._adopted |= self._routed is not None and not self._routed.adopts
         while not self._adopted:
             async with self._database.read() as connection:
                 rows = await channel_messages.to_adopt(connection, key, after)
@@ -245,8 +264,21 @@ class Notifier:
     async def _rest(self) -> None:
         self._woken.clear()
         with suppress(TimeoutError):
-            async with asyncio.timeout(POLL):
+            async with asyncio.timeout(POLL if self._restless else SELDOM):
                 await self._woken.wait()
+
+    @property
+    def _names(self) -> Names:
+        return self._routed.names if self._routed else None
+
+    @property
+    def _restless(self) -> bool:
+        """Whether time alone may bring something to do; the first channel looks often for what nobody wakes it for."""
+        if self._routed is None or self._routed.adopts:
+            return True
+        behind = self._backlog is not None and not self._backlog.caught_up
+        waiting = (self._digests.flood, self.setbacks, self._limits, self._duplicates, self._counted, behind)
+        return any(map(bool, waiting))
 
     def _note_failure(self, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None

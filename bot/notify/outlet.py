@@ -1,16 +1,21 @@
 """A channel with what it takes to write to it: the database, the time, and no more calls than it bears."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from bot.domain.incident import Incident
 from bot.notify.channel import Channel
+from bot.notify.routed import Routed
 from bot.storage.collisions import begun_anew
 from bot.storage.database import Database
+from bot.storage.queries import routing
+from bot.storage.queries.routing import Place
 from bot.storage.queries.shown import channel_messages
-from bot.storage.queries.shown.channel_messages import ChannelMessage
+from bot.storage.queries.shown.channel_messages import ChannelMessage, Names
 
 SETTLE = 3.0
 """A call that nobody waits for any more, because its replica is gone, may take so many seconds to show its effect."""
@@ -21,7 +26,8 @@ ChannelsOf = Callable[[Incident], Sequence[str]]
 
 @dataclass
 class Outlet:
-    """``interval`` is the least number of seconds between two calls."""
+    """``interval`` is the least number of seconds between two calls. ``routed`` says which incidents lead here; without
+    it, ``channels_of`` does."""
 
     database: Database
     channel: Channel
@@ -29,7 +35,39 @@ class Outlet:
     clock: Callable[[], datetime]
     sleep: Callable[[float], Awaitable[None]]
     interval: float
+    routed: Routed | None = None
     _next_call: float = field(default=0.0, init=False)
+
+    @property
+    def names(self) -> Names:
+        """By which routes know this channel; None where all incidents are looked at."""
+        return self.routed.names if self.routed else None
+
+    async def places(self, connection: AsyncConnection, incidents: Collection[Incident]) -> dict[str, list[Place]]:
+        """The channels of each incident, the first with the thread, and after them those that it has left."""
+        if self.routed is not None:
+            return await routing.places_of(connection, [one.id for one in incidents])
+        return {one.id: [Place(name) for name in self.channels_of(one)] for one in incidents}
+
+    def leads_here(self, places: Collection[Place]) -> bool:
+        return any(place.current and self._is_here(place) for place in places)
+
+    def begins_here(self, places: Collection[Place]) -> bool:
+        """Whether this is the first of the channels."""
+        first = next((place for place in places if place.current), None)
+        return first is not None and self._is_here(first)
+
+    def _is_here(self, place: Place) -> bool:
+        return place.channel in (self.routed.names if self.routed else (self.channel.name,))
+
+    def is_left(self, key: str, places: Collection[Place]) -> bool:
+        """Whether the incident has left the channel of this key."""
+        return self.routed is not None and key not in self.routed.keys_of(places)
+
+    async def whom(self, places: Collection[Place]) -> list[str]:
+        """The ids of who is mentioned here."""
+        here = [place for place in places if place.current and self._is_here(place)]
+        return await self.routed.ids_of(here) if self.routed else []
 
     async def paced(self) -> None:
         """Wait until the next call may be made."""

@@ -33,6 +33,10 @@ class RateLimits:
         limit = self._limits.get(call)
         return limit is not None and limit.until > self._timer()
 
+    def __bool__(self) -> bool:
+        """Whether any call is limited."""
+        return any(map(self.closed, self._limits))
+
     def passed(self) -> None:
         """A call succeeded: what had run out is over, also where it was doubted early."""
         self._limits = {call: limit for call, limit in self._limits.items() if limit.until > self._timer()}

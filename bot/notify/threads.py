@@ -1,6 +1,7 @@
 """Brings the thread of one incident up to date: replies with what happened since the last reply."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from itertools import takewhile
 
@@ -42,10 +43,14 @@ class Threads:
         async with self._outlet.database.read() as connection:
             message = await channel_messages.of_incident(connection, incident_id, key)
             incident = await incidents.by_id(connection, incident_id)
-            new = await incidents.timeline_of(connection, incident_id, after=message.thread_position, limit=MAX_ENTRIES)
+            new = await _lacking(connection, message)
+            places = (await self._outlet.places(connection, [incident]))[incident_id] if incident else []
             recent = await _lately_worse(connection, message, new)
             known = (await alerts.of_incidents(connection, [incident_id], MAX_BEGAN))[incident_id]
         if incident is None or message.ts is None or not new:
+            return
+        if not message.threaded and not self._outlet.leads_here(places):  # it is told where its route leads now
+            await self._published(message, new[-1][0])
             return
         if message.thread_posting is not None:
             if await self._stands(message.ts, incident_id, message.thread_posting):
@@ -55,12 +60,17 @@ class Threads:
             new = [(position, entry) for position, entry in new if position <= message.thread_posting]
         entries, broadcast = _together(new, message.posted_position, recent)
         position = entries[-1][0]
+        if not message.threaded and not broadcast:
+            await self._published(message, position)
+            return
         marked = msgspec.structs.replace(message, thread_posting=position)
         await self._outlet.save(marked)
         shown = [entry for _, entry in entries]
         first = message.thread_position == 0
-        began = [one for one in known if first or _began_in(one, shown)]
+        began = [one for one in known if first or _began_in(one, shown)] if message.threaded else []
         update = thread_update(shown, began, broadcast, known)
+        if broadcast and incident.open:
+            update = replace(update, mentioned=tuple(await self._outlet.whom(places)))
         try:
             await self._reply(message.ts, update, thread_mark(incident_id, position))
         except MessageGone:
@@ -95,6 +105,15 @@ def _began_in(alert: Alert, shown: Sequence[TimelineEntry]) -> bool:
     """Whether one of these entries says that the alert fires: both have the moment at which it was worked through."""
     moments = {entry.at for entry in shown if entry.kind in (TimelineKind.OPENED, TimelineKind.ALERTS)}
     return alert.firing and bool(alert.changes) and alert.changes[-1] in moments
+
+
+async def _lacking(connection: AsyncConnection, message: ChannelMessage) -> Entries:
+    """What a thread does not show yet: where the incident has its thread in another channel, only what got worse."""
+    if message.threaded:
+        after = message.thread_position
+        return await incidents.timeline_of(connection, message.incident_id, after=after, limit=MAX_ENTRIES)
+    after = max(message.thread_position, message.posted_position)
+    return await incidents.timeline_of(connection, message.incident_id, after=after, limit=MAX_ENTRIES, worse=True)
 
 
 async def _lately_worse(connection: AsyncConnection, message: ChannelMessage, new: Entries) -> set[str]:

@@ -10,6 +10,7 @@ from bot.domain.incident import Incident, Tally, most_important, visible
 from bot.domain.run import Run, StepRecord
 from bot.domain.summary.rewriting import facts_of
 from bot.domain.watched.sensitivity import OWN_SOURCE, watch_group_of
+from bot.notify.card import Elsewhere
 from bot.storage.queries import alerts, incidents, rewrites, runs, sensitivity
 
 MAX_LESSENED = 2
@@ -23,7 +24,8 @@ class IncidentView(msgspec.Struct, frozen=True, kw_only=True):
     has an alert of each group of a watch that somebody may mark as not useful, and ``rewritten`` what a
     language model made of the summary as it is now, if anything. ``part_of`` is the incident that it became part of, at
     ``part_of_url`` in the channel. ``position`` is that of the last timeline entry.
-    ``alerts`` are some of its alerts, for what they say and what tells them apart.
+    ``alerts`` are some of its alerts, for what they say and what tells them apart. ``elsewhere`` are the other channels
+    that show it, ``mentioned`` whom it reached when it was posted here.
     """
 
     incident: Incident
@@ -39,6 +41,8 @@ class IncidentView(msgspec.Struct, frozen=True, kw_only=True):
     now: datetime
     position: int = 0
     alerts: list[Alert] = []
+    elsewhere: Elsewhere = Elsewhere()
+    mentioned: list[str] = []
 
     @property
     def warns_behind(self) -> bool:

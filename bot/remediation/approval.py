@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.access.person import Person
-from bot.domain.access.team import Team, teams_of
+from bot.domain.access.team import Teams
 from bot.domain.guards.hold import Hold, held_up_by, left_over
 from bot.domain.incident import Incident, TimelineEntry, TimelineKind
 from bot.domain.run import Decision, Run, RunStatus, withdraw
@@ -196,9 +196,9 @@ def _is_outside(terms: Terms, run: Run, who: Who) -> bool:
     return is_outside(actor_of(who).person, terms.guards.teams, run.plan.targets)
 
 
-def is_outside(person: Person, teams: Mapping[str, Team], targets: Sequence[str]) -> bool:
+def is_outside(person: Person, teams: Teams, targets: Sequence[str]) -> bool:
     """Whether somebody is known to be in no team that answers for these services."""
-    members = [member for team in teams_of(targets, teams).values() for member in team.members]
+    members = teams.members_of(teams.of_services(targets))
     return not person.is_one_of(members) and not person.why_unknown(members)
 
 

@@ -13,7 +13,6 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.access.person import Person, groups_in
-from bot.domain.access.team import teams_of
 from bot.domain.guards.hold import Hold, held_up_by
 from bot.domain.incident import Incident
 from bot.domain.run import Run, RunStatus, plan_hash
@@ -73,8 +72,9 @@ class Start:
         """Those who approved it, as they are known now."""
         runbook = self._runbooks.get(run.runbook)
         breakers = self._terms.guards.rules.glass_breakers if run.glass else set[str]()
-        members = teams_of(run.plan.targets, self._terms.guards.teams).values() if self._minds_teams(run) else []
-        named = [*(runbook.approval.approvers if runbook else []), *(name for team in members for name in team.members)]
+        teams = self._terms.guards.teams
+        members = teams.members_of(teams.of_services(run.plan.targets)) if self._minds_teams(run) else []
+        named = [*(runbook.approval.approvers if runbook else []), *members]
         groups = groups_in([*run.approvers, *named, *breakers])
         users = sorted({*run.approvals, *([run.glass.user] if run.glass else [])})
         return [Person(user) if not groups else await self._look_up(user, groups) for user in users]

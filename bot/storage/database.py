@@ -268,13 +268,14 @@ def chunks(values: Iterable[str]) -> Iterator[list[str]]:
     return (ordered[start : start + _CHUNK] for start in range(0, len(ordered), _CHUNK))
 
 
-async def upsert(connection: AsyncConnection, table: Table, rows: Sequence[Row]) -> None:
-    """Insert rows, or bring those with the same primary key up to date."""
+async def upsert(connection: AsyncConnection, table: Table, rows: Sequence[Row], keep: Sequence[str] = ()) -> None:
+    """Insert rows, or bring those with the same primary key up to date, but for the columns to ``keep``."""
     if not rows:
         return
     insert = postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
     key = [column.name for column in table.primary_key]
-    changed = {column.name: insert.excluded[column.name] for column in table.columns if not column.primary_key}
+    others = (column for column in table.columns if not column.primary_key and column.name not in keep)
+    changed = {column.name: insert.excluded[column.name] for column in others}
     statement = insert.on_conflict_do_update(index_elements=key, set_=changed)
     await connection.execute(statement, list(rows))
 

@@ -7,11 +7,11 @@ from typing import Any, cast
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.access.team import Team, teams_of
+from bot.domain.access.team import Teams
 from bot.domain.alert import Alert
 from bot.domain.incident import Incident, TimelineEntry
 from bot.domain.run import PreviousRun, Run, StepRecord
-from bot.storage.queries import alerts, incidents, runs
+from bot.storage.queries import alerts, incidents, routing, runs
 from handlers.api.shapes import (
     AlertShape,
     BlastRadiusShape,
@@ -29,11 +29,12 @@ PAGE = 200
 
 
 async def describe(
-    connection: AsyncConnection, found: Sequence[Incident], teams: Mapping[str, Team], *, with_alerts: bool = True
+    connection: AsyncConnection, found: Sequence[Incident], teams: Teams, *, with_alerts: bool = True
 ) -> list[IncidentShape]:
     ids = [incident.id for incident in found]
     alerts_of = await _alerts_of(connection, ids) if with_alerts else {}
     runs_of = await runs.of_incidents(connection, ids)
+    places = await routing.places_of(connection, ids)
     steps = await runs.steps_of(connection, [run.id for known in runs_of.values() for run in known])
     return [
         IncidentShape(
@@ -44,7 +45,9 @@ async def describe(
             severity=incident.severity,
             summary=incident.summary,
             services=incident.services,
-            teams=sorted(teams_of(incident.services, teams)),
+            team=incident.team,
+            teams=list(dict.fromkeys([*([incident.team] if incident.team else []), *teams.of_services(incident.services)])),
+            channels=[place.channel for place in places[incident.id] if place.current],
             domain=incident.domain,
             opened_at=incident.opened_at,
             resolved_at=incident.resolved_at,

@@ -40,6 +40,7 @@ SCOPES = (
     "usergroups:read",
     "commands",
 )
+MOST_CHANNELS = 20
 MAX_SKEW = timedelta(seconds=60)
 _SECRET = re.compile(r"[0-9a-f]{32}")
 
@@ -171,7 +172,12 @@ async def _slack(environment: Environment, config: Config) -> AsyncIterator[Find
         )
         yield _scopes(answer)
         yield _clock(answer)
-        yield await _channel(client, config.slack.channel)
+        channels = config.compiled_routes().channels
+        for name in channels[:MOST_CHANNELS]:
+            yield await _channel(client, name)
+        if len(channels) > MOST_CHANNELS:
+            left = len(channels) - MOST_CHANNELS
+            yield Finding(Mark.WARN, "channel", f"{left} more channels of routes were not looked at")
         if environment.slack_app_token is not None:
             yield await _socket_mode(client, environment.slack_app_token.get_secret_value())
 

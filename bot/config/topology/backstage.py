@@ -33,6 +33,7 @@ class _Spec(Foreign):
     dependency_of: list[str] = Field(default=[], alias="dependencyOf")
     consumes: list[str] = Field(default=[], alias="consumesApis")
     provides: list[str] = Field(default=[], alias="providesApis")
+    owner: str = ""
 
 
 class _Entity(Foreign):
@@ -72,6 +73,8 @@ def read(files: Sequence[ImportedFile]) -> Graph:
     graph = Graph()
     for one in catalog.values():
         graph.describe(one.entity.node, one.document.where(("metadata", "name")))
+        if owner := _team_in(one.entity.spec.owner):
+            graph.owners[one.entity.node] = owner
     for one in reversed(catalog.values()):
         _connect(one, catalog, graph)
     return graph
@@ -103,6 +106,16 @@ def _resolve(reference: str, at: _Entity, kinds: Sequence[str], catalog: _Catalo
         if found:
             return found.entity.node
     return _node(namespace, name)
+
+
+def _team_in(owner: str) -> str:
+    """The group that a reference names; a person is no team.
+
+    >>> _team_in("group:default/shop"), _team_in("shop"), _team_in("user:ana")
+    ('shop', 'shop', '')
+    """
+    match = _REFERENCE.fullmatch(owner)
+    return match["name"] if match and (match["kind"] or "group").lower() == "group" else ""
 
 
 def _node(namespace: str, name: str) -> str:

@@ -14,10 +14,12 @@ class Edge(NamedTuple):
 
 @dataclass
 class Graph:
-    """``described`` says where the entry of each service, model, host … stands; an edge may name what has none."""
+    """``described`` says where the entry of each service, model, host … stands; an edge may name what has none.
+    ``owners`` are the teams that own services."""
 
     described: dict[str, str] = field(default_factory=dict)
     edges: list[Edge] = field(default_factory=list)
+    owners: dict[str, str] = field(default_factory=dict)
 
     def describe(self, name: str, where: str) -> None:
         self.described.setdefault(name, where)
@@ -29,6 +31,7 @@ class Graph:
         for name, where in other.described.items():
             self.describe(name, where)
         self.edges += other.edges
+        self.owners |= {name: owner for name, owner in other.owners.items() if name not in self.owners}
 
     @property
     def depends_on(self) -> dict[str, list[str]]:

@@ -1,13 +1,13 @@
 """``permissions`` of tandem.yaml: who may do what. Decided for every surface in :mod:`bot.incidents.permissions`."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from bot.domain.access.person import Person, check_slack_id, groups_in
-from bot.domain.access.team import Team, teams_of
+from bot.domain.access.team import Teams
 
 EVERYONE, TEAM = "everyone", "team"
 
@@ -38,7 +38,7 @@ Allowed = Annotated[
 
 class Permissions(BaseModel):
     """Who may do what in Slack: `everyone` (all but guests and people of other workspaces), or a list of `team` (the
-    teams that answer for a service of the incident), user ids and user group ids. Guests must be named."""
+    incident's team and those that answer for a service of it), user ids and user group ids. Guests must be named."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -76,30 +76,31 @@ class Policy:
     """Permissions and teams. ``strict``: what cannot be found out about somebody is held against them."""
 
     permissions: Permissions = field(default_factory=Permissions)
-    teams: Mapping[str, Team] = field(default_factory=dict)
+    teams: Teams = field(default_factory=lambda: Teams({}))
     strict: bool = False
 
     @property
     def groups(self) -> set[str]:
         """The user groups that it names."""
-        members = (member for team in self.teams.values() for member in team.members)
+        members = self.teams.members_of(self.teams.by_name)
         return groups_in([*self.permissions.all_named(), *members])
 
-    def names(self, right: str, services: Collection[str]) -> list[str]:
-        """Who has a right over these services: ``everyone``, user ids and group ids, with teams as their members."""
-        members = [member for team in teams_of(services, self.teams).values() for member in team.members]
+    def names(self, right: str, services: Collection[str], team: str | None = None) -> list[str]:
+        """Who has a right over these services of a team: ``everyone``, user ids and group ids, with teams as their
+        members."""
+        members = self.teams.members_of([*([team] if team else []), *self.teams.of_services(services)])
         named = (members if name == TEAM else [name] for name in self.permissions.named(right))
         return list(dict.fromkeys(name for names in named for name in names))
 
-    def allows(self, person: Person, right: str, services: Collection[str]) -> bool:
-        names = self.names(right, services)
+    def allows(self, person: Person, right: str, services: Collection[str], team: str | None = None) -> bool:
+        names = self.names(right, services, team)
         if person.is_one_of(names):
             return True
         return EVERYONE in names and person.member and not (self.strict and person.doubt)
 
-    def why_not(self, person: Person, right: str, services: Collection[str]) -> str:
+    def why_not(self, person: Person, right: str, services: Collection[str], team: str | None = None) -> str:
         """For whom has no right: what is missing, and who has it."""
-        names = self.names(right, services)
+        names = self.names(right, services, team)
         if why := person.why_unknown(names):
             return why
         if EVERYONE in names:

@@ -34,7 +34,8 @@ class Admission:
         while True:
             async with self._outlet.database.read() as connection:
                 digest = await digests.of_channel(connection, key)
-                fresh = await digests.unposted(connection, key, digest is not None, _A_TURN)
+                names = self._outlet.names
+                fresh = await digests.unposted(connection, key, digest is not None, _A_TURN, names)
             if digest is None and len(fresh) <= AT_ONCE and (self._pace.room or not fresh):
                 return False
             digest = await self._admit(key, digest, fresh)
@@ -47,10 +48,14 @@ class Admission:
         async with self._outlet.database.read() as connection:
             known = await incidents.by_ids(connection, fresh)
             messages = await channel_messages.of_incidents(connection, fresh, key)
-        elsewhere = {one.id for one in known.values() if not self._belongs(one)}
+            places = await self._outlet.places(connection, known.values())
+        elsewhere = {id_ for id_, of_incident in places.items() if not self._outlet.leads_here(of_incident)}
         coming = [one for one in known.values() if one.id not in elsewhere]
         flood = digest is not None or len(coming) > AT_ONCE or bool(coming and not self._pace.room)
-        changed = [msgspec.structs.replace(messages[id_], shown_version=known[id_].version) for id_ in elsewhere]
+        changed = [
+            msgspec.structs.replace(messages[id_], shown_version=known[id_].version, digest_rank=None)
+            for id_ in elsewhere
+        ]
         if not flood:
             await self._save(changed, None)
             return None
@@ -64,9 +69,6 @@ class Admission:
         digest = msgspec.structs.replace(digest, total=digest.total + len(new), resolved=digest.resolved + over)
         await self._save([*changed, *ranked], digest)
         return digest
-
-    def _belongs(self, incident: Incident) -> bool:
-        return self._outlet.channel.name in self._outlet.channels_of(incident)
 
     async def _ranked(
         self, digest: Digest, coming: Sequence[Incident], messages: dict[str, ChannelMessage]

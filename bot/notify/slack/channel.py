@@ -15,6 +15,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from bot.errors import LostLease
 from bot.notify.card import Content, DigestCard, Notice, SilenceCard, ThreadUpdate
 from bot.notify.channel import ChannelFailure, ChannelRefusal, ContentRefused, Mark, MessageGone, MessageRefused, Posted
+from bot.notify.slack.directory import directory_of
 from bot.notify.slack.failures import meaning_of
 from bot.notify.slack.render import plain as render_plain
 from bot.notify.slack.render import render
@@ -57,22 +58,23 @@ class SlackChannel:
     async def key(self) -> str:
         """The channel's id, looked up once. Raises ChannelRefusal where the bot sees no channel of that name."""
         if self._id is None:
-            self._id = await self._look_up()
+            self._id = await directory_of(self._client).find(self._name.lstrip("#"), self._pages)
+        if self._id is None:
+            raise ChannelRefusal(f"channel_not_found: the bot sees no channel named {self._name}")
         return self._id
 
-    async def _look_up(self) -> str:
-        wanted, cursor = self._name.lstrip("#"), ""
+    async def _pages(self) -> AsyncIterator[dict[str, str]]:
+        cursor = ""
         while True:
             call = self._client.conversations_list(
                 types="public_channel,private_channel", exclude_archived=True, limit=_PAGE, cursor=cursor
             )
             answer = await self._called("conversations.list", call)
-            for channel in _objects(answer, "channels"):
-                if channel.get("name") == wanted and "id" in channel:
-                    return str(channel["id"])
+            known = [one for one in _objects(answer, "channels") if one.get("name") and "id" in one]
+            yield {str(one["name"]): str(one["id"]) for one in known}
             cursor = _cursor_of(answer)
             if not cursor:
-                raise ChannelRefusal(f"channel_not_found: the bot sees no channel named {self._name}")
+                return
 
     async def post(self, content: Content, mark: Mark, *, plain: bool = False) -> Posted:
         return await self._post(_rendered(content, plain), mark)
@@ -94,8 +96,8 @@ class SlackChannel:
         )
         return _posted((await self._called("chat.postMessage", call)).get("ts"))
 
-    async def address(self, message: str) -> str:
-        call = self._client.chat_getPermalink(channel=await self.key(), message_ts=message)
+    async def address(self, message: str, channel: str = "") -> str:
+        call = self._client.chat_getPermalink(channel=channel or await self.key(), message_ts=message)
         try:
             return str((await self._called("chat.getPermalink", call)).get("permalink") or "")
         except (MessageGone, MessageRefused, ContentRefused):

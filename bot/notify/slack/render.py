@@ -10,12 +10,12 @@ from slack_sdk.models.blocks import Block
 from bot.domain.duration import format_duration
 from bot.domain.incident import Incident, IncidentStatus
 from bot.domain.severity import Severity
-from bot.notify.card import AlertLine, Alerts, ByHand, Ended, IncidentCard, LikelyCause, Link
+from bot.notify.card import AlertLine, Alerts, ByHand, Ended, IncidentCard, LikelyCause, Link, ShownIn
 from bot.notify.plain_text import is_blank
 from bot.notify.slack.blocks import actions, context, header, packed, section
 from bot.notify.slack.render_run import MAX_PEOPLE, run_blocks
 from bot.notify.slack.rendered import Rendered, rendered
-from bot.notify.slack.text import length, link, literal, one_line, when, who
+from bot.notify.slack.text import channel_link, length, link, literal, mentions, one_line, when, who
 
 SEVERITY_ICON = {Severity.CRITICAL: "🔴", Severity.HIGH: "🟠", Severity.WARNING: "🟡", Severity.INFO: "🔵"}
 _STATUS_ICON = {IncidentStatus.ACKNOWLEDGED: "👀", IncidentStatus.RESOLVED: "✅"}
@@ -28,6 +28,10 @@ _MAX_INSTANCES = 480
 def render(card: IncidentCard) -> Rendered:
     """From the top: what it is and how it stands, why, what can be done, and then all that fires."""
     blocks = [header(one_line(headline(card), 150)), facts(card)]
+    if card.mentioned:
+        blocks.append(section(f"📣 {mentions(card.mentioned)}"))
+    if card.elsewhere.left:
+        blocks.append(section(f"➡️ *It goes on in {_places(card.elsewhere.shown)}*: its route leads there now."))
     if card.part_of:
         number = f"incident #{card.part_of.number}"
         blocks.append(section(f"↪️ Part of {link(card.part_of.url, number) or number}: what happens goes on there."))
@@ -55,7 +59,7 @@ def render(card: IncidentCard) -> Rendered:
 
 def plain(card: IncidentCard) -> Rendered:
     """The message without blocks, for the day Slack refuses what :func:`render` made."""
-    return Rendered(fallback_text(card), [])
+    return Rendered(" ".join(filter(None, (fallback_text(card), mentions(card.mentioned)))), [])
 
 
 def headline(shown: Incident | IncidentCard) -> str:
@@ -163,6 +167,18 @@ def likely_cause(cause: LikelyCause, is_open: bool) -> Block:
     return section("\n".join(lines))
 
 
+def _places(shown: Sequence[ShownIn]) -> str:
+    """Other channels, each with a link to the message there, if that has an address."""
+    return ", ".join(
+        channel_link(one.channel) + (f" ({made})" if (made := link(one.url, "message")) else "") for one in shown
+    )
+
+
 def _footer(card: IncidentCard) -> Block:
     where = f" · {literal(card.domain, 100)}" if card.domain.strip("/") else ""
-    return context(f"Incident #{card.number}{where} · changed {when(card.changed_at)} · details in the thread")
+    elsewhere = () if card.elsewhere.left else card.elsewhere.shown
+    thread = [one for one in elsewhere if one.thread]
+    details = f"details in the thread in {_places(thread)}" if thread else "details in the thread"
+    others = [one for one in elsewhere if not one.thread]
+    also = f" · also in {_places(others)}" if others else ""
+    return context(f"Incident #{card.number}{where} · changed {when(card.changed_at)} · {details}{also}")

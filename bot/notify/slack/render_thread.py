@@ -6,7 +6,7 @@ from bot.domain.incident import TimelineEntry, TimelineKind
 from bot.notify.card import AlertDetails, Annotation, Instance, ThreadUpdate
 from bot.notify.slack.blocks import packed, section
 from bot.notify.slack.rendered import Rendered, rendered
-from bot.notify.slack.text import clock, inline_code, length, link, literal, one_line, who
+from bot.notify.slack.text import clock, inline_code, length, link, literal, mentions, one_line, who
 
 _MAX_OTHERS = 6000
 _MOST_LINE, _MOST_NOTE = 1200, 2600
@@ -23,6 +23,8 @@ _ICON = {
 
 def render_thread(update: ThreadUpdate) -> Rendered:
     lines = [_line(entry) for entry in update.entries]
+    if update.mentioned:
+        lines.append(f"📣 {mentions(update.mentioned)}")
     texts = packed(lines)
     for alert in update.alerts:
         texts += packed([text for text in _details(alert) if text])
@@ -32,7 +34,7 @@ def render_thread(update: ThreadUpdate) -> Rendered:
 
 def render_plain_thread(update: ThreadUpdate) -> Rendered:
     """The reply without blocks, for the day Slack refuses what :func:`render_thread` made."""
-    return Rendered(_fallback(update), [])
+    return Rendered(" ".join(filter(None, (_fallback(update), mentions(update.mentioned)))), [])
 
 
 def _fallback(update: ThreadUpdate) -> str:

@@ -4,6 +4,7 @@ https://docs.slack.dev/messaging/formatting-message-text
 """
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from bot.domain.access.person import is_group, is_user
@@ -12,6 +13,8 @@ from bot.notify.plain_text import ELLIPSIS, INVISIBLE, visible_line
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _MARKUP = re.compile(r"[&<>]")
 _QUOTE = "'"
+_CHANNEL_ID = re.compile(r"[CGD][A-Z0-9]{2,}")
+"""Names have no capital letters."""
 
 
 def length(text: str) -> int:
@@ -80,6 +83,16 @@ def who(actor: str) -> str:
     if is_group(actor):
         return f"<!subteam^{actor}>"
     return f"<@{actor}>" if is_user(actor) else one_line(actor, 32)
+
+
+def mentions(ids: Sequence[str]) -> str:
+    """People and user groups, each of whom a new message with this reaches; empty for nobody."""
+    return " ".join(who(one) for one in ids)
+
+
+def channel_link(channel: str) -> str:
+    """A channel that is known by its id as a link; one that is known by its name as text."""
+    return f"<#{channel}>" if _CHANNEL_ID.fullmatch(channel) else one_line(f"#{channel.removeprefix('#')}", 90)
 
 
 def with_mentions(text: str) -> str:

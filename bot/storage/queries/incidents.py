@@ -247,12 +247,12 @@ async def add_to_timeline(connection: AsyncConnection, entries: Sequence[Timelin
 
 
 async def timeline_of(
-    connection: AsyncConnection, incident_id: str, *, after: int = 0, limit: int = 1000
+    connection: AsyncConnection, incident_id: str, *, after: int = 0, limit: int = 1000, worse: bool = False
 ) -> list[tuple[int, TimelineEntry]]:
-    """Timeline entries in order, each with its position."""
+    """Timeline entries in order, each with its position; with ``worse`` only those by which it got worse."""
     rows = await connection.execute(
         select(_TIMELINE)
-        .where(_TIMELINE.c.incident_id == incident_id, _TIMELINE.c.id > after)
+        .where(_TIMELINE.c.incident_id == incident_id, _TIMELINE.c.id > after, _TIMELINE.c.worse if worse else true())
         .order_by(_TIMELINE.c.id)
         .limit(limit)
     )

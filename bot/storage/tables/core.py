@@ -157,6 +157,8 @@ class IncidentRow(SQLModel, table=True):
     kept_open_by: str | None = Field(default=None, sa_type=Text)
     declared_as: str | None = Field(default=None, sa_type=Text)
     version: int
+    team: str | None = Field(default=None, sa_type=Text)
+    escalation: str | None = Field(default=None, sa_type=Text)
 
 
 class IncidentKeyRow(SQLModel, table=True):

@@ -1,11 +1,12 @@
 """The tables of what Slack shows and of people's feedback there; like :mod:`bot.storage.tables.core`."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import BigInteger, Index, Text, false, text
 from sqlmodel import Field, SQLModel
 
-from bot.storage.types import UtcDateTime
+from bot.storage.types import Json, UtcDateTime
 
 _WANTED = text("state = 'wanted'")
 
@@ -18,11 +19,13 @@ class ChannelMessageRow(SQLModel, table=True):
     may be lost, so that after a crash the notifier looks for its own message before it posts another. ``shown_behind``
     says that the message says that the pipeline was behind, and so is to be shown again when it is not.
     ``posted_position`` is that of the last timeline entry when the message was posted: up to there it says all itself.
+    ``mentioned`` is who was mentioned when it was posted, by their ids in the channel's tool.
     A row with ``digest_rank`` is in the channel's digest and has no message; the lowest rank gets one first, and
     ``digest_standing`` says how well the incident is attested.
     """
 
     __tablename__ = "channel_message"
+    __table_args__ = (Index("channel_message_by_channel", "channel"),)
 
     incident_id: str = Field(primary_key=True, sa_type=Text)
     channel: str = Field(primary_key=True, sa_type=Text)
@@ -36,6 +39,7 @@ class ChannelMessageRow(SQLModel, table=True):
     posted_position: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": text("0")})
     digest_rank: int | None = Field(default=None)
     digest_standing: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
+    mentioned: list[Any] | None = Field(default=None, sa_type=Json)
 
 
 class ChannelDigestRow(SQLModel, table=True):

@@ -39,8 +39,8 @@ class FileChannel:
         self._at(message)
         return self._add(msgspec.to_builtins(update), mark, message)
 
-    async def address(self, message: str) -> str:
-        return f"file://{self._path}#{message}"
+    async def address(self, message: str, channel: str = "") -> str:
+        return f"file://{channel or self._path}#{message}"
 
     async def update(self, message: str, content: Content, mark: Mark, *, plain: bool = False) -> None:
         lines = self.lines()

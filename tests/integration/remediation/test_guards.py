@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from bot.domain.access.person import Person
-from bot.domain.access.team import Team
+from bot.domain.access.team import Team, Teams
 from bot.domain.event import AlertEvent
 from bot.domain.guards.freeze import GuardRules
 from bot.domain.guards.hold import BlastRadius, Glass, Guard
@@ -117,7 +117,7 @@ async def test_a_window_that_opened_after_the_approval_is_found_at_the_start(
 async def test_windows_match_the_alerts_and_the_service_that_a_run_acts_on(
     pipeline: Pipeline, alert: MakeAlert, match: list[str], labels: dict[str, str], held: bool
 ) -> None:
-    rules = msgspec.structs.replace(frozen(match=match), teams={"cashiers": Team(services=["check*"])})
+    rules = msgspec.structs.replace(frozen(match=match), teams=Teams({"cashiers": Team(services=["check*"])}))
     here = await night(pipeline, rules=rules)
     await here.pipeline.send(alert(**labels))
     assert bool((await _only_run(here)).holds) == held

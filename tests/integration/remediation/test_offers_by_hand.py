@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from bot.domain.access.person import Person
-from bot.domain.access.team import Team
+from bot.domain.access.team import Team, Teams
 from bot.domain.event import AlertEvent
 from bot.domain.guards.freeze import GuardRules
 from bot.domain.rules import Rules
@@ -137,7 +137,7 @@ async def test_a_reason_is_asked_for_where_the_runbook_wants_one_and_is_kept(
     assert "Approved: Restart checkout. Reason: the queue is full" in await here.pipeline.timeline_of(incident)
 
 
-TEAMS = {"shop": Team(services=["checkout"], members=["U1OWN", "S0SHOP1"]), "sre": Team(members=["U2SRE"])}
+TEAMS = Teams({"shop": Team(services=["checkout"], members=["U1OWN", "S0SHOP1"]), "sre": Team(members=["U2SRE"])})
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,13 @@ from pydantic import ValidationError
 
 from bot.domain.access.permission import Permissions, Policy
 from bot.domain.access.person import Person, is_group
-from bot.domain.access.team import Team
+from bot.domain.access.team import Team, Teams
 from bot.domain.runbook import Approval
 from bot.incidents.permissions import Action, Actor, may, refusal_of
 
 ANA = "U012AB3CD"
 GUEST = Person("U0GUEST11", member=False)
-SHOP = {"shop": Team(services=["checkout", "cart-*"], members=[ANA, "S0SHOPGRP"])}
+SHOP = Teams({"shop": Team(services=["checkout", "cart-*"], members=[ANA, "S0SHOPGRP"])})
 
 
 def policy(strict: bool = True, **permissions: list[str] | str) -> Policy:

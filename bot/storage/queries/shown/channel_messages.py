@@ -5,19 +5,21 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select, true, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.incident import IncidentStatus
 from bot.domain.severity import Severity
 from bot.storage.database import chunks, row_of, table_of, upsert
 from bot.storage.tables.core import IncidentRow, TimelineRow
+from bot.storage.tables.routing import IncidentChannelRow
 from bot.storage.tables.slack import ChannelMessageRow, SlackMessageRow
 
 _INCIDENT = table_of(IncidentRow)
 _MESSAGE = table_of(ChannelMessageRow)
 _BEFORE = table_of(SlackMessageRow)
 _TIMELINE = table_of(TimelineRow)
+_ROUTED = table_of(IncidentChannelRow)
 _ADOPTED_AT_ONCE = 500
 
 
@@ -36,6 +38,11 @@ class ChannelMessage(msgspec.Struct, frozen=True, kw_only=True):
     posted_position: int = 0
     digest_rank: int | None = None
     digest_standing: int = 0
+    mentioned: list[str] | None = None
+
+
+Names = Collection[str] | None
+"""The names by which routes know a channel: it shows what they lead there. None for one that shows every incident."""
 
 
 async def save(connection: AsyncConnection, message: ChannelMessage) -> None:
@@ -43,9 +50,12 @@ async def save(connection: AsyncConnection, message: ChannelMessage) -> None:
 
 
 async def save_all(connection: AsyncConnection, messages: Sequence[ChannelMessage]) -> None:
-    """Messages with the thread are written for the release before as well, which knows one channel only."""
+    """Messages with the thread are written for the release before as well, which knows one channel only.
+
+    Where the thread is stays as it is for a row that is there: :func:`take_thread` changes that.
+    """
     rows = [row_of(message) for message in messages]
-    await upsert(connection, _MESSAGE, rows)
+    await upsert(connection, _MESSAGE, rows, keep=["threaded"])
     threaded = [row for row in rows if row["threaded"]]
     await upsert(
         connection, _BEFORE, [{column.name: row[column.name] for column in _BEFORE.columns} for row in threaded]
@@ -79,10 +89,23 @@ async def places_of(connection: AsyncConnection, incident_ids: Collection[str]) 
     return found
 
 
-async def has_thread(connection: AsyncConnection, incident_id: str) -> bool:
-    """Whether a channel has the incident's thread already."""
+async def in_channels(connection: AsyncConnection, incident_id: str) -> list[ChannelMessage]:
+    """The messages of an incident, in each of its channels, that with the thread first."""
+    query = select(_MESSAGE).where(_MESSAGE.c.incident_id == incident_id, _MESSAGE.c.ts.is_not(None))
+    rows = await connection.execute(query.order_by(_MESSAGE.c.threaded.desc(), _MESSAGE.c.channel))
+    return [msgspec.convert(dict(row), ChannelMessage) for row in rows.mappings()]
+
+
+async def thread_channel(connection: AsyncConnection, incident_id: str) -> str | None:
+    """The channel that has the incident's thread already."""
     query = select(_MESSAGE.c.channel).where(_MESSAGE.c.incident_id == incident_id, _MESSAGE.c.threaded).limit(1)
-    return (await connection.execute(query)).first() is not None
+    return await connection.scalar(query)
+
+
+async def take_thread(connection: AsyncConnection, incident_id: str, channel: str) -> None:
+    """From now on this channel has the incident's thread, and no other."""
+    of_incident = update(_MESSAGE).where(_MESSAGE.c.incident_id == incident_id)
+    await connection.execute(of_incident.values(threaded=_MESSAGE.c.channel == channel))
 
 
 class Closed(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,14 +124,18 @@ class Closed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def next_to_show(
-    connection: AsyncConnection, channel: str, caught_up: bool = True, closed: Closed | None = None
+    connection: AsyncConnection,
+    channel: str,
+    caught_up: bool = True,
+    closed: Closed | None = None,
+    names: Names = None,
 ) -> str | None:
     """The incident whose message in a channel is most out of date: new ones, then the most severe, then the oldest.
 
     A new one that is over already waits for its turn among the others. Where the pipeline has ``caught_up``, what was
     shown while it was behind comes last of all. Whether an unknown incident belongs into the channel, the caller knows.
     """
-    outdated = stale()
+    outdated = stale(names)
     closed = closed or Closed()
     new = and_(_MESSAGE.c.ts.is_(None), _INCIDENT.c.status != IncidentStatus.RESOLVED.value)
     rank = case({severity.value: severity.rank for severity in Severity}, value=_INCIDENT.c.severity)
@@ -116,6 +143,7 @@ async def next_to_show(
         select(_INCIDENT.c.id)
         .outerjoin(_MESSAGE, in_channel(channel))
         .where(or_(outdated, _MESSAGE.c.shown_behind) if caught_up else outdated, *_open_to_messages(closed))
+        .where(concerned(channel, names))
         .order_by(case((new, 0), (outdated, 1), else_=2), rank, _INCIDENT.c.changed_at, _INCIDENT.c.number)
         .limit(1)
     )
@@ -144,7 +172,10 @@ class DueThread(NamedTuple):
 
 
 async def next_thread(connection: AsyncConnection, channel: str, closed: Closed | None = None) -> DueThread | None:
-    """The incident whose thread in a channel lacks that it got worse, else the one that lacks the oldest entry."""
+    """The incident whose thread in a channel lacks that it got worse, else the one that lacks the oldest entry.
+
+    Under a message that has not the incident's thread stands only that it got worse.
+    """
     closed = closed or Closed()
     if closed.post:
         return None
@@ -156,7 +187,7 @@ async def next_thread(connection: AsyncConnection, channel: str, closed: Closed 
         .join(_TIMELINE, _TIMELINE.c.incident_id == _MESSAGE.c.incident_id)
         .where(
             _MESSAGE.c.channel == channel,
-            _MESSAGE.c.threaded,
+            or_(_MESSAGE.c.threaded, and_(_TIMELINE.c.worse, _TIMELINE.c.id > _MESSAGE.c.posted_position)),
             _MESSAGE.c.ts.is_not(None),
             _TIMELINE.c.id > _MESSAGE.c.thread_position,
             *conditions,
@@ -168,21 +199,37 @@ async def next_thread(connection: AsyncConnection, channel: str, closed: Closed 
     return DueThread(*row) if row else None
 
 
-async def count_out_of_date(connection: AsyncConnection, channel: str) -> int:
+async def count_out_of_date(connection: AsyncConnection, channel: str, names: Names = None) -> int:
     """How many incidents a channel does not show as they are."""
     joined = _INCIDENT.outerjoin(_MESSAGE, in_channel(channel))
-    return await connection.scalar(select(func.count()).select_from(joined).where(stale())) or 0
+    query = select(func.count()).select_from(joined).where(stale(names), concerned(channel, names))
+    return await connection.scalar(query) or 0
 
 
 def in_channel(channel: str) -> ColumnElement[bool]:
     return and_(_MESSAGE.c.incident_id == _INCIDENT.c.id, _MESSAGE.c.channel == channel)
 
 
-def stale() -> ColumnElement[bool]:
+def concerned(channel: str, names: Names) -> ColumnElement[bool]:
+    """Only incidents that a channel shows or is to show: with many channels, each looks at its own."""
+    if names is None:
+        return true()
+    led = select(_ROUTED.c.incident_id).where(_ROUTED.c.channel.in_(sorted(names)))
+    return _INCIDENT.c.id.in_(union(led, select(_MESSAGE.c.incident_id).where(_MESSAGE.c.channel == channel)))
+
+
+def _led_here(names: Collection[str]) -> ColumnElement[bool]:
+    led = select(_ROUTED.c.incident_id).where(_ROUTED.c.channel.in_(sorted(names)), _ROUTED.c.position.is_not(None))
+    return _INCIDENT.c.id.in_(led)
+
+
+def stale(names: Names = None) -> ColumnElement[bool]:
     """An incident that is over and was shown elsewhere is not brought into a channel that did not show it."""
     elsewhere = _MESSAGE.alias("elsewhere")
     shown = exists().where(elsewhere.c.incident_id == _INCIDENT.c.id, elsewhere.c.ts.is_not(None))
     missing = and_(_MESSAGE.c.incident_id.is_(None), or_(_INCIDENT.c.status != IncidentStatus.RESOLVED.value, ~shown))
+    if names is not None:
+        missing = and_(missing, _led_here(names))
     return or_(missing, _MESSAGE.c.shown_version < _INCIDENT.c.version)
 
 

@@ -12,7 +12,7 @@ from bot.domain.severity import Severity
 from bot.storage.database import chunks, row_of, table_of, upsert
 from bot.storage.queries import incidents
 from bot.storage.queries.learnt_edges import EdgeKind
-from bot.storage.queries.shown.channel_messages import in_channel, stale
+from bot.storage.queries.shown.channel_messages import Names, concerned, in_channel, stale
 from bot.storage.tables.core import AlertRow, IncidentRow, LearntEdgeRow
 from bot.storage.tables.runs import RunRow
 from bot.storage.tables.slack import ChannelDigestRow, ChannelMessageRow
@@ -60,13 +60,15 @@ async def close(connection: AsyncConnection, channel: str) -> None:
     await connection.execute(delete(_DIGEST).where(_DIGEST.c.channel == channel))
 
 
-async def unposted(connection: AsyncConnection, channel: str, flood: bool, limit: int) -> list[str]:
+async def unposted(
+    connection: AsyncConnection, channel: str, flood: bool, limit: int, names: Names = None
+) -> list[str]:
     """Incidents that a channel does not show, or that have changed in its digest, the most severe first.
 
     In a ``flood`` also those that are over by now.
     """
     rank = case({severity.value: severity.rank for severity in Severity}, value=_INCIDENT.c.severity)
-    unseen = and_(stale(), _MESSAGE.c.ts.is_(None), _MESSAGE.c.posting_since.is_(None))
+    unseen = and_(stale(names), concerned(channel, names), _MESSAGE.c.ts.is_(None), _MESSAGE.c.posting_since.is_(None))
     if not flood:
         unseen = and_(unseen, _INCIDENT.c.status != IncidentStatus.RESOLVED.value)
     rows = await connection.scalars(

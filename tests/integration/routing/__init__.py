@@ -1,0 +1,1 @@
+"""Whom incidents concern: routes on real databases, shown in a real channel."""

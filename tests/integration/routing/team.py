@@ -1,0 +1,101 @@
+"""Incidents routed to the channels of a local Slack, each step by hand."""
+
+import json
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.domain.access.team import Team, Teams
+from bot.domain.event import AlertEvent
+from bot.domain.routing.route import Route
+from bot.localslack import LocalSlack
+from bot.localslack.state import Json
+from bot.notify.channel import Channel, ChannelFailure
+from bot.notify.channels import Channels
+from bot.notify.notifier import Notifier
+from bot.notify.routed import Routed
+from bot.notify.slack.channel import SlackChannel
+from bot.routing.compiled import Routes
+from bot.routing.router import Router
+from tests.integration.pipeline_driver import Pipeline
+
+GROUP, BOSS = "S0SHOPGRP", "U0BOSS001"
+SHOP = {"match": ["team=shop"], "channel": "#shop", "mention": [GROUP], "escalation": "shop"}
+PAY = {"match": ["team=pay"], "channel": "#pay"}
+TEAMS = Teams({"shop": Team(services=["checkout", "cart-*"]), "pay": Team(services=["payments"])})
+
+
+class Office:
+    """``routes`` may be changed; ``start`` then begins anew, as a process does that knows nothing of the one before."""
+
+    def __init__(self, pipeline: Pipeline, slack: LocalSlack, routes: Sequence[dict[str, Any]]) -> None:
+        self.pipeline, self.slack = pipeline, slack
+        self.client = AsyncWebClient(slack.bot_token, base_url=slack.api_url, retry_handlers=[])
+        self.start(routes)
+
+    def start(self, routes: Sequence[dict[str, Any]]) -> None:
+        self.shown: dict[str, None] = {}
+        known = Routes([Route.model_validate(one) for one in routes], "#incidents", TEAMS)
+        self.channels = Channels(
+            "#incidents", lambda name: SlackChannel(self.client, name), self._make, _draw, _on_call
+        )
+        self.router = Router(self.pipeline.database, known, self.pipeline.clock, self._show)
+
+    def _make(self, channel: Channel, routed: Routed) -> Notifier:
+        database, clock = self.pipeline.database, self.pipeline.clock
+        return Notifier(database, channel, clock, interval=0, sleep=at_once, routed=routed)
+
+    def _show(self, names: Collection[str]) -> None:
+        self.shown |= dict.fromkeys(names)
+
+    async def send(self, *events: AlertEvent) -> None:
+        await self.pipeline.send(*events)
+        await self.publish()
+
+    async def publish(self) -> None:
+        """Until nothing is left to do; a channel that fails is left out."""
+        await self.router.route_all()
+        again = True
+        while again:
+            again = False
+            for name in list(self.shown):
+                notifier = await self.channels.claimed(name)
+                while notifier is not None and await self._reconcile(notifier):
+                    again = True
+
+    async def _reconcile(self, notifier: Notifier) -> bool:
+        try:
+            return await notifier.reconcile()
+        except ChannelFailure:
+            return False
+
+    def blocks(self, channel: str) -> list[str]:
+        """What each message of a channel shows."""
+        return [_text(message) for message in self.slack.messages(channel)]
+
+    def mentions(self, channel: str, of: str = GROUP) -> list[str]:
+        """The messages of a channel, and the replies there, that mention somebody: what they say in a line."""
+        messages = self.slack.messages(channel)
+        whole = [one for message in messages for one in (message, *self.slack.replies(channel, message["ts"]))]
+        return [one["text"] for one in whole if f"^{of}>" in _text(one) or f"@{of}>" in _text(one)]
+
+    def replies(self, channel: str) -> list[Json]:
+        [message] = self.slack.messages(channel)
+        return self.slack.replies(channel, message["ts"])
+
+
+def _text(message: Json) -> str:
+    return json.dumps(message["blocks"], ensure_ascii=False)
+
+
+async def at_once(seconds: float) -> None:
+    return
+
+
+async def _draw(channel: Channel, notifier: Notifier) -> None:
+    return
+
+
+async def _on_call(schedule: str) -> Sequence[str]:
+    return [BOSS] if schedule == "shop" else []

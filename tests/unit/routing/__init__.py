@@ -1,0 +1,1 @@
+"""Routes, teams and what they decide."""
