@@ -1,0 +1,1 @@
+"""Whom incidents concern, at the size of a large company."""
