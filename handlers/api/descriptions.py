@@ -1,7 +1,7 @@
 """Incidents as the JSON API shows them: alerts and timelines a page at a time, so that none holds up other requests."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
 import msgspec
@@ -46,7 +46,7 @@ async def describe(
             summary=incident.summary,
             services=incident.services,
             team=incident.team,
-            teams=list(dict.fromkeys([*([incident.team] if incident.team else []), *teams.of_services(incident.services)])),
+            teams=teams.of_incident(incident.team, incident.services),
             channels=[place.channel for place in places[incident.id] if place.current],
             domain=incident.domain,
             opened_at=incident.opened_at,

@@ -118,7 +118,9 @@ class IncidentShape(msgspec.Struct, frozen=True, kw_only=True):
     severity: Severity
     summary: str
     services: list[str]
-    teams: Annotated[list[str], Meta(description="The teams of tandem.yaml that answer for its services.")]
+    team: Annotated[str | None, Meta(description="The team that its route names, or its alerts and services do.")]
+    teams: Annotated[list[str], Meta(description="That team, and those that answer for its services.")]
+    channels: Annotated[list[str], Meta(description="The channels that it is shown in; the first has the thread.")]
     domain: Domain
     opened_at: datetime
     resolved_at: datetime | None

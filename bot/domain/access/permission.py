@@ -88,7 +88,7 @@ class Policy:
     def names(self, right: str, services: Collection[str], team: str | None = None) -> list[str]:
         """Who has a right over these services of a team: ``everyone``, user ids and group ids, with teams as their
         members."""
-        members = self.teams.members_of([*([team] if team else []), *self.teams.of_services(services)])
+        members = self.teams.members_of(self.teams.of_incident(team, services))
         named = (members if name == TEAM else [name] for name in self.permissions.named(right))
         return list(dict.fromkeys(name for names in named for name in names))
 

@@ -41,6 +41,10 @@ class Teams:
                 self._patterns.setdefault(before, []).append((re.compile(translate(pattern)), name))
         self._lengths = sorted({len(before) for before in self._patterns})
 
+    def __contains__(self, name: str) -> bool:
+        """Whether tandem.yaml describes a team of this name, or a catalog names it as an owner."""
+        return name in self.by_name or name in self.owners.values()
+
     def of_service(self, service: str) -> list[str]:
         """Names, in the order of tandem.yaml."""
         found = dict.fromkeys([*self._exact.get(service, ()), *self._by_pattern(service)])
@@ -59,6 +63,10 @@ class Teams:
     def of_services(self, services: Collection[str]) -> list[str]:
         """The teams that answer for any of these services, those of the first service first."""
         return list(dict.fromkeys(name for service in services for name in self.of_service(service)))
+
+    def of_incident(self, team: str | None, services: Collection[str]) -> list[str]:
+        """The team of an incident's route first, then those that answer for its services."""
+        return list(dict.fromkeys([*([team] if team else []), *self.of_services(services)]))
 
     def members_of(self, names: Collection[str]) -> list[str]:
         """Who is in any of these teams; a name that tandem.yaml does not describe has nobody in it."""

@@ -9,7 +9,6 @@ from msgspec import Meta
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.access.scope import Scope
-from bot.domain.access.team import teams_of
 from bot.domain.incident import Incident
 from bot.domain.severity import Severity
 from bot.storage.queries.listed.incidents import IncidentFilter, matching
@@ -74,7 +73,8 @@ async def _page(connection: AsyncConnection, call: Call[ListQuery, NoBody]) -> t
 
 def _of_team(rows: list[Incident], call: Call[ListQuery, NoBody]) -> Iterator[Incident]:
     teams = call.backend.policy.teams
-    return (one for one in rows if call.query.team is None or call.query.team in teams_of(one.services, teams))
+    wanted = call.query.team
+    return (one for one in rows if wanted is None or wanted in teams.of_incident(one.team, one.services))
 
 
 @operation(

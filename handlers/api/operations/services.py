@@ -7,7 +7,6 @@ import msgspec
 from msgspec import Meta
 
 from bot.domain.access.scope import Scope
-from bot.domain.access.team import teams_of
 from bot.domain.incident import Incident
 from bot.domain.severity import most_severe
 from bot.storage.queries.listed.incidents import IncidentFilter, matching
@@ -40,7 +39,7 @@ async def list_services(call: Call[ServiceQuery, NoBody]) -> Answer:
     affected = _by_service(opened)
     depends_on = call.backend.rules.depends_on
     known = {*depends_on, *(below for others in depends_on.values() for below in others), *affected}
-    names = sorted(one for one in known if query.team is None or teams[query.team].answers_for(one))
+    names = sorted(one for one in known if query.team is None or query.team in teams.of_service(one))
     left = [name for name in names if query.cursor is None or name > query.cursor]
     shown = left[: query.limit]
     following = shown[-1] if len(left) > query.limit else None
@@ -48,7 +47,7 @@ async def list_services(call: Call[ServiceQuery, NoBody]) -> Answer:
         ServiceShape(
             name,
             list(depends_on.get(name, [])),
-            sorted(teams_of([name], teams)),
+            teams.of_service(name),
             most_severe([one.severity for one in affected[name]]) if name in affected else None,
             [one.number for one in affected.get(name, [])],
         )

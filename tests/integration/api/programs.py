@@ -9,7 +9,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from bot.config.api import ApiToken
 from bot.domain.access.permission import Policy
-from bot.domain.access.team import Team
+from bot.domain.access.team import Team, Teams
 from handlers.api.operation import Backend
 from handlers.api.server import Api, Health
 from handlers.api.tokens import Tokens
@@ -65,7 +65,7 @@ async def api(
 ) -> AsyncIterator[Programs]:
     app = web.Application()
     tokens = Tokens("sole-secret", [ApiToken.model_validate(one) for one in configured], environ, **more)
-    policy = Policy(teams={"shop": Team(services=["check*"]), "stock": Team(services=["stock"])})
+    policy = Policy(teams=Teams({"shop": Team(services=["check*"]), "stock": Team(services=["stock"])}))
     backend = Backend(pipeline.database, pipeline.rules, pipeline.clock, policy=policy)
     health = Health(lambda: ("off", True))
     server = Api(

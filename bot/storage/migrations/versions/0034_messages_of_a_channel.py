@@ -2,8 +2,8 @@
 
 from bot.storage.migrations.online import create_index
 
-revision = "0031"
-down_revision = "0030"
+revision = "0034"
+down_revision = "0033"
 branch_labels = None
 depends_on = None
 
