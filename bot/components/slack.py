@@ -16,11 +16,11 @@ from bot.components.rewriter import rewriter_components
 from bot.health.self_check import Others
 from bot.incidents.guarding import guards_of
 from bot.notify.channel import Channel
-from bot.notify.channels import Channels
+from bot.notify.channels.routed import Routed
+from bot.notify.channels.served import Channels
 from bot.notify.charts.uploads import ChartUploads
 from bot.notify.kinds import Opening, open_channel
 from bot.notify.notifier import Notifier
-from bot.notify.routed import Routed
 from bot.notify.silence_notices import SilenceNotices
 from bot.notify.slack.identity import Identity
 from bot.notify.slack.links import Links

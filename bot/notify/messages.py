@@ -7,9 +7,9 @@ import msgspec
 import structlog
 
 from bot.inbox.backlog import Backlog
-from bot.notify.addresses import Addresses
 from bot.notify.card import Elsewhere, ShownIn
 from bot.notify.channel import ContentRefused, MessageGone, MessageRefused, RateLimited, incident_mark
+from bot.notify.channels.addresses import Addresses
 from bot.notify.duplicate_posts import DuplicatePosts
 from bot.notify.incident_card import card_of
 from bot.notify.outlet import SETTLE, Outlet

@@ -20,12 +20,12 @@ from bot.errors import StorageUnavailable
 from bot.inbox.backlog import Backlog
 from bot.notify.backoff import is_worth_a_line, wait_for_channel
 from bot.notify.channel import Channel, ChannelFailure, ChannelRefusal, ContentRefused, MessageRefused, RateLimited
+from bot.notify.channels.routed import Routed
 from bot.notify.digest.digests import Digests
 from bot.notify.duplicate_posts import DuplicatePosts
 from bot.notify.messages import Messages
 from bot.notify.outlet import ChannelsOf, Outlet
 from bot.notify.rate_limits import RateLimits
-from bot.notify.routed import Routed
 from bot.notify.setbacks import Item, Setbacks
 from bot.notify.threads import Threads
 from bot.observability import tracing
@@ -52,7 +52,7 @@ class Notifier:
     ``channels_of`` says which incidents those are; without it, all. ``problem`` says why the channel could not be
     reached or refuses; None while all is well. ``reached`` turns true with the first call that succeeds. ``described``
     are the names in the topology of the configuration, which attest an incident in a flood. ``routed``: it shows what
-    routes lead to it, and somebody wakes it for that (:mod:`bot.notify.channels`), so that it need not look as often.
+    routes lead to it, and somebody wakes it for that (:mod:`bot.notify.channels.served`), so that it need not look as often.
     """
 
     def __init__(

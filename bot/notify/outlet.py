@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.incident import Incident
 from bot.notify.channel import Channel
-from bot.notify.routed import Routed
+from bot.notify.channels.routed import Routed
 from bot.storage.collisions import begun_anew
 from bot.storage.database import Database
 from bot.storage.queries import routing

@@ -12,9 +12,9 @@ from bot.domain.routing.route import Route
 from bot.localslack import LocalSlack
 from bot.localslack.state import Json
 from bot.notify.channel import Channel, ChannelFailure
-from bot.notify.channels import Channels
+from bot.notify.channels.routed import Routed
+from bot.notify.channels.served import Channels
 from bot.notify.notifier import Notifier
-from bot.notify.routed import Routed
 from bot.notify.slack.channel import SlackChannel
 from bot.routing.compiled import Routes
 from bot.routing.router import Router

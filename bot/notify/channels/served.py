@@ -11,8 +11,8 @@ import structlog
 
 from bot.errors import ConfigError
 from bot.notify.channel import Channel
+from bot.notify.channels.routed import OnCallNow, Routed, nobody
 from bot.notify.notifier import Notifier
-from bot.notify.routed import OnCallNow, Routed, nobody
 
 Work = Callable[[Channel, Notifier], Coroutine[Any, Any, None]]
 """What else goes on in a channel while it is shown, until cancelled."""

@@ -1,0 +1,1 @@
+"""Several channels: what serves each of them, and what they know of each other."""
