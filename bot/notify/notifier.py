@@ -52,7 +52,7 @@ class Notifier:
     ``channels_of`` says which incidents those are; without it, all. ``problem`` says why the channel could not be
     reached or refuses; None while all is well. ``reached`` turns true with the first call that succeeds. ``described``
     are the names in the topology of the configuration, which attest an incident in a flood. ``routed``: it shows what
-    routes lead to it, and somebody wakes it for that (:mod:`bot.notify.channels.served`), so that it need not look as often.
+    routes lead to it, and is woken for that (:mod:`bot.notify.channels.served`), so it need not look as often.
     """
 
     def __init__(

@@ -6,7 +6,7 @@ from sqlmodel import SQLModel
 from bot.storage.tables import core, correlation, deeds, inbox, leases, models, runs, slack, tools
 
 # Importing them fills the metadata.
-assert core and correlation and deeds and inbox and leases and models and runs and slack and tools
+assert core and correlation and deeds and inbox and leases and models and routing and runs and seals and slack and tools
 
 connection = context.config.attributes["connection"]
 if connection.dialect.name == "postgresql":
