@@ -3,10 +3,10 @@
 from alembic import context
 from sqlmodel import SQLModel
 
-from bot.storage.tables import core, correlation, deeds, inbox, leases, models, runs, slack, tools
+from bot.storage.tables import core, correlation, deeds, inbox, leases, models, routing, runs, seals, slack, tools
 
 # Importing them fills the metadata.
-assert core and correlation and deeds and inbox and leases and models and routing and runs and seals and slack and tools
+assert all((core, correlation, deeds, inbox, leases, models, routing, runs, seals, slack, tools))
 
 connection = context.config.attributes["connection"]
 if connection.dialect.name == "postgresql":
