@@ -165,7 +165,11 @@ def _resolve_button(incident_id: str, firing: int) -> Button:
 def _menu(view: IncidentView) -> tuple[Button, ...]:
     """What is needed less often; the thread says what a choice did."""
     incident_id = view.incident.id
-    named = (("incident.silence", "Silence …"), ("incident.merge", "Merge …"))
+    named = (
+        ("incident.lead", "Assign, severity, note …"),
+        ("incident.silence", "Silence …"),
+        ("incident.merge", "Merge …"),
+    )
     led = tuple(Button(action, label, incident_id) for action, label in named) if view.incident.open else ()
     return (*led, *_feedback(view))
 

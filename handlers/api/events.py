@@ -6,6 +6,7 @@ Who comes back with the id of the last event gets what followed. Who does not re
 import asyncio
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 import msgspec
 from aiohttp import web
@@ -14,7 +15,7 @@ from bot.domain.access.scope import Scope
 from bot.domain.incident import TimelineKind
 from bot.errors import StorageUnavailable
 from bot.storage.queries.listed.feed import Happening
-from handlers.api.feed import Feed, Full
+from handlers.api.feed import MOST_KEPT, Feed, Full
 from handlers.api.query import problem_of_query
 from handlers.api.serving import Serving, refusal
 from handlers.api.shapes import EventShape
@@ -89,8 +90,9 @@ def encoded(found: Iterable[Happening]) -> bytes:
     return b"".join(_event(one) for one in found)
 
 
+@lru_cache(maxsize=MOST_KEPT)
 def _event(one: Happening) -> bytes:
-    """JSON has no line break that would end it."""
+    """Made once for all who listen. JSON has no line break that would end it."""
     name = "run.changed" if one.kind == TimelineKind.RUN else f"incident.{one.kind}"
     shape = msgspec.convert(one._asdict() | {"kind": one.kind}, EventShape)
     return b"id: %d\nevent: %s\ndata: %s\n\n" % (one.position, name.encode(), msgspec.json.encode(shape))

@@ -31,7 +31,12 @@ def metadata_in(view: Mapping[str, Any]) -> tuple[str, str]:
 def values_of(view: Mapping[str, Any]) -> dict[str, str]:
     """What was filled in by field, empty where nothing was; each field has one input."""
     return {
-        field: (element.get("value") or (element.get("selected_option") or {}).get("value") or "").strip()
+        field: str(
+            element.get("value")
+            or element.get("selected_user")
+            or (element.get("selected_option") or {}).get("value")
+            or ""
+        ).strip()
         for field, elements in view["state"]["values"].items()
         for element in elements.values()
     }

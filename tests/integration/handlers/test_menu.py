@@ -69,3 +69,35 @@ async def test_merge_says_where_there_is_nothing_to_merge_with(pipeline: Pipelin
 
         await until(answered, "the person is answered")
         assert "No other incident is open" in at.slack.ephemerals(MEMBER)[-1]["text"]
+
+
+async def test_owner_severity_and_note_are_given_in_one_form(pipeline: Pipeline, alert: MakeAlert) -> None:
+    await pipeline.send(alert())
+    async with office(pipeline, {}) as at:
+        [ts] = await _shown(at)
+        assert await at.slack.click(MEMBER, CHANNEL, ts, "incident.lead") == 200
+        form = await _form(at)
+        assert form["callback_id"] == "incident.lead"
+        option = form["blocks"][1]["element"]["options"][0]
+        assert "Fill in" in (await at.slack.submit_view(MEMBER, {}))["owner"]
+        filled = {
+            "owner": {"selected_user": MEMBER},
+            "severity": {"selected_option": option},
+            "note": {"value": "it was the disk"},
+        }
+        assert await at.slack.submit_view(MEMBER, filled) == {}
+    incident = await pipeline.only_incident()
+    assert (incident.owner, incident.severity, incident.severity_by) == (MEMBER, "critical", MEMBER)
+    assert "it was the disk" in await pipeline.timeline_of(incident)
+
+
+async def test_what_a_form_asks_for_and_cannot_be_is_said_at_its_field(pipeline: Pipeline, alert: MakeAlert) -> None:
+    await pipeline.send(alert())
+    async with office(pipeline, {"permissions": {"severity": ["U0SOMEBODY"]}}) as at:
+        [ts] = await _shown(at)
+        await at.slack.click(MEMBER, CHANNEL, ts, "incident.lead")
+        option = (await _form(at))["blocks"][1]["element"]["options"][0]
+        filled = {"owner": {"selected_user": MEMBER}, "severity": {"selected_option": option}}
+        errors = await at.slack.submit_view(MEMBER, filled)
+        assert "You may not set the severity" in errors["severity"]
+    assert (await pipeline.only_incident()).severity == "warning"

@@ -88,7 +88,8 @@ class Incidents:
         async with self.pipeline.database.read() as connection:
             held = await silences.not_ended(connection, self.pipeline.clock())
         runs = [[(run.status, run.decisions) for run in await self.pipeline.runs_of(one)] for one in found]
-        return [(one.status, one.acknowledged_by, one.services) for one in found], held, runs
+        shown = [(one.status, one.acknowledged_by, one.owner, one.severity, one.services, one.version) for one in found]
+        return shown, held, runs
 
 
 @pytest.fixture
@@ -110,6 +111,12 @@ DEEDS: dict[str, tuple[Action, Deed]] = {
     "button ack": (Action.ACKNOWLEDGE, lambda to, id_: to.clicked("incident.ack", id_)),
     "/incident resolve": (Action.RESOLVE, lambda to, _: to.typed("resolve 1 anyway")),
     "button resolve": (Action.RESOLVE, lambda to, id_: to.clicked("incident.resolve", f"{id_}:asked")),
+    "/incident take": (Action.ACKNOWLEDGE, lambda to, _: to.typed("take 1")),
+    "/incident assign": (Action.ASSIGN, lambda to, _: to.typed("assign 1 U0SOMEBODY")),
+    "/incident severity": (Action.JUDGE, lambda to, _: to.typed("severity 1 critical")),
+    "/incident note": (Action.NOTE, lambda to, _: to.typed("note 1 it was the disk")),
+    "/incident update": (Action.UPDATE, lambda to, _: to.typed("update 1 it works again")),
+    "/incident open": (Action.DECLARE, lambda to, _: to.typed("open It is slow")),
     "/incident merge": (Action.MERGE, lambda to, _: to.typed("merge 2 into 1")),
     "/incident split": (Action.SPLIT, lambda to, _: to.typed("split 1 alertname=Second")),
     "/incident silence": (Action.SILENCE, lambda to, _: to.typed("silence 2h service=cart")),

@@ -31,7 +31,7 @@ from bot.notify.slack.rendered import Rendered
 from bot.notify.view import MAX_LESSENED, IncidentView
 from tests.unit.strategies import NOON, alerts, hostile, views
 
-MENU = ["incident.silence", "incident.merge"]
+MENU = ["incident.lead", "incident.silence", "incident.merge"]
 WORST = "&<*`🔥" * 1000
 GATE = PlannedStep("gate", {}, "go on only if …", repeatable=True)
 
@@ -219,9 +219,9 @@ def actions_in(rendered: Rendered) -> list[str]:
     [
         (
             "triggered",
-            ["run.approve", "run.reject", "incident.ack", "incident.resolve", "incident.silence", "incident.merge"],
+            ["run.approve", "run.reject", "incident.ack", "incident.resolve", *MENU],
         ),
-        ("acknowledged", ["run.approve", "run.reject", "incident.resolve", "incident.silence", "incident.merge"]),
+        ("acknowledged", ["run.approve", "run.reject", "incident.resolve", *MENU]),
         ("resolved", []),
     ],
 )
@@ -236,8 +236,7 @@ def test_a_run_that_was_decided_cannot_be_decided_again(status: RunStatus) -> No
     assert actions_in(render(view(incident(), decided))) == [
         "incident.ack",
         "incident.resolve",
-        "incident.silence",
-        "incident.merge",
+        *MENU,
     ]
 
 
