@@ -36,8 +36,8 @@ def try_source(
             found = read_delivery(name, file.read_bytes(), datetime.now(UTC), settings.sources)
         except (LookupError, TandemError, UnicodeError) as error:
             raise ConfigError(f"{file}: {error}") from error
-        events = [one for one in found if not isinstance(one, Refusal)]
         rules = settings.rules()
+        events = rules.enrichment.of(one for one in found if not isinstance(one, Refusal))
         for event in events:
             out.print_json(encode_events(event).decode())
             if isinstance(event, AlertEvent):

@@ -64,7 +64,7 @@ def _add_sender_endpoints(http: web.Application, process: Process) -> Mapping[by
     by, count = rules.correlation.partition_by, rules.partitions
     limits = Limits(process.environment.max_body, process.refusals.note)
     secrets, mapped = source_secrets(), process.config.sources
-    fast = add_webhook_routes(http, intake, token, clock, by, count, secrets, mapped, limits)
+    fast = add_webhook_routes(http, intake, token, clock, by, count, secrets, mapped, limits, rules.enrichment)
     add_heartbeat_routes(http, intake, token, clock, rules)
     add_telemetry_routes(http, intake, token, clock, rules)
     add_model_routes(http, intake, services.database, process.frames, token, clock, rules)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from bot.config.document import Document, Place, read_document
+from bot.config.enrichment import read_tables
 from bot.config.model import Config, keys_of
 from bot.config.nearest import nearest
 from bot.config.routes import problems_of_routes
@@ -50,7 +51,9 @@ def load_config(path: Path) -> tuple[Config, list[str]]:
         }
     )
     graph.add(imported)
-    return config.importing(imported.depends_on, imported.owners), [
+    sections = [(document.where(("enrich", i)), one) for i, one in enumerate(config.enrich)]
+    tables = read_tables(sections, path.parent)
+    return config.importing(imported.depends_on, imported.owners, tables), [
         *warnings_of(graph),
         *warnings_of_config(config, document, graph),
     ]
@@ -101,6 +104,10 @@ def _problems_of(config: Config) -> Iterator[tuple[Place, str]]:
             if TEAM in config.permissions.named(right):
                 yield ("permissions", right), "team is nobody, as there are no teams: describe them under teams"
     yield from problems_of_routes(config)
+    for i, table in enumerate(config.enrich):
+        for label in sorted({*table.add} & {*config.correlation.partition_by}):
+            why = f"{label} parts what may meet (correlation.partition_by): there only the alert's own word counts"
+            yield ("enrich", i, "add"), why
     for name, runbook in config.runbooks.items():
         for i, user in enumerate(runbook.approval.approvers):
             if not (is_user(user) or is_group(user)):

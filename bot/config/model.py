@@ -1,19 +1,20 @@
 """The keys of tandem.yaml, and their validation."""
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Annotated, Any, Self
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
 
 from bot.config.api import ApiSection
+from bot.config.checks import check_after, check_ops_channel, check_server, check_timeout, check_url, check_workspace
 from bot.config.document import Place
+from bot.config.enrichment import EnrichSection
 from bot.domain.access.permission import Permissions, Policy
 from bot.domain.access.team import Team, Teams
 from bot.domain.alert import AlertRules
 from bot.domain.duration import Duration
+from bot.domain.enrichment import Enrichment, Table
 from bot.domain.guards.freeze import GuardRules
 from bot.domain.maintenance import MaintenanceWindow
 from bot.domain.mapping import SourceMapping
@@ -34,47 +35,6 @@ from detectors.drift.texts import category
 
 NAME = r"^[a-z0-9][a-z0-9-]{0,59}$"
 """What may stand in an address."""
-_WORKSPACE = re.compile(r"[TE][A-Z0-9]{2,30}")
-
-
-def _check_ops_channel(channel: str | None) -> str | None:
-    return None if channel is None else check_channel(channel)
-
-
-def _check_workspace(workspace: str) -> str:
-    if not _WORKSPACE.fullmatch(workspace):
-        raise ValueError(f"{workspace!r} is no id of a workspace: it begins with T, and stands in its web address")
-    return workspace
-
-
-def _check_after(after: timedelta) -> timedelta:
-    if not timedelta(seconds=1) <= after <= timedelta(days=1):
-        raise ValueError("write a time from 1s to 1d")
-    return after
-
-
-def _check_url(url: str) -> str:
-    parsed = urlsplit(url)
-    if parsed.scheme not in ("http", "https") or not parsed.hostname or parsed.query or parsed.fragment:
-        raise ValueError("write an address, as in https://api.openai.com/v1")
-    if parsed.username is not None or parsed.password is not None:
-        raise ValueError("no password belongs here: the key is read from TANDEM_LLM_API_KEY")
-    return url
-
-
-def _check_server(url: str) -> str:
-    parsed = urlsplit(url)
-    if parsed.scheme not in ("http", "https") or not parsed.hostname or parsed.query or parsed.fragment:
-        raise ValueError("write an address, as in https://prometheus.example")
-    if parsed.username is not None or parsed.password is not None:
-        raise ValueError("an address carries no password: use a header with a secret")
-    return url
-
-
-def _check_timeout(timeout: timedelta) -> timedelta:
-    if not timedelta(seconds=0.1) <= timeout <= timedelta(minutes=2):
-        raise ValueError("write a time from 100ms to 2m")
-    return timeout
 
 
 class Section(BaseModel):
@@ -98,16 +58,16 @@ def keys_of(model: type[BaseModel]) -> list[str]:
 class SlackSection(Section):
     channel: Annotated[str, AfterValidator(check_channel)] = "#incidents"
     """The channel of incidents: its name in quotes (`"#incidents"`) or its id."""
-    ops_channel: Annotated[str | None, AfterValidator(_check_ops_channel)] = None
+    ops_channel: Annotated[str | None, AfterValidator(check_ops_channel)] = None
     """The channel that hears of it when Tandem itself does not work."""
-    workspaces: Annotated[list[Annotated[str, AfterValidator(_check_workspace)]], Field(max_length=100)] = []
+    workspaces: Annotated[list[Annotated[str, AfterValidator(check_workspace)]], Field(max_length=100)] = []
     """The workspaces (`T…`) or organisations (`E…`) whose requests are taken; default: the one that the bot is in."""
 
 
 class PrometheusSection(Section):
     """A Prometheus, or what speaks its API, that verifications ask."""
 
-    url: Annotated[str, AfterValidator(_check_server)]
+    url: Annotated[str, AfterValidator(check_server)]
     """The address before `/api/v1/query`."""
     headers: Headers = {}
     """Headers: a text, or `{secret: NAME, prefix: …}`, which is filled in from `TANDEM_SECRET_NAME`."""
@@ -116,18 +76,18 @@ class PrometheusSection(Section):
 class DeadmanSection(Section):
     """When Tandem counts as not processing: its oldest entry has waited, or something has been wrong, for longer."""
 
-    after: Annotated[Duration, AfterValidator(_check_after)] = timedelta(minutes=5)
+    after: Annotated[Duration, AfterValidator(check_after)] = timedelta(minutes=5)
     """How late processing may be before Tandem counts as not working; 1s to 1d."""
 
 
 class RewriteSection(Section):
     """A language model that puts summaries into plainer words; ``url`` is what stands before ``/chat/completions``."""
 
-    url: Annotated[str, AfterValidator(_check_url)]
+    url: Annotated[str, AfterValidator(check_url)]
     """The address before `/chat/completions` of an endpoint that speaks OpenAI's protocol."""
     model: Annotated[str, Field(min_length=1, max_length=200)]
     """The model's name there."""
-    timeout: Annotated[Duration, AfterValidator(_check_timeout)] = timedelta(seconds=10)
+    timeout: Annotated[Duration, AfterValidator(check_timeout)] = timedelta(seconds=10)
     """How long an answer may take; 100ms to 2m."""
     per_minute: Annotated[int, Field(ge=1, le=600)] = 10
     """Most requests a minute."""
@@ -255,13 +215,23 @@ class Config(Section):
     severities: dict[Annotated[str, Field(min_length=1, max_length=100)], Severity] = {}
     """Words of your own for severities, beside the usual ones (P0, SEV-1, emerg, blocker, `P1 - Critical` …)."""
 
+    enrich: Annotated[list[EnrichSection], Field(max_length=50)] = []
+    """Labels that are added to alerts when they come in, from tables, in this order."""
+
     _imported: Mapping[str, list[str]] = PrivateAttr({})
     _owners: Mapping[str, str] = PrivateAttr({})
+    _tables: Sequence[Table] = PrivateAttr(())
 
-    def importing(self, depends_on: Mapping[str, list[str]], owners: Mapping[str, str] | None = None) -> Self:
-        """The same with what the files said that it imports; ``owners`` are the teams that own services."""
+    def importing(
+        self,
+        depends_on: Mapping[str, list[str]],
+        owners: Mapping[str, str] | None = None,
+        tables: Sequence[Table] = (),
+    ) -> Self:
+        """The same with what the files said that it imports; ``owners`` are the teams that own services, ``tables``
+        add labels to alerts."""
         config = self.model_copy()
-        config._imported, config._owners = depends_on, owners or {}
+        config._imported, config._owners, config._tables = depends_on, owners or {}, tables
         return config
 
     def described(self) -> Iterator[tuple[str, str, Service | Model]]:
@@ -297,6 +267,12 @@ class Config(Section):
         """Which routes an incident takes."""
         return Routes(self.routes, self.slack.channel, self.responsible, self.severity_words)
 
+    @property
+    def enrichment(self) -> Enrichment:
+        """What is added to alerts when they come in."""
+        described = frozenset(self.depends_on) | {name for others in self.depends_on.values() for name in others}
+        return Enrichment(self._tables, lambda labels: self.correlation.about(labels, described))
+
     def rules(self) -> Rules:
         """The part that the pipeline works by."""
         return Rules(
@@ -312,5 +288,6 @@ class Config(Section):
             models={name: model.watched for name, model in self.models.items()},
             guards=self.guards,
             teams=self.responsible,
+            enrichment=self.enrichment,
             critical=frozenset(name for name, service in self.services.items() if service.critical),
         )

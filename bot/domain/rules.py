@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from bot.domain.access.team import Teams
 from bot.domain.alert import AlertRules
 from bot.domain.duration import Duration
+from bot.domain.enrichment import NOTHING_ADDED, Enrichment
 from bot.domain.guards.freeze import GuardRules
 from bot.domain.maintenance import MaintenanceWindow
 from bot.domain.naming import About, NamingRules, about
@@ -56,6 +57,7 @@ class Rules(msgspec.Struct, frozen=True):
     guards: GuardRules = GuardRules()
     teams: Teams = msgspec.field(default_factory=lambda: Teams({}))
     critical: frozenset[str] = frozenset()
+    enrichment: Enrichment = NOTHING_ADDED
     partitions: int = 16
 
     def is_trouble(self, labels: Mapping[str, str]) -> bool:

@@ -16,6 +16,7 @@ import structlog
 from aiohttp import web
 from multidict import CIMultiDict
 
+from bot.domain.enrichment import NOTHING_ADDED, Enrichment
 from bot.domain.event import Event
 from bot.domain.mapping import SourceMapping
 from bot.errors import ConfigError, InboxFull, StorageUnavailable
@@ -74,12 +75,12 @@ class WebhookEndpoint:
         secrets: Mapping[str, str],
         mapped: Mapping[str, SourceMapping],
         limits: Limits,
+        enrichment: Enrichment,
     ) -> None:
-        self._intake = intake
+        self._intake, self._enrichment = intake, enrichment
         self._token = token.encode() if token else None
         self._clock = clock
-        self._partition_by = partition_by
-        self._partitions = partitions
+        self._partition_by, self._partitions = partition_by, partitions
         self._sources = known_sources(mapped)
         self._secrets = {name: secret.encode() for name, secret in secrets.items()}
         self._limits = limits
@@ -174,6 +175,7 @@ class WebhookEndpoint:
         for one in found:
             taken.refused.append(one) if isinstance(one, Refusal) else events.append(one)
         taken.events += len(events)
+        events = self._enrichment.of(events)
         taken.entries += entries_for(events, source.name, received_at, self._partition_by, self._partitions)
 
     def _signs(self, source: Source) -> bool:
@@ -255,14 +257,17 @@ def add_webhook_routes(
     secrets: Mapping[str, str] | None = None,
     mapped: Mapping[str, SourceMapping] | None = None,
     limits: Limits = Limits(),
+    enrichment: Enrichment = NOTHING_ADDED,
 ) -> Mapping[bytes, Deliver]:
     """``secrets`` are those of the senders that sign, by source; ``mapped`` the sources that tandem.yaml describes.
 
     Returns what the fast path delivers to.
     """
-    endpoint = WebhookEndpoint(intake, token, clock, partition_by, partitions, secrets or {}, mapped or {}, limits)
-    endpoint.add_routes(app)
-    return endpoint.fast_path()
+    made = WebhookEndpoint(
+        intake, token, clock, partition_by, partitions, secrets or {}, mapped or {}, limits, enrichment
+    )
+    made.add_routes(app)
+    return made.fast_path()
 
 
 def known_sources(mapped: Mapping[str, SourceMapping]) -> dict[str, Source]:

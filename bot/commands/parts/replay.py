@@ -21,6 +21,7 @@ from rich.text import Text
 from bot.commands.parts.recording import Made, made_in
 from bot.config import Config
 from bot.domain.event import Event
+from bot.domain.rules import Rules
 from bot.errors import ConfigError, TandemError
 from bot.inbox import offsets
 from bot.inbox.inbox import open_inbox
@@ -114,7 +115,7 @@ async def replay_file(file: Path, config: Config, parse: Parse) -> list[Made]:
                 await offsets.prepare(connection, rules.partitions)
             services = Services(database, inbox, rules, lambda: passing.now)
             worker = Worker(services, make_plan, watches(rules, services.clock))
-            for received_at, source, events in read_log(file, parse):
+            for received_at, source, events in read_log(file, _enriching(parse, rules)):
                 await passing.tick(worker, received_at)
                 passing.now = received_at
                 by, count = rules.correlation.partition_by, rules.partitions
@@ -125,6 +126,15 @@ async def replay_file(file: Path, config: Config, parse: Parse) -> list[Made]:
         finally:
             await inbox.close()
             await database.close()
+
+
+def _enriching(parse: Parse, rules: Rules) -> Parse:
+    """Bodies become what they would today; events in the inbox's form hold already what was added to them then."""
+
+    def parsed(source: str, body: bytes, received_at: datetime, *, headers: Mapping[str, str]) -> list[Event]:
+        return rules.enrichment.of(parse(source, body, received_at, headers=headers))
+
+    return parsed
 
 
 class _Passing:

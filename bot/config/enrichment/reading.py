@@ -1,0 +1,77 @@
+"""Tables from files, once at the start: what is wrong with one is told with file and line."""
+
+import csv
+import hashlib
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from bot.config.enrichment.section import EnrichSection
+from bot.config.nearest import nearest
+from bot.domain.enrichment import Table
+from bot.errors import ConfigError
+
+MOST_BYTES = 32 * 2**20
+MOST_ROWS = 200_000
+_LONGEST = 1000
+
+
+def read_tables(sections: Sequence[tuple[str, EnrichSection]], folder: Path) -> list[Table]:
+    """The tables, each section with its place in tandem.yaml. Raises ConfigError, with a line per problem."""
+    tables: list[Table] = []
+    problems: list[str] = []
+    for place, section in sections:
+        try:
+            tables.append(_read(place, section, folder / section.csv))
+        except ConfigError as error:
+            problems.append(str(error))
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return tables
+
+
+def _read(place: str, section: EnrichSection, file: Path) -> Table:
+    content = _content(place, file)
+    try:
+        rows = _rows(place, section, file, content.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{place}: {file} is no text in UTF-8") from error
+    except csv.Error as error:
+        raise ConfigError(f"{place}: {file} is no CSV: {error}") from error
+    digest = hashlib.sha256(content).hexdigest()[:12]
+    return Table(section.csv, digest, tuple(section.on), tuple(section.add), rows)
+
+
+def _content(place: str, file: Path) -> bytes:
+    try:
+        if file.stat().st_size > MOST_BYTES:
+            raise ConfigError(f"{place}: {file} is larger than {MOST_BYTES // 2**20} MiB")
+        return file.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{place}: {file} cannot be read: {error.strerror}") from error
+
+
+def _rows(place: str, section: EnrichSection, file: Path, text: str) -> dict[tuple[str, ...], tuple[str, ...]]:
+    lines = csv.reader(io.StringIO(text, newline=""), strict=True)
+    columns = [name.strip() for name in next(lines, [])]
+    on, add = (list(_positions(place, file, columns, names)) for names in (section.on, section.add))
+    found: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for cells in lines:
+        if not any(cell.strip() for cell in cells):
+            continue
+        if len(cells) != len(columns):
+            raise ConfigError(f"{file}:{lines.line_num}: {len(cells)} cells, and the first line has {len(columns)}")
+        key = tuple(cells[at].strip() for at in on)
+        if key in found:
+            raise ConfigError(f"{file}:{lines.line_num}: {', '.join(key)} was in a line before: which one counts?")
+        found[key] = tuple(cells[at].strip()[:_LONGEST] for at in add)
+        if len(found) > MOST_ROWS:
+            raise ConfigError(f"{place}: {file} has more than {MOST_ROWS} rows")
+    return found
+
+
+def _positions(place: str, file: Path, columns: Sequence[str], names: Sequence[str]) -> Iterator[int]:
+    for name in names:
+        if name not in columns:
+            raise ConfigError(f"{place}: {file} has no column {name}{nearest(name, columns)}")
+        yield columns.index(name)
