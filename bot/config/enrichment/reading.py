@@ -16,7 +16,7 @@ MOST_ROWS = 200_000
 _LONGEST = 1000
 
 
-def read_tables(sections: Sequence[tuple[str, EnrichSection]], folder: Path) -> list[Table]:
+def read_tables(sections: Sequence[tuple[str, EnrichSection]], folder: Path) -> tuple[Table, ...]:
     """The tables, each section with its place in tandem.yaml. Raises ConfigError, with a line per problem."""
     tables: list[Table] = []
     problems: list[str] = []
@@ -27,7 +27,7 @@ def read_tables(sections: Sequence[tuple[str, EnrichSection]], folder: Path) -> 
             problems.append(str(error))
     if problems:
         raise ConfigError("\n".join(problems))
-    return tables
+    return tuple(tables)
 
 
 def _read(place: str, section: EnrichSection, file: Path) -> Table:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import msgspec
 
@@ -11,7 +10,6 @@ from bot.domain.naming import About
 
 SERVICE = "service"
 """Looks up by what the alert is about, however its labels say that."""
-_E = TypeVar("_E", bound=Event)
 
 
 @dataclass(frozen=True)
@@ -44,11 +42,15 @@ class Enrichment:
     tables: Sequence[Table]
     about: Callable[[Mapping[str, str]], About]
 
-    def of(self, events: Iterable[_E]) -> list[_E]:
+    def of(self, events: Iterable[Event]) -> list[Event]:
         """The events, the alerts among them with what the tables add."""
         if not self.tables:
             return list(events)
         return [self._enriched(event) if isinstance(event, AlertEvent) else event for event in events]
+
+    def of_alerts(self, alerts: Iterable[AlertEvent]) -> list[AlertEvent]:
+        """The alerts with what the tables add."""
+        return [self._enriched(alert) for alert in alerts]
 
     def _enriched(self, event: AlertEvent) -> AlertEvent:
         labels = event.labels

@@ -17,4 +17,4 @@ async def watches(batch: Batch, connection: AsyncConnection) -> None:
             await watch.tick(batch, connection)
         else:
             await watch.take(batch, connection)
-    batch.findings = batch.rules.enrichment.of(batch.findings)
+    batch.findings = batch.rules.enrichment.of_alerts(batch.findings)
