@@ -14,7 +14,7 @@ TEAMS = Table("teams", "1", ["team", "region"], ["channel"], {("shop", "eu"): ("
 def enriched(*tables: Table, **labels: str) -> AlertEvent:
     event = AlertEvent("alertmanager", "f", AlertStatus.FIRING, labels, NOON)
     rules = CorrelationRules()
-    [after] = Enrichment(tables, lambda known: rules.about(known, frozenset())).of([event])
+    [after] = Enrichment(tables, lambda known: rules.about(known, frozenset())).of_alerts([event])
     assert after.fingerprint == "f"
     return after
 
