@@ -22,6 +22,7 @@ from bot.notify.charts.uploads import ChartUploads
 from bot.notify.kinds import Opening, open_channel
 from bot.notify.notifier import Notifier
 from bot.notify.silence_notices import SilenceNotices
+from bot.notify.slack.files import Files
 from bot.notify.slack.identity import Identity
 from bot.notify.slack.links import Links
 from bot.notify.slack.people import People
@@ -173,6 +174,7 @@ def slack_endpoint(
         People(slack.client, services.clock),
         Origins(slack.identity, config.slack.workspaces),
         Links(slack.client),
+        Files(slack.client),
         guards=guards_of(services.rules),
         rules=services.rules,
     )

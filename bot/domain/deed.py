@@ -44,7 +44,7 @@ def acknowledge(incident: Incident, user: str, now: datetime) -> Outcome:
         return _is_resolved(incident)
     if incident.status is IncidentStatus.ACKNOWLEDGED:
         return NotPossible(f"Incident #{incident.number} is already acknowledged{_by(incident.acknowledged_by)}.")
-    return Done(_acknowledged(incident, user, owner=incident.owner or user), "Acknowledged")
+    return Done(_acknowledged(incident, user, now, owner=incident.owner or user), "Acknowledged")
 
 
 def take(incident: Incident, user: str, now: datetime) -> Outcome:
@@ -59,7 +59,7 @@ def take(incident: Incident, user: str, now: datetime) -> Outcome:
         return NotPossible(f"Incident #{incident.number} is taken{_by(holder)}: nothing was changed; {how}.")
     if incident.status is IncidentStatus.ACKNOWLEDGED:
         return Done(msgspec.structs.replace(incident, owner=user), "Taken")
-    return Done(_acknowledged(incident, user, owner=user), "Acknowledged and taken")
+    return Done(_acknowledged(incident, user, now, owner=user), "Acknowledged and taken")
 
 
 def assigning(to: str) -> Rule:
@@ -184,8 +184,14 @@ def _why_no_text(text: str) -> str:
     return ""
 
 
-def _acknowledged(incident: Incident, user: str, *, owner: str) -> Incident:
-    return msgspec.structs.replace(incident, status=IncidentStatus.ACKNOWLEDGED, acknowledged_by=user, owner=owner)
+def _acknowledged(incident: Incident, user: str, now: datetime, *, owner: str) -> Incident:
+    return msgspec.structs.replace(
+        incident,
+        status=IncidentStatus.ACKNOWLEDGED,
+        acknowledged_by=user,
+        acknowledged_at=incident.acknowledged_at or now,
+        owner=owner,
+    )
 
 
 def _is_resolved(incident: Incident) -> NotPossible:

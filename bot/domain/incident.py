@@ -28,6 +28,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     ``part_of`` is the id of the incident that it became part of. ``version`` grows with every change that a person
     could see. ``team`` and ``escalation`` are those of its route.
 
+    ``acknowledged_at`` is when it was acknowledged for the first time, and stays.
     ``owner`` is who takes care of it, who may be another than who acknowledged it. A severity that ``severity_by`` set
     holds whatever its alerts say, which is ``alerts_severity``. One that ``kept_open_by`` opened or reopened by hand
     ends when a person says so, not when no alert fires. ``declared_as`` is the title that it was declared with.
@@ -51,6 +52,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     changed_at: datetime
     resolved_at: datetime | None = None
     acknowledged_by: str | None = None
+    acknowledged_at: datetime | None = None
     resolved_by: str | None = None
     created_at: datetime | None = None
     healthy_seconds: float = 0.0

@@ -66,6 +66,24 @@ _EVENTS: Schema = {
     },
 }
 
+_REPORT: Schema = {
+    "operationId": "report_incident",
+    "summary": "The report of an incident, as Markdown",
+    "description": "Scope: incidents:read. Impact, causes with evidence, what was done, notes, timeline and alerts.",
+    "tags": ["incidents"],
+    "parameters": [{"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}],
+    "responses": {
+        "200": {"description": "The report.", "content": {"text/markdown": {"schema": {"type": "string"}}}},
+        **{
+            str(status): {
+                "description": why,
+                "content": {_PROBLEM: {"schema": {"$ref": _REF.format(name=Problem.__name__)}}},
+            }
+            for status, why in (_ALWAYS | {404: "There is no such incident."}).items()
+        },
+    },
+}
+
 
 @cache
 def document() -> bytes:
@@ -79,6 +97,7 @@ def described(operations: list[Operation]) -> Schema:
     for one in operations:
         paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, schemas)
     paths["/api/events"] = {"get": _EVENTS}
+    paths["/api/incidents/{id}/report.md"] = {"get": _REPORT}
     queries = {one.query.__name__ for one in operations}
     return {
         "openapi": "3.1.0",

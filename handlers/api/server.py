@@ -14,6 +14,7 @@ from handlers.api.events import Events
 from handlers.api.feed import Feed
 from handlers.api.health import Health, HealthEndpoints, utc_now
 from handlers.api.operation import Backend, Operation, all_operations
+from handlers.api.report import Reports
 from handlers.api.serving import Serving
 from handlers.api.tokens import Tokens
 
@@ -35,7 +36,8 @@ class Api:
         backend: Backend | None = None,
     ) -> None:
         self._health = HealthEndpoints(database, inbox, token, health, clock)
-        self._serving = Serving(backend or Backend(database, Rules(), clock), tokens or Tokens(token))
+        self._backend = backend or Backend(database, Rules(), clock)
+        self._serving = Serving(self._backend, tokens or Tokens(token))
         self.feed = Feed(database)
 
     def add_routes(self, app: web.Application) -> None:
@@ -43,6 +45,7 @@ class Api:
             add = app.router.add_get if operation.method == "GET" else partial(app.router.add_route, operation.method)
             add(operation.path, self._handler(operation))
         app.router.add_get("/api/events", Events(self._serving, self.feed).stream)
+        app.router.add_get("/api/incidents/{id}/report.md", Reports(self._serving, self._backend).markdown)
         app.router.add_get("/openapi.json", _openapi)
         app.on_shutdown.append(self._close)
         self.add_health_routes(app)

@@ -11,6 +11,7 @@ from bot.domain.runbook import Runbook
 from bot.domain.watched.telemetry import Watched
 from bot.incidents.guarding import Guards
 from bot.incidents.permissions import Who, actor_of
+from bot.notify.slack.files import Files
 from bot.notify.slack.links import Links
 from bot.notify.slack.people import People
 from bot.storage.database import Database
@@ -27,9 +28,9 @@ class SlackEndpoint:
 
     ``watched`` are the watches of tandem.yaml by name, ``models`` is what watches models, where anything does.
     ``behind`` gives how far the pipeline is behind, None where it is not. ``policy`` says who may do what, ``people``
-    what Slack knows about them, ``origins`` whose requests are taken, and ``links`` where messages are;
-    ``confirmations`` are the questions that wait for an answer, ``guards`` what forbids runs, and ``rules`` what the
-    pipeline works by.
+    what Slack knows about them, ``origins`` whose requests are taken, ``links`` where messages are, and ``files`` shows
+    text files; ``confirmations`` are the questions that wait for an answer, ``guards`` what forbids runs, and ``rules``
+    what the pipeline works by.
     """
 
     database: Database
@@ -43,6 +44,7 @@ class SlackEndpoint:
     people: People | None = None
     origins: Origins | None = None
     links: Links | None = None
+    files: Files | None = None
     confirmations: Confirmations = field(default_factory=Confirmations)
     guards: Guards = field(default_factory=Guards)
     rules: Rules = field(default_factory=Rules)

@@ -31,7 +31,10 @@ async def acknowledge(batch: Batch, connection: AsyncConnection) -> None:
         if incident.status is not IncidentStatus.TRIGGERED:
             continue
         batch.incidents[incident_id] = msgspec.structs.replace(
-            incident, status=IncidentStatus.ACKNOWLEDGED, acknowledged_by=actor
+            incident,
+            status=IncidentStatus.ACKNOWLEDGED,
+            acknowledged_by=actor,
+            acknowledged_at=incident.acknowledged_at or batch.now,
         )
         batch.touched.add(incident_id)
         batch.note(incident_id, TimelineKind.STATUS, "Acknowledged", actor)

@@ -20,6 +20,7 @@ _TIMELINE = table_of(TimelineRow)
 _COUNTER = table_of(CounterRow)
 
 MOST_KEYS = 5000
+_LATELY_RESOLVED = 500
 
 Key = tuple[str, str, str]
 """Correlation domain, kind (``service``, ``group`` or ``name``) and value."""
@@ -224,8 +225,11 @@ async def open_worst_first(connection: AsyncConnection, limit: int) -> list[Inci
 
 
 async def resolved_since(connection: AsyncConnection, since: datetime, limit: int) -> list[Incident]:
-    """Those that were resolved since then, the latest first, without those that became part of another."""
-    query = select(_INCIDENT).where(_INCIDENT.c.resolved_at >= since, _INCIDENT.c.part_of.is_(None))
+    """Of the newest those that were resolved since then, the latest first, without what became part of another."""
+    resolved = select(_INCIDENT.c.id).where(_INCIDENT.c.status == IncidentStatus.RESOLVED.value)
+    newest = resolved.order_by(_INCIDENT.c.number.desc()).limit(_LATELY_RESOLVED)
+    query = select(_INCIDENT).where(_INCIDENT.c.id.in_(newest), _INCIDENT.c.part_of.is_(None))
+    query = query.where(_INCIDENT.c.resolved_at >= since)
     rows = await connection.execute(query.order_by(_INCIDENT.c.resolved_at.desc(), _INCIDENT.c.id).limit(limit))
     return [_incident(row) for row in rows.mappings()]
 

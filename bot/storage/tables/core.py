@@ -146,6 +146,7 @@ class IncidentRow(SQLModel, table=True):
     changed_at: datetime = Field(sa_type=UtcDateTime)
     resolved_at: datetime | None = Field(sa_type=UtcDateTime)
     acknowledged_by: str | None = Field(sa_type=Text)
+    acknowledged_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     resolved_by: str | None = Field(sa_type=Text)
     created_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     healthy_seconds: float = Field(default=0.0, sa_column_kwargs={"server_default": "0"})

@@ -15,7 +15,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.config.model import Config
 from bot.localslack import LocalSlack
+from bot.notify.slack.files import Files
 from bot.notify.slack.identity import Identity
+from bot.notify.slack.links import Links
 from bot.notify.slack.people import People
 from handlers.slack import SlackEndpoint, add_slack_route, make_bolt_app
 from handlers.slack.origin import Origins
@@ -111,6 +113,8 @@ async def office(pipeline: Pipeline, written: Mapping[str, Any], scopes: str | N
             policy=config.policy,
             people=People(client, clock),
             origins=Origins(identity, config.slack.workspaces),
+            links=Links(client),
+            files=Files(client),
         )
         app = web.Application()
         bolt = make_bolt_app(client, slack.signing_secret, endpoint)

@@ -55,6 +55,10 @@ MEANINGS: dict[tuple[str, str], tuple[str, str]] = {
         "Slack's commands, clicks, forms and events, where Socket Mode is not used.",
     ),
     **_OPERATIONS,
+    ("GET", "/api/incidents/{id}/report.md"): (
+        "`incidents:read`",
+        "The report of an incident as Markdown, see [Reports and figures](../on-call/reports.md).",
+    ),
     ("GET", "/api/events"): ("`incidents:read`", "What happens, as Server-Sent Events, see [API](../api.md#events)."),
     ("GET", "/openapi.json"): ("none", "OpenAPI 3.1 of everything below `/api`."),
     ("GET", "/healthz"): ("none", "200 while the process answers."),
