@@ -115,6 +115,9 @@ def _problems_of(config: Config) -> Iterator[tuple[Place, str]]:
                 yield ("runbooks", name, "approval", "approvers", i), f"{why}; a user group's begins with S"
         if runbook.approval.other_team and not config.teams:
             yield ("runbooks", name, "approval", "other_team"), "there are no teams: describe them under teams"
+        verify = runbook.verify
+        if runbook.autonomy and not (verify.alerts_resolved or verify.monitor or verify.query or verify.probes):
+            yield ("runbooks", name, "autonomy"), "nothing verifies this runbook, so it can earn nothing: see verify"
         if why := _problem_of_monitor(runbook.verify.monitor, config):
             yield ("runbooks", name, "verify", "monitor"), why
         for i, query in enumerate(runbook.verify.query):

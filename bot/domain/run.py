@@ -10,6 +10,7 @@ import msgspec
 
 from bot.domain.duration import format_duration
 from bot.domain.guards.hold import BlastRadius, Glass, Hold
+from bot.domain.runs.autonomy import TANDEM
 from bot.domain.runs.parameter import Value
 from bot.domain.runs.query import PlannedQuery
 from bot.domain.runs.verification import Progress, WatchedAlert, default_stable_for
@@ -135,6 +136,15 @@ class Decision(msgspec.Struct, frozen=True):
     """Whether they were in no team that answers for what the run acts on."""
 
 
+class Announcement(msgspec.Struct, frozen=True):
+    """That Tandem will run it by itself: since when, from when on, and by which runs it has earned that."""
+
+    at: datetime
+    until: datetime
+    runs: list[str]
+    bound: float
+
+
 class PreviousRun(msgspec.Struct, frozen=True):
     """How the same runbook ended before on the same target: what fired then fires again, ``relapsed_after`` seconds."""
 
@@ -157,6 +167,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     """``watched`` are the alerts that fired when it was approved: they are what its verification looks at.
 
     ``proposed_by`` did so by hand, ``filled`` is what placeholders stand for, where its plan may be edited.
+    ``cause`` is the kind of cause that it was started for, ``earned`` whether its success shows that the runbook
+    works, ``announced`` that Tandem will run it by itself, ``stopped_by`` who stopped that.
     ``holds`` are the guards that forbid it, as of the last look, ``reach`` is what depends on what it acts on.
     """
 
@@ -185,6 +197,15 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     reach: BlastRadius | None = None
     proposed_by: str = ""
     filled: dict[str, str] | None = None
+    cause: str = ""
+    earned: bool | None = None
+    announced: Announcement | None = None
+    stopped_by: str = ""
+
+    @property
+    def alone(self) -> bool:
+        """Whether Tandem approved it, as it has earned that."""
+        return self.announced is not None and TANDEM in self.approvals
 
     @property
     def broken(self) -> list[str]:

@@ -12,6 +12,7 @@ from bot.domain.cause import CauseKind
 from bot.domain.duration import Duration
 from bot.domain.guards.limits import Limits
 from bot.domain.incident import Incident, Tally
+from bot.domain.runs.autonomy import Autonomy
 from bot.domain.runs.parameter import Parameter
 from bot.domain.runs.query import Query
 from bot.domain.severity import Severity
@@ -140,14 +141,20 @@ class Runbook(_Section):
     """How often it may run, and while how much is wrong or depends on it."""
     parameters: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")], Parameter] = {}
     """What may be changed about its plan before it is approved, by name; steps take it as `${parameters.NAME}`."""
+    autonomy: Autonomy | None = None
+    """When it may run without a click, once it has earned that; default: never. See autonomy.md."""
     impact: Impact = Impact.MEDIUM
     """How much it changes: of several runbooks that fit, those that change less are offered first."""
 
 
 def definition_hash(runbook: Runbook) -> str:
-    """Changes when anything in the runbook does. A key that came later and is not given changes nothing."""
+    """Changes when anything in the runbook does but ``autonomy``, which is no part of what people approve.
+
+    A key that came later and is not given changes nothing.
+    """
     evidence = ("stable_for", "monitor", "query", "http", "gate")
     later: dict[str, Any] = {"verify": {name for name in evidence if not getattr(runbook.verify, name)}}
+    later["autonomy"] = True
     later |= {name: True for name in ("placeholders", "limits", "parameters") if not getattr(runbook, name)}
     approval = {
         name for name in ("other_team", "proposer_may_approve", "reason") if not getattr(runbook.approval, name)

@@ -35,6 +35,7 @@ class Action(StrEnum):
     REJECT = "reject"
     PROPOSE = "propose a run"
     EDIT = "edit a plan"
+    STOP = "stop a run"
     CHOOSE_REFERENCE = "choose a reference"
     CHECK_MODEL = "check a model"
 

@@ -119,7 +119,7 @@ class Gate:
 class Offer:
     """Exactly what an approval is for, in full, and who may give it. ``verification`` says how it is verified.
 
-    ``proposed_by`` did so by hand.
+    ``proposed_by`` did so by hand; at ``alone_at`` Tandem runs it by itself.
     ``holds`` are the guards that forbid it now, ``glass`` who overrode freeze windows, ``reach`` what depends on what
     it acts on.
     """
@@ -138,6 +138,7 @@ class Offer:
     glass: Glass | None = None
     reach: str = ""
     proposed_by: str = ""
+    alone_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +152,7 @@ class StepLine:
 class RunCard:
     """A run: with ``offer`` while somebody may decide on it, with what became of it afterwards.
 
-    ``verifying`` is what it waits for, empty unless it is being verified.
+    ``verifying`` is what it waits for, empty unless it is being verified. ``stop`` ends what Tandem runs by itself.
     """
 
     id: str
@@ -162,6 +163,7 @@ class RunCard:
     steps: tuple[StepLine, ...]
     verifying: str
     outcome: str
+    stop: Button | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ def run_card(run: Run, view: IncidentView, style: Style | None = None) -> RunCar
         steps=tuple(_step(run, step) for step in steps[:MAX_STEPS]),
         verifying=_verification(run.plan) if run.status is RunStatus.VERIFYING else "",
         outcome=run.outcome,
+        stop=Button("run.stop", "Stop", run.id) if run.alone and not run.status.ended and not run.stopped_by else None,
     )
 
 
@@ -54,7 +55,9 @@ def _offer(run: Run, style: Style | None) -> Offer:
         expires_at=run.expires_at,
         verification=_verification(run.plan),
         previous=run.previous,
+        alone_at=run.announced.until if run.announced else None,
         buttons=(
+            *([Button("run.stop", "Stop", run.id, "danger")] if run.announced else []),
             Button("run.approve", f"Approve: {run.plan.title}", value, style),
             Button("run.reject", "Reject", value),
             *([Button("run.edit", "Edit …", value)] if run.filled is not None else []),

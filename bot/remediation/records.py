@@ -16,6 +16,7 @@ from bot.domain.run import Phase, PlannedStep, Run, RunStatus, StepRecord
 from bot.domain.runs.verification import Progress
 from bot.errors import StorageUnavailable
 from bot.observability.metrics import RUNS_ENDED
+from bot.remediation.autonomy.record import earns
 from bot.storage.database import Database
 from bot.storage.queries import audit, incidents, runs
 from bot.storage.queries.audit import AuditEntry
@@ -114,10 +115,17 @@ class RunRecords:
         run = await self.load(claim)
         if run.status.ended:
             return
-        ended = msgspec.structs.replace(run, status=status, outcome=outcome, ended_at=self.clock())
+        now = self.clock()
+        earned = await self._earns(claim, run, now) if status is RunStatus.SUCCEEDED else None
+        ended = msgspec.structs.replace(run, status=status, outcome=outcome, ended_at=now, earned=earned)
         text = f"{run.plan.title}: {status}. {outcome}"
         await self.save(claim, ended, text, f"run.{status.replace(' ', '_')}", {"outcome": outcome})
         RUNS_ENDED.labels(status.value).inc()
+
+    @until_stored
+    async def _earns(self, claim: Claim, run: Run, now: datetime) -> bool:
+        async with self.reading(claim) as connection:
+            return await earns(connection, run, now)
 
     @asynccontextmanager
     async def reading(self, claim: Claim) -> AsyncIterator[AsyncConnection]:

@@ -20,6 +20,8 @@ from bot.domain.runbook import definition_hash
 from bot.incidents.guarding import Subject, frozen_by
 from bot.observability.metrics import RUNS_ENDED
 from bot.remediation.approval import Terms, holds_now, is_outside, watched_now
+from bot.remediation.autonomy.deciding import why_not_alone
+from bot.remediation.autonomy.record import cause_of
 from bot.remediation.records import RunRecords, until_stored
 from bot.storage.queries import incidents, runs
 from bot.storage.queries.runs import Claim
@@ -66,7 +68,8 @@ class Start:
         if not hmac.compare_digest(plan_hash(run.plan).encode(), run.plan_hash.encode()):
             return False
         seal = self._records.database.seal
-        return seal is None or (runs.is_authentic(seal, run) and len(set(run.approvals)) >= run.required)
+        enough = run.alone or len(set(run.approvals)) >= run.required
+        return seal is None or (runs.is_authentic(seal, run) and enough)
 
     async def _people(self, run: Run) -> list[Person]:
         """Those who approved it, as they are known now."""
@@ -118,6 +121,8 @@ class Start:
             status, why = self._why_not(locked, incident, people)
             if not why and (holds := await holds_now(connection, self._terms, locked, incident, now)):
                 status, why = RunStatus.EXPIRED, _not_started(f"it may not be run now because of {held_up_by(holds)}")
+            if not why and locked.alone:
+                status, why = await self._why_not_alone(connection, locked, incident, now)
             if why:
                 await self._refuse(connection, locked, status, why, now)
                 return
@@ -130,6 +135,7 @@ class Start:
             started = msgspec.structs.replace(
                 locked, status=RunStatus.RUNNING, outcome="", watched=watched, started_at=now, holds=[]
             )
+            started = msgspec.structs.replace(started, cause=cause_of(incident))
             await self._records.save_in(connection, started, f"Running: {run.plan.title}", "run.running")
 
     async def _refuse(self, connection: AsyncConnection, run: Run, status: RunStatus, why: str, now: datetime) -> None:
@@ -157,6 +163,8 @@ class Start:
             return "its runbook was edited after the approval"
         if why := self._why_glass_is_whole(run, people):
             return why
+        if run.alone:
+            return ""  # what people may do is no part of it; what was earned is looked at in the transaction
         approvers = runbook.approval.approvers
         barred = "" if runbook.approval.proposer_may_approve else run.proposed_by
         approved = [one for one in people if one.id in run.approvals and one.id != barred]
@@ -168,6 +176,14 @@ class Start:
         if len(valid) < max(run.required, approval.required) or lacks:
             return "who approved it may no longer approve it"
         return ""
+
+    async def _why_not_alone(
+        self, connection: AsyncConnection, run: Run, incident: Incident, now: datetime
+    ) -> tuple[RunStatus, str]:
+        if run.stopped_by:
+            return RunStatus.STOPPED, f"Stopped by @{run.stopped_by} before it began: nothing was run."
+        why, _ = await why_not_alone(connection, self._terms, run, incident, now)
+        return RunStatus.EXPIRED, _not_started("; ".join(why)) if why else ""
 
     def _why_glass_is_whole(self, run: Run, people: list[Person]) -> str:
         """Why the glass that was broken for it counts no longer; empty where it does, or none was."""

@@ -87,7 +87,7 @@ class Steps:
         """
         if self._stopping:
             await asyncio.Event().wait()  # the next process goes on here
-        if phase is Phase.STEP and position and await self.stopped_by(claim, position):
+        if phase is Phase.STEP and await self.stopped_by(claim, position):
             return None
         if await self._is_not_to_be_undone(claim, phase, position):
             return None
@@ -102,11 +102,13 @@ class Steps:
 
     @until_stored
     async def stopped_by(self, claim: Claim, position: int) -> str:
-        """The guards that end the run before a step that was not begun, in words; empty where none does."""
+        """Who or what ends the run before a step that was not begun, in words; empty where nothing does."""
         run = await self._records.load(claim)
         async with self._records.reading(claim) as connection:
             if await runs.step_of(connection, run.id, Phase.STEP, position):
                 return ""
+            if run.stopped_by:
+                return f"@{run.stopped_by}"
             incident = await incidents.by_id(connection, run.incident_id)
             return held_up_by(await self._start.stopped_by(run, incident, connection)) if incident else ""
 

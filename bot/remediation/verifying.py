@@ -42,6 +42,7 @@ class _Seen(msgspec.Struct, frozen=True):
     look: Look
     incident: Incident
     later: list[WatchedAlert]
+    stopped_by: str
 
 
 class Verifier:
@@ -90,6 +91,8 @@ class Verifier:
             if elapsed - asked >= ASK_EVERY:
                 asked = elapsed
                 await renewals.refresh(self._records.clock())
+            if seen.stopped_by:
+                return Verdict.TAKEN_OVER, f"Stopped by @{seen.stopped_by} before it was verified. {_state(seen.look)}"
             if person := _in_charge(seen.incident):
                 return Verdict.TAKEN_OVER, f"Stopped: resolved by {person} before it was verified. {_state(seen.look)}"
             verdict = patience.judge(seen.look, elapsed)
@@ -136,7 +139,8 @@ class Verifier:
                 look = look + await self._evidence.monitor(connection, run.plan.monitor, began_at)
             known = {one.identity for one in run.watched}
             active = await alerts.active_of(connection, run.incident_id, MOST_WATCHED)
-            return _Seen(look, incident, watched_from([alert for alert in active if alert.identity not in known]))
+            later = watched_from([alert for alert in active if alert.identity not in known])
+            return _Seen(look, incident, later, await runs.stopped_by(connection, run.id))
 
     async def _look_at_alerts(
         self, connection: AsyncConnection, watched: list[WatchedAlert], domain: str, renewals: Renewals

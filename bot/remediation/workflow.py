@@ -27,6 +27,7 @@ from bot.domain.run import GATE, Run, RunStatus
 from bot.errors import StorageUnavailable
 from bot.remediation import durable, workflow_store
 from bot.remediation.approval import Terms, lapse
+from bot.remediation.autonomy.announcing import Announcing
 from bot.remediation.gate_preview import GatePreviews
 from bot.remediation.offers.guard_looks import GuardLooks
 from bot.remediation.steps import Steps
@@ -57,6 +58,7 @@ class Remediation:
         self._may = partial(services.holds, ROLE)
         self._gates = GatePreviews(self._database, steps.preview, self._clock, self._publish_change, self._may)
         self._guards = GuardLooks(self._database, terms, self._clock)
+        self._announcing = Announcing(self._database, terms, self._clock)
         self._has_gates = any(step.kind == GATE for runbook in runbooks.values() for step in runbook.steps)
         self._config = workflow_store.settings(system_database_url, services.leases.replica)
         self._woken = asyncio.Event()
@@ -101,7 +103,7 @@ class Remediation:
             self._publish_change()
         if self._has_gates:
             await self._gates.look()
-        if await self._guards.look():
+        if await self._guards.look() | await self._announcing.look():
             self._publish_change()
         async with self._database.read() as connection:
             under_way = await runs.with_status(connection, [RunStatus.APPROVED, RunStatus.RUNNING, RunStatus.VERIFYING])

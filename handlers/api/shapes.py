@@ -11,7 +11,7 @@ from bot.domain.event import AlertStatus
 from bot.domain.guards.hold import Glass, Guard
 from bot.domain.incident import IncidentStatus, TimelineKind
 from bot.domain.memory import PastIncident
-from bot.domain.run import Decision, Phase, RunStatus, StepStatus
+from bot.domain.run import Announcement, Decision, Phase, RunStatus, StepStatus
 from bot.domain.runs.parameter import Value
 from bot.domain.severity import Severity
 
@@ -96,6 +96,10 @@ class RunShape(msgspec.Struct, frozen=True, kw_only=True):
     gate: GateShape | None
     proposed_by: Annotated[str | None, Meta(description="Who proposed it by hand; null: it fitted.")]
     parameters: dict[str, Value]
+    cause: Annotated[str | None, Meta(description="The kind of cause that it was started for.")]
+    announced: Annotated[Announcement | None, Meta(description="That Tandem runs it by itself, from when on.")]
+    alone: Annotated[bool, Meta(description="Whether Tandem approved it by itself.")]
+    stopped_by: Annotated[str | None, Meta(description="Who stopped what Tandem announced or ran by itself.")]
     started_at: datetime | None
     guards: list[HoldShape]
     glass: Glass | None

@@ -35,10 +35,13 @@ _STEP_ICON = {
 
 def run_blocks(run: RunCard) -> list[Block]:
     if run.offer is None:
-        return [DividerBlock(), section(_progress(run))]
+        stop = [actions(f"stop.{run.id}", [run.stop])] if run.stop else []
+        return [DividerBlock(), section(_progress(run)), *stop]
     gate = [section(_gate(run.offer.gate))] if run.offer.gate else []
     gate += [context(_previous(run.offer.previous))] if run.offer.previous else []
     gate += _guards(run.offer)
+    if run.offer.alone_at:
+        gate.append(section(f"🤖 *Tandem runs this by itself at {when(run.offer.alone_at)}* unless somebody stops it."))
     buttons = actions(f"run.{run.id}", run.offer.buttons)
     return [DividerBlock(), *_plan(run.title, run.offer), *gate, buttons, context(_terms(run.offer))]
 

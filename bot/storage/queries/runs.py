@@ -74,7 +74,7 @@ def _sealed_of(run: Run) -> list[str]:
     decided = [[one.verdict, one.user, *_more(one)] for one in run.decisions]
     lists = [msgspec.json.encode(one).decode() for one in (run.approvers, times, decided)]
     later = [f"proposed by {run.proposed_by}"] if run.proposed_by else []
-    later += [msgspec.json.encode(run.glass).decode()] if run.glass else []
+    later += [msgspec.json.encode(one).decode() for one in (run.glass, run.announced) if one]
     return [run.id, run.runbook, run.plan_hash, str(run.required), *lists, *later]
 
 
@@ -100,6 +100,11 @@ async def by_id(connection: AsyncConnection, run_id: str, *, lock: bool = False)
     query = select(_RUN).where(_RUN.c.id == run_id)
     row = (await connection.execute(query.with_for_update() if lock else query)).mappings().first()
     return _run(row) if row else None
+
+
+async def stopped_by(connection: AsyncConnection, run_id: str) -> str:
+    """Who has stopped a run that Tandem runs by itself; empty where nobody has."""
+    return await connection.scalar(select(_RUN.c.stopped_by).where(_RUN.c.id == run_id)) or ""
 
 
 async def of_incidents(connection: AsyncConnection, incident_ids: Iterable[str]) -> dict[str, list[Run]]:

@@ -38,6 +38,10 @@ class RunRow(SQLModel, table=True):
     reach: Any = Field(default=None, sa_type=Json, nullable=True)
     proposed_by: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": ""})
     filled: Any = Field(default=None, sa_type=Json, nullable=True)
+    cause: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": ""})
+    earned: bool | None = Field(default=None, nullable=True)
+    announced: Any = Field(default=None, sa_type=Json, nullable=True)
+    stopped_by: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": ""})
 
 
 class StepRow(SQLModel, table=True):

@@ -184,7 +184,7 @@ def test_keys_of_a_later_release_that_are_not_given_change_nothing_about_a_runbo
     later: dict[str, Any] = {
         "verify": {"stable_for", "monitor", "query", "http", "gate"},
         "approval": {"other_team", "proposer_may_approve", "reason"},
-        **dict.fromkeys(("placeholders", "limits", "parameters", "impact"), True),
+        **dict.fromkeys(("placeholders", "limits", "parameters", "impact", "autonomy"), True),
     }
     before = hashlib.sha256(runbook.model_dump_json(exclude=later).encode()).hexdigest()[:16]
     assert definition_hash(runbook) == before

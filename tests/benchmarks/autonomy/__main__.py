@@ -1,0 +1,5 @@
+"""``python -m tests.benchmarks.autonomy``"""
+
+from tests.benchmarks.autonomy import main
+
+main()
