@@ -11,7 +11,7 @@ from bot.domain.incident import Incident
 from bot.domain.run import Plan, PlannedStep, Run, RunStatus
 from bot.domain.runs.autonomy import TANDEM, Past
 from bot.storage.queries import alerts, incidents, silences
-from bot.storage.queries.run_records import Ended, ended_runs
+from bot.storage.queries.records.ended import Ended, ended_runs
 
 UNKNOWN = "unknown"
 

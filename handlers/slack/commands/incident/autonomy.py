@@ -6,7 +6,7 @@ from bot.domain.runbook import Runbook, definition_hash
 from bot.domain.runs.autonomy import Past, standing_of
 from bot.notify.slack.text import literal
 from bot.remediation.autonomy.record import UNKNOWN, record_of
-from bot.storage.queries.run_records import causes_seen, domains_seen
+from bot.storage.queries.records.ended import causes_seen, domains_seen
 from handlers.slack.calls import Call
 from handlers.slack.registry import command
 

@@ -1,0 +1,1 @@
+"""Runs that have ended, as the record of their runbook."""
