@@ -109,22 +109,26 @@ def _problems_of(config: Config) -> Iterator[tuple[Place, str]]:
             why = f"{label} parts what may meet (correlation.partition_by): there only the alert's own word counts"
             yield ("enrich", i, "add"), why
     for name, runbook in config.runbooks.items():
-        for i, user in enumerate(runbook.approval.approvers):
-            if not (is_user(user) or is_group(user)):
-                why = f"{user!r} is no Slack user id: open the person's profile in Slack, ⋮, Copy member ID"
-                yield ("runbooks", name, "approval", "approvers", i), f"{why}; a user group's begins with S"
-        if runbook.approval.other_team and not config.teams:
-            yield ("runbooks", name, "approval", "other_team"), "there are no teams: describe them under teams"
-        verify = runbook.verify
-        if runbook.autonomy and not (verify.alerts_resolved or verify.monitor or verify.query or verify.probes):
-            yield ("runbooks", name, "autonomy"), "nothing verifies this runbook, so it can earn nothing: see verify"
-        if why := _problem_of_monitor(runbook.verify.monitor, config):
-            yield ("runbooks", name, "verify", "monitor"), why
-        for i, query in enumerate(runbook.verify.query):
-            if query.prometheus not in config.prometheus:
-                known = nearest(query.prometheus, list(config.prometheus)) or ": describe it under prometheus"
-                yield ("runbooks", name, "verify", "query", i), f"there is no Prometheus {query.prometheus!r}{known}"
-        yield from _problems_of_steps(name, runbook)
+        yield from _problems_of_runbook(name, runbook, config)
+
+
+def _problems_of_runbook(name: str, runbook: Runbook, config: Config) -> Iterator[tuple[Place, str]]:
+    for i, user in enumerate(runbook.approval.approvers):
+        if not (is_user(user) or is_group(user)):
+            why = f"{user!r} is no Slack user id: open the person's profile in Slack, ⋮, Copy member ID"
+            yield ("runbooks", name, "approval", "approvers", i), f"{why}; a user group's begins with S"
+    if runbook.approval.other_team and not config.teams:
+        yield ("runbooks", name, "approval", "other_team"), "there are no teams: describe them under teams"
+    verify = runbook.verify
+    if runbook.autonomy and not (verify.alerts_resolved or verify.monitor or verify.query or verify.probes):
+        yield ("runbooks", name, "autonomy"), "nothing verifies this runbook, so it can earn nothing: see verify"
+    if why := _problem_of_monitor(runbook.verify.monitor, config):
+        yield ("runbooks", name, "verify", "monitor"), why
+    for i, query in enumerate(runbook.verify.query):
+        if query.prometheus not in config.prometheus:
+            known = nearest(query.prometheus, list(config.prometheus)) or ": describe it under prometheus"
+            yield ("runbooks", name, "verify", "query", i), f"there is no Prometheus {query.prometheus!r}{known}"
+    yield from _problems_of_steps(name, runbook)
 
 
 def _problem_of_monitor(wanted: str | None, config: Config) -> str:
