@@ -1,10 +1,13 @@
 """The settings that a command works with: tandem.yaml, and what the environment has to say of it."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import structlog
 
 from bot.config import Config, Environment, load_config
+from bot.config.environment import SECRET_PREFIX
 
 DEFAULT_CONFIG = Path("tandem.yaml")
 
@@ -27,10 +30,21 @@ def read_config(given: Path | None, environment: Environment) -> Config:
 
 
 def environment_warnings(config: Config, environment: Environment) -> list[str]:
-    """About where the data of models is kept. Raises ConfigError for a place that cannot be used."""
-    if not config.models:
-        return []
-    from bot.storage.blobs import warning_about
+    """About secrets that are missing, and where the data of models is kept.
 
-    warning = warning_about(environment.model_store, environment.database_url)
-    return [warning] if warning else []
+    Raises ConfigError for a place that cannot be used.
+    """
+    warnings = list(_tokens_without_secrets(config))
+    if config.models:
+        from bot.storage.blobs import warning_about
+
+        warning = warning_about(environment.model_store, environment.database_url)
+        warnings += [warning] if warning else []
+    return warnings
+
+
+def _tokens_without_secrets(config: Config) -> Iterator[str]:
+    for token in config.api.tokens:
+        variable = SECRET_PREFIX + token.secret
+        if not os.environ.get(variable) and not os.environ.get(f"{variable}_FILE"):
+            yield f"api.tokens: {token.name} is refused until its token is in {variable} or {variable}_FILE"

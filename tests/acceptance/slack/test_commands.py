@@ -89,6 +89,35 @@ async def test_ack_and_resolve_change_the_incident_and_say_by_whom(tandem: Tande
     assert (ON_CALL, "incident.resolved") in done
 
 
+async def test_an_incident_is_opened_led_and_ended_by_hand(tandem: Tandem) -> None:
+    said = await _ask(tandem, "open Customers cannot pay service=led severity=P1")
+    found = re.search(r"Incident #(\d+) is open, critical", said)
+    assert found, said
+    number = found[1]
+    await tandem.message("Customers cannot pay", f"Opened by <@{ON_CALL}>: stays open until somebody resolves it")
+    assert "is yours" in await _ask(tandem, f"take {number}")
+    assert f"is taken by <@{ON_CALL}>" in await _ask(tandem, f"take {number}", SECOND)
+    assert f"assigned to <@{SECOND}>" in await _ask(tandem, f"assign {number} <@{SECOND}|second>")
+    assert "is warning now" in await _ask(tandem, f"severity {number} minor")
+    assert "Noted" in await _ask(tandem, f"note {number} replica 3 was restarted")
+    assert "goes to its thread" in await _ask(tandem, f"update {number} carts work again")
+    await tandem.message("Customers cannot pay", f"owned by <@{SECOND}>", f"warning (set by <@{ON_CALL}>")
+    assert "not acknowledged any more" in await _ask(tandem, f"unack {number}")
+    assert "is resolved" in await _ask(tandem, f"resolve {number}")
+    assert "is open again" in await _ask(tandem, f"reopen {number}")
+    assert "is resolved" in await _ask(tandem, f"resolve {number}")
+    done = [what for _, what, _ in audited(tandem)]
+    assert {"incident.declared", "incident.taken", "incident.taken.refused", "incident.assigned"} <= set(done)
+
+    async def broadcast() -> bool:
+        [message] = [one for one in tandem.slack.messages(CHANNEL) if "Customers cannot pay" in str(one)]
+        replies = tandem.slack.replies(CHANNEL, message["ts"])
+        shown = [one["text"] for one in replies if one.get("subtype") == "thread_broadcast"]
+        return "Update: carts work again" in shown
+
+    await until(broadcast, "the channel shows the update")
+
+
 async def test_a_silence_holds_alerts_back_until_it_is_ended(tandem: Tandem) -> None:
     said = await _ask(tandem, "silence 2h service=hushed alertname=~“High.*|Queue.*” # the disk is being replaced")
     silence = re.search(r"unsilence (\w+)", said)
