@@ -96,3 +96,26 @@ async def test_an_incident_that_reopens_reads_the_changes_since_it_opened_and_as
     assert "; before it was: storage that runs out on db, which nothing speaks for any more" in " ".join(
         await pipeline.timeline_of(after)
     )
+
+
+async def test_the_timeline_says_when_a_cause_is_held_no_more_and_what_it_was(
+    database: Database, inbox: Inbox, clock: Clock, alert: MakeAlert
+) -> None:
+    """What else fires is in one group of its sender, as nothing else joins it."""
+    wide = Rules(depends_on={"web": ["api"], "api": ["db"]})
+    pipeline = await Pipeline(database, inbox, clock, wide).prepare()
+    await pipeline.send(alert(service="api", group="g"))
+    clock.pass_(seconds=5)
+    await pipeline.send(alert(service="web", group="g"))
+    [incident] = await pipeline.incidents()
+    assert incident.causes[0].service == "api"
+    for n in range(8):
+        clock.pass_(seconds=5)
+        await pipeline.send(alert(service=f"other{n}", group="g"))
+        [incident] = await pipeline.incidents()
+        if n == 3:
+            assert 0.3 <= incident.causes[0].score < 0.5, "held, as nothing else is likelier"
+    assert incident.causes == []
+    told = [line for line in await pipeline.timeline_of(incident) if "cause" in line.lower()]
+    assert told[0].startswith("Likely cause: Trouble that begins at api (web depends on it")
+    assert told[1:] == ["The cause is no longer clear: what came since speaks against trouble that begins at api"]

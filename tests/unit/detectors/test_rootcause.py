@@ -200,3 +200,15 @@ def test_a_change_after_something_that_is_known_to_have_begun_is_not_the_cause()
 def test_what_is_to_be_explained_is_no_evidence_for_itself() -> None:
     [found] = rank([symptom("pool", "DiskFillsUp")], SHOP)
     assert (found.kind, found.evidence) == ("storage", ["no other service has an alert"])
+
+
+WIDE = Topology({"web": ["api", "cdn"], "api": ["db"], "cart": ["db"], "mail": ["queue"], "search": ["index"]})
+
+
+def test_a_cause_that_was_named_is_not_lost_to_one_more_alert_that_says_little() -> None:
+    affected = [symptom("api", at=0.0), *(symptom(name, at=20.0) for name in ("web", "mail", "search", "cart"))]
+    assert rank(affected, WIDE) == []
+    held = rank(affected, WIDE, held="api")
+    assert held[0].service == "api" and held[0].score < CLEAR
+    assert rank(affected, WIDE, held="mail") == [], "only the likeliest is held"
+    assert rank([*affected, symptom("queue"), symptom("index")], WIDE, held="api") == [], "and not for ever"
