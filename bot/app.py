@@ -18,6 +18,7 @@ from bot.components.health import health_components
 from bot.components.http import HttpServer, add_routes
 from bot.components.maintenance import maintenance_components
 from bot.components.membership import handover_component, share_component
+from bot.components.oncall import make_roster, on_call_components
 from bot.components.pipeline import make_models_watch, models_component, worker_component
 from bot.components.process import Process, backlog_component, intake_component, open_process
 from bot.components.remediation import make_remediation, remediation_component, workflows_component
@@ -174,16 +175,18 @@ def build(process: Process) -> Configured:
     """All components that work by the configuration, in the order in which they start."""
     role = process.environment.role
     models = make_models_watch(process)
-    slack = connect_to_slack(process)
-    remediation = make_remediation(process, person_lookup(process, slack)) if role.works else None
+    roster = make_roster(process)
+    slack = connect_to_slack(process, roster)
+    remediation = make_remediation(process, person_lookup(process, slack, roster)) if role.works else None
     work = list(_work(process, models, remediation)) if remediation else []
     http = web.Application(middlewares=middlewares())
     fast = add_routes(http, process, partial(health_of, slack), partial(socket_health_of, slack))
-    interaction = list(slack_endpoint(process, slack, http, models)) if slack and role.has_endpoints else []
+    interaction = list(slack_endpoint(process, slack, http, models, roster)) if slack and role.has_endpoints else []
     components = [
         *([models_component(models)] if models else []),
         *work,
         *(slack_components(process, slack) if slack else []),
+        *(on_call_components(process, slack, roster) if role.works else []),
         *health_components(process, slack),
         *interaction,
     ]

@@ -55,3 +55,18 @@ class Outdated(Refused):
 
 class PlanError(TandemError):
     """A runbook cannot be turned into a plan for this incident; the message says what is missing."""
+
+
+class CallFailed(TandemError):
+    """Nobody could be called now; it is to be tried again, after ``retry_after`` seconds where that is known.
+
+    ``in_doubt``: it may have reached somebody all the same.
+    """
+
+    def __init__(self, reason: str, retry_after: float | None = None, *, in_doubt: bool = True) -> None:
+        super().__init__(reason)
+        self.retry_after, self.in_doubt = retry_after, in_doubt
+
+
+class CallRefused(TandemError):
+    """This call reaches nobody, now or later; the message says why."""

@@ -30,6 +30,7 @@ from bot.notify.slack.proxy import make_client
 from bot.notify.slack.socket_mode import SocketMode
 from bot.remediation.starting import PersonLookup
 from bot.routing.router import Router
+from bot.routing.schedules.roster import Roster
 from handlers.slack import SlackEndpoint, add_slack_route, first_time, make_bolt_app
 from handlers.slack.origin import Origins
 
@@ -61,7 +62,7 @@ class Slack:
     connection: Connection
 
 
-def connect_to_slack(process: Process) -> Slack | None:
+def connect_to_slack(process: Process, roster: Roster) -> Slack | None:
     """None where no token is set: incidents are kept, and nobody sees them in Slack."""
     token = process.environment.slack_bot_token
     if token is None:
@@ -69,22 +70,22 @@ def connect_to_slack(process: Process) -> Slack | None:
         return None
     session = aiohttp.ClientSession(timeout=_TIMEOUT, trust_env=True)
     client = make_client(token.get_secret_value(), process.environment.slack_api_url, session)
-    channels = _make_channels(process, client) if process.environment.role.works else None
+    channels = _make_channels(process, client, roster) if process.environment.role.works else None
     return Slack(session, client, channels, Identity(client), Connection())
 
 
-def person_lookup(process: Process, slack: Slack | None) -> PersonLookup | None:
-    """Who is in which user groups, of a workspace that is configured."""
+def person_lookup(process: Process, slack: Slack | None, roster: Roster) -> PersonLookup | None:
+    """Who is in which user groups and on call, of a workspace that is configured."""
     if slack is None:
         return None
-    return partial(People(slack.client, process.services.clock).person, workspaces=())
+    return partial(People(slack.client, process.services.clock, roster.members).person, workspaces=())
 
 
 def _opening(process: Process, client: AsyncWebClient) -> Opening:
     return Opening({"slack": client}, partial(process.services.holds, ROLE))
 
 
-def _make_channels(process: Process, client: AsyncWebClient) -> Channels:
+def _make_channels(process: Process, client: AsyncWebClient, roster: Roster) -> Channels:
     """What is shown in channels: messages and threads, beside them the charts."""
     services = process.services.under(ROLE)
     topology = services.rules.depends_on
@@ -99,7 +100,8 @@ def _make_channels(process: Process, client: AsyncWebClient) -> Channels:
     async def draw(channel: Channel, notifier: Notifier) -> None:
         await ChartUploads(services.database, channel, services.clock, setbacks=notifier.setbacks).run()
 
-    return Channels(process.config.slack.channel, partial(open_channel, opening=opening), make, draw)
+    opens = partial(open_channel, opening=opening)
+    return Channels(process.config.slack.channel, opens, make, draw, roster.to_call)
 
 
 def _make_router(process: Process, channels: Channels) -> Router:
@@ -155,7 +157,7 @@ def slack_components(process: Process, slack: Slack) -> Iterator[Component]:
 
 
 def slack_endpoint(
-    process: Process, slack: Slack, http: web.Application, models: "ModelsWatch | None"
+    process: Process, slack: Slack, http: web.Application, models: "ModelsWatch | None", roster: Roster
 ) -> Iterator[Component]:
     """For what people click and type: a route, or a connection of our own in Socket Mode."""
     services, config = process.services, process.config
@@ -171,12 +173,13 @@ def slack_endpoint(
         models,
         behind,
         config.policy,
-        People(slack.client, services.clock),
+        People(slack.client, services.clock, roster.members),
         Origins(slack.identity, config.slack.workspaces),
         Links(slack.client),
         Files(slack.client),
         guards=guards_of(services.rules),
         rules=services.rules,
+        roster=roster,
     )
     bolt = make_bolt_app(slack.client, secret.get_secret_value() if secret else None, slack_requests, slack.identity)
     yield Component("who we are in Slack", start=slack.identity.start, run=slack.identity.run)

@@ -72,6 +72,10 @@ class Environment(BaseSettings):
     """An API key that may update alerts: they are acknowledged and closed there."""
     opsgenie_url: str = Field(default="https://api.opsgenie.com", validation_alias="TANDEM_OPSGENIE_URL")
     """Opsgenie's API; `https://api.eu.opsgenie.com` in the EU."""
+    grafana_irm_url: str | None = Field(default=None, validation_alias="TANDEM_GRAFANA_IRM_URL")
+    """Grafana IRM's API, as in `https://oncall-prod-eu-west-0.grafana.net/oncall`: who is on call is read there."""
+    grafana_irm_token: SecretStr | None = Field(default=None, validation_alias="TANDEM_GRAFANA_IRM_TOKEN")
+    """A token of Grafana IRM that may read schedules; for a service account's, `TANDEM_GRAFANA_URL` is set, too."""
     max_body: ByteSize = Field(default=ByteSize(32 * 2**20), ge=2**16, le=2**28, validation_alias="TANDEM_MAX_BODY")
     """The largest delivery of a webhook that is taken, in bytes or as in `64MiB`; 64 KiB to 256 MiB."""
     most_waiting: int = Field(default=1_000_000, ge=1, validation_alias="TANDEM_MOST_WAITING")

@@ -13,12 +13,13 @@ from bot.config.document import Document, Place, read_document
 from bot.config.enrichment import read_tables
 from bot.config.model import Config, keys_of
 from bot.config.nearest import nearest
+from bot.config.oncall import problems_of_on_call
 from bot.config.routes import problems_of_routes
 from bot.config.swallowed import empty_by_comment, swallowed
 from bot.config.topology import Graph, import_files, warnings_of
 from bot.config.warnings import channels_swallowed, warnings_of_config
 from bot.domain.access.permission import TEAM, Permissions
-from bot.domain.access.person import is_group, is_user
+from bot.domain.access.person import is_group, is_user, schedule_of
 from bot.domain.runbook import Runbook, Step
 from bot.domain.watched.monitor import MonitorRules, by_name
 from bot.errors import ConfigError, PlanError
@@ -103,7 +104,8 @@ def _problems_of(config: Config) -> Iterator[tuple[Place, str]]:
         for right in Permissions.model_fields:
             if TEAM in config.permissions.named(right):
                 yield ("permissions", right), "team is nobody, as there are no teams: describe them under teams"
-    yield from problems_of_routes(config)
+    yield from problems_of_routes(config, config.schedules, config.escalations)
+    yield from problems_of_on_call(config)
     for i, table in enumerate(config.enrich):
         for label in sorted({*table.add} & {*config.correlation.partition_by}):
             why = f"{label} parts what may meet (correlation.partition_by): there only the alert's own word counts"
@@ -114,7 +116,7 @@ def _problems_of(config: Config) -> Iterator[tuple[Place, str]]:
 
 def _problems_of_runbook(name: str, runbook: Runbook, config: Config) -> Iterator[tuple[Place, str]]:
     for i, user in enumerate(runbook.approval.approvers):
-        if not (is_user(user) or is_group(user)):
+        if not (is_user(user) or is_group(user) or schedule_of(user) is not None):
             why = f"{user!r} is no Slack user id: open the person's profile in Slack, ⋮, Copy member ID"
             yield ("runbooks", name, "approval", "approvers", i), f"{why}; a user group's begins with S"
     if runbook.approval.other_team and not config.teams:

@@ -18,6 +18,9 @@ from bot.domain.enrichment import Enrichment, Table
 from bot.domain.guards.freeze import GuardRules
 from bot.domain.maintenance import MaintenanceWindow
 from bot.domain.mapping import SourceMapping
+from bot.domain.oncall.escalation import Escalation
+from bot.domain.oncall.names import People
+from bot.domain.oncall.schedule import Schedule
 from bot.domain.retention import RetentionRules
 from bot.domain.routing.route import Route, check_channel
 from bot.domain.rules import CorrelationRules, Rules
@@ -198,6 +201,12 @@ class Config(Section):
     routes: Annotated[list[Route], Field(max_length=10_000)] = []
     """Which channel an incident is shown in, who is mentioned there, and which escalation it has. They are looked at
     in order, and the first that matches decides; what none matches goes to `slack.channel`."""
+    schedules: dict[Annotated[str, Field(pattern=NAME)], Schedule] = Field(default={}, max_length=1000)
+    """Who is on call when, by name: `{schedule: NAME}` stands for whoever that is now."""
+    people: People = Field(default={}, max_length=10_000)
+    """Slack user ids by the names or e-mail addresses that stand in schedules."""
+    escalations: dict[Annotated[str, Field(pattern=NAME)], Escalation] = Field(default={}, max_length=1000)
+    """Whom to call next while nobody acknowledges an incident, by name; a route says which applies."""
     permissions: Permissions = Permissions()
     api: ApiSection = ApiSection()
     heartbeats: dict[Annotated[str, Field(pattern=NAME)], Heartbeat] = {}

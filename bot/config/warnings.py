@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from bot.config.document import Document, Place
 from bot.config.model import Config
 from bot.config.nearest import nearest
+from bot.config.oncall import warnings_of_on_call
 from bot.config.routes import routes_never_matching
 from bot.config.swallowed import empty_by_comment, is_channel, swallowed
 from bot.config.topology import Graph
@@ -21,6 +22,7 @@ def warnings_of_config(config: Config, document: Document, graph: Graph) -> Iter
         *_engines_missing(config),
         *_services_unknown(config, graph),
         *routes_never_matching(config, document),
+        *warnings_of_on_call(config),
         *_placeholders_left(document),
         *((place, empty_by_comment(place, word)) for place, word in swallowed(document)),
     )

@@ -159,7 +159,7 @@ class TimelineEntry(msgspec.Struct, frozen=True, kw_only=True):
     """``worse``: it got worse by this, so people are to be reached anew, once; to edit a message reaches nobody.
 
     ``broadcast``: the channel is to show it beside the thread. ``person`` is whom it is about; the text ends with ``@``
-    and that id.
+    and that id. ``posted``: the thread has it already, by a message of its own.
     """
 
     incident_id: str
@@ -170,6 +170,7 @@ class TimelineEntry(msgspec.Struct, frozen=True, kw_only=True):
     worse: bool = False
     broadcast: bool = False
     person: str | None = None
+    posted: bool = False
 
 
 def severity_from(tallies: Sequence[Tally]) -> Severity:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from bot.domain.access.person import groups_in
+from bot.domain.access.person import groups_in, read_name
 from bot.domain.cause import CauseKind
 from bot.domain.duration import Duration
 from bot.domain.guards.limits import Limits
@@ -92,8 +92,9 @@ class Verify(_Section):
 
 
 class Approval(_Section):
-    approvers: list[str] = Field(min_length=1)
-    """Slack user ids (`U…`) of those who may approve, and user groups (`S…`), of whom each member may."""
+    approvers: list[Annotated[str, BeforeValidator(read_name)]] = Field(min_length=1)
+    """Slack user ids (`U…`) of those who may approve, user groups (`S…`), of whom each member may, and
+    `{schedule: NAME}`: whoever is on call there."""
     required: int = Field(default=1, ge=1)
     """How many different people must approve."""
     expires: Duration = timedelta(hours=1)

@@ -28,6 +28,9 @@ def _check_zone(zone: str) -> str:
     return zone
 
 
+Zone = Annotated[str, AfterValidator(_check_zone)]
+
+
 def _check_length(span: timedelta | None) -> timedelta | None:
     if span is not None and not timedelta(0) < span <= _LONGEST:
         raise ValueError("a window lasts more than nothing and at most 7d")
@@ -67,7 +70,7 @@ class TimeWindow(BaseModel):
     """On which days of the month; -1 is the last one."""
     dates: Annotated[list[date], Field(max_length=366)] = []
     """On which single days."""
-    zone: Annotated[str, AfterValidator(_check_zone)] = "UTC"
+    zone: Zone = "UTC"
     """The time zone of `at`."""
 
     @model_validator(mode="after")
@@ -104,7 +107,7 @@ class TimeWindow(BaseModel):
 
     def _opening(self, day: date, zone: ZoneInfo) -> Span:
         assert self.at is not None and self.lasts is not None
-        begins = _moment(day, self.at, zone)
+        begins = moment_on(day, self.at, zone)
         return Span(begins, begins + self.lasts)
 
     def _counts(self, day: date) -> bool:
@@ -113,10 +116,10 @@ class TimeWindow(BaseModel):
         return DAYS[day.weekday()] in self.days and in_month and (not self.dates or day in self.dates)
 
 
-def _moment(day: date, at: time, zone: ZoneInfo) -> datetime:
+def moment_on(day: date, at: time, zone: ZoneInfo) -> datetime:
     """A time of day in UTC; one that does not exist on that day is the moment at which clocks are put forward.
 
-    >>> _moment(date(2026, 3, 29), time(2, 30), ZoneInfo("Europe/Berlin")).isoformat()
+    >>> moment_on(date(2026, 3, 29), time(2, 30), ZoneInfo("Europe/Berlin")).isoformat()
     '2026-03-29T01:00:00+00:00'
     """
     local = datetime.combine(day, at, zone)

@@ -38,6 +38,8 @@ class Action(StrEnum):
     STOP = "stop a run"
     CHOOSE_REFERENCE = "choose a reference"
     CHECK_MODEL = "check a model"
+    LOOK = "look into it"
+    OVERRIDE = "change who is on call"
 
 
 _RIGHTS = {

@@ -31,12 +31,18 @@ class ToolRefused(TandemError):
 
 
 async def call(
-    session: aiohttp.ClientSession, method: str, url: str, headers: Mapping[str, str], json: Any = None
+    session: aiohttp.ClientSession,
+    method: str,
+    url: str,
+    headers: Mapping[str, str],
+    json: Any = None,
+    *,
+    data: bytes | None = None,
 ) -> bytes:
     """The body of the answer. Raises ToolFailure, ToolRefused; their words hold nothing of the request."""
     try:
         async with session.request(
-            method, url, headers=headers, json=json, timeout=TIMEOUT, allow_redirects=False
+            method, url, headers=headers, json=json, data=data, timeout=TIMEOUT, allow_redirects=False
         ) as response:
             body = await _bounded(response)
     except TimeoutError as error:

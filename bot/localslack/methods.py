@@ -166,12 +166,31 @@ def _described(channel: Channel) -> Json:
 
 @method("conversations.list")
 def list_channels(workspace: Workspace, given: Json, base: str) -> Json:
-    return _page([_described(channel) for channel in workspace.channels.values()], given, "channels")
+    return _page(
+        [_described(channel) for channel in workspace.channels.values() if not channel.person], given, "channels"
+    )
 
 
 @method("conversations.info")
 def channel_info(workspace: Workspace, given: Json, base: str) -> Json:
     return {"channel": _described(channel_of(workspace, given))}
+
+
+@method("conversations.open")
+def open_conversation(workspace: Workspace, given: Json, base: str) -> Json:
+    """With one person alone. https://docs.slack.dev/reference/methods/conversations.open"""
+    user = str(given.get("users", ""))
+    if user not in workspace.users:
+        raise Failed("user_not_found")
+    return {"channel": {"id": workspace.direct(user).id}}
+
+
+@method("users.lookupByEmail")
+def lookup_by_email(workspace: Workspace, given: Json, base: str) -> Json:
+    user = next((one for one, name in workspace.users.items() if given.get("email") == f"{name}@local.example"), None)
+    if user is None:
+        raise Failed("users_not_found")
+    return {"user": _known(workspace, user)}
 
 
 @method("conversations.join")
@@ -230,7 +249,12 @@ def publish_view(workspace: Workspace, given: Json, base: str) -> Json:
 def _known(workspace: Workspace, user: str) -> Json:
     """A person as those in the workspace see them."""
     team, guest = workspace.team_of(user), user in workspace.guests
-    marks = {"is_restricted": guest, "is_ultra_restricted": False, "is_stranger": team != TEAM}
+    marks = {
+        "deleted": user in workspace.deactivated,
+        "is_restricted": guest,
+        "is_ultra_restricted": False,
+        "is_stranger": team != TEAM,
+    }
     return _person(user, workspace.users[user]) | {"team_id": team, **marks}
 
 

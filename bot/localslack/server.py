@@ -23,7 +23,7 @@ from bot.localslack.state import DEFAULT_USERS, USERGROUP, Channel, Json, Worksp
 STATIC = Path(__file__).parent / "static"
 SCOPES = (
     "chat:write,files:write,channels:read,channels:history,groups:read,groups:history,commands,"
-    "users:read,usergroups:read"
+    "users:read,users:read.email,usergroups:read,im:write,im:history"
 )
 _NEEDED = {
     "chat.postMessage": "chat:write",
@@ -35,6 +35,8 @@ _NEEDED = {
     "conversations.replies": "channels:history",
     "users.info": "users:read",
     "users.list": "users:read",
+    "users.lookupByEmail": "users:read.email",
+    "conversations.open": "im:write",
     "bots.info": "users:read",
     "usergroups.list": "usergroups:read",
     "usergroups.users.list": "usergroups:read",
@@ -52,7 +54,8 @@ class LocalSlack:
     ``url`` is the page, ``api_url`` the Web API's base, ``request_url`` where the app takes Slack's requests.
     With ``enforce_rate_limit`` a channel takes one message or update a second after a ``burst``, as Slack's do.
     ``scopes`` are what the token may do, ``not_joined`` the channels to which nobody invited the app. ``guests``,
-    ``foreign`` and ``usergroups`` say who of ``users`` is what (see :class:`Workspace`), and may be changed.
+    ``foreign``, ``deactivated`` and ``usergroups`` say who of ``users`` is what (see :class:`Workspace`), and may be
+    changed.
     """
 
     def __init__(
@@ -78,6 +81,7 @@ class LocalSlack:
         self._workspace = Workspace(dict(users), {channel.id: channel for channel in made})
         self._workspace.usergroups[USERGROUP] = [next(iter(users))] if users else []
         self.guests, self.foreign = self._workspace.guests, self._workspace.foreign
+        self.deactivated = self._workspace.deactivated
         self.usergroups = self._workspace.usergroups
         self._delivery = Delivery(signing_secret, request_url, clock)
         self._faults = Faults()

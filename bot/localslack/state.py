@@ -31,12 +31,13 @@ def channel_id_of(name: str) -> str:
 class Channel:
     """``messages`` and the replies in ``threads`` are Slack's message objects, the oldest first.
 
-    ``is_member`` says whether the app was invited.
+    ``is_member`` says whether the app was invited. ``person`` is with whom it is a conversation, empty for channels.
     """
 
     id: str
     name: str
     is_member: bool = True
+    person: str = ""
     messages: list[Json] = field(default_factory=list)
     threads: dict[str, list[Json]] = field(default_factory=dict)
 
@@ -48,12 +49,13 @@ class Channel:
 @dataclass
 class Workspace:
     """``guests`` are of the users those who are not full members, ``foreign`` those of another workspace, with its id.
-    ``usergroups`` are who is in which, by the group's id.
+    ``deactivated`` are people who have left. ``usergroups`` are who is in which, by the group's id.
     """
 
     users: dict[str, str]
     channels: dict[str, Channel]
     guests: set[str] = field(default_factory=set)
+    deactivated: set[str] = field(default_factory=set)
     foreign: dict[str, str] = field(default_factory=dict)
     usergroups: dict[str, list[str]] = field(default_factory=dict)
     ephemerals: deque[Json] = field(default_factory=lambda: deque(maxlen=MAX_EPHEMERALS))
@@ -75,8 +77,15 @@ class Workspace:
         self._last_ts = max(self._last_ts + 1, time.time_ns() // 1000)
         return f"{self._last_ts // 1_000_000}.{self._last_ts % 1_000_000:06d}"
 
+    def direct(self, user: str) -> Channel:
+        """The conversation of the app with a person."""
+        channel_id = f"D0{user[1:]}"
+        return self.channels.setdefault(channel_id, Channel(channel_id, f"@{self.users[user]}", person=user))
+
     def channel(self, name: str) -> Channel | None:
-        """A channel by id, or by name with or without ``#``."""
+        """A channel by id, or by name with or without ``#``; by the id of a person the conversation with them."""
+        if name in self.users:
+            return self.direct(name)
         wanted = name.lstrip("#")
         return self.channels.get(name) or next((c for c in self.channels.values() if c.name == wanted), None)
 

@@ -23,6 +23,7 @@ from bot.storage.tables.core import (
     TimelineRow,
     TraitRow,
 )
+from bot.storage.tables.oncall import EscalationCallRow, EscalationRow, IncidentSeenRow
 from bot.storage.tables.routing import IncidentChannelRow, IncidentRouteRow
 from bot.storage.tables.runs import RunRow, StepRow
 from bot.storage.tables.slack import ChannelMessageRow, ChartUploadRow, IncidentTraceRow, SlackMessageRow
@@ -48,6 +49,9 @@ _FORGOTTEN_WITH_INCIDENTS = (
     table_of(IncidentTraceRow),
     table_of(IncidentRouteRow),
     table_of(IncidentChannelRow),
+    table_of(EscalationRow),
+    table_of(EscalationCallRow),
+    table_of(IncidentSeenRow),
 )
 _MOST_INCIDENTS = 50
 _MOST_ALERTS = 2000

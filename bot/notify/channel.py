@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from bot.errors import TandemError
 from bot.notify.card import Content, ThreadUpdate
+from bot.notify.paging.page_card import PageCard
 
 
 class ChannelFailure(TandemError):
@@ -82,6 +83,11 @@ def digest_mark(since: datetime) -> Mark:
     return Mark("digest", {"since": since.isoformat()})
 
 
+def page_mark(key: str) -> Mark:
+    """``key`` is that of the call."""
+    return Mark("page", {"call": key})
+
+
 class Posted(NamedTuple):
     """A message in a channel. ``id`` means something to its channel only."""
 
@@ -105,7 +111,7 @@ class Channel(Protocol):
         """What messages of this channel are stored under: it stays when the channel is renamed."""
         ...
 
-    async def post(self, content: Content, mark: Mark, *, plain: bool = False) -> Posted:
+    async def post(self, content: Content | PageCard, mark: Mark, *, plain: bool = False) -> Posted:
         """Post a message; ``plain`` in its simplest form, for content that was refused. Raises ContentRefused."""
         ...
 
@@ -120,7 +126,7 @@ class Channel(Protocol):
         """Edit a message in place. Raises ContentRefused, MessageGone."""
         ...
 
-    async def reply(self, message: str, update: ThreadUpdate, mark: Mark, *, plain: bool = False) -> Posted:
+    async def reply(self, message: str, update: ThreadUpdate | PageCard, mark: Mark, *, plain: bool = False) -> Posted:
         """Post in the thread of a message. Raises ContentRefused, MessageGone."""
         ...
 

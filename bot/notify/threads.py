@@ -111,9 +111,9 @@ async def _lacking(connection: AsyncConnection, message: ChannelMessage) -> Entr
     """What a thread does not show yet: where the incident has its thread in another channel, only what got worse."""
     if message.threaded:
         after = message.thread_position
-        return await incidents.timeline_of(connection, message.incident_id, after=after, limit=MAX_ENTRIES)
+        return await incidents.not_in_thread(connection, message.incident_id, after=after, limit=MAX_ENTRIES)
     after = max(message.thread_position, message.posted_position)
-    return await incidents.timeline_of(connection, message.incident_id, after=after, limit=MAX_ENTRIES, worse=True)
+    return await incidents.not_in_thread(connection, message.incident_id, after=after, limit=MAX_ENTRIES, worse=True)
 
 
 async def _lately_worse(connection: AsyncConnection, message: ChannelMessage, new: Entries) -> set[str]:

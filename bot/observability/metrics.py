@@ -88,3 +88,19 @@ LOG_LINES_LEFT_OUT = Counter("tandem_log_lines_left_out_total", "Watched log lin
 DOORS_OPEN = Gauge("tandem_doors_open", "1 if this replica receives deliveries, 0 if it only works.")
 PARTITIONS_HELD = Gauge("tandem_partitions_held", "Partitions that this replica works on.")
 TAKEOVERS = Counter("tandem_takeovers_total", "Leases of partitions and roles that this replica took from another.")
+SCHEDULE_READ_AT = Gauge(
+    "tandem_schedule_read_timestamp_seconds",
+    "When a schedule of tandem.yaml was last read from its tool.",
+    ["schedule"],
+)
+ESCALATIONS_LIVE = Gauge(
+    "tandem_escalations_live", "Escalations of incidents that are open, by their state.", ["state"]
+)
+ESCALATION_LATENESS = Histogram(
+    "tandem_escalation_lateness_seconds",
+    "How much later than it was due a step of an escalation was taken.",
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600),
+)
+ESCALATION_CALLS = Counter(
+    "tandem_escalation_calls_total", "Calls that escalations made: done, refused, tried again.", ["way", "outcome"]
+)

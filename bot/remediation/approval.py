@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.access.person import Person
+from bot.domain.access.person import Person, in_words
 from bot.domain.access.team import Teams
 from bot.domain.guards.hold import Hold, held_up_by, left_over
 from bot.domain.incident import Incident, TimelineEntry, TimelineKind
@@ -57,7 +57,7 @@ def who_may(verb: str, run: Run, who: Who) -> str:
     person = actor_of(who).person
     if person.is_one_of(run.approvers):
         return ""
-    allowed = ", ".join(f"@{approver}" for approver in run.approvers)
+    allowed = ", ".join(map(in_words, run.approvers))
     unknown = person.why_unknown(run.approvers)
     hint = f" {unknown[0].upper()}{unknown[1:]}." if unknown else ""
     return f"You may not {verb} “{run.plan.title}”. {allowed} may.{hint}"

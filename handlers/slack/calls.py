@@ -14,6 +14,7 @@ from bot.incidents.permissions import Who, actor_of
 from bot.notify.slack.files import Files
 from bot.notify.slack.links import Links
 from bot.notify.slack.people import People
+from bot.routing.schedules.roster import Roster
 from bot.storage.database import Database
 from handlers.slack.confirmations import Confirmations
 from handlers.slack.origin import Origins
@@ -29,8 +30,8 @@ class SlackEndpoint:
     ``watched`` are the watches of tandem.yaml by name, ``models`` is what watches models, where anything does.
     ``behind`` gives how far the pipeline is behind, None where it is not. ``policy`` says who may do what, ``people``
     what Slack knows about them, ``origins`` whose requests are taken, ``links`` where messages are, and ``files`` shows
-    text files; ``confirmations`` are the questions that wait for an answer, ``guards`` what forbids runs, and ``rules``
-    what the pipeline works by.
+    text files; ``confirmations`` are the questions that wait for an answer, ``guards`` what forbids runs, ``rules``
+    what the pipeline works by, and ``roster`` says who is on call.
     """
 
     database: Database
@@ -48,6 +49,7 @@ class SlackEndpoint:
     confirmations: Confirmations = field(default_factory=Confirmations)
     guards: Guards = field(default_factory=Guards)
     rules: Rules = field(default_factory=Rules)
+    roster: Roster | None = None
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from bot.commands.parts.audit import find_faults, written_heads
 from bot.commands.parts.checks.alerts import check_alerts
 from bot.commands.parts.checks.finding import Finding, Mark
 from bot.commands.parts.checks.inbox import check_inbox
+from bot.commands.parts.checks.oncall import check_on_call
 from bot.commands.parts.checks.reload import check_reload
 from bot.commands.parts.checks.slack_answers import advice_for, asked, clock_skew, header, is_about_reaching
 from bot.config import Config, Environment, read_environment
@@ -37,7 +38,10 @@ SCOPES = (
     "groups:read",
     "groups:history",
     "users:read",
+    "users:read.email",
     "usergroups:read",
+    "im:write",
+    "im:history",
     "commands",
 )
 MOST_CHANNELS = 20
@@ -80,7 +84,8 @@ async def _storage(environment: Environment, config: Config) -> list[Finding]:
             archive = await _archive(database, environment.archive, config)
             models = await _model_store(database, environment) if config.models else []
             alerts = await check_alerts(database, config)
-            return [takes, await _audit_log(database, environment), archive, *models, *inbox, *alerts]
+            on_call = await check_on_call(database, config)
+            return [takes, await _audit_log(database, environment), archive, *models, *inbox, *alerts, *on_call]
         finally:
             await database.close()
     except (TandemError, OSError) as error:

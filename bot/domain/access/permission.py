@@ -6,24 +6,19 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from bot.domain.access.person import Person, check_slack_id, groups_in
+from bot.domain.access.person import Person, check_slack_id, groups_in, in_words, read_name, schedule_of
 from bot.domain.access.team import Teams
 
 EVERYONE, TEAM = "everyone", "team"
 
 
 def _as_list(value: Any) -> Any:
-    """One name may stand without brackets. Raises ValueError where a schedule is named, as there are none."""
-    for named in value if isinstance(value, list) else [value]:
-        if isinstance(named, dict):
-            raise ValueError(
-                f"there is no schedule {named.get('schedule')!r} in tandem.yaml: name a team, people or groups"
-            )
-    return [value] if isinstance(value, str) else value
+    """One name may stand without brackets."""
+    return [value] if isinstance(value, str | dict) else value
 
 
 def _check_name(name: str) -> str:
-    if name in (EVERYONE, TEAM):
+    if name in (EVERYONE, TEAM) or schedule_of(name) is not None:
         return name
     try:
         return check_slack_id(name)
@@ -32,13 +27,16 @@ def _check_name(name: str) -> str:
 
 
 Allowed = Annotated[
-    list[Annotated[str, AfterValidator(_check_name)]], BeforeValidator(_as_list), Field(min_length=1, max_length=100)
+    list[Annotated[str, BeforeValidator(read_name), AfterValidator(_check_name)]],
+    BeforeValidator(_as_list),
+    Field(min_length=1, max_length=100),
 ]
 
 
 class Permissions(BaseModel):
     """Who may do what in Slack: `everyone` (all but guests and people of other workspaces), or a list of `team` (the
-    incident's team and those that answer for a service of it), user ids and user group ids. Guests must be named."""
+    incident's team and those that answer for a service of it), user ids, user group ids and `{schedule: NAME}`
+    (whoever is on call there). Guests must be named."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -81,7 +79,7 @@ class Policy:
 
     @property
     def groups(self) -> set[str]:
-        """The user groups that it names."""
+        """The user groups and schedules that it names."""
         members = self.teams.members_of(self.teams.by_name)
         return groups_in([*self.permissions.all_named(), *members])
 
@@ -110,4 +108,4 @@ class Policy:
         if not names:
             named = ", ".join(services) or "what this is about"
             return f"no team of tandem.yaml answers for {named}"
-        return f"{', '.join(f'@{name}' for name in names[:10])} may"
+        return f"{', '.join(map(in_words, names[:10]))} may"

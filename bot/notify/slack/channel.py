@@ -15,12 +15,14 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from bot.errors import LostLease
 from bot.notify.card import Content, DigestCard, Notice, SilenceCard, ThreadUpdate
 from bot.notify.channel import ChannelFailure, ChannelRefusal, ContentRefused, Mark, MessageGone, MessageRefused, Posted
+from bot.notify.paging.page_card import PageCard
 from bot.notify.slack.directory import directory_of
 from bot.notify.slack.failures import meaning_of
 from bot.notify.slack.render import plain as render_plain
 from bot.notify.slack.render import render
 from bot.notify.slack.render_digest import render_digest
 from bot.notify.slack.render_notice import render_notice
+from bot.notify.slack.render_page import render_page
 from bot.notify.slack.render_silence import render_silence
 from bot.notify.slack.render_thread import render_plain_thread, render_thread
 from bot.notify.slack.rendered import Rendered
@@ -51,6 +53,18 @@ class SlackChannel:
         self._name = name
         self._id: str | None = name if _ID.fullmatch(name) else None
 
+    @classmethod
+    async def direct(cls, client: AsyncWebClient, user: str, may: Callable[[], bool] = lambda: True) -> "SlackChannel":
+        """The conversation with a person alone. Raises as the other calls do.
+
+        https://docs.slack.dev/reference/methods/conversations.open
+        """
+        opening = cls(client, user, may)
+        answer = await opening._called("conversations.open", client.conversations_open(users=user))
+        channel = answer.get("channel")
+        opening._id = str(channel["id"]) if isinstance(channel, dict) and "id" in channel else user
+        return opening
+
     @property
     def name(self) -> str:
         return self._name
@@ -76,11 +90,14 @@ class SlackChannel:
             if not cursor:
                 return
 
-    async def post(self, content: Content, mark: Mark, *, plain: bool = False) -> Posted:
+    async def post(self, content: Content | PageCard, mark: Mark, *, plain: bool = False) -> Posted:
         return await self._post(_rendered(content, plain), mark)
 
-    async def reply(self, message: str, update: ThreadUpdate, mark: Mark, *, plain: bool = False) -> Posted:
-        made = render_plain_thread(update) if plain else _valid(lambda: render_thread(update))
+    async def reply(self, message: str, update: ThreadUpdate | PageCard, mark: Mark, *, plain: bool = False) -> Posted:
+        if isinstance(update, PageCard):
+            made = _rendered(update, plain)
+        else:
+            made = render_plain_thread(update) if plain else _valid(lambda: render_thread(update))
         return await self._post(made, mark, thread=message, broadcast=update.broadcast)
 
     async def _post(self, rendered: Rendered, mark: Mark, thread: str | None = None, broadcast: bool = False) -> Posted:
@@ -209,11 +226,13 @@ async def _to_its_end(call: Coroutine[Any, Any, AsyncSlackResponse]) -> AsyncSla
         raise
 
 
-def _rendered(content: Content, plain: bool) -> Rendered:
+def _rendered(content: Content | PageCard, plain: bool) -> Rendered:
     if isinstance(content, Notice):
         return _valid(lambda: render_notice(content, plain))
     if isinstance(content, SilenceCard):
         return _valid(lambda: render_silence(content, plain))
+    if isinstance(content, PageCard):
+        return _valid(lambda: render_page(content, plain))
     if isinstance(content, DigestCard):
         return _valid(lambda: render_digest(content, plain))
     return render_plain(content) if plain else _valid(lambda: render(content))

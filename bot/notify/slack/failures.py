@@ -64,6 +64,7 @@ _LATER = {
 }
 _LIMITED_TOGETHER: dict[str, Call] = {
     "conversations.list": "key",
+    "conversations.open": "key",
     "chat.postMessage": "post",
     "chat.update": "update",
     "chat.delete": "delete",

@@ -4,7 +4,7 @@ Answers are kept for a minute. https://docs.slack.dev/reference/methods/usergrou
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -14,7 +14,8 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.domain.access.person import Person
+from bot.domain.access.person import Person, is_group, is_user, schedule_of
+from bot.errors import CallFailed, StorageUnavailable
 from bot.notify.slack.failures import code_of
 
 KEPT = timedelta(minutes=1)
@@ -22,6 +23,8 @@ ANSWERS_WITHIN = 2.0
 """Seconds: what a person did is acknowledged within three."""
 _MOST = 5000
 _LASTING = ("missing_scope", "no_such_subteam", "subteam_not_found")
+_GONE = frozenset({"deactivated"})
+"""The workspace of nobody: in the place of those of whoever is deactivated."""
 _FAILURES = (SlackClientError, aiohttp.ClientError, TimeoutError, OSError)
 
 log = structlog.get_logger(__name__)
@@ -40,11 +43,20 @@ class _Known(NamedTuple):
 
 
 class People:
-    """The people of a workspace as its app sees them; bounded in memory."""
+    """The people of a workspace as its app sees them; bounded in memory.
 
-    def __init__(self, client: AsyncWebClient, clock: Callable[[], datetime]) -> None:
+    ``on_call`` gives who is on call now in the schedule that a name stands for.
+    """
+
+    def __init__(
+        self,
+        client: AsyncWebClient,
+        clock: Callable[[], datetime],
+        on_call: Callable[[str], Awaitable[frozenset[str]]] | None = None,
+    ) -> None:
         self._client = client
         self._clock = clock
+        self._on_call = on_call
         self._members: dict[str, _Known] = {}
         self._groups: dict[str, _Known] = {}
 
@@ -60,6 +72,36 @@ class People:
             doubt=member.why,
         )
 
+    async def absent(self, names: Collection[str]) -> dict[str, str]:
+        """Those of these people and user groups whom a mention does not reach, and why; as far as Slack says."""
+        users, groups = sorted(filter(is_user, names)), sorted(filter(is_group, names))
+        people = await asyncio.gather(*map(self._member, users))
+        members = await asyncio.gather(*map(self._group, groups))
+        gone = {user: "is deactivated" for user, known in zip(users, people, strict=True) if known.answer == _GONE}
+        empty = {
+            group: "is a user group with nobody in it" if not known.why else "is no user group"
+            for group, known in zip(groups, members, strict=True)
+            if (not known.why and not known.answer)
+            or (known.why and not known.passing and "no user group" in known.why)
+        }
+        return gone | empty
+
+    async def by_address(self, address: str) -> str | None:
+        """The id of whoever has an e-mail address here. Raises CallFailed where Slack does not say.
+
+        https://docs.slack.dev/reference/methods/users.lookupByEmail
+        """
+        try:
+            async with asyncio.timeout(ANSWERS_WITHIN):
+                user = (await self._client.users_lookupByEmail(email=address))["user"]
+                return None if user.get("deleted") else str(user["id"])
+        except SlackApiError as error:
+            if (code := code_of(error)) == "users_not_found":
+                return None
+            raise CallFailed(f"users.lookupByEmail: {code}") from error
+        except (*_FAILURES, KeyError, TypeError, AttributeError) as error:
+            raise CallFailed(f"users.lookupByEmail: {type(error).__name__}") from error
+
     async def _member(self, user: str) -> _Known:
         known = self._members.get(user)
         if known is None or self._is_old(known):
@@ -74,12 +116,26 @@ class People:
         return known.passing or self._clock() - known.at >= KEPT
 
     async def _group(self, group: str) -> _Known:
+        if schedule_of(group) is not None:
+            return await self._schedule(group)
         known = self._groups.get(group)
         if known is None or self._is_old(known):
             call = self._client.usergroups_users_list(usergroup=group)
             known = await self._asked("usergroups:read", f"who is in @{group}", call, _users)
             _keep(self._groups, group, known)
         return known
+
+    async def _schedule(self, name: str) -> _Known:
+        """Who is on call is not kept: it may have changed a moment ago."""
+        now, schedule = self._clock(), schedule_of(name)
+        if self._on_call is None:
+            return _Known(now, why=f"Tandem cannot see who is on call in {schedule}")
+        try:
+            return _Known(now, await self._on_call(name))
+        except StorageUnavailable:
+            return _Known(
+                now, why=f"Tandem cannot see now who is on call in {schedule}: please try again", passing=True
+            )
 
     async def _asked(
         self,
@@ -112,7 +168,9 @@ def _in_words(error: str, scope: str, what: str) -> str:
 def _workspaces(answer: AsyncSlackResponse) -> frozenset[str]:
     """Those that somebody is a full member of. https://docs.slack.dev/reference/objects/user-object"""
     user = answer["user"]
-    if any(user.get(mark) for mark in ("is_restricted", "is_ultra_restricted", "is_stranger", "deleted")):
+    if user.get("deleted"):
+        return _GONE
+    if any(user.get(mark) for mark in ("is_restricted", "is_ultra_restricted", "is_stranger")):
         return frozenset()
     organisation = user.get("enterprise_user") or {}
     teams = [user.get("team_id"), organisation.get("enterprise_id"), *organisation.get("teams", ())]

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from bot.domain.access.person import is_group, is_user
+from bot.domain.access.person import is_group, is_user, schedule_of
 from bot.notify.plain_text import ELLIPSIS, INVISIBLE, visible_line
 
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
@@ -80,6 +80,8 @@ def clock(moment: datetime) -> str:
 
 def who(actor: str) -> str:
     """A person or a user group as a mention, which does not notify inside an edited message; anything else as text."""
+    if (schedule := schedule_of(actor)) is not None:
+        return f"whoever is on call in {one_line(schedule, 60)}"
     if is_group(actor):
         return f"<!subteam^{actor}>"
     return f"<@{actor}>" if is_user(actor) else one_line(actor, 32)
@@ -101,7 +103,9 @@ def with_mentions(text: str) -> str:
     >>> with_mentions("acknowledged by @U012AB3CD")
     'acknowledged by <@U012AB3CD>'
     """
-    return re.sub(r"(?<!<)@([UW][A-Z0-9]{2,30}|S(?=[A-Z]*[0-9])[A-Z0-9]{4,30})\b", lambda found: who(found[1]), text)
+    return re.sub(
+        r"(?<!<)@([UW](?:[A-Z0-9]{2,30}|[0-9])|S(?=[A-Z]*[0-9])[A-Z0-9]{4,30})\b", lambda found: who(found[1]), text
+    )
 
 
 _MAX_URL = 2700

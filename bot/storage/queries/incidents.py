@@ -251,12 +251,27 @@ async def add_to_timeline(connection: AsyncConnection, entries: Sequence[Timelin
 
 
 async def timeline_of(
-    connection: AsyncConnection, incident_id: str, *, after: int = 0, limit: int = 1000, worse: bool = False
+    connection: AsyncConnection, incident_id: str, *, after: int = 0, limit: int = 1000
 ) -> list[tuple[int, TimelineEntry]]:
-    """Timeline entries in order, each with its position; with ``worse`` only those by which it got worse."""
+    """Timeline entries in order, each with its position."""
+    return await _timeline(connection, incident_id, after, limit)
+
+
+async def not_in_thread(
+    connection: AsyncConnection, incident_id: str, *, after: int, limit: int, worse: bool = False
+) -> list[tuple[int, TimelineEntry]]:
+    """Those behind a position that a thread has not by messages of their own; ``worse``: by which it got worse."""
+    return await _timeline(
+        connection, incident_id, after, limit, ~_TIMELINE.c.posted, *([_TIMELINE.c.worse] if worse else [])
+    )
+
+
+async def _timeline(
+    connection: AsyncConnection, incident_id: str, after: int, limit: int, *which: ColumnElement[bool]
+) -> list[tuple[int, TimelineEntry]]:
     rows = await connection.execute(
         select(_TIMELINE)
-        .where(_TIMELINE.c.incident_id == incident_id, _TIMELINE.c.id > after, _TIMELINE.c.worse if worse else true())
+        .where(_TIMELINE.c.incident_id == incident_id, _TIMELINE.c.id > after, *which)
         .order_by(_TIMELINE.c.id)
         .limit(limit)
     )

@@ -204,6 +204,7 @@ class TimelineRow(SQLModel, table=True):
     worse: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     broadcast: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     person: str | None = Field(default=None, sa_type=Text)
+    posted: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
 
 
 class SummaryRewriteRow(SQLModel, table=True):

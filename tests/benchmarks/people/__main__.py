@@ -5,9 +5,10 @@ import json
 from collections.abc import Callable, Mapping
 
 from tests.benchmarks.command import report
+from tests.benchmarks.people.escalations import lateness
 from tests.benchmarks.people.routes import routes
 
-PARTS: Mapping[str, Callable[[], Mapping[str, float]]] = {"routes": routes}
+PARTS: Mapping[str, Callable[[], Mapping[str, float]]] = {"routes": routes, "escalations": lateness}
 
 
 def main() -> None:

@@ -19,6 +19,7 @@ from bot.notify.slack.files import Files
 from bot.notify.slack.identity import Identity
 from bot.notify.slack.links import Links
 from bot.notify.slack.people import People
+from bot.routing.schedules.roster import Roster
 from handlers.slack import SlackEndpoint, add_slack_route, make_bolt_app
 from handlers.slack.origin import Origins
 from tests.acceptance.harness import until
@@ -46,6 +47,7 @@ class Office:
     slack: LocalSlack
     pipeline: Pipeline
     clock: ShiftedClock
+    roster: Roster
 
     async def typed(self, user: str, text: str, slash: str = "/incident") -> str:
         """What the command answers, to this person alone."""
@@ -105,20 +107,22 @@ async def office(pipeline: Pipeline, written: Mapping[str, Any], scopes: str | N
         client = AsyncWebClient(slack.bot_token, base_url=slack.api_url)
         identity = Identity(client)
         await identity.start()
+        roster = Roster(pipeline.database, config.schedules, config.people, clock)
         endpoint = SlackEndpoint(
             pipeline.database,
             config.runbooks,
             clock,
             on_change=lambda: None,
             policy=config.policy,
-            people=People(client, clock),
+            people=People(client, clock, roster.members),
             origins=Origins(identity, config.slack.workspaces),
             links=Links(client),
             files=Files(client),
+            roster=roster,
         )
         app = web.Application()
         bolt = make_bolt_app(client, slack.signing_secret, endpoint)
         add_slack_route(app, bolt, client, slack.signing_secret, endpoint)
         async with TestServer(app) as server:
             slack.request_url = str(server.make_url("/slack/events"))
-            yield Office(slack, pipeline, clock)
+            yield Office(slack, pipeline, clock, roster)

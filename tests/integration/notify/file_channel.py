@@ -13,6 +13,7 @@ from bot.errors import LostLease
 from bot.notify.card import Content, ThreadUpdate
 from bot.notify.channel import Channel, ContentRefused, Mark, MessageGone, Posted
 from bot.notify.kinds import Opening, channel_kind
+from bot.notify.paging.page_card import PageCard
 
 Line = dict[str, Any]
 
@@ -32,10 +33,10 @@ class FileChannel:
     def lines(self) -> list[Line]:
         return [json.loads(line) for line in self._path.read_text().splitlines()]
 
-    async def post(self, content: Content, mark: Mark, *, plain: bool = False) -> Posted:
+    async def post(self, content: Content | PageCard, mark: Mark, *, plain: bool = False) -> Posted:
         return self._add(_shown(content, plain), mark, None)
 
-    async def reply(self, message: str, update: ThreadUpdate, mark: Mark, *, plain: bool = False) -> Posted:
+    async def reply(self, message: str, update: ThreadUpdate | PageCard, mark: Mark, *, plain: bool = False) -> Posted:
         self._at(message)
         return self._add(msgspec.to_builtins(update), mark, message)
 
@@ -91,7 +92,7 @@ class FileChannel:
         self._path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
 
 
-def _shown(content: Content, plain: bool) -> Any:
+def _shown(content: Content | PageCard, plain: bool) -> Any:
     shown = msgspec.to_builtins(content)
     if "refuse me" in json.dumps(shown) and not plain:
         raise ContentRefused("it says so")

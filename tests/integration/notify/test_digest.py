@@ -12,6 +12,7 @@ from bot.localslack import LocalSlack
 from bot.notify.card import Content, DigestCard
 from bot.notify.channel import ChannelFailure, Mark, Posted
 from bot.notify.notifier import Notifier
+from bot.notify.paging.page_card import PageCard
 from bot.notify.slack.channel import SlackChannel
 from tests.integration.pipeline_driver import Pipeline
 
@@ -64,7 +65,7 @@ class Flooded:
 class LosesAnswers(SlackChannel):
     """Posts digests, and its caller does not learn that it has."""
 
-    async def post(self, content: Content, mark: Mark, *, plain: bool = False) -> Posted:
+    async def post(self, content: Content | PageCard, mark: Mark, *, plain: bool = False) -> Posted:
         posted = await super().post(content, mark, plain=plain)
         if isinstance(content, DigestCard):
             raise ChannelFailure("the process ended here")

@@ -68,7 +68,7 @@ def test_guests_may_only_look_at_models(action: Action) -> None:
     [
         ("everybody", "write everyone, team, or an id"),
         (["@ana"], "write everyone, team, or an id"),
-        ([{"schedule": "shop"}], "no schedule 'shop'"),
+        ([{"schedules": "shop"}], "schedule: NAME"),
         ([], "at least 1"),
     ],
 )
@@ -86,3 +86,14 @@ def test_a_group_may_hold_more_approvers_than_are_named() -> None:
     assert Approval(approvers=["S0SHOPGRP"], required=2).required == 2
     with pytest.raises(ValidationError, match="only 1 may approve"):
         Approval(approvers=[ANA], required=2)
+
+
+def test_whoever_is_on_call_may_be_named_and_may_be_several() -> None:
+    on_call = Person("U9", member=False, groups=frozenset({"schedule:shop"}))
+    for written in ({"schedule": "shop"}, ["team", {"schedule": "shop"}]):
+        rules = Policy(Permissions.model_validate({"resolve": written}))
+        assert rules.allows(on_call, "resolve", [])
+        assert not rules.allows(Person("U8"), "resolve", [])
+        assert rules.groups == {"schedule:shop"}
+    assert "whoever is on call in shop may" in rules.why_not(Person("U8"), "resolve", [])
+    assert Approval.model_validate({"approvers": [{"schedule": "shop"}], "required": 2}).approvers == ["schedule:shop"]

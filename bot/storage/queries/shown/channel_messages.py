@@ -96,6 +96,12 @@ async def in_channels(connection: AsyncConnection, incident_id: str) -> list[Cha
     return [msgspec.convert(dict(row), ChannelMessage) for row in rows.mappings()]
 
 
+async def digest_of(connection: AsyncConnection, incident_id: str) -> str | None:
+    """The channel in whose digest an incident waits for its message."""
+    waiting = (_MESSAGE.c.incident_id == incident_id, _MESSAGE.c.digest_rank.is_not(None))
+    return (await connection.execute(select(_MESSAGE.c.channel).where(*waiting).limit(1))).scalar_one_or_none()
+
+
 async def thread_channel(connection: AsyncConnection, incident_id: str) -> str | None:
     """The channel that has the incident's thread already."""
     query = select(_MESSAGE.c.channel).where(_MESSAGE.c.incident_id == incident_id, _MESSAGE.c.threaded).limit(1)
@@ -190,6 +196,7 @@ async def next_thread(connection: AsyncConnection, channel: str, closed: Closed 
             or_(_MESSAGE.c.threaded, and_(_TIMELINE.c.worse, _TIMELINE.c.id > _MESSAGE.c.posted_position)),
             _MESSAGE.c.ts.is_not(None),
             _TIMELINE.c.id > _MESSAGE.c.thread_position,
+            ~_TIMELINE.c.posted,
             *conditions,
         )
         .order_by(_TIMELINE.c.worse.desc(), _TIMELINE.c.id)

@@ -1,0 +1,1 @@
+"""Calls of escalations that go through a channel."""

@@ -1,0 +1,1 @@
+"""Escalations, the calls that they make, and who is on call."""
