@@ -22,12 +22,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.event import RowsEvent, RowsKind, domain_of
 from bot.model_store import unused_files
 from bot.model_store.columns import LABELS, MOMENT, stacked
-from bot.model_store.frames import Frames, file_of
-from bot.model_store.joining import last_label, once_per_id
+from bot.model_store.frames import Columns, Frames, file_of
+from bot.model_store.joining import joined_with, once_per_id
 from bot.model_store.json_rows import table_of_inline
 from bot.storage.blobs import Lost
-from bot.storage.database import table_of
+from bot.storage.database import chunks, table_of
 from bot.storage.tables.models import ModelRowsRow
+from detectors.drift.packing import Array
 
 _ROWS = table_of(ModelRowsRow)
 MOST_ROWS = 2_000_000
@@ -103,6 +104,17 @@ async def rows_after(
     return await _kept(connection, query if holds is None else query.where(_ROWS.c.holds == holds.value))
 
 
+async def by_seq(connection: AsyncConnection, model: str, seqs: Sequence[int], domain: str = "") -> list[KeptRows]:
+    """Batches by number; of a domain those that came in it or in none."""
+    query = select(_ROWS).where(_ROWS.c.model == model).order_by(_ROWS.c.seq)
+    if domain:
+        query = query.where(or_(_of_domain(domain), _ROWS.c.domain == ""))
+    found = list[KeptRows]()
+    for chunk in chunks(seqs):
+        found += await _kept(connection, query.where(_ROWS.c.seq.in_(chunk)))
+    return sorted(found)
+
+
 async def newest(connection: AsyncConnection, model: str, holds: RowsKind) -> KeptRows | None:
     """The batch of a model that came last: how fresh its data is."""
     mine = (_ROWS.c.model == model, _ROWS.c.holds == holds.value)
@@ -116,9 +128,25 @@ async def models(connection: AsyncConnection) -> dict[str, datetime]:
     return {model: at for model, at in await connection.execute(query)}
 
 
-async def read(frames: Frames, kept: KeptRows) -> pa.Table:
-    """A batch as it came; ``timestamp`` is the batch's receipt where a row names no moment of its own. Raises Lost."""
-    table = await frames.get(kept.digest) if kept.inline is None else table_of_inline(kept.inline, kept.holds)
+async def coverage(connection: AsyncConnection, model: str) -> float | None:
+    """For which share of the predictions that are kept labels came; None where none are kept."""
+    query = select(_ROWS.c.holds, func.sum(_ROWS.c.rows)).where(_ROWS.c.model == model).group_by(_ROWS.c.holds)
+    rows = {holds: int(count) for holds, count in await connection.execute(query)}
+    predictions = rows.get(RowsKind.PREDICTIONS.value, 0)
+    return min(rows.get(RowsKind.LABELS.value, 0) / predictions, 1.0) if predictions else None
+
+
+async def read(frames: Frames, kept: KeptRows, columns: Columns | None = None, rows: Array | None = None) -> pa.Table:
+    """A batch as it came; ``timestamp`` is the batch's receipt where a row names no moment of its own. Raises Lost.
+
+    ``columns`` and ``rows`` say which of these are wanted.
+    """
+    if kept.inline is None:
+        wanted = None if columns is None else lambda name: name == "timestamp" or columns(name)
+        table = await frames.get_some(kept.digest, wanted, rows)
+    else:
+        table = table_of_inline(kept.inline, kept.holds)
+        table = table if rows is None else table.take(pa.array(rows))
     given = table["timestamp"] if "timestamp" in table.column_names else pa.nulls(table.num_rows, MOMENT)
     at = pc.fill_null(pc.cast(given, MOMENT), pa.scalar(kept.received_at, MOMENT))
     others = [name for name in table.column_names if name != "timestamp"]
@@ -172,25 +200,8 @@ async def labelled(
     """The window's predictions joined with their labels by id, however late these came; the last label holds."""
     predictions = await window_by_time(connection, frames, model, since, until, version)
     labels = await _labels(connection, frames, model, since - _LABELS_BEFORE)
-    found, contradicting = last_label(labels, predictions["id"])
-    at = pc.index_in(predictions["id"], value_set=found["id"])
-    has_label = pc.is_valid(at)
-    joined, at = predictions.filter(has_label), at.filter(has_label)
-    joined = joined.append_column("label", found["label"].take(at))
-    return Labelled(joined.append_column("labelled_at", found["timestamp"].take(at)), len(predictions), contradicting)
-
-
-async def unknown_labels(connection: AsyncConnection, frames: Frames, model: str, since: datetime) -> int:
-    """How many ids got a label since then but have no prediction that we still keep."""
-    labels = await _labels(connection, frames, model, since)
-    waiting = pc.unique(labels["id"])
-    query = select(_ROWS).where(_ROWS.c.model == model, _ROWS.c.holds == RowsKind.PREDICTIONS.value)
-    async for kept in _newest_first(connection, query):
-        if not len(waiting):
-            break
-        ids = (await _stack(frames, [kept], only=["id"]))["id"]
-        waiting = waiting.filter(pc.invert(pc.is_in(waiting, value_set=ids)))
-    return len(waiting)
+    joined, contradicting = joined_with([predictions], labels)
+    return Labelled(joined, len(predictions), contradicting)
 
 
 async def remove_before(connection: AsyncConnection, received_before: datetime, now: datetime) -> int:

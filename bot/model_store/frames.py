@@ -7,18 +7,28 @@ reference or the batch that it came with.
 import asyncio
 import io
 import secrets
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO, TypeAlias, TypeVar
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bot.errors import StorageUnavailable
+from bot.model_store import id_segments
 from bot.model_store.columns import canonical, digest_of
-from bot.storage.blobs import SERVER_FOLDER, Blobs, Folder, open_blobs
+from bot.model_store.id_segments import Segment
+from bot.storage.blobs import SERVER_FOLDER, Blobs, Folder, Lost, open_blobs
 from bot.storage.database import Database
+from detectors.drift.packing import Array
 
 _AT_ONCE = 2
 """Tables that are packed or unpacked at the same time: each may take a gigabyte."""
+_GROUP = 2**16
+"""Rows that are read together where some of them are wanted."""
+Columns: TypeAlias = Callable[[str], bool]
+Found = TypeVar("Found")
 
 
 class Frames:
@@ -40,6 +50,19 @@ class Frames:
         """The table in its canonical form: columns by name. Raises Lost."""
         async with self._turn:
             return await asyncio.to_thread(self._get, digest)
+
+    async def get_some(self, digest: str, columns: Columns | None, rows: Array | None = None) -> pa.Table:
+        """The columns whose names ``columns`` takes, and of many rows those at these places, ascending. Raises Lost."""
+        async with self._turn:
+            return await asyncio.to_thread(self._get_some, digest, columns, rows)
+
+    async def get_segment(self, name: str) -> Segment:
+        """A segment of the index of ids. Raises Lost."""
+        return await asyncio.to_thread(self._in_segment, name, id_segments.read)
+
+    async def find_in_segment(self, name: str, hashes: Array) -> Array:
+        """The places in a segment of ids that have these hashes, ascending. Raises Lost."""
+        return await asyncio.to_thread(self._in_segment, name, lambda file: id_segments.find(file, hashes))
 
     async def exists(self, digest: str) -> bool:
         return await asyncio.to_thread(self._blobs.has, file_of(digest))
@@ -79,9 +102,29 @@ class Frames:
         plain = canonical(table)
         digest = digest_of(plain)
         packed = io.BytesIO()
-        pq.write_table(plain, packed, compression="zstd", compression_level=1)
+        pq.write_table(plain, packed, compression="zstd", compression_level=1, row_group_size=_GROUP)
         self._blobs.put(file_of(digest), packed.getbuffer())
         return digest
+
+    def _get_some(self, digest: str, columns: Columns | None, rows: Array | None) -> pa.Table:
+        with self._blobs.open(file_of(digest)) as raw, pq.ParquetFile(raw) as file:
+            names = [name for name in file.schema_arrow.names if columns is None or columns(name)]
+            if rows is None:
+                return file.read(names)
+            starts = np.cumsum([0, *(file.metadata.row_group(at).num_rows for at in range(file.num_row_groups))])
+            group = starts.searchsorted(rows, "right") - 1
+            parts = [
+                file.read_row_group(at, names).take(pa.array(rows[group == at] - starts[at]))
+                for at in np.unique(group).tolist()
+            ]
+            return pa.concat_tables(parts) if parts else file.schema_arrow.empty_table().select(names)
+
+    def _in_segment(self, name: str, work: Callable[[BinaryIO], Found]) -> Found:
+        try:
+            with self._blobs.open(name) as file:
+                return work(file)
+        except ValueError as error:
+            raise Lost(f"{name}: {error}") from error
 
     def _get(self, digest: str) -> pa.Table:
         return pq.read_table(io.BytesIO(self._blobs.get(file_of(digest))))

@@ -1,10 +1,13 @@
 """Rows of models brought together by id; pure."""
 
+from collections.abc import Sequence
+from datetime import timedelta
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bot.model_store.columns import array_of
+from bot.model_store.columns import MOMENT, array_of, stacked
 from detectors.drift.packing import Array
 
 
@@ -41,6 +44,28 @@ def last_label(labels: pa.Table, wanted: pa.ChunkedArray) -> tuple[pa.Table, int
     last = np.zeros(codes.max(initial=-1) + 1, dtype=np.int64)
     last[codes[order]] = order  # of several writes to one place the last one stays
     return labels.take(pa.array(np.sort(last))), contradicting
+
+
+def joined_with(parts: Sequence[pa.Table], labels: pa.Table) -> tuple[pa.Table, int]:
+    """Predictions, in the order in which they came, each id once and with its last label, and ``labelled_at``; and how
+    many ids have different labels."""
+    empty = pa.table({"id": pa.array([], pa.string()), "timestamp": pa.array([], MOMENT)})
+    predictions = once_per_id(stacked([empty, *parts]))
+    found, contradicting = last_label(labels, predictions["id"])
+    at = pc.index_in(predictions["id"], value_set=found["id"])
+    has_label = pc.is_valid(at)
+    joined, at = predictions.filter(has_label), at.filter(has_label)
+    joined = joined.append_column("label", found["label"].take(at))
+    return joined.append_column("labelled_at", found["timestamp"].take(at)), contradicting
+
+
+def delay_of(joined: pa.Table) -> timedelta | None:
+    """How long labels took from their predictions, the median; one that is dated before its prediction took none."""
+    if not joined.num_rows:
+        return None
+    moments = (np.asarray(pc.cast(joined[name], pa.int64()).to_numpy()) for name in ("labelled_at", "timestamp"))
+    labelled, predicted = moments
+    return timedelta(microseconds=float(np.median(np.maximum(labelled - predicted, 0))))
 
 
 def _codes(column: pa.ChunkedArray) -> Array:

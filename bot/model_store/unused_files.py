@@ -8,13 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.model_store.frames import Frames
 from bot.storage.database import Database, insert_missing, table_of
-from bot.storage.tables.models import ModelRowsRow, ReferenceRow, UnusedFileRow
+from bot.storage.tables.models import IdSegmentRow, ModelRowsRow, ReferenceRow, UnusedFileRow
 
 GRACE = timedelta(hours=1)
 """For checks that still run, and for data that came in once more and waits in the inbox."""
 _UNUSED = table_of(UnusedFileRow)
 _REFERENCE = table_of(ReferenceRow)
 _ROWS = table_of(ModelRowsRow)
+_SEGMENT = table_of(IdSegmentRow)
 _AT_ONCE = 500
 
 
@@ -44,5 +45,6 @@ async def _is_used(connection: AsyncConnection, name: str) -> bool:
     uses = (
         select(_REFERENCE.c.version).where(reference).limit(1),
         select(_ROWS.c.seq).where(_ROWS.c.digest == digest).limit(1),
+        select(_SEGMENT.c.rows).where(_SEGMENT.c.name == name).limit(1),
     )
     return any([await connection.scalar(use) is not None for use in uses])

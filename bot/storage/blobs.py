@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol, cast
 
 import fsspec
 from fsspec import AbstractFileSystem
@@ -38,6 +38,9 @@ class Blobs(Protocol):
 
     def get(self, name: str) -> bytes:
         """Raises Lost."""
+
+    def open(self, name: str) -> BinaryIO:
+        """The file, of which some places are read. Raises Lost."""
 
     def has(self, name: str) -> bool: ...
 
@@ -72,6 +75,14 @@ class Folder:
     def get(self, name: str) -> bytes:
         try:
             return self._path(name).read_bytes()
+        except FileNotFoundError as error:
+            raise Lost(f"{name} is not in the store of model data") from error
+        except OSError as error:
+            raise StorageUnavailable(f"the store of model data: {error}") from error
+
+    def open(self, name: str) -> BinaryIO:
+        try:
+            return self._path(name).open("rb")
         except FileNotFoundError as error:
             raise Lost(f"{name} is not in the store of model data") from error
         except OSError as error:
@@ -122,6 +133,10 @@ class Elsewhere:
     def get(self, name: str) -> bytes:
         with _access(name):
             return bytes(self._system.cat_file(self._path(name)))
+
+    def open(self, name: str) -> BinaryIO:
+        with _access(name):
+            return cast(BinaryIO, self._system.open(self._path(name), "rb"))
 
     def has(self, name: str) -> bool:
         with _access(name):

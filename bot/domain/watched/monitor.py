@@ -1,5 +1,6 @@
 """What of a model is watched: its features, and the monitors that check them against a reference."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
@@ -101,6 +102,11 @@ class MonitorRules(_Section):
     def known_as(self) -> str:
         """Its name, or its kind."""
         return self.name or self.kind
+
+    @property
+    def features_of_labels(self) -> Sequence[str] | None:
+        """The features that are needed beside labels and predictions; None for all."""
+        return None
 
     @property
     def data_every(self) -> timedelta | None:

@@ -56,6 +56,20 @@ class ModelRowsRow(SQLModel, table=True):
     domain: str | None = Field(default=None, sa_type=Text)
 
 
+class IdSegmentRow(SQLModel, table=True):
+    """A segment of the index of a model's predictions by id: the file ``name``, of batches up to ``last_seq``."""
+
+    __tablename__ = "model_id_segment"
+    __table_args__ = (Index("model_id_segment_by_model", "model", "first_seq"),)
+
+    name: str = Field(primary_key=True, sa_type=Text)
+    model: str = Field(sa_type=Text)
+    rows: int = Field(sa_type=BigInteger)
+    first_seq: int = Field(sa_type=BigInteger)
+    last_seq: int = Field(sa_type=BigInteger)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+
+
 class UnusedFileRow(SQLModel, table=True):
     """A file of the store that lost its last user at ``since``; whoever still reads it has a while for that."""
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import structlog
@@ -56,6 +56,7 @@ class Result(NamedTuple):
     failed: bool = False
     since: datetime | None = None
     again: bool = False
+    delay: timedelta | None = None
 
 
 class Checks:
@@ -102,6 +103,7 @@ class Checks:
         try:
             loaded = await self._references.get(reference) if reference else None
             window = await self._window(of, due.rules, kept, now)
+            result = result._replace(delay=window.delay)
             return result._replace(outcome=await self._check(due, model, blob, window, loaded))
         except CheckSkipped as error:
             return result._replace(problem=str(error))
@@ -118,8 +120,7 @@ class Checks:
     async def _window(self, of: Key, rules: MonitorRules, kept: list[KeptRows], now: datetime) -> Window:
         if not kind_of(rules).of_labels:
             return await predictions(self._frames, kept)
-        async with self._database.read() as connection:
-            return await labelled(connection, self._frames, of, kept, now)
+        return await labelled(self._database, self._frames, of, kept, now, rules.features_of_labels)
 
     async def _check(
         self, due: Due, model: WatchedModel, blob: bytes, window: Window, loaded: LoadedReference | None

@@ -1,7 +1,7 @@
 """What the models' watch knows of a partition's models, and its snapshots."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import msgspec
@@ -43,6 +43,8 @@ class ModelCursor(msgspec.Struct):
     newest_at: datetime | None = None
     waiting: dict[str, Waiting] = {}
     domain: str = ""
+    label_delay: timedelta | None = None
+    """How long the labels took that were joined last, the median."""
 
     @property
     def key(self) -> "Key":
@@ -98,6 +100,11 @@ class ModelOverview(NamedTuple):
     def newest_at(self) -> datetime | None:
         """When its newest predictions came."""
         return max((cursor.newest_at for cursor in self.cursors if cursor.newest_at), default=None)
+
+    @property
+    def label_delay(self) -> timedelta | None:
+        """How long labels took lately, the longest of all domains."""
+        return max((cursor.label_delay for cursor in self.cursors if cursor.label_delay is not None), default=None)
 
     @property
     def waits(self) -> bool:

@@ -40,6 +40,8 @@ def apply_results(
     monitors = rules.models[cursor.model].monitors
     cursor = msgspec.structs.replace(cursor, waiting=dict(cursor.waiting))
     for result in results:
+        if result.delay is not None:
+            cursor.label_delay = result.delay
         if not result.again:
             cursor.waiting[result.name] = _rest(cursor.waiting.get(result.name) or Waiting(), result)
         before = memory.monitor(cursor.model, result.name, cursor.domain)

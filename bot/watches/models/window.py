@@ -9,23 +9,20 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.model_store import batches as model_data
-from bot.model_store import references
+from bot.model_store import id_index, id_segments, references
 from bot.model_store.batches import KeptRows
-from bot.model_store.columns import QUANTILE, SCORE, array_of, features_of, stacked
+from bot.model_store.columns import FEATURE, QUANTILE, SCORE, array_of, features_of, stacked
 from bot.model_store.frames import Frames
-from bot.model_store.joining import once_per_id
+from bot.model_store.joining import delay_of, joined_with, once_per_id
 from bot.model_store.references import Reference
+from bot.storage.database import Database
 from bot.watches.models.memory import Key
 from detectors.drift.packing import Array
 from detectors.drift.profile import Profile, build
 
 _REFERENCES_KEPT = 4
-_LABELS_COME_WITHIN = (timedelta(days=1), timedelta(days=7), timedelta(days=31), timedelta(days=366))
-_AHEAD = timedelta(days=1)
-"""So far may the clock of who predicts be ahead of ours."""
 
 
 class Table(NamedTuple):
@@ -52,11 +49,16 @@ class Table(NamedTuple):
 
 
 class Window(NamedTuple):
-    """``table`` has each id once; ``ids`` are all that came. ``missed`` says in words what of it could not be used."""
+    """``table`` has each id once; ``ids`` are all that came. ``missed`` says in words what of it could not be used.
+
+    ``delay`` is how long the labels took, the median; ``coverage`` for which share of the predictions they came.
+    """
 
     table: Table
     ids: Sequence[object] = ()
     missed: str = ""
+    delay: timedelta | None = None
+    coverage: float | None = None
 
 
 class LoadedReference(NamedTuple):
@@ -129,25 +131,43 @@ def _window_of(batches: Sequence[pa.Table]) -> Window:
 
 
 async def labelled(
-    connection: AsyncConnection, frames: Frames, of: Key, kept: Sequence[KeptRows], now: datetime
+    database: Database,
+    frames: Frames,
+    of: Key,
+    kept: Sequence[KeptRows],
+    now: datetime,
+    features: Sequence[str] | None = None,
 ) -> Window:
-    """The predictions that these batches of labels are for, however long ago they were made. Raises Lost."""
+    """The predictions that these batches of labels are for, however long ago they were made, with these features.
+
+    Raises Lost.
+    """
     batches = [await model_data.read(frames, one) for one in kept]
     labels = await asyncio.to_thread(stacked, batches)
     if not labels.num_rows:
         return Window(Table(0, {}))
     wanted = await asyncio.to_thread(pc.unique, labels["id"])
-    joined, before = None, -1
-    for span in _LABELS_COME_WITHIN:
-        found = await model_data.labelled(connection, frames, of[0], now - span, now + _AHEAD)
-        joined = found.table.filter(pc.is_in(found.table["id"], value_set=wanted))
-        if joined.num_rows == len(wanted) or (found.predictions and found.predictions == before):
-            break
-        before = found.predictions
-    assert joined is not None
+    model, domain = of
+    hashes = await asyncio.to_thread(lambda: np.unique(id_segments.hashes_of(pa.chunked_array([wanted]))))
+    places = await id_index.places_of(database, frames, model, hashes, now)
+    async with database.read() as connection:
+        holding = await model_data.by_seq(connection, model, list(places), domain)
+        coverage = await model_data.coverage(connection, model)
+    parts = []
+    for one in holding:
+        rows = await _rows_of(frames, one, places[one.seq], features)
+        parts.append(await asyncio.to_thread(lambda table: table.filter(pc.is_in(table["id"], value_set=wanted)), rows))
+    joined, contradicting = await asyncio.to_thread(joined_with, parts, labels)
     unknown = len(wanted) - joined.num_rows
-    missed = f"{unknown} of {len(wanted)} labels are for no prediction that is kept" if unknown else ""
-    return Window(await asyncio.to_thread(table_of, joined), (), missed)
+    told = [f"{unknown} of {len(wanted)} labels are for no prediction that is kept"] if unknown else []
+    told += [f"{contradicting} predictions have different labels, of which the last counts"] if contradicting else []
+    return Window(await asyncio.to_thread(table_of, joined), (), "; ".join(told), delay_of(joined), coverage)
+
+
+async def _rows_of(frames: Frames, kept: KeptRows, rows: Array, features: Sequence[str] | None) -> pa.Table:
+    wanted = None if features is None else {FEATURE + name for name in features}
+    takes = None if wanted is None else lambda name: not name.startswith(FEATURE) or name in wanted
+    return await model_data.read(frames, kept, takes, np.unique(rows))
 
 
 def _there(table: pa.Table, name: str) -> bool:

@@ -134,9 +134,6 @@ async def test_labels_join_however_late_and_the_last_one_holds(data: Data, clock
     found = await data.labelled()
     assert await data.labels() == {"a": 1, "b": 1}
     assert (found.predictions, found.contradicting) == (3, 1)
-    async with data.pipeline.database.read() as connection:
-        since = clock.now - timedelta(days=1)
-        assert await model_data.unknown_labels(connection, data.frames, MODEL, since) == 1
 
 
 async def test_of_contradicting_labels_the_one_with_the_latest_moment_holds(data: Data, clock: Clock) -> None:

@@ -1,5 +1,7 @@
 """Monitor kinds: whether columns, or all of them together, are distributed as in the reference."""
 
+from collections.abc import Sequence
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from bot.domain.watched.finding import FindingKind
@@ -25,6 +27,11 @@ class DriftRules(MonitorRules):
 
     least_effect: LeastEffect | None = None
     """The least drift that is an alert: `psi` (0.02 unless given), `wasserstein`, `columns`."""
+
+    @property
+    def features_of_labels(self) -> Sequence[str] | None:
+        """None of them: a drift of the concept is in what was predicted and true."""
+        return []
 
     @property
     def effect(self) -> LeastEffect:

@@ -1,5 +1,6 @@
 """Monitor kinds: how well a model does, measured where labels have come and estimated where not."""
 
+from collections.abc import Sequence
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -39,6 +40,13 @@ class PerformanceRules(MonitorRules):
     def known_as(self) -> str:
         """Its name, or its kind with its metric."""
         return self.name or f"{self.kind}-{self.metric}"
+
+    @property
+    def features_of_labels(self) -> Sequence[str] | None:
+        """The column of the query and those of slices; all where slices are looked for."""
+        if self.slices == "auto":
+            return None
+        return [*(self.slices or []), *([self.group] if self.group else [])]
 
     @property
     def margin(self) -> float:

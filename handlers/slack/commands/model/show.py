@@ -1,7 +1,8 @@
 """``/model show NAME``"""
 
-from bot.model_store import references
+from bot.model_store import batches, references
 from bot.notify.slack.text import literal
+from bot.watches.models.kinds.labels import labelling
 from handlers.slack.calls import Call
 from handlers.slack.models import (
     drawn,
@@ -29,7 +30,10 @@ async def show(call: Call) -> str:
         reference = await references.current(connection, name, call.now)
         others = await references.versions(connection, name)
         overview = await watch.overview_of(connection, name)
+        coverage = await batches.coverage(connection, name)
     lines = [f"*{literal(name, 100)}* · {reference_in_words(reference)} · {last_seen(overview, call.now)}"]
+    if coverage:
+        lines[0] += f" · {labelling(coverage, overview.label_delay)}"
     if len(others) > 1:
         lines.append("References: " + literal(", ".join(one.version for one in others[:10]), 500))
     states = states_of(watch, name, overview)
