@@ -44,7 +44,8 @@ MEANINGS = {
     "ConceptDrift": (_MODELS, "What was predicted and what was true go together differently than on the reference."),
     "ModelPerformance": (_MODELS, "The model does worse than it may, by labels that have come."),
     "EstimatedModelPerformance": (_MODELS, "The same, estimated where no labels have come."),
-    "MonitorFailed": (_MODELS, "A monitor cannot do its work; the alert says why."),
+    "LabelsMissing": (_MODELS, "Too few predictions of a model have labels, or these take too long."),
+    "MonitorFailed": (_MODELS, "A monitor cannot do its work, or could not for too long; the alert says why."),
     "HeartbeatMissed": (_BEATS, "Something that should report has not."),
     "HeartbeatFailed": (_BEATS, "Something reported that it failed."),
 }
