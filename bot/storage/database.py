@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from copy import copy
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
@@ -40,6 +40,7 @@ _COLLISIONS = frozenset({"40001", "40P01"})
 """Serialisation failure and deadlock. https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
 Row = Mapping[str, Any]
+Ordered = TypeVar("Ordered", str, int)
 Fence = Callable[[AsyncConnection], Awaitable[None]]
 
 
@@ -262,7 +263,7 @@ def row_of(value: msgspec.Struct) -> dict[str, Any]:
     return msgspec.structs.asdict(value)
 
 
-def chunks(values: Iterable[str]) -> Iterator[list[str]]:
+def chunks(values: Iterable[Ordered]) -> Iterator[list[Ordered]]:
     """The values in order, each once, so many at a time as a statement has room for."""
     ordered = sorted(set(values))
     return (ordered[start : start + _CHUNK] for start in range(0, len(ordered), _CHUNK))

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from bot.domain.duration import Duration, format_duration
 from bot.domain.watched.monitor import MonitorRules
 from bot.watches.models.kinds.registry import CheckInput, CheckSkipped, Outcome, monitor
+from bot.watches.models.labelling import labelling
 
 
 class LabelRules(MonitorRules):
@@ -40,9 +41,3 @@ def check(rules: LabelRules, given: CheckInput) -> Outcome:
     summary = labelling(window.coverage, window.delay)
     summary = f"{summary}; {' and '.join(found)}" if found else summary
     return Outcome(b"", bool(found), summary, [window.missed] if window.missed else [])
-
-
-def labelling(coverage: float, delay: timedelta | None) -> str:
-    """As in "30 % labelled, median delay 4d"."""
-    share = f"{coverage:.0%} labelled".replace("%", " %")
-    return share if delay is None else f"{share}, median delay {format_duration(delay)}"

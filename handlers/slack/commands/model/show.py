@@ -2,7 +2,7 @@
 
 from bot.model_store import batches, references
 from bot.notify.slack.text import literal
-from bot.watches.models.kinds.labels import labelling
+from bot.watches.models.labelling import labelling
 from handlers.slack.calls import Call
 from handlers.slack.models import (
     drawn,
