@@ -51,13 +51,16 @@ _SECRET = re.compile(r"[0-9a-f]{32}")
 
 async def diagnose(load: Callable[[], Config]) -> list[Finding]:
     """Check configuration, database, endpoints and Slack; a problem is a finding, not an exception."""
+    running: list[Finding] = []
     try:
         environment = read_environment()
+        running = check_reload(environment.database_url)
         config = load()
     except ConfigError as error:
-        return [Finding(Mark.FAIL, "configuration", str(error), "Mend what it names; `tandem check` looks again.")]
+        advice = "Mend what it names; `tandem check` looks again."
+        return [Finding(Mark.FAIL, "configuration", str(error), advice), *running]
     findings = [Finding(Mark.OK, "configuration", _extent(config))]
-    findings += check_reload(environment.database_url)
+    findings += running
     findings += await _storage(environment, config)
     findings += _doors(environment)
     findings += _engines(config)

@@ -70,6 +70,10 @@ async def test_a_valid_file_is_taken_under_load_and_an_invalid_one_is_refused(tm
         assert code == 2
         assert "tandem.yaml" in said and "did you mean 'slack'?" in said
         assert await _metric(tandem, "tandem_config_refused ") == 1
+        doctor = await command(
+            "doctor", "--config", tandem.folder / "tandem.yaml", TANDEM_DATABASE_URL=tandem.database_url
+        )
+        assert "refused the newest" in doctor.out
         assert (await tandem.post("/webhooks/cron", JOB | {"id": 8}))[0] == 202, "all goes on as before"
 
         tandem.configure({})
