@@ -52,13 +52,25 @@ _STATES = (
     ),
     (r"cpu|throttl|starv|contention", "is short of CPU", "was short of CPU"),
     (
-        r"too many connections|connections?.*(?:exhaust|full|limit)|pool.*exhaust",
+        r"too many connections|connections?.*(?:exhaust|full|limit)",
         "has no connection left",
         "had no connection left",
     ),
     (r"certificate|\bcerts?\b|\bssl\b|\btls\b", "has a certificate near its end", "had a certificate near its end"),
     (r"replication|replica.*(?:lag|broken)", "replicates too slowly", "replicated too slowly"),
-    (r"queue|backlog|\blag\b|lagging|pending messages", "falls behind with its queue", "fell behind with its queue"),
+    (
+        r"queue|backlog|pending messages|unack|ready messages",
+        "falls behind with its queue",
+        "fell behind with its queue",
+    ),
+    (r"\blag\b|lagging", "lags behind", "lagged behind"),
+    (r"pool.*exhaust", "has used up a pool", "had used up a pool"),
+    (
+        r"replica\w* mismatch|not enough healthy|un ?healthy",
+        "has too few healthy instances",
+        "had too few healthy ones",
+    ),
+    (r"rollout stuck|generation mismatch|container waiting", "does not roll out", "did not roll out"),
     (r"burn|\bslo\b|error budget", "uses up its error budget", "used up its error budget"),
     (r"latency|slow|duration|response time|p9\d", "is slow", "was slow"),
     (r"time ?outs?|timed out|deadline", "times out", "timed out"),
@@ -73,7 +85,7 @@ _PIECES = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+\w*|[^\W\d_]+")
 _LONGEST = 80
 _SENTENCE = 5
 """A name of so many words is a sentence, and says better what is wrong than we could."""
-_IS_DOWN = re.compile(r"(?<![a-z])(?:down|dead|absent|outage|offline)(?![a-z])")
+_IS_DOWN = re.compile(r"(?<![a-z])(?:down|dead(?! ?lock| ?letter)|absent|outage|offline)(?![a-z])")
 
 
 @lru_cache(maxsize=4096)
