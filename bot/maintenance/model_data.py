@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from bot.model_store import batches, id_index, references, unused_files
+from bot.model_store import batches, checks, id_index, references, unused_files
 from bot.model_store.frames import Frames
 from bot.storage.database import Database
 
@@ -17,6 +17,7 @@ async def remove_unused(database: Database, frames: Frames, now: datetime, keep_
         removed = await batches.remove_before(connection, now - keep_for, now)
         await id_index.forget(connection, now)
         await references.remove_expired(connection, now)
+        await checks.remove_before(connection, now - keep_for)
     files = await unused_files.remove(database, frames, now)
     if removed or files:
         log.info("model_data.removed", batches=removed, files=files)

@@ -14,6 +14,7 @@ from bot.domain.memory import PastIncident
 from bot.domain.run import Announcement, Decision, Phase, RunStatus, StepStatus
 from bot.domain.runs.parameter import Value
 from bot.domain.severity import Severity
+from bot.model_store.checks import CheckState
 
 Domain = Annotated[str, Meta(description="The values of the labels `correlation.partition_by`, joined by `/`.")]
 
@@ -201,6 +202,7 @@ class ServicePage(msgspec.Struct, frozen=True):
 class MonitorShape(msgspec.Struct, frozen=True):
     name: str
     kind: str
+    domain: Domain
     state: Literal["unchecked", "ok", "firing", "stale", "failed"]
     checks: int
     checked_at: datetime | None
@@ -242,8 +244,23 @@ class EpisodeShape(msgspec.Struct, frozen=True, kw_only=True):
     incident_id: str | None
 
 
+class CheckShape(msgspec.Struct, frozen=True, kw_only=True):
+    """What one check said of so many rows, compared with the version of the reference."""
+
+    monitor: str
+    domain: Domain
+    at: datetime
+    state: CheckState
+    rows: int
+    reference: str
+    summary: str
+
+
 class HistoryPage(msgspec.Struct, frozen=True):
-    history: list[EpisodeShape]
+    """``history`` are the checks, the newest first; ``episodes`` from when to when the monitors found something."""
+
+    history: list[CheckShape]
+    episodes: Annotated[list[EpisodeShape], Meta(description="On the first page.")]
     next: str | None
 
 

@@ -77,3 +77,20 @@ class UnusedFileRow(SQLModel, table=True):
 
     name: str = Field(primary_key=True, sa_type=Text)
     since: datetime = Field(sa_type=UtcDateTime)
+
+
+class ModelCheckRow(SQLModel, table=True):
+    """What a check of a monitor said, which was made or tried ``at`` a moment."""
+
+    __tablename__ = "model_check"
+    __table_args__ = (Index("model_check_by_model", "model", "id"), Index("model_check_by_time", "at"))
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigKey)
+    model: str = Field(sa_type=Text)
+    domain: str = Field(sa_type=Text)
+    monitor: str = Field(sa_type=Text)
+    at: datetime = Field(sa_type=UtcDateTime)
+    state: str = Field(sa_type=Text)
+    rows: int = Field(sa_type=BigInteger)
+    version: str = Field(sa_type=Text)
+    summary: str = Field(sa_type=Text)

@@ -9,6 +9,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.event import Chart, domain_of
+from bot.model_store.checks import MadeCheck
 from bot.storage.queries import snapshots
 from bot.watches.snapshots import Changes
 
@@ -120,10 +121,11 @@ _decode_monitor = msgspec.msgpack.Decoder(MonitorState).decode
 class Memory:
     """A partition's models by name and domain, and the states of their monitors by model, domain and monitor.
 
-    Every change is saved in the transaction of its batch.
+    Every change is saved in the transaction of its batch. ``made`` are the checks that it is about to write down.
     """
 
     def __init__(self, changes: Changes, partition_by: Sequence[str] = ()) -> None:
+        self.made: list[MadeCheck] = []
         self.cursors: dict[Key, ModelCursor] = {}
         self.monitors: dict[tuple[str, str, str], MonitorState] = {}
         self._changes = changes
@@ -131,6 +133,11 @@ class Memory:
 
     def monitor(self, model: str, name: str, domain: str = "") -> MonitorState:
         return self.monitors.get((model, domain, name)) or MonitorState(model, name, domain=domain)
+
+    def take_made(self) -> list[MadeCheck]:
+        """The checks that are not written down yet, once."""
+        made, self.made = self.made, []
+        return made
 
     def cursor_changed(self, cursor: ModelCursor, position: int) -> None:
         self.cursors[cursor.key] = cursor

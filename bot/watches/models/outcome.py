@@ -10,6 +10,7 @@ from bot.domain.event import AlertEvent, EndedBy
 from bot.domain.rules import Rules
 from bot.domain.severity import Severity
 from bot.domain.watched.monitor import MonitorRules
+from bot.model_store.checks import MOST_SUMMARY, CheckState, MadeCheck
 from bot.observability.metrics import MODEL_CHECKS as CHECKS
 from bot.watches.models.alerts import FAILED, STALE, finding, firing, resolved
 from bot.watches.models.job import Result
@@ -47,9 +48,28 @@ def apply_results(
         before = memory.monitor(cursor.model, result.name, cursor.domain)
         after, alerts = _applied(cursor, before, monitors[result.name], result, at.now)
         memory.monitor_changed(after, at.position)
+        memory.made.append(_made(cursor, after, result, at.now))
         found += alerts
     memory.cursor_changed(cursor, at.position)
     return found
+
+
+def _made(cursor: ModelCursor, state: MonitorState, result: Result, now: datetime) -> MadeCheck:
+    """The check as the history of the model has it."""
+    if result.outcome is None:
+        how = CheckState.FAILED if result.failed else CheckState.UNCHECKED
+    else:
+        how = CheckState.FIRING if result.outcome.firing else CheckState.OK
+    return MadeCheck(
+        model=cursor.model,
+        domain=cursor.domain,
+        monitor=result.name,
+        at=now,
+        state=how,
+        rows=result.rows,
+        version=result.version,
+        summary=state.summary[:MOST_SUMMARY],
+    )
 
 
 def _rest(waiting: Waiting, result: Result) -> Waiting:

@@ -18,6 +18,7 @@ from bot.domain.rules import Rules
 from bot.domain.watched.monitor import MonitorRules, WatchedModel
 from bot.inbox import offsets
 from bot.model_store import batches as model_data
+from bot.model_store import checks as made_checks
 from bot.model_store.frames import Frames
 from bot.observability.metrics import MONITORS_UNCHECKED
 from bot.pipeline.batch import Batch
@@ -78,6 +79,7 @@ class ModelsWatch:
         for event in mine:
             await self._note(memory, event, at, connection)
         self._collect(memory, batch, at)
+        await made_checks.add(connection, memory.take_made())
         await self._snapshots.save(batch, connection, at.position)
 
     async def tick(self, batch: Batch, connection: AsyncConnection) -> None:
@@ -87,6 +89,7 @@ class ModelsWatch:
         self._ticked_at[batch.partition] = batch.now
         await self._expect_models(memory, batch, at, connection)
         self._collect(memory, batch, at)
+        await made_checks.add(connection, memory.take_made())
         for cursor in memory.cursors.values():
             if self._monitors(cursor.model):
                 overview = await self.overview_of(connection, cursor.model) if cursor.newest_at is None else None

@@ -12,12 +12,21 @@ from bot.domain.alert import Alert
 from bot.domain.event import domain_of
 from bot.domain.watched.monitor import MonitorRules
 from bot.errors import NotFound
-from bot.model_store import references
+from bot.model_store import checks, references
+from bot.model_store.checks import CheckFilter, MadeCheck
 from bot.model_store.references import Reference
 from bot.storage.queries.listed.episodes import episodes_of_model
 from bot.watches.models.memory import ModelOverview, MonitorState, overview_of
 from handlers.api.operation import Answer, Call, Invalid, NoBody, NoQuery, operation
-from handlers.api.shapes import EpisodeShape, HistoryPage, ModelPage, ModelShape, MonitorShape, ReferenceShape
+from handlers.api.shapes import (
+    CheckShape,
+    EpisodeShape,
+    HistoryPage,
+    ModelPage,
+    ModelShape,
+    MonitorShape,
+    ReferenceShape,
+)
 
 State = Literal["unchecked", "ok", "firing", "stale", "failed"]
 
@@ -29,7 +38,7 @@ class ModelsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class HistoryQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     monitor: Annotated[str | None, Meta(description="One of its monitors.")] = None
-    since: Annotated[Annotated[datetime, Meta(tz=True)] | None, Meta(description="Found then or later.")] = (
+    since: Annotated[Annotated[datetime, Meta(tz=True)] | None, Meta(description="Checked then or later.")] = (
         msgspec.field(default=None, name="from")
     )
     limit: Annotated[int, Meta(ge=1, le=500)] = 100
@@ -64,7 +73,7 @@ async def show_model(call: Call[NoQuery, NoBody]) -> Answer:
     "GET",
     "/api/models/{model}/history",
     Scope.MODELS_READ,
-    summary="What its monitors found, from when to when, the newest first",
+    summary="What each check of its monitors said, the newest first, and from when to when they found something",
     query=HistoryQuery,
     answer=HistoryPage,
 )
@@ -73,13 +82,16 @@ async def model_history(call: Call[HistoryQuery, NoBody]) -> Answer:
     monitors = call.backend.rules.models[name].monitors
     if query.monitor is not None and query.monitor not in monitors:
         raise Invalid(f"monitor: {query.monitor[:60]!r} is none of {', '.join(sorted(monitors)) or 'its monitors'}.")
-    skipped = query.cursor or 0
+    wanted = CheckFilter(
+        model=name, monitor=query.monitor, since=query.since, domains=call.caller.domains, below=query.cursor
+    )
     async with call.database.read() as connection:
-        found = await episodes_of_model(connection, name, query.since, call.caller.domains)
-    wanted = [one for one in found if query.monitor in (None, _monitor_of(one))]
-    shown = wanted[skipped : skipped + query.limit]
-    following = str(skipped + query.limit) if len(wanted) > skipped + query.limit else None
-    return Answer(HistoryPage([_episode(one) for one in shown], following))
+        made = await checks.listed(connection, wanted, query.limit + 1)
+        found = [] if query.cursor else await episodes_of_model(connection, name, query.since, call.caller.domains)
+    shown = made[: query.limit]
+    following = str(shown[-1][0]) if len(made) > query.limit else None
+    episodes = [_episode(one) for one in found if query.monitor in (None, _monitor_of(one))]
+    return Answer(HistoryPage([_check(one) for _, one in shown], episodes, following))
 
 
 def _known(call: Call[Any, Any]) -> str:
@@ -94,30 +106,35 @@ async def _model(connection: AsyncConnection, call: Call[Any, Any], name: str) -
     rules = call.backend.rules
     reference = await references.current(connection, name, call.now)
     overview = _seen(call, await overview_of(connection, name, rules.partitions))
-    states = {state.monitor: state for state in overview.states}
-    monitors = rules.models[name].monitors
+    states: dict[str, list[MonitorState]] = {}
+    for state in overview.states:
+        states.setdefault(state.monitor, []).append(state)
     return ModelShape(
         name,
         list(rules.depends_on.get(name, [])),
         overview.newest_at,
         _reference(reference) if reference else None,
-        [_monitor(monitor, one, states.get(monitor)) for monitor, one in monitors.items()],
+        [
+            _monitor(monitor, one, state)
+            for monitor, one in rules.models[name].monitors.items()
+            for state in states.get(monitor, [None])
+        ],
     )
 
 
 def _seen(call: Call[Any, Any], overview: ModelOverview) -> ModelOverview:
-    """What the token may see: results stand for all domains of a partition, so they are shown to who sees all."""
-    by = call.backend.rules.correlation.partition_by
-    if call.caller.domains is None:
-        return overview
-    theirs = [cursor for cursor in overview.cursors if call.caller.sees(domain_of(cursor.labels, by))]
-    return ModelOverview(theirs, overview.states if len(theirs) == len(overview.cursors) else [])
+    """What is of the token's domains."""
+    by, sees = call.backend.rules.correlation.partition_by, call.caller.sees
+    cursors = [cursor for cursor in overview.cursors if sees(cursor.domain or domain_of(cursor.labels, by))]
+    return ModelOverview(cursors, [state for state in overview.states if sees(state.domain)])
 
 
 def _monitor(name: str, rules: MonitorRules, state: MonitorState | None) -> MonitorShape:
     if state is None:
-        return MonitorShape(name, rules.kind, "unchecked", 0, None, "", "")
-    return MonitorShape(name, rules.kind, _state(state), state.checks, state.checked_at, state.version, state.summary)
+        return MonitorShape(name, rules.kind, "", "unchecked", 0, None, "", "")
+    return MonitorShape(
+        name, rules.kind, state.domain, _state(state), state.checks, state.checked_at, state.version, state.summary
+    )
 
 
 def _state(state: MonitorState) -> State:
@@ -127,11 +144,23 @@ def _state(state: MonitorState) -> State:
         return "failed"
     if state.stale_since:
         return "stale"
-    return "ok" if state.checked_at else "unchecked"
+    return "ok" if state.is_checked else "unchecked"
 
 
 def _reference(one: Reference) -> ReferenceShape:
     return ReferenceShape(one.version, one.rows, one.pinned, one.created_at, one.lineage.model_version)
+
+
+def _check(one: MadeCheck) -> CheckShape:
+    return CheckShape(
+        monitor=one.monitor,
+        domain=one.domain,
+        at=one.at,
+        state=one.state,
+        rows=one.rows,
+        reference=one.version,
+        summary=one.summary,
+    )
 
 
 def _monitor_of(alert: Alert) -> str:
