@@ -1,0 +1,1 @@
+"""The words of ``/incident`` by which people lead an incident."""
