@@ -13,6 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.components.component import Component
 from bot.components.process import Process
 from bot.components.rewriter import rewriter_components
+from bot.domain.access.person import schedule_of
 from bot.health.self_check import Others
 from bot.incidents.guarding import guards_of
 from bot.notify.channel import Channel
@@ -92,7 +93,11 @@ def _make_channels(process: Process, client: AsyncWebClient, roster: Roster) -> 
     described = {*topology, *(other for others in topology.values() for other in others)}
     opening = _opening(process, client)
 
+    escalations = process.config.escalations.items()
+    called = {name: [one for who in rules.people if (one := schedule_of(who))] for name, rules in escalations}
+
     def make(channel: Channel, routed: Routed) -> Notifier:
+        routed.schedules = called
         return Notifier(
             services.database, channel, services.clock, backlog=process.backlog, described=described, routed=routed
         )

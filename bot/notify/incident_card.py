@@ -52,6 +52,7 @@ def card_of(view: IncidentView) -> IncidentCard:
         ended=_ended(view) if not incident.open and not incident.part_of else None,
         elsewhere=view.elsewhere,
         mentioned=tuple(view.mentioned),
+        on_call=tuple(view.on_call),
         by_hand=_by_hand(incident),
     )
 

@@ -107,7 +107,10 @@ class Messages:
             first = message.ts is None and message.mentioned is None
             mentioned = await self._outlet.whom(places) if first else message.mentioned or []
             elsewhere = await self._elsewhere(message, places)
-            view = msgspec.structs.replace(view, elsewhere=elsewhere, mentioned=mentioned)
+            on_call = await self._outlet.on_call(view.incident.escalation, places)
+            if message.ts is None:  # what a new message names, it calls: an edit does not
+                on_call = [one for one in on_call if one in mentioned]
+            view = msgspec.structs.replace(view, elsewhere=elsewhere, mentioned=mentioned, on_call=on_call)
         if view is None or self._backlog is None:
             return view
         return msgspec.structs.replace(view, behind=self._backlog.behind(view.incident.domain))

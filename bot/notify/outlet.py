@@ -69,6 +69,11 @@ class Outlet:
         here = [place for place in places if place.current and self._is_here(place)]
         return await self.routed.ids_of(here) if self.routed else []
 
+    async def on_call(self, escalation: str | None, places: Collection[Place]) -> list[str]:
+        """The ids of who is on call now for an incident."""
+        current = [place for place in places if place.current]
+        return await self.routed.on_call_for(escalation, current) if self.routed else []
+
     async def paced(self) -> None:
         """Wait until the next call may be made."""
         loop = asyncio.get_running_loop()

@@ -25,7 +25,7 @@ class IncidentView(msgspec.Struct, frozen=True, kw_only=True):
     language model made of the summary as it is now, if anything. ``part_of`` is the incident that it became part of, at
     ``part_of_url`` in the channel. ``position`` is that of the last timeline entry.
     ``alerts`` are some of its alerts, for what they say and what tells them apart. ``elsewhere`` are the other channels
-    that show it, ``mentioned`` whom it reached when it was posted here.
+    that show it, ``mentioned`` whom it reached when it was posted here, ``on_call`` who is on call for it now.
     """
 
     incident: Incident
@@ -43,6 +43,7 @@ class IncidentView(msgspec.Struct, frozen=True, kw_only=True):
     alerts: list[Alert] = []
     elsewhere: Elsewhere = Elsewhere()
     mentioned: list[str] = []
+    on_call: list[str] = []
 
     @property
     def warns_behind(self) -> bool:
