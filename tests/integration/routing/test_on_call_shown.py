@@ -17,7 +17,7 @@ ROUTE = {**SHOP, "mention": [{"schedule": "shop"}]}
 async def test_who_is_on_call_in_the_schedule_of_its_route_stands_beside_the_owner(
     pipeline: Pipeline, alert: MakeAlert
 ) -> None:
-    async with LocalSlack() as slack:
+    async with LocalSlack(channels=("incidents", "shop")) as slack:
         office = Office(pipeline, slack, [ROUTE])
         await office.send(alert(team="shop"))
         [shown] = office.blocks("shop")
