@@ -93,8 +93,10 @@ def _make_channels(process: Process, client: AsyncWebClient, roster: Roster) -> 
     described = {*topology, *(other for others in topology.values() for other in others)}
     opening = _opening(process, client)
 
-    escalations = process.config.escalations.items()
-    called = {name: [one for who in rules.people if (one := schedule_of(who))] for name, rules in escalations}
+    called = {
+        name: [one for step in rules.steps for who in step.people if (one := schedule_of(who))]
+        for name, rules in process.config.escalations.items()
+    }
 
     def make(channel: Channel, routed: Routed) -> Notifier:
         routed.schedules = called
