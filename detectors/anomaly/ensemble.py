@@ -12,18 +12,21 @@ from detectors.anomaly.part import Part
 from detectors.anomaly.peaks import Peaks
 from detectors.anomaly.sample import Intake
 from detectors.anomaly.season import Season
+from detectors.anomaly.step import Step
 from detectors.anomaly.stuck import Stuck
 
 RECENT = 16
+_SHARE_OF_VALUE = 0.6
 
 
 class Ensemble(msgspec.Struct, array_like=True, gc=False):
     """Watches one series. Knows nothing of its unit, scale, interval or kind, and has nothing to tune.
 
     Spikes and level shifts are values never seen; bursts and changed variance are new contexts of values; drifts and
-    trends are new averages; what is known but comes at the wrong time of day is new without the daily profile; flat
-    lines and peaks that do not come are stays longer than ever; missing data are intervals longer than ever. Their
-    surprises are added up, and the series' own earlier peaks say how rare the sum is.
+    trends are new averages; jumps are new steps; what is known but comes at the wrong time of the day or the week lies
+    far outside what is usually left without their profiles; flat lines and peaks that do not come are stays longer
+    than ever; missing data are intervals longer than ever. Their surprises are added up, and the series' own earlier
+    peaks say how rare the sum is.
 
     State: at most 4 KB serialised, however long the series.
 
@@ -31,7 +34,7 @@ class Ensemble(msgspec.Struct, array_like=True, gc=False):
     ----------
     intake
         Turns timestamps (seconds) and values into samples.
-    value, shape, level, season, stuck, gaps
+    value, shape, level, season, stuck, gaps, step
         The detectors, one a kind of anomaly.
     peaks
         Weighs their surprise against the series' past.
@@ -54,10 +57,11 @@ class Ensemble(msgspec.Struct, array_like=True, gc=False):
     value: Novelty = msgspec.field(default_factory=lambda: Novelty(spans=(1.0,), reach=0.03))
     shape: Novelty = msgspec.field(default_factory=lambda: Novelty(spans=(1.0, 3.0, 10.0), reach=0.15))
     level: Novelty = msgspec.field(default_factory=lambda: Novelty(spans=(30.0,), reach=0.05))
-    season: Season = msgspec.field(default_factory=lambda: Season(Novelty(spans=(10.0,), reach=0.15)))
+    season: Season = msgspec.field(default_factory=Season)
     stuck: Stuck = msgspec.field(default_factory=lambda: Stuck(surprise=2.0))
     gaps: Gaps = msgspec.field(default_factory=lambda: Gaps(surprise=1.0))
     peaks: Peaks = msgspec.field(default_factory=Peaks)
+    step: Step = msgspec.field(default_factory=lambda: Step(Novelty(spans=(1.0,), reach=0.1)))
 
     @classmethod
     def of_counter(cls) -> Self:
@@ -77,8 +81,9 @@ class Ensemble(msgspec.Struct, array_like=True, gc=False):
         sample = self.intake.sample(timestamp, value)
         if sample is None:
             return 0.0
-        parts: tuple[Part, ...] = (self.value, self.shape, self.level, self.season, self.stuck, self.gaps)
-        return self.peaks.score(sum([part.update(sample) for part in parts]))
+        parts: tuple[Part, ...] = (self.shape, self.level, self.season, self.stuck, self.gaps, self.step)
+        surprise = sum([part.update(sample) for part in parts])
+        return self.peaks.score(surprise + _SHARE_OF_VALUE * self.value.update(sample))
 
     def expected(self) -> tuple[float, float]:
         """The range in which the values were lately, not counting the last one; a counter's are rates a second."""

@@ -43,12 +43,12 @@ class Novelty(msgspec.Struct, array_like=True, gc=False):
     means: list[float] = []
     low: tuple[float, ...] = ()
     high: tuple[float, ...] = ()
-    tolerance: tuple[float, ...] = ()
+    unused: tuple[float, ...] = ()  # where an older version kept its tolerance
     prototypes: Floats = msgspec.field(default_factory=floats)  # one behind the other, that which matched last first
     fresh: int = 0  # how many, from the first, matched since the last sweep
 
     def __post_init__(self) -> None:
-        self.spans = shared(self.spans)
+        self.spans, self.unused = shared(self.spans), ()
 
     def update(self, sample: Sample) -> float:
         self._average(sample.value)
@@ -86,11 +86,14 @@ class Novelty(msgspec.Struct, array_like=True, gc=False):
 
     def _widen(self, low: Iterable[float], high: Iterable[float]) -> None:
         self.low, self.high = tuple(low), tuple(high)
-        self.tolerance = tuple([self.reach * (most - least) for least, most in zip(self.low, self.high, strict=True)])
+
+    def _tolerance(self) -> list[float]:
+        return [self.reach * (most - least) for least, most in zip(self.low, self.high, strict=True)]
 
     def _match(self) -> int | None:
         """Where the first prototype begins that is within reach."""
-        prototypes, width, mean, most = self.prototypes, len(self.spans), self.means[0], self.tolerance[0]
+        prototypes, width, mean = self.prototypes, len(self.spans), self.means[0]
+        most = self.reach * (self.high[0] - self.low[0])
         for at in range(0, len(prototypes), width):  # this loop is the hot one
             if -most <= mean - prototypes[at] <= most and (width == 1 or self._covers(at)):
                 return at
@@ -98,15 +101,16 @@ class Novelty(msgspec.Struct, array_like=True, gc=False):
 
     def _covers(self, at: int) -> bool:
         """Whether the prototype that begins there, and is within reach by its first average, is so by the others."""
-        means, prototypes, tolerance = self.means, self.prototypes, self.tolerance
-        for i in range(1, len(means)):  # noqa: SIM110  (all() takes twice as long)
-            if not -tolerance[i] <= means[i] - prototypes[at + i] <= tolerance[i]:
+        means, prototypes, reach, low, high = self.means, self.prototypes, self.reach, self.low, self.high
+        for i in range(1, len(means)):
+            most = reach * (high[i] - low[i])
+            if not -most <= means[i] - prototypes[at + i] <= most:
                 return False
         return True
 
     def _distance(self) -> float:
         """How many reaches the nearest prototype is away."""
-        scales = [1 / most if most else 0.0 for most in self.tolerance]
+        scales = [1 / most if most else 0.0 for most in self._tolerance()]
         each = [iter(self.prototypes)] * len(self.spans)
         return min((self._reaches(prototype, scales) for prototype in zip(*each, strict=True)), default=0.0)
 

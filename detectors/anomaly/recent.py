@@ -8,7 +8,7 @@ import msgspec
 from detectors.anomaly.floats import Floats, floats
 
 KEPT = 60
-_TRIMMED_AT = 90
+_TRIMMED_AT = 72
 
 
 class Recent(msgspec.Struct, array_like=True, gc=False):

@@ -1,49 +1,90 @@
-"""Season: values that were seen before, but never at this time of day."""
+"""Season: values that were seen before, but never at this time of the day or of the week."""
 
 import math
 
 import msgspec
 
+from detectors.anomaly.deviation import Deviation
 from detectors.anomaly.floats import Floats, floats
 from detectors.anomaly.novelty import Novelty
 from detectors.anomaly.sample import Sample
 
-_BINS = 96
+_QUARTERS = 96
 _DAY = 86_400
-_MEMORY = 0.1
+_DAY_MEMORY = 0.1
+_HOURS = 168
+_WEEK = 7 * _DAY
+_WEEK_MEMORY = 0.3
+_CLIPPED_AT = 10.0
+_USUAL_MEMORY = 1000
 
 
-def _nothing() -> Floats:
-    return floats([math.nan] * _BINS)
+def _quarters() -> Floats:
+    return floats([math.nan] * _QUARTERS)
+
+
+def _hours() -> Floats:
+    return floats([math.nan] * _HOURS)
 
 
 class Season(msgspec.Struct, array_like=True, gc=False):
-    """Novelty of what is left of the series without its daily profile.
+    """Deviation of what is left of the series without its daily or weekly profile.
 
-    The profile is a running mean for each quarter of an hour of the day; a quarter never seen expects nothing.
+    The profiles are running means for each quarter of an hour of the day and each hour of the week. A quarter and an
+    hour never seen expect nothing; where both expect something, the nearer one counts, so a series needs no week to be
+    judged by the day, and Sundays are Sundays after one.
 
     Parameters
     ----------
-    rest
-        The detector of what is left.
+    unused
+        Where an older version kept a detector.
+    profile, week
+        The two profiles, relative to the series' first value.
+    deviation
+        The detector of averages of what is left.
+    usual
+        How far values usually are from what is expected. A profile learns ten times of it at most from one value, so a
+        glitch does not come back each day.
 
     Examples
     --------
-    >>> detector = Season(Novelty(spans=(1.0,), reach=0.15))
-    >>> days = [detector.update(Sample(3600.0 * hour, hour % 24, 3600)) for hour in range(240)]
-    >>> max(days[24:]), detector.update(Sample(3600.0 * 243, 15, 3600)) > 1
+    >>> detector = Season()
+    >>> hours = [(hour, (hour % 24) ** 2 + hour % 5) for hour in range(1000)]
+    >>> days = [detector.update(Sample(3600.0 * hour, value, 3600)) for hour, value in hours]
+    >>> max(days), max(detector.update(Sample(3600.0 * hour, 200.0, 3600)) for hour in range(1000, 1024)) > 0.5
     (0.0, True)
     """
 
-    rest: Novelty
-    profile: Floats = msgspec.field(default_factory=_nothing)
+    unused: Novelty | None = None
+    profile: Floats = msgspec.field(default_factory=_quarters)
+    week: Floats = msgspec.field(default_factory=_hours)
+    deviation: Deviation = msgspec.field(default_factory=Deviation)
+    usual: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.unused = None
 
     def update(self, sample: Sample) -> float:
-        quarter = int(sample.at % _DAY * _BINS / _DAY)
-        expected = self.profile[quarter]
-        if math.isnan(expected):
-            self.profile[quarter] = sample.value
+        quarter, hour = int(sample.at % _DAY * _QUARTERS / _DAY), int(sample.at % _WEEK * _HOURS / _WEEK)
+        of_day = self._rest(self.profile, quarter, sample.value, _DAY_MEMORY)
+        of_week = self._rest(self.week, hour, sample.value, _WEEK_MEMORY)
+        rest = min(of_day, of_week, key=abs)
+        if math.isinf(rest):
             return 0.0
-        rest = sample.value - expected
-        self.profile[quarter] = expected + _MEMORY * rest
-        return self.rest.update(Sample(sample.at, rest, sample.interval))
+        self._note(abs(rest))
+        return self.deviation.update(rest)
+
+    def _rest(self, profile: Floats, place: int, value: float, memory: float) -> float:
+        """How far the value is from what was expected; infinitely far where nothing was. The profile learns it."""
+        expected = profile[place]
+        if math.isnan(expected):
+            profile[place] = value
+            return math.inf
+        rest = value - expected
+        most = _CLIPPED_AT * self.usual or math.inf
+        profile[place] = expected + memory * max(-most, min(most, rest))
+        return rest
+
+    def _note(self, size: float) -> None:
+        most = _CLIPPED_AT * self.usual or size
+        self.usual += (min(size, most) - self.usual) / min(self.deviation.count + 1, _USUAL_MEMORY)

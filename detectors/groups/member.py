@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from detectors.anomaly import ALARM, Ensemble
+from detectors.anomaly import ALARM, RARITY, Ensemble
 from detectors.anomaly.floats import packed, unpacked
 from detectors.anomaly.longest import KEPT
 from detectors.anomaly.recent import Recent
@@ -19,7 +19,6 @@ _LEAST_SILENCE = 120.0
 _MISSED = 3.0
 _FALLS = 5
 _FALLS_AMONG = 20
-_RARITY = 0.08  # the ensemble scores a rarity r as r / (r + 0.08)
 _MOST = 1e6
 
 
@@ -123,7 +122,7 @@ class Member(msgspec.Struct, array_like=True, gc=False):
             return 0.0
         self._note(at, observed)
         if score and self.is_learnt(at):
-            rarity = min(_MOST, _RARITY * score / (1 - score)) if score < 1 else _MOST
+            rarity = min(_MOST, RARITY * score / (1 - score)) if score < 1 else _MOST
             if score >= ALARM:
                 self.go_off(at, rarity)
             return rarity

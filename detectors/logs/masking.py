@@ -8,7 +8,7 @@ VALUE = "\x01"  # stands where a value stood; no control character of a line get
 _WORD_FORMS = (
     r"(?<![a-z+.])[a-z][a-z+.]*://[^\s\"'<>()\[\],;]*",  # URL
     r"\b[A-Za-z]:\\[^\s\"',;]+",  # Windows path
-    r"(?<![\w.+\-])[\w.+\-]+@[\w\-]+(?:\.[\w\-]+)+",  # e-mail address
+    r"(?<![\w.+\-])[\w.+\-]+@[\w\-]+(?:\.[\w\-]+)*",  # e-mail address, of this host, too
     r"(?<![\w:])(?:[\da-fA-F]{0,4}:){2,7}[\da-fA-F]{1,4}(?![\w:])(?:[.,]\d+)?",  # MAC, IPv6, time of day
     r"(?<![\w.<])/[\w.\-%@+~]+(?:/[\w.\-%@+~]*)*(?:\?[^\s\"]*)?",  # absolute path
     r"(?<![\w.\-])[\w.\-]+(?:[/\\][\w.\-]+){2,}",  # relative path
@@ -26,7 +26,9 @@ _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*"
 _DAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,?"
 _UNIT = r"(?: ?(?:%|(?i:[kmgt]i?b|bytes?|b|[nuµm]?s|secs?|seconds?|mins?|minutes?|hours?|hrs?|days?|[kmg]?hz)\b))?"
 _DATE = re.compile(rf"\b(?:{_DAY} (?={VALUE}|{_MONTH} {VALUE}))?(?:{_MONTH} )?{VALUE}")
-_ACCOUNT = re.compile(r"\b(user|password for) [\w.$\\\-]+(?=$| (?:by|from|at|on)\b| ?[\[(])")
+_ACCOUNT = re.compile(
+    r"\b(user|(?:password|publickey|none|pam|hostbased) for) [\w.$\\\-]+(?=$| (?:by|from|at|on)\b| ?[\[(])"
+)
 # Assigned is a value: what is quoted, unless it is the message itself; nothing; and a thing named by its number.
 _ASSIGNED = re.compile(
     rf"""=(?<!\bmsg=)(?<!\bmessage=)(?<!\bevent=)(?:"[^"]*"|'[^']*'|null\b|[A-Za-z.]*\{{{VALUE}\}})"""

@@ -11,6 +11,7 @@ from detectors.logs.novelty import Novelty
 from detectors.logs.rate import Rate
 from detectors.logs.stopped import Stopped
 from detectors.logs.templates import Miner
+from detectors.logs.traces import Traces
 from detectors.logs.unseen import Unseen
 from detectors.logs.window import Finding, LogDetector, Window
 
@@ -140,8 +141,12 @@ class Stream:
         self._span = self._novelty.span = span
 
     def add(self, lines: Iterable[Line], received: int) -> None:
-        """Take in lines, received at a moment in milliseconds since 1970. Their order does not matter."""
+        """Take in lines, received at a moment in milliseconds since 1970.
+
+        Their order does not matter, but for the lines of a stack trace, which count as one.
+        """
         find, samples, is_error = self.miner.add, self.samples, self._is_error
+        traces = Traces()
         index, counts, times = -1, self._late, []
         for line in lines:
             time, text, severity = line.time, line.text, line.severity
@@ -150,6 +155,8 @@ class Stream:
             if time // WINDOW_MS != index:
                 index, counts = time // WINDOW_MS, self._counts_at(time, received)
             times.append(time)
+            if traces.goes_on(text, time):
+                continue
             template = find(text)
             seen = counts.lines.get(template)
             if seen is None:
@@ -162,6 +169,7 @@ class Stream:
                     counts.first[template] = time
             if severity in ERROR_LEVELS if severity else self._is_about_error(template, is_error):
                 counts.errors[template] = counts.errors.get(template, 0) + 1
+                traces.error_came(text, time)
         self._newest = max(self._newest, max(times, default=0))
         self._behind = max(float(received - self._newest), self._behind / 2, 0.0)
 

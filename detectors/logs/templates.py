@@ -3,10 +3,12 @@
 import operator
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, Generic, TypeVar
 
+from detectors.logs.fields import statement_of
 from detectors.logs.masking import VALUE, mask, mask_word
+from detectors.logs.traces import event_of
 
 Tokens = tuple[str, ...]
 Key = TypeVar("Key")
@@ -17,12 +19,14 @@ TOKENS = 256  # tokens of a line that are looked at
 MOST_ALIKE = 200  # templates of the same number of tokens and the same first one
 FEW_WORDS = 5  # a place that has shown more words than this is a variable
 COMMON_WORDS = 2  # what lines must share, besides the place in question, to be taken for one template
+COMMON_SIGNS = 4  # or one word, and so many words and signs together, as in "(root) CMD (<*>)"
 LONGEST_REPEAT = 12  # tokens of a phrase that may repeat, as in lists
 CACHE_SIZE = 4096
 
 # No two lines that differ in digits or control characters alone are different to us.
 _ALIKE = bytes.maketrans(b"123456789" + bytes(range(32)) + b"\x7f", b"0" * 9 + b" " * 33)
 _TOKEN = re.compile(rf"[\w$]*(?:{VALUE}|[\w$])[\w{VALUE}$]*(?:[.\-][\w{VALUE}$]+)*| |[^\w\s{VALUE}]+")
+_NUMBERED = re.compile(rf"[a-z]+{VALUE}$")
 
 
 class _Memo(dict[Key, Kept], Generic[Key, Kept]):
@@ -85,7 +89,14 @@ class Miner:
         return len(self._templates)
 
     def add(self, line: str) -> int:
-        """The id of the line's template. Only its first ``LINE_LENGTH`` characters count."""
+        """The id of the line's template. Only its first ``LINE_LENGTH`` characters count.
+
+        Of structured lines they are those of the message (see ``fields``), of stack traces those of the error.
+        """
+        if line[:1] == "{":
+            line = statement_of(line)
+        if "\n" in line:
+            line = event_of(line)
         if len(line) > LINE_LENGTH:
             line = line[:LINE_LENGTH].rpartition(" ")[0] or line[:LINE_LENGTH]
         template = self._by_line[line.encode(errors="replace").translate(_ALIKE)]
@@ -124,7 +135,7 @@ class Miner:
         return miner
 
     def _find_line(self, line: bytes) -> int:
-        return self._by_mask[mask(line.decode(), self._words.__getitem__)]
+        return self._by_mask[mask(statement_of(line.decode()), self._words.__getitem__)]
 
     def _find_masked(self, masked: str) -> int:
         template = self._find(_without_repeats(_TOKEN.findall(masked)[:TOKENS]) or ("",))
@@ -136,15 +147,27 @@ class Miner:
         alike = self._alike[len(tokens), tokens[0]]
         if tokens in alike:
             return alike[tokens]
-        for known, template in alike.items():
+        for known, template in self._that_may_cover(tokens):
             if _covers(known, tokens):
                 return template
         if len(alike) >= MOST_ALIKE:
             self._forget(alike.values())
         return self._begin(tokens, _siblings(tokens, alike))
 
+    def _that_may_cover(self, tokens: Tokens) -> Iterator[tuple[Tokens, int]]:
+        """Those that begin alike, and those that begin with a variable."""
+        yield from self._alike[len(tokens), tokens[0]].items()
+        if tokens[0] != VALUE and (len(tokens), VALUE) in self._alike:
+            yield from self._alike[len(tokens), VALUE].items()
+
+    def _that_it_may_cover(self, tokens: Tokens) -> Iterator[Tokens]:
+        """Those that begin alike; where it begins with a variable, all of as many tokens."""
+        for (length, first), alike in self._alike.items():
+            if length == len(tokens) and tokens[0] in (VALUE, first):
+                yield from alike
+
     def _begin(self, tokens: Tokens, siblings: dict[int, list[Tokens]]) -> int:
-        absorbed = [known for known in self._alike[len(tokens), tokens[0]] if _covers(tokens, known)]
+        absorbed = [known for known in self._that_it_may_cover(tokens) if _covers(tokens, known)]
         template = self._merge(absorbed) if absorbed else self._new_id()
         self._keep(template, tokens, self._lines)
         for place, others in siblings.items():
@@ -187,12 +210,13 @@ class Miner:
 
 
 def _is_word(token: str) -> bool:
-    return token[0] == VALUE or token[0].isidentifier()
+    return token[:1] == VALUE or token[:1].isidentifier()
 
 
 def _enough_in_common(tokens: Tokens, place: int = -1) -> bool:
-    words = sum(token[:1].isidentifier() for at, token in enumerate(tokens) if at != place)
-    return words >= COMMON_WORDS
+    others = [token for at, token in enumerate(tokens) if at != place and token != " "]
+    words = sum(token[:1].isidentifier() for token in others)
+    return words >= COMMON_WORDS or (words > 0 and words + sum(not _is_word(one) for one in others) >= COMMON_SIGNS)
 
 
 def _covers(known: Tokens, tokens: Tokens) -> bool:
@@ -223,13 +247,24 @@ def _siblings(tokens: Tokens, alike: dict[Tokens, int]) -> dict[int, list[Tokens
 
 
 def _without_repeats(tokens: list[str]) -> Tokens:
-    """The tokens with a list of like things cut to one: ``<*> <ok> <*> <ok>`` says no more than ``<*> <ok>``."""
+    """The tokens with a list of like things cut to one: ``<*> <ok> <*> <ok>`` says no more than ``<*> <ok>``.
+
+    Names that end in a number, as nodes of a cluster have, are like things whatever their kind: ``dn<*> an<*>``. The
+    first token is what the line is about: one of them, too.
+    """
     kept: list[str] = []
     for token in tokens:
         kept.append(token)
         for size in range(1, min(LONGEST_REPEAT, len(kept) // 2) + 1):
-            phrase = kept[-size:]
-            if phrase == kept[-2 * size : -size] and any(VALUE in part for part in phrase):
+            phrase, before = kept[-size:], kept[-2 * size : -size]
+            if phrase == before and any(VALUE in part for part in phrase):
                 del kept[-size:]
                 break
-    return tuple(kept)
+            if any(map(_NUMBERED.match, phrase + before)) and _unnumbered(phrase) == _unnumbered(before):
+                kept[-2 * size :] = _unnumbered(phrase)
+                break
+    return (*_unnumbered(kept[:1]), *kept[1:])
+
+
+def _unnumbered(tokens: list[str]) -> list[str]:
+    return [VALUE if _NUMBERED.match(token) else token for token in tokens]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from detectors.anomaly import Ensemble
 from tests.benchmarks.command import parser_for, report, require
 from tests.benchmarks.compare import METRICS, VARIABLE, ask
-from tests.benchmarks.nab_scoring import PROFILES, Scored, best_score
+from tests.benchmarks.nab_scoring import PROFILES, Labelled, Scored, best_score, by_kind
 
 
 class Series(NamedTuple):
@@ -33,6 +33,7 @@ class Run(NamedTuple):
 
 def main() -> None:
     parser = parser_for(__doc__ or "")
+    parser.add_argument("--categories", action="store_true", help="each at the threshold that is best for the others")
     parser.add_argument("--compare", action="store_true", help=f"score river and statsmodels as well, see {VARIABLE}")
     options = parser.parse_args()
     folder = require(options.data / "nab")
@@ -50,7 +51,9 @@ def main() -> None:
     points_per_s = sum(len(one.values) for one in series) / sum(run.seconds for run in runs)
     size = max(run.size for run in runs)
     others = {"others": _others(series)} if options.compare else {}
-    report({**figures, "points_per_s": round(points_per_s, 1), "bytes_per_series": float(size), **others})
+    labelled = [Labelled(one.name.split("/")[0], *score) for one, score in zip(series, scored, strict=True)]
+    categories = {"categories": by_kind(labelled, PROFILES["standard"])} if options.categories else {}
+    report({**figures, "points_per_s": round(points_per_s, 1), "bytes_per_series": float(size), **categories, **others})
 
 
 def _others(series: Sequence[Series]) -> dict[str, dict[str, float]]:

@@ -36,6 +36,18 @@ class Best(NamedTuple):
     threshold: float
 
 
+class Labelled(NamedTuple):
+    """A file of a kind, such as a category of the benchmark."""
+
+    kind: str
+    scores: Sequence[float]
+    windows: Sequence[tuple[int, int]]
+
+    @property
+    def scored(self) -> Scored:
+        return Scored(self.scores, self.windows)
+
+
 class _Row(NamedTuple):
     """What a detection at one row is worth: σ in [-1, 1], and the window it falls into, if any."""
 
@@ -56,6 +68,25 @@ def best_score(files: Sequence[Scored], profile: Profile) -> Best:
         if total > best:
             best, threshold = total, score
     return Best(100 * (best - null) / (len(windows) - null) if windows else 0.0, threshold)
+
+
+def score_at(files: Sequence[Scored], profile: Profile, threshold: float) -> float:
+    """The score at a threshold that was chosen elsewhere, 0 for silence; without windows what false alarms cost."""
+    rows = (row for number, file in enumerate(files) for row in _rows(number, file))
+    caught: dict[tuple[int, int], float] = {}
+    windows = {(number, window) for number, file in enumerate(files) for window in file.windows}
+    total = sum(_gain(row, caught, profile) for row in rows if row.score >= threshold and row.score > 0)
+    return 100 * total / ((1 + profile.miss) * len(windows)) if windows else total
+
+
+def by_kind(files: Sequence[Labelled], profile: Profile) -> dict[str, float]:
+    """For each kind its score at the threshold that is best for all others: what it would be, had it not been seen."""
+    found = {}
+    for kind in dict.fromkeys(file.kind for file in files):
+        others = [file.scored for file in files if file.kind != kind]
+        mine = [file.scored for file in files if file.kind == kind]
+        found[kind] = round(score_at(mine, profile, best_score(others, profile).threshold), 2)
+    return found
 
 
 def _gain(row: _Row, caught: dict[tuple[int, int], float], profile: Profile) -> float:

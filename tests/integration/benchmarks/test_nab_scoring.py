@@ -11,7 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.benchmarks import nab
-from tests.benchmarks.nab_scoring import PROFILES, Profile, Scored, best_score, probation, sigmoid
+from tests.benchmarks.made.kinds import KINDS, made
+from tests.benchmarks.nab_scoring import (
+    PROFILES,
+    Labelled,
+    Profile,
+    Scored,
+    best_score,
+    by_kind,
+    probation,
+    score_at,
+    sigmoid,
+)
 
 STANDARD = PROFILES["standard"]
 WINDOW = (500, 599)
@@ -52,6 +63,29 @@ def test_rows_of_probation_neither_earn_nor_cost() -> None:
     silent = best_score([Scored(one_alarm(), [WINDOW])], STANDARD)
     assert best_score([Scored(one_alarm(*range(150)), [WINDOW])], STANDARD) == silent
     assert (probation(1000), probation(20_000)) == (150, 750)
+
+
+def test_at_the_best_threshold_the_score_is_the_best_one() -> None:
+    files = [Scored([0.5 * one for one in one_alarm(300, 510)], [WINDOW]), Scored(one_alarm(700), [WINDOW])]
+    for profile in PROFILES.values():
+        best = best_score(files, profile)
+        assert score_at(files, profile, best.threshold) == pytest.approx(best.score)
+
+
+def test_a_kind_is_scored_at_the_threshold_that_is_best_for_the_others() -> None:
+    quiet = Labelled("quiet", [0.4 * one for one in one_alarm(500)], [WINDOW])
+    loud = Labelled("loud", one_alarm(500), [WINDOW])
+    calm = Labelled("calm", [0.6 * one for one in one_alarm(300)], [])
+    assert by_kind([quiet, loud, calm], STANDARD) == {"quiet": 0, "loud": pytest.approx(100), "calm": -0.11}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_made_series_is_the_same_each_time_and_its_windows_lie_in_it(kind: str) -> None:
+    series = made(kind, 1)
+    assert series == made(kind, 1) != made(kind, 2)
+    assert len(series.times) == len(series.values) == KINDS[kind].rows and series.times == sorted(set(series.times))
+    assert len(series.windows) == KINDS[kind].anomalies
+    assert all(0 <= first < last < len(series.times) for first, last in series.windows)
 
 
 def test_one_threshold_holds_for_all_files() -> None:

@@ -1,9 +1,11 @@
 """Anomalies in one series: what must be found, what must not, and what must be withstood."""
 
 import math
+from array import array
 from collections.abc import Callable, Iterator
 from random import Random
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -58,6 +60,8 @@ ANOMALIES: dict[str, tuple[Shape, Shape]] = {
     "a daily peak that does not come": (office_hours, lambda at, random: 20 + random.gauss(0, 1)),
     "a daily peak at night": (office_hours, lambda at, random: office_hours(at + DAY // 2, random)),
     "a flat line": (daily, lambda at, random: 50.0),
+    "a jump within the range": (daily, lambda at, random: daily(at, random) - 35 * (at == 70)),
+    "noon at a lower level": (daily, lambda at, random: daily(at, random) - 12),
     "a spike where there was nothing": (lambda at, random: 0.0, lambda at, random: float(at == 20)),
 }
 
@@ -192,3 +196,48 @@ def test_a_glitch_does_not_blind_for_ever() -> None:
     play(ensemble, iter([1e9]), begin=7 * DAY)
     play(ensemble, (noise(at, random) for at in range(45_000)), begin=7 * DAY + 1)
     assert ensemble.update(60 * MINUTES * 50_000, 80.0) >= ALARM
+
+
+def weekly(at: int, random: Random) -> float:
+    return (20 if at // DAY % 7 < 2 else 80) + 10 * math.sin(2 * math.pi * at / DAY) + random.gauss(0, 1)
+
+
+def test_a_weekday_like_a_sunday_alarms_and_sundays_do_not() -> None:
+    ensemble, random = learnt(weekly, samples=35 * DAY)
+    assert max(play(ensemble, (weekly(at, random) for at in range(2 * DAY)), begin=35 * DAY)) < ALARM
+    assert max(play(ensemble, (weekly(at, random) for at in range(DAY)), begin=37 * DAY)) >= ALARM
+
+
+def test_a_glitch_does_not_come_back_each_day() -> None:
+    ensemble, random = learnt(daily, samples=14 * DAY)
+    play(ensemble, iter([1e6]), begin=14 * DAY)
+    scores = play(ensemble, (daily(at, random) for at in range(1, 14 * DAY)), begin=14 * DAY)
+    assert sum(score >= ALARM for score in scores[DAY // 2 :]) <= 1
+
+
+def test_an_event_that_becomes_far_worse_alarms_again() -> None:
+    ensemble, random = learnt(noise)
+    begun = play(ensemble, (noise(at, random) + 5 for at in range(20)), begin=7 * DAY)
+    worse = play(ensemble, (noise(at, random) + 2000 for at in range(5)), begin=7 * DAY + 20)
+    assert max(begun) >= ALARM and max(worse) >= ALARM
+
+
+@pytest.mark.parametrize("shape", [noise, daily, office_hours], ids=["noise", "daily", "office hours"])
+def test_what_the_version_before_learnt_is_kept(shape: Shape) -> None:
+    ensemble, random = learnt(shape)
+    resumed = Ensemble.restore(as_written_before(ensemble.state()))
+    usual = play(resumed, (shape(at, random) for at in range(3 * DAY)), begin=7 * DAY)
+    assert max(usual) < ALARM
+    assert resumed.update(60 * MINUTES * 10 * DAY, 500.0) >= ALARM
+
+
+def as_written_before(state: bytes) -> bytes:
+    """Without weeks, deviations and steps, with tolerances, and with peaks in double precision."""
+    intake, *novelties, season, stuck, gaps, peaks, _ = msgspec.msgpack.decode(state)
+    for novelty in novelties:
+        reach, low, high = novelty[1], novelty[4], novelty[5]
+        novelty[6] = [reach * (most - least) for least, most in zip(low, high, strict=True)]
+    rest = [[10.0], 0.15, 1, [0.0], [0.0], [0.0], [0.0], array("f", [0.0]).tobytes(), 1]
+    count, earlier, *others = peaks[:5]
+    peaks = [count, array("f", earlier).tolist(), *others]
+    return msgspec.msgpack.encode([intake, *novelties, [rest, season[1]], stuck, gaps, peaks])
