@@ -73,12 +73,13 @@ class Standing(msgspec.Struct, frozen=True):
         said = []
         if len(self.since_loss) < rules.after:
             anew = " since its last bad run" if self.lost_by else ""
-            count = f"{rules.after - len(self.since_loss)} more verified successes that people approve"
+            more = rules.after - len(self.since_loss)
+            count = f"{more} more verified success{'' if more == 1 else 'es'} that people approve"
             said.append(f"{count} ({len(self.since_loss)} of {rules.after}{anew})")
         if evidence(self.successes, self.weight, rules.at_least) < 1 / ALPHA:
             needed = successes_needed(self, rules.at_least)
-            more = f"about {needed} more successes in a row" if needed else "more successes"
-            said.append(f"a rate that exceeds {rules.at_least:g} for sure, not {self.bound:.2f} ({more})")
+            row = f"about {needed} more success{'' if needed == 1 else 'es'} in a row" if needed else "more successes"
+            said.append(f"a rate that exceeds {rules.at_least:g} for sure, not {self.bound:.2f} ({row})")
         return said
 
 

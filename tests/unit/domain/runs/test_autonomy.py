@@ -20,7 +20,7 @@ def past(*outcomes: bool | None, by_people: bool = True) -> list[Past]:
 
 def test_it_is_earned_with_so_many_successes_and_the_bound_and_no_sooner() -> None:
     assert standing_of(past(*[True] * 5)).missing(RULES) == []
-    assert standing_of(past(*[True] * 4)).missing(RULES)[0].startswith("1 more verified successes")
+    assert standing_of(past(*[True] * 4)).missing(RULES)[0].startswith("1 more verified success that")
     strict = Autonomy(after=10, at_least=0.9)
     [why] = standing_of(past(*[True] * 10)).missing(strict)
     assert why == "a rate that exceeds 0.9 for sure, not 0.71 (about 23 more successes in a row)"

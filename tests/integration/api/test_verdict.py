@@ -1,0 +1,98 @@
+"""The verdict on a service since a change: worse, not worse, or too early; and looking often costs no false alarms."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from bot.domain.event import AlertEvent
+from bot.domain.rules import Rules
+from tests.conftest import Clock
+from tests.integration.api.programs import Programs, api
+from tests.integration.pipeline_driver import Pipeline
+
+MakeAlert = Callable[..., AlertEvent]
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+async def known(pipeline: Pipeline) -> Pipeline:
+    rules = Rules(depends_on={"web": ["checkout"]})
+    return await Pipeline(pipeline.database, pipeline.inbox, pipeline.clock, rules).prepare()
+
+
+async def _verdict(programs: Programs, clock: Clock, minutes: float = 0, service: str = "checkout", **more: Any) -> Any:
+    since = quote((clock.now - timedelta(minutes=minutes)).isoformat())
+    rest = "".join(f"&{name}={value}" for name, value in more.items())
+    return await programs.ci.ok("GET", f"/api/verdict?service={service}&since={since}{rest}")
+
+
+async def test_it_is_too_early_then_not_worse_and_says_for_how_long(known: Pipeline, clock: Clock) -> None:
+    async with api(known) as programs:
+        early = await _verdict(programs, clock, 4)
+        assert (early["ok"], early["confidence"]) == (None, 0)
+        assert early["reasons"] == ["nothing new is wrong so far; it is too early for another 6m"]
+        good = await _verdict(programs, clock, 10)
+        assert (good["ok"], good["confidence"]) == (True, 0.5)  # nothing is known of changes of before
+        assert good["reasons"] == ["nothing is wrong that was not before, for 10m"]
+        assert (await _verdict(programs, clock, 4, settle="3m"))["ok"] is True
+
+
+async def test_alerts_that_began_since_make_it_worse(known: Pipeline, alert: MakeAlert, clock: Clock) -> None:
+    async with api(known) as programs:
+        clock.pass_(minutes=2)
+        await known.send(alert(severity="critical"))
+        clock.pass_(minutes=1)
+        worse = await _verdict(programs, clock, 3)
+        assert worse["ok"] is False
+        assert worse["confidence"] >= 0.95
+        assert worse["reasons"] == ["HighLatency began since the change; 0 began in the 0s before"]
+        clock.pass_(minutes=30)
+        assert (await _verdict(programs, clock, 33))["ok"] is False  # it stays so
+        assert (await _verdict(programs, clock, 20))["ok"] is True  # a later change has not made it worse
+        assert (await _verdict(programs, clock, 33, "web"))["ok"] is True  # nor has it made another service
+
+
+async def test_what_alerts_all_the_time_is_not_worse_for_one_more(
+    known: Pipeline, alert: MakeAlert, clock: Clock
+) -> None:
+    for number in range(40):
+        await known.send(alert(pod=str(number)))
+        await known.send(alert("resolved", pod=str(number)))
+        clock.pass_(hours=1)
+    async with api(known) as programs:
+        clock.pass_(minutes=20)
+        await known.send(alert(pod="one more"))
+        usual = await _verdict(programs, clock, 20)
+        assert usual["ok"] is None
+        assert usual["reasons"][0].startswith("HighLatency began since the change, which is not unusual yet; 40 began")
+
+
+async def test_information_is_no_trouble_and_an_unknown_service_has_no_verdict(
+    known: Pipeline, alert: MakeAlert, clock: Clock
+) -> None:
+    async with api(known) as programs:
+        await known.send(alert(severity="info"))
+        assert (await _verdict(programs, clock, 20))["ok"] is True
+        unknown = await _verdict(programs, clock, 20, "nobody")
+        assert (unknown["ok"], unknown["reasons"]) == (None, ["nothing is known of nobody"])
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "service=checkout",
+        "since=2026-03-01T11:00:00Z",
+        "service=checkout&since=yesterday",
+        "service=checkout&since=2026-03-01T11:00:00",
+        "service=checkout&since=2026-03-02T12:00:00Z",
+        "service=checkout&since=2025-03-01T12:00:00Z",
+        "service=checkout&since=2026-03-01T11:00:00Z&settle=soon",
+        "service=checkout&since=2026-03-01T11:00:00Z&windw=1h",
+    ],
+)
+async def test_a_question_that_makes_no_sense_is_refused(known: Pipeline, query: str) -> None:
+    async with api(known) as programs:
+        await programs.ci.problem(400, "GET", f"/api/verdict?{query}")
