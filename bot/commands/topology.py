@@ -13,7 +13,8 @@ from bot.commands.registry import command
 def topology(
     config: ConfigOption = None,
     learnt: Annotated[
-        bool, typer.Option("--learnt", help="Also what alerts and calls have taught, from TANDEM_DATABASE_URL.")
+        bool,
+        typer.Option("--learnt", help="Also what alerts, calls and incidents have taught, from TANDEM_DATABASE_URL."),
     ] = False,
 ) -> None:
     """Print what depends on what, from tandem.yaml and the files it imports, and what is doubtful in it."""
@@ -29,4 +30,4 @@ def topology(
         print_topology(settings, warnings, out)
         if learnt:
             now = datetime.now(UTC)
-            print_learnt(asyncio.run(read_learnt(environment.database_url, now)), now, out)
+            print_learnt(asyncio.run(read_learnt(environment.database_url, now)), settings, now, out)

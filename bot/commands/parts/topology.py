@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.table import Table
@@ -11,7 +12,9 @@ from rich.tree import Tree
 from bot.config import Config
 from bot.domain.duration import format_duration
 from bot.storage.database import open_existing
+from bot.storage.queries.co_occurrence import Together, most_together
 from bot.storage.queries.learnt_edges import LearntEdge, all_edges
+from detectors.topology import Topology
 
 DEEPEST = 50
 
@@ -66,17 +69,25 @@ def _label(name: str, models: set[str]) -> Text:
     return Text(f"{name} (model)" if name in models else name)
 
 
-async def read_learnt(url: str, now: datetime) -> list[tuple[LearntEdge, datetime]]:
-    """What alerts and calls have taught, with when it was last seen. Raises ConfigError where there is no database."""
+class Learnt(NamedTuple):
+    """Edges, each with when it was last seen; and services of which one may depend on the other."""
+
+    edges: list[tuple[LearntEdge, datetime]]
+    together: list[Together]
+
+
+async def read_learnt(url: str, now: datetime) -> Learnt:
+    """What alerts, calls and incidents have taught. Raises ConfigError where there is no database."""
     database = open_existing(url)
     try:
         async with database.read() as connection:
-            return await all_edges(connection, now)
+            return Learnt(await all_edges(connection, now), await most_together(connection, now))
     finally:
         await database.close()
 
 
-def print_learnt(edges: Sequence[tuple[LearntEdge, datetime]], now: datetime, out: Console) -> None:
+def print_learnt(learnt: Learnt, config: Config, now: datetime, out: Console) -> None:
+    edges = learnt.edges
     table = Table(
         "service", "depends on", "domain", "last seen", title=f"{len(edges)} edges learnt from alerts and calls"
     )
@@ -84,3 +95,20 @@ def print_learnt(edges: Sequence[tuple[LearntEdge, datetime]], now: datetime, ou
         ago = f"{format_duration(now - last_seen)} ago" if last_seen <= now else "taught by hand"
         table.add_row(Text(edge.service), Text(edge.depends_on), Text(edge.domain), ago)
     _wide(out).print(table)
+    _print_together(learnt.together, Topology(config.depends_on), out)
+
+
+def _print_together(pairs: Sequence[Together], topology: Topology, out: Console) -> None:
+    """For people to confirm: nothing says yet that one depends on the other."""
+    for one in pairs:
+        if one.other in topology.below(one.service) or one.service in topology.below(one.other):
+            continue
+        where = f" ({one.domain})" if one.domain else ""
+        seen = f"in trouble together {one.near} of {one.episodes} times{where}"
+        out.print(
+            f"{one.service} and {one.other} were {seen}: does one depend on the other? If so, say it under services, "
+            f"as in {one.service}: {{depends_on: [{one.other}]}}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )

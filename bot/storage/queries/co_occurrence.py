@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -17,6 +18,10 @@ MOST = 20_000
 """Rows of one partition; beyond, those seen longest ago go."""
 MOST_AROUND = 2000
 MOST_BESIDE = 500
+OFTEN = 4.5
+"""So often two services must have been in trouble together to be shown to people."""
+MOSTLY = 0.6
+"""And in so large a part of the episodes of the rarer one."""
 _TABLE = table_of(CompanionRow)
 _C = _TABLE.c
 _KEY = (_C.domain, _C.service, _C.other)
@@ -123,6 +128,39 @@ async def around(
     for (domain, service, _), (count, _) in episodes.items() if beside else ():
         found.setdefault(domain, {}).setdefault(service, {})[service] = Seen(count, count)
     return dict(found)
+
+
+class Together(NamedTuple):
+    """Two services of a domain that were in trouble together ``near`` of the ``episodes`` times of the rarer one."""
+
+    domain: str
+    service: str
+    other: str
+    near: int
+    episodes: int
+
+
+async def most_together(connection: AsyncConnection, now: datetime, most: int = 20) -> list[Together]:
+    """Pairs that are so often in trouble together that one may depend on the other, the most often seen first.
+
+    What the topology says of two is never counted here, and what people have set apart is left out.
+    """
+    pairs = and_(_C.service < _C.other, _C.near >= OFTEN, _C.apart == 0)
+    rows = (
+        await connection.execute(select(*_KEY, _C.near).where(pairs).order_by(_C.near.desc()).limit(MOST_AROUND))
+    ).all()
+    names = {(domain, name) for domain, service, other, _ in rows for name in (service, other)}
+    episodes: dict[tuple[str, str], float] = {}
+    for chunk in chunks({name for _, name in names}):
+        own = and_(_C.service.in_(chunk), _C.service == _C.other)
+        found = await connection.execute(select(_C.domain, _C.service, _C.near, _C.last_seen).where(own))
+        episodes |= {(domain, service): near * _left(seen, now) for domain, service, near, seen in found}
+    told = []
+    for domain, service, other, near in rows:
+        of_rarer = max(min(episodes.get((domain, name), 0.0) for name in (service, other)), near)
+        if near >= MOSTLY * of_rarer:
+            told.append(Together(domain, service, other, round(near), round(of_rarer)))
+    return told[:most]
 
 
 async def _faded(

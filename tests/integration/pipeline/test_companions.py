@@ -1,10 +1,16 @@
 """What was troubled near in time again and again belongs together, also where no topology says why."""
 
 from collections.abc import Callable
+from io import StringIO
 
+from rich.console import Console
+
+from bot.commands.parts.topology import Learnt, print_learnt
+from bot.config import Config
 from bot.domain.event import AlertEvent
 from bot.domain.matcher import Matcher
 from bot.incidents.regroup import split_by_hand
+from bot.storage.queries import co_occurrence
 from tests.conftest import Clock
 from tests.integration.pipeline_driver import Pipeline
 
@@ -78,3 +84,39 @@ async def test_a_burst_is_one_incident_where_it_is_known_how_often_services_brea
     assert len(await _burst(pipeline, alert, clock, "early")) == 6, "nobody knows the domain yet"
     clock.pass_(minutes=30)
     assert await _burst(pipeline, alert, clock, "late") == [[f"late{n}" for n in range(6)]]
+
+
+async def _asked(pipeline: Pipeline, config: Config) -> str:
+    async with pipeline.database.read() as connection:
+        together = await co_occurrence.most_together(connection, pipeline.clock.now)
+    out = Console(file=StringIO(), width=200)
+    print_learnt(Learnt([], together), config, pipeline.clock.now, out)
+    return str(out.file.getvalue())  # type: ignore[attr-defined]
+
+
+async def test_people_are_asked_about_services_that_are_in_trouble_together_again_and_again(
+    pipeline: Pipeline, alert: MakeAlert, clock: Clock
+) -> None:
+    for _ in range(6):
+        await _trouble(pipeline, alert, clock, "checkout", "payments")
+        await _trouble(pipeline, alert, clock, "mail")
+    question = "checkout and payments were in trouble together 6 of 6 times: does one depend on the other?"
+    assert question in await _asked(pipeline, Config())
+    assert "mail" not in await _asked(pipeline, Config())
+    described = Config.model_validate({"services": {"checkout": {"depends_on": ["payments"]}}})
+    assert question not in await _asked(pipeline, described)
+
+
+async def test_people_are_not_asked_about_what_happened_together_twice_or_was_split(
+    pipeline: Pipeline, alert: MakeAlert, clock: Clock
+) -> None:
+    for _ in range(3):
+        await _trouble(pipeline, alert, clock, "web", "cart")
+    async with pipeline.database.write() as connection:
+        pairs = [("a", "b"), ("b", "a")]
+        for _ in range(6):
+            await co_occurrence.learn(
+                connection, 0, "", dict.fromkeys([*pairs, ("a", "a"), ("b", "b")], 1.0), clock.now
+            )
+        await co_occurrence.set_apart(connection, 0, "", pairs, clock.now)
+    assert "together" not in await _asked(pipeline, Config())
