@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.tree import Tree
 
-from bot.commands.parts.topology import DEEPEST, print_learnt, print_topology, trees_of
-from bot.config import load_config
+from bot.commands.parts.topology import DEEPEST, Learnt, print_learnt, print_topology, trees_of
+from bot.config import Config, load_config
 from bot.storage.queries.learnt_edges import LearntEdge
 from tests.unit.strategies import NOON
 
@@ -109,7 +109,7 @@ def test_a_chain_of_thousands_is_printed_in_pieces(closed: bool) -> None:
 def test_what_alerts_have_taught_is_listed_with_its_age() -> None:
     out, lines = console()
     known = [(LearntEdge("eu", "checkout", "db-1"), NOON - timedelta(hours=3))]
-    print_learnt(known, NOON, out)
+    print_learnt(Learnt(known, []), Config(), NOON, out)
     [row] = [line for line in lines.getvalue().splitlines() if "checkout" in line]
     assert row.split() == ["│", "checkout", "│", "db-1", "│", "eu", "│", "3h", "ago", "│"]
     assert "1 edges learnt from alerts" in lines.getvalue()
