@@ -113,7 +113,7 @@ def _make_channels(process: Process, client: AsyncWebClient, roster: Roster) -> 
 
 def _make_router(process: Process, channels: Channels) -> Router:
     services = process.services.under(ROLE)
-    router = Router(services.database, process.config.compiled_routes(), services.clock, channels.show)
+    router = Router(services.database, process.config.compiled_routes(), services.clock, channels)
     services.broadcast.on_change(router.wake)
     services.broadcast.on_change(channels.default.wake)
     return router

@@ -1,6 +1,6 @@
 """Brings the message of one incident in one channel up to date: posts it, or edits it in place."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import msgspec
@@ -46,11 +46,12 @@ class Messages:
         if message.ts is None and message.posting_since is not None:
             message = await self._found(message, message.posting_since)
         await self._outlet.paced()
-        message = await self._threaded(message, places)
+        if message.ts is not None and not message.threaded and self._outlet.begins_here(places):
+            message = await self._marked(message, places)
         view = await self._view(incident_id, message, places)
         if view is None:
             return False
-        shown = await self._shown(view, message)
+        shown = await self._shown(view, message, places)
         if message.ts is None and shown.ts is not None:
             await self._save_new(shown)
             return True
@@ -63,19 +64,19 @@ class Messages:
         return posted or self._outlet.leads_here(places)
 
     @begun_anew
-    async def _threaded(self, message: ChannelMessage, places: Collection[Place]) -> ChannelMessage:
-        """The thread is in the first channel. It stays where it is when another one becomes the first, and follows
-        when the incident leaves that channel."""
-        if message.threaded or not self._outlet.begins_here(places):
-            return message
+    async def _marked(self, message: ChannelMessage, places: Collection[Place]) -> ChannelMessage:
+        """Saved, with the thread if that belongs here: it is in the first channel, stays where it is when another one
+        becomes the first, and follows when the incident leaves that channel."""
         async with self._outlet.database.write() as connection:
-            holder = await channel_messages.thread_channel(connection, message.incident_id)
-            if holder is not None and not self._outlet.is_left(holder, places):
-                return message
-            threaded = msgspec.structs.replace(message, threaded=True)
-            await channel_messages.save(connection, threaded)
-            await channel_messages.take_thread(connection, message.incident_id, message.channel)
-        return threaded
+            threaded = message.threaded
+            if not threaded and self._outlet.begins_here(places):
+                holder = await channel_messages.thread_channel(connection, message.incident_id)
+                threaded = holder is None or self._outlet.is_left(holder, places)
+            marked = msgspec.structs.replace(message, threaded=threaded)
+            await channel_messages.save(connection, marked)
+            if threaded and not message.threaded:
+                await channel_messages.take_thread(connection, message.incident_id, message.channel)
+        return marked
 
     @begun_anew
     async def _save_new(self, message: ChannelMessage) -> None:
@@ -101,12 +102,13 @@ class Messages:
     async def _view(self, incident_id: str, message: ChannelMessage, places: Collection[Place]) -> IncidentView | None:
         async with self._outlet.database.read() as connection:
             view = await load_view(connection, incident_id, self._outlet.clock())
+            others = await channel_messages.in_channels(connection, incident_id)
         if view is not None and view.part_of is not None:
             view = msgspec.structs.replace(view, part_of_url=await self._address_of(view.part_of.id))
         if view is not None:
             first = message.ts is None and message.mentioned is None
             mentioned = await self._outlet.whom(places) if first else message.mentioned or []
-            elsewhere = await self._elsewhere(message, places)
+            elsewhere = await self._elsewhere(message, places, others)
             on_call = await self._outlet.on_call(view.incident.escalation, places)
             if message.ts is None:  # what a new message names, it calls: an edit does not
                 on_call = [one for one in on_call if one in mentioned]
@@ -115,14 +117,11 @@ class Messages:
             return view
         return msgspec.structs.replace(view, behind=self._backlog.behind(view.incident.domain))
 
-    async def _elsewhere(self, message: ChannelMessage, places: Collection[Place]) -> Elsewhere:
+    async def _elsewhere(
+        self, message: ChannelMessage, places: Collection[Place], messages: Sequence[ChannelMessage]
+    ) -> Elsewhere:
         """Where else the incident is shown; one that has left this channel is shown where its route leads now."""
-        async with self._outlet.database.read() as connection:
-            others = [
-                one
-                for one in await channel_messages.in_channels(connection, message.incident_id)
-                if one.channel != message.channel
-            ]
+        others = [one for one in messages if one.channel != message.channel]
         left = self._outlet.routed is not None and not self._outlet.leads_here(places)
         shown = [
             ShownIn(one.channel, await self._addresses.of(one.channel, one.ts or ""), one.threaded)
@@ -139,10 +138,10 @@ class Messages:
             message = await channel_messages.of_incident(connection, incident_id, key)
         return await self._outlet.channel.address(message.ts) if message.ts else ""
 
-    async def _shown(self, view: IncidentView, message: ChannelMessage) -> ChannelMessage:
+    async def _shown(self, view: IncidentView, message: ChannelMessage, places: Collection[Place]) -> ChannelMessage:
         try:
             if message.ts is None:
-                message = await self._post(view, message)
+                message = await self._post(view, message, places)
             else:
                 await self._update(view, message.ts)
         except MessageGone as gone:
@@ -158,15 +157,15 @@ class Messages:
             digest_standing=0,
         )
 
-    async def _post(self, view: IncidentView, message: ChannelMessage) -> ChannelMessage:
+    async def _post(self, view: IncidentView, message: ChannelMessage, places: Collection[Place]) -> ChannelMessage:
         """Post for the first time. The marker is committed first: if the answer is lost, we look for our message."""
-        marked = msgspec.structs.replace(
+        marking = msgspec.structs.replace(
             message,
             posting_since=self._outlet.clock(),
             posted_position=view.position,
             mentioned=view.mentioned,
         )
-        await self._outlet.save(marked)
+        marked = await self._marked(marking, places)
         card, mark = card_of(view), incident_mark(view.incident.id)
         try:
             try:

@@ -7,6 +7,7 @@ each route is its index. Routes without one (only negations, or patterns that li
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import sha256
 from operator import attrgetter
 
@@ -92,7 +93,7 @@ class Routes:
             self._index.add(one)
         self._asked = {predicate.label for one in self.all for predicate in one.predicates}
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Says whether other routes are the same as these."""
         teams = {name: team.services for name, team in self.teams.by_name.items()}
@@ -102,8 +103,14 @@ class Routes:
 
     @property
     def labels(self) -> frozenset[str]:
-        """The labels of alerts that a decision depends on."""
-        return frozenset({*self._asked, "team"} - {"service", "severity", "source", "cause", "domain"})
+        """The labels of alerts that a decision depends on; where there are neither routes nor teams, none."""
+        team = {"team"} if self.all or self.teams.by_name or self.teams.owners else set[str]()
+        return frozenset({*self._asked, *team} - {"service", "severity", "source", "cause", "domain"})
+
+    @property
+    def asks_alerts(self) -> bool:
+        """Whether a decision depends on more than what is known of the incident itself."""
+        return bool(self.labels) or "source" in self._asked
 
     @property
     def channels(self) -> list[str]:

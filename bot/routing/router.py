@@ -5,22 +5,27 @@ configuration has now, its route is decided anew from what it is. While nothing 
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import structlog
 
 from bot.domain.incident import Incident, TimelineEntry, TimelineKind
-from bot.domain.routing.decision import Decision, Facts
+from bot.domain.routing.decision import Decision, Facts, Target
 from bot.errors import StorageUnavailable
 from bot.routing.compiled import Routes
+from bot.routing.lately import LatelyShared
 from bot.storage.collisions import begun_anew
 from bot.storage.database import Database
 from bot.storage.queries import incidents, routing
-from bot.storage.queries.routing import Place, Shared
+from bot.storage.queries.routing import Place, Shared, Wanted
 
 POLL = 2.0
+_REST = 0.2
+"""Seconds between two looks: what changes meanwhile is routed together."""
 AT_ONCE = 100
 _LATELY = timedelta(minutes=30)
 _LOOK_AT_ALL = 300.0
@@ -29,14 +34,34 @@ _LOOK_AT_ALL = 300.0
 log = structlog.get_logger(__name__)
 
 
+class Shown(Protocol):
+    """The channels of this process."""
+
+    def show(self, names: Collection[str]) -> None:
+        """These channels have something to show."""
+        ...
+
+    def refusing(self) -> frozenset[str]:
+        """The names of channels that take nothing until a person does something."""
+        ...
+
+
 class Router:
-    """``show`` is called with the names of channels that have something to show."""
+    """Where all channels of an incident refuse, it is shown in that of ``slack.channel``, too, until one does not."""
 
     def __init__(
-        self, database: Database, routes: Routes, clock: Callable[[], datetime], show: Callable[[Collection[str]], None]
+        self,
+        database: Database,
+        routes: Routes,
+        clock: Callable[[], datetime],
+        shown: Shown,
+        timer: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._database, self._routes, self._clock, self._show = database, routes, clock, show
+        self._database, self._routes, self._clock, self._shown = database, routes, clock, shown
+        self._refusing: frozenset[str] = frozenset()
         self._labels = sorted(routes.labels)
+        self._timer = timer
+        self._known = LatelyShared(timer)
         self._woken = asyncio.Event()
         self._all_looked_at: float | None = None
 
@@ -52,6 +77,7 @@ class Router:
                 await self.route_all()
             except StorageUnavailable as error:
                 log.warning("routes.storage", reason=str(error))
+            await asyncio.sleep(_REST)
             with suppress(TimeoutError):
                 async with asyncio.timeout(POLL):
                     await self._woken.wait()
@@ -59,52 +85,77 @@ class Router:
     async def route_all(self) -> None:
         """Route whatever is to be. Raises StorageUnavailable."""
         loop = asyncio.get_running_loop()
+        before, self._refusing = self._refusing, self._shown.refusing()
+        if before != self._refusing:
+            self._all_looked_at = None
+            self._known.forget()
         every = self._all_looked_at is None or loop.time() - self._all_looked_at > _LOOK_AT_ALL
         since = None if every else self._clock() - _LATELY
         if self._all_looked_at is None:
             async with self._database.read() as connection:
-                self._show(await routing.channels_in_use(connection))
-        while await self._route_some(since) == AT_ONCE:
-            pass
+                self._shown.show(await routing.channels_in_use(connection))
+        for new in (True, False):
+            await self._route_each(Wanted(self._digest, new, since))
         if every:
             self._all_looked_at = loop.time()
 
-    async def _route_some(self, since: datetime | None) -> int:
-        async with self._database.read() as connection:
-            found = await routing.to_route(connection, self._routes.digest, since, AT_ONCE)
-            before = await routing.places_of(connection, [one.id for one in found])
-        if not found:
-            return 0
-        firing, over = await self._shared(found)
-        stay = [one.id for one in found if before[one.id] and (not one.open or one.id in over)]
-        shared = {**over, **firing}
-        decided = {
-            one.id: None if one.id in stay else self._decision(one, shared.get(one.id, Shared({}, []))) for one in found
-        }
-        self._show(await self._save(found, before, decided))
-        return len(found)
+    async def _route_each(self, wanted: Wanted) -> None:
+        """A page after the other, each in one transaction."""
+        while True:
+            async with self._database.read() as connection:
+                found = await routing.to_route(connection, wanted, AT_ONCE)
+                before = await routing.places_of(connection, [one.id for one in found])
+            if found:
+                await self._route(found, before)
+                wanted = wanted._replace(after=found[-1].number)
+            if len(found) < AT_ONCE:
+                return
 
-    async def _shared(self, found: Sequence[Incident]) -> tuple[dict[str, Shared], dict[str, Shared]]:
-        """What the alerts share that fire; and what all do where none fires any more."""
-        ids = [one.id for one in found]
+    async def _route(self, found: Sequence[Incident], before: Mapping[str, Sequence[Place]]) -> None:
+        due = [one for one in found if not self._known.settled(one)]
+        shared = await self._shared(due)
+        decided = {one.id: self._decision(one, before[one.id], shared[one.id]) for one in due}
+        names = {place.channel for places in before.values() for place in places}
+        self._shown.show(names | await self._save(due, before, decided) if due else names)
+
+    async def _shared(self, due: Sequence[Incident]) -> Mapping[str, Shared]:
+        """What the alerts share that fire, or all where none does any more; what was asked lately is known."""
+        ids = [one.id for one in due if self._known.shared(one) is None] if self._routes.asks_alerts else []
+        began = self._timer()
         async with self._database.read() as connection:
-            firing = await routing.shared_of(connection, ids, self._labels, active=True)
+            firing = await routing.shared_of(connection, ids, self._labels, active=True) if ids else {}
             silent = [one for one in ids if one not in firing]
             over = await routing.shared_of(connection, silent, self._labels, active=False) if silent else {}
-        return firing, over
+        found, took = {**over, **firing}, self._timer() - began
+        return {one.id: self._known.note(one, found.get(one.id), took) for one in due}
 
-    def _decision(self, incident: Incident, shared: Shared) -> Decision:
+    def _decision(self, incident: Incident, before: Sequence[Place], shared: Shared) -> Decision | None:
+        """None where the route stays as it is: of what fires no more, the alerts decide nothing anew."""
+        if before and (not incident.open or not shared.firing):
+            return None
         first = next(iter(incident.causes), None)
-        return self._routes.decide(
-            Facts(
-                severity=incident.severity,
-                services=incident.services,
-                sources=shared.sources,
-                cause=first.kind if first else None,
-                domain=incident.domain,
-                labels=shared.labels,
-            )
+        facts = Facts(
+            severity=incident.severity,
+            services=incident.services,
+            sources=shared.sources,
+            cause=first.kind if first else None,
+            domain=incident.domain,
+            labels=shared.labels,
         )
+        return self._reachable(self._routes.decide(facts))
+
+    def _reachable(self, decision: Decision) -> Decision:
+        """Shown in the default channel as well where nobody would see it."""
+        default = self._routes.channel
+        if default in self._refusing or not self._refusing.issuperset(decision.channels):
+            return decision
+        mentioned = dict.fromkeys(one for target in decision.targets for one in target.mention)
+        return decision._replace(targets=(Target(default, tuple(mentioned)), *decision.targets))
+
+    @property
+    def _digest(self) -> str:
+        """Of what decides where open incidents are shown: the routes, and channels that refuse."""
+        return " ".join([self._routes.digest, *sorted(self._refusing)])
 
     @begun_anew
     async def _save(
@@ -128,7 +179,7 @@ class Router:
             await incidents.add_to_timeline(connection, self._entries(changed, before))
             shown_anew = {one.id for one in moved}
             versions = {one.id: one.version + (one.id in shown_anew) for one in found if one.id in now}
-            await routing.note_routed(connection, versions, self._routes.digest)
+            await routing.note_routed(connection, versions, self._digest)
             places = await routing.places_of(connection, decided)
         return {place.channel for of_incident in places.values() for place in of_incident}
 

@@ -61,6 +61,10 @@ class Channels:
             self._group = None
             self._tasks.clear()
 
+    def refusing(self) -> frozenset[str]:
+        """The names of channels that take nothing until a person does something."""
+        return frozenset(name for name, one in self._notifiers.items() if one.refused)
+
     def refused_in_words(self) -> str:
         """What channels do not take while they take the rest; nothing where they take all."""
         return ", ".join(filter(None, (one.setbacks.in_words() for one in set(self._notifiers.values()))))

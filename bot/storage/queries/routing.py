@@ -38,23 +38,34 @@ class Place(NamedTuple):
 
 
 class Shared(NamedTuple):
-    """What alerts of an incident have in common, and from where they came."""
+    """What alerts of an incident have in common, and from where they came; ``firing``: they do, or there are none."""
 
     labels: dict[str, str]
     sources: list[str]
+    firing: bool = True
 
 
-async def to_route(connection: AsyncConnection, routes: str, since: datetime | None, limit: int) -> list[Incident]:
-    """Incidents that have changed since they were routed, or that other routes have routed, or none yet.
+class Wanted(NamedTuple):
+    """Which incidents are to be routed: ``new`` ones, or those that have changed since, or that other ``routes`` have
+    routed. ``since``: only what has changed from then on; ``after``: those with higher numbers."""
 
-    ``since``: only what has changed from then on. Of those that are over only what no channel shows is new.
-    """
-    shown = exists().where(_MESSAGE.c.incident_id == _INCIDENT.c.id, _MESSAGE.c.ts.is_not(None))
-    new = and_(_ROUTE.c.incident_id.is_(None), or_(_OPEN, ~shown))
-    outdated = or_(_ROUTE.c.version < _INCIDENT.c.version, and_(_OPEN, _ROUTE.c.routes != routes))
-    query = select(_INCIDENT).outerjoin(_ROUTE, _ROUTE.c.incident_id == _INCIDENT.c.id).where(or_(new, outdated))
-    if since is not None:
-        query = query.where(_INCIDENT.c.changed_at >= since)
+    routes: str
+    new: bool
+    since: datetime | None
+    after: int = 0
+
+
+async def to_route(connection: AsyncConnection, wanted: Wanted, limit: int) -> list[Incident]:
+    """In the order of their numbers. Of those that are over only what no channel shows is new."""
+    if wanted.new:
+        shown = exists().where(_MESSAGE.c.incident_id == _INCIDENT.c.id, _MESSAGE.c.ts.is_not(None))
+        chosen = and_(_ROUTE.c.incident_id.is_(None), or_(_OPEN, ~shown))
+    else:
+        chosen = or_(_ROUTE.c.version < _INCIDENT.c.version, and_(_OPEN, _ROUTE.c.routes != wanted.routes))
+    query = select(_INCIDENT).outerjoin(_ROUTE, _ROUTE.c.incident_id == _INCIDENT.c.id)
+    query = query.where(chosen, _INCIDENT.c.number > wanted.after)
+    if wanted.since is not None:
+        query = query.where(_INCIDENT.c.changed_at >= wanted.since)
     rows = await connection.execute(query.order_by(_INCIDENT.c.number).limit(limit))
     return [msgspec.convert(dict(row), Incident) for row in rows.mappings()]
 
@@ -77,7 +88,7 @@ async def shared_of(
         query = query.where(_ALERT.c.incident_id.in_(chunk)).group_by(_ALERT.c.incident_id, _ALERT.c.source)
         for incident_id, *row in await connection.execute(query.where(_ACTIVE) if active else query):
             found[incident_id].append(row)
-    return {incident_id: _shared(rows, labels) for incident_id, rows in found.items()}
+    return {incident_id: _shared(rows, labels)._replace(firing=active) for incident_id, rows in found.items()}
 
 
 def _label(name: str, dialect: str) -> ColumnElement[str]:

@@ -11,7 +11,7 @@ from bot.domain.event import AlertEvent
 from bot.domain.routing.route import Route
 from bot.localslack import LocalSlack
 from bot.localslack.state import Json
-from bot.notify.channel import Channel, ChannelFailure
+from bot.notify.channel import Channel, ChannelFailure, ChannelRefusal
 from bot.notify.channels.routed import Routed
 from bot.notify.channels.served import Channels
 from bot.notify.notifier import Notifier
@@ -36,18 +36,22 @@ class Office:
 
     def start(self, routes: Sequence[dict[str, Any]]) -> None:
         self.shown: dict[str, None] = {}
+        self.timer = _Leaps()
         known = Routes([Route.model_validate(one) for one in routes], "#incidents", TEAMS)
         self.channels = Channels(
             "#incidents", lambda name: SlackChannel(self.client, name), self._make, _draw, _on_call
         )
-        self.router = Router(self.pipeline.database, known, self.pipeline.clock, self._show)
+        self.router = Router(self.pipeline.database, known, self.pipeline.clock, self, self.timer)
 
     def _make(self, channel: Channel, routed: Routed) -> Notifier:
         database, clock = self.pipeline.database, self.pipeline.clock
         return Notifier(database, channel, clock, interval=0, sleep=at_once, routed=routed)
 
-    def _show(self, names: Collection[str]) -> None:
+    def show(self, names: Collection[str]) -> None:
         self.shown |= dict.fromkeys(names)
+
+    def refusing(self) -> frozenset[str]:
+        return self.channels.refusing()
 
     async def send(self, *events: AlertEvent) -> None:
         await self.pipeline.send(*events)
@@ -55,6 +59,7 @@ class Office:
 
     async def publish(self) -> None:
         """Until nothing is left to do; a channel that fails is left out."""
+        self.timer.now += 10
         await self.router.route_all()
         again = True
         while again:
@@ -67,7 +72,8 @@ class Office:
     async def _reconcile(self, notifier: Notifier) -> bool:
         try:
             return await notifier.reconcile()
-        except ChannelFailure:
+        except ChannelFailure as failure:  # as its loop does, which then waits
+            notifier.problem, notifier.refused = str(failure), isinstance(failure, ChannelRefusal)
             return False
 
     def blocks(self, channel: str) -> list[str]:
@@ -99,3 +105,13 @@ async def _draw(channel: Channel, notifier: Notifier) -> None:
 
 async def _on_call(schedule: str) -> Sequence[str]:
     return [BOSS] if schedule == "shop" else []
+
+
+class _Leaps:
+    """Seconds, of which many pass between two looks of the router, and none while it looks."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now

@@ -9,7 +9,7 @@ from bot.incidents.lifecycle import acknowledge
 from bot.localslack import LocalSlack
 from tests.conftest import Clock
 from tests.integration.pipeline_driver import Pipeline
-from tests.integration.routing.team import PAY, SHOP, Office
+from tests.integration.routing.team import GROUP, PAY, SHOP, Office
 
 MakeAlert = Callable[..., AlertEvent]
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -127,9 +127,16 @@ async def test_a_channel_that_refuses_holds_up_no_other(office: Office, alert: M
     office.slack.fail("*", "refused", count=1000, error=error, about="C0SHOP")
     await office.send(alert(), alert(service="payments", alertname="Slow"))
     assert [len(office.slack.messages(name)) for name in ("shop", "pay")] == [0, 1]
+    await office.publish()
+    [message] = office.slack.messages("incidents")
+    assert GROUP in str(message), "where nobody would see it, it is shown in the default channel"
     office.slack.clear_faults()
     await office.publish()
     assert len(office.slack.messages("shop")) == 1
+    await office.publish()
+    assert "It goes on in <#C0SHOP>" in office.blocks("incidents")[0]
+    await office.send(alert("resolved"))
+    assert all("resolved" in office.blocks(name)[0] for name in ("shop", "incidents"))
 
 
 @on_sqlite
