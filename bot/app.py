@@ -22,6 +22,7 @@ from bot.components.oncall import make_roster, on_call_components
 from bot.components.pipeline import make_models_watch, models_component, worker_component
 from bot.components.process import Process, backlog_component, intake_component, open_process
 from bot.components.remediation import make_remediation, remediation_component, workflows_component
+from bot.components.routes import routes_component
 from bot.components.slack import (
     connect_to_slack,
     health_of,
@@ -186,6 +187,7 @@ def build(process: Process) -> Configured:
         *([models_component(models)] if models else []),
         *work,
         *(slack_components(process, slack) if slack else []),
+        *([routes_component(process)] if slack is None and role.works else []),
         *(on_call_components(process, slack, roster) if role.works else []),
         *health_components(process, slack),
         *interaction,

@@ -21,7 +21,6 @@ from bot.notify.slack.people import People
 from bot.routing.escalations.lane import Caller, Lane
 from bot.routing.escalations.loop import EscalationLoop
 from bot.routing.escalations.steady_clock import SteadyClock
-from bot.routing.router import Router
 from bot.routing.schedules.reading import ScheduleReading, nobody_known
 from bot.routing.schedules.roster import Roster
 
@@ -43,11 +42,6 @@ def on_call_components(process: Process, slack: Slack | None, roster: Roster) ->
     yield Component("connections of on call", stop=session.close)
     if process.config.schedules:
         yield _reading(process, slack, session)
-    if process.config.escalations and slack is None:  # or the channels would begin it
-        services = process.services.under(ROLE)
-        router = Router(services.database, process.config.compiled_routes(), services.clock, lambda _: None)
-        services.broadcast.on_change(router.wake)
-        yield Component("routes", run=router.run, role=ROLE)
     if process.config.escalations:
         yield from _escalations(process, slack, roster, session)
 

@@ -13,6 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.components.component import Component
 from bot.components.process import Process
 from bot.components.rewriter import rewriter_components
+from bot.components.routes import ROLE, routes_component
 from bot.domain.access.person import schedule_of
 from bot.health.self_check import Others
 from bot.incidents.guarding import guards_of
@@ -30,7 +31,6 @@ from bot.notify.slack.people import People
 from bot.notify.slack.proxy import make_client
 from bot.notify.slack.socket_mode import SocketMode
 from bot.remediation.starting import PersonLookup
-from bot.routing.router import Router
 from bot.routing.schedules.roster import Roster
 from handlers.slack import SlackEndpoint, add_slack_route, first_time, make_bolt_app
 from handlers.slack.origin import Origins
@@ -38,7 +38,6 @@ from handlers.slack.origin import Origins
 if TYPE_CHECKING:
     from bot.watches.models.watch import ModelsWatch
 
-ROLE = "notifier"
 _WELL = ("ok", "off", "connecting")
 _TIMEOUT = aiohttp.ClientTimeout(total=15)
 
@@ -111,14 +110,6 @@ def _make_channels(process: Process, client: AsyncWebClient, roster: Roster) -> 
     return Channels(process.config.slack.channel, opens, make, draw, roster.to_call)
 
 
-def _make_router(process: Process, channels: Channels) -> Router:
-    services = process.services.under(ROLE)
-    router = Router(services.database, process.config.compiled_routes(), services.clock, channels)
-    services.broadcast.on_change(router.wake)
-    services.broadcast.on_change(channels.default.wake)
-    return router
-
-
 def health_of(slack: Slack | None) -> tuple[str, bool]:
     """``ok``, ``off`` or what is wrong, and whether Tandem is ready all the same."""
     notifier = slack.channels.default if slack and slack.channels else None
@@ -156,7 +147,8 @@ def slack_components(process: Process, slack: Slack) -> Iterator[Component]:
         return
     services = process.services.under(ROLE)
     yield Component("channels", run=slack.channels.run, role=ROLE)
-    yield Component("routes", run=_make_router(process, slack.channels).run, role=ROLE)
+    services.broadcast.on_change(slack.channels.default.wake)
+    yield routes_component(process, slack.channels)
     channel = open_channel(process.config.slack.channel, _opening(process, slack.client))
     silences = SilenceNotices(services.database, channel, services.clock)
     yield Component("silence notices", run=silences.run, role=ROLE)

@@ -46,6 +46,16 @@ class Shown(Protocol):
         ...
 
 
+class Nowhere:
+    """No channels: a route is then a team and an escalation."""
+
+    def show(self, names: Collection[str]) -> None:
+        return
+
+    def refusing(self) -> frozenset[str]:
+        return frozenset()
+
+
 class Router:
     """Where all channels of an incident refuse, it is shown in that of ``slack.channel``, too, until one does not."""
 
