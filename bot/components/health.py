@@ -5,7 +5,8 @@ from functools import partial
 
 from bot.components.component import Component
 from bot.components.process import Process
-from bot.components.slack import ROLE, Slack, health_of, others_of
+from bot.components.routes import ROLE
+from bot.components.slack import Slack, health_of, others_of
 from bot.health.dead_mans_switch import ping_while_healthy
 from bot.health.ops_channel import OpsChannel
 from bot.health.refusals import publish_refusals

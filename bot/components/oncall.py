@@ -7,7 +7,8 @@ import aiohttp
 
 from bot.components.component import Component
 from bot.components.process import Process
-from bot.components.slack import ROLE, Slack
+from bot.components.routes import ROLE
+from bot.components.slack import Slack
 from bot.config.environment import secrets_from
 from bot.domain.incident import Incident
 from bot.domain.oncall.page import Page, Way
