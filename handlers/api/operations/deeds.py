@@ -160,6 +160,24 @@ async def note(call: Call[NoQuery, Note]) -> Answer:
 
 @operation(
     "POST",
+    "/api/incidents/{id}/updates",
+    _WRITE,
+    summary="Write how it stands: a reply in its thread that the channel shows, too",
+    body=Note,
+    example={"text": "carts work again"},
+    answer=IncidentShape,
+    made=True,
+)
+async def write_update(call: Call[NoQuery, Note]) -> Answer:
+    incident = await incident_of(call)
+    if not call.body.text.strip():
+        raise Invalid("text: there is nothing written.")
+    await ownership.update(call.database, incident.id, call.body.text, call.who, call.now)
+    return await changed(call, incident.id, made=f"/api/incidents/{incident.id}")
+
+
+@operation(
+    "POST",
     "/api/incidents/{id}/assign",
     _WRITE,
     summary="Give it to somebody",

@@ -32,6 +32,8 @@ async def test_an_incident_is_led_from_its_declaration_to_its_end(programs: Prog
     assert (await ci.ok("POST", f"{at}/assign", {"user": "U0ADA"}))["owner"] == "U0ADA"
     assert (await ci.ok("POST", f"{at}/severity", {"severity": "P1"}))["severity"] == "critical"
     await ci.ok("POST", f"{at}/notes", {"text": "replica 3 was restarted"}, status=201)
+    await ci.ok("POST", f"{at}/updates", {"text": "carts work again"}, status=201)
+    assert (await ci.ok("POST", f"{at}/unacknowledge"))["status"] == "triggered"
     assert (await ci.ok("POST", f"{at}/resolve"))["resolved_by"] == "ci"
     assert (await ci.ok("POST", f"{at}/reopen"))["status"] == "triggered"
     shown = await ci.ok("GET", "/api/incidents/1")
@@ -45,6 +47,8 @@ async def test_an_incident_is_led_from_its_declaration_to_its_end(programs: Prog
         "incident.assigned",
         "incident.severity",
         "incident.note",
+        "incident.update",
+        "incident.unacknowledged",
         "incident.resolved",
         "incident.reopened",
     ]
