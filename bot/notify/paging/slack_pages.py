@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
+import structlog
+
 from bot.domain.incident import Incident
 from bot.domain.oncall.page import Act, Page
 from bot.errors import CallFailed, CallRefused
@@ -27,6 +29,8 @@ from bot.notify.outlet import SETTLE
 from bot.notify.paging.page_card import PageCard
 from bot.storage.database import Database
 from bot.storage.queries.shown import channel_messages
+
+log = structlog.get_logger(__name__)
 
 UNSHOWN_FOR = timedelta(minutes=1)
 """An incident that waits in a digest for so long gets its mention all the same."""
@@ -67,7 +71,7 @@ class SlackPages:
         async with _as_call():
             people, notes = await self._present(page)
             channel = await self._open_direct(people[0])
-            if not await self._stands(channel, page, None):
+            if not await self._may_stand(channel, page):
                 await _posted(channel, _card(page, incident, (), notes, await self._address(incident)), page)
 
     def into(self, address: str) -> Callable[[Page, Incident], Awaitable[None]]:
@@ -119,6 +123,14 @@ class SlackPages:
         await self._sleep(max(SETTLE - (self._clock() - page.sending_since).total_seconds(), 0.0))
         since = page.sending_since
         return await anext(channel.find(page_mark(page.key), since, thread), None) is not None
+
+    async def _may_stand(self, channel: Channel, page: Page) -> bool:
+        """An app that was installed without ``im:history`` cannot look: rather twice than never."""
+        try:
+            return await self._stands(channel, page, None)
+        except ChannelRefusal as refusal:
+            log.warning("escalations.cannot_look", reason=str(refusal))
+            return False
 
     async def _reply(self, channel: Channel, message: str | None, card: PageCard, page: Page) -> None:
         if message is None:

@@ -66,6 +66,22 @@ async def test_a_call_that_a_crash_interrupts_is_made_once(at: Night, alert: Mak
     assert [page.state for page in await at.calls()] == ["done"]
 
 
+@on_sqlite
+async def test_an_app_that_may_not_look_into_direct_messages_writes_rather_twice_than_never(
+    at: Night, alert: MakeAlert
+) -> None:
+    at.wrap = dying(Way.DIRECT, "before")
+    at.describe(escalation({"direct_message": [ANA]}))
+    await at.opens(alert())
+    with pytest.raises(Killed):
+        await at.works()
+    at.wrap = lambda _, caller: caller
+    at.begin()
+    at.slack.fail("conversations.history", "refused", error="missing_scope", about="D0")
+    await at.works()
+    assert len(at.slack.messages(ANA)) == 1
+
+
 async def test_replicas_that_take_over_between_every_two_steps_take_each_step_once(at: Night, alert: MakeAlert) -> None:
     people = [ANA, BEN, CHEN]
     at.describe(escalation(*(mentioning(f"{i}m", [who]) for i, who in enumerate(people * 2))))

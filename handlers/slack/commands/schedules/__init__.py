@@ -1,0 +1,1 @@
+"""``/incident oncall``: who is on call."""
