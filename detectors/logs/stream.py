@@ -292,6 +292,10 @@ class Stream:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
+        """Go on from there. What an older version learnt of lines that are read otherwise now is learnt anew."""
+        if not Miner.reads_alike(state["miner"]):
+            self.miner = Miner.behind(state["miner"], MOST_TEMPLATES)
+            return
         self.miner = Miner.from_state(state["miner"], MOST_TEMPLATES)
         for detector, learnt in zip(self._detectors(), state["detectors"], strict=True):
             detector.restore(learnt)

@@ -22,10 +22,12 @@ COMMON_WORDS = 2  # what lines must share, besides the place in question, to be 
 COMMON_SIGNS = 4  # or one word, and so many words and signs together, as in "(root) CMD (<*>)"
 LONGEST_REPEAT = 12  # tokens of a phrase that may repeat, as in lists
 CACHE_SIZE = 4096
+RULES = 2  # by which lines are read; 1 knew neither structured lines nor traces
 
 # No two lines that differ in digits or control characters alone are different to us.
 _ALIKE = bytes.maketrans(b"123456789" + bytes(range(32)) + b"\x7f", b"0" * 9 + b" " * 33)
 _TOKEN = re.compile(rf"[\w$]*(?:{VALUE}|[\w$])[\w{VALUE}$]*(?:[.\-][\w{VALUE}$]+)*| |[^\w\s{VALUE}]+")
+_READ_OTHERWISE = re.compile(r'\{|at |File "|Caused by: |.*\b(?:msg|message|event)=')  # by the rules before
 _NUMBERED = re.compile(rf"[a-z]+{VALUE}$")
 
 
@@ -123,7 +125,22 @@ class Miner:
     def state(self) -> dict[str, Any]:
         """All that was learnt, fit for JSON."""
         templates = [[key, list(tokens), self._last_seen[key]] for key, tokens in self._templates.items()]
-        return {"templates": templates, "became": list(self.became.items()), "lines": self._lines, "ids": self._ids}
+        became = list(self.became.items())
+        return {"templates": templates, "became": became, "lines": self._lines, "ids": self._ids, "rules": RULES}
+
+    @staticmethod
+    def reads_alike(state: dict[str, Any]) -> bool:
+        """Whether the lines of the templates that were learnt still get these templates."""
+        if state.get("rules") == RULES:
+            return True
+        return not any(_READ_OTHERWISE.match("".join(tokens)) for _, tokens, _ in state["templates"])
+
+    @classmethod
+    def behind(cls, state: dict[str, Any], max_templates: int = 2000) -> "Miner":
+        """One that knows no template, and gives no id that was given already."""
+        miner = cls(max_templates)
+        miner._ids = state["ids"]
+        return miner
 
     @classmethod
     def from_state(cls, state: dict[str, Any], max_templates: int = 2000) -> "Miner":
@@ -252,19 +269,24 @@ def _without_repeats(tokens: list[str]) -> Tokens:
     Names that end in a number, as nodes of a cluster have, are like things whatever their kind: ``dn<*> an<*>``. The
     first token is what the line is about: one of them, too.
     """
+    plain = [VALUE if _NUMBERED.match(token) else token for token in tokens] if _has_numbered(tokens) else tokens
     kept: list[str] = []
-    for token in tokens:
+    alike: list[str] = []  # what is kept, without the kinds of numbered names
+    for token, one in zip(tokens, plain, strict=True):
         kept.append(token)
-        for size in range(1, min(LONGEST_REPEAT, len(kept) // 2) + 1):
-            phrase, before = kept[-size:], kept[-2 * size : -size]
-            if phrase == before and any(VALUE in part for part in phrase):
-                del kept[-size:]
+        alike.append(one)
+        for size in range(1, min(LONGEST_REPEAT, len(alike) // 2) + 1):
+            if (
+                one == alike[-1 - size]
+                and alike[-size:] == alike[-2 * size : -size]
+                and VALUE in "".join(alike[-size:])
+            ):
+                if kept[-size:] != kept[-2 * size : -size]:
+                    kept[-2 * size : -size] = alike[-size:]
+                del kept[-size:], alike[-size:]
                 break
-            if any(map(_NUMBERED.match, phrase + before)) and _unnumbered(phrase) == _unnumbered(before):
-                kept[-2 * size :] = _unnumbered(phrase)
-                break
-    return (*_unnumbered(kept[:1]), *kept[1:])
+    return (*alike[:1], *kept[1:])
 
 
-def _unnumbered(tokens: list[str]) -> list[str]:
-    return [VALUE if _NUMBERED.match(token) else token for token in tokens]
+def _has_numbered(tokens: list[str]) -> bool:
+    return any(token[-1] == VALUE and len(token) > 1 for token in tokens)

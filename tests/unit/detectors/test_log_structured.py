@@ -1,6 +1,7 @@
 """Structured lines are known by their message, and a stack trace is one event, whichever way its lines come."""
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -189,3 +190,35 @@ def test_any_text_of_several_lines_is_an_event(text: str) -> None:
 def test_made_lines_of_hard_kinds_are_grouped_by_their_statement(kind: str) -> None:
     made = lines_of(kind, seed=1, count=1000)
     assert accuracy(group([line for line, _ in made]), [statement for _, statement in made]) > 0.95
+
+
+def learnt_before(texts: list[str]) -> dict[str, Any]:
+    """The state of a stream as the version before wrote it, after four hours of these lines each minute."""
+    stream = Stream(HOUR, WEEK)
+    for minute in range(240):
+        stream.add([LogLine(START + minute * MINUTE, text) for text in texts], START + minute * MINUTE)
+        list(stream.close(stream.clock()))
+    state = stream.state()
+    del state["miner"]["rules"]
+    for template, text in zip(state["miner"]["templates"], texts, strict=True):
+        template[1] = [text]
+    return json.loads(json.dumps(state))  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("text", [MESSAGES["zap"], MESSAGES["logfmt"], "at org.example.Shop.main(Shop.java:3)"])
+def test_what_the_version_before_learnt_of_such_lines_is_learnt_anew_without_an_alert(text: str) -> None:
+    stream, before = Stream(HOUR, WEEK), learnt_before(["all is well", text])
+    stream.restore(before)
+    found = []
+    for minute in range(240, 480):
+        line = LogLine(START + minute * MINUTE, text.lstrip("at "))
+        stream.add([LogLine(START + minute * MINUTE, "all is well"), line], START + minute * MINUTE)
+        found += [finding for closed in stream.close(stream.clock()) for finding in closed.findings]
+    assert found == []
+    assert stream.miner.add("something new") > before["miner"]["ids"]
+
+
+def test_what_the_version_before_learnt_of_other_lines_is_kept() -> None:
+    stream = Stream(HOUR, WEEK)
+    stream.restore(learnt_before(["all is well", "nothing to be done"]))
+    assert len(stream.miner) == 2
