@@ -121,6 +121,9 @@ def _problems_of_runbook(name: str, runbook: Runbook, config: Config) -> Iterato
             yield ("runbooks", name, "approval", "approvers", i), f"{why}; a user group's begins with S"
     if runbook.approval.other_team and not config.teams:
         yield ("runbooks", name, "approval", "other_team"), "there are no teams: describe them under teams"
+    if runbook.when.model is not None and runbook.when.model not in config.models:
+        hint = nearest(runbook.when.model, config.models)
+        yield ("runbooks", name, "when", "model"), f"there is no model {runbook.when.model!r}{hint}"
     verify = runbook.verify
     if runbook.autonomy and not (verify.alerts_resolved or verify.monitor or verify.query or verify.probes):
         yield ("runbooks", name, "autonomy"), "nothing verifies this runbook, so it can earn nothing: see verify"

@@ -33,11 +33,13 @@ class When(_Section):
     """The name of an alert of the incident."""
     severity: Severity | None = None
     """This severity or worse."""
+    model: str | None = Field(default=None, min_length=1)
+    """The model whose monitor fires; beside a cause in its data, too."""
 
     @model_validator(mode="after")
     def _says_something(self) -> "When":
-        if not any((self.service, self.cause, self.alertname, self.severity)):
-            raise ValueError("say when the runbook fits: service, cause, alertname or severity")
+        if not any((self.service, self.cause, self.alertname, self.severity, self.model)):
+            raise ValueError("say when the runbook fits: service, cause, alertname, severity or model")
         return self
 
 
@@ -161,6 +163,7 @@ def definition_hash(runbook: Runbook) -> str:
         name for name in ("other_team", "proposer_may_approve", "reason") if not getattr(runbook.approval, name)
     }
     later |= {"approval": approval} if approval else {}
+    later |= {} if runbook.when.model else {"when": {"model"}}
     if runbook.impact is Impact.MEDIUM:
         later["impact"] = True
     return hashlib.sha256(runbook.model_dump_json(exclude=later).encode()).hexdigest()[:16]
@@ -175,6 +178,8 @@ def fits(when: When, incident: Incident, tallies: list[Tally]) -> bool:
         affected = [cause.service] if when.cause and cause else incident.services
         if when.service not in affected:
             return False
+    if when.model and not any(tally.active and tally.service == when.model for tally in tallies):
+        return False
     if when.alertname and not any(tally.active and tally.name == when.alertname for tally in tallies):
         return False
     return when.severity is None or incident.severity.rank <= when.severity.rank

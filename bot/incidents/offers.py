@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.incident import Incident
 from bot.domain.run import Plan, Run, RunStatus, plan_hash, withdraw
 from bot.domain.runbook import Runbook
-from bot.incidents.placeholder import cases_of, labels_of
+from bot.incidents.model_facts import model_facts
+from bot.incidents.placeholder import cases_of, labels_of, placeholders_of
 from bot.storage.queries import alerts, runs
 
 _WHY = "the incident is resolved"
@@ -40,7 +41,8 @@ async def cases_for(connection: AsyncConnection, runbook: Runbook, incident: Inc
     service = incident.causes[0].service if incident.causes else next(iter(incident.services), "")
     facts = {"incident.number": str(incident.number), "incident.severity": incident.severity.value, "service": service}
     active = [alert for alert in known if alert.active]
-    meant = when.service or (service if when.cause else "")
+    facts |= await model_facts(connection, placeholders_of(runbook), when, incident, active)
+    meant = when.model or when.service or (service if when.cause else "")
     fitting = [
         alert.labels
         for alert in active

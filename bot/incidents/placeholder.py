@@ -7,8 +7,12 @@ from typing import Any
 from bot.domain.runbook import Runbook
 
 PLACEHOLDER = re.compile(r"\$(?:\$|\{([^{}]*)\})")
-KNOWN = "${service}, ${labels.NAME}, ${incident.number}, ${incident.severity} and ${parameters.NAME}"
-_NAME = re.compile(r"service|incident\.(?:number|severity)|labels\.[^\s{}$`]+|parameters\.[a-z][a-z0-9_]*")
+KNOWN = (
+    "${service}, ${labels.NAME}, ${incident.number}, ${incident.severity}, ${model}, ${version}, ${cause.service}, "
+    "${cause.version} and ${parameters.NAME}"
+)
+_FACTS = r"service|model|version|incident\.(?:number|severity)|cause\.(?:service|version)"
+_NAME = re.compile(_FACTS + r"|labels\.[^\s{}$`]+|parameters\.[a-z][a-z0-9_]*")
 _LABEL = "labels."
 PARAMETER = "parameters."
 MOST_CASES = 5

@@ -38,7 +38,8 @@ def last_label(labels: pa.Table, wanted: pa.ChunkedArray) -> tuple[pa.Table, int
     is_meant = pc.and_(pc.is_in(labels["id"], value_set=wanted.combine_chunks()), pc.is_valid(labels["label"]))
     labels = labels.filter(is_meant)
     codes, values = _codes(labels["id"]), _codes(labels["label"])
-    pairs = np.unique(np.column_stack([codes, values]), axis=0)[:, 0] if len(codes) else codes
+    several = values.max(initial=0) + 1
+    pairs = np.unique(codes * several + values) // several
     contradicting = int((np.bincount(pairs) > 1).sum()) if len(pairs) else 0
     order = np.argsort(array_of(labels["timestamp"]), kind="stable")
     last = np.zeros(codes.max(initial=-1) + 1, dtype=np.int64)

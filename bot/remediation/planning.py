@@ -89,7 +89,7 @@ def _targets(name: str, runbook: Runbook, values: Mapping[str, str]) -> list[str
     steps = [*runbook.steps, *runbook.rollback]
     named = any("${service}" in text for step in steps for _, text in _texts(step.parameters))
     service = values.get("service", "")
-    wanted = [runbook.when.service or service, service if named else ""]
+    wanted = [runbook.when.service or runbook.when.model or service, service if named else ""]
     return sorted({one for one in wanted if one}) or [f"runbook {name}"]
 
 

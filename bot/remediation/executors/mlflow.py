@@ -3,7 +3,8 @@
 https://mlflow.org/docs/latest/api_reference/rest-api.html
 
 The version is a number; or the newest one ``before`` a number; or what another alias names. Each is the same however
-often it is asked, so a step may be repeated after a crash. What was set is read back.
+often it is asked, so a step may be repeated after a crash. ``before: current`` is before the one that is served now:
+asked twice it would go back twice, so such a step is never repeated. What was set is read back.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ from bot.remediation.executors.web import Headers, SecretMissing, Url, answered,
 
 _Shape = TypeVar("_Shape")
 _PAGE = 200
+_CURRENT = "current"
 _NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # the latter for an alias that nobody set
 
 # MLflow's own names have no slash and no colon; a quotation mark would end the filter in which a name is sent.
@@ -47,12 +49,21 @@ class MlflowParameters(StepParameters):
     """Archive what was in that stage."""
     version: _Version | None = None
     """This version."""
-    before: _Version | None = None
-    """The newest ready version before this one."""
+    before: _Version | Literal["current"] | None = None
+    """The newest ready version before this one; `current` is the one that the alias or stage has now."""
     from_alias: _Name | None = None
     """The version that this alias names."""
     instead_of: _Version | None = None
     """Set the alias only while it names this version."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _goes_back_once(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or given.get("before") != _CURRENT:
+            return given
+        if given.get("repeatable"):
+            raise ValueError("before: current is another version the second time: leave out repeatable")
+        return given | {"repeatable": False}
 
     @model_validator(mode="after")
     def _named(self) -> "MlflowParameters":
@@ -90,7 +101,8 @@ def describe(parameters: MlflowParameters) -> str:
     if parameters.version:
         which = f"version {parameters.version}"
     elif parameters.before:
-        which = f"the newest version before {parameters.before}"
+        now = parameters.before == _CURRENT
+        which = f"the newest version before {'the one that it has now' if now else parameters.before}"
     else:
         which = f"the version that {parameters.from_alias} names"
     what = f"alias {parameters.alias}" if parameters.alias else f"stage {parameters.stage}"
@@ -128,6 +140,8 @@ async def _target(registry: "_Registry", parameters: MlflowParameters) -> str:
     """The version that shall be served."""
     if parameters.version:
         return (await registry.version(parameters.version)).version
+    if parameters.before == _CURRENT:
+        return await registry.newest_before(await _current(registry, parameters))
     if parameters.before:
         return await registry.newest_before(int(parameters.before))
     assert parameters.from_alias is not None  # as its validator saw to
@@ -135,6 +149,19 @@ async def _target(registry: "_Registry", parameters: MlflowParameters) -> str:
     if named is None:
         raise _Refused(f"{parameters.model} has no alias {parameters.from_alias}: nothing was set")
     return named
+
+
+async def _current(registry: "_Registry", parameters: MlflowParameters) -> int:
+    """The version that is served now; of several in a stage the newest."""
+    if parameters.alias:
+        named = await registry.named_by(parameters.alias)
+        found = [named] if named is not None else []
+    else:
+        found = [one.version for one in await registry.versions() if one.current_stage == parameters.stage]
+    if not found:
+        has = f"alias {parameters.alias}" if parameters.alias else f"version in stage {parameters.stage}"
+        raise _Refused(f"{registry.model} has no {has}: nothing was set")
+    return max(map(int, found))
 
 
 async def _move_alias(registry: "_Registry", alias: str, target: str, instead_of: str | None) -> str:
@@ -185,18 +212,22 @@ class _Registry:
 
     async def newest_before(self, number: int) -> str:
         """The greatest version below ``number`` that is ready to be served."""
-        params = {"filter": f"name='{self.model}'", "max_results": str(_PAGE)}
-        numbers: list[int] = []
-        while True:
-            page = _read(await self._call("GET", "model-versions/search", params=params), _Page)
-            numbers += [int(one.version) for one in page.model_versions if one.status == "READY"]
-            if not page.next_page_token:
-                break
-            params["page_token"] = page.next_page_token
-        earlier = [one for one in numbers if one < number]
+        ready = [int(one.version) for one in await self.versions() if one.status == "READY"]
+        earlier = [one for one in ready if one < number]
         if not earlier:
             raise _Refused(f"{self.model} has no version before {number} that is ready: nothing was set")
         return str(max(earlier))
+
+    async def versions(self) -> list[_Registered]:
+        """All versions of the model."""
+        params = {"filter": f"name='{self.model}'", "max_results": str(_PAGE)}
+        found: list[_Registered] = []
+        while True:
+            page = _read(await self._call("GET", "model-versions/search", params=params), _Page)
+            found += page.model_versions
+            if not page.next_page_token:
+                return found
+            params["page_token"] = page.next_page_token
 
     async def set_alias(self, alias: str, version: str) -> None:
         await self._call(

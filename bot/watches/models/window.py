@@ -153,10 +153,7 @@ async def labelled(
     async with database.read() as connection:
         holding = await model_data.by_seq(connection, model, list(places), domain)
         coverage = await model_data.coverage(connection, model)
-    parts = []
-    for one in holding:
-        rows = await _rows_of(frames, one, places[one.seq], features)
-        parts.append(await asyncio.to_thread(lambda table: table.filter(pc.is_in(table["id"], value_set=wanted)), rows))
+    parts = [await _rows_of(frames, one, places[one.seq], features) for one in holding]
     joined, contradicting = await asyncio.to_thread(joined_with, parts, labels)
     unknown = len(wanted) - joined.num_rows
     told = [f"{unknown} of {len(wanted)} labels are for no prediction that is kept"] if unknown else []

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from pydantic import ValidationError
 
 from bot.domain.run import PlannedStep
 from bot.remediation.executors import Outcome, execute
+from bot.remediation.executors.mlflow import MlflowParameters, describe
 from tests.integration.executors.contexts import context
 
 SECRETS = {"TOKEN": "s3cr3t-of-the-registry"}
@@ -90,3 +92,79 @@ async def test_secrets_are_not_shown_and_a_missing_one_is_named(registry: Regist
     registry.status, registry.answer = 401, "who is s3cr3t-of-the-registry?"
     assert "who is ***?" in (await step(registry)).output
     assert await step(registry, {}) == Outcome(False, "not sent: the secret TOKEN is not set (TANDEM_SECRET_TOKEN)")
+
+
+VERSIONS = {
+    "model_versions": [
+        {"version": "1", "current_stage": "Archived"},
+        {"version": "2", "status": "FAILED_REGISTRATION"},
+        {"version": "3", "current_stage": "Production"},
+    ]
+}
+
+
+class Served:
+    """A registry whose ``champion`` is a version, as an ordinary promotion left it."""
+
+    def __init__(self, champion: str | None) -> None:
+        self.champion, self.stages = champion, {"1": "Archived", "3": "Production"}
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", self._answered)
+        self.server = TestServer(app)
+
+    async def _answered(self, request: web.Request) -> web.Response:
+        if request.path.endswith("search"):
+            return web.json_response(VERSIONS)
+        if request.method == "POST":
+            given = await request.json()
+            if "alias" in given:
+                self.champion = given["version"]
+            else:
+                self.stages[given["version"]] = given["stage"]
+            return web.json_response({})
+        if request.path.endswith("model-versions/get"):
+            number = request.query["version"]
+            return web.json_response({"model_version": {"version": number, "current_stage": self.stages[number]}})
+        if self.champion is None:
+            return web.json_response({"error_code": "RESOURCE_DOES_NOT_EXIST"}, status=404)
+        return web.json_response({"model_version": {"version": self.champion}})
+
+
+async def back(served: Served, **given: Any) -> Outcome:
+    async with served.server:
+        usual = {"url": str(served.server.make_url("/")), "model": "m", "before": "current"}
+        return await execute(PlannedStep("mlflow", usual | given), context({}))
+
+
+async def test_the_version_before_the_current_one_is_served_again() -> None:
+    served = Served("3")
+    outcome = await back(served, alias="champion")
+    assert outcome == Outcome(True, "champion of m is version 1; it was version 3") and served.champion == "1"
+    staged = Served(None)
+    assert await back(staged, stage="Production") == Outcome(
+        True, "version 1 of m is in Production; it was in Archived"
+    )
+
+
+@pytest.mark.parametrize(
+    "champion, given, why",
+    [
+        ("1", {"alias": "champion"}, "m has no version before 1 that is ready"),
+        (None, {"alias": "champion"}, "m has no alias champion"),
+        (None, {"stage": "Staging"}, "m has no version in stage Staging"),
+        ("3", {"alias": "champion", "instead_of": "2"}, "is version 3, not version 2"),
+    ],
+)
+async def test_where_there_is_nothing_to_go_back_to_nothing_is_set(
+    champion: str | None, given: dict[str, Any], why: str
+) -> None:
+    outcome = await back(Served(champion), **given)
+    assert not outcome.ok and why in outcome.output
+
+
+def test_going_back_from_the_current_version_is_never_repeated() -> None:
+    usual = {"url": "https://mlflow.example", "model": "m", "alias": "champion", "before": "current"}
+    parameters = MlflowParameters.model_validate(usual)
+    assert not parameters.repeatable and "before the one that it has now" in describe(parameters)
+    with pytest.raises(ValidationError, match="leave out repeatable"):
+        MlflowParameters.model_validate(usual | {"repeatable": True})

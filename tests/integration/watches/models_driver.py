@@ -82,7 +82,8 @@ class Models(Pipeline):
 
     async def _send(self, table: pa.Table, holds: RowsKind, model: str = MODEL) -> None:
         digest = await self.frames.put(table)
-        await self.send(RowsEvent("models", model, holds, digest, table.num_rows, {"cluster": "eu"}))
+        version = str(table["version"][0]) if "version" in table.column_names else ""
+        await self.send(RowsEvent("models", model, holds, digest, table.num_rows, {"cluster": "eu"}, version))
 
     async def settle(self) -> None:
         """Ticks until nothing is due: checks are made, and what they found is worked through."""

@@ -6,9 +6,9 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from bot.domain.duration import Duration, format_duration
+from bot.domain.watched.labelling import labelling
 from bot.domain.watched.monitor import MonitorRules
 from bot.watches.models.kinds.registry import CheckInput, CheckSkipped, Outcome, monitor
-from bot.watches.models.labelling import labelling
 
 
 class LabelRules(MonitorRules):

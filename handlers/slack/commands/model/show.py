@@ -1,8 +1,8 @@
 """``/model show NAME``"""
 
+from bot.domain.watched.labelling import labelling
 from bot.model_store import batches, references
 from bot.notify.slack.text import literal
-from bot.watches.models.labelling import labelling
 from handlers.slack.calls import Call
 from handlers.slack.models import (
     drawn,
