@@ -14,8 +14,8 @@ from handlers.slack.calls import Click, SlackEndpoint
 from handlers.slack.registry import actions
 from handlers.slack.slash import answer
 from tests.integration.pipeline_driver import Pipeline
+from tests.integration.remediation.offers.test_earned_autonomy import BAD, GOOD, _with_record, earning
 from tests.integration.remediation.runs_driver import Night, book
-from tests.integration.remediation.test_earned_autonomy import BAD, GOOD, _with_record, earning
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 MakeAlert = Callable[..., AlertEvent]

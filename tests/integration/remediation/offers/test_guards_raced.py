@@ -9,10 +9,14 @@ from bot.domain.event import AlertEvent
 from bot.domain.guards.freeze import GuardRules
 from bot.domain.rules import Rules
 from bot.domain.run import Run, RunStatus
+from bot.domain.runs.autonomy import TANDEM
+from bot.remediation.autonomy.announcing import Announcing
 from bot.remediation.starting import Start
 from bot.remediation.steps import Steps
+from bot.storage.queries import audit
 from bot.storage.queries.runs import Claim
 from tests.integration.pipeline_driver import Pipeline
+from tests.integration.remediation.offers.test_earned_autonomy import add_record
 from tests.integration.remediation.runs_driver import Night, book, night
 
 MakeAlert = Callable[..., AlertEvent]
@@ -66,3 +70,23 @@ async def test_two_may_work_on_a_service_where_tandem_yaml_says_so_and_a_third_w
     assert (await here.load(third)).outcome.endswith("has ended: 2 runs at a time on checkout.")
     await here.steps.finish(Claim(second.id, second.id), RunStatus.FAILED, "it did not help")
     assert await asyncio.wait_for(begin, 10)
+
+
+async def test_of_two_loops_that_look_at_once_one_announces_and_one_approves(
+    pipeline: Pipeline, alert: MakeAlert
+) -> None:
+    autonomy = {"after": 3, "at_least": 0.3, "notice": "60s"}
+    here = await night(pipeline, restart=book(autonomy=autonomy))
+    await here.pipeline.send(alert())
+    [offered] = await here.pipeline.runs_of(await here.pipeline.only_incident())
+    await add_record(here, await here.pipeline.only_incident(), offered, {}, {}, {})
+    database, clock = here.pipeline.database, here.pipeline.clock
+    loops = [Announcing(database, here.terms, clock, lambda: here.seconds) for _ in range(2)]
+    for seconds in (1, 61):
+        await here.pass_(seconds)
+        await asyncio.gather(*(loop.look() for loop in loops))
+    run = await here.load(offered)
+    assert (run.status, run.approvals) == (RunStatus.APPROVED, [TANDEM])
+    async with database.read() as connection:
+        actions = [row["action"] for row in await audit.entries(connection, f"run {run.id}")]
+    assert actions == ["run.announced", "run.approve"]

@@ -62,11 +62,12 @@ async def _with_record(pipeline: Pipeline, alert: MakeAlert, *ended: dict[str, A
     await here.pipeline.send(alert(**how))
     offered = await _last(here)
     incident = await here.pipeline.only_incident()
-    await _add(here, incident, offered, *ended)
+    await add_record(here, incident, offered, *ended)
     return here, Loop(here)
 
 
-async def _add(here: Night, incident: Incident, like: Run, *ended: dict[str, Any]) -> None:
+async def add_record(here: Night, incident: Incident, like: Run, *ended: dict[str, Any]) -> None:
+    """Runs like this one that ended so in an incident of before."""
     at = here.pipeline.clock.now - timedelta(days=1)
     before = msgspec.structs.replace(incident, id="before", number=1000)
     made = [
