@@ -35,6 +35,9 @@ def _named(config: Config) -> Iterator[tuple[Place, str]]:
     for book, runbook in config.runbooks.items():
         for i, name in enumerate(runbook.approval.approvers):
             yield ("runbooks", book, "approval", "approvers", i), name
+    for i, window in enumerate(config.guards.freeze):
+        for n, name in enumerate(window.break_glass):
+            yield ("guards", "freeze", i, "break_glass", n), name
     for escalation, rules in config.escalations.items():
         for i, step in enumerate(rules.steps):
             for key in ("mention", "direct_message"):

@@ -17,6 +17,7 @@ from bot.domain.guards.hold import Hold, held_up_by
 from bot.domain.incident import Incident
 from bot.domain.run import Run, RunStatus, plan_hash
 from bot.domain.runbook import definition_hash
+from bot.domain.runs.autonomy import TANDEM
 from bot.incidents.guarding import Subject, frozen_by
 from bot.observability.metrics import RUNS_ENDED
 from bot.remediation.approval import Terms, holds_now, is_outside, watched_now
@@ -79,7 +80,7 @@ class Start:
         members = teams.members_of(teams.of_services(run.plan.targets)) if self._minds_teams(run) else []
         named = [*(runbook.approval.approvers if runbook else []), *members]
         groups = groups_in([*run.approvers, *named, *breakers])
-        users = sorted({*run.approvals, *([run.glass.user] if run.glass else [])})
+        users = sorted({*run.approvals, *([run.glass.user] if run.glass else [])} - {TANDEM})
         return [Person(user) if not groups else await self._look_up(user, groups) for user in users]
 
     def _minds_teams(self, run: Run) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from bot.config import Config
+from bot.domain.access.person import in_words
 from bot.domain.guards.freeze import GuardRules
 from bot.domain.runbook import Runbook
 
@@ -20,6 +21,6 @@ def _of(runbook: Runbook, rules: GuardRules) -> list[str]:
     said = [f"{most} at a time on {runbook.when.service or 'a service'}"]
     said += runbook.limits.in_words() if runbook.limits else []
     for window in rules.freeze:
-        breakers = ", ".join(window.break_glass) or "nobody"
+        breakers = ", ".join(map(in_words, window.break_glass)) or "nobody"
         said.append(f"frozen by {window.in_words()}, {breakers} may break the glass")
     return said

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from bot.domain.access.person import SlackId
+from bot.domain.access.person import Whom
 from bot.domain.duration import format_duration
 from bot.domain.guards.hold import Guard, Hold
 from bot.domain.matcher import matches_all, parse_matcher
@@ -30,8 +30,8 @@ class FreezeWindow(TimeWindow):
     match: Annotated[list[str], AfterValidator(_check_matchers)] = Field(default=[], max_length=20)
     """What it holds for, in Alertmanager's notation: all must match a firing alert, or a service that the run acts on;
     default: everything."""
-    break_glass: list[SlackId] = Field(default=[], max_length=100)
-    """The users (`U…`) and groups (`S…`) who may run something all the same; default: nobody."""
+    break_glass: list[Whom] = Field(default=[], max_length=100)
+    """The users (`U…`), groups (`S…`) and `{schedule: NAME}` who may run something all the same; default: nobody."""
     running: Literal["continue", "stop"] = "continue"
     """What becomes of a run that is under way when it opens: `stop` ends it after the step that is being performed."""
 

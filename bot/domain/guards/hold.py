@@ -6,6 +6,8 @@ from enum import StrEnum
 
 import msgspec
 
+from bot.domain.access.person import in_words
+
 MOST_NAMED = 5
 
 
@@ -36,7 +38,7 @@ class Hold(msgspec.Struct, frozen=True, omit_defaults=True):
     def _override(self) -> str:
         if self.guard is not Guard.FREEZE:
             return ""
-        people = ", ".join(f"@{name}" for name in self.break_glass)
+        people = ", ".join(map(in_words, self.break_glass))
         return f" ({people} may break the glass)" if people else " (nobody may break the glass)"
 
 

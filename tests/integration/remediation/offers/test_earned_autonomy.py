@@ -1,5 +1,6 @@
 """A runbook that has earned it is announced, run without a click, and loses that with the first bad run."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -22,6 +23,8 @@ from bot.incidents.silencing import add_silence
 from bot.remediation.autonomy.announcing import Announcing
 from bot.remediation.autonomy.record import cause_of
 from bot.remediation.autonomy.stopping import stop
+from bot.remediation.starting import Start
+from bot.remediation.steps import Steps
 from bot.storage.queries import audit, incidents, runs
 from bot.storage.queries.runs import Claim
 from bot.storage.seal import Seal
@@ -243,6 +246,18 @@ async def test_what_is_lost_between_the_approval_and_the_start_is_not_started(
     ended = await here.load(approved)
     assert ended.status is RunStatus.EXPIRED
     assert "since its last bad run" in ended.outcome
+
+
+async def test_nobody_is_asked_in_which_group_tandem_is(pipeline: Pipeline, alert: MakeAlert) -> None:
+    here, loop = await _with_record(pipeline, alert, *[GOOD] * 3, restart=earning(approval={"approvers": ["S0SHOP1"]}))
+    await loop.look()
+    approved = await loop.look(after=61)
+
+    async def look_up(user: str, _groups: object) -> Person:
+        return Person(user, unknown={"S0SHOP1": "Slack does not answer"})
+
+    steps = Steps(here.records, {}, Start(here.records, here.terms, look_up))
+    assert await asyncio.wait_for(steps.begin(Claim(approved.id, "")), 10)
 
 
 async def test_no_jump_of_the_clock_shortens_the_notice(pipeline: Pipeline, alert: MakeAlert) -> None:

@@ -82,6 +82,12 @@ def test_a_hold_says_which_window_until_when_and_who_may_override_it() -> None:
     assert nobody is not None and nobody.in_words().endswith("(nobody may break the glass)")
 
 
+def test_whoever_is_on_call_may_break_the_glass() -> None:
+    hold = friday(break_glass=[{"schedule": "shop"}]).hold_at(NOON, [{"team": "shop"}])
+    assert hold is not None
+    assert hold.in_words().endswith("(whoever is on call in shop may break the glass)")
+
+
 def test_broken_glass_lets_its_own_windows_pass_and_no_other_guard() -> None:
     holds = [Hold(Guard.FREEZE, "a", name="a"), Hold(Guard.FREEZE, "b", name="b"), Hold(Guard.COOLDOWN, "c")]
     broken = Glass("U1", "why", NOON, ["a"])
