@@ -19,6 +19,7 @@ from handlers.http.fast_path import Deliver, Lane
 from handlers.http.heartbeats import add_heartbeat_routes
 from handlers.http.memory import Memory, share_memory
 from handlers.http.problem import add_unknown_paths
+from handlers.mcp import McpEndpoint
 from handlers.models import add_model_routes
 from handlers.telemetry import add_telemetry_routes
 
@@ -51,7 +52,11 @@ def _add_api(http: web.Application, process: Process, slack_health: SlackHealth,
     tokens = Tokens(sole, config.api.tokens)
     api = Api(services.database, services.inbox, sole, health, tokens=tokens, backend=backend)
     services.broadcast.on_change(api.feed.wake)
-    (api.add_routes if process.environment.role.has_endpoints else api.add_health_routes)(http)
+    if process.environment.role.has_endpoints:
+        api.add_routes(http)
+        McpEndpoint(api.serving).add_routes(http)
+    else:
+        api.add_health_routes(http)
 
 
 def _add_sender_endpoints(http: web.Application, process: Process) -> Mapping[bytes, Deliver]:

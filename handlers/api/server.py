@@ -37,15 +37,15 @@ class Api:
     ) -> None:
         self._health = HealthEndpoints(database, inbox, token, health, clock)
         self._backend = backend or Backend(database, Rules(), clock)
-        self._serving = Serving(self._backend, tokens or Tokens(token))
+        self.serving = Serving(self._backend, tokens or Tokens(token))
         self.feed = Feed(database)
 
     def add_routes(self, app: web.Application) -> None:
         for operation in all_operations():
             add = app.router.add_get if operation.method == "GET" else partial(app.router.add_route, operation.method)
             add(operation.path, self._handler(operation))
-        app.router.add_get("/api/events", Events(self._serving, self.feed).stream)
-        app.router.add_get("/api/incidents/{id}/report.md", Reports(self._serving, self._backend).markdown)
+        app.router.add_get("/api/events", Events(self.serving, self.feed).stream)
+        app.router.add_get("/api/incidents/{id}/report.md", Reports(self.serving, self._backend).markdown)
         app.router.add_get("/openapi.json", _openapi)
         app.on_shutdown.append(self._close)
         self.add_health_routes(app)
@@ -59,7 +59,7 @@ class Api:
 
     def _handler(self, operation: Operation) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def handle(request: web.Request) -> web.StreamResponse:
-            return await self._serving.answer(request, operation)
+            return await self.serving.answer(request, operation)
 
         return handle
 

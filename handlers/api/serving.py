@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from math import ceil
+from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -72,6 +73,14 @@ class Serving:
             key_of(request.headers.get("Idempotency-Key"), caller, _digest(request, raw)) if operation.changes else None
         )
         return await self._once(operation, call, key)
+
+    async def perform(
+        self, operation: Operation, caller: Caller, path: Mapping[str, str], query: Mapping[str, Any], body: Any
+    ) -> Answer:
+        """Carry out an operation for whom it was found to be allowed. Raises Refused, Invalid, StorageUnavailable."""
+        wanted = read_body(msgspec.json.encode(query), operation.query)
+        given = read_body(msgspec.json.encode(body), operation.body)
+        return await self._run(operation, Call(self._backend, caller, wanted, given, path, self._backend.clock()))
 
     async def _once(self, operation: Operation, call: Call, key: Key | None) -> web.Response:  # type: ignore[type-arg]
         """Carry it out; what was carried out with the same key is answered as then."""

@@ -45,3 +45,11 @@ async def between(
         .limit(_LIMIT)
     )
     return [msgspec.convert(dict(row), Change) for row in rows.mappings()]
+
+
+async def domains_of(connection: AsyncConnection, service: str) -> set[str]:
+    """The correlation domains in which a service was changed, at most a hundred."""
+    rows = await connection.execute(
+        select(_CHANGE.c.domain).where(_CHANGE.c.service == service).distinct().limit(_LIMIT)
+    )
+    return {domain for (domain,) in rows}

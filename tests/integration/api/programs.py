@@ -13,6 +13,7 @@ from bot.domain.access.team import Team, Teams
 from handlers.api.operation import Backend
 from handlers.api.server import Api, Health
 from handlers.api.tokens import Tokens
+from handlers.mcp import McpEndpoint
 from tests.integration.pipeline_driver import Pipeline
 
 ALL = ["incidents:read", "incidents:write", "silences:write", "runs:propose", "models:read"]
@@ -72,5 +73,6 @@ async def api(
         pipeline.database, pipeline.inbox, "sole-secret", health, pipeline.clock, tokens=tokens, backend=backend
     )
     server.add_routes(app)
+    McpEndpoint(server.serving).add_routes(app)
     async with TestClient(TestServer(app)) as client:
         yield Programs(client, server)

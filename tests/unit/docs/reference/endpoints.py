@@ -60,6 +60,10 @@ MEANINGS: dict[tuple[str, str], tuple[str, str]] = {
         "The report of an incident as Markdown, see [Reports and figures](../on-call/reports.md).",
     ),
     ("GET", "/api/events"): ("`incidents:read`", "What happens, as Server-Sent Events, see [API](../api.md#events)."),
+    ("POST", "/mcp"): (
+        "any scope",
+        "Model Context Protocol, streamable HTTP without sessions, see [Agents](../agents.md).",
+    ),
     ("GET", "/openapi.json"): ("none", "OpenAPI 3.1 of everything below `/api`."),
     ("GET", "/healthz"): ("none", "200 while the process answers."),
     ("GET", "/readyz"): (
