@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bot.domain.event import AlertEvent
+from bot.errors import StorageUnavailable
 from tests.conftest import Clock
 from tests.integration.api.programs import ALL, TOKENS, Program, Programs, api
 from tests.integration.pipeline_driver import Pipeline
@@ -172,3 +173,20 @@ async def test_a_token_that_asks_too_often_waits_and_no_other_one_does(pipeline:
         now += 30
         await programs.ci.ok("GET", "/api/incidents")
         assert (await programs.ci("GET", "/api/incidents"))[0] == 429
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_what_was_interrupted_is_not_done_twice_by_the_same_key(
+    programs: Programs, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def lost(*_: object) -> None:
+        raise StorageUnavailable("gone")
+
+    body = {"title": "Cart is slow"}
+    with monkeypatch.context() as patched:
+        patched.setattr("handlers.api.serving.finish", lost)
+        headers = {"Authorization": "Bearer ci-secret", "Idempotency-Key": "k1"}
+        async with programs.client.post("/api/incidents", json=body, headers=headers) as answer:
+            assert answer.status == 503
+    assert "interrupted" in await programs.ci.problem(409, "POST", "/api/incidents", body, Idempotency_Key="k1")
+    assert len(await pipeline.incidents()) == 1
