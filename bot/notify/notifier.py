@@ -78,7 +78,7 @@ class Notifier:
         self._messages = Messages(outlet, self._duplicates, backlog)
         self._threads = Threads(outlet)
         self._digests = Digests(outlet, timer, described)
-        self._limits = RateLimits(timer)
+        self._limits = RateLimits(timer, routed.limits if routed else None)
         self.setbacks = Setbacks(timer)
         self._woken = asyncio.Event()
         self._turn = 0

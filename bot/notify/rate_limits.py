@@ -15,28 +15,38 @@ class _Limit(NamedTuple):
 
 
 class RateLimits:
-    """``timer`` gives seconds that no change of the clock touches."""
+    """``timer`` gives seconds that no change of the clock touches. ``others`` are those of another channel of the same
+    workspace: Slack counts posts by channel, and every other kind of call for the whole workspace.
 
-    def __init__(self, timer: Callable[[], float]) -> None:
+    https://docs.slack.dev/apis/web-api/rate-limits
+    """
+
+    def __init__(self, timer: Callable[[], float], others: "RateLimits | None" = None) -> None:
         self._timer = timer
-        self._limits: dict[Call, _Limit] = {}
+        self._mine: dict[Call, _Limit] = {}
+        self._shared: dict[Call, _Limit] = others._shared if others is not None else {}
+
+    def _limits(self, call: Call) -> dict[Call, _Limit]:
+        return self._mine if call == "post" else self._shared
 
     def note(self, limited: RateLimited) -> float:
         """A call was refused; returns the seconds until the next one of its kind. A probe that fails is the last."""
-        before = self._limits.get(limited.call)
+        before = self._limits(limited.call).get(limited.call)
         probing = limited.wait > EARLY and not (before and before.probing)
         wait = EARLY if probing else limited.wait
-        self._limits[limited.call] = _Limit(self._timer() + wait, probing)
+        self._limits(limited.call)[limited.call] = _Limit(self._timer() + wait, probing)
         return wait
 
     def closed(self, call: Call) -> bool:
-        limit = self._limits.get(call)
+        limit = self._limits(call).get(call)
         return limit is not None and limit.until > self._timer()
 
     def __bool__(self) -> bool:
         """Whether any call is limited."""
-        return any(map(self.closed, self._limits))
+        return any(map(self.closed, [*self._mine, *self._shared]))
 
     def passed(self) -> None:
         """A call succeeded: what had run out is over, also where it was doubted early."""
-        self._limits = {call: limit for call, limit in self._limits.items() if limit.until > self._timer()}
+        for limits in (self._mine, self._shared):
+            for call in [call for call, limit in limits.items() if limit.until <= self._timer()]:
+                del limits[call]

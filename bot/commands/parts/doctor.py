@@ -11,6 +11,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from bot.commands.parts.audit import find_faults, written_heads
 from bot.commands.parts.checks.alerts import check_alerts
 from bot.commands.parts.checks.finding import Finding, Mark
+from bot.commands.parts.checks.groups import look_at_groups
 from bot.commands.parts.checks.inbox import check_inbox
 from bot.commands.parts.checks.oncall import check_on_call
 from bot.commands.parts.checks.reload import check_reload
@@ -186,6 +187,8 @@ async def _slack(environment: Environment, config: Config) -> AsyncIterator[Find
         if len(channels) > MOST_CHANNELS:
             left = len(channels) - MOST_CHANNELS
             yield Finding(Mark.WARN, "channel", f"{left} more channels of routes were not looked at")
+        if found := await look_at_groups(client, config):
+            yield found
         if environment.slack_app_token is not None:
             yield await _socket_mode(client, environment.slack_app_token.get_secret_value())
 

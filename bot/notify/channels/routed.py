@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bot.domain.routing.mention import OnCall
+from bot.notify.rate_limits import RateLimits
 from bot.storage.queries.routing import Place
 
 LATELY = 60.0
@@ -21,13 +22,15 @@ async def nobody(_schedule: str) -> Sequence[str]:
 class Routed:
     """``names`` are those of this channel, as tandem.yaml writes them: by its name and by its id, it is one channel.
     ``keys`` are the keys of all channels whose names have been looked up. ``adopts``: it takes over what the release
-    before has written, which knew one channel. ``schedules`` are those that an escalation calls, by its name."""
+    before has written, which knew one channel. ``schedules`` are those that an escalation calls, by its name.
+    ``limits`` are shared by the channels of one workspace."""
 
     names: set[str]
     keys: Mapping[str, str] = field(default_factory=dict)
     on_call: OnCallNow = nobody
     adopts: bool = True
     schedules: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    limits: RateLimits | None = None
     _asked: dict[str, tuple[float, Sequence[str]]] = field(default_factory=dict, init=False)
 
     def keys_of(self, places: Collection[Place]) -> set[str]:

@@ -4,6 +4,7 @@ One that is archived, refuses or is slow delays no other. A name and an id of on
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Collection, Coroutine
 from typing import Any
 
@@ -13,6 +14,7 @@ from bot.errors import ConfigError
 from bot.notify.channel import Channel
 from bot.notify.channels.routed import OnCallNow, Routed, nobody
 from bot.notify.notifier import Notifier
+from bot.notify.rate_limits import RateLimits
 
 Work = Callable[[Channel, Notifier], Coroutine[Any, Any, None]]
 """What else goes on in a channel while it is shown, until cancelled."""
@@ -30,6 +32,7 @@ class Channels:
     def __init__(self, default: str, open_channel: Open, make: Make, beside: Work, on_call: OnCallNow = nobody) -> None:
         self._name = default
         self._open, self._make, self._on_call, self._beside = open_channel, make, on_call, beside
+        self._limits = RateLimits(time.monotonic)
         self._keys: dict[str, str] = {}
         self._opened: dict[str, Channel] = {}
         self._notifiers: dict[str, Notifier] = {}
@@ -89,7 +92,7 @@ class Channels:
     def _notifier_of(self, name: str) -> Notifier:
         if name not in self._notifiers:
             self._opened[name] = self._open(name)
-            routed = Routed({name}, self._keys, self._on_call, adopts=name == self._name)
+            routed = Routed({name}, self._keys, self._on_call, adopts=name == self._name, limits=self._limits)
             self._notifiers[name] = self._make(self._opened[name], routed)
         return self._notifiers[name]
 

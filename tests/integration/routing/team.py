@@ -1,6 +1,7 @@
 """Incidents routed to the channels of a local Slack, each step by hand."""
 
 import json
+import re
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -81,10 +82,12 @@ class Office:
         return [_text(message) for message in self.slack.messages(channel)]
 
     def mentions(self, channel: str, of: str = GROUP) -> list[str]:
-        """The messages of a channel, and the replies there, that mention somebody: what they say in a line."""
+        """The messages of a channel, and the replies there, that call somebody: what they say in a line. Edits may name
+        people, too, which reaches nobody."""
         messages = self.slack.messages(channel)
         whole = [one for message in messages for one in (message, *self.slack.replies(channel, message["ts"]))]
-        return [one["text"] for one in whole if f"^{of}>" in _text(one) or f"@{of}>" in _text(one)]
+        calls = re.compile(rf"📣 [^\"\\\\]*[@^]{of}>")
+        return [one["text"] for one in whole if calls.search(_text(one))]
 
     def replies(self, channel: str) -> list[Json]:
         [message] = self.slack.messages(channel)
