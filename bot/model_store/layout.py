@@ -8,7 +8,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bot.domain.event import RowsKind
-from bot.model_store.columns import FEATURE, KNOWN, LABELS, QUANTILE, SCORE, Unfit, as_fixed, canonical, is_plain
+from bot.model_store.columns import (
+    FEATURE,
+    KNOWN,
+    LABELS,
+    QUANTILE,
+    SCORE,
+    Unfit,
+    as_fixed,
+    canonical,
+    digest_of,
+    is_plain,
+)
 
 Columns = Sequence[tuple[str, pa.ChunkedArray]]
 _INDEX = re.compile(r"__index_level_\d+__")
@@ -91,4 +102,6 @@ def _unfit(name: str, column: pa.ChunkedArray) -> str | None:
 
 
 def _alike(one: pa.ChunkedArray, other: pa.ChunkedArray) -> bool:
-    return bool(one.type == other.type and one.equals(other))
+    """Whether two columns hold the same, however each is encoded."""
+    first, second = (digest_of(canonical(pa.table({"": column}))) for column in (one, other))
+    return first == second

@@ -47,6 +47,7 @@ async def test_labels_of_the_first_of_many_batches_are_joined(
 ) -> None:
     monkeypatch.setattr(batches, "MOST_ROWS", 100)
     monkeypatch.setattr(id_index, "MOST_ROWS", 300)
+    monkeypatch.setattr(id_index, "_OTHERS_WRITE", 0)  # nobody else writes here, in whichever database
     first = await came(models, 50)
     for _ in range(22):
         await came(models, 50)
@@ -126,8 +127,9 @@ class Counted(Frames):
 
 
 async def test_what_is_read_grows_with_the_labels_and_not_with_the_predictions(
-    database: Database, inbox: Inbox, clock: Clock, tmp_path: Path
+    database: Database, inbox: Inbox, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(id_index, "_OTHERS_WRITE", 0)
     models = Models(database, inbox, clock, rules_for(ACCURACY), tmp_path)
     await models.prepare()
     models.frames = counted = Counted(open_blobs(str(tmp_path / "counted")))

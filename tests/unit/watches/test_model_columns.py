@@ -156,6 +156,9 @@ def test_of_one_name_for_two_columns_the_same_values_are_taken_once_and_others_l
     table, notes = laid_out(pa.Table.from_arrays(columns, names))
     assert table.column_names == ["feature.price", "id"]
     assert "taken once" in notes["price"] and "different values" in notes["shop"]
+    encoded = [columns[0], shops[0], shops[0].dictionary_encode(), pa.array([1.0, np.nan]), pa.array([1.0, np.nan])]
+    table, notes = laid_out(pa.Table.from_arrays(encoded, ["id", "shop", "shop", "price", "price"]))
+    assert table.column_names == ["feature.price", "feature.shop", "id"]
     with pytest.raises(Unfit, match="two columns 'id'"):
         laid_out(pa.Table.from_arrays([columns[0], columns[0]], ["id", "id"]))
 
