@@ -3,9 +3,11 @@
 Each function raises LostLease, without an effect, where another process carries the run out by now.
 """
 
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
+from time import monotonic
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -22,17 +24,42 @@ from bot.storage.queries import audit, incidents, runs
 from bot.storage.queries.audit import AuditEntry
 from bot.storage.queries.runs import Claim
 
+_MOST_ENDED = 10_000
+
 until_stored = retry(retry=retry_if_exception_type(StorageUnavailable), wait=wait_random_exponential(max=10))
 """Try again while the database is away."""
 
 
 class RunRecords:
-    """Over one database. ``on_change`` is called when a person should see something new."""
+    """Over one database. ``on_change`` is called when a person should see something new.
 
-    def __init__(self, database: Database, clock: Callable[[], datetime], on_change: Callable[[], None]) -> None:
+    ``timer`` counts seconds whatever the clock does.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Callable[[], datetime],
+        on_change: Callable[[], None],
+        timer: Callable[[], float] = monotonic,
+    ) -> None:
         self.database = database
         self.clock = clock
         self._on_change = on_change
+        self._timer = timer
+        self._ended: OrderedDict[tuple[str, str], float] = OrderedDict()
+
+    def seconds_since_end(self, run: Run) -> float | None:
+        """How long ago a run of the same runbook ended here on one of the targets; None where none did."""
+        known = [self._ended[key] for target in run.plan.targets if (key := (run.runbook, target)) in self._ended]
+        return self._timer() - max(known) if known else None
+
+    def _note_end(self, run: Run) -> None:
+        for target in run.plan.targets:
+            self._ended[run.runbook, target] = self._timer()
+            self._ended.move_to_end((run.runbook, target))
+        while len(self._ended) > _MOST_ENDED:
+            self._ended.popitem(last=False)
 
     @until_stored
     async def check(self, claim: Claim) -> None:
@@ -120,6 +147,7 @@ class RunRecords:
         ended = msgspec.structs.replace(run, status=status, outcome=outcome, ended_at=now, earned=earned)
         text = f"{run.plan.title}: {status}. {outcome}"
         await self.save(claim, ended, text, f"run.{status.replace(' ', '_')}", {"outcome": outcome})
+        self._note_end(run)
         RUNS_ENDED.labels(status.value).inc()
 
     @until_stored

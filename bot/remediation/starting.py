@@ -13,7 +13,8 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.access.person import Person, groups_in
-from bot.domain.guards.hold import Hold, held_up_by
+from bot.domain.duration import format_duration
+from bot.domain.guards.hold import Guard, Hold, held_up_by
 from bot.domain.incident import Incident
 from bot.domain.run import Run, RunStatus, plan_hash
 from bot.domain.runbook import definition_hash
@@ -120,7 +121,8 @@ class Start:
             if locked is None or incident is None or locked.status is not RunStatus.APPROVED:
                 return
             status, why = self._why_not(locked, incident, people)
-            if not why and (holds := await holds_now(connection, self._terms, locked, incident, now)):
+            holds = [] if why else await holds_now(connection, self._terms, locked, incident, now) or self._cooling(run)
+            if holds:
                 status, why = RunStatus.EXPIRED, _not_started(f"it may not be run now because of {held_up_by(holds)}")
             if not why and locked.alone:
                 status, why = await self._why_not_alone(connection, locked, incident, now)
@@ -185,6 +187,14 @@ class Start:
             return RunStatus.STOPPED, f"Stopped by @{run.stopped_by} before it began: nothing was run."
         why, _ = await why_not_alone(connection, self._terms, run, incident, now)
         return RunStatus.EXPIRED, _not_started("; ".join(why)) if why else ""
+
+    def _cooling(self, run: Run) -> list[Hold]:
+        """The cool-down by seconds that this process has counted: no jump of the clock ends it."""
+        limits, since = self._runbooks[run.runbook].limits, self._records.seconds_since_end(run)
+        cooldown = limits.cooldown if limits else None
+        if cooldown is None or since is None or since >= cooldown.total_seconds():
+            return []
+        return [Hold(Guard.COOLDOWN, f"the cool-down of {format_duration(cooldown)} after its last run")]
 
     def _why_glass_is_whole(self, run: Run, people: list[Person]) -> str:
         """Why the glass that was broken for it counts no longer; empty where it does, or none was."""

@@ -48,7 +48,7 @@ class Night:
         self.terms = Terms(self.runbooks, guards_of(pipeline.rules))
         self.seconds = 0.0
         self._due: list[tuple[float, Act]] = []
-        self.records = RunRecords(pipeline.database, pipeline.clock, lambda: None)
+        self.records = RunRecords(pipeline.database, pipeline.clock, lambda: None, lambda: self.seconds)
         self.verifier = Verifier(self.records, evidence, timer=lambda: self.seconds, pause=self.pass_)
         self.steps = Steps(self.records, {}, Start(self.records, self.terms), self.verifier)
 

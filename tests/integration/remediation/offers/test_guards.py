@@ -193,6 +193,18 @@ async def test_a_cool_down_holds_from_the_end_of_the_last_run_on_the_same_servic
     assert (await here.approve()).status is RunStatus.APPROVED
 
 
+async def test_no_jump_of_the_clock_ends_a_cool_down(pipeline: Pipeline, alert: MakeAlert) -> None:
+    here = await night(pipeline, restart=book(limits={"cooldown": "15m"}))
+    await here.pipeline.send(alert())
+    here.at(5, lambda: here.pipeline.send(alert("resolved")))
+    await here.carry_out(await here.approve())
+    here.pipeline.clock.pass_(hours=5)
+    await here.pipeline.send(alert(starts_at=here.pipeline.clock.now))
+    again = await here.approve((await here.pipeline.incidents())[-1])
+    assert not await here.steps.begin(Claim(again.id, ""))
+    assert "the cool-down of 15m after its last run" in (await here.load(again)).outcome
+
+
 async def test_more_incidents_than_may_be_open_forbid_it(pipeline: Pipeline, alert: MakeAlert) -> None:
     here = await night(pipeline, restart=book(limits={"most_open_incidents": 1}))
     await here.pipeline.send(alert())
