@@ -145,7 +145,8 @@ async def test_predictions_and_labels_are_accepted_in_all_three_forms(tandem: Ta
         (f"{MODEL}/predictions", b'{"columns": {"x": [1, 2]}}', {}, 400, "the column id is missing"),
         (f"{MODEL}/predictions", b"[]", {}, 400, "Expected `object`"),
         (f"{MODEL}/predictions", b"{}", {}, 400, '{"rows": [\u2026]}'),
-        (f"{MODEL}/predictions", b'{"rows": [{"id": "a", "features": {"x": [1]}}]}', {}, 400, "$.rows[0].features"),
+        (f"{MODEL}/predictions", b'{"rows": [{"id": "a", "prediction": [1]}]}', {}, 400, "$.rows[0].prediction"),
+        (f"{MODEL}/predictions", b'{"rows": [{"id": "a", "id": "b"}]}', {}, 400, "the key 'id' twice"),
         (f"{MODEL}/predictions", b'{"rows": [{"id": "\\ud800"}]}', {}, 400, "The body cannot be taken"),
         (f"{MODEL}/predictions", b"PAR1" + b"x" * 99, PARQUET, 400, "no Parquet"),
         (f"{MODEL}/predictions", parquet(training_data())[:-99], PARQUET, 400, "no Parquet"),
@@ -162,6 +163,19 @@ async def test_what_cannot_be_taken_is_refused_with_the_place_that_is_wrong(
     answered, problem = await call(tandem, "POST", path, body, **headers)
     assert answered == status
     assert said in problem["detail"]
+
+
+async def test_a_column_that_is_no_feature_is_named_in_the_answer_and_costs_the_others_nothing(tandem: Tandem) -> None:
+    names = ["id", "price", "price", "embedding", "__index_level_0__", "label"]
+    columns = [["n-1", "n-2"], [1.0, 2.0], [1.0, 3.0], [[1], [2]], [0, 1], [None, 5]]
+    table = pa.Table.from_arrays([pa.array(column) for column in columns], names)
+    status, said = await call(tandem, "POST", "/models/same/predictions", parquet(table), **PARQUET)
+    assert (status, said["accepted"]) == (202, 2)
+    assert said["notes"].keys() == {"price", "embedding", "__index_level_0__", "label"}
+    assert "different values" in said["notes"]["price"] and "1 labels" in said["notes"]["label"]
+    rows = {"rows": [{"id": "n-3", "features": {"x": [1], "y": 1}}]}
+    status, said = await call(tandem, "POST", "/models/same/predictions", rows)
+    assert status == 202 and "left out" in said["notes"]["x"]
 
 
 async def test_what_was_accepted_can_be_read_as_a_window_joined_with_late_labels(tandem: Tandem) -> None:
