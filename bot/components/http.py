@@ -21,6 +21,7 @@ from handlers.http.memory import Memory, share_memory
 from handlers.http.problem import add_unknown_paths
 from handlers.mcp import McpEndpoint
 from handlers.models import add_model_routes
+from handlers.pages import Pages
 from handlers.telemetry import add_telemetry_routes
 
 CLOSE_SECONDS = 10.0
@@ -55,6 +56,7 @@ def _add_api(http: web.Application, process: Process, slack_health: SlackHealth,
     if process.environment.role.has_endpoints:
         api.add_routes(http)
         McpEndpoint(api.serving).add_routes(http)
+        Pages(backend, tokens).add_routes(http)
     else:
         api.add_health_routes(http)
 

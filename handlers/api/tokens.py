@@ -3,7 +3,7 @@
 import hashlib
 import os
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -65,7 +65,7 @@ class Tokens:
         environ: Mapping[str, str] = os.environ,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._sole = _digest(sole) if sole else None
+        self._sole = digest(sole) if sole else None
         self._configured = configured
         self._environ = environ
         self._monotonic = monotonic
@@ -85,11 +85,15 @@ class Tokens:
         scheme, _, given = authorization.partition(" ")
         if scheme.lower() != "bearer" or not given.strip():
             return None
-        digest = _digest(given.strip())
+        shown = digest(given.strip())
+        return next((caller for caller, digests in self.known(now) if shown in digests), None)
+
+    def known(self, now: datetime) -> Iterator[tuple[Caller | None, Collection[bytes]]]:
+        """Who may ask, each with the digests of their tokens; None in the place of one that has expired."""
         for one in self._configured:
-            if digest in self._digests_of(one):
-                return None if one.expired(now) else _caller(one)
-        return SOLE if digest == self._sole else None
+            yield None if one.expired(now) else _caller(one), self._digests_of(one)
+        if self._sole:
+            yield SOLE, (self._sole,)
 
     def wait_of(self, caller: Caller) -> float:
         """For how many seconds this request has to wait; 0 where it may go on, which counts it."""
@@ -138,8 +142,9 @@ def _caller(token: ApiToken) -> Caller:
 
 
 def _usable(lines: Sequence[str]) -> frozenset[bytes]:
-    return frozenset(_digest(line.strip()) for line in lines if line.strip())
+    return frozenset(digest(line.strip()) for line in lines if line.strip())
 
 
-def _digest(token: str) -> bytes:
+def digest(token: str) -> bytes:
+    """What a token is known by."""
     return hashlib.sha256(token.encode(errors="replace")).digest()

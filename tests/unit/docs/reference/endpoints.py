@@ -64,6 +64,14 @@ MEANINGS: dict[tuple[str, str], tuple[str, str]] = {
         "any scope",
         "Model Context Protocol, streamable HTTP without sessions, see [Agents](../agents.md).",
     ),
+    ("GET", "/"): (
+        "`incidents:read` or `models:read`, or signed in",
+        "The overview as a page for people, see [Pages](../on-call/pages.md).",
+    ),
+    ("GET", "/incidents/{id}/report"): ("`incidents:read`, or signed in", "An incident as a page."),
+    ("GET", "/models/{model}/report"): ("`models:read`, or signed in", "A model and its monitors as a page."),
+    ("GET, POST", "/sign-in"): ("none", "Signs in to the pages with a token, for 12 hours."),
+    ("POST", "/sign-out"): ("none", "Ends that."),
     ("GET", "/openapi.json"): ("none", "OpenAPI 3.1 of everything below `/api`."),
     ("GET", "/healthz"): ("none", "200 while the process answers."),
     ("GET", "/readyz"): (

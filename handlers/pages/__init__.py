@@ -1,0 +1,5 @@
+"""Pages for people: an overview, an incident, a model. Made here, without a script; they change nothing."""
+
+from handlers.pages.endpoint import Pages
+
+__all__ = ["Pages"]

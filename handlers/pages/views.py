@@ -1,0 +1,130 @@
+"""What each page shows, read as the API reads it: with the scopes and domains of the token."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, cast
+
+import msgspec
+
+from bot.domain.access.scope import Scope
+from bot.domain.alert import Alert
+from bot.domain.duration import format_duration
+from bot.notify.readings import reading_in_words
+from bot.storage.queries import alerts
+from bot.storage.queries.listed.timeline import newest_entries
+from handlers.api.descriptions import describe
+from handlers.api.found import incident_in
+from handlers.api.operation import Call, NoBody, NoQuery
+from handlers.api.operations.incidents import ListQuery, list_incidents
+from handlers.api.operations.models import HistoryQuery, ModelsQuery, list_models, model_history, show_model
+from handlers.api.operations.services import ServiceQuery, list_services
+from handlers.api.shapes import (
+    CheckShape,
+    HistoryPage,
+    IncidentPage,
+    ModelPage,
+    ModelShape,
+    MonitorShape,
+    ServicePage,
+    ServiceShape,
+)
+from handlers.pages.rendering import ROWS
+from handlers.pages.sparkline import Sparkline, sparkline
+
+Asked = Call[NoQuery, NoBody]
+_MOST = ROWS[0]
+_MOST_CHECKS = 500
+
+
+class View(NamedTuple):
+    """A template, and what it shows."""
+
+    template: str
+    content: Mapping[str, Any]
+
+
+class ShownAlert(NamedTuple):
+    alert: Alert
+    reading: str
+    labels: str
+
+
+class ShownMonitor(NamedTuple):
+    monitor: MonitorShape
+    history: Sparkline | None
+
+
+async def overview(call: Asked) -> View:
+    reads_incidents, reads_models = (scope in call.caller.scopes for scope in (Scope.INCIDENTS_READ, Scope.MODELS_READ))
+    opened = await _open_incidents(call) if reads_incidents else None
+    content = {
+        "opened": opened and sorted(opened.incidents, key=lambda one: one.severity.rank),
+        "more_opened": opened is not None and opened.next is not None,
+        "services": await _services(call) if reads_incidents else [],
+        "models": await _models(call) if reads_models else None,
+        "now": call.now,
+    }
+    return View("overview.html", content)
+
+
+async def incident_report(call: Asked) -> View:
+    async with call.database.read() as connection:
+        incident = await incident_in(connection, call, call.path["id"])
+        [shape] = await describe(connection, [incident], call.backend.policy.teams, with_alerts=False)
+        listed = (await alerts.of_incidents(connection, [incident.id], _MOST))[incident.id]
+        tallies = (await alerts.tallies_of(connection, [incident.id]))[incident.id]
+        timeline = await newest_entries(connection, incident.id, _MOST + 1)
+    content = {
+        "incident": shape,
+        "lasted": format_duration(incident.lasted(call.now)),
+        "alerts": [ShownAlert(one, reading_in_words(one), _labels(one)) for one in listed],
+        "alerts_in_all": sum(one.alerts for one in tallies),
+        "firing": sum(one.alerts for one in tallies if one.active),
+        "timeline": timeline,
+        "now": call.now,
+    }
+    return View("incident.html", content)
+
+
+async def model_report(call: Asked) -> View:
+    model = cast(ModelShape, (await show_model(call)).value)
+    asked = _with(call, HistoryQuery(limit=_MOST_CHECKS))
+    history = cast(HistoryPage, (await model_history(asked)).value)
+    content = {
+        "model": model,
+        "monitors": _monitors(model, history.history),
+        "checks": history.history,
+        "episodes": history.episodes,
+        "now": call.now,
+    }
+    return View("model.html", content)
+
+
+async def _open_incidents(call: Asked) -> IncidentPage:
+    """Of very many the newest."""
+    asked = _with(call, ListQuery(status="open", alerts=False, limit=_MOST))
+    return cast(IncidentPage, (await list_incidents(asked)).value)
+
+
+async def _services(call: Asked) -> Sequence[ServiceShape]:
+    """Those in trouble first."""
+    page = cast(ServicePage, (await list_services(_with(call, ServiceQuery()))).value)
+    return sorted(page.services, key=lambda one: (one.severity is None, one.severity.rank if one.severity else 0))
+
+
+async def _models(call: Asked) -> Sequence[ModelShape]:
+    return cast(ModelPage, (await list_models(_with(call, ModelsQuery()))).value).models
+
+
+def _with(call: Asked, query: msgspec.Struct) -> Call[Any, NoBody]:
+    return Call(call.backend, call.caller, query, call.body, call.path, call.now)
+
+
+def _monitors(model: ModelShape, newest_first: Sequence[CheckShape]) -> list[ShownMonitor]:
+    made: dict[tuple[str, str], list[CheckShape]] = {}
+    for check in newest_first:
+        made.setdefault((check.monitor, check.domain), []).append(check)
+    return [ShownMonitor(one, sparkline(made.get((one.name, one.domain), []))) for one in model.monitors]
+
+
+def _labels(alert: Alert) -> str:
+    return " ".join(f"{name}={value}" for name, value in alert.labels.items() if name != "alertname")
