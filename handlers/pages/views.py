@@ -31,7 +31,6 @@ from handlers.pages.rendering import ROWS
 from handlers.pages.sparkline import Sparkline, sparkline
 
 Asked = Call[NoQuery, NoBody]
-_MOST = ROWS[0]
 _MOST_CHECKS = 500
 
 
@@ -70,9 +69,9 @@ async def incident_report(call: Asked) -> View:
     async with call.database.read() as connection:
         incident = await incident_in(connection, call, call.path["id"])
         [shape] = await describe(connection, [incident], call.backend.policy.teams, with_alerts=False)
-        listed = (await alerts.of_incidents(connection, [incident.id], _MOST))[incident.id]
+        listed = (await alerts.of_incidents(connection, [incident.id], ROWS))[incident.id]
         tallies = (await alerts.tallies_of(connection, [incident.id]))[incident.id]
-        timeline = await newest_entries(connection, incident.id, _MOST + 1)
+        timeline = await newest_entries(connection, incident.id, ROWS + 1)
     content = {
         "incident": shape,
         "lasted": format_duration(incident.lasted(call.now)),
@@ -101,7 +100,7 @@ async def model_report(call: Asked) -> View:
 
 async def _open_incidents(call: Asked) -> IncidentPage:
     """Of very many the newest."""
-    asked = _with(call, ListQuery(status="open", alerts=False, limit=_MOST))
+    asked = _with(call, ListQuery(status="open", alerts=False, limit=ROWS))
     return cast(IncidentPage, (await list_incidents(asked)).value)
 
 
