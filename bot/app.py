@@ -19,6 +19,7 @@ from bot.components.http import HttpServer, add_routes
 from bot.components.maintenance import maintenance_components
 from bot.components.membership import handover_component, share_component
 from bot.components.oncall import make_roster, on_call_components
+from bot.components.outgoing import outgoing_components
 from bot.components.pipeline import make_models_watch, models_component, worker_component
 from bot.components.process import Process, backlog_component, intake_component, open_process
 from bot.components.remediation import make_remediation, remediation_component, workflows_component
@@ -203,6 +204,7 @@ def _work(process: Process, models: "ModelsWatch | None", remediation: Remediati
     yield audit_head_component(process)
     yield from maintenance_components(process)
     yield from tool_components(process)
+    yield from outgoing_components(process)
 
 
 def _keep_what_was_made() -> None:

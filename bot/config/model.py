@@ -10,6 +10,7 @@ from bot.config.api import ApiSection
 from bot.config.checks import check_after, check_ops_channel, check_server, check_timeout, check_url, check_workspace
 from bot.config.document import Place
 from bot.config.enrichment import EnrichSection
+from bot.config.outgoing import OutgoingReceiver, check_receivers
 from bot.domain.access.permission import Permissions, Policy
 from bot.domain.access.team import Team, Teams
 from bot.domain.alert import AlertRules
@@ -209,6 +210,8 @@ class Config(Section):
     """Whom to call next while nobody acknowledges an incident, by name; a route says which applies."""
     permissions: Permissions = Permissions()
     api: ApiSection = ApiSection()
+    outgoing: Annotated[list[OutgoingReceiver], Field(max_length=50), AfterValidator(check_receivers)] = []
+    """Systems that are sent incident and run changes, as signed CloudEvents."""
     heartbeats: dict[Annotated[str, Field(pattern=NAME)], Heartbeat] = {}
     """What must report from time to time, by name."""
     sources: dict[Annotated[str, Field(pattern=NAME)], SourceMapping] = {}

@@ -104,3 +104,6 @@ ESCALATION_LATENESS = Histogram(
 ESCALATION_CALLS = Counter(
     "tandem_escalation_calls_total", "Calls that escalations made: done, refused, tried again.", ["way", "outcome"]
 )
+OUTGOING_EVENTS = Counter(
+    "tandem_outgoing_events_total", "Outgoing events: taken by a receiver, tried again, given up.", ["outcome"]
+)

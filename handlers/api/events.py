@@ -12,7 +12,7 @@ import msgspec
 from aiohttp import web
 
 from bot.domain.access.scope import Scope
-from bot.domain.incident import TimelineKind
+from bot.domain.outgoing.event import name_of
 from bot.errors import StorageUnavailable
 from bot.storage.queries.listed.feed import Happening
 from handlers.api.feed import MOST_KEPT, Feed, Full
@@ -93,6 +93,6 @@ def encoded(found: Iterable[Happening]) -> bytes:
 @lru_cache(maxsize=MOST_KEPT)
 def _event(one: Happening) -> bytes:
     """Made once for all who listen. JSON has no line break that would end it."""
-    name = "run.changed" if one.kind == TimelineKind.RUN else f"incident.{one.kind}"
+    name = name_of(one.kind)
     shape = msgspec.convert(one._asdict() | {"kind": one.kind}, EventShape)
     return b"id: %d\nevent: %s\ndata: %s\n\n" % (one.position, name.encode(), msgspec.json.encode(shape))

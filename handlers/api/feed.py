@@ -11,14 +11,13 @@ import structlog
 from bot.errors import StorageUnavailable
 from bot.storage.database import Database
 from bot.storage.queries.listed.feed import Happening, happenings, newest_position
+from bot.storage.queries.listed.gaps import Gaps
 
 MOST_LISTENERS = 1000
 MOST_KEPT = 2000
 """Happenings in memory; who is further behind is read from the database."""
 _PAGE = 500
 _EVERY, _SOON = 1.0, 0.1
-GAP_SECONDS = 3.0
-"""So long a number that is missing may still be committed: a transaction takes its numbers before it commits."""
 _CATCHING_UP = 4
 
 log = structlog.get_logger(__name__)
@@ -33,10 +32,9 @@ class Feed:
 
     def __init__(self, database: Database, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._database = database
-        self._monotonic = monotonic
         self._kept: deque[Happening] = deque(maxlen=MOST_KEPT)
         self._position: int | None = None
-        self._gap_since: float | None = None
+        self._gaps = Gaps(database.is_sqlite, monotonic)
         self.listeners = 0
         self._reading: asyncio.Task[None] | None = None
         self._woken, self._news = asyncio.Event(), asyncio.Event()
@@ -114,31 +112,12 @@ class Feed:
         """Read what is new; whether there may be more."""
         async with self._database.read() as connection:
             found = await happenings(connection, self.position, _PAGE)
-        sure = self._sure(found)
+        sure = self._gaps.sure(found, self.position)
         if sure:
             self._kept.extend(sure)
             self._position = sure[-1].position
             self._tell()
         return len(found) == _PAGE and bool(sure)
-
-    def _sure(self, found: list[Happening]) -> list[Happening]:
-        """Those before the first number that may still be committed."""
-        if self._database.is_sqlite:
-            return found
-        expected = self.position + 1
-        for place, one in enumerate(found):
-            if one.position != expected and not self._given_up(place):
-                return found[:place]
-            expected = one.position + 1
-        self._gap_since = None
-        return found
-
-    def _given_up(self, place: int) -> bool:
-        """Whether the missing number before this place was waited for long enough."""
-        if place > 0 or self._gap_since is None:
-            self._gap_since = self._monotonic()
-            return False
-        return self._monotonic() - self._gap_since >= GAP_SECONDS
 
     def _tell(self) -> None:
         self._news.set()

@@ -7,9 +7,7 @@ https://docs.opsgenie.com/docs/alert-api
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """
 
-import base64
 import hashlib
-import hmac
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -24,6 +22,7 @@ from bot.domain.oncall.page import Act, Page
 from bot.domain.severity import Severity
 from bot.errors import CallFailed, CallRefused, LostLease
 from bot.integrations.http import ToolFailure, ToolRefused, call
+from bot.integrations.standard_webhooks import signed_headers
 
 _PAGERDUTY_SEVERITY = {
     Severity.CRITICAL: "critical",
@@ -79,11 +78,8 @@ class Pagers:
             "data": _facts(page, incident),
         }
         name = f"msg_{hashlib.sha256(page.key.encode()).hexdigest()[:32]}"
-        headers = {"webhook-id": name, "webhook-timestamp": str(int(moment.timestamp()))}
-        if page.target.get("secret"):
-            signed = f"{name}.{headers['webhook-timestamp']}.".encode() + msgspec.json.encode(body)
-            mac = hmac.new(_key_of(self._secret(page)), signed, hashlib.sha256).digest()
-            headers["webhook-signature"] = f"v1,{base64.b64encode(mac).decode()}"
+        secret = self._secret(page) if page.target.get("secret") else None
+        headers = signed_headers(name, moment, msgspec.json.encode(body), secret)
         await self._call(page.target["url"], headers, body)
 
     def _secret(self, page: Page) -> str:
@@ -108,11 +104,6 @@ async def _as_call() -> AsyncIterator[None]:
         raise CallRefused(str(refused)) from refused
     except ToolFailure as failure:
         raise CallFailed(str(failure), failure.retry_after) from failure
-
-
-def _key_of(secret: str) -> bytes:
-    """A secret of Standard Webhooks is base64 after ``whsec_``; any other one is taken as it is."""
-    return base64.b64decode(secret.removeprefix("whsec_")) if secret.startswith("whsec_") else secret.encode()
 
 
 def _facts(page: Page, incident: Incident) -> dict[str, Any]:

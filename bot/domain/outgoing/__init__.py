@@ -1,0 +1,1 @@
+"""What other systems are sent of incidents and runs."""

@@ -1,0 +1,1 @@
+"""Incident and run changes that other systems are sent, as CloudEvents that are signed by Standard Webhooks."""

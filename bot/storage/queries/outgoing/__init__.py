@@ -1,0 +1,1 @@
+"""What other systems are sent, and have not taken yet."""
