@@ -8,12 +8,14 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
 import msgspec
+
+from bot.errors import ConfigError
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,19 +52,41 @@ class Running:
 def running(database_url: str, config: Path, now: datetime) -> Iterator[Running]:
     """Note that this process runs, until it ends."""
     folder = _folder_of(database_url)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / f"{os.getpid()}.json"
-    with path.open("w", encoding="utf-8") as file:
+    with _opened(path) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         try:
             yield Running(file, Note(pid=os.getpid(), config=str(config.absolute()), since=now))
         finally:
             path.unlink(missing_ok=True)
+            with suppress(OSError):  # others run on the same database
+                folder.rmdir()
+
+
+def _opened(path: Path) -> TextIO:
+    """Its folder is made anew where another process has just taken it away. Raises ConfigError where it is not ours."""
+    while True:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            _check_owner(path.parent)
+            return path.open("w", encoding="utf-8")
+        except FileNotFoundError:
+            continue
+
+
+def _check_owner(folder: Path) -> None:
+    """Everybody may write where temporary files lie: what somebody else has put there is not trusted."""
+    if folder.lstat().st_uid != os.getuid() or folder.is_symlink():
+        raise ConfigError(f"{folder} belongs to somebody else: remove it, or set TMPDIR to a folder of your own")
 
 
 def all_running(database_url: str) -> list[Note]:
     """The notes of the processes that run on this database."""
-    found = [_note_of(path) for path in sorted(_folder_of(database_url).glob("*.json"))]
+    folder = _folder_of(database_url)
+    if not folder.exists():
+        return []
+    _check_owner(folder)
+    found = [_note_of(path) for path in sorted(folder.glob("*.json"))]
     return [note for note in found if note is not None]
 
 

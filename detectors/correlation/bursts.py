@@ -25,8 +25,8 @@ FOLLOW = 0.6
 SELDOM = 24 / 3600
 """Services that break for reasons of their own, a second: fewer are not believed in, as an hour is not long enough to
 know; so two services never are a burst by time alone."""
-UNKNOWN = 10 * SELDOM
-"""What is assumed of a domain that was not watched for long enough."""
+FLOOD = 30
+"""So many services in trouble at once are no longer one fault by time alone: a broken rule, or somebody who floods."""
 BY_CHANCE = 0.1
 """How often two services that have nothing to do with each other are troubled near in time."""
 _BELIEF = 0.5
@@ -72,9 +72,13 @@ class Bursts:
     def odds(self, service: str, at: float, place: Place) -> dict[str, float]:
         """For each cluster the odds that trouble in it explains trouble at the service, against chance.
 
+        Nothing is said where the rate is not known: many services may have just been connected.
+
         The services of a cluster tell much the same of another one: of what was learnt of each, their mean counts, and
         for so many as the root of their number.
         """
+        if self._rate is None:
+            return {}
         known: dict[str, list[tuple[float, float]]] = {}
         seen: set[tuple[str, str]] = set()
         for other, cluster in self._near(at):
@@ -83,7 +87,7 @@ class Bursts:
                 seen.add((other, placed[0]))
                 odds = _odds_by_time(placed[1].first - at, self._window, self._rate)
                 known.setdefault(placed[0], []).append((odds, self._lift(service, other)))
-        return {cluster: _weighed(told) for cluster, told in known.items()}
+        return {cluster: _weighed(told) for cluster, told in known.items() if len(told) < FLOOD}
 
     def first_at(self, at: float, cluster: str, place: Place) -> str | None:
         """The service whose trouble began then in a cluster."""
@@ -125,17 +129,17 @@ def _weighed(told: Sequence[tuple[float, float]]) -> float:
     return by_time * exp(sum(odds * log(learnt) for odds, learnt in told) / by_time * sqrt(len(told)))
 
 
-def _odds_by_time(apart: float, window: float, rate: float | None) -> float:
+def _odds_by_time(apart: float, window: float, rate: float) -> float:
     """The odds that one of two services follows the other, that far apart, where ``rate`` break by themselves a second.
 
     >>> _odds_by_time(0.0, 300.0, 0.0) < 1 < 2 * _odds_by_time(10.0, 300.0, 0.0)
     True
-    >>> _odds_by_time(0.0, 300.0, None) < 0.1
+    >>> _odds_by_time(0.0, 300.0, 1.0) < 0.1
     True
     """
     scale = SCALE * window
     density = 1 / (pi * scale * (1 + (apart / scale) ** 2))
-    return FOLLOW * density / (UNKNOWN if rate is None else max(rate, SELDOM))
+    return FOLLOW * density / max(rate, SELDOM)
 
 
 def _lift_by(seen: Seen, episodes: float) -> float:
