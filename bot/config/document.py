@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from bot.config.loaders import Loader, QuickLoader
+from bot.config.loaders import Loader, QuickLoader, WordLoader
 from bot.errors import ConfigError
 
 Place = tuple[int | str, ...]
@@ -74,6 +74,19 @@ def read_documents(path: Path, text: str) -> list[Document]:
     """The documents of a file that was not written for us. Raises ConfigError where it is no YAML."""
     with _clear_errors(path, text):
         return [Document(path, root) for root in yaml.compose_all(text, Loader=QuickLoader)]
+
+
+def read_words(path: Path) -> Document:
+    """A file of another program that reads its plain words by rules of its own: all of them are texts here.
+
+    Raises ConfigError where it is no YAML, or no mapping.
+    """
+    text = read_text(path)
+    with _clear_errors(path, text):
+        root = yaml.compose(text, Loader=WordLoader)
+        if not isinstance(root, yaml.MappingNode):
+            raise ConfigError(f"{path}:1: the file must be a mapping of sections")
+        return Document(path, root, text)
 
 
 def read_text(path: Path) -> str:

@@ -55,7 +55,14 @@ class QuickLoader(_Words, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # typ
     """For what programs write, which may be long."""
 
 
-for _loader in (Loader, QuickLoader):
+class WordLoader(_Words, yaml.SafeLoader):
+    """Every plain word is a text; only what an anchor repeats is merged."""
+
+
+_KINDS = {Loader: list(_CORE), QuickLoader: list(_CORE), WordLoader: ["merge"]}
+
+for _loader, _kinds in _KINDS.items():
     _loader.yaml_implicit_resolvers = {}
-    for _kind, (_pattern, _first) in _CORE.items():
+    for _kind in _kinds:
+        _pattern, _first = _CORE[_kind]
         _loader.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", re.compile(f"(?:{_pattern})$"), _first)

@@ -19,7 +19,7 @@ _NOTATION = re.compile(rf'\s*(?:{_QUOTED}|([^\s"{{}}!=~,]+))\s*(=~|!~|!=|=)\s*(?
 _NEXT = re.compile(r'\s*(?:"(?:[^"\\]|\\.)*"|[^\s"{}!=~,]+)\s*(?:=~|!~|!=|=)')
 _ESCAPE = re.compile(r'\\([n"\\])')
 _PLAIN = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
-_MAX_PATTERN = 300
+MAX_PATTERN = 300
 
 Operator = Literal["=", "!=", "=~", "!~"]
 
@@ -105,8 +105,8 @@ def _begins_anew(text: str, start: int, at: int) -> bool:
 
 
 def _check_pattern(pattern: str) -> None:
-    if len(pattern) > _MAX_PATTERN:
-        raise ValueError(f"the regular expression {pattern[:50]!r} … is longer than {_MAX_PATTERN} characters")
+    if len(pattern) > MAX_PATTERN:
+        raise ValueError(f"the regular expression {pattern[:50]!r} … is longer than {MAX_PATTERN} characters")
     try:
         _compiled(pattern)
     except re2.error as error:
