@@ -1,5 +1,7 @@
 """Storage behaves the same on both databases."""
 
+import importlib
+import pkgutil
 from datetime import UTC, datetime
 
 import pytest
@@ -14,6 +16,7 @@ from bot.errors import Conflict, StorageUnavailable
 from bot.inbox import offsets
 from bot.inbox.inbox import Inbox
 from bot.inbox.intake import entries_for
+from bot.storage import tables
 from bot.storage.database import Database, insert_missing, table_of
 from bot.storage.queries import audit, incidents
 from bot.storage.queries.audit import AuditEntry
@@ -28,6 +31,9 @@ def _event(name: str) -> AlertEvent:
 
 
 async def test_the_migrated_schema_is_the_one_that_the_models_describe(database: Database) -> None:
+    for module in pkgutil.iter_modules(tables.__path__, f"{tables.__name__}."):
+        importlib.import_module(module.name)  # all of them are described, whichever tests run beside this one
+
     def differences(connection: Connection) -> list[object]:
         context = MigrationContext.configure(connection, opts={"compare_type": False})
         found = compare_metadata(context, SQLModel.metadata)
