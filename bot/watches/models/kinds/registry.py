@@ -112,6 +112,9 @@ def _load() -> None:
     package = importlib.import_module("bot.watches.models.kinds")
     for module in pkgutil.iter_modules(package.__path__, "bot.watches.models.kinds."):
         importlib.import_module(module.name)
+    in_order = sorted(_known.items(), key=lambda item: item[1].check.__module__)  # whatever was imported before
+    _known.clear()
+    _known.update(in_order)
 
 
 def all_kinds() -> Mapping[str, MonitorKind]:
