@@ -41,7 +41,7 @@ class ApiSection(BaseModel):
 
     @field_validator("tokens")
     @classmethod
-    def _are_told_apart(cls, tokens: list[ApiToken]) -> list[ApiToken]:
+    def _are_unique(cls, tokens: list[ApiToken]) -> list[ApiToken]:
         for what in ("name", "secret"):
             twice = [value for value, count in Counter(getattr(one, what) for one in tokens).items() if count > 1]
             if twice:

@@ -26,20 +26,23 @@ def check_after(after: timedelta) -> timedelta:
 
 
 def check_url(url: str) -> str:
-    parsed = urlsplit(url)
-    if parsed.scheme not in ("http", "https") or not parsed.hostname or parsed.query or parsed.fragment:
-        raise ValueError("write an address, as in https://api.openai.com/v1")
-    if parsed.username is not None or parsed.password is not None:
-        raise ValueError("no password belongs here: the key is read from TANDEM_LLM_API_KEY")
-    return url
+    return _check_address(
+        url, "https://api.openai.com/v1", "no password belongs here: the key is read from TANDEM_LLM_API_KEY"
+    )
 
 
 def check_server(url: str) -> str:
+    return _check_address(
+        url, "https://prometheus.example", "an address carries no password: use a header with a secret"
+    )
+
+
+def _check_address(url: str, example: str, instead_of_password: str) -> str:
     parsed = urlsplit(url)
     if parsed.scheme not in ("http", "https") or not parsed.hostname or parsed.query or parsed.fragment:
-        raise ValueError("write an address, as in https://prometheus.example")
+        raise ValueError(f"write an address, as in {example}")
     if parsed.username is not None or parsed.password is not None:
-        raise ValueError("an address carries no password: use a header with a secret")
+        raise ValueError(instead_of_password)
     return url
 
 

@@ -149,7 +149,7 @@ class Model(Section):
     """What is checked about it; see monitors.md."""
 
     @model_validator(mode="after")
-    def _monitors_are_told_apart(self) -> Self:
+    def _monitors_have_names_of_their_own(self) -> Self:
         by_name(self.monitors)
         return self
 

@@ -33,7 +33,7 @@ class Reloader:
         self._wanted = asyncio.Event()
         CONFIG_REFUSED.set(False)
 
-    def ask(self) -> None:
+    def request(self) -> None:
         """Reload soon; several who ask meanwhile are one."""
         self._wanted.set()
 

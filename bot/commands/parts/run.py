@@ -58,10 +58,12 @@ async def _run(
     loop.add_signal_handler(signal.SIGHUP, lambda: None)  # its default would end what has not started yet
     async with App(environment, config, *address) as app:
         reloader = Reloader(app, read, note)
-        loop.add_signal_handler(signal.SIGHUP, reloader.ask)
+        loop.add_signal_handler(signal.SIGHUP, reloader.request)
         tasks = [asyncio.create_task(app.failed()), asyncio.create_task(reloader.run())]
         if watched:
-            tasks.append(asyncio.create_task(watch(lambda: _files(Path(note.note.config), app.config), reloader.ask)))
+            tasks.append(
+                asyncio.create_task(watch(lambda: _files(Path(note.note.config), app.config), reloader.request))
+            )
         stop = asyncio.create_task(stopping.wait())
         done, _ = await asyncio.wait({stop, *tasks}, return_when=asyncio.FIRST_COMPLETED)
         for task in done - {stop}:

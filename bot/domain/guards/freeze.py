@@ -73,7 +73,7 @@ class GuardRules(BaseModel):
     """How many runs may work on one service at a time; more wait."""
 
     @model_validator(mode="after")
-    def _names_are_told_apart(self) -> Self:
+    def _names_are_unique(self) -> Self:
         names = [window.name for window in self.freeze]
         if twice := next((name for name in names if names.count(name) > 1), ""):
             raise ValueError(f"two freeze windows are named {twice!r}: give each a name of its own")
