@@ -1,5 +1,6 @@
 """Which addresses are called: a name is resolved once, all it resolves to is checked, and only that is connected to."""
 
+import asyncio
 import socket
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
@@ -38,6 +39,17 @@ def check_literal(url: str) -> None:
         found = socket.getaddrinfo(URL(url).host, None, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     except OSError:
         return  # a name
+    for *_, address in found:
+        check_address(str(address[0]))
+
+
+async def check_name(url: str) -> None:
+    """The same for what a name resolves to here, where a proxy will resolve it again: a name known only there passes."""
+    loop = asyncio.get_running_loop()
+    try:
+        found = await loop.getaddrinfo(URL(url).host, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return
     for *_, address in found:
         check_address(str(address[0]))
 

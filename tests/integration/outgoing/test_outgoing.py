@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from functools import partial
 
 import msgspec
 import pytest
@@ -15,6 +16,7 @@ from bot.storage.database import Database
 from bot.storage.queries import incidents
 from bot.storage.queries.outgoing import deliveries
 from handlers.api.shapes import EventShape
+from tests.integration.notify.forward_proxy import ForwardProxy
 from tests.integration.outgoing.receiving import Itsm, sending, signature
 from tests.integration.pipeline_driver import Pipeline
 
@@ -190,3 +192,39 @@ async def test_without_its_secret_nothing_is_sent_and_the_list_says_which(pipeli
         assert itsm.requests == []
         [event] = await _failing(pipeline.database)
         assert event.reason == "not sent: TANDEM_SECRET_OTHER is not set"
+
+
+@on_sqlite
+async def test_behind_a_proxy_a_name_goes_by_it_and_what_is_private_here_is_still_refused(
+    pipeline: Pipeline, alert: MakeAlert, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with ForwardProxy() as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        monkeypatch.setenv("NO_PROXY", "")
+        reason = partial(_reason_behind_a_proxy, pipeline, alert)
+        assert "its address is not public" in await reason("http://localhost:1/hook")
+        assert "its address is not public" in await reason("http://127.1:1/hook")
+        assert proxy.asked == []
+        assert "not public" not in await reason("http://itsm.invalid/hook")
+        assert set(proxy.asked) == {"http://itsm.invalid/hook"}
+
+
+async def _reason_behind_a_proxy(pipeline: Pipeline, alert: MakeAlert, url: str) -> str:
+    async with sending(pipeline.database, pipeline.clock, url=url, allow_private=False) as (_, one):
+        await pipeline.send(alert(name=url))
+        await one.works()
+    return next(event.reason for event in await _failing(pipeline.database) if event.receiver == one.receiver.key)
+
+
+@on_sqlite
+async def test_a_receiver_of_ones_own_network_goes_by_the_proxy_of_the_environment(
+    pipeline: Pipeline, alert: MakeAlert, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with ForwardProxy() as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        monkeypatch.setenv("NO_PROXY", "")
+        async with sending(pipeline.database, pipeline.clock) as (itsm, one):
+            await pipeline.send(alert())
+            await one.works()
+            assert len(itsm.requests) >= 1
+            assert set(proxy.asked) == {itsm.url}
