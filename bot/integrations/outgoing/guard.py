@@ -44,7 +44,7 @@ def check_literal(url: str) -> None:
 
 
 async def check_name(url: str) -> None:
-    """The same for what a name resolves to here, where a proxy will resolve it again: a name known only there passes."""
+    """The same for what a name resolves to here, where a proxy resolves it again: a name known only there passes."""
     loop = asyncio.get_running_loop()
     try:
         found = await loop.getaddrinfo(URL(url).host, None, type=socket.SOCK_STREAM)
