@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 import aiohttp
 from aiohttp import web
 
-from bot.localslack.state import Json
+from bot.localslack.state import APP_ID, BOT_USER, TEAM, Json
 
 LIMIT_SECONDS = 3.0
 
@@ -42,6 +42,7 @@ class Delivery:
     sockets: list[web.WebSocketResponse] = field(default_factory=list)
     tickets: set[str] = field(default_factory=set)
     _last: Json | None = None
+    _last_event: bytes = b""
     _acknowledged: dict[str, "asyncio.Future[Json]"] = field(default_factory=dict)
 
     async def interaction(self, payload: Json) -> tuple[int, Json]:
@@ -50,20 +51,42 @@ class Delivery:
     async def command(self, form: Json) -> tuple[int, Json]:
         return await self._send("slash_commands", form, urlencode(form))
 
-    async def _send(self, kind: str, payload: Json, form: str) -> tuple[int, Json]:
+    async def event(self, event: Json) -> tuple[int, Json]:
+        """Something that happened in the workspace, to which the app subscribed. https://docs.slack.dev/apis/events-api"""
+        known = {"team_id": TEAM, "user_id": BOT_USER, "is_bot": True, "enterprise_id": None}
+        payload: Json = {
+            "type": "event_callback",
+            "token": "unused",
+            "team_id": TEAM,
+            "api_app_id": APP_ID,
+            "event": event,
+            "event_id": f"Ev{uuid.uuid4().hex[:10].upper()}",
+            "event_time": int(self.clock()),
+            "authorizations": [known],
+        }
+        self._last_event = json.dumps(payload).encode()
+        return await self._send("events_api", payload, self._last_event.decode(), "application/json")
+
+    async def send_event_again(self) -> int:
+        """Send the last event anew over HTTP, as Slack does where it saw no answer; the status of this time."""
+        again = {"X-Slack-Retry-Num": "1", "X-Slack-Retry-Reason": "http_timeout"}
+        status, _ = await self._over_http(self._last_event, again | {"Content-Type": "application/json"})
+        return status
+
+    async def _send(self, kind: str, payload: Json, form: str, content_type: str = "") -> tuple[int, Json]:
         """The app's status and answer; 504 where it did not answer in time."""
         try:
             if self.sockets:
                 return 200, await self._over_socket(kind, payload)
-            return await self._over_http(form.encode())
+            return await self._over_http(form.encode(), {"Content-Type": content_type} if content_type else {})
         except TimeoutError:
             return 504, {}
 
-    async def _over_http(self, body: bytes) -> tuple[int, Json]:
+    async def _over_http(self, body: bytes, more: dict[str, str]) -> tuple[int, Json]:
         if self.request_url is None:
             return 503, {}
         timeout = aiohttp.ClientTimeout(total=LIMIT_SECONDS)
-        headers = sign(self.secret, body, int(self.clock()))
+        headers = sign(self.secret, body, int(self.clock())) | more
         try:
             async with (
                 aiohttp.ClientSession(timeout=timeout) as session,

@@ -1,10 +1,13 @@
-"""What people do in the workspace: click, type a command, fill in a form. The app is notified as by Slack."""
+"""What people do in the workspace: click, type a command, fill in a form, write. The app is notified as by Slack."""
 
+import re
 import uuid
 from typing import Any
 
 from bot.localslack.delivery import Delivery
 from bot.localslack.state import APP_ID, BOT_USER, TEAM, Channel, Json, Workspace
+
+_BY_NAME = re.compile(r"(?<![\w<])@tandem\b", re.IGNORECASE)
 
 
 class People:
@@ -118,15 +121,24 @@ class People:
         await self._workspace.touch()
 
     async def post(self, user: str, channel: str, text: str, thread: str | None = None) -> str:
-        """Say something as a person, in the channel or a thread; apps are not told."""
+        """Say something as a person, in the channel or a thread. The app is notified where it is mentioned and a member
+        of the channel, and of what is written to it directly."""
         place = self._workspace.channel(channel)
         if place is None:
             raise KeyError(f"no channel {channel}")
-        message = {"type": "message", "ts": self._workspace.next_ts(), "user": user, "text": text, "team": TEAM}
+        text = _BY_NAME.sub(f"<@{BOT_USER}>", text)
+        team = self._workspace.team_of(user)
+        message = {"type": "message", "ts": self._workspace.next_ts(), "user": user, "text": text, "team": team}
         if thread and place.find(thread) is None:
             raise KeyError(f"no message {thread} in {channel}")
-        self._workspace.add(place, message | ({"thread_ts": thread} if thread else {}))
+        message |= {"thread_ts": thread} if thread else {}
+        self._workspace.add(place, message)
         await self._workspace.touch()
+        event = message | {"channel": place.id, "event_ts": message["ts"]}
+        if place.person:
+            await self._delivery.event(event | {"channel_type": "im"})
+        elif place.is_member and f"<@{BOT_USER}" in text:
+            await self._delivery.event(event | {"type": "app_mention"})
         return str(message["ts"])
 
     async def take_response(self, token: str, response: Json) -> bool:

@@ -23,7 +23,7 @@ from bot.localslack.state import DEFAULT_USERS, USERGROUP, Channel, Json, Worksp
 STATIC = Path(__file__).parent / "static"
 SCOPES = (
     "chat:write,files:write,channels:read,channels:history,groups:read,groups:history,commands,"
-    "users:read,users:read.email,usergroups:read,im:write,im:history"
+    "users:read,users:read.email,usergroups:read,im:write,im:history,app_mentions:read"
 )
 _NEEDED = {
     "chat.postMessage": "chat:write",
@@ -93,6 +93,7 @@ class LocalSlack:
         self.click, self.command, self.submit_view = self._people.click, self._people.command, self._people.submit_view
         self.post, self.clear_faults = self._people.post, self._faults.clear
         self.disconnect, self.send_again = self._delivery.disconnect, self._delivery.send_again
+        self.send_event_again = self._delivery.send_event_again
 
     @property
     def request_url(self) -> str | None:

@@ -1,4 +1,4 @@
-"""The Bolt app: hands commands, buttons and forms to what is registered for them, and brings the answers back.
+"""The Bolt app: hands commands, buttons, forms and messages to what is registered for them, and brings answers back.
 
 Every listener acknowledges first, within Slack's 3 s; a form is acknowledged with what is wrong in it.
 """
@@ -19,6 +19,7 @@ from handlers.slack.actors import actor_in
 from handlers.slack.answers import NotDone, or_words
 from handlers.slack.calls import Click, OpenForm, SlackEndpoint, Submission
 from handlers.slack.forms import MAX_ERROR, BadFields, metadata_in, values_of
+from handlers.slack.mentions import listen_to_messages
 from handlers.slack.privately import answer_command, channel_of, tell_privately
 from handlers.slack.registry import RunAction, RunForm, actions, forms, slashes
 from handlers.slack.reply import Reply
@@ -64,6 +65,7 @@ def make_bolt_app(
         app.command(slash)(_on_command(client, endpoint, slash))
     for callback_id, submit in forms().items():
         app.view(callback_id)(_on_form(client, endpoint, submit))
+    listen_to_messages(app, client, endpoint)
     return app
 
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from bot.domain.access.permission import Policy
+from bot.domain.incident import Incident
 from bot.domain.rules import Rules
 from bot.domain.runbook import Runbook
 from bot.domain.watched.telemetry import Watched
@@ -84,6 +85,26 @@ class Click(Deed):
 
     value: str
     channel: str = ""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where somebody wrote: ``thread`` is the first message of the thread, ``message`` their own."""
+
+    channel: str
+    thread: str
+    message: str
+    direct: bool = False
+
+
+@dataclass(frozen=True)
+class Mention(Deed):
+    """A message to the bot. ``text`` is what was written beside its name; ``incident`` is whose thread it is in, None
+    elsewhere."""
+
+    text: str
+    place: Place
+    incident: Incident | None = None
 
 
 @dataclass(frozen=True)

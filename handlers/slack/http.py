@@ -73,6 +73,8 @@ class SlackRequests:
         except StorageUnavailable as error:
             log.error("slack.request_not_taken", reason=str(error))
             return problem(503, "The database is not available: try again.")
+        if not fresh and request.content_type == "application/json":
+            return web.Response()  # an event that Slack sends again at once; it was taken
         if not fresh:
             return await self._refuse_replay(body, now)
         headers: dict[str, str | Sequence[str]] = dict(request.headers)

@@ -1,5 +1,5 @@
-"""The slash commands, buttons and forms that are known. A new one is a new file below ``commands/``, ``actions/`` or
-``forms/``, found by itself:
+"""The slash commands, buttons, forms and mentions that are known. A new one is a new file below ``commands/``,
+``actions/``, ``forms/`` or ``mentioned/``, found by itself:
 
 @command("ack", args="12", help="acknowledge it: you look after it")
 async def acknowledge(call: Call) -> str: ...
@@ -9,6 +9,9 @@ async def acknowledge(click: Click) -> None: ...
 
 @form("incident.silence")
 async def submit(submission: Submission) -> str: ...
+
+@mention("note")
+async def note(mention: Mention) -> Reply: ...
 
 Each changes something through the same function of ``bot/``, raises what that raises, and returns what only the person
 is shown.
@@ -20,14 +23,17 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
 from typing import NamedTuple, TypeVar
 
-from handlers.slack.calls import Call, Click, OpenForm, Submission
+from handlers.slack.calls import Call, Click, Mention, OpenForm, Submission
 from handlers.slack.reply import Reply
 
 RunCommand = Callable[[Call], Awaitable[str | Reply | OpenForm]]
 RunAction = Callable[[Click], Awaitable[str | OpenForm | None]]
 RunForm = Callable[[Submission], Awaitable[str]]
-_Run = TypeVar("_Run", RunCommand, RunAction, RunForm)
-_FOLDERS = ("commands", "actions", "forms")
+RunMention = Callable[[Mention], Awaitable[Reply | None]]
+_Run = TypeVar("_Run", RunCommand, RunAction, RunForm, RunMention)
+_FOLDERS = ("commands", "actions", "forms", "mentioned")
+ANYTHING = ""
+"""The word of the mention that takes what begins with no other's."""
 INCIDENT, MODEL = "/incident", "/model"
 LAST = 100
 
@@ -49,6 +55,7 @@ class Command(NamedTuple):
 _commands: dict[tuple[str, str], Command] = {}
 _actions: dict[str, RunAction] = {}
 _forms: dict[str, RunForm] = {}
+_mentions: dict[str, RunMention] = {}
 
 
 def command(
@@ -85,6 +92,11 @@ def form(callback_id: str) -> Callable[[RunForm], RunForm]:
     return _registering(_forms, callback_id, "forms")
 
 
+def mention(word: str) -> Callable[[RunMention], RunMention]:
+    """Register what becomes of a message to the bot that begins with a word; :data:`ANYTHING` takes all others."""
+    return _registering(_mentions, word, "mentions")
+
+
 def _registering(known: dict[str, _Run], name: str, kind: str) -> Callable[[_Run], _Run]:
     def register(run: _Run) -> _Run:
         if name in known:
@@ -116,6 +128,12 @@ def actions() -> dict[str, RunAction]:
 def forms() -> dict[str, RunForm]:
     _load()
     return dict(_forms)
+
+
+def mentions() -> dict[str, RunMention]:
+    """By the word that a message begins with."""
+    _load()
+    return dict(_mentions)
 
 
 @cache

@@ -4,10 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bot.domain.event import Chart
+
 
 @dataclass(frozen=True)
 class Reply:
-    """The answer to a command in blocks; ``text`` is the same for notifications, and where blocks are not shown."""
+    """The answer to a command or a question in blocks; ``text`` is the same for notifications, and where blocks are not
+    shown. ``chart`` follows an answer that stands in a thread."""
 
     text: str
     blocks: Sequence[dict[str, Any]] = ()
+    chart: Chart | None = None

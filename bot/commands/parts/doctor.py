@@ -43,8 +43,11 @@ SCOPES = (
     "usergroups:read",
     "im:write",
     "im:history",
+    "app_mentions:read",
     "commands",
 )
+_OPTIONAL = {"app_mentions:read": "nobody who mentions the bot is answered"}
+"""What is missing without a scope that an app of before may lack."""
 MOST_CHANNELS = 20
 MAX_SKEW = timedelta(seconds=60)
 _SECRET = re.compile(r"[0-9a-f]{32}")
@@ -225,8 +228,11 @@ def _scopes(answer: AsyncSlackResponse) -> Finding:
     missing = [scope for scope in SCOPES if scope not in granted]
     if not granted:
         return Finding(Mark.WARN, "Slack scopes", "Slack did not say which scopes the token has")
+    advice = "Add them under OAuth & Permissions, then reinstall the app."
+    if missing and all(scope in _OPTIONAL for scope in missing):
+        without = "; ".join(f"{scope}, so {_OPTIONAL[scope]}" for scope in missing)
+        return Finding(Mark.WARN, "Slack scopes", f"missing: {without}", advice)
     if missing:
-        advice = "Add them under OAuth & Permissions, then reinstall the app."
         return Finding(Mark.FAIL, "Slack scopes", f"missing: {', '.join(missing)}", advice)
     wider = sorted(granted - set(SCOPES))
     extra = f"; not needed: {', '.join(wider)}" if wider else ""

@@ -96,6 +96,12 @@ async def in_channels(connection: AsyncConnection, incident_id: str) -> list[Cha
     return [msgspec.convert(dict(row), ChannelMessage) for row in rows.mappings()]
 
 
+async def shown_as(connection: AsyncConnection, channel: str, ts: str) -> str | None:
+    """The incident whose message this is."""
+    query = select(_MESSAGE.c.incident_id).where(_MESSAGE.c.channel == channel, _MESSAGE.c.ts == ts).limit(1)
+    return await connection.scalar(query)
+
+
 async def digest_of(connection: AsyncConnection, incident_id: str) -> str | None:
     """The channel in whose digest an incident waits for its message."""
     waiting = (_MESSAGE.c.incident_id == incident_id, _MESSAGE.c.digest_rank.is_not(None))
