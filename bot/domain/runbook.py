@@ -1,6 +1,7 @@
 """A runbook: a remediation described in YAML. When it fits, what it does, who may approve, how it is verified."""
 
 import hashlib
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any
@@ -12,6 +13,7 @@ from bot.domain.cause import CauseKind
 from bot.domain.duration import Duration
 from bot.domain.guards.limits import Limits
 from bot.domain.incident import Incident, Tally
+from bot.domain.matcher import Matcher, matches, parse_matcher
 from bot.domain.runs.autonomy import Autonomy
 from bot.domain.runs.parameter import Parameter
 from bot.domain.runs.query import Query
@@ -35,12 +37,25 @@ class When(_Section):
     """This severity or worse."""
     model: str | None = Field(default=None, min_length=1)
     """The model whose monitor fires; beside a cause in its data, too."""
+    labels: list[str] = Field(default=[], max_length=20)
+    """Matchers in Alertmanager's notation: each must hold of every value that firing alerts give the label."""
+
+    @field_validator("labels")
+    @classmethod
+    def _are_matchers(cls, labels: list[str]) -> list[str]:
+        for one in labels:
+            parse_matcher(one)
+        return labels
 
     @model_validator(mode="after")
     def _says_something(self) -> "When":
-        if not any((self.service, self.cause, self.alertname, self.severity, self.model)):
-            raise ValueError("say when the runbook fits: service, cause, alertname, severity or model")
+        if not any((self.service, self.cause, self.alertname, self.severity, self.model, self.labels)):
+            raise ValueError("say when the runbook fits: service, cause, alertname, severity, model or labels")
         return self
+
+    @property
+    def matchers(self) -> list[Matcher]:
+        return [parse_matcher(one) for one in self.labels]
 
 
 class Step(_Section):
@@ -163,14 +178,18 @@ def definition_hash(runbook: Runbook) -> str:
         name for name in ("other_team", "proposer_may_approve", "reason") if not getattr(runbook.approval, name)
     }
     later |= {"approval": approval} if approval else {}
-    later |= {} if runbook.when.model else {"when": {"model"}}
+    when = {name for name in ("model", "labels") if not getattr(runbook.when, name)}
+    later |= {"when": when} if when else {}
     if runbook.impact is Impact.MEDIUM:
         later["impact"] = True
     return hashlib.sha256(runbook.model_dump_json(exclude=later).encode()).hexdigest()[:16]
 
 
 def fits(when: When, incident: Incident, tallies: list[Tally]) -> bool:
-    """Whether a runbook may be offered. With ``cause`` given, ``service`` means the cause's service."""
+    """Whether a runbook may be offered, but for its ``labels``: see :func:`labels_fit`.
+
+    With ``cause`` given, ``service`` means the cause's service.
+    """
     cause = incident.causes[0] if incident.causes else None
     if when.cause and (cause is None or not cause.kind.is_a(when.cause)):
         return False
@@ -183,3 +202,21 @@ def fits(when: When, incident: Incident, tallies: list[Tally]) -> bool:
     if when.alertname and not any(tally.active and tally.name == when.alertname for tally in tallies):
         return False
     return when.severity is None or incident.severity.rank <= when.severity.rank
+
+
+def labels_fit(when: When, values: Mapping[str, Collection[str]]) -> bool:
+    """Whether the labels of the firing alerts are as ``when`` wants them: no alert contradicts a matcher.
+
+    ``values`` are those that each label has in alerts that fire. An alert without the label says nothing about it: a
+    node's alert beside those of a service with ``env="prod"`` does not keep a runbook for ``env="prod"`` away. Where no
+    alert has it, it is empty, as in Alertmanager.
+
+    >>> when = When(labels=['env="prod"'])
+    >>> labels_fit(when, {"env": ["prod"]}), labels_fit(when, {"env": ["prod", "dev"]}), labels_fit(when, {"env": []})
+    (True, False, False)
+    """
+    return all(
+        matches(matcher, {matcher.label: value})
+        for matcher in when.matchers
+        for value in values.get(matcher.label) or ("",)
+    )

@@ -1,17 +1,17 @@
 """The runs of an incident: an offer as it is made, which are under way, which are withdrawn because it is over."""
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.incident import Incident
+from bot.domain.incident import Incident, Tally
 from bot.domain.run import Plan, Run, RunStatus, plan_hash, withdraw
-from bot.domain.runbook import Runbook
+from bot.domain.runbook import Runbook, fits, labels_fit
 from bot.incidents.model_facts import model_facts
 from bot.incidents.placeholder import cases_of, labels_of, placeholders_of
-from bot.storage.queries import alerts, runs
+from bot.storage.queries import alerts, label_values, runs
 
 _WHY = "the incident is resolved"
 NO_LONGER_FITS = "what it was offered for is gone"
@@ -32,6 +32,18 @@ def offer_of(incident: Incident, runbook: Runbook, plan: Plan, now: datetime, pl
         created_at=now + timedelta(microseconds=place),
         expires_at=now + timedelta(seconds=runbook.approval.expires.total_seconds()),
     )
+
+
+async def fitting(
+    connection: AsyncConnection, runbooks: Mapping[str, Runbook], incident: Incident, tallies: list[Tally]
+) -> list[str]:
+    """The names of those that fit it, in the order of the configuration; labels are read only where they decide."""
+    names = [name for name, runbook in runbooks.items() if fits(runbook.when, incident, tallies)]
+    asked = sorted({matcher.label for name in names for matcher in runbooks[name].when.matchers})
+    if not asked:
+        return names
+    values = await label_values.of_active(connection, incident.id, asked)
+    return [name for name in names if labels_fit(runbooks[name].when, values)]
 
 
 async def cases_for(connection: AsyncConnection, runbook: Runbook, incident: Incident) -> list[dict[str, str]]:

@@ -1,5 +1,6 @@
 """Stage: offer the runbooks that fit an open incident; withdraw what fits no longer, and all of a resolved one."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -10,10 +11,10 @@ from bot.domain.guards.hold import held_up_by
 from bot.domain.incident import Incident, TimelineKind
 from bot.domain.memory import successes
 from bot.domain.run import Plan, PreviousRun, Run, RunStatus, plan_hash
-from bot.domain.runbook import Runbook, fits
+from bot.domain.runbook import Runbook
 from bot.errors import PlanError
 from bot.incidents.guarding import Guards, Subject, held_by, reach_in
-from bot.incidents.offers import NO_LONGER_FITS, cases_for, offer_of, withdrawn
+from bot.incidents.offers import NO_LONGER_FITS, cases_for, fitting, offer_of, withdrawn
 from bot.incidents.placeholder import MOST_CASES, labels_of
 from bot.pipeline.batch import Batch
 from bot.pipeline.stage import stage
@@ -41,21 +42,21 @@ async def propose(batch: Batch, connection: AsyncConnection) -> None:
         if not incident.open:
             batch.runs += withdrawn(known[incident_id], batch.now)
             continue
-        _withdraw_what_fits_no_longer(batch, incident, known[incident_id])
+        fit = await fitting(connection, batch.rules.runbooks, incident, batch.tallies[incident_id])
+        _withdraw_what_fits_no_longer(batch, incident, known[incident_id], fit)
         for name, runbook in _the_most_promising_first(batch, incident):
-            if fits(runbook.when, incident, batch.tallies[incident_id]):
+            if name in fit:
                 offered = [run for run in known[incident_id] if run.runbook == name]
                 await _offer_each(batch, _Offer(name, runbook, incident, offered), connection)
 
 
-def _withdraw_what_fits_no_longer(batch: Batch, incident: Incident, known: list[Run]) -> None:
+def _withdraw_what_fits_no_longer(batch: Batch, incident: Incident, known: list[Run], fit: Collection[str]) -> None:
     """What a runbook is for is gone, or another cause is the likely one: nobody is to approve it any more.
 
     What a person proposed by hand stays: whether it fits is for people to say.
     """
-    runbooks, tallies = batch.rules.runbooks, batch.tallies[incident.id]
-    fit = {name for name, runbook in runbooks.items() if fits(runbook.when, incident, tallies)}
-    offered = [run for run in known if run.runbook in runbooks.keys() - fit and not run.proposed_by]
+    others = batch.rules.runbooks.keys() - set(fit)
+    offered = [run for run in known if run.runbook in others and not run.proposed_by]
     gone = withdrawn(offered, batch.now, NO_LONGER_FITS)
     batch.runs += gone
     for run in gone:

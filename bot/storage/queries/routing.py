@@ -6,15 +6,14 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Text, and_, cast, exists, func, literal, or_, select, update
-from sqlalchemy.dialects import postgresql
+from sqlalchemy import and_, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.event import AlertStatus
 from bot.domain.incident import Incident, IncidentStatus
 from bot.domain.routing.decision import Decision
 from bot.domain.routing.mention import Mention, OnCall
 from bot.storage.database import chunks, table_of, upsert
+from bot.storage.queries.label_values import ACTIVE, label_column
 from bot.storage.tables.core import AlertRow, IncidentRow
 from bot.storage.tables.routing import IncidentChannelRow, IncidentRouteRow
 from bot.storage.tables.slack import ChannelMessageRow
@@ -24,7 +23,6 @@ _ALERT = table_of(AlertRow)
 _ROUTE = table_of(IncidentRouteRow)
 _CHANNEL = table_of(IncidentChannelRow)
 _MESSAGE = table_of(ChannelMessageRow)
-_ACTIVE = or_(_ALERT.c.status == AlertStatus.FIRING.value, _ALERT.c.flapping)
 _OPEN = _INCIDENT.c.status.in_([status.value for status in IncidentStatus if status is not IncidentStatus.RESOLVED])
 
 
@@ -80,22 +78,15 @@ async def shared_of(
     connection: AsyncConnection, incident_ids: Collection[str], labels: Sequence[str], *, active: bool
 ) -> dict[str, Shared]:
     """For each incident what its alerts share of these labels; with ``active`` those that fire, if any do."""
-    columns = [_label(name, connection.dialect.name) for name in labels]
+    columns = [label_column(name, connection.dialect.name) for name in labels]
     counted = [part for one in columns for part in (func.count(one), func.min(one), func.max(one))]
     found: dict[str, list[Any]] = defaultdict(list)
     for chunk in chunks(incident_ids):
         query = select(_ALERT.c.incident_id, _ALERT.c.source, func.count(), *counted)
         query = query.where(_ALERT.c.incident_id.in_(chunk)).group_by(_ALERT.c.incident_id, _ALERT.c.source)
-        for incident_id, *row in await connection.execute(query.where(_ACTIVE) if active else query):
+        for incident_id, *row in await connection.execute(query.where(ACTIVE) if active else query):
             found[incident_id].append(row)
     return {incident_id: _shared(rows, labels)._replace(firing=active) for incident_id, rows in found.items()}
-
-
-def _label(name: str, dialect: str) -> ColumnElement[str]:
-    """A label of an alert, NULL where it has none."""
-    if dialect == "sqlite":
-        return func.json_extract(cast(_ALERT.c.labels, Text), f'$."{name}"', type_=Text())
-    return cast(_ALERT.c.labels, postgresql.JSON).op("->>", return_type=Text())(cast(literal(name, Text()), Text))
 
 
 def _shared(rows: Iterable[Sequence[Any]], labels: Sequence[str]) -> Shared:

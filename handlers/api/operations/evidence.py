@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from bot.domain.access.scope import Scope
-from bot.domain.runbook import fits
+from bot.incidents.offers import fitting
 from bot.storage.queries import alerts, changes
 from handlers.api.found import incident_in
 from handlers.api.operation import Answer, Call, NoBody, NoQuery, operation
@@ -81,6 +81,6 @@ async def fitting_runbooks(call: Call[NoQuery, NoBody]) -> Answer:
     async with call.database.read() as connection:
         incident = await incident_in(connection, call, call.path["id"])
         tallies = (await alerts.tallies_of(connection, [incident.id])).get(incident.id, [])
-    books = call.backend.rules.runbooks
-    fitting = [RunbookShape(name, book.title) for name, book in books.items() if fits(book.when, incident, tallies)]
-    return Answer(RunbooksPage(fitting))
+        books = call.backend.rules.runbooks
+        fit = await fitting(connection, books, incident, tallies)
+    return Answer(RunbooksPage([RunbookShape(name, books[name].title) for name in fit]))
