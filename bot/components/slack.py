@@ -24,6 +24,7 @@ from bot.notify.charts.uploads import ChartUploads
 from bot.notify.kinds import Opening, open_channel
 from bot.notify.notifier import Notifier
 from bot.notify.silence_notices import SilenceNotices
+from bot.notify.slack.conversations.messages import Messages
 from bot.notify.slack.files import Files
 from bot.notify.slack.identity import Identity
 from bot.notify.slack.links import Links
@@ -179,6 +180,7 @@ def slack_endpoint(
         guards=guards_of(services.rules),
         rules=services.rules,
         roster=roster,
+        messages=Messages(slack.client),
     )
     bolt = make_bolt_app(slack.client, secret.get_secret_value() if secret else None, slack_requests, slack.identity)
     yield Component("who we are in Slack", start=slack.identity.start, run=slack.identity.run)

@@ -17,7 +17,10 @@ MOST_TITLE = 150
 
 
 class Done(NamedTuple):
-    """``text`` is for the timeline; it ends with ``@`` and the id of ``person`` where it is about one."""
+    """``text`` is for the timeline; it ends with ``@`` and the id of ``person`` where it is about one.
+
+    ``posted``: it stands in the thread already, as somebody wrote it there.
+    """
 
     incident: Incident
     text: str
@@ -25,6 +28,7 @@ class Done(NamedTuple):
     person: str | None = None
     worse: bool = False
     broadcast: bool = False
+    posted: bool = False
 
 
 class NotPossible(NamedTuple):
@@ -161,6 +165,19 @@ def noting(text: str) -> Rule:
 
     def note(incident: Incident, user: str, now: datetime) -> Outcome:
         return NotPossible(why) if (why := _why_no_text(text)) else Done(incident, text, TimelineKind.NOTE)
+
+    return note
+
+
+def noting_message(text: str, author: str, *, posted: bool) -> Rule:
+    """The same for what somebody wrote in a thread; a note of another than who wrote it names both."""
+
+    def note(incident: Incident, user: str, now: datetime) -> Outcome:
+        if why := _why_no_text(text):
+            return NotPossible(why)
+        if author in ("", user):
+            return Done(incident, text, TimelineKind.NOTE, posted=posted)
+        return Done(incident, f"{text} — @{author}", TimelineKind.NOTE, person=author, posted=posted)
 
     return note
 

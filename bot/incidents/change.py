@@ -93,6 +93,7 @@ async def _apply(connection: AsyncConnection, done: Done, deed: Deed, user: str,
         worse=done.worse,
         broadcast=done.broadcast,
         person=done.person,
+        posted=done.posted,
     )
     await incidents.add_to_timeline(connection, [line])
     await audit.append(connection, AuditEntry(now, user, deed.name, f"incident {changed.id}", dict(deed.details)))

@@ -36,6 +36,7 @@ class Control:
             "click_view": self._click_view,
             "command": lambda g: self._people.command(g["user"], g["channel"], g["command"], g.get("text", "")),
             "post": lambda g: self._people.post(g["user"], g["channel"], g["text"], g.get("thread_ts")),
+            "react": lambda g: self._people.react(g["user"], g["channel"], g["ts"], g["name"]),
             "submit_view": lambda g: self._people.submit_view(g["user"], g["values"]),
             "close_view": lambda g: self._people.close_view(g["user"]),
             "faults": self._plan_fault,

@@ -4,7 +4,7 @@ import uuid
 
 from bot.localslack.blocks import problems_of, problems_of_view
 from bot.localslack.method import METHODS, Failed, channel_of, decoded, joined, method
-from bot.localslack.state import APP_ID, BOT_ID, BOT_USER, TEAM, USERGROUP, Channel, Json, Workspace
+from bot.localslack.state import APP_ID, BOT_ID, BOT_USER, TEAM, USERGROUP, Channel, Json, Workspace, reacted
 
 MAX_TEXT = 40_000
 
@@ -152,8 +152,9 @@ def history(workspace: Workspace, given: Json, base: str) -> Json:
 
 @method("conversations.replies")
 def replies(workspace: Workspace, given: Json, base: str) -> Json:
+    """A thread by its first message; by the ts of a reply that reply alone."""
     channel, ts = channel_of(workspace, given), str(given.get("ts", ""))
-    parent = next((message for message in channel.messages if message["ts"] == ts), None)
+    parent = channel.find(ts)
     if parent is None:
         raise Failed("thread_not_found")
     return _page(_between([parent, *channel.threads.get(ts, [])], given), given, "messages")
@@ -310,5 +311,6 @@ def add_reaction(workspace: Workspace, given: Json, base: str) -> Json:
     message = channel_of(workspace, given).find(str(given.get("timestamp", "")))
     if message is None:
         raise Failed("message_not_found")
-    message.setdefault("reactions", []).append({"name": given.get("name"), "users": [BOT_USER], "count": 1})
+    if not reacted(message, str(given.get("name", "")), BOT_USER):
+        raise Failed("already_reacted")
     return {}

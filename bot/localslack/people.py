@@ -5,7 +5,7 @@ import uuid
 from typing import Any
 
 from bot.localslack.delivery import Delivery
-from bot.localslack.state import APP_ID, BOT_USER, TEAM, Channel, Json, Workspace
+from bot.localslack.state import APP_ID, BOT_USER, TEAM, Channel, Json, Workspace, reacted
 
 _BY_NAME = re.compile(r"(?<![\w<])@tandem\b", re.IGNORECASE)
 
@@ -136,10 +136,30 @@ class People:
         await self._workspace.touch()
         event = message | {"channel": place.id, "event_ts": message["ts"]}
         if place.person:
-            await self._delivery.event(event | {"channel_type": "im"})
+            await self._happened("message.im", event | {"channel_type": "im"})
         elif place.is_member and f"<@{BOT_USER}" in text:
-            await self._delivery.event(event | {"type": "app_mention"})
+            await self._happened("app_mention", event | {"type": "app_mention"})
         return str(message["ts"])
+
+    async def react(self, user: str, channel: str, ts: str, name: str) -> None:
+        """Add a reaction to a message; once by each person, as Slack has it. Raises KeyError."""
+        place = self._workspace.channel(channel)
+        message = place.find(ts) if place else None
+        if place is None or message is None:
+            raise KeyError(f"no message {ts} in {channel}")
+        if not reacted(message, name, user):
+            return
+        await self._workspace.touch()
+        if place.is_member:
+            item = {"type": "message", "channel": place.id, "ts": ts}
+            about = {"type": "reaction_added", "user": user, "reaction": name, "item_user": message.get("user")}
+            about |= {"item": item, "event_ts": self._workspace.next_ts()}
+            await self._happened("reaction_added", about)
+
+    async def _happened(self, kind: str, event: Json) -> None:
+        """Notify the app, if it subscribes to events of this kind."""
+        if kind in self._workspace.events:
+            await self._delivery.event(event)
 
     async def take_response(self, token: str, response: Json) -> bool:
         """What an app says through a response URL, which holds five times."""

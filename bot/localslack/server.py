@@ -15,6 +15,7 @@ from aiohttp import web
 from bot.localslack import files, methods
 from bot.localslack.control import Control, same_origin
 from bot.localslack.delivery import Delivery, sign
+from bot.localslack.events import EVENT_SCOPES
 from bot.localslack.faults import SLOW_SECONDS, Fault, Faults
 from bot.localslack.method import METHODS, Failed
 from bot.localslack.people import People
@@ -23,8 +24,10 @@ from bot.localslack.state import DEFAULT_USERS, USERGROUP, Channel, Json, Worksp
 STATIC = Path(__file__).parent / "static"
 SCOPES = (
     "chat:write,files:write,channels:read,channels:history,groups:read,groups:history,commands,"
-    "users:read,users:read.email,usergroups:read,im:write,im:history,app_mentions:read"
+    "users:read,users:read.email,usergroups:read,im:write,im:history,app_mentions:read,reactions:read"
 )
+EVENTS = ("app_mention", "message.im", "reaction_added")
+"""To which the app of deploy/slack-manifest.yaml subscribes."""
 _NEEDED = {
     "chat.postMessage": "chat:write",
     "chat.postEphemeral": "chat:write",
@@ -55,7 +58,7 @@ class LocalSlack:
     With ``enforce_rate_limit`` a channel takes one message or update a second after a ``burst``, as Slack's do.
     ``scopes`` are what the token may do, ``not_joined`` the channels to which nobody invited the app. ``guests``,
     ``foreign``, ``deactivated`` and ``usergroups`` say who of ``users`` is what (see :class:`Workspace`), and may be
-    changed.
+    changed. ``events`` are the kinds of events that the app subscribes to: it gets those that its scopes allow.
     """
 
     def __init__(
@@ -73,12 +76,14 @@ class LocalSlack:
         scopes: str = SCOPES,
         not_joined: Collection[str] = (),
         clock: Callable[[], float] = time.time,
+        events: Collection[str] = EVENTS,
     ) -> None:
         self.bot_token, self.app_token, self.signing_secret = bot_token, app_token, signing_secret
         self._host, self._port = host, port
         self._scopes, self._clock = scopes, clock
         made = [Channel(channel_id_of(name), name, name not in not_joined) for name in (*channels, *not_joined)]
         self._workspace = Workspace(dict(users), {channel.id: channel for channel in made})
+        self._workspace.events |= {one for one in events if EVENT_SCOPES.get(one, "") in ("", *scopes.split(","))}
         self._workspace.usergroups[USERGROUP] = [next(iter(users))] if users else []
         self.guests, self.foreign = self._workspace.guests, self._workspace.foreign
         self.deactivated = self._workspace.deactivated
@@ -91,7 +96,8 @@ class LocalSlack:
         self._due: dict[str, float] = defaultdict(float)
         self.url = self.api_url = ""
         self.click, self.command, self.submit_view = self._people.click, self._people.command, self._people.submit_view
-        self.post, self.clear_faults = self._people.post, self._faults.clear
+        self.users = self._workspace.users
+        self.post, self.react, self.clear_faults = self._people.post, self._people.react, self._faults.clear
         self.disconnect, self.send_again = self._delivery.disconnect, self._delivery.send_again
         self.send_event_again = self._delivery.send_event_again
 

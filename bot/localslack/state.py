@@ -27,6 +27,19 @@ def channel_id_of(name: str) -> str:
     return "C0" + "".join(character for character in name.upper() if character.isalnum())
 
 
+def reacted(message: Json, name: str, user: str) -> bool:
+    """Whether it is new that somebody reacts so."""
+    reactions = message.setdefault("reactions", [])
+    known = next((one for one in reactions if one["name"] == name), None)
+    if known is None:
+        reactions.append({"name": name, "users": [user], "count": 1})
+        return True
+    if user in known["users"]:
+        return False
+    known |= {"users": [*known["users"], user], "count": known["count"] + 1}
+    return True
+
+
 @dataclass
 class Channel:
     """``messages`` and the replies in ``threads`` are Slack's message objects, the oldest first.
@@ -49,7 +62,8 @@ class Channel:
 @dataclass
 class Workspace:
     """``guests`` are of the users those who are not full members, ``foreign`` those of another workspace, with its id.
-    ``deactivated`` are people who have left. ``usergroups`` are who is in which, by the group's id.
+    ``deactivated`` are people who have left. ``usergroups`` are who is in which, by the group's id. ``events`` are the
+    kinds of events that the app is sent.
     """
 
     users: dict[str, str]
@@ -57,6 +71,7 @@ class Workspace:
     guests: set[str] = field(default_factory=set)
     deactivated: set[str] = field(default_factory=set)
     foreign: dict[str, str] = field(default_factory=dict)
+    events: set[str] = field(default_factory=set)
     usergroups: dict[str, list[str]] = field(default_factory=dict)
     ephemerals: deque[Json] = field(default_factory=lambda: deque(maxlen=MAX_EPHEMERALS))
     views: dict[str, Json] = field(default_factory=dict)

@@ -23,6 +23,7 @@ from bot.storage.tables.core import (
     TimelineRow,
     TraitRow,
 )
+from bot.storage.tables.deeds import NotedMessageRow
 from bot.storage.tables.oncall import EscalationCallRow, EscalationRow, IncidentSeenRow
 from bot.storage.tables.routing import IncidentChannelRow, IncidentRouteRow
 from bot.storage.tables.runs import RunRow, StepRow
@@ -52,6 +53,7 @@ _FORGOTTEN_WITH_INCIDENTS = (
     table_of(EscalationRow),
     table_of(EscalationCallRow),
     table_of(IncidentSeenRow),
+    table_of(NotedMessageRow),
 )
 _MOST_INCIDENTS = 50
 _MOST_ALERTS = 2000

@@ -22,6 +22,12 @@ async def actor_in(body: Mapping[str, Any], endpoint: SlackEndpoint) -> Actor:
     return Actor(person, endpoint.policy)
 
 
+async def actor_of_event(body: Mapping[str, Any], event: Mapping[str, Any], endpoint: SlackEndpoint) -> Actor:
+    """Whoever an event is about. It names their workspace where that is not the one it was sent for."""
+    team = event.get("user_team") or event.get("team")
+    return await actor_in({**body, "user": {"id": str(event.get("user") or ""), "team_id": team}}, endpoint)
+
+
 def _groups_that_matter(endpoint: SlackEndpoint) -> set[str]:
     approvers = (name for book in endpoint.runbooks.values() for name in book.approval.approvers)
     return endpoint.policy.groups | groups_in([*approvers, *endpoint.guards.rules.glass_breakers])

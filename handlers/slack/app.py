@@ -1,4 +1,5 @@
-"""The Bolt app: hands commands, buttons, forms and messages to what is registered for them, and brings answers back.
+"""The Bolt app: hands commands, buttons, forms, messages and events to what is registered for them, and brings the
+answers back.
 
 Every listener acknowledges first, within Slack's 3 s; a form is acknowledged with what is wrong in it.
 """
@@ -15,13 +16,14 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.notify.slack.blocks import MENU, chosen
 from bot.notify.slack.identity import Identity
-from handlers.slack.actors import actor_in
+from handlers.slack.actors import actor_in, actor_of_event
 from handlers.slack.answers import NotDone, or_words
-from handlers.slack.calls import Click, OpenForm, SlackEndpoint, Submission
+from handlers.slack.calls import Click, Event, OpenForm, SlackEndpoint, Submission
 from handlers.slack.forms import MAX_ERROR, BadFields, metadata_in, values_of
 from handlers.slack.mentions import listen_to_messages
-from handlers.slack.privately import answer_command, channel_of, tell_privately
-from handlers.slack.registry import RunAction, RunForm, actions, forms, slashes
+from handlers.slack.privately import answer_command, channel_of, tell_in_thread, tell_privately
+from handlers.slack.registry import RunAction, RunForm, Wanted, actions, events, forms, slashes
+from handlers.slack.replays import first_time
 from handlers.slack.reply import Reply
 from handlers.slack.slash import answer
 
@@ -66,6 +68,8 @@ def make_bolt_app(
     for callback_id, submit in forms().items():
         app.view(callback_id)(_on_form(client, endpoint, submit))
     listen_to_messages(app, client, endpoint)
+    for kind, wanted in events().items():
+        app.event(kind)(_on_event(client, endpoint, wanted))
     return app
 
 
@@ -139,6 +143,25 @@ def _on_form(client: AsyncWebClient, endpoint: SlackEndpoint, run: RunForm) -> L
         await ack()
         await tell_privately(client, {**body, "channel": {"id": shown_in}}, text)
         endpoint.on_change()
+
+    return listen
+
+
+def _on_event(client: AsyncWebClient, endpoint: SlackEndpoint, wanted: Wanted) -> Listener:
+    """Slack sends an event again that it saw no answer to: it is taken once."""
+
+    async def listen(body: dict[str, Any], event: dict[str, Any]) -> None:
+        event_id = str(body.get("event_id") or "")
+        if not wanted.concerns(event) or (event_id and not await first_time(endpoint, f"event {event_id}")):
+            return
+        taken = Event(endpoint, await actor_of_event(body, event, endpoint), endpoint.clock(), event, event_id)
+        try:
+            text = await or_words(wanted.run(taken))
+        except NotDone as error:
+            text = str(error)
+        if text:
+            await tell_in_thread(client, event, text)
+            endpoint.on_change()
 
     return listen
 

@@ -12,6 +12,7 @@ from bot.domain.runbook import Runbook
 from bot.domain.watched.telemetry import Watched
 from bot.incidents.guarding import Guards
 from bot.incidents.permissions import Who, actor_of
+from bot.notify.slack.conversations.messages import Messages
 from bot.notify.slack.files import Files
 from bot.notify.slack.links import Links
 from bot.notify.slack.people import People
@@ -32,7 +33,7 @@ class SlackEndpoint:
     ``behind`` gives how far the pipeline is behind, None where it is not. ``policy`` says who may do what, ``people``
     what Slack knows about them, ``origins`` whose requests are taken, ``links`` where messages are, and ``files`` shows
     text files; ``confirmations`` are the questions that wait for an answer, ``guards`` what forbids runs, ``rules``
-    what the pipeline works by, and ``roster`` says who is on call.
+    what the pipeline works by, ``roster`` says who is on call, and ``messages`` reads what people wrote.
     """
 
     database: Database
@@ -51,6 +52,7 @@ class SlackEndpoint:
     guards: Guards = field(default_factory=Guards)
     rules: Rules = field(default_factory=Rules)
     roster: Roster | None = None
+    messages: Messages | None = None
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,14 @@ class Submission(Deed):
 
     values: Mapping[str, str]
     about: str = ""
+
+
+@dataclass(frozen=True)
+class Event(Deed):
+    """Something that happened in Slack. ``about`` are its fields, ``id`` is the same when Slack sends it again."""
+
+    about: Mapping[str, Any]
+    id: str = ""
 
 
 @dataclass(frozen=True)

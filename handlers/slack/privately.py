@@ -29,15 +29,25 @@ async def tell_privately(client: AsyncWebClient, body: Mapping[str, Any], text: 
         await _responded(client, str(body.get("response_url") or ""), reply)
 
 
+async def tell_in_thread(client: AsyncWebClient, event: Mapping[str, Any], text: str) -> None:
+    """Show something to the person alone whom an event is about, where it happened."""
+    item = event.get("item") or event
+    channel, thread = str(item.get("channel") or ""), str(item.get("thread_ts") or "")
+    if channel:
+        await _shown(client, channel, str(event.get("user") or ""), Reply(text), thread)
+
+
 async def answer_command(client: AsyncWebClient, command: Mapping[str, Any], reply: Reply) -> None:
     """Answer who typed a slash command, which is possible in channels too that the bot is no member of."""
     if not await _responded(client, str(command.get("response_url") or ""), reply):
         await _shown(client, str(command["channel_id"]), str(command["user_id"]), reply)
 
 
-async def _shown(client: AsyncWebClient, channel: str, user: str, reply: Reply) -> bool:
+async def _shown(client: AsyncWebClient, channel: str, user: str, reply: Reply, thread: str = "") -> bool:
     try:
-        await client.chat_postEphemeral(channel=channel, user=user, text=reply.text, blocks=reply.blocks or None)
+        await client.chat_postEphemeral(
+            channel=channel, user=user, text=reply.text, blocks=reply.blocks or None, thread_ts=thread or None
+        )
     except (SlackClientError, aiohttp.ClientError, OSError) as error:
         log.warning(
             "slack.ephemeral_failed",

@@ -1,5 +1,5 @@
-"""The slash commands, buttons, forms and mentions that are known. A new one is a new file below ``commands/``,
-``actions/``, ``forms/`` or ``mentioned/``, found by itself:
+"""The slash commands, buttons, forms, mentions and events that are known. A new one is a new file below ``commands/``,
+``actions/``, ``forms/``, ``mentioned/`` or ``events/``, found by itself:
 
 @command("ack", args="12", help="acknowledge it: you look after it")
 async def acknowledge(call: Call) -> str: ...
@@ -13,6 +13,9 @@ async def submit(submission: Submission) -> str: ...
 @mention("note")
 async def note(mention: Mention) -> Reply: ...
 
+@event("reaction_added")
+async def reacted(event: Event) -> str | None: ...
+
 Each changes something through the same function of ``bot/``, raises what that raises, and returns what only the person
 is shown.
 """
@@ -21,17 +24,19 @@ import importlib
 import pkgutil
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from handlers.slack.calls import Call, Click, Mention, OpenForm, Submission
+from handlers.slack.calls import Call, Click, Event, Mention, OpenForm, Submission
 from handlers.slack.reply import Reply
 
 RunCommand = Callable[[Call], Awaitable[str | Reply | OpenForm]]
 RunAction = Callable[[Click], Awaitable[str | OpenForm | None]]
 RunForm = Callable[[Submission], Awaitable[str]]
 RunMention = Callable[[Mention], Awaitable[Reply | None]]
+RunEvent = Callable[[Event], Awaitable[str | None]]
+Fields = Mapping[str, Any]
 _Run = TypeVar("_Run", RunCommand, RunAction, RunForm, RunMention)
-_FOLDERS = ("commands", "actions", "forms", "mentioned")
+_FOLDERS = ("commands", "actions", "forms", "mentioned", "events")
 ANYTHING = ""
 """The word of the mention that takes what begins with no other's."""
 INCIDENT, MODEL = "/incident", "/model"
@@ -52,10 +57,18 @@ class Command(NamedTuple):
         return {f"{self.slash} {self.name} {args}".strip(): does for args, does in self.usages.items()}
 
 
+class Wanted(NamedTuple):
+    """What an event does, for those of its kind that concern us."""
+
+    concerns: Callable[[Fields], bool]
+    run: RunEvent
+
+
 _commands: dict[tuple[str, str], Command] = {}
 _actions: dict[str, RunAction] = {}
 _forms: dict[str, RunForm] = {}
 _mentions: dict[str, RunMention] = {}
+_events: dict[str, Wanted] = {}
 
 
 def command(
@@ -97,6 +110,21 @@ def mention(word: str) -> Callable[[RunMention], RunMention]:
     return _registering(_mentions, word, "mentions")
 
 
+def event(kind: str, concerns: Callable[[Fields], bool] = bool) -> Callable[[RunEvent], RunEvent]:
+    """Register what follows from an event of Slack's. Raises ValueError where that is taken.
+
+    Those of whose fields ``concerns`` is not true are ignored, before anything is asked or looked up.
+    """
+
+    def register(run: RunEvent) -> RunEvent:
+        if kind in _events:
+            raise ValueError(f"two events are named {kind!r}")
+        _events[kind] = Wanted(concerns, run)
+        return run
+
+    return register
+
+
 def _registering(known: dict[str, _Run], name: str, kind: str) -> Callable[[_Run], _Run]:
     def register(run: _Run) -> _Run:
         if name in known:
@@ -134,6 +162,11 @@ def mentions() -> dict[str, RunMention]:
     """By the word that a message begins with."""
     _load()
     return dict(_mentions)
+
+
+def events() -> dict[str, Wanted]:
+    _load()
+    return dict(_events)
 
 
 @cache

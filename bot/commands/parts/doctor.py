@@ -15,7 +15,8 @@ from bot.commands.parts.checks.groups import look_at_groups
 from bot.commands.parts.checks.inbox import check_inbox
 from bot.commands.parts.checks.oncall import check_on_call
 from bot.commands.parts.checks.reload import check_reload
-from bot.commands.parts.checks.slack_answers import advice_for, asked, clock_skew, header, is_about_reaching
+from bot.commands.parts.checks.slack_answers import advice_for, asked, clock_skew, is_about_reaching
+from bot.commands.parts.checks.slack_app import SCOPES, check_scopes
 from bot.config import Config, Environment, read_environment
 from bot.domain.duration import format_duration
 from bot.errors import ConfigError, TandemError
@@ -31,25 +32,9 @@ from bot.storage.lock import warning_about_file
 from bot.storage.schema import MIGRATIONS, see_that_it_is_known
 from bot.watches.models.alibi_missing import missing
 
-SCOPES = (
-    "chat:write",
-    "files:write",
-    "channels:read",
-    "channels:history",
-    "groups:read",
-    "groups:history",
-    "users:read",
-    "users:read.email",
-    "usergroups:read",
-    "im:write",
-    "im:history",
-    "app_mentions:read",
-    "commands",
-)
-_OPTIONAL = {"app_mentions:read": "nobody who mentions the bot is answered"}
-"""What is missing without a scope that an app of before may lack."""
 MOST_CHANNELS = 20
 MAX_SKEW = timedelta(seconds=60)
+__all__ = ["SCOPES", "diagnose"]
 _SECRET = re.compile(r"[0-9a-f]{32}")
 
 
@@ -182,7 +167,7 @@ async def _slack(environment: Environment, config: Config) -> AsyncIterator[Find
         yield Finding(
             Mark.OK, "Slack token", f"belongs to {answer.get('user', 'somebody')} in {answer.get('team', '?')}"
         )
-        yield _scopes(answer)
+        yield check_scopes(answer)
         yield _clock(answer)
         channels = config.compiled_routes().channels
         for name in channels[:MOST_CHANNELS]:
@@ -221,22 +206,6 @@ def _way_in(environment: Environment) -> Finding:
         advice = "Copy it again from Basic Information → App Credentials → Signing Secret; it is not the client secret."
         return Finding(Mark.WARN, "buttons", "the signing secret does not look like one of Slack's", advice)
     return Finding(Mark.OK, "buttons", "over HTTP; point Slack's request URL at https://<this bot>/slack/events")
-
-
-def _scopes(answer: AsyncSlackResponse) -> Finding:
-    granted = {scope.strip() for scope in header(answer.headers, "x-oauth-scopes").split(",") if scope.strip()}
-    missing = [scope for scope in SCOPES if scope not in granted]
-    if not granted:
-        return Finding(Mark.WARN, "Slack scopes", "Slack did not say which scopes the token has")
-    advice = "Add them under OAuth & Permissions, then reinstall the app."
-    if missing and all(scope in _OPTIONAL for scope in missing):
-        without = "; ".join(f"{scope}, so {_OPTIONAL[scope]}" for scope in missing)
-        return Finding(Mark.WARN, "Slack scopes", f"missing: {without}", advice)
-    if missing:
-        return Finding(Mark.FAIL, "Slack scopes", f"missing: {', '.join(missing)}", advice)
-    wider = sorted(granted - set(SCOPES))
-    extra = f"; not needed: {', '.join(wider)}" if wider else ""
-    return Finding(Mark.OK, "Slack scopes", f"all there{extra}")
 
 
 def _clock(answer: AsyncSlackResponse) -> Finding:

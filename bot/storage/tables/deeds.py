@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import LargeBinary, Text
+from sqlalchemy import Index, LargeBinary, Text
 from sqlmodel import Field, SQLModel
 
 from bot.storage.tables.core import BigKey
@@ -54,3 +54,15 @@ class ApiRequestRow(SQLModel, table=True):
     status: int | None = None
     body: bytes = Field(sa_type=LargeBinary)
     headers: Any = Field(sa_type=Json)
+
+
+class NotedMessageRow(SQLModel, table=True):
+    """A message of a person in Slack that is a note of an incident."""
+
+    __tablename__ = "noted_message"
+    __table_args__ = (Index("noted_message_by_incident", "incident_id"),)
+
+    channel: str = Field(primary_key=True, sa_type=Text)
+    ts: str = Field(primary_key=True, sa_type=Text)
+    incident_id: str = Field(sa_type=Text)
+    at: datetime = Field(sa_type=UtcDateTime)

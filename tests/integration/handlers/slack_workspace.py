@@ -15,6 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.config.model import Config
 from bot.localslack import LocalSlack
+from bot.notify.slack.conversations.messages import Messages
 from bot.notify.slack.files import Files
 from bot.notify.slack.identity import Identity
 from bot.notify.slack.links import Links
@@ -118,6 +119,7 @@ async def office(pipeline: Pipeline, written: Mapping[str, Any], scopes: str | N
             origins=Origins(identity, config.slack.workspaces),
             links=Links(client),
             files=Files(client),
+            messages=Messages(client),
             roster=roster,
         )
         app = web.Application()

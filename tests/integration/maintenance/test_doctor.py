@@ -93,6 +93,7 @@ AMISS: list[tuple[dict[str, Any], str, dict[str, str], str, str, str]] = [
     ({}, "#nowhere", {}, "channel", "sees no channel named #nowhere", "Create #nowhere"),
     ({"not_joined": ["random"]}, "#random", {}, "channel", "no member of #random", "/invite @tandem"),
     ({"scopes": ",".join(SCOPES[:-1])}, "#incidents", {}, "Slack scopes", "missing: commands", "reinstall the app"),
+    ({"scopes": ",".join(SCOPES[1:])}, "#incidents", {}, "Slack scopes", "all else works", "reinstall the app"),
     ({"scopes": ""}, "#incidents", {}, "Slack scopes", "did not say", ""),
     ({"clock": lambda: time.time() + 600}, "#incidents", {}, "clock", "differs from Slack's by", "NTP"),
     ({"clock": lambda: time.time() - 90}, "#incidents", {}, "clock", "differs from Slack's by", "NTP"),

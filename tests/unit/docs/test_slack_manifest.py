@@ -6,7 +6,8 @@ from typing import Any
 import yaml
 
 from bot.commands.parts.doctor import SCOPES
-from handlers.slack.registry import commands_of, slashes
+from bot.localslack.events import EVENT_SCOPES
+from handlers.slack.registry import commands_of, events, slashes
 
 MANIFEST: dict[str, Any] = yaml.safe_load(
     (Path(__file__).parents[3] / "deploy" / "slack-manifest.yaml").read_text(encoding="utf-8")
@@ -23,6 +24,13 @@ def test_it_declares_every_slash_command_that_is_registered_and_hints_only_at_wo
     for command in declared:
         words = {usage.split()[0] for usage in command["usage_hint"].split(" | ")}
         assert words <= {*commands_of(command["command"]), "help"}
+
+
+def test_it_subscribes_to_the_events_that_something_follows_from_and_to_no_others() -> None:
+    subscribed = MANIFEST["settings"]["event_subscriptions"]["bot_events"]
+    assert sorted(subscribed) == sorted([*events(), "app_mention", "message.im"])
+    needed = {EVENT_SCOPES[event] for event in subscribed} - {""}
+    assert needed <= set(MANIFEST["oauth_config"]["scopes"]["bot"])
 
 
 def test_buttons_and_forms_reach_the_bot() -> None:

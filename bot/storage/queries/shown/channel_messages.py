@@ -89,6 +89,12 @@ async def places_of(connection: AsyncConnection, incident_ids: Collection[str]) 
     return found
 
 
+async def shows_any(connection: AsyncConnection, channel: str) -> bool:
+    """Whether a channel shows any incident."""
+    query = select(_MESSAGE.c.incident_id).where(_MESSAGE.c.channel == channel, _MESSAGE.c.ts.is_not(None)).limit(1)
+    return await connection.scalar(query) is not None
+
+
 async def in_channels(connection: AsyncConnection, incident_id: str) -> list[ChannelMessage]:
     """The messages of an incident, in each of its channels, that with the thread first."""
     query = select(_MESSAGE).where(_MESSAGE.c.incident_id == incident_id, _MESSAGE.c.ts.is_not(None))
