@@ -20,8 +20,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.errors import InboxFull, StorageUnavailable
 from bot.observability.metrics import REQUESTS_REFUSED
 from bot.storage.collisions import begun_anew
-from bot.storage.queries import audit, slack_requests
+from bot.storage.queries import audit
 from bot.storage.queries.audit import AuditEntry
+from bot.storage.queries.deeds import slack_requests
 from handlers.http.body import Unreadable, read_body
 from handlers.http.memory import share_of
 from handlers.http.problem import not_stored, problem

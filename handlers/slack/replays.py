@@ -5,7 +5,7 @@ from datetime import timedelta
 import structlog
 
 from bot.errors import StorageUnavailable
-from bot.storage.queries import slack_requests
+from bot.storage.queries.deeds import slack_requests
 from handlers.slack.calls import SlackEndpoint
 
 REMEMBERED = timedelta(minutes=11)
