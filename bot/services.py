@@ -1,14 +1,18 @@
 """Services: what the parts of one process share. Built once, by the composition root, and never changed afterwards."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from bot.cluster.broadcast import Broadcast
 from bot.cluster.leases import Leases, SoleLeases, role_lease
 from bot.domain.rules import Rules
 from bot.inbox.inbox import Inbox
 from bot.storage.database import Database
+
+if TYPE_CHECKING:
+    from detectors.rootcause.history import History  # brings numpy
 
 Clock = Callable[[], datetime]
 
@@ -19,7 +23,10 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True)
 class Services:
-    """The database, the inbox and what else every part may need; what only one part needs is given to it directly."""
+    """The database, the inbox and what else every part may need; what only one part needs is given to it directly.
+
+    ``histories`` are what watched metrics say of services, by name, in the partitions that this process works on.
+    """
 
     database: Database
     inbox: Inbox
@@ -27,6 +34,7 @@ class Services:
     clock: Clock
     leases: Leases = field(default_factory=SoleLeases)
     broadcast: Broadcast = field(default_factory=Broadcast)
+    histories: dict[int, Mapping[str, "History"]] = field(default_factory=dict)
 
     def under(self, role: str) -> "Services":
         """The same, for work of a role: writes raise LostLease once this replica does not hold the role any more."""

@@ -44,7 +44,7 @@ def models_component(watch: "ModelsWatch") -> Component:
 def worker_component(process: Process, models: "ModelsWatch | None") -> Component:
     """Works on the partitions that this replica holds; on stop, it works through what is in the inbox."""
     services = process.services
-    found = [*watches(services.rules, services.clock), *([models] if models else [])]
+    found = [*watches(services.rules, services.clock, services.histories), *([models] if models else [])]
     worker = Worker(services, make_plan, found, process.intake.rest_after)
     subscribe(worker, services.broadcast)
     return Component("worker", run=worker.run, stop=partial(_drain, worker))

@@ -31,6 +31,7 @@ from bot.notify.slack.links import Links
 from bot.notify.slack.people import People
 from bot.notify.slack.proxy import make_client
 from bot.notify.slack.socket_mode import SocketMode
+from bot.questions.question import Knowledge
 from bot.remediation.starting import PersonLookup
 from bot.routing.schedules.roster import Roster
 from handlers.slack import SlackEndpoint, add_slack_route, first_time, make_bolt_app
@@ -181,6 +182,7 @@ def slack_endpoint(
         rules=services.rules,
         roster=roster,
         messages=Messages(slack.client),
+        knowledge=Knowledge(services.database, services.rules, roster, services.histories),
     )
     bolt = make_bolt_app(slack.client, secret.get_secret_value() if secret else None, slack_requests, slack.identity)
     yield Component("who we are in Slack", start=slack.identity.start, run=slack.identity.run)

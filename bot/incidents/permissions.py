@@ -40,6 +40,7 @@ class Action(StrEnum):
     CHECK_MODEL = "check a model"
     LOOK = "look into it"
     OVERRIDE = "change who is on call"
+    ASK = "ask"
 
 
 _RIGHTS = {
@@ -57,6 +58,7 @@ _RIGHTS = {
     Action.UNSILENCE: "silence",
     Action.DECLARE: "declare",
     Action.RATE: "feedback",
+    Action.ASK: "ask",
 }
 _BY_THE_PLAN = {Action.APPROVE, Action.REJECT}
 

@@ -1,6 +1,6 @@
 """Which watches the rules ask for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, MutableMapping
 from datetime import datetime
 
 from bot.domain.rules import Rules
@@ -9,13 +9,18 @@ from bot.watches.expiry import ExpiryWatch
 from bot.watches.heartbeats import HeartbeatsWatch
 from bot.watches.logs.watch import LogsWatch
 from bot.watches.metrics.watch import MetricsWatch
+from detectors.rootcause.history import History
 
 
-def watches(rules: Rules, clock: Callable[[], datetime]) -> list[Watch]:
-    """A watch for each part of the rules that names something to watch."""
+def watches(
+    rules: Rules,
+    clock: Callable[[], datetime],
+    histories: MutableMapping[int, Mapping[str, History]] | None = None,
+) -> list[Watch]:
+    """A watch for each part of the rules that names something to watch; ``histories`` shows others what metrics say."""
     found: list[Watch] = []
     if rules.metrics.watch:
-        found.append(MetricsWatch(rules, clock))
+        found.append(MetricsWatch(rules, clock, histories))
     if rules.logs.watch:
         found.append(LogsWatch(rules, clock))
     if rules.alerts.expire_after is not None:

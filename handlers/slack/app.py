@@ -21,6 +21,7 @@ from handlers.slack.answers import NotDone, or_words
 from handlers.slack.calls import Click, Event, OpenForm, SlackEndpoint, Submission
 from handlers.slack.forms import MAX_ERROR, BadFields, metadata_in, values_of
 from handlers.slack.mentions import listen_to_messages
+from handlers.slack.posting import place_of, post
 from handlers.slack.privately import answer_command, channel_of, tell_in_thread, tell_privately
 from handlers.slack.registry import RunAction, RunForm, Wanted, actions, events, forms, slashes
 from handlers.slack.replays import first_time
@@ -85,7 +86,9 @@ def _on_action(client: AsyncWebClient, endpoint: SlackEndpoint, run: RunAction) 
                 return
         except NotDone as error:
             text = str(error)
-        if text:
+        if isinstance(text, Reply):
+            await post(client, place_of(body), text)
+        elif text:
             await tell_privately(client, body, text)
         endpoint.on_change()
 

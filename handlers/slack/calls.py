@@ -16,6 +16,7 @@ from bot.notify.slack.conversations.messages import Messages
 from bot.notify.slack.files import Files
 from bot.notify.slack.links import Links
 from bot.notify.slack.people import People
+from bot.questions.question import Knowledge
 from bot.routing.schedules.roster import Roster
 from bot.storage.database import Database
 from handlers.slack.confirmations import Confirmations
@@ -33,7 +34,8 @@ class SlackEndpoint:
     ``behind`` gives how far the pipeline is behind, None where it is not. ``policy`` says who may do what, ``people``
     what Slack knows about them, ``origins`` whose requests are taken, ``links`` where messages are, and ``files`` shows
     text files; ``confirmations`` are the questions that wait for an answer, ``guards`` what forbids runs, ``rules``
-    what the pipeline works by, ``roster`` says who is on call, and ``messages`` reads what people wrote.
+    what the pipeline works by, ``roster`` says who is on call, ``messages`` reads what people wrote, and ``knowledge``
+    is what questions are answered from.
     """
 
     database: Database
@@ -53,6 +55,12 @@ class SlackEndpoint:
     rules: Rules = field(default_factory=Rules)
     roster: Roster | None = None
     messages: Messages | None = None
+    knowledge: Knowledge | None = None
+
+    @property
+    def known(self) -> Knowledge:
+        """What questions are answered from."""
+        return self.knowledge or Knowledge(self.database, self.rules, self.roster)
 
 
 @dataclass(frozen=True)

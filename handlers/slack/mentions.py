@@ -4,28 +4,20 @@ What becomes of one is decided by the word that it begins with (``mentioned/``),
 Slack sends an event again where it saw no answer: each is taken once. https://docs.slack.dev/reference/events/app_mention
 """
 
-import asyncio
 import re
 from collections.abc import Mapping
 from typing import Any
 
-import structlog
 from slack_bolt.async_app import AsyncAck, AsyncApp
-from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.domain.event import Chart
 from bot.domain.incident import Incident
-from bot.notify.channel import ChannelFailure, ContentRefused, MessageGone, MessageRefused
-from bot.notify.charts.chart import in_words, render_chart
-from bot.notify.plain_text import shortened
-from bot.notify.slack.channel import SlackChannel
-from bot.notify.slack.failures import code_of
 from bot.storage.queries import incidents
 from bot.storage.queries.shown import channel_messages
 from handlers.slack.actors import actor_in
-from handlers.slack.answers import SLACK_ERRORS, NotDone, or_words
+from handlers.slack.answers import NotDone, or_words
 from handlers.slack.calls import Mention, Place, SlackEndpoint
+from handlers.slack.posting import post
 from handlers.slack.registry import ANYTHING, mentions
 from handlers.slack.replays import first_time
 from handlers.slack.reply import Reply
@@ -33,8 +25,6 @@ from handlers.slack.slash import unescaped
 
 MOST_TEXT = 3000
 _FIRST_WORD = re.compile(r"\s*([A-Za-z]+)[:,]?(?:\s+|$)(.*)", re.DOTALL)
-
-log = structlog.get_logger(__name__)
 
 
 def listen_to_messages(app: AsyncApp, client: AsyncWebClient, endpoint: SlackEndpoint) -> None:
@@ -102,35 +92,3 @@ async def _incident_of(endpoint: SlackEndpoint, place: Place) -> Incident | None
     async with endpoint.database.read() as connection:
         incident_id = await channel_messages.shown_as(connection, place.channel, place.thread)
         return await incidents.by_id(connection, incident_id) if incident_id else None
-
-
-async def post(client: AsyncWebClient, place: Place, reply: Reply) -> None:
-    """Show an answer in the thread, and its chart after it: no answer waits for a picture."""
-    try:
-        await client.chat_postMessage(
-            channel=place.channel,
-            thread_ts=place.thread,
-            text=reply.text,
-            blocks=list(reply.blocks) or None,
-            unfurl_links=False,
-            unfurl_media=False,
-        )
-    except SLACK_ERRORS as error:
-        log.warning("slack.answer_failed", reason=_reason(error))
-        return
-    if reply.chart is not None:
-        await _draw(client, place, reply.chart)
-
-
-async def _draw(client: AsyncWebClient, place: Place, chart: Chart) -> None:
-    channel = SlackChannel(client, place.channel)
-    try:
-        picture = await asyncio.to_thread(render_chart, chart)
-        file = await channel.upload("answer.png", picture, in_words(chart))
-        await channel.share(file, shortened(chart.title, 200) or "Chart", place.thread)
-    except (ChannelFailure, ContentRefused, MessageGone, MessageRefused) as error:
-        log.warning("slack.chart_failed", reason=str(error))
-
-
-def _reason(error: Exception) -> str:
-    return str(code_of(error) if isinstance(error, SlackApiError) else type(error).__name__)

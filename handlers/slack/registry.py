@@ -17,7 +17,7 @@ async def note(mention: Mention) -> Reply: ...
 async def reacted(event: Event) -> str | None: ...
 
 Each changes something through the same function of ``bot/``, raises what that raises, and returns what only the person
-is shown.
+is shown. A mention's reply, and one that a button returns, stand in the thread.
 """
 
 import importlib
@@ -30,7 +30,7 @@ from handlers.slack.calls import Call, Click, Event, Mention, OpenForm, Submissi
 from handlers.slack.reply import Reply
 
 RunCommand = Callable[[Call], Awaitable[str | Reply | OpenForm]]
-RunAction = Callable[[Click], Awaitable[str | OpenForm | None]]
+RunAction = Callable[[Click], Awaitable[str | OpenForm | Reply | None]]
 RunForm = Callable[[Submission], Awaitable[str]]
 RunMention = Callable[[Mention], Awaitable[Reply | None]]
 RunEvent = Callable[[Event], Awaitable[str | None]]

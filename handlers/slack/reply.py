@@ -10,8 +10,10 @@ from bot.domain.event import Chart
 @dataclass(frozen=True)
 class Reply:
     """The answer to a command or a question in blocks; ``text`` is the same for notifications, and where blocks are not
-    shown. ``chart`` follows an answer that stands in a thread."""
+    shown. ``chart`` follows an answer that stands in a thread; ``named`` is the same with people mentioned, which takes
+    its place, as an edit calls nobody."""
 
     text: str
     blocks: Sequence[dict[str, Any]] = ()
     chart: Chart | None = None
+    named: "Reply | None" = None

@@ -60,6 +60,8 @@ class Permissions(BaseModel):
     """Open an incident by hand."""
     feedback: Allowed = [EVERYONE]
     """Say that an alert was not useful, and take that back."""
+    ask: Allowed = [EVERYONE]
+    """Ask about an incident by mentioning the bot."""
 
     def named(self, right: str) -> list[str]:
         """As it is written for a right."""

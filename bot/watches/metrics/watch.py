@@ -5,7 +5,7 @@ of them, and which alerts follow. What is learnt is in memory, by partition, wit
 of it changed (:mod:`bot.watches.snapshots`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, MutableMapping
 from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -23,23 +23,32 @@ from bot.watches.metrics.memory import WATCH, Memory
 from bot.watches.metrics.outcome import alerts_after_batch
 from bot.watches.metrics.tick import alerts_of_tick
 from bot.watches.snapshots import Changes, SnapshotStore
+from detectors.rootcause.history import History
 
 TICK = timedelta(seconds=15)
 
 
 class MetricsWatch:
-    """See :class:`bot.pipeline.watch.Watch`. ``clock`` says which partitions are due for a tick."""
+    """See :class:`bot.pipeline.watch.Watch`. ``clock`` says which partitions are due for a tick, ``shown`` lets others
+    of this process see the histories of services, by partition."""
 
-    def __init__(self, rules: Rules, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        rules: Rules,
+        clock: Callable[[], datetime],
+        shown: MutableMapping[int, Mapping[str, History]] | None = None,
+    ) -> None:
         self._rules = rules
         self._clock = clock
         self._snapshots: SnapshotStore[Memory] = SnapshotStore(WATCH, self._begin, self._replay)
         self._ticked_at: dict[int, datetime] = {}
+        self._shown = {} if shown is None else shown
         self._room = Room(rules.metrics.most_series, self._count)
 
     async def take(self, batch: Batch, connection: AsyncConnection) -> None:
         memory = await self._snapshots.open(batch, connection, batch.position)
         batch.histories = memory.histories
+        self._shown[batch.partition] = memory.histories.by_name
         if not any(isinstance(event, SamplesEvent) for _, event in batch.events()):
             self._snapshots.skip(batch)
             return
@@ -61,6 +70,7 @@ class MetricsWatch:
         position = await offsets.position_of(connection, batch.partition)
         memory = await self._snapshots.open(batch, connection, position)
         batch.histories = memory.histories
+        self._shown[batch.partition] = memory.histories.by_name
         if memory.groups:
             behind = await batch.inbox.next_seq(batch.partition, position) is not None
             batch.findings += await alerts_of_tick(memory, self._rules, batch.now, position, behind)
@@ -74,6 +84,7 @@ class MetricsWatch:
 
     def forget(self, partition: int) -> None:
         self._snapshots.forget(partition)
+        self._shown.pop(partition, None)
 
     def _is_due(self, partition: int, now: datetime) -> bool:
         memory, ticked_at = self._snapshots.get(partition), self._ticked_at.get(partition)

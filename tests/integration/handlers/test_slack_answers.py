@@ -23,6 +23,7 @@ from handlers.slack.answers import NotDone, or_words
 from handlers.slack.arguments import BadArguments
 from handlers.slack.calls import Click, OpenForm, SlackEndpoint, Submission
 from handlers.slack.registry import actions, forms
+from handlers.slack.reply import Reply
 from handlers.slack.slash import answer
 from tests.conftest import Clock
 from tests.integration.pipeline_driver import Pipeline
@@ -70,7 +71,7 @@ class Incidents:
     async def typed(self, text: str) -> str:
         return str(await answer(self.endpoint, "/incident", text, APPROVER))
 
-    async def clicked(self, action_id: str, value: str) -> str | OpenForm | None:
+    async def clicked(self, action_id: str, value: str) -> str | OpenForm | Reply | None:
         click = Click(self.endpoint, APPROVER, self.pipeline.clock(), value)
         return await or_words(actions()[action_id](click))
 

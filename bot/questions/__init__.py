@@ -1,0 +1,1 @@
+"""Questions about incidents in free words, answered from what is stored: no language model, nothing invented."""
