@@ -16,6 +16,7 @@ from bot.components.component import Component, Components, Started
 from bot.components.descriptors import connections_of, descriptors_component
 from bot.components.health import health_components
 from bot.components.http import HttpServer, add_routes
+from bot.components.kubernetes import kubernetes_components, make_cluster
 from bot.components.maintenance import maintenance_components
 from bot.components.membership import handover_component, share_component
 from bot.components.oncall import make_roster, on_call_components
@@ -179,13 +180,16 @@ def build(process: Process) -> Configured:
     models = make_models_watch(process)
     roster = make_roster(process)
     slack = connect_to_slack(process, roster)
-    remediation = make_remediation(process, person_lookup(process, slack, roster)) if role.works else None
+    cluster = make_cluster(process) if role.works else None
+    people = person_lookup(process, slack, roster)
+    remediation = make_remediation(process, people, cluster) if role.works else None
     work = list(_work(process, models, remediation)) if remediation else []
     http = web.Application(middlewares=middlewares())
     fast = add_routes(http, process, partial(health_of, slack), partial(socket_health_of, slack))
     interaction = list(slack_endpoint(process, slack, http, models, roster)) if slack and role.has_endpoints else []
     components = [
         *([models_component(models)] if models else []),
+        *(kubernetes_components(process, cluster) if cluster else []),
         *work,
         *(slack_components(process, slack) if slack else []),
         *([routes_component(process)] if slack is None and role.works else []),

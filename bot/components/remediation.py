@@ -1,6 +1,7 @@
 """Remediation: the durable workflows of approved runs, and the loop that starts them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 
 from bot.components.component import Component
@@ -11,6 +12,7 @@ from bot.config.model import PrometheusSection
 from bot.incidents.guarding import guards_of
 from bot.integrations.planned_ends import PlannedEnds
 from bot.integrations.prometheus import PrometheusReader, Server
+from bot.kubernetes.cluster import Cluster
 from bot.observability import tracing
 from bot.remediation.approval import Terms
 from bot.remediation.asking import perform_probe
@@ -25,13 +27,15 @@ from bot.remediation.workflow import Remediation, workflow_database
 from bot.watches.models.evidence import look_at_monitor
 
 
-def make_remediation(process: Process, look_up: PersonLookup | None = None) -> Remediation:
+def make_remediation(
+    process: Process, look_up: PersonLookup | None = None, cluster: Cluster | None = None
+) -> Remediation:
     """``look_up`` says who is in which user group, where there is a Slack to ask."""
     services = process.services
     records = RunRecords(services.database, services.clock, services.broadcast.publish_change)
     rules = services.rules
     monitor = partial(look_at_monitor, partitions=rules.partitions)
-    secrets, protection = secrets_from(), protection_of(process.environment)
+    secrets, protection = secrets_from(), replace(protection_of(process.environment), cluster=cluster)
     queries = PrometheusReader({name: _server(one, secrets) for name, one in process.config.prometheus.items()})
     evidence = Evidence(
         monitor,

@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 
 from bot.config.document import Document, Place, read_document
 from bot.config.enrichment import read_tables
+from bot.config.kubernetes import problems_of_kubernetes
 from bot.config.model import Config, keys_of
 from bot.config.nearest import nearest
 from bot.config.oncall import problems_of_on_call
@@ -110,6 +111,8 @@ def _problems_of(config: Config) -> Iterator[tuple[Place, str]]:
         for label in sorted({*table.add} & {*config.correlation.partition_by}):
             why = f"{label} parts what may meet (correlation.partition_by): there only the alert's own word counts"
             yield ("enrich", i, "add"), why
+    if config.kubernetes and config.kubernetes.problem:
+        yield ("kubernetes",), config.kubernetes.problem
     for name, runbook in config.runbooks.items():
         yield from _problems_of_runbook(name, runbook, config)
 
@@ -134,6 +137,7 @@ def _problems_of_runbook(name: str, runbook: Runbook, config: Config) -> Iterato
             known = nearest(query.prometheus, list(config.prometheus)) or ": describe it under prometheus"
             yield ("runbooks", name, "verify", "query", i), f"there is no Prometheus {query.prometheus!r}{known}"
     yield from _problems_of_steps(name, runbook)
+    yield from problems_of_kubernetes(name, runbook, config.kubernetes)
 
 
 def _problem_of_monitor(wanted: str | None, config: Config) -> str:

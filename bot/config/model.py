@@ -10,6 +10,7 @@ from bot.config.api import ApiSection
 from bot.config.checks import check_after, check_ops_channel, check_server, check_timeout, check_url, check_workspace
 from bot.config.document import Place
 from bot.config.enrichment import EnrichSection
+from bot.config.kubernetes import KubernetesSection
 from bot.config.outgoing import OutgoingReceiver, check_receivers
 from bot.domain.access.permission import Permissions, Policy
 from bot.domain.access.team import Team, Teams
@@ -221,6 +222,8 @@ class Config(Section):
     guards: GuardRules = GuardRules()
     prometheus: dict[Annotated[str, Field(pattern=NAME)], PrometheusSection] = {}
     """Servers that verifications ask, by name."""
+    kubernetes: KubernetesSection | None = None
+    """The cluster that is looked at, and whose objects steps may change."""
     maintenance: dict[str, MaintenanceWindow] = {}
     """Maintenance windows by name."""
     retention: RetentionRules = RetentionRules()

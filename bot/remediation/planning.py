@@ -26,6 +26,8 @@ from bot.remediation.placeholders import Values, check_patterns
 
 MAX_PLAN = 2500
 _WORD = re.compile(r"[\w.:/@-]+")
+_TYPED = ("body", "set")
+"""Parameters whose values have types of their own: there the placeholder of a number is a number."""
 _AUTHORITY = re.compile(r"[^:/?#]*:?/*[^/?#]*")
 # Programs that take code, or another program's command line, among their arguments.
 _INTERPRETERS = re.compile(
@@ -139,7 +141,7 @@ def _filled_parameters(kind: str, given: Mapping[str, Any], values: Values) -> d
     if holds_steps(kind):
         return {key: _filled_around(value, values) for key, value in given.items()}
     return {
-        key: _filled(value, values, _encoding(key, value), numbers=key == "body" and not isinstance(value, str))
+        key: _filled(value, values, _encoding(key, value), numbers=key in _TYPED and not isinstance(value, str))
         for key, value in given.items()
     }
 

@@ -65,9 +65,7 @@ class Steps:
 
     async def preview(self, run: Run, position: int) -> Outcome:
         """Perform a step that only reads, before the run is approved: nothing is written."""
-        context = StepContext(
-            run.id, run.incident_id, f"{Phase.STEP}/{position}/preview", self._secrets, self._protection
-        )
+        context = self._named(run, f"{Phase.STEP}/{position}/preview")
         return await execute(run.plan.steps[position], context)
 
     async def begin(self, claim: Claim) -> bool:
@@ -176,8 +174,10 @@ class Steps:
             await asyncio.gather(work, watch, return_exceptions=True)
 
     def _context(self, run: Run, record: StepRecord, part: str = "") -> StepContext:
-        step = f"{record.phase}/{record.position}{part}"
-        return StepContext(run.id, run.incident_id, step, self._secrets, self._protection)
+        return self._named(run, f"{record.phase}/{record.position}{part}")
+
+    def _named(self, run: Run, step: str) -> StepContext:
+        return StepContext(run.id, run.incident_id, step, self._secrets, self._protection, tuple(run.plan.targets))
 
     async def _watch(self, claim: Claim) -> None:
         while True:

@@ -11,6 +11,7 @@ import msgspec
 from pydantic import BaseModel, ConfigDict, field_validator
 
 from bot.domain.duration import Duration
+from bot.kubernetes.cluster import Cluster
 from bot.remediation.executors.masking import longest, masked
 
 MAX_OUTPUT = 8192
@@ -40,10 +41,12 @@ class StepParameters(BaseModel):
 
 @dataclass(frozen=True)
 class Protection:
-    """What surrounds every step: values that no output may show, and the file that is locked while a program runs."""
+    """What surrounds every step: values that no output may show, the file that is locked while a program runs, and the
+    cluster whose objects steps may change."""
 
     hidden: tuple[str, ...] = field(default=(), repr=False)
     lock: Path | None = None
+    cluster: Cluster | None = field(default=None, repr=False)
 
 
 UNPROTECTED = Protection()
@@ -62,6 +65,8 @@ class StepContext:
     step: str
     secrets: Mapping[str, str] = field(repr=False)
     protection: Protection = UNPROTECTED
+    targets: tuple[str, ...] = ()
+    """The services that the run acts on."""
 
     @property
     def hidden(self) -> list[str]:
