@@ -20,6 +20,7 @@ from aiohttp import web
 
 from bot.kubernetes import resources
 from bot.kubernetes.resources import Resource
+from tests.integration.kubernetes.answers import failure, merged, not_found, status
 
 Thing = dict[str, Any]
 _BY_PATH = {(one.group, one.plural): one for one in vars(resources).values() if isinstance(one, Resource)}
@@ -246,19 +247,6 @@ class ApiServer:
         return web.json_response(status(200, "", ""), status=201 if part else 200)
 
 
-def merged(target: Any, patch: Any) -> Any:
-    """RFC 7386."""
-    if not isinstance(patch, dict):
-        return patch
-    result = target if isinstance(target, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            result.pop(key, None)
-        else:
-            result[key] = merged(result.get(key), value)
-    return result
-
-
 def _is_listed(key: tuple[str, str, str, str], thing: Thing, kind: Resource, call: Call) -> bool:
     group, plural, namespace, _ = key
     if (group, plural) != (kind.group, kind.plural) or (call.namespace and namespace != call.namespace):
@@ -276,27 +264,6 @@ def _is_listed(key: tuple[str, str, str, str], thing: Thing, kind: Resource, cal
         if found != value:
             return False
     return True
-
-
-def status(code: int, reason: str, message: str) -> Thing:
-    word = "Success" if code < 300 else "Failure"
-    return {
-        "kind": "Status",
-        "apiVersion": "v1",
-        "metadata": {},
-        "status": word,
-        "message": message,
-        "reason": reason,
-        "code": code,
-    }
-
-
-def failure(code: int, reason: str, message: str, **headers: str) -> web.Response:
-    return web.json_response(status(code, reason, message), status=code, headers=headers)
-
-
-def not_found(kind: Resource, name: str) -> web.Response:
-    return failure(404, "NotFound", f'{kind.full_name} "{name}" not found')
 
 
 @asynccontextmanager

@@ -1,0 +1,1 @@
+"""What is seen in a cluster: topology, changes, and evidence for incidents."""

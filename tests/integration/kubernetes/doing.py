@@ -1,0 +1,37 @@
+"""One step of the executor ``kubernetes``, performed or only looked at."""
+
+from typing import Any
+
+from bot.domain.run import PlannedStep
+from bot.kubernetes import Cluster
+from bot.remediation.executors import Outcome, Protection, StepContext, execute
+from bot.remediation.executors.kubernetes import KubernetesParameters, preview
+
+TOKEN = "t0ken-of-the-payment-provider"
+
+
+def _context(cluster: Cluster, step: str, target: str) -> StepContext:
+    return StepContext("run-1", "incident-1", step, {"PAY": TOKEN}, Protection(cluster=cluster), (target,))
+
+
+def _parameters(action: str, thing: str, more: dict[str, Any]) -> dict[str, Any]:
+    space = {} if thing.startswith("node/") else {"namespace": "shop"}
+    return {"action": action, "object": thing, **space, **more}
+
+
+async def do(
+    cluster: Cluster,
+    action: str,
+    thing: str = "deployment/checkout",
+    *,
+    step: str = "step/0",
+    target: str = "checkout",
+    **more: Any,
+) -> Outcome:
+    planned = PlannedStep("kubernetes", _parameters(action, thing, more))
+    return await execute(planned, _context(cluster, step, target))
+
+
+async def looked_at(cluster: Cluster, action: str, thing: str = "deployment/checkout", **more: Any) -> Outcome:
+    parameters = KubernetesParameters.model_validate(_parameters(action, thing, more))
+    return await preview(parameters, _context(cluster, "step/0", "checkout"))
