@@ -20,7 +20,7 @@ def merged(target: Any, patch: Any) -> Any:
     return result
 
 
-def status(code: int, reason: str, message: str) -> Thing:
+def status(code: int, reason: str, message: str) -> dict[str, Any]:
     word = "Success" if code < 300 else "Failure"
     return {
         "kind": "Status",
