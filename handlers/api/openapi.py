@@ -129,7 +129,7 @@ def _operation(one: Operation, schemas: dict[str, Schema]) -> Schema:
     }
     if one.changes:
         made["parameters"] += [_IF_MATCH, _KEY] if one.path.startswith("/api/incidents/") else [_KEY]
-        if one.method == "POST":
+        if one.method in ("POST", "PUT"):
             made["requestBody"] = _body(one, schemas)
     return made
 
@@ -184,11 +184,12 @@ def _answers(one: Operation) -> dict[int, Schema]:
         }
     schema = {"$ref": _REF.format(name="Problem")}
     answers = {status: {"description": why, "content": {_PROBLEM: {"schema": schema}}} for status, why in said.items()}
-    return {**answers, (201 if one.made else 200): _success(one)}
+    statuses = [200, 201] if one.method == "PUT" else [201 if one.made else 200]
+    return {**answers, **{status: _success(one, made=status == 201) for status in statuses}}
 
 
-def _success(one: Operation) -> Schema:
-    answer: Schema = {"description": "Made." if one.made else "Done." if one.changes else "What was asked for."}
+def _success(one: Operation, *, made: bool) -> Schema:
+    answer: Schema = {"description": "Made." if made else "Done." if one.changes else "What was asked for."}
     if one.answer is not None:
         answer["content"] = {"application/json": {"schema": {"$ref": _REF.format(name=one.answer.__name__)}}}
     return answer

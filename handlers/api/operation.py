@@ -25,7 +25,7 @@ from bot.incidents.permissions import Actor
 from bot.storage.database import Database
 from handlers.api.tokens import Caller
 
-Method = Literal["GET", "POST", "DELETE"]
+Method = Literal["GET", "POST", "PUT", "DELETE"]
 
 
 class NoQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

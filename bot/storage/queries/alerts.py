@@ -226,6 +226,12 @@ async def no_longer_silenced(connection: AsyncConnection, partition: int, now: d
     return [_alert(row) for row in rows.mappings()]
 
 
+async def hand_over(connection: AsyncConnection, silence_id: str, other_id: str) -> None:
+    """What a silence holds is held by another one."""
+    held = update(_ALERT).where(_ALERT.c.current, _ALERT.c.silence_id == silence_id)
+    await connection.execute(held.values(silence_id=other_id))
+
+
 class Fired(NamedTuple):
     """What fired, as matchers see it."""
 

@@ -8,7 +8,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.silence import Silence
-from bot.storage.database import chunks, insert_missing, row_of, table_of
+from bot.storage.database import chunks, insert_missing, row_of, table_of, upsert
 from bot.storage.tables.core import SilenceRow
 
 _SILENCE = table_of(SilenceRow)
@@ -44,6 +44,11 @@ async def by_ids(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, S
         rows = await connection.execute(select(_SILENCE).where(_SILENCE.c.id.in_(chunk)))
         found |= {row["id"]: msgspec.convert(dict(row), Silence) for row in rows.mappings()}
     return found
+
+
+async def replace(connection: AsyncConnection, silence: Silence) -> None:
+    """Add a silence, or make the one of its id what it says."""
+    await upsert(connection, _SILENCE, [row_of(silence)])
 
 
 async def move_end(connection: AsyncConnection, known: Silence, ends_at: datetime) -> bool:

@@ -1,6 +1,8 @@
 """Silences: listed, made and ended. A token of some domains sees and makes only those that hold in these alone."""
 
+import re
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -12,13 +14,17 @@ from bot.domain.event import domain_of
 from bot.domain.matcher import Matcher
 from bot.domain.silence import Silence
 from bot.errors import Forbidden, NotFound
-from bot.incidents.silencing import add_silence, end_silence, parse_silence_span
+from bot.incidents.silencing import add_silence, declare_silence, end_silence, parse_silence_span
 from bot.storage.queries import silences
 from handlers.api.operation import Answer, Call, Invalid, NoBody, NoQuery, operation
 from handlers.api.operations.deeds import Matchers, matchers_in
 from handlers.api.shapes import SilencePage, SilenceShape
 
-_UNKNOWN = "No silence of that id is in force."
+_OWN_ID = re.compile(r"[a-z][a-z0-9-]{2,39}")
+_UNKNOWN = "There is no silence of that id."
+
+
+Moment = Annotated[datetime, Meta(tz=True)]
 
 
 class SilenceQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -79,6 +85,59 @@ async def make_silence(call: Call[NoQuery, MakeSilence]) -> Answer:
     return Answer(shape, made=f"/api/silences/{made.silence.id}")
 
 
+class DeclareSilence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    matchers: Annotated[Matchers, Meta(description="In Alertmanager's notation; all must hold.")]
+    ends_at: Annotated[Moment, Meta(description="Up to 30 days from its start, or from now.")]
+    starts_at: Annotated[Moment | None, Meta(description="Default: the start that it has; for a new one, now.")] = None
+    comment: Annotated[str, Meta(max_length=500)] = ""
+    anyway: Annotated[bool, Meta(description="Also where it matches most of what fires.")] = False
+
+
+@operation(
+    "GET",
+    "/api/silences/{id}",
+    Scope.INCIDENTS_READ,
+    Scope.SILENCES_WRITE,
+    summary="Read a silence, also one that is over",
+    answer=SilenceShape,
+)
+async def get_silence(call: Call[NoQuery, NoBody]) -> Answer:
+    return Answer(_shape(await _seen(call)))
+
+
+@operation(
+    "PUT",
+    "/api/silences/{id}",
+    Scope.SILENCES_WRITE,
+    summary="Declare a silence under an id of your own; declaring it again changes nothing",
+    body=DeclareSilence,
+    example={"matchers": ['service="cart"'], "ends_at": "2026-12-01T06:00:00Z", "comment": "move of the database"},
+    answer=SilenceShape,
+    conflicts="It would match most of what fires, and `anyway` is not given; or it would last too long",
+)
+async def put_silence(call: Call[NoQuery, DeclareSilence]) -> Answer:
+    given, body = call.path["id"], call.body
+    if not _OWN_ID.fullmatch(given):
+        raise Invalid("id: give 3 to 40 of the characters a to z, 0 to 9 and -, beginning with a letter.")
+    async with call.database.read() as connection:
+        known = (await silences.by_ids(connection, [given])).get(given)
+    if known is not None and not _sees(call, known.matchers):
+        raise NotFound(_UNKNOWN)
+    silence = Silence(
+        id=given,
+        matchers=_within(call, matchers_in(body.matchers)),
+        starts_at=body.starts_at or (known.starts_at if known else call.now),
+        ends_at=body.ends_at,
+        created_by=call.caller.name,
+        comment=body.comment,
+    )
+    declared = await declare_silence(call.database, silence, call.who, call.now, anyway=body.anyway)
+    shape = _shape(declared.silence)
+    if declared.reach is not None:
+        shape = msgspec.structs.replace(shape, matches=declared.reach.in_words())
+    return Answer(shape, made=f"/api/silences/{given}" if declared.new else "")
+
+
 @operation(
     "DELETE",
     "/api/silences/{id}",
@@ -87,15 +146,23 @@ async def make_silence(call: Call[NoQuery, MakeSilence]) -> Answer:
     answer=SilenceShape,
 )
 async def delete_silence(call: Call[NoQuery, NoBody]) -> Answer:
+    known = await _seen(call)
+    if known.ends_at <= call.now:
+        raise NotFound(_UNKNOWN)
+    await end_silence(call.database, known.id, call.who, call.now)
+    return Answer(_shape(msgspec.structs.replace(known, ends_at=call.now)))
+
+
+async def _seen(call: Call[NoQuery, NoBody]) -> Silence:
+    """The silence of the id in the address. Raises NotFound, also where the token may not see it."""
     given = call.path["id"]
     known = None
     if "\x00" not in given and given.isprintable():
         async with call.database.read() as connection:
             known = (await silences.by_ids(connection, [given])).get(given)
-    if known is None or known.ends_at <= call.now or not _sees(call, known.matchers):
+    if known is None or not _sees(call, known.matchers):
         raise NotFound(_UNKNOWN)
-    await end_silence(call.database, known.id, call.who, call.now)
-    return Answer(_shape(msgspec.structs.replace(known, ends_at=call.now)))
+    return known
 
 
 def _shape(silence: Silence) -> SilenceShape:
