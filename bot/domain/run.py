@@ -12,11 +12,14 @@ from bot.domain.duration import format_duration
 from bot.domain.guards.hold import BlastRadius, Glass, Hold
 from bot.domain.runs.autonomy import TANDEM
 from bot.domain.runs.parameter import Value
+from bot.domain.runs.preview import Preview
 from bot.domain.runs.query import PlannedQuery
 from bot.domain.runs.verification import Progress, WatchedAlert, default_stable_for
 
 GATE = "gate"
 PROMOTION = "mlflow"
+PREVIEWED_BY_THEMSELVES = (PROMOTION, "kubernetes")
+"""The kinds of steps whose executors find out what they would change without being given how."""
 _LONGEST_NAME = 200
 
 
@@ -59,6 +62,11 @@ class PlannedStep(msgspec.Struct, frozen=True):
     text: str = ""
     repeatable: bool = False
     check: "PlannedStep | None" = None
+
+    @property
+    def previewable(self) -> bool:
+        """Whether it can be found out what it would change."""
+        return bool(self.parameters.get("preview")) or self.kind in PREVIEWED_BY_THEMSELVES
 
     @property
     def name(self) -> str:
@@ -134,6 +142,8 @@ class Decision(msgspec.Struct, frozen=True):
     reason: str = ""
     outside: bool = False
     """Whether they were in no team that answers for what the run acts on."""
+    preview: str = ""
+    """The hash of the preview that they had before them."""
 
 
 class Announcement(msgspec.Struct, frozen=True):
@@ -168,7 +178,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
     ``proposed_by`` did so by hand, ``filled`` is what placeholders stand for, where its plan may be edited.
     ``cause`` is the kind of cause that it was started for, ``earned`` whether its success shows that the runbook
-    works, ``announced`` that Tandem will run it by itself, ``stopped_by`` who stopped that.
+    works, ``announced`` that Tandem will run it by itself, ``stopped_by`` who stopped that. ``preview`` is what its
+    steps would change.
     ``holds`` are the guards that forbid it, as of the last look, ``reach`` is what depends on what it acts on.
     """
 
@@ -201,6 +212,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     earned: bool | None = None
     announced: Announcement | None = None
     stopped_by: str = ""
+    preview: Preview | None = None
 
     @property
     def alone(self) -> bool:

@@ -9,8 +9,9 @@ from typing import Literal
 
 from bot.domain.guards.hold import Glass, Hold
 from bot.domain.incident import IncidentStatus, TimelineEntry
-from bot.domain.run import GatePreview, PreviousRun, RunStatus, StepStatus
+from bot.domain.run import PreviousRun, RunStatus, StepStatus
 from bot.domain.severity import Severity
+from bot.notify.foreseen import Gate, PreviewCard
 
 Style = Literal["primary", "danger"]
 
@@ -107,15 +108,6 @@ class LikelyCause:
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
-    """The gates of an offered run: ``look`` is the preview of those it begins with, None where it is not known yet."""
-
-    begins: bool
-    look: GatePreview | None
-    others: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Offer:
     """Exactly what an approval is for, in full, and who may give it. ``verification`` says how it is verified.
 
@@ -127,6 +119,7 @@ class Offer:
     commands: str
     undo: str
     gate: Gate | None
+    preview: PreviewCard
     approvers: tuple[str, ...]
     approvals: tuple[str, ...]
     required: int

@@ -5,7 +5,8 @@ from typing import Final
 
 from bot.domain.duration import format_seconds
 from bot.domain.run import GATE, Phase, Plan, PlannedStep, Run, RunStatus, StepRecord, first_gates
-from bot.notify.card import Button, Gate, Offer, RunCard, StepLine, Style
+from bot.notify.card import Button, Offer, RunCard, StepLine, Style
+from bot.notify.foreseen import Gate, PreviewCard, PreviewLine
 from bot.notify.view import IncidentView
 
 MAX_RUNS = 3
@@ -44,11 +45,13 @@ def run_card(run: Run, view: IncidentView, style: Style | None = None) -> RunCar
 
 def _offer(run: Run, style: Style | None) -> Offer:
     value = f"{run.id}:{run.plan_hash}"
+    approved = f"{value}:{run.preview.hash}" if run.preview else value
     breakable = any(hold.break_glass for hold in run.holds)
     return Offer(
         commands=_commands(run.plan.steps),
         undo=_commands(run.plan.rollback),
         gate=_gate(run),
+        preview=_preview(run),
         approvers=tuple(run.approvers),
         approvals=tuple(run.approvals),
         required=run.required,
@@ -58,7 +61,7 @@ def _offer(run: Run, style: Style | None) -> Offer:
         alone_at=run.announced.until if run.announced else None,
         buttons=(
             *([Button("run.stop", "Stop", run.id, "danger")] if run.announced else []),
-            Button("run.approve", f"Approve: {run.plan.title}", value, style),
+            Button("run.approve", f"Approve: {run.plan.title}", approved, style),
             Button("run.reject", "Reject", value),
             *([Button("run.edit", "Edit …", value)] if run.filled is not None else []),
             *([Button("run.break_glass", "Break the glass …", value)] if breakable else []),
@@ -83,6 +86,14 @@ def _verification(plan: Plan) -> str:
 
 def _commands(steps: Sequence[PlannedStep]) -> str:
     return "\n".join(step.text for step in steps)
+
+
+def _preview(run: Run) -> PreviewCard:
+    seen = run.preview
+    if seen is None:
+        return PreviewCard(None, (), expected=any(step.previewable for step in run.plan.steps))
+    lines = [PreviewLine(run.plan.steps[one.position].name, one.possible, one.ok, one.output) for one in seen.steps]
+    return PreviewCard(seen.at, tuple(lines))
 
 
 def _gate(run: Run) -> Gate | None:

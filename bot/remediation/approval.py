@@ -107,7 +107,7 @@ async def decide(
     database: Database,
     terms: Terms,
     run_id: str,
-    plan_hash: str,
+    shown: str,
     who: Who,
     verdict: Verdict,
     now: datetime,
@@ -115,10 +115,11 @@ async def decide(
 ) -> Run:
     """Take a decision, in one transaction with its audit entry.
 
-    The run is approved when as many different people as required have said so; one rejection ends it. While a guard
-    forbids it nobody may approve. Raises Refused, audited too.
+    ``shown`` is the hash of the plan that they had before them, and behind a colon that of its preview. The run is
+    approved when as many different people as required have said so; one rejection ends it. While a guard forbids it
+    nobody may approve. Raises Refused, audited too.
     """
-    user = actor_of(who).id
+    user, (plan_hash, _, preview) = actor_of(who).id, shown.partition(":")
     async with database.write() as connection:
         incident, run = await locked(connection, run_id)
         why = refusal_of(run, incident, who, verdict, plan_hash, now)
@@ -129,7 +130,7 @@ async def decide(
             why = f"“{run.plan.title}” was changed in the database past Tandem: nothing was run."
             await _record(connection, withdraw(run, _FORGED, now), f"Withdrawn: {_FORGED}", None, now)
         if not why and run and verdict == "approve":
-            why = _against_policy(terms.runbooks[run.runbook].approval, run, user, reason)
+            why = _against_policy(terms.runbooks[run.runbook].approval, run, user, reason) or _outdated(run, preview)
         if not why and run and incident and verdict == "approve":
             holds = await holds_now(connection, terms, run, incident, now)
             why = f"“{run.plan.title}” may not be run now because of {held_up_by(holds)}." if holds else ""
@@ -137,13 +138,15 @@ async def decide(
             details = {"reason": why, "verdict": verdict}
             await audit.append(connection, AuditEntry(now, user, "run.refused", f"run {run_id}", details))
         else:
-            decision = Decision(user, verdict, now, reason.strip()[:MAX_REASON], _is_outside(terms, run, who))
+            outside = _is_outside(terms, run, who)
+            decision = Decision(user, verdict, now, reason.strip()[:MAX_REASON], outside, preview)
             run = runs.sealed(connection, _with(run, decision, terms.runbooks[run.runbook].approval))
             if run.status is RunStatus.APPROVED:
                 run = msgspec.structs.replace(run, watched=await watched_now(connection, run.incident_id))
             await _record(connection, run, _said(run, verdict), user, now)
             details = {"runbook": run.runbook, "plan_hash": run.plan_hash, "status": run.status.value}
             details |= {"reason": decision.reason} if decision.reason else {}
+            details |= {"preview": decision.preview} if decision.preview else {}
             await audit.append(connection, AuditEntry(now, user, f"run.{verdict}", f"run {run_id}", details))
     if why or run is None:
         raise Refused(why)
@@ -190,6 +193,13 @@ def _against_policy(approval: Approval, run: Run, user: str, reason: str) -> str
     if approval.reason and not reason.strip():
         return f"Say why “{run.plan.title}” is to be run: its runbook asks for a reason."
     return ""
+
+
+def _outdated(run: Run, preview: str) -> str:
+    """Why the preview that somebody had before them is not what they would approve; empty where it is, or is none."""
+    if not preview or (run.preview and run.preview.hash == preview):
+        return ""
+    return f"What “{run.plan.title}” would change is no longer what its preview showed: look at the message again."
 
 
 def _is_outside(terms: Terms, run: Run, who: Who) -> bool:

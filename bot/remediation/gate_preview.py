@@ -6,31 +6,29 @@ more, and that answer decides.
 """
 
 import asyncio
-import hmac
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 from sqlalchemy.exc import DBAPIError
 
 from bot.domain.incident import TimelineEntry, TimelineKind
-from bot.domain.run import GatePreview, Run, RunStatus, first_gates, plan_hash
+from bot.domain.run import GatePreview, Run, RunStatus, first_gates
 from bot.errors import StorageUnavailable
 from bot.remediation.approval import locked
 from bot.remediation.executors import Outcome
+from bot.remediation.offers.looking import Looking
 from bot.storage.database import Database
 from bot.storage.queries import incidents, runs
 
-EVERY = timedelta(minutes=10)
-AT_ONCE = 2
 TIMEOUT = 300.0
 """So many seconds a gate may take before the approval, whatever its own ``timeout`` is."""
 
 log = structlog.get_logger(__name__)
 
 
-class GatePreviews:
-    """Runs beside everything else, at most :data:`AT_ONCE` offers at once. ``preview`` performs a step of an offer."""
+class GatePreviews(Looking):
+    """``preview`` performs a step of an offer."""
 
     def __init__(
         self,
@@ -40,40 +38,14 @@ class GatePreviews:
         on_change: Callable[[], None],
         may: Callable[[], bool],
     ) -> None:
-        self._database = database
+        super().__init__(database, clock, on_change, may)
         self._preview = preview
-        self._clock = clock
-        self._on_change = on_change
-        self._may = may
-        self._under_way: dict[str, asyncio.Task[None]] = {}
 
-    async def look(self) -> None:
-        """Begin to ask for the offers whose turn it is; break off for those that wait no longer."""
-        async with self._database.read() as connection:
-            offered = await runs.with_status(connection, [RunStatus.PROPOSED])
-        waiting = {run.id for run in offered}
-        for run_id, task in self._under_way.items():
-            if run_id not in waiting:
-                task.cancel()
-        self._under_way = {run_id: task for run_id, task in self._under_way.items() if not task.done()}
-        due = [run for run in offered if run.id not in self._under_way and self._is_due(run)]
-        due.sort(key=lambda run: (run.gate is not None, run.gate.at if run.gate else run.created_at))
-        for run in due[: max(0, AT_ONCE - len(self._under_way))]:
-            self._under_way[run.id] = asyncio.create_task(self._look_at(run), name=f"gate of {run.id}")
+    def _looked_at(self, run: Run) -> datetime | None:
+        return run.gate.at if run.gate else None
 
-    async def close(self) -> None:
-        """Break off whatever is being asked."""
-        tasks = list(self._under_way.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    def _is_due(self, run: Run) -> bool:
-        if run.gate and self._clock() - run.gate.at < EVERY:
-            return False
-        # A plan that was changed behind our back asks nobody anything.
-        untouched = hmac.compare_digest(plan_hash(run.plan), run.plan_hash)
-        return bool(first_gates(run.plan)) and untouched and runs.is_authentic(self._database.seal, run)
+    def _has_any(self, run: Run) -> bool:
+        return bool(first_gates(run.plan))
 
     async def _look_at(self, run: Run) -> None:
         at = self._clock()

@@ -25,6 +25,7 @@ from bot.remediation.executors.json_step import INNER_KINDS
 from bot.remediation.placeholders import Values, check_patterns
 
 MAX_PLAN = 2500
+_PREVIEW = "preview"
 _WORD = re.compile(r"[\w.:/@-]+")
 _TYPED = ("body", "set")
 """Parameters whose values have types of their own: there the placeholder of a number is a number."""
@@ -140,10 +141,22 @@ def _planned(step: Step, values: Values) -> PlannedStep:
 def _filled_parameters(kind: str, given: Mapping[str, Any], values: Values) -> dict[str, Any]:
     if holds_steps(kind):
         return {key: _filled_around(value, values) for key, value in given.items()}
-    return {
+    filled = {
         key: _filled(value, values, _encoding(key, value), numbers=key in _TYPED and not isinstance(value, str))
         for key, value in given.items()
+        if key != _PREVIEW
     }
+    if asked := _preview_in(given):
+        filled[_PREVIEW] = _filled_parameters(kind, asked, values)
+    return filled
+
+
+def _preview_in(given: Mapping[str, Any]) -> dict[str, Any]:
+    """How a step is previewed, whose parameters are those of a step of its kind; empty where it is not."""
+    asked = given.get(_PREVIEW)
+    if isinstance(asked, str | list):
+        return {"url" if isinstance(asked, str) else "argv": asked}
+    return asked if isinstance(asked, dict) else {}
 
 
 def _filled_around(value: Any, values: Values) -> Any:
@@ -225,6 +238,8 @@ def _check_step(step: Step) -> None:
     for name in ("headers", "env", "cwd", "method"):
         if any(_has_placeholder(text) for _, text in _texts({name: step.parameters.get(name)})):
             raise PlanError(f"{name}: no placeholder is filled in here")
+    if asked := _preview_in(step.parameters):
+        _check_step(Step.model_validate({step.kind: asked}))
     if holds_steps(step.kind):
         for held in _held_by(step.parameters):
             _check_step(held)

@@ -4,15 +4,18 @@ Each raises LostLease, without an effect, where another process carries the run 
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from time import monotonic
+from typing import Any
 
 import msgspec
 
 from bot.domain.guards.hold import held_up_by
 from bot.domain.run import Phase, PlannedStep, Run, RunStatus, StepRecord, StepStatus
-from bot.remediation.executors import UNPROTECTED, Outcome, Protection, StepContext, execute
+from bot.remediation.as_previewed import performed_as_previewed, previewed_as
+from bot.remediation.executors import UNPROTECTED, Foreseen, Outcome, Protection, StepContext, execute, foresee
 from bot.remediation.records import RunRecords, until_stored
 from bot.remediation.starting import Start
 from bot.remediation.supervised import wait_for_earlier_steps
@@ -67,6 +70,10 @@ class Steps:
         """Perform a step that only reads, before the run is approved: nothing is written."""
         context = self._named(run, f"{Phase.STEP}/{position}/preview")
         return await execute(run.plan.steps[position], context)
+
+    async def foresee(self, run: Run, position: int) -> Foreseen | None:
+        """What a step would change, before the run is approved; None where its executor cannot say."""
+        return await foresee(run.plan.steps[position], self._named(run, f"{Phase.STEP}/{position}/preview"))
 
     async def begin(self, claim: Claim) -> bool:
         """Mark the run as running, once its target is free. False where it may not start."""
@@ -129,13 +136,16 @@ class Steps:
             return record.status is StepStatus.SUCCEEDED
         if record is not None and not step.repeatable:
             return await self._settle_after_crash(claim, run, step, record)
+        # What a crash interrupted may have taken effect in part, so that it finds something else than its preview did.
+        previewed = "" if record else previewed_as(run, phase, position)
         record = StepRecord(
             run_id=run.id, phase=phase, position=position, status=StepStatus.STARTED, started_at=self._records.clock()
         )
         await self._begin_step(claim, run, step, record)
         outcome = _FORGED
         if self._start.is_approved(run):
-            outcome = await self._execute(claim, step, self._context(run, record))
+            context = replace(self._context(run, record), previewed=previewed)
+            outcome = await self._execute(claim, performed_as_previewed(step, context))
         return await self._end_step(
             claim, run, step, record, StepStatus.SUCCEEDED if outcome.ok else StepStatus.FAILED, outcome
         )
@@ -145,7 +155,7 @@ class Steps:
         if step.check is None or not self._start.is_approved(run):
             doubt = Outcome(False, "A crash interrupted this step; whether it took effect is not known.")
             return await self._end_step(claim, run, step, record, StepStatus.IN_DOUBT, doubt)
-        outcome = await self._execute(claim, step.check, self._context(run, record, "/check"))
+        outcome = await self._execute(claim, execute(step.check, self._context(run, record, "/check")))
         said = "took effect" if outcome.ok else "did not take effect"
         looked = Outcome(outcome.ok, f"A crash interrupted this step; its check says that it {said}. {outcome.output}")
         return await self._end_step(
@@ -160,9 +170,9 @@ class Steps:
             began = monotonic()
             await self._records.check(claim)
 
-    async def _execute(self, claim: Claim, step: PlannedStep, context: StepContext) -> Outcome:
+    async def _execute(self, claim: Claim, performing: Coroutine[Any, Any, Outcome]) -> Outcome:
         """Execute a step, and break it off when the run is handed to another process meanwhile."""
-        work, watch = asyncio.create_task(execute(step, context)), asyncio.create_task(self._watch(claim))
+        work, watch = asyncio.create_task(performing), asyncio.create_task(self._watch(claim))
         try:
             await asyncio.wait((work, watch), return_when=asyncio.FIRST_COMPLETED)
             if watch.done():

@@ -11,6 +11,7 @@ from bot.domain.access.team import Teams
 from bot.domain.alert import Alert
 from bot.domain.incident import Incident, TimelineEntry
 from bot.domain.run import PreviousRun, Run, StepRecord
+from bot.domain.runs.preview import Preview
 from bot.storage.queries import alerts, incidents, routing, runs
 from handlers.api.shapes import (
     AlertShape,
@@ -18,8 +19,10 @@ from handlers.api.shapes import (
     GateShape,
     HoldShape,
     IncidentShape,
+    PreviewShape,
     PreviousShape,
     RunShape,
+    StepPreviewShape,
     StepShape,
     TimelineShape,
 )
@@ -135,6 +138,7 @@ def run_shape(run: Run, steps: Sequence[StepRecord], *, alone: bool = False) -> 
         watched=[one.what for one in run.watched],
         previous=_previous(run.previous) if run.previous else None,
         gate=GateShape(run.gate.at, run.gate.passes, run.gate.said) if run.gate else None,
+        preview=_preview(run.preview) if run.preview else None,
         proposed_by=run.proposed_by or None,
         parameters=run.plan.parameters,
         cause=run.cause or None,
@@ -148,6 +152,11 @@ def run_shape(run: Run, steps: Sequence[StepRecord], *, alone: bool = False) -> 
         steps=[StepShape(s.phase, s.position, s.status, s.output) for s in steps if s.run_id == run.id],
         incident_id=run.incident_id if alone else msgspec.UNSET,
     )
+
+
+def _preview(preview: Preview) -> PreviewShape:
+    steps = [StepPreviewShape(one.position, one.possible, one.ok, one.output) for one in preview.steps]
+    return PreviewShape(preview.at, preview.hash, preview.ok, steps)
 
 
 def _previous(previous: PreviousRun) -> PreviousShape:

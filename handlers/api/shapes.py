@@ -76,6 +76,20 @@ class BlastRadiusShape(msgspec.Struct, frozen=True):
     named: list[str]
 
 
+class StepPreviewShape(msgspec.Struct, frozen=True):
+    position: int
+    possible: Annotated[bool, Meta(description="Whether its executor can say what the step would change.")]
+    ok: Annotated[bool, Meta(description="Whether the preview says that it would work.")]
+    output: str
+
+
+class PreviewShape(msgspec.Struct, frozen=True):
+    at: datetime
+    hash: Annotated[str, Meta(description="The same for previews that show the same; decisions name it.")]
+    ok: bool
+    steps: list[StepPreviewShape]
+
+
 class RunShape(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     runbook: str
@@ -95,6 +109,7 @@ class RunShape(msgspec.Struct, frozen=True, kw_only=True):
     watched: list[str]
     previous: PreviousShape | None
     gate: GateShape | None
+    preview: Annotated[PreviewShape | None, Meta(description="What its steps would change, before the approval.")]
     proposed_by: Annotated[str | None, Meta(description="Who proposed it by hand; null: it fitted.")]
     parameters: dict[str, Value]
     cause: Annotated[str | None, Meta(description="The kind of cause that it was started for.")]

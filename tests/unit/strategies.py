@@ -22,6 +22,7 @@ from bot.domain.run import (
     StepStatus,
     plan_hash,
 )
+from bot.domain.runs.preview import Preview, StepPreview
 from bot.domain.severity import Severity
 from bot.notify.view import IncidentView
 
@@ -178,11 +179,17 @@ def runs(text: st.SearchStrategy[str], run_id: str = RUN_IDS[0]) -> st.SearchStr
         expires_at=moments,
         outcome=text,
         gate=st.none() | st.builds(GatePreview, at=moments, passes=st.booleans(), said=text),
+        preview=st.none() | _previews(text),
         holds=st.one_of(st.lists(_holds(text), max_size=3), _holds(text).map(lambda hold: [hold] * 300)),
         glass=st.none() | st.builds(Glass, user=users, reason=text, at=moments, windows=st.lists(text, max_size=3)),
         reach=st.none()
         | st.builds(BlastRadius, st.integers(0, 500), st.integers(0, 500), st.lists(text, min_size=5, max_size=5)),
     )
+
+
+def _previews(text: st.SearchStrategy[str]) -> st.SearchStrategy[Preview]:
+    step = st.builds(StepPreview, st.just(0), st.booleans(), st.booleans(), text)
+    return st.builds(Preview, moments, st.one_of(st.lists(step, max_size=3), step.map(lambda one: [one] * 50)))
 
 
 def _holds(text: st.SearchStrategy[str]) -> st.SearchStrategy[Hold]:

@@ -6,13 +6,15 @@ from slack_sdk.models.blocks import Block, DividerBlock
 
 from bot.domain.guards.hold import Guard, Hold
 from bot.domain.run import GatePreview, PreviousRun, RunStatus, StepStatus
-from bot.notify.card import Gate, Offer, RunCard, StepLine
+from bot.notify.card import Offer, RunCard, StepLine
+from bot.notify.foreseen import Gate, PreviewCard, PreviewLine
 from bot.notify.slack.blocks import actions, context, section
 from bot.notify.slack.text import code_block, inline_code, literal, when, who
 
 MAX_PEOPLE = 10
 MAX_GATE_LINES = 8
 MAX_HOLDS = 5
+MAX_PREVIEW = 1500
 _ICON = {
     RunStatus.PROPOSED: "🛠️",
     RunStatus.APPROVED: "⏳",
@@ -37,7 +39,8 @@ def run_blocks(run: RunCard) -> list[Block]:
     if run.offer is None:
         stop = [actions(f"stop.{run.id}", [run.stop])] if run.stop else []
         return [DividerBlock(), section(_progress(run)), *stop]
-    gate = [section(_gate(run.offer.gate))] if run.offer.gate else []
+    gate = _seen(run.offer.preview)
+    gate += [section(_gate(run.offer.gate))] if run.offer.gate else []
     gate += [context(_previous(run.offer.previous))] if run.offer.previous else []
     gate += _guards(run.offer)
     if run.offer.alone_at:
@@ -101,12 +104,36 @@ def _preview(look: GatePreview) -> str:
     return "\n".join([f"⚖️ *Gate:* {verdict} · asked {when(look.at)}", *shown, again])
 
 
+def _seen(preview: PreviewCard) -> list[Block]:
+    """What the steps that can be previewed would change; the thread has what is cut off here."""
+    if preview.at is None:
+        return [context("👁️ What it would change is being found out.")] if preview.expected else []
+    found = [one for one in preview.lines if one.possible]
+    if not found:
+        return []
+    fails = "" if all(one.ok for one in found) else " · ❌ it would fail"
+    room = max(MAX_PREVIEW // len(found), 100)
+    shown = [_previewed(one, room, alone=len(preview.lines) == 1) for one in found[: MAX_PREVIEW // 100]]
+    others = len(preview.lines) - len(shown)
+    more = f"\nOf {others} other step{'s' if others > 1 else ''} no preview is shown." if others else ""
+    text = f"👁️ *Preview:* what it would change · as of {when(preview.at)}{fails}"
+    return [section(f"{text}\n{code_block(chr(10).join(shown), MAX_PREVIEW + 100)}{more}")]
+
+
+def _previewed(one: PreviewLine, room: int, *, alone: bool) -> str:
+    text = one.text if len(one.text) <= room else f"{one.text[:room]}…"
+    name = [] if alone else [f"▸ {one.step[:80]}"]
+    return "\n".join([*name, text if one.ok else f"would fail: {text}"])
+
+
 def _terms(offer: Offer) -> str:
     terms = [f"{_people(offer.approvers)} may approve until {when(offer.expires_at)}"]
     if offer.required > 1:
         terms.append(f"{offer.required} approvals needed, given: {_people(offer.approvals) or 'none yet'}")
     if offer.proposed_by:
         terms.insert(0, f"proposed by {who(offer.proposed_by)}")
+    if not offer.preview.expected and not any(one.possible for one in offer.preview.lines):
+        terms.append("no preview is possible")
     if offer.verification:
         terms.append(f"verified: {literal(offer.verification, 300)}")
     return " · ".join(terms)

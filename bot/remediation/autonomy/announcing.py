@@ -118,7 +118,7 @@ class Announcing:
     async def _approve(self, connection: AsyncConnection, run: Run, standing: Standing, now: datetime) -> bool:
         watched = await watched_now(connection, run.incident_id)
         decided = msgspec.structs.replace(
-            run, status=RunStatus.APPROVED, decisions=[Decision(TANDEM, "approve", now)], watched=watched
+            run, status=RunStatus.APPROVED, decisions=[_decision(run, now)], watched=watched
         )
         await self._save(connection, runs.sealed(connection, decided), f"Approved by itself: {run.plan.title}", now)
         details = {"runbook": run.runbook, "plan_hash": run.plan_hash, "status": "approved", "alone": True}
@@ -135,3 +135,7 @@ class Announcing:
         )
         await incidents.add_to_timeline(connection, [entry])
         await incidents.touch(connection, run.incident_id, now)
+
+
+def _decision(run: Run, now: datetime) -> Decision:
+    return Decision(TANDEM, "approve", now, preview=run.preview.hash if run.preview else "")

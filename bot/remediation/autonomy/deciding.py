@@ -46,12 +46,22 @@ def _about_the_plan(run: Run, runbook: Runbook, past: list[Past]) -> list[str]:
         said.append("its runbook was edited after this was offered")
     if run.glass or run.stopped_by or run.proposed_by:
         said.append("people have taken part in it")
+    said += _about_the_preview(run)
     if unknown := outside_of(past, run.plan.targets, run.plan.parameters):
         said.append(unknown)
     approved = {one.work for one in past if one.good and one.by_people}
     if labels_of(runbook) and work_of(run.plan.steps) not in approved:
         said.append("people have approved no successful run with these values of its labels")
     return said
+
+
+def _about_the_preview(run: Run) -> list[str]:
+    """What it would change is known first, as far as that can be known."""
+    if run.preview is None:
+        waits = any(step.previewable for step in run.plan.steps)
+        return ["what it would change is not found out yet"] if waits else []
+    failing = next((one for one in run.preview.steps if one.possible and not one.ok), None)
+    return [f"its preview says that step {failing.position + 1} would fail"] if failing else []
 
 
 def _about_the_incident(incident: Incident, runbook: Runbook, rules: Autonomy) -> list[str]:

@@ -4,10 +4,10 @@ import asyncio
 from typing import Any, NamedTuple
 
 import aiohttp
-import msgspec
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from bot.remediation.executors import command, http
+from bot.remediation.executors.answers import decoded, json_in
 from bot.remediation.executors.command import CommandParameters
 from bot.remediation.executors.http import HttpParameters
 from bot.remediation.executors.step import MAX_OUTPUT, StepContext, presentable
@@ -61,17 +61,7 @@ async def perform(one: JsonStep | Request, context: StepContext) -> JsonAnswer:
         return await _requested(one.http, context)
     assert isinstance(one, JsonStep) and one.command is not None  # as its validator saw to
     outcome = await command.run(one.command, context)
-    return JsonAnswer(outcome.ok, _json_in(outcome.output), outcome.output[-_SHOWN:])
-
-
-def _json_in(output: str) -> Any:
-    """A program's output as JSON: all of it, or its last line, as others may write before it."""
-    for text in (output, output.rpartition("\n")[2]):
-        try:
-            return msgspec.json.decode(text)
-        except (msgspec.DecodeError, UnicodeError, RecursionError):
-            continue
-    return None
+    return JsonAnswer(outcome.ok, json_in(outcome.output), outcome.output[-_SHOWN:])
 
 
 async def _requested(parameters: HttpParameters, context: StepContext) -> JsonAnswer:
@@ -90,27 +80,4 @@ async def _requested(parameters: HttpParameters, context: StepContext) -> JsonAn
         text = presentable(f"not answered: {error or type(error).__name__}".encode(), 0, context.hidden)
         return JsonAnswer(False, None, text)
     text = presentable(answer.body[:MAX_OUTPUT], max(0, len(answer.body) - MAX_OUTPUT), context.hidden)[:_SHOWN]
-    return JsonAnswer(parameters.expects(answer.status), _decoded(answer.body), f"HTTP {answer.status}\n{text}".strip())
-
-
-def _decoded(body: bytes) -> Any:
-    try:
-        return msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return None
-
-
-def at_path(value: Any, path: str) -> Any:
-    """What a dotted path leads to, None where it leads nowhere.
-
-    >>> at_path({"run": {"id": 7, "tags": ["a", "b"]}}, "run.id"), at_path({"run": {"tags": ["a", "b"]}}, "run.tags.1")
-    (7, 'b')
-    """
-    for part in path.split("."):
-        if isinstance(value, dict):
-            value = value.get(part)
-        elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
-            value = value[int(part)]
-        else:
-            return None
-    return value
+    return JsonAnswer(parameters.expects(answer.status), decoded(answer.body), f"HTTP {answer.status}\n{text}".strip())

@@ -19,8 +19,8 @@ from bot.kubernetes.actions import preview as preview_order
 from bot.kubernetes.actions.workloads import check_fields
 from bot.kubernetes.errors import ClusterFailure, ClusterRefused
 from bot.kubernetes.resources import Resource, Where, changeable, names
-from bot.remediation.executors.registry import executor
-from bot.remediation.executors.step import Outcome, StepContext, StepParameters, presentable
+from bot.remediation.executors.registry import executor, previews
+from bot.remediation.executors.step import Foreseen, Outcome, StepContext, StepParameters, presentable
 
 _RUNBOOK = "runbook "
 _PLACEHOLDER = r"\$\{[\w.]+\}"
@@ -135,9 +135,11 @@ async def run(parameters: KubernetesParameters, context: StepContext) -> Outcome
     return await _answered(parameters, context, dry=False)
 
 
-async def preview(parameters: KubernetesParameters, context: StepContext) -> Outcome:
+@previews("kubernetes")
+async def preview(parameters: KubernetesParameters, context: StepContext) -> Foreseen:
     """What it would change, by the server's dry run; nothing is changed."""
-    return await _answered(parameters, context, dry=True)
+    seen = await _answered(parameters, context, dry=True)
+    return Foreseen(seen.ok, seen.output)
 
 
 async def _answered(parameters: KubernetesParameters, context: StepContext, *, dry: bool) -> Outcome:

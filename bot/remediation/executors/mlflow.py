@@ -8,6 +8,8 @@ asked twice it would go back twice, so such a step is never repeated. What was s
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Annotated, Any, Literal, TypeVar
 
 import aiohttp
@@ -16,13 +18,21 @@ from pydantic import ConfigDict, Field, StringConstraints, model_validator
 from yarl import URL
 
 from bot.errors import TandemError
-from bot.remediation.executors.registry import executor
-from bot.remediation.executors.step import Outcome, StepContext, StepParameters, presentable
+from bot.remediation.executors.registry import executor, previews
+from bot.remediation.executors.step import (
+    PREVIEW_TIMEOUT,
+    Foreseen,
+    Outcome,
+    StepContext,
+    StepParameters,
+    presentable,
+)
 from bot.remediation.executors.web import Headers, SecretMissing, Url, answered, filled, session, shown
 
 _Shape = TypeVar("_Shape")
 _PAGE = 200
 _CURRENT = "current"
+_Act = Callable[["_Registry", "MlflowParameters", str], Awaitable[str]]
 _NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # the latter for an alias that nobody set
 
 # MLflow's own names have no slash and no colon; a quotation mark would end the filter in which a name is sent.
@@ -114,13 +124,26 @@ def describe(parameters: MlflowParameters) -> str:
 
 @executor("mlflow", MlflowParameters, describe)
 async def run(parameters: MlflowParameters, context: StepContext) -> Outcome:
-    seconds, secrets = parameters.timeout.total_seconds(), context.secrets
+    done = await _with_registry(parameters, context, parameters.timeout, _performed)
+    return done if context.previewed else Outcome(done.ok, done.output)
+
+
+@previews("mlflow")
+async def preview(parameters: MlflowParameters, context: StepContext) -> Foreseen | None:
+    """Which version would be served instead of which: only read, by the same rules."""
+    seen = await _with_registry(parameters, context, min(parameters.timeout, PREVIEW_TIMEOUT), _foreseen)
+    return Foreseen(seen.ok, seen.output, seen.digest)
+
+
+async def _with_registry(parameters: MlflowParameters, context: StepContext, within: timedelta, act: _Act) -> Outcome:
+    seconds, secrets = within.total_seconds(), context.secrets
     try:
         headers = filled(parameters.headers, secrets)
         async with asyncio.timeout(seconds), session(headers) as client:
             registry = _Registry(client, URL(parameters.url), parameters.model)
-            done = await _performed(registry, parameters)
-            return Outcome(True, presentable(done.encode(), 0, context.hidden))
+            target = await _target(registry, parameters)
+            done = await act(registry, parameters, target)
+            return Outcome(True, presentable(done.encode(), 0, context.hidden), f"version {target}")
     except TimeoutError:
         return Outcome(False, f"no answer within {seconds:g} s")
     except (SecretMissing, _Refused, aiohttp.ClientError, OSError, ValueError) as error:
@@ -128,8 +151,18 @@ async def run(parameters: MlflowParameters, context: StepContext) -> Outcome:
         return Outcome(False, presentable(text, 0, context.hidden))
 
 
-async def _performed(registry: "_Registry", parameters: MlflowParameters) -> str:
-    target = await _target(registry, parameters)
+async def _foreseen(registry: "_Registry", parameters: MlflowParameters, target: str) -> str:
+    if parameters.alias:
+        before, only = await registry.named_by(parameters.alias), parameters.instead_of
+        if only is not None and before not in (only, target):
+            raise _Refused(f"{parameters.alias} of {registry.model} is {_named(before)}, not version {only}")
+        same = " already: nothing would change" if before == target else f"; it is {_named(before)} now"
+        return f"{parameters.alias} of {registry.model} would be version {target}{same}"
+    stage = (await registry.version(target)).current_stage
+    return f"version {target} of {registry.model} would be in {parameters.stage}; it is in {stage} now"
+
+
+async def _performed(registry: "_Registry", parameters: MlflowParameters, target: str) -> str:
     if parameters.alias:
         return await _move_alias(registry, parameters.alias, target, parameters.instead_of)
     assert parameters.stage is not None  # as its validator saw to

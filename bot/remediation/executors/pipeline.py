@@ -14,7 +14,8 @@ from pydantic import Field, model_validator
 from yarl import URL
 
 from bot.domain.duration import Duration
-from bot.remediation.executors.json_step import JsonAnswer, JsonStep, at_path, described, perform
+from bot.remediation.executors.answers import at_path
+from bot.remediation.executors.json_step import JsonAnswer, JsonStep, described, perform
 from bot.remediation.executors.registry import executor
 from bot.remediation.executors.step import Outcome, StepContext, StepParameters
 

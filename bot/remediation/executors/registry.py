@@ -2,6 +2,14 @@
 
 @executor("restart", RestartParameters, describe)
 async def run(parameters: RestartParameters, context: StepContext) -> Outcome: ...
+
+One that can say what a step would change, without changing anything, says so in the same file, behind ``run``:
+
+@previews("restart")
+async def preview(parameters: RestartParameters, context: StepContext) -> Foreseen | None: ...
+
+None: not with these parameters. It is used where the parameters have ``preview``, and for the kinds of
+:data:`bot.domain.run.PREVIEWED_BY_THEMSELVES`.
 """
 
 import asyncio
@@ -13,9 +21,11 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from bot.domain.run import PlannedStep
+from bot.remediation.executors.answers import UNLIKE_ANY
 from bot.remediation.executors.masking import masked
-from bot.remediation.executors.step import Outcome, StepContext, StepParameters
+from bot.remediation.executors.step import Foreseen, Outcome, StepContext, StepParameters
 
+Look = Callable[[Any, StepContext], Awaitable[Foreseen | None]]
 Run = Callable[[Any, StepContext], Awaitable[Outcome]]
 Describe = Callable[[Any], str]
 
@@ -30,6 +40,7 @@ class Executor(NamedTuple):
 
 
 _known: dict[str, Executor] = {}
+_previews: dict[str, Look] = {}
 
 
 def executor(
@@ -42,6 +53,18 @@ def executor(
             raise ValueError(f"two executors are named {kind!r}")
         _known[kind] = Executor(kind, parameters, describe, run, holds_steps)
         return run
+
+    return register
+
+
+def previews(kind: str) -> Callable[[Look], Look]:
+    """Register what finds out what steps of a kind would change. Raises ValueError where the kind has that already."""
+
+    def register(look: Look) -> Look:
+        if kind in _previews:
+            raise ValueError(f"two previews are for {kind!r}")
+        _previews[kind] = look
+        return look
 
     return register
 
@@ -87,4 +110,18 @@ async def execute(step: PlannedStep, context: StepContext) -> Outcome:
     """Perform a planned step. What goes wrong in it is its outcome, not an error of ours; no secret is in it."""
     found = _of_kind(step.kind)
     outcome = await found.run(found.parameters.model_validate(step.parameters), context)
-    return Outcome(outcome.ok, await asyncio.to_thread(masked, outcome.output, context.hidden))
+    return Outcome(outcome.ok, await asyncio.to_thread(masked, outcome.output, context.hidden), outcome.digest)
+
+
+async def foresee(step: PlannedStep, context: StepContext) -> Foreseen | None:
+    """What a planned step would change, without a secret; None where its executor cannot say."""
+    found, look = _of_kind(step.kind), _previews.get(step.kind)
+    seen = await look(found.parameters.model_validate(step.parameters), context) if look else None
+    if seen is None:
+        return None
+    if seen.ok and seen.digest == UNLIKE_ANY:
+        why = (
+            "What the step must do as well is not in this, or it is too long: what runs could not be compared with it."
+        )
+        seen = Foreseen(False, f"{seen.output}\n{why}")
+    return Foreseen(seen.ok, await asyncio.to_thread(masked, seen.output, context.hidden), seen.digest)

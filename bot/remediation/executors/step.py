@@ -15,8 +15,15 @@ from bot.kubernetes.cluster import Cluster
 from bot.remediation.executors.masking import longest, masked
 
 MAX_OUTPUT = 8192
+PREVIEW_TIMEOUT = timedelta(seconds=30)
+"""So long a preview may take, whatever the step's own ``timeout`` is."""
 _TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def is_none(value: Any) -> bool:
+    """For what came later: where it is not given, plans are the same as before it came."""
+    return value is None
 
 
 class StepParameters(BaseModel):
@@ -57,7 +64,8 @@ class StepContext:
     """What a step is performed for, and the secrets that it may name.
 
     ``step`` names the step within its run: ``step/0``, ``rollback/1``, ``step/0/check``, and ``step/0/preview`` for a
-    gate before the approval. Together with ``run_id`` it is the same however often a step is repeated.
+    gate, or a preview of any step, before the approval. Together with ``run_id`` it is the same however often a step is
+    repeated. ``previewed`` is the digest of the preview that it was approved on, empty where there is none.
     """
 
     run_id: str
@@ -67,6 +75,7 @@ class StepContext:
     protection: Protection = UNPROTECTED
     targets: tuple[str, ...] = ()
     """The services that the run acts on."""
+    previewed: str = ""
 
     @property
     def hidden(self) -> list[str]:
@@ -75,10 +84,23 @@ class StepContext:
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """How a step ended, and what it said, cut to size."""
+    """How a step ended, and what it said, cut to size. ``digest`` stands for what it changed, as its preview's does."""
 
     ok: bool
     output: str
+    digest: str = ""
+
+
+class Foreseen(msgspec.Struct, frozen=True):
+    """What a step would change, in words, and whether it would work.
+
+    ``digest`` is the same for whatever changes the same: where one is given, the step is previewed again just before it
+    is performed and not performed if it differs, and fails if the digest of its outcome is given and differs.
+    """
+
+    ok: bool
+    output: str
+    digest: str = ""
 
 
 def presentable(output: bytes, left_out: int, secrets: Iterable[str], tail: bytes = b"") -> str:

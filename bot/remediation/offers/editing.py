@@ -103,6 +103,7 @@ async def _with_parameters(
     except PlanError as error:
         raise Refused(f"“{run.plan.title}” cannot be edited so: {error}.") from error
     edited = msgspec.structs.replace(run, plan=plan, plan_hash=plan_hash(plan), decisions=[], gate=None, announced=None)
+    edited = msgspec.structs.replace(edited, preview=None)
     edited = msgspec.structs.replace(edited, holds=await holds_now(connection, terms, edited, incident, by.at))
     edited = runs.sealed(connection, edited)
     await runs.save(connection, [edited])

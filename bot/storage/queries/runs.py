@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.guards.hold import Hold
 from bot.domain.run import Decision, GatePreview, Phase, Run, RunStatus, StepRecord
+from bot.domain.runs.preview import Preview
 from bot.domain.runs.verification import Progress
 from bot.errors import LostLease
 from bot.storage.database import insert_missing, row_of, table_of, upsert
@@ -79,7 +80,9 @@ def _sealed_of(run: Run) -> list[str]:
 
 
 def _more(decision: Decision) -> list[str | bool]:
-    return [decision.reason, decision.outside] if decision.reason or decision.outside else []
+    """What came later is part of it only where it is there."""
+    preview = [decision.preview] if decision.preview else []
+    return [decision.reason, decision.outside, *preview] if decision.reason or decision.outside or preview else []
 
 
 async def not_ended(connection: AsyncConnection) -> list[Run]:
@@ -89,6 +92,11 @@ async def not_ended(connection: AsyncConnection) -> list[Run]:
 async def save_gate(connection: AsyncConnection, run_id: str, look: GatePreview) -> None:
     """Keep what the gates of an offer said; nothing else of the run is written."""
     await connection.execute(update(_RUN).where(_RUN.c.id == run_id).values(gate=look))
+
+
+async def save_preview(connection: AsyncConnection, run_id: str, preview: Preview) -> None:
+    """Keep what the steps of an offer would change; nothing else of the run is written."""
+    await connection.execute(update(_RUN).where(_RUN.c.id == run_id).values(preview=preview))
 
 
 async def save_progress(connection: AsyncConnection, run_id: str, progress: Progress) -> None:

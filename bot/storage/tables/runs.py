@@ -42,6 +42,7 @@ class RunRow(SQLModel, table=True):
     earned: bool | None = Field(default=None, nullable=True)
     announced: Any = Field(default=None, sa_type=Json, nullable=True)
     stopped_by: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": ""})
+    preview: Any = Field(default=None, sa_type=Json, nullable=True)
 
 
 class StepRow(SQLModel, table=True):

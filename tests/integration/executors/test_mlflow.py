@@ -10,7 +10,7 @@ from aiohttp.test_utils import TestServer
 from pydantic import ValidationError
 
 from bot.domain.run import PlannedStep
-from bot.remediation.executors import Outcome, execute
+from bot.remediation.executors import Foreseen, Outcome, execute, foresee
 from bot.remediation.executors.mlflow import MlflowParameters, describe
 from tests.integration.executors.contexts import context
 
@@ -168,3 +168,22 @@ def test_going_back_from_the_current_version_is_never_repeated() -> None:
     assert not parameters.repeatable and "before the one that it has now" in describe(parameters)
     with pytest.raises(ValidationError, match="leave out repeatable"):
         MlflowParameters.model_validate(usual | {"repeatable": True})
+
+
+@pytest.mark.parametrize(
+    "given, seen",
+    [
+        ({}, Foreseen(True, "champion of m would be version 2 already: nothing would change", "version 2")),
+        (
+            {"from_alias": None, "stage": "Production", "alias": None, "version": 2},
+            Foreseen(True, "version 2 of m would be in Production; it is in None now", "version 2"),
+        ),
+    ],
+)
+async def test_a_preview_says_which_version_would_be_served_and_sets_nothing(
+    registry: Registry, given: dict[str, Any], seen: Foreseen
+) -> None:
+    usual = {"url": str(registry.server.make_url("/")), "headers": HEADERS, "model": "m", "alias": "champion"}
+    planned = PlannedStep("mlflow", usual | {"from_alias": "next"} | given)
+    assert await foresee(planned, context(SECRETS)) == seen
+    assert registry.posted == 0

@@ -4,7 +4,7 @@ from typing import Any
 
 from bot.domain.run import PlannedStep
 from bot.kubernetes import Cluster
-from bot.remediation.executors import Outcome, Protection, StepContext, execute
+from bot.remediation.executors import Foreseen, Outcome, Protection, StepContext, execute
 from bot.remediation.executors.kubernetes import KubernetesParameters, preview
 
 TOKEN = "t0ken-of-the-payment-provider"
@@ -32,6 +32,6 @@ async def do(
     return await execute(planned, _context(cluster, step, target))
 
 
-async def looked_at(cluster: Cluster, action: str, thing: str = "deployment/checkout", **more: Any) -> Outcome:
+async def looked_at(cluster: Cluster, action: str, thing: str = "deployment/checkout", **more: Any) -> Foreseen:
     parameters = KubernetesParameters.model_validate(_parameters(action, thing, more))
     return await preview(parameters, _context(cluster, "step/0", "checkout"))

@@ -18,7 +18,8 @@ from bot.notify.notifier import Notifier
 from bot.notify.slack.channel import SlackChannel
 from bot.remediation.approval import Terms
 from bot.remediation.executors import Outcome
-from bot.remediation.gate_preview import EVERY, GatePreviews
+from bot.remediation.gate_preview import GatePreviews
+from bot.remediation.offers.looking import EVERY
 from bot.remediation.records import RunRecords
 from bot.remediation.starting import Start
 from bot.remediation.steps import Steps

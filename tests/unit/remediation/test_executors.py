@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from bot.domain.run import PREVIEWED_BY_THEMSELVES
 from bot.remediation.executors import StepParameters, describe, parameter_names, parameters_of
+from bot.remediation.executors import registry as executors
 from bot.remediation.executors.registry import executor
 
 COMMAND: dict[str, Any] = {"argv": ["scale", "3"]}
@@ -169,3 +171,28 @@ def test_a_request_succeeds_with_the_statuses_that_are_expected(
 
 def test_nobody_can_expect_nothing() -> None:
     assert "expect" in errors("http", **HTTP, expect=[])
+
+
+def test_what_executors_preview_by_themselves_is_what_offers_are_looked_at_for() -> None:
+    """A kind that can preview is given how, or is known to need nothing."""
+    executors._all()
+    alone = {kind for kind in executors._previews if "preview" not in executors.parameter_names(kind)}
+    assert alone <= set(PREVIEWED_BY_THEMSELVES) and {"command", "http", "mlflow"} <= set(executors._previews)
+
+
+@pytest.mark.parametrize("kind, preview", [("command", ["scale", "3"]), ("http", {"method": "POST", **HTTP})])
+def test_a_preview_is_not_the_step_itself(kind: str, preview: Any) -> None:
+    least = COMMAND if kind == "command" else HTTP
+    assert "a preview may change nothing" in errors(kind, **least, preview=preview)
+
+
+def test_a_preview_may_be_given_as_its_argv_alone() -> None:
+    short, spelled_out = {"argv": ["a"], "preview": ["b"]}, {"argv": ["a"], "preview": {"argv": ["b"]}}
+    assert parameters_of("command", short) == parameters_of("command", spelled_out)
+
+
+def test_how_a_step_is_previewed_is_shown_with_it() -> None:
+    shown = describe("command", parameters_of("command", {"argv": ["a"], "preview": ["b", "--dry run"]}))
+    assert shown == "a\n  (previewed by: b '--dry run')"
+    step = {"url": "https://a.example/x", "preview": "https://a.example/x?dry=1"}
+    assert "(previewed by: GET https://a.example/x?dry=1)" in describe("http", parameters_of("http", step))

@@ -271,3 +271,36 @@ def test_steps_and_rollback_are_measured_each_by_itself() -> None:
     for steps, rollback in (([long, long], []), ([command("x")], [long, long])):
         with pytest.raises(PlanError, match="too long to be read"):
             make_plan("r", runbook(*steps, rollback=rollback), VALUES)
+
+
+def test_placeholders_of_a_preview_are_filled_in_as_those_of_its_step() -> None:
+    made = parameters(command("scale", preview=["scale", "--dry-run", "${service}"]))
+    assert made["preview"]["argv"] == ["scale", "--dry-run", "checkout"]
+    asked = {"url": "https://h/${labels.pod}?dry=1", "body": {"for": "${service}"}, "method": "POST"}
+    made = parameters(http(preview=asked), labels_pod="a/b")
+    assert (made["preview"]["url"], made["preview"]["body"]) == ("https://h/a%2Fb?dry=1", {"for": "checkout"})
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        command("scale", preview=["sh", "-c", "${service}"]),
+        command("scale", preview=["${service}"]),
+        command("scale", preview={"argv": ["a", "${nonsense}"]}),
+        http(preview="https://${service}/x"),
+        http(preview={"url": "https://h/x", "headers": {"X": "${service}"}}),
+    ],
+)
+def test_a_placeholder_in_a_preview_may_stand_only_where_it_may_in_its_step(step: dict[str, Any]) -> None:
+    with pytest.raises(PlanError):
+        check_templates(runbook(step))
+
+
+@pytest.mark.parametrize("value", ["-rf", "../x", "a b;"])
+def test_a_value_that_could_do_harm_is_not_filled_into_a_preview(value: str) -> None:
+    with pytest.raises(PlanError):
+        make_plan("r", runbook(command("scale", preview=["scale", "${service}"])), {"service": value})
+
+
+def test_a_plan_without_a_preview_is_the_same_as_before_there_were_any() -> None:
+    assert "preview" not in parameters(command("scale")) and "preview" not in parameters(http())
