@@ -34,4 +34,6 @@ async def do(
 
 async def looked_at(cluster: Cluster, action: str, thing: str = "deployment/checkout", **more: Any) -> Foreseen:
     parameters = KubernetesParameters.model_validate(_parameters(action, thing, more))
-    return await preview(parameters, _context(cluster, "step/0", "checkout"))
+    seen = await preview(parameters, _context(cluster, "step/0", "checkout"))
+    assert seen is not None
+    return seen

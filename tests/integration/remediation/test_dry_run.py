@@ -93,8 +93,8 @@ async def begin(database: Database, inbox: Inbox, clock: Clock, alert: MakeAlert
     async with LocalSlack() as slack:
 
         async def make(*steps: dict[str, Any]) -> DryRun:
-            books = {"restart": book(steps=list(steps), rollback=[], verify={"alerts_resolved": False})}
-            made = DryRun(await night(Pipeline(database, inbox, clock, Rules()), **books), slack)
+            restart = book(steps=list(steps), rollback=[], verify={"alerts_resolved": False})
+            made = DryRun(await night(Pipeline(database, inbox, clock, Rules()), restart=restart), slack)
             await made.on.pipeline.send(alert())
             begun.append(made)
             return made
