@@ -22,7 +22,7 @@ def demo(
     signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background of a script it is ignored
     import asyncio
 
-    from bot.demo.story import run_story
+    from bot.demo.story.telling import run_story
     from bot.observability.logs import set_up_logging
 
     set_up_logging(logging.ERROR)

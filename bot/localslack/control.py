@@ -59,6 +59,7 @@ class Control:
                 "usergroups": {
                     group: "oncall" if group == USERGROUP else group for group in self._workspace.usergroups
                 },
+                "members": self._workspace.usergroups,
                 "channels": [_described(channel, last) for channel in self._workspace.channels.values()],
                 "ephemerals": list(self._workspace.ephemerals),
                 "views": self._workspace.views,
@@ -114,7 +115,7 @@ class Control:
 def _described(channel: Channel, last: int) -> Json:
     messages = channel.messages[-last:] if last > 0 else channel.messages
     threads = {m["ts"]: channel.threads[m["ts"]] for m in messages if m["ts"] in channel.threads}
-    about = {"id": channel.id, "name": channel.name, "total": len(channel.messages)}
+    about = {"id": channel.id, "name": channel.name, "person": channel.person, "total": len(channel.messages)}
     return about | {"messages": messages, "threads": threads if last > 0 else channel.threads}
 
 

@@ -219,4 +219,5 @@ def _where_to(before: Sequence[str], now: Sequence[str]) -> str:
     if not before or not new:
         return ""
     words = ", ".join(f"#{channel.removeprefix('#')}" for channel in new)
-    return f"Its route has changed: it is shown in {words} from now on"
+    also = "also " if set(before) & set(now) else ""
+    return f"Its route has changed: it is {also}shown in {words} from now on"

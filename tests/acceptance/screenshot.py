@@ -8,7 +8,7 @@ import asyncio
 import os
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
@@ -18,32 +18,27 @@ from typing import Any
 from PIL import Image
 from selenium.webdriver import ActionChains
 
+from bot.demo.story.teams import ANA, FORECASTING, PEOPLE, PLATFORM, Commands, config
 from bot.demo.tools import FOR, Stats, Tool, tools
+from bot.localslack import LocalSlack
 from tests.acceptance.browser import Browser, chromium
-from tests.acceptance.harness import CHANNEL, ON_CALL, Tandem, running, until
+from tests.acceptance.harness import Tandem, until
 
 TELEPHONE = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
-VIEWPORT = {"width": 1360, "height": 900, "deviceScaleFactor": 1.5, "mobile": False}
+VIEWPORT = {"width": 1360, "height": 1080, "deviceScaleFactor": 1.25, "mobile": False}
 CALM = {"p95_ms": 90, "queue_depth": 0, "contention": 0.05, "accuracy": 0.97}
 STARVED = {"p95_ms": 2400, "queue_depth": 37, "contention": 0.82, "accuracy": 0.71}
-CONFIG: dict[str, Any] = {
-    "services": {"forecast-api": {"depends_on": ["forecast-pool"]}, "forecast-pool": {}},
-    "models": {"demand-forecast": {"served_by": "forecast-api"}},
-    "runbooks": {
-        "scale-forecast-pool": {
-            "title": "Scale out the forecast pool",
-            "when": {"service": "forecast-pool", "cause": "resource"},
-            "steps": [{"command": {"argv": ["supervisorctl", "start", "forecast:*"]}}],
-            "rollback": [{"command": {"argv": ["supervisorctl", "stop", "forecast:2", "forecast:3"]}}],
-            "verify": {"within": "5m", "stable_for": "1s"},
-            "approval": {"approvers": [ON_CALL]},
-        }
-    },
-}
+COMMANDS = Commands(
+    scale_out=["supervisorctl", "start", "forecast:*"],
+    scale_in=["supervisorctl", "stop", "forecast:2", "forecast:3"],
+    roll_back=["release", "weather-features", "v1"],
+)
 
 
 async def take(picture: Path) -> None:
     async with _starved(VIEWPORT) as (tandem, browser):
+        message = await _own(tandem)
+        await tandem.slack.post(ANA, PLATFORM, "On it. The plan looks right to me.", message["ts"])
         picture.write_bytes(_with_a_palette(await _photograph(browser, tandem.slack.url)))
 
 
@@ -61,14 +56,20 @@ async def take_on_a_telephone(folder: Path) -> None:
 
 @asynccontextmanager
 async def _starved(viewport: Mapping[str, Any]) -> AsyncIterator[tuple[Tandem, Browser]]:
+    """The demo's two teams, whose incident is routed, mentions who is on call, and is owned."""
     with tempfile.TemporaryDirectory(prefix="tandem-") as name:
         folder = Path(name)
         _pretend_supervisor(folder)
-        async with running(folder, CONFIG) as tandem:
-            await _starve(tandem)
-            with chromium(folder / "chromium") as driver:
-                driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", dict(viewport))
-                yield tandem, Browser(driver)
+        async with LocalSlack(channels=(PLATFORM, FORECASTING), users=PEOPLE) as slack:
+            tandem = Tandem(folder, slack, config(COMMANDS))
+            try:
+                await tandem.start()
+                await _starve(tandem)
+                with chromium(folder / "chromium") as driver:
+                    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", dict(viewport))
+                    yield tandem, Browser(driver)
+            finally:
+                await tandem.kill()
 
 
 def _pretend_supervisor(folder: Path) -> None:
@@ -80,11 +81,10 @@ def _pretend_supervisor(folder: Path) -> None:
 
 
 async def _mend(tandem: Tandem) -> None:
-    """Somebody takes it and approves, and the tools say that it is over."""
-    message = await tandem.message("4 alerts", "run.approve")
-    for action in ("incident.ack", "run.approve"):
-        await tandem.slack.click(ON_CALL, CHANNEL, message["ts"], action)
-    await tandem.message("verifying")
+    """It is approved, and the tools say that it is over."""
+    message = await _own(tandem)
+    await tandem.slack.click(ANA, PLATFORM, message["ts"], "run.approve")
+    await _shown(tandem, "verifying")
     for tool in tools():
         at = datetime.now(UTC)
         for stats in (STARVED, CALM):
@@ -92,7 +92,14 @@ async def _mend(tandem: Tandem) -> None:
                 tool.check(stats, moment)
         status, _ = await tandem.post("/webhooks/alertmanager", tool.delivery())
         assert status == 202
-    await tandem.message("Fixed by", seconds=60)
+    await _shown(tandem, "Fixed by")
+
+
+async def _own(tandem: Tandem) -> dict[str, Any]:
+    """Whoever is on call has it."""
+    message = await _shown(tandem, "4 alerts", "run.approve")
+    await tandem.slack.click(ANA, PLATFORM, message["ts"], "incident.ack")
+    return await _shown(tandem, f"acknowledged by <@{ANA}>")
 
 
 async def _starve(tandem: Tandem) -> None:
@@ -101,13 +108,26 @@ async def _starve(tandem: Tandem) -> None:
     await _fire(tandem, queue, CALM | {"contention": STARVED["contention"]}, timedelta(seconds=40))
     for tool in (queue, latency, quality):
         await _fire(tandem, tool, STARVED)
-    message = await tandem.message("4 alerts", "run.approve")
+    message = await _shown(tandem, "4 alerts", "run.approve")
 
     async def told() -> bool:
-        return "DemandForecastAccuracyDrop" in str(tandem.slack.replies(CHANNEL, message["ts"]))
+        return "DemandForecastAccuracyDrop" in str(tandem.slack.replies(PLATFORM, message["ts"]))
 
     await until(told, "the thread tells of all alerts")
-    await tandem.slack.post(ON_CALL, CHANNEL, "On it. The plan looks right to me.", message["ts"])
+
+
+async def _shown(tandem: Tandem, *parts: str) -> dict[str, Any]:
+    """The platform team's message, once it shows all of this."""
+
+    async def there() -> bool:
+        return any(_holds(message, parts) for message in tandem.slack.messages(PLATFORM))
+
+    await until(there, f"#{PLATFORM} shows {parts}", 120)
+    return next(message for message in tandem.slack.messages(PLATFORM) if _holds(message, parts))
+
+
+def _holds(message: Mapping[str, Any], parts: Sequence[str]) -> bool:
+    return all(part in str(message) for part in parts)
 
 
 async def _fire(tandem: Tandem, tool: Tool, stats: Stats, ago: timedelta = timedelta()) -> None:
@@ -116,7 +136,7 @@ async def _fire(tandem: Tandem, tool: Tool, stats: Stats, ago: timedelta = timed
         tool.check(stats, moment)
     status, _ = await tandem.post("/webhooks/alertmanager", tool.delivery())
     assert status == 202
-    await tandem.message(*(rule.labels["alertname"] for rule in tool.rules if rule.firing))
+    await _shown(tandem, *(rule.labels["alertname"] for rule in tool.rules if rule.firing))
 
 
 async def _photograph(browser: Browser, url: str) -> bytes:
@@ -125,6 +145,7 @@ async def _photograph(browser: Browser, url: str) -> bytes:
     await browser.click(".main [data-testid=replies]")
     await browser.see("[data-testid=thread-pane]", "On it.")
     await browser.run("document.querySelector('.thread .count').scrollIntoView()")
+    await browser.run("document.querySelector('.main [data-testid=message]').scrollIntoView()")
     await browser.run("document.activeElement.blur()")
     ActionChains(browser.driver).move_by_offset(5, 5).perform()
     return await asyncio.to_thread(browser.driver.get_screenshot_as_png)

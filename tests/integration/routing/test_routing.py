@@ -84,6 +84,8 @@ async def test_an_incident_that_gets_worse_is_shown_in_the_channel_for_that_too(
     await office.send(alert(alertname="Down", severity="critical"))
     assert len(office.slack.messages("war-room")) == 1
     assert "It goes on" not in office.blocks("shop")[0], "it is shown in both"
+    timeline = await office.pipeline.timeline_of(await office.pipeline.only_incident())
+    assert "Its route has changed: it is also shown in #war-room from now on" in timeline
 
 
 @on_sqlite

@@ -9,7 +9,7 @@ import { Modal } from "./modal";
 import { Names } from "./names";
 import { HOME, Sidebar } from "./sidebar";
 import { ThreadPane } from "./thread_pane";
-import type { Channel, Ephemeral, State } from "./types";
+import type { Channel, Ephemeral, Message, State } from "./types";
 
 const EARLIER = 100;
 const ME = "tandem-local-me";
@@ -25,7 +25,15 @@ function placeOf(hash: string): Place {
   return { channel, ts };
 }
 
-const newestOf = (channel: Channel): string => channel.messages.at(-1)?.ts ?? "0";
+/** The channel's messages, with the replies that it shows, too; the oldest first. */
+function shownIn(channel: Channel): Message[] {
+  const broadcast = Object.values(channel.threads).flat().filter((reply) => reply.subtype === "thread_broadcast");
+  return [...channel.messages, ...broadcast].sort((one, other) => Number(one.ts) - Number(other.ts));
+}
+
+const newestOf = (channel: Channel): string => shownIn(channel).at(-1)?.ts ?? "0";
+
+const titleOf = (channel: Channel): string => (channel.person ? "@ Tandem" : `# ${channel.name}`);
 
 async function problemIn(work: Promise<number>): Promise<string | undefined> {
   try {
@@ -70,22 +78,23 @@ export function App() {
 
   const user = state && (state.users[me] ? me : Object.keys(state.users)[0]);
   const home = place.channel === HOME && user && state.homes[user];
-  const channel = state && !home ? (state.channels.find((known) => known.id === place.channel) ?? state.channels[0]) : undefined;
+  const mine = state?.channels.filter((known) => !known.person || known.person === user) ?? [];
+  const channel = state && !home ? (mine.find((known) => known.id === place.channel) ?? mine[0]) : undefined;
   const channelId = channel?.id ?? "";
   const newest = channel ? newestOf(channel) : "";
   useEffect(() => {
     if (channelId) setRead((before) => ({ ...before, [channelId]: newest }));
   }, [channelId, newest]);
   useEffect(() => {
-    document.title = channel ? `#${channel.name} · Tandem local` : "Tandem local";
-  }, [channel?.name]);
+    document.title = channel ? `${titleOf(channel).replace(" ", "")} · Tandem local` : "Tandem local";
+  }, [channel?.id]);
 
   const seen = useMemo(
     () => [...(state?.ephemerals ?? []), ...notes].filter((said) => said.user === user && said.channel === channelId && !dismissed.has(said.ts)),
     [state, notes, dismissed, user, channelId],
   );
   const messages = useMemo(() => {
-    const said = [...(channel?.messages ?? []), ...seen.filter((one) => !one.thread_ts)];
+    const said = [...(channel ? shownIn(channel) : []), ...seen.filter((one) => !one.thread_ts)];
     return said.sort((one, other) => Number(one.ts) - Number(other.ts));
   }, [channel, seen]);
 
@@ -144,6 +153,12 @@ export function App() {
   const parent = threadTs ? channel?.messages.find((one) => one.ts === threadTs) : undefined;
   const replies = parent ? [...(channel?.threads[parent.ts] ?? []), ...seen.filter((one) => one.thread_ts === parent.ts)] : [];
   const view = state.views[user];
+  const groups = Object.keys(state.members).filter((group) => state.members[group]?.includes(user));
+  const calls = [`<@${user}>`, ...groups.map((group) => `<!subteam^${group}`)];
+  const unseenMentions = (known: Channel): number =>
+    shownIn(known).filter(
+      (one) => one.ts > (read[known.id] ?? "0") && (Boolean(known.person) || calls.some((call) => (one.text + JSON.stringify(one.blocks ?? [])).includes(call))),
+    ).length;
   const names = {
     me: user,
     people: state.users,
@@ -161,12 +176,13 @@ export function App() {
         me={user}
         place={home ? HOME : channelId}
         unread={(known) => known.id !== channelId && known.messages.length > 0 && newestOf(known) > (read[known.id] ?? "0")}
+        mentions={(known) => (known.id === channelId ? 0 : unseenMentions(known))}
         visit={visit}
         become={become}
       />
       <main class="main">
         <header>
-          <h2>{home ? "Tandem" : `# ${channel?.name ?? ""}`}</h2>
+          <h2>{home || !channel ? "Tandem" : titleOf(channel)}</h2>
           <span class="members" title="Members">
             {Object.entries(state.users).map(([id, name]) => (
               <Avatar key={id} user={id} name={name} size={22} />
@@ -196,7 +212,7 @@ export function App() {
                 openThread={openThread}
                 dismiss={dismiss}
               />
-              <Composer key={`to-${channelId}`} placeholder={`Message #${channel.name}, or a command: /incident help`} testid="composer" send={send} />
+              <Composer key={`to-${channelId}`} placeholder={`Message ${titleOf(channel).replace(" ", "")}, or a command: /incident help`} testid="composer" send={send} />
             </>
           )
         )}

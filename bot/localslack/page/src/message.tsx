@@ -44,6 +44,14 @@ function MessageItem({ message, press, following, highlighted, openThread, dismi
             {blocks.length > 0 && edited}
           </Author>
         )}
+        {openThread && message.subtype === "thread_broadcast" && (
+          <p class="only">
+            replied to{" "}
+            <button type="button" class="link" data-testid="whole-thread" onClick={() => openThread(message.thread_ts ?? message.ts)}>
+              a thread
+            </button>
+          </p>
+        )}
         {blocks.length > 0 ? (
           <Blocks blocks={blocks} act={act} />
         ) : (
@@ -67,7 +75,7 @@ function MessageItem({ message, press, following, highlighted, openThread, dismi
       </div>
       {openThread && !dismiss && (
         <div class="toolbar">
-          <button type="button" title="Reply in thread" aria-label="Reply in thread" data-testid="reply" onClick={() => openThread(message.ts)}>
+          <button type="button" title="Reply in thread" aria-label="Reply in thread" data-testid="reply" onClick={() => openThread(message.thread_ts ?? message.ts)}>
             💬
           </button>
         </div>

@@ -6,6 +6,8 @@ interface Shown {
   me: string;
   place: string;
   unread: (channel: Channel) => boolean;
+  /** How many messages that this person has not seen mention them. */
+  mentions: (channel: Channel) => number;
   visit: (place: string) => void;
   become: (user: string) => void;
 }
@@ -13,27 +15,40 @@ interface Shown {
 /** Where the app's own page stands among the channels. */
 export const HOME = "home";
 
-export function Sidebar({ state, me, place, unread, visit, become }: Shown) {
+export function Sidebar({ state, me, place, unread, mentions, visit, become }: Shown) {
+  const listed = (channel: Channel, mark: string, name: string) => (
+    <li key={channel.id}>
+      <button
+        type="button"
+        class={`place${unread(channel) ? " unread" : ""}`}
+        aria-current={channel.id === place ? "page" : undefined}
+        data-testid="channel"
+        onClick={() => visit(channel.id)}
+      >
+        <span class="mark">{mark}</span> {name}
+        {mentions(channel) > 0 && (
+          <b class="mentions" data-testid="mentions" title="Mentions of you">
+            {mentions(channel)}
+          </b>
+        )}
+      </button>
+    </li>
+  );
+  const direct = state.channels.filter((channel) => channel.person === me);
   return (
     <nav class="sidebar" aria-label="Workspace">
       <h1>Tandem local</h1>
       <div class="places">
         <h2>Channels</h2>
         <ul>
-          {state.channels.map((channel) => (
-            <li key={channel.id}>
-              <button
-                type="button"
-                class={`place${unread(channel) ? " unread" : ""}`}
-                aria-current={channel.id === place ? "page" : undefined}
-                data-testid="channel"
-                onClick={() => visit(channel.id)}
-              >
-                <span class="mark">#</span> {channel.name}
-              </button>
-            </li>
-          ))}
+          {state.channels.filter((channel) => !channel.person).map((channel) => listed(channel, "#", channel.name))}
         </ul>
+        {direct.length > 0 && (
+          <>
+            <h2>Direct messages</h2>
+            <ul>{direct.map((channel) => listed(channel, "@", "Tandem"))}</ul>
+          </>
+        )}
         {state.homes[me] && (
           <>
             <h2>Apps</h2>

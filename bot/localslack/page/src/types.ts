@@ -86,6 +86,8 @@ export interface Message {
   user: string;
   text: string;
   bot_id?: string;
+  /** `thread_broadcast`: a reply that the channel shows, too. */
+  subtype?: string;
   blocks?: Block[];
   edited?: { ts: string };
   thread_ts?: string;
@@ -115,6 +117,8 @@ export interface View {
 export interface Channel {
   id: string;
   name: string;
+  /** With whom it is a conversation; empty for channels. */
+  person: string;
   total: number;
   messages: Message[];
   threads: Record<string, Message[]>;
@@ -124,6 +128,8 @@ export interface State {
   version: number;
   users: Record<string, string>;
   usergroups: Record<string, string>;
+  /** Who is in which user group. */
+  members: Record<string, string[]>;
   channels: Channel[];
   ephemerals: Ephemeral[];
   views: Record<string, View>;
