@@ -15,6 +15,7 @@ from bot.components.audit_head import audit_head_component
 from bot.components.component import Component, Components, Started
 from bot.components.descriptors import connections_of, descriptors_component
 from bot.components.health import health_components
+from bot.components.homes import homes_component
 from bot.components.http import HttpServer, add_routes
 from bot.components.kubernetes import kubernetes_components, make_cluster
 from bot.components.maintenance import maintenance_components
@@ -192,6 +193,7 @@ def build(process: Process) -> Configured:
         *(kubernetes_components(process, cluster) if cluster else []),
         *work,
         *(slack_components(process, slack) if slack else []),
+        *([homes_component(process, slack, roster)] if slack and role.works else []),
         *([routes_component(process)] if slack is None and role.works else []),
         *(on_call_components(process, slack, roster) if role.works else []),
         *health_components(process, slack),

@@ -21,6 +21,7 @@ from bot.notify.channel import Channel
 from bot.notify.channels.routed import Routed
 from bot.notify.channels.served import Channels
 from bot.notify.charts.uploads import ChartUploads
+from bot.notify.home.homes import Homes
 from bot.notify.kinds import Opening, open_channel
 from bot.notify.notifier import Notifier
 from bot.notify.silence_notices import SilenceNotices
@@ -48,9 +49,10 @@ log = structlog.get_logger(__name__)
 
 @dataclass
 class Connection:
-    """Of Socket Mode; None where Slack reaches us over HTTP, or not at all."""
+    """``socket_mode`` is None where Slack reaches us over HTTP, or not at all; ``homes`` shows the pages of people."""
 
     socket_mode: SocketMode | None = None
+    homes: Homes | None = None
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,8 @@ def others_of(slack: Slack | None) -> Others:
     refused = slack.channels.refused_in_words() if slack and slack.channels else ""
     channels = slack.channels.problems_in_words() if slack and slack.channels else ""
     socket, _ = socket_health_of(slack)
-    minor = {"messages": f"it does not take {refused}" if refused else "", "channels": channels}
+    homes = slack.connection.homes.problem if slack and slack.connection.homes else ""
+    minor = {"messages": f"it does not take {refused}" if refused else "", "channels": channels, "homes": homes}
     return Others(
         serious={"clicks": f"no click and no command arrives: {socket}"} if socket not in _WELL else {},
         minor={kind: text for kind, text in minor.items() if text},
@@ -145,6 +148,8 @@ def socket_health_of(slack: Slack | None) -> tuple[str, bool]:
 def slack_components(process: Process, slack: Slack) -> Iterator[Component]:
     """The connection; and whom incidents concern, and what is shown in their channels."""
     yield Component("connections to Slack", stop=slack.session.close, lingers=True)
+    if not process.environment.role.has_endpoints:
+        yield identity_component(slack)
     if slack.channels is None:
         return
     services = process.services.under(ROLE)
@@ -185,7 +190,7 @@ def slack_endpoint(
         knowledge=Knowledge(services.database, services.rules, roster, services.histories),
     )
     bolt = make_bolt_app(slack.client, secret.get_secret_value() if secret else None, slack_requests, slack.identity)
-    yield Component("who we are in Slack", start=slack.identity.start, run=slack.identity.run)
+    yield identity_component(slack)
     if app_token is not None:
         socket_mode = SocketMode(bolt, app_token.get_secret_value(), partial(first_time, slack_requests))
         slack.connection.socket_mode = socket_mode
@@ -194,3 +199,7 @@ def slack_endpoint(
         add_slack_route(http, bolt, slack.client, secret.get_secret_value(), slack_requests)
     else:
         log.warning("slack.one_way", reason="set SLACK_SIGNING_SECRET or SLACK_APP_TOKEN, or no button will work")
+
+
+def identity_component(slack: Slack) -> Component:
+    return Component("who we are in Slack", start=slack.identity.start, run=slack.identity.run)

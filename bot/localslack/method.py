@@ -1,6 +1,7 @@
 """What the Web API's methods have in common: how they are registered, fail, and read their arguments."""
 
 import json
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -51,3 +52,13 @@ def decoded(value: Any) -> Any:
         except ValueError as error:
             raise Failed("invalid_arguments") from error
     return value
+
+
+def with_ids(blocks: list[Json]) -> list[Json]:
+    """Blocks and elements with the ids that Slack gives to those that have none."""
+    for block in blocks:
+        block.setdefault("block_id", uuid.uuid4().hex[:5])
+        for element in block.get("elements", []):
+            if element.get("type") not in ("mrkdwn", "plain_text", "image") and block["type"] == "actions":
+                element.setdefault("action_id", uuid.uuid4().hex[:5])
+    return blocks

@@ -1,9 +1,7 @@
 """The Web API's methods: each takes its arguments and returns Slack's answer. https://docs.slack.dev/reference/methods"""
 
-import uuid
-
-from bot.localslack.blocks import problems_of, problems_of_view
-from bot.localslack.method import METHODS, Failed, channel_of, decoded, joined, method
+from bot.localslack.blocks import problems_of
+from bot.localslack.method import Failed, channel_of, decoded, joined, method, with_ids
 from bot.localslack.state import APP_ID, BOT_ID, BOT_USER, TEAM, USERGROUP, Channel, Json, Workspace, reacted
 
 MAX_TEXT = 40_000
@@ -24,17 +22,7 @@ def _content(given: Json) -> Json:
         isinstance(metadata, dict) and metadata.get("event_type") and isinstance(metadata.get("event_payload"), dict)
     ):
         raise Failed("invalid_metadata_format")
-    return {"text": text, "blocks": _with_ids(blocks)} | ({"metadata": metadata} if metadata else {})
-
-
-def _with_ids(blocks: list[Json]) -> list[Json]:
-    """Blocks and elements with the ids that Slack gives to those that have none."""
-    for block in blocks:
-        block.setdefault("block_id", uuid.uuid4().hex[:5])
-        for element in block.get("elements", []):
-            if element.get("type") not in ("mrkdwn", "plain_text", "image") and block["type"] == "actions":
-                element.setdefault("action_id", uuid.uuid4().hex[:5])
-    return blocks
+    return {"text": text, "blocks": with_ids(blocks)} | ({"metadata": metadata} if metadata else {})
 
 
 @method("api.test")
@@ -205,46 +193,6 @@ def join(workspace: Workspace, given: Json, base: str) -> Json:
 def members(workspace: Workspace, given: Json, base: str) -> Json:
     channel_of(workspace, given)
     return {"members": [*workspace.users, BOT_USER], "response_metadata": {"next_cursor": ""}}
-
-
-def _view(workspace: Workspace, given: Json) -> Json:
-    view = decoded(given.get("view"))
-    problems = problems_of_view(view)
-    if problems:
-        raise Failed("invalid_arguments", response_metadata={"messages": [f"[ERROR] {p}" for p in problems]})
-    view["blocks"] = _with_ids(view["blocks"])
-    return {"private_metadata": "", "callback_id": "", **view, "team_id": TEAM, "app_id": APP_ID, "bot_id": BOT_ID}
-
-
-@method("views.open")
-def open_view(workspace: Workspace, given: Json, base: str) -> Json:
-    user = workspace.take_trigger(str(given.get("trigger_id", "")))
-    if user is None:
-        raise Failed("expired_trigger_id")
-    view = _view(workspace, given) | {"id": f"V{uuid.uuid4().hex[:10].upper()}", "hash": uuid.uuid4().hex}
-    workspace.views[user] = view
-    return {"view": view}
-
-
-METHODS["views.push"] = open_view
-
-
-@method("views.update")
-def update_view(workspace: Workspace, given: Json, base: str) -> Json:
-    for user, known in workspace.views.items():
-        if known["id"] == given.get("view_id"):
-            workspace.views[user] = _view(workspace, given) | {"id": known["id"], "hash": uuid.uuid4().hex}
-            return {"view": workspace.views[user]}
-    raise Failed("not_found")
-
-
-@method("views.publish")
-def publish_view(workspace: Workspace, given: Json, base: str) -> Json:
-    user = str(given.get("user_id", ""))
-    if user not in workspace.users:
-        raise Failed("user_not_found")
-    workspace.homes[user] = _view(workspace, given) | {"id": f"V{uuid.uuid4().hex[:10].upper()}"}
-    return {"view": workspace.homes[user]}
 
 
 def _known(workspace: Workspace, user: str) -> Json:

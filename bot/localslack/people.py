@@ -112,7 +112,10 @@ class People:
             return dict(answer["errors"])
         if status != 200:
             return {"": f"the app answered with {status}"}
-        self._workspace.views.pop(user, None)
+        if answer.get("response_action") == "update":
+            self._workspace.views[user] = {**view, "submit": None, **answer["view"], "id": view["id"]}
+        else:
+            self._workspace.views.pop(user, None)
         await self._workspace.touch()
         return {}
 
@@ -140,6 +143,13 @@ class People:
         elif place.is_member and f"<@{BOT_USER}" in text:
             await self._happened("app_mention", event | {"type": "app_mention"})
         return str(message["ts"])
+
+    async def open_home(self, user: str) -> None:
+        """Look at the app's page. The app is notified of each time. Raises KeyError."""
+        home = self._workspace.homes.get(user)
+        event = {"type": "app_home_opened", "user": user, "channel": f"D0{user[1:]}", "tab": "home"}
+        shown: Json = {"view": home} if home else {}
+        await self._happened("app_home_opened", {**event, "event_ts": self._workspace.next_ts(), **shown})
 
     async def react(self, user: str, channel: str, ts: str, name: str) -> None:
         """Add a reaction to a message; once by each person, as Slack has it. Raises KeyError."""

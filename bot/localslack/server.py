@@ -12,7 +12,7 @@ from typing import Any
 
 from aiohttp import web
 
-from bot.localslack import files, methods
+from bot.localslack import files, methods, views
 from bot.localslack.control import Control, same_origin
 from bot.localslack.delivery import Delivery, sign
 from bot.localslack.events import EVENT_SCOPES
@@ -26,7 +26,7 @@ SCOPES = (
     "chat:write,files:write,channels:read,channels:history,groups:read,groups:history,commands,"
     "users:read,users:read.email,usergroups:read,im:write,im:history,app_mentions:read,reactions:read"
 )
-EVENTS = ("app_mention", "message.im", "reaction_added")
+EVENTS = ("app_mention", "message.im", "reaction_added", "app_home_opened")
 """To which the app of deploy/slack-manifest.yaml subscribes."""
 _NEEDED = {
     "chat.postMessage": "chat:write",
@@ -46,7 +46,7 @@ _NEEDED = {
     "files.getUploadURLExternal": "files:write",
     "files.completeUploadExternal": "files:write",
 }
-assert methods and files  # importing them fills METHODS
+assert methods and files and views  # importing them fills METHODS
 MAX_BODY = 20 * 2**20
 _PACED = ("chat.postMessage", "chat.update")
 
@@ -96,7 +96,8 @@ class LocalSlack:
         self._due: dict[str, float] = defaultdict(float)
         self.url = self.api_url = ""
         self.click, self.command, self.submit_view = self._people.click, self._people.command, self._people.submit_view
-        self.users = self._workspace.users
+        self.users, self.open_home = self._workspace.users, self._people.open_home
+        self.click_view = self._people.click_view
         self.post, self.react, self.clear_faults = self._people.post, self._people.react, self._faults.clear
         self.disconnect, self.send_again = self._delivery.disconnect, self._delivery.send_again
         self.send_event_again = self._delivery.send_event_again
@@ -133,6 +134,10 @@ class LocalSlack:
     def view(self, user: str) -> Json | None:
         """The form that is open for a person."""
         return self._workspace.views.get(user)
+
+    def home(self, user: str) -> Json | None:
+        """The app's page as a person sees it."""
+        return deepcopy(self._workspace.homes.get(user))
 
     def fail(
         self, method: str, kind: str, count: int = 1, retry_after: int = 1, error: str = "fatal_error", about: str = ""

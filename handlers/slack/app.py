@@ -21,8 +21,9 @@ from handlers.slack.answers import NotDone, or_words
 from handlers.slack.calls import Click, Event, OpenForm, SlackEndpoint, Submission
 from handlers.slack.forms import MAX_ERROR, BadFields, metadata_in, values_of
 from handlers.slack.mentions import listen_to_messages
+from handlers.slack.pages import show_anew
 from handlers.slack.posting import place_of, post
-from handlers.slack.privately import answer_command, channel_of, tell_in_thread, tell_privately
+from handlers.slack.privately import answer_command, channel_of, is_on_page, tell_in_thread, tell_privately, words_view
 from handlers.slack.registry import RunAction, RunForm, Wanted, actions, events, forms, slashes
 from handlers.slack.replays import first_time
 from handlers.slack.reply import Reply
@@ -90,6 +91,8 @@ def _on_action(client: AsyncWebClient, endpoint: SlackEndpoint, run: RunAction) 
             await post(client, place_of(body), text)
         elif text:
             await tell_privately(client, body, text)
+        if is_on_page(body):
+            await show_anew(endpoint, click.user)
         endpoint.on_change()
 
     return listen
@@ -143,8 +146,12 @@ def _on_form(client: AsyncWebClient, endpoint: SlackEndpoint, run: RunForm) -> L
         except NotDone as error:
             await ack(response_action="errors", errors={_first_field(view): str(error)[:MAX_ERROR]})
             return
-        await ack()
-        await tell_privately(client, {**body, "channel": {"id": shown_in}}, text)
+        if shown_in:
+            await ack()
+            await tell_privately(client, {**body, "channel": {"id": shown_in}}, text)
+        else:  # it was opened from the person's own page
+            await ack(response_action="update", view=words_view(text))
+            await show_anew(endpoint, submission.user)
         endpoint.on_change()
 
     return listen

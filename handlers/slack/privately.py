@@ -13,6 +13,7 @@ from bot.notify.slack.failures import code_of
 from handlers.slack.reply import Reply
 
 _TIMEOUT = aiohttp.ClientTimeout(total=15)
+_MOST_WORDS = 3000
 
 log = structlog.get_logger(__name__)
 
@@ -22,10 +23,27 @@ def channel_of(body: Mapping[str, Any]) -> str:
     return str((body.get("channel") or {}).get("id") or (body.get("container") or {}).get("channel_id") or "")
 
 
+def is_on_page(body: Mapping[str, Any]) -> bool:
+    """Whether somebody clicked on their own page."""
+    return str((body.get("view") or {}).get("type")) == "home"
+
+
+def words_view(text: str) -> dict[str, Any]:
+    """A window that only says something."""
+    said = {"type": "section", "text": {"type": "mrkdwn", "text": text[:_MOST_WORDS], "verbatim": True}}
+    title, close = ({"type": "plain_text", "text": one} for one in ("Tandem", "Close"))
+    return {"type": "modal", "title": title, "close": close, "blocks": [said]}
+
+
 async def tell_privately(client: AsyncWebClient, body: Mapping[str, Any], text: str) -> None:
-    """Show something to the person alone who clicked; over the address that came with the click where that fails."""
+    """Show something to the person alone who clicked; over the address that came with the click where that fails.
+
+    Whoever clicked on their own page, which is in no channel, is shown it in front of that.
+    """
     reply = Reply(text)
-    if not await _shown(client, channel_of(body), str(body["user"]["id"]), reply):
+    if is_on_page(body):
+        await _shown_in_front(client, str(body.get("trigger_id") or ""), text)
+    elif not await _shown(client, channel_of(body), str(body["user"]["id"]), reply):
         await _responded(client, str(body.get("response_url") or ""), reply)
 
 
@@ -43,16 +61,24 @@ async def answer_command(client: AsyncWebClient, command: Mapping[str, Any], rep
         await _shown(client, str(command["channel_id"]), str(command["user_id"]), reply)
 
 
+async def _shown_in_front(client: AsyncWebClient, trigger: str, text: str) -> None:
+    try:
+        await client.views_open(trigger_id=trigger, view=words_view(text))
+    except (SlackClientError, aiohttp.ClientError, OSError) as error:
+        log.warning("slack.words_not_shown", reason=_reason_of(error))
+
+
+def _reason_of(error: Exception) -> str:
+    return code_of(error) if isinstance(error, SlackApiError) else type(error).__name__
+
+
 async def _shown(client: AsyncWebClient, channel: str, user: str, reply: Reply, thread: str = "") -> bool:
     try:
         await client.chat_postEphemeral(
             channel=channel, user=user, text=reply.text, blocks=reply.blocks or None, thread_ts=thread or None
         )
     except (SlackClientError, aiohttp.ClientError, OSError) as error:
-        log.warning(
-            "slack.ephemeral_failed",
-            reason=code_of(error) if isinstance(error, SlackApiError) else type(error).__name__,
-        )
+        log.warning("slack.ephemeral_failed", reason=_reason_of(error))
         return False
     return True
 

@@ -1,6 +1,6 @@
 """What Slack says about people: whether they are members of the workspace, and in which user groups they are.
 
-Answers are kept for a minute. https://docs.slack.dev/reference/methods/usergroups.users.list
+Answers are kept for a while. https://docs.slack.dev/reference/methods/usergroups.users.list
 """
 
 import asyncio
@@ -45,7 +45,7 @@ class _Known(NamedTuple):
 class People:
     """The people of a workspace as its app sees them; bounded in memory.
 
-    ``on_call`` gives who is on call now in the schedule that a name stands for.
+    ``on_call`` gives who is on call now in the schedule that a name stands for. Answers are ``kept`` for so long.
     """
 
     def __init__(
@@ -53,10 +53,11 @@ class People:
         client: AsyncWebClient,
         clock: Callable[[], datetime],
         on_call: Callable[[str], Awaitable[frozenset[str]]] | None = None,
+        kept: timedelta = KEPT,
     ) -> None:
         self._client = client
         self._clock = clock
-        self._on_call = on_call
+        self._on_call, self._kept = on_call, kept
         self._members: dict[str, _Known] = {}
         self._groups: dict[str, _Known] = {}
 
@@ -113,7 +114,7 @@ class People:
         return known
 
     def _is_old(self, known: _Known) -> bool:
-        return known.passing or self._clock() - known.at >= KEPT
+        return known.passing or self._clock() - known.at >= self._kept
 
     async def _group(self, group: str) -> _Known:
         if schedule_of(group) is not None:

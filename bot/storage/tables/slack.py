@@ -117,3 +117,18 @@ class SensitivityRow(SQLModel, table=True):
     incident_id: str = Field(sa_type=Text)
     changed_at: datetime = Field(sa_type=UtcDateTime)
     changed_by: str = Field(sa_type=Text)
+
+
+class HomeRow(SQLModel, table=True):
+    """The page of a person who opened it: at which part, how often it was ``asked`` for, and which of these times was
+    ``answered``. ``digest`` is of what it shows."""
+
+    __tablename__ = "home"
+    __table_args__ = (Index("home_by_opening", "opened_at"),)
+
+    person: str = Field(primary_key=True, sa_type=Text)
+    opened_at: datetime = Field(sa_type=UtcDateTime)
+    page: int
+    asked: int
+    answered: int
+    digest: str = Field(sa_type=Text)

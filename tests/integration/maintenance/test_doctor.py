@@ -14,6 +14,7 @@ from bot.localslack import LocalSlack
 from bot.storage.database import open_database
 from bot.storage.queries import audit
 from bot.storage.queries.audit import AuditEntry
+from bot.storage.queries.shown import homes
 
 HEX = "0123456789abcdef" * 2
 SOUND = {
@@ -126,6 +127,16 @@ async def test_what_is_amiss_is_named_with_what_to_do(
     finding = _failed(found)[subject]
     assert text in finding.text
     assert advice in finding.advice
+
+
+async def test_whether_anybody_ever_opened_their_page_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    database = open_database(f"sqlite:///{tmp_path}/t.db")
+    await database.migrate()
+    assert "subscribe to the event app_home_opened" in (await _diagnose(monkeypatch, tmp_path))["App Home"].text
+    async with database.write() as connection:
+        await homes.ask(connection, "U1", datetime.now(UTC))
+    assert "people open" in (await _diagnose(monkeypatch, tmp_path))["App Home"].text
+    await database.close()
 
 
 async def test_an_audit_log_that_was_written_into_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

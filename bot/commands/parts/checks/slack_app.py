@@ -1,9 +1,13 @@
 """Whether the app in Slack may do what deploy/slack-manifest.yaml asks for."""
 
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
+from sqlalchemy import inspect
 
 from bot.commands.parts.checks.finding import Finding, Mark
 from bot.commands.parts.checks.slack_answers import header
+from bot.storage.database import Database
+from bot.storage.queries.shown import homes
+from bot.storage.tables.slack import HomeRow
 
 _NEEDED = (
     "chat:write",
@@ -42,3 +46,18 @@ def check_scopes(answer: AsyncSlackResponse) -> Finding:
     wider = sorted(granted - set(SCOPES))
     extra = f"; not needed: {', '.join(wider)}" if wider else ""
     return Finding(Mark.OK, "Slack scopes", f"all there{extra}")
+
+
+async def check_home(database: Database) -> list[Finding]:
+    """Whether people have their pages: Slack does not say to which events an app subscribes, so what came does.
+
+    Nothing where `tandem run` has made no tables yet.
+    """
+    async with database.read() as connection:
+        if not await connection.run_sync(lambda sync: inspect(sync).has_table(HomeRow.__tablename__)):
+            return []
+        opened = await homes.was_ever_opened(connection)
+    if opened:
+        return [Finding(Mark.OK, "App Home", "people open their pages")]
+    hint = "if the app's Home tab stays empty, switch it on under App Home, and subscribe to the event app_home_opened"
+    return [Finding(Mark.OK, "App Home", f"nobody has opened theirs lately; {hint}")]

@@ -77,7 +77,10 @@ export function App() {
   }, []);
 
   const user = state && (state.users[me] ? me : Object.keys(state.users)[0]);
-  const home = place.channel === HOME && user && state.homes[user];
+  const home = place.channel === HOME && Boolean(user);
+  useEffect(() => {
+    if (home && user) void ask("open_home", { user }).catch(() => undefined);
+  }, [home, user]);
   const mine = state?.channels.filter((known) => !known.person || known.person === user) ?? [];
   const channel = state && !home ? (mine.find((known) => known.id === place.channel) ?? mine[0]) : undefined;
   const channelId = channel?.id ?? "";
@@ -110,6 +113,10 @@ export function App() {
       const problem = await problemIn(ask("click_view", body));
       if (problem) tell(problem);
     };
+  const react = useCallback(
+    (message: { ts: string }, name: string) => void ask("react", { user, channel: channelId, ts: message.ts, name }).catch(() => undefined),
+    [user, channelId],
+  );
   const openThread = useCallback((ts: string) => setThreads((before) => ({ ...before, [channelId]: ts })), [channelId]);
   const closeThread = useCallback(() => {
     const ts = threads[channelId];
@@ -197,7 +204,11 @@ export function App() {
         )}
         {home ? (
           <div class="home-view" data-testid="home-view">
-            <Blocks key={user} blocks={home.blocks} act={inView("home")} />
+            {state.homes[user] ? (
+              <Blocks key={user} blocks={state.homes[user].blocks} act={inView("home")} />
+            ) : (
+              <p class="only">Nothing is here yet: the app shows a page once it has learnt that you opened this.</p>
+            )}
           </div>
         ) : (
           channel && (
@@ -224,6 +235,7 @@ export function App() {
           parent={parent}
           replies={replies}
           press={press}
+          react={react}
           reply={(text) => send(text, parent.ts)}
           dismiss={dismiss}
           close={closeThread}

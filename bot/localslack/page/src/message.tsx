@@ -22,9 +22,13 @@ interface Shown {
   openThread?: (ts: string) => void;
   /** Present on what only this person sees. */
   dismiss?: (ts: string) => void;
+  /** Adds a reaction; present in a thread. */
+  react?: (message: Said, name: string) => void;
 }
 
-function MessageItem({ message, press, following, highlighted, openThread, dismiss }: Shown) {
+const REACTIONS = ["memo", "pushpin", "eyes"];
+
+function MessageItem({ message, press, following, highlighted, openThread, dismiss, react }: Shown) {
   const [problem, setProblem] = useState<string>();
   const blocks = message.blocks ?? [];
   const act: Act = async (block, element, chosen) => setProblem(await press(message, block, element, chosen));
@@ -80,6 +84,15 @@ function MessageItem({ message, press, following, highlighted, openThread, dismi
           </button>
         </div>
       )}
+      {react && !dismiss && (
+        <div class="toolbar">
+          {REACTIONS.map((name) => (
+            <button key={name} type="button" title={`:${name}:`} aria-label={`React with ${name}`} data-testid={`react-${name}`} onClick={() => react(message, name)}>
+              {emoji(name) ?? name}
+            </button>
+          ))}
+        </div>
+      )}
     </article>
   );
 }
@@ -88,6 +101,7 @@ const same = (before: Shown, after: Shown): boolean =>
   before.following === after.following &&
   before.highlighted === after.highlighted &&
   before.press === after.press &&
+  before.react === after.react &&
   before.openThread === after.openThread &&
   JSON.stringify(before.message) === JSON.stringify(after.message);
 

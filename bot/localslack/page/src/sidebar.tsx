@@ -49,18 +49,14 @@ export function Sidebar({ state, me, place, unread, mentions, visit, become }: S
             <ul>{direct.map((channel) => listed(channel, "@", "Tandem"))}</ul>
           </>
         )}
-        {state.homes[me] && (
-          <>
-            <h2>Apps</h2>
-            <ul>
-              <li>
-                <button type="button" class="place" aria-current={place === HOME ? "page" : undefined} data-testid="home" onClick={() => visit(HOME)}>
-                  <BotAvatar size={18} /> Tandem
-                </button>
-              </li>
-            </ul>
-          </>
-        )}
+        <h2>Apps</h2>
+        <ul>
+          <li>
+            <button type="button" class="place" aria-current={place === HOME ? "page" : undefined} data-testid="home" onClick={() => visit(HOME)}>
+              <BotAvatar size={18} /> Tandem
+            </button>
+          </li>
+        </ul>
       </div>
       <fieldset class="people" data-testid="user-switch">
         <legend>Act as</legend>

@@ -8,12 +8,13 @@ interface Thread {
   parent: Said;
   replies: (Said | Ephemeral)[];
   press: Press;
+  react: (message: Said, name: string) => void;
   reply: (text: string) => Promise<void>;
   dismiss: (ts: string) => void;
   close: () => void;
 }
 
-export function ThreadPane({ channel, parent, replies, press, reply, dismiss, close }: Thread) {
+export function ThreadPane({ channel, parent, replies, press, react, reply, dismiss, close }: Thread) {
   const list = useRef<HTMLDivElement>(null);
   const closer = useRef<HTMLButtonElement>(null);
   const atEnd = useRef(true);
@@ -50,7 +51,7 @@ export function ThreadPane({ channel, parent, replies, press, reply, dismiss, cl
           </div>
         )}
         {replies.map((message) => (
-          <Message key={message.ts} message={message} press={press} {...(isEphemeral(message) && { dismiss })} />
+          <Message key={message.ts} message={message} press={press} react={react} {...(isEphemeral(message) && { dismiss })} />
         ))}
       </div>
       <Composer placeholder="Reply…" testid="thread-composer" send={reply} />

@@ -1,0 +1,1 @@
+"""App Home: the page of a person in Slack. https://docs.slack.dev/surfaces/app-home"""
