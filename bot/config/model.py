@@ -18,6 +18,7 @@ from bot.domain.alert import AlertRules
 from bot.domain.duration import Duration
 from bot.domain.enrichment import Enrichment, Table
 from bot.domain.guards.freeze import GuardRules
+from bot.domain.llm.rules import LlmRules
 from bot.domain.maintenance import MaintenanceWindow
 from bot.domain.mapping import SourceMapping
 from bot.domain.oncall.escalation import Escalation
@@ -198,6 +199,7 @@ class Config(Section):
     """Machine-learning models by name; each is a node of the topology, too."""
     metrics: MetricRules = MetricRules()
     logs: LogRules = LogRules()
+    llm: LlmRules = LlmRules()
     teams: dict[Annotated[str, Field(pattern=NAME)], Team] = {}
     """Teams by name: the services that each answers for, and who is in it."""
     routes: Annotated[list[Route], Field(max_length=10_000)] = []
@@ -298,6 +300,7 @@ class Config(Section):
             maintenance=self.maintenance,
             metrics=self.metrics,
             logs=self.logs,
+            llm=self.llm,
             heartbeats=self.heartbeats,
             severities=self.severity_words,
             models={name: model.watched for name, model in self.models.items()},

@@ -8,6 +8,8 @@ from functools import lru_cache
 
 import msgspec
 
+from bot.domain.llm.observed import Tally
+
 MAX_NAME_BYTES = 1000
 """PostgreSQL's indexes take 2,700 bytes a row, and a row holds two names."""
 
@@ -191,7 +193,33 @@ class PingEvent(msgspec.Struct, frozen=True, tag="ping", tag_field="kind", omit_
     failed: bool = False
 
 
-Event = AlertEvent | GroupResolved | ChangeEvent | SamplesEvent | LogsEvent | RowsEvent | PingEvent
+class LlmEvent(msgspec.Struct, frozen=True, tag="llm", tag_field="kind"):
+    """What was observed of an application's calls of language models, which came together; ``labels`` name it.
+
+    ``at`` is when the last of them ended, in milliseconds since 1970 (UTC).
+    """
+
+    source: str
+    labels: dict[str, str]
+    at: int
+    tallies: list[Tally]
+
+
+class EdgesEvent(msgspec.Struct, frozen=True, tag="edges", tag_field="kind", omit_defaults=True):
+    """Services, each with another that it depends on, as somebody saw; ``labels`` name the correlation domain.
+
+    ``seldom``: what shows them may come once a month, and they are known for longer.
+    """
+
+    source: str
+    labels: dict[str, str]
+    edges: list[tuple[str, str]]
+    seldom: bool = False
+
+
+Event = (
+    AlertEvent | GroupResolved | ChangeEvent | SamplesEvent | LogsEvent | RowsEvent | PingEvent | LlmEvent | EdgesEvent
+)
 
 encode_events = msgspec.json.Encoder().encode
 decode_events = msgspec.json.Decoder(list[Event]).decode

@@ -12,6 +12,7 @@ from bot.domain.alert import AlertRules
 from bot.domain.duration import Duration
 from bot.domain.enrichment import NOTHING_ADDED, Enrichment
 from bot.domain.guards.freeze import GuardRules
+from bot.domain.llm.rules import LlmRules
 from bot.domain.maintenance import MaintenanceWindow
 from bot.domain.naming import About, NamingRules, about
 from bot.domain.runbook import Runbook
@@ -51,6 +52,7 @@ class Rules(msgspec.Struct, frozen=True):
     maintenance: Mapping[str, MaintenanceWindow] = {}
     metrics: MetricRules = MetricRules()
     logs: LogRules = LogRules()
+    llm: LlmRules = LlmRules()
     models: Mapping[str, WatchedModel] = {}
     heartbeats: Mapping[str, Heartbeat] = {}
     severities: Mapping[str, Severity] = {}

@@ -7,13 +7,15 @@ from typing import NamedTuple
 
 import msgspec
 
-from bot.domain.event import Event, LogsEvent, SamplesEvent, decode_events, encode_events
+from bot.domain.event import EdgesEvent, Event, LlmEvent, LogsEvent, SamplesEvent, decode_events, encode_events
 from bot.errors import EventTooLarge
 
 MOST_BYTES = 2**20
 """So much is read at once, or one entry: it is decoded in a transaction that nobody waits for long."""
 MOST_WEIGHT = 25
 """So much work one entry holds: it is the least that one transaction of the pipeline takes."""
+ShortLived = type[SamplesEvent | LogsEvent | LlmEvent]
+"""What need not stay once it was learnt from."""
 _ALIKE = 8
 """So many series, or log lines, are as much work as one alert."""
 _BITE = 2**18
@@ -38,7 +40,7 @@ class Entry(msgspec.Struct, frozen=True):
 def weight_of(event: Event) -> int:
     """How much work an event is, in alerts."""
     match event:
-        case SamplesEvent(series=parts) | LogsEvent(lines=parts):
+        case SamplesEvent(series=parts) | LogsEvent(lines=parts) | LlmEvent(tallies=parts) | EdgesEvent(edges=parts):
             return 1 + len(parts) // _ALIKE
         case _:
             return 1
@@ -68,6 +70,12 @@ def _bounded(events: Iterable[Event]) -> Iterator[Event]:
             case LogsEvent(lines=lines) if len(lines) > most:
                 for start in range(0, len(lines), most):
                     yield msgspec.structs.replace(event, lines=lines[start : start + most])
+            case LlmEvent(tallies=tallies) if len(tallies) > most:
+                for start in range(0, len(tallies), most):
+                    yield msgspec.structs.replace(event, tallies=tallies[start : start + most])
+            case EdgesEvent(edges=edges) if len(edges) > most:
+                for start in range(0, len(edges), most):
+                    yield msgspec.structs.replace(event, edges=edges[start : start + most])
             case _:
                 yield event
 
@@ -95,16 +103,16 @@ async def decoded(rows: Iterable[tuple[int, datetime, bytes]]) -> list[Entry]:
     return entries
 
 
-def beginning_of(kind: type[SamplesEvent | LogsEvent]) -> bytes:
+def beginning_of(kind: ShortLived) -> bytes:
     """How entries of this kind begin: an endpoint writes an entry from events of one kind."""
     return b'[{"kind":"%s"' % str(kind.__struct_config__.tag).encode()
 
 
-_OWN_KINDS = {kind: str(kind.__struct_config__.tag) for kind in (SamplesEvent, LogsEvent)}
+_OWN_KINDS = {kind: str(kind.__struct_config__.tag) for kind in (SamplesEvent, LogsEvent, LlmEvent)}
 
 
 def kind_of(payload: bytes) -> str:
-    """``samples`` or ``logs``, which are forgotten soon, or ``events`` for all else."""
+    """``samples``, ``logs`` or ``llm``, which are forgotten soon, or ``events`` for all else."""
     return next((tag for kind, tag in _OWN_KINDS.items() if payload.startswith(beginning_of(kind))), "events")
 
 

@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from bot.domain.event import LogsEvent, SamplesEvent
-from bot.inbox.entries import MOST_BYTES, Entry, NewEntry, RawEntry, Room
+from bot.inbox.entries import MOST_BYTES, Entry, NewEntry, RawEntry, Room, ShortLived
 from bot.inbox.sql import MOST_AT_ONCE, SqlInbox
 from bot.storage.database import Database, open_database
 
@@ -59,9 +58,7 @@ class Inbox(Protocol):
         """The next entries of all partitions in order: position, source, moment of receipt, encoded events."""
         ...
 
-    async def prune(
-        self, kind: type[SamplesEvent | LogsEvent], partition: int, after: int, until: int, before: datetime, most: int
-    ) -> int:
+    async def prune(self, kind: ShortLived, partition: int, after: int, until: int, before: datetime, most: int) -> int:
         """Delete entries of one kind of event behind ``after`` up to ``until`` that were received ``before`` a moment.
 
         At most ``most`` entries are looked at; returns the position up to which they were, which is ``after`` where

@@ -15,9 +15,8 @@ from typing import Any, TypeVar
 
 from nats.aio.msg import Msg
 
-from bot.domain.event import LogsEvent, SamplesEvent
 from bot.errors import StorageUnavailable
-from bot.inbox.entries import MOST_BYTES, Entry, NewEntry, RawEntry, Room, decoded, fitted_to, kind_of
+from bot.inbox.entries import MOST_BYTES, Entry, NewEntry, RawEntry, Room, ShortLived, decoded, fitted_to, kind_of
 from bot.inbox.jetstream_connection import JetStream, Refusal, answer_of, parse_address
 from bot.inbox.jetstream_stream import find, find_or_make, root_of, share_of_account
 
@@ -168,9 +167,7 @@ class JetStreamInbox:
         wanted = {"seq": position + 1, "next_by_subj": subject, "batch": limit, "max_bytes": MOST_BYTES}
         return await self.server.get(wanted)
 
-    async def prune(
-        self, kind: type[SamplesEvent | LogsEvent], partition: int, after: int, until: int, before: datetime, most: int
-    ) -> int:
+    async def prune(self, kind: ShortLived, partition: int, after: int, until: int, before: datetime, most: int) -> int:
         """``most`` is no bound here: what is looked at are some few entries, between which the moment is searched."""
         subject = f"{self._root}.{partition}.{kind.__struct_config__.tag}"
         low = await self._next_received_before(subject, after, until, before)

@@ -9,8 +9,7 @@ from itertools import accumulate, takewhile
 
 from sqlalchemy import CTE, delete, func, literal, select, text, union_all
 
-from bot.domain.event import LogsEvent, SamplesEvent
-from bot.inbox.entries import MOST_BYTES, Entry, NewEntry, RawEntry, Room, beginning_of, decoded
+from bot.inbox.entries import MOST_BYTES, Entry, NewEntry, RawEntry, Room, ShortLived, beginning_of, decoded
 from bot.storage.collisions import begun_anew
 from bot.storage.database import Database, table_of
 from bot.storage.tables.core import InboxRow
@@ -93,9 +92,7 @@ class SqlInbox:
         async with self.database.read() as connection:
             return [(row[0], row[1], row[2], row[3]) for row in await connection.execute(query)]
 
-    async def prune(
-        self, kind: type[SamplesEvent | LogsEvent], partition: int, after: int, until: int, before: datetime, most: int
-    ) -> int:
+    async def prune(self, kind: ShortLived, partition: int, after: int, until: int, before: datetime, most: int) -> int:
         begins = beginning_of(kind)
         query = (
             select(_INBOX.c.seq, func.substr(_INBOX.c.payload, 1, len(begins)))

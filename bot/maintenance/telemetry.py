@@ -3,8 +3,9 @@
 from datetime import timedelta
 from typing import NamedTuple
 
-from bot.domain.event import LogsEvent, SamplesEvent
+from bot.domain.event import LlmEvent, LogsEvent, SamplesEvent
 from bot.inbox import offsets
+from bot.inbox.entries import ShortLived
 from bot.services import Services
 from bot.storage.queries import snapshots as detector_state
 from bot.watches.logs import memory as watch_logs_memory
@@ -16,7 +17,7 @@ AT_ONCE = 500
 class _Kind(NamedTuple):
     """One kind of event, the watch that learns from it (None where nobody does), and for how long it is kept."""
 
-    event: type[SamplesEvent | LogsEvent]
+    event: ShortLived
     watch: str | None
     kept: timedelta
 
@@ -35,6 +36,7 @@ class TelemetryPruning:
         metrics, logs = services.rules.metrics, services.rules.logs
         self._kinds = (
             _Kind(SamplesEvent, watch_metrics_memory.WATCH if metrics.watch else None, metrics.keep_samples),
+            _Kind(LlmEvent, None, metrics.keep_samples),
             _Kind(LogsEvent, watch_logs_memory.WATCH if logs.watch else None, logs.keep_lines),
         )
 

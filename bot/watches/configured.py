@@ -7,6 +7,7 @@ from bot.domain.rules import Rules
 from bot.pipeline.watch import Watch
 from bot.watches.expiry import ExpiryWatch
 from bot.watches.heartbeats import HeartbeatsWatch
+from bot.watches.llm.watch import LlmWatch
 from bot.watches.logs.watch import LogsWatch
 from bot.watches.metrics.watch import MetricsWatch
 from detectors.rootcause.history import History
@@ -23,6 +24,8 @@ def watches(
         found.append(MetricsWatch(rules, clock, histories))
     if rules.logs.watch:
         found.append(LogsWatch(rules, clock))
+    if rules.llm.watch:
+        found.append(LlmWatch(rules, clock))
     if rules.alerts.expire_after is not None:
         found.append(ExpiryWatch(rules, clock))
     if rules.heartbeats:

@@ -40,7 +40,7 @@ _KINDS = {
     "resource": r"cpu|memory|oom|disk|filesystem|inode|swap|throttl|saturat|contention|starv|pressure|load(?!balanc)"
     r"|descriptor|out ?of ?space",
     "data": r"drift|schema|freshness|stale|null|data ?quality|missing ?values",
-    "model": r"accuracy|mape|auc|precision|recall|model",
+    "model": r"accuracy|mape|auc|precision|recall|model|llm(?:evaluation|refusal)",
     "traffic": r"traffic|throughput|requests? ?surge|rate ?limit|conntrack|too ?many ?connections",
     "dependency": r"down|dead|absent|unreachable|not ?ready|crash|missing|killed|restarted",
 }
@@ -48,6 +48,8 @@ _OF_MODELS = ("data", "model")
 _OF_RESOURCES = ("storage", "resource")
 _TELLING = (*_OF_RESOURCES, *_OF_MODELS)
 """What an alert may speak of that is a cause by itself, and not only a sign of one."""
+_OF_LANGUAGE_MODELS = re.compile("^llm", re.IGNORECASE)
+"""What a prompt or another model changes: how well it answers, how long that takes and what it costs."""
 _OF_OUTPUTS = re.compile("prediction|concept", re.IGNORECASE)
 _PATTERNS = {kind: re.compile(pattern, re.IGNORECASE) for kind, pattern in _KINDS.items()}
 
@@ -183,7 +185,9 @@ def _candidates(
 ) -> list[_Candidate]:
     began = min(affected.values(), default=0.0)
     at_latest = min((one.first_at + one.tolerance for one in symptoms if one.service), default=0.0)
-    of_models = any(_named(symptoms, kind) for kind in _OF_MODELS)
+    of_models = any(_named(symptoms, kind) for kind in _OF_MODELS) or any(
+        _OF_LANGUAGE_MODELS.match(one.name) for one in symptoms
+    )
     own: dict[str, list[Symptom]] = {}
     for symptom in symptoms:
         own.setdefault(symptom.service, []).append(symptom)

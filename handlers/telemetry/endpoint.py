@@ -1,4 +1,7 @@
-"""``POST /api/v1/write``, ``/v1/metrics`` and ``/v1/logs``: what is watched is on disk when the answer is given."""
+"""``POST /api/v1/write``, ``/v1/metrics``, ``/v1/logs`` and ``/v1/traces``.
+
+What is kept is on disk when the answer is given.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -20,6 +23,11 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
     ExportMetricsServiceResponse,
 )
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTracePartialSuccess,
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
 
 from bot.domain.rules import Rules
 from bot.errors import EventTooLarge, InboxFull, StorageUnavailable
@@ -32,10 +40,13 @@ from handlers.http.memory import share_of
 from handlers.http.problem import RETRY_AFTER_OUTAGE, come_again, problem
 from handlers.sources.registry import Malformed
 from handlers.telemetry import remote_write
+from handlers.telemetry.applications import Applications
+from handlers.telemetry.calls import KnownEdges
 from handlers.telemetry.gathering import Gathering, Watching
 from handlers.telemetry.otlp_encoding import JSON, Encoding, encoding_of
 from handlers.telemetry.otlp_logs import cut_logs, gather_logs, stream_decision
 from handlers.telemetry.otlp_metrics import cut_metrics, gather_metrics, series_decision
+from handlers.telemetry.otlp_traces import TraceReader, cut_spans
 from handlers.telemetry.resources import Places
 
 MAX_BODY = 20 * 2**20
@@ -171,6 +182,9 @@ class OtlpEndpoint:
         self._places = Places(also)
         self._decide_series = series_decision(watching)
         self._decide_stream = stream_decision(watching)
+        self._applications = Applications(watching, self._places)
+        self._traces = TraceReader(self._applications)
+        self._known_edges = KnownEdges()
 
     async def metrics(self, request: web.Request) -> web.Response:
         def gather(encoding: Encoding, body: bytes, received_at: datetime) -> Gathering:
@@ -186,13 +200,30 @@ class OtlpEndpoint:
     async def logs(self, request: web.Request) -> web.Response:
         def gather(encoding: Encoding, body: bytes, received_at: datetime) -> Gathering:
             messages = encoding.decode(ExportLogsServiceRequest, body, cut_logs)
-            return gather_logs(messages, received_at, self._places, self._decide_stream)
+            gathering = gather_logs(messages, received_at, self._places, self._decide_stream, self._applications)
+            return self._applications.measured(gathering)
 
         def answer(rejected: int, problem_text: str) -> Message:
             partial_success = ExportLogsPartialSuccess(rejected_log_records=rejected, error_message=problem_text)
             return ExportLogsServiceResponse(partial_success=partial_success if rejected else None)
 
         return await self._take(request, "otlp_logs", gather, answer)
+
+    async def traces(self, request: web.Request) -> web.Response:
+        def gather(encoding: Encoding, body: bytes, received_at: datetime) -> Gathering:
+            gathering = Gathering(received_at)
+            try:
+                self._traces.gather(gathering, encoding.decode(ExportTraceServiceRequest, body, cut_spans))
+            except Malformed:  # what a decoder says may repeat what it could not decode, and that is content
+                raise Malformed("it is no ExportTraceServiceRequest") from None
+            gathering.edges = self._known_edges.new(gathering.edges, gathering.received_ms)
+            return self._applications.measured(gathering)
+
+        def answer(rejected: int, problem_text: str) -> Message:
+            partial_success = ExportTracePartialSuccess(rejected_spans=rejected, error_message=problem_text)
+            return ExportTraceServiceResponse(partial_success=partial_success if rejected else None)
+
+        return await self._take(request, "otlp_traces", gather, answer)
 
     async def _take(
         self,
@@ -211,6 +242,7 @@ class OtlpEndpoint:
             gathering = await self._endpoint.take(request, reader)
         except (Malformed, Unreadable, InboxFull, StorageUnavailable) as error:
             return _status(encoding, _refusal_of(error, when_full=429))
+        self._known_edges.note(gathering.edges, gathering.received_ms)  # on disk, and not before
         body = encoding.encode(answer(gathering.rejected, gathering.first_reason))
         return web.Response(body=body, content_type=encoding.content_type)
 
@@ -265,10 +297,11 @@ def _counted(answer: web.Response) -> web.Response:
 def add_telemetry_routes(
     app: web.Application, intake: Intake, token: str | None, clock: Callable[[], datetime], rules: Rules
 ) -> None:
-    """The endpoints for metrics and logs. ``token`` is the bearer token that senders show."""
+    """The endpoints for metrics, logs and traces. ``token`` is the bearer token that senders show."""
     watching = Watching(rules)
     endpoint = _Shared(intake, token, clock, rules, watching)
     otlp = OtlpEndpoint(endpoint, watching, rules)
     app.router.add_post("/api/v1/write", RemoteWriteEndpoint(endpoint, watching).take)
     app.router.add_post("/v1/metrics", otlp.metrics)
     app.router.add_post("/v1/logs", otlp.logs)
+    app.router.add_post("/v1/traces", otlp.traces)

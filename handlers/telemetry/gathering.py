@@ -7,10 +7,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from bot.domain.event import Event, LogLine, LogsEvent, SamplesEvent, Series
+from bot.domain.event import EdgesEvent, Event, LlmEvent, LogLine, LogsEvent, SamplesEvent, Series
 from bot.domain.rules import Rules
 from bot.errors import TandemError
 from handlers.http.body import Unreadable
+from handlers.telemetry.calls import Edge
+from handlers.telemetry.llm.tallies import Tallies
 
 MOST_AT_ONCE = 200_000
 """Samples or log lines of one request."""
@@ -25,6 +27,9 @@ MOST_REMEMBERED = 100_000
 """Series for which it is remembered whether somebody watches them; the least lately seen is forgotten first."""
 LEARNT_FROM = "traces_service_graph_request_total"
 """The calls between services, as traces count them: kept whether watched or not, for they teach the topology."""
+
+
+_APPLICATION = ("service", "job", "namespace", "deployment_environment", "deployment_environment_name")
 
 
 class LeftOut(StrEnum):
@@ -49,11 +54,16 @@ class Kept(NamedTuple):
 
 
 class Watching:
-    """Decides what is kept, by ``metrics.watch`` and ``logs.watch`` of tandem.yaml."""
+    """Decides what is kept, by ``metrics.watch``, ``logs.watch`` and ``llm`` of tandem.yaml."""
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
         self.partition_by = tuple(rules.correlation.partition_by)
+        self.has_series = bool(rules.metrics.watch)
+        self.prices = rules.llm.prices
+        self._of_applications = frozenset(
+            {*_APPLICATION, *rules.correlation.partition_by, *rules.correlation.service_labels}
+        )
 
     def series(self, labels: dict[str, str]) -> Kept | None:
         """The series, or None where nobody watches it. Raises InvalidPart."""
@@ -65,6 +75,12 @@ class Watching:
         """The stream of log lines, or None where nobody watches it. Raises InvalidPart."""
         size = checked_size(labels)
         return None if self._rules.logs.watched_as(labels) is None else self._kept(labels, size)
+
+    def application(self, labels: dict[str, str]) -> Kept:
+        """What makes calls, by the labels that name it. Raises InvalidPart."""
+        checked_size(labels)
+        own = {name: value for name, value in labels.items() if name in self._of_applications}
+        return self._kept(own, sum(len(name) + len(value) for name, value in own.items()))
 
     def _kept(self, labels: dict[str, str], size: int) -> Kept:
         return Kept(labels, tuple(labels.get(name, "") for name in self.partition_by), size)
@@ -104,6 +120,8 @@ class Gathering:
         self._bytes = 0
         self._series: dict[tuple[str, ...], list[Series]] = {}
         self._streams: dict[int, tuple[Kept, list[LogLine]]] = {}
+        self._tallies: dict[int, tuple[Kept, Tallies]] = {}
+        self.edges: set[Edge] = set()
 
     def count(self, sent: int) -> None:
         """To be called before anything is looked at, whatever it is. Raises Unreadable beyond MOST_AT_ONCE."""
@@ -147,6 +165,14 @@ class Gathering:
         self.kept += 1
         self._streams.setdefault(id(kept), (kept, []))[1].append(line)
 
+    def tallies_of(self, application: Kept) -> Tallies:
+        """What is observed of the calls that an application makes to models."""
+        return self._tallies.setdefault(id(application), (application, Tallies()))[1]
+
+    def applications(self) -> list[tuple[Kept, Tallies]]:
+        """What calls models, and what was observed of it."""
+        return list(self._tallies.values())
+
     def _weigh(self, size: int) -> None:
         """Raises Unreadable where what is watched becomes more than one entry of the inbox should hold."""
         self._bytes += size
@@ -154,10 +180,22 @@ class Gathering:
             raise Unreadable(413, f"More than {MOST_KEPT_BYTES} bytes are watched of it: send less at once.")
 
     def events(self, source: str, partition_by: Iterable[str]) -> list[Event]:
-        """An event for each domain of samples, and for each stream of lines."""
+        """An event for each domain of samples and of edges, for each stream of lines, and for each application."""
         names = tuple(partition_by)
-        samples: list[Event] = [
-            SamplesEvent(source, {name: value for name, value in zip(names, domain, strict=True) if value}, series)
-            for domain, series in self._series.items()
+        events: list[Event] = [
+            SamplesEvent(source, _labels(names, domain), series) for domain, series in self._series.items()
         ]
-        return samples + [LogsEvent(source, kept.labels, lines) for kept, lines in self._streams.values()]
+        events += [LogsEvent(source, kept.labels, lines) for kept, lines in self._streams.values()]
+        events += [
+            LlmEvent(source, kept.labels, window.at, window.tallies)
+            for kept, tallies in self._tallies.values()
+            for window in tallies.windows()
+        ]
+        by_domain: dict[tuple[str, ...], list[tuple[str, str]]] = {}
+        for edge in sorted(self.edges):
+            by_domain.setdefault(edge.domain, []).append((edge.service, edge.depends_on))
+        return events + [EdgesEvent(source, _labels(names, domain), edges) for domain, edges in by_domain.items()]
+
+
+def _labels(names: tuple[str, ...], domain: tuple[str, ...]) -> dict[str, str]:
+    return {name: value for name, value in zip(names, domain, strict=True) if value}

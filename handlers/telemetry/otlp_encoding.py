@@ -1,5 +1,6 @@
 """The two encodings of OTLP/HTTP: protobuf, and its JSON. https://opentelemetry.io/docs/specs/otlp/#otlphttp"""
 
+import base64
 import json
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol, TypeVar
@@ -12,8 +13,8 @@ from handlers.sources.registry import Malformed
 
 _M = TypeVar("_M", bound=Message)
 
-_NOT_NEEDED = ("traceId", "spanId", "exemplars")
-"""Trace ids are in hexadecimal digits here, where protobuf's JSON has base64; nothing of ours looks at them."""
+_IDS = ("traceId", "spanId", "parentSpanId")
+"""In hexadecimal digits here, where protobuf's JSON has base64."""
 
 
 Cut = Callable[[bytes], Iterator[bytes]]
@@ -53,7 +54,7 @@ class _Json:
     def decode(self, kind: type[_M], body: bytes, cut: Cut) -> Iterator[_M]:
         check_objects(body)
         try:
-            document = json.loads(body, object_hook=_without_ids)
+            document = json.loads(body, object_hook=_with_ids)
             if not isinstance(document, dict):
                 raise ValueError("it is no object")
             yield json_format.ParseDict(document, kind(), ignore_unknown_fields=True)
@@ -73,7 +74,15 @@ def encoding_of(content_type: str) -> Encoding | None:
     return next((one for one in (PROTOBUF, JSON) if one.content_type == content_type), None)
 
 
-def _without_ids(fields: dict[str, Any]) -> dict[str, Any]:
-    for name in _NOT_NEEDED:
-        fields.pop(name, None)
+def _with_ids(fields: dict[str, Any]) -> dict[str, Any]:
+    """Without exemplars, which nobody looks at, and without ids that are none."""
+    fields.pop("exemplars", None)
+    for name in _IDS:
+        given = fields.get(name)
+        if given is None:
+            continue
+        try:
+            fields[name] = base64.b64encode(bytes.fromhex(given)).decode()
+        except (TypeError, ValueError):
+            del fields[name]
     return fields

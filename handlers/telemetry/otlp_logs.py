@@ -12,8 +12,12 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from bot.domain.event import LogLine
 from handlers.sources.clean import clean
+from handlers.telemetry.applications import Applications
 from handlers.telemetry.attributes import value_text
 from handlers.telemetry.gathering import Gathering, InvalidPart, Kept, LeftOut, Watching
+from handlers.telemetry.llm import names, spans
+from handlers.telemetry.llm.reading import name, read
+from handlers.telemetry.llm.tallies import Version
 from handlers.telemetry.pieces import PIECE, Encoded, fields_of, pieces
 from handlers.telemetry.resources import MOST_PLACES, Place, Places
 
@@ -24,8 +28,11 @@ _SEVERITIES = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
 _SPINE = (frozenset({1}), frozenset({2}), frozenset({2}))
 """Resources, scopes, log records."""
 _BODY, _A_STRING = 5, b"\x0a"
-_READ = frozenset({1, 2, 3, _BODY, 11, 12})
-"""Fields of a log record: time, severity as number and text, body, when it was observed, the event's name."""
+_READ = frozenset({1, 2, 3, _BODY, 10, 11, 12})
+"""Fields of a log record: time, severity as number and text, body, span, when it was observed, the event's name."""
+_ATTRIBUTES, _SHORT = 6, 1024
+_MOST_LOOKED_AT = 64
+"""Attributes of a record without an event's name in which that is looked for, as it was written in earlier days."""
 
 StreamDecision = Callable[[Place], Kept | None]
 """From a place to the stream that is kept. Raises InvalidPart."""
@@ -47,22 +54,66 @@ def cut_logs(body: bytes) -> Iterator[bytes]:
 
 
 def _shortened(record: Encoded) -> bytes:
-    """A large record without its attributes, which nobody looks at, and without a body that would not be taken."""
+    """A large record without its long attributes, and without a body that would not be taken."""
     return b"".join(
         record[start:end]
         for number, start, value, end in fields_of(record)
-        if number in _READ and (number != _BODY or record[value : value + 1] == _A_STRING or end - value <= PIECE)
+        if (number in _READ and (number != _BODY or record[value : value + 1] == _A_STRING or end - value <= PIECE))
+        or (number == _ATTRIBUTES and end - value <= _SHORT)
     )
 
 
 def gather_logs(
-    requests: Iterable[ExportLogsServiceRequest], received_at: datetime, places: Places, decide: StreamDecision
+    requests: Iterable[ExportLogsServiceRequest],
+    received_at: datetime,
+    places: Places,
+    decide: StreamDecision,
+    applications: Applications | None = None,
 ) -> Gathering:
-    """What a delivery comes to, which is there in parts. Raises Unreadable."""
+    """What a delivery comes to, which is there in parts. Raises Unreadable.
+
+    Evaluations of what a language model answered are kept for their application, whether its lines are watched or not.
+    """
     gathering = Gathering(received_at)
     for request in requests:
         _gather_part(gathering, request, places, decide)
+        if applications is not None:
+            _gather_evaluations(gathering, request, applications)
     return gathering
+
+
+def _gather_evaluations(gathering: Gathering, request: ExportLogsServiceRequest, applications: Applications) -> None:
+    for of_resource in request.resource_logs:
+        found = [record for scope in of_resource.scope_logs for record in scope.log_records if _is_evaluation(record)]
+        if not found:
+            continue
+        try:
+            tallies = gathering.tallies_of(applications.of(of_resource.resource))
+        except InvalidPart:
+            continue  # the records were rejected as lines are
+        for record in found:
+            nanoseconds = record.time_unix_nano or record.observed_time_unix_nano
+            at = nanoseconds // 1_000_000 or gathering.received_ms
+            given = read(record.attributes)
+            result = spans.of_evaluation(given)
+            if result is not None and gathering.in_bounds(at):
+                known = applications.version_of(record.span_id, name(given, names.RESPONSE))
+                tallies.add(_version(spans.version_of(given, known), known), [result], at)
+
+
+def _version(own: Version, known: Version | None) -> Version:
+    """What an evaluation says of itself, and what is known of the call that it is of."""
+    return own if known is None or own.model else own._replace(model=known.model)
+
+
+def _is_evaluation(record: LogRecord) -> bool:
+    if record.event_name:
+        return record.event_name in names.EVALUATION_EVENTS
+    if not record.attributes or len(record.attributes) > _MOST_LOOKED_AT:
+        return False
+    return any(
+        one.key == names.EVENT and one.value.string_value in names.EVALUATION_EVENTS for one in record.attributes
+    )
 
 
 def _gather_part(

@@ -1,11 +1,12 @@
-"""Stage: alerts that name service and host teach where services run, metrics of calls what they call."""
+"""Stage: alerts that name service and host teach where services run; metrics, spans and lineage what they call."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from itertools import islice
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.event import AlertEvent, AlertStatus, SamplesEvent, domain_of
+from bot.domain.event import AlertEvent, AlertStatus, EdgesEvent, SamplesEvent, domain_of
 from bot.domain.host import hosts_of
 from bot.domain.naming import About
 from bot.pipeline.batch import Batch
@@ -14,11 +15,18 @@ from bot.pipeline.stage import stage
 from bot.storage.queries import learnt_edges
 from bot.storage.queries.learnt_edges import EdgeKind, LearntEdge
 
+_SELDOM_KEPT = timedelta(days=35)
+"""What a monthly job teaches is known until it runs again."""
+
 
 @stage(reads={"entries", "findings", "alerts", "topology"}, writes={"topology"}, after={"watches"})
 async def learn_topology(batch: Batch, connection: AsyncConnection) -> None:
     await learnt_edges.learn(connection, batch.partition, _placed(batch), batch.now)
     await learnt_edges.learn(connection, batch.partition, _called(batch), batch.now, kind=EdgeKind.CALLS)
+    for seldom, kept in ((False, learnt_edges.KEPT), (True, _SELDOM_KEPT)):
+        edges = _reported(batch, seldom)
+        if edges:
+            await learnt_edges.learn(connection, batch.partition, edges, batch.now, kept, EdgeKind.CALLS)
     batch.topology = batch.topology.joined(await learnt_around(batch, connection))
 
 
@@ -40,6 +48,17 @@ def _called(batch: Batch) -> set[LearntEdge]:
         for client, server in calls_in(event)
     )
     return set(islice(calls, learnt_edges.MOST))
+
+
+def _reported(batch: Batch, seldom: bool) -> set[LearntEdge]:
+    edges = (
+        LearntEdge(domain_of(event.labels, batch.rules.correlation.partition_by), service, other)
+        for _, event in batch.events()
+        if isinstance(event, EdgesEvent) and event.seldom is seldom
+        for service, other in event.edges
+        if service and other and service != other
+    )
+    return set(islice(edges, learnt_edges.MOST))
 
 
 async def learnt_around(batch: Batch, connection: AsyncConnection) -> dict[str, list[str]]:

@@ -97,7 +97,7 @@ class Doors(NamedTuple):
 
 
 @asynccontextmanager
-async def _doors(inbox: Inbox, **bounds: Any) -> AsyncIterator[Doors]:
+async def open_doors(inbox: Inbox, **bounds: Any) -> AsyncIterator[Doors]:
     intake = Intake(inbox, **bounds)
     intake.start()
     http = web.Application()
@@ -112,7 +112,7 @@ async def _doors(inbox: Inbox, **bounds: Any) -> AsyncIterator[Doors]:
 
 @pytest.fixture
 async def doors(inbox: Inbox) -> AsyncIterator[Doors]:
-    async with _doors(inbox) as doors:
+    async with open_doors(inbox) as doors:
         yield doors
 
 
@@ -120,7 +120,7 @@ async def doors(inbox: Inbox) -> AsyncIterator[Doors]:
 async def refusing(tmp_path: Path) -> AsyncIterator[Doors]:
     """Doors at which nothing comes as far as the database."""
     database = open_database(f"sqlite:///{tmp_path}/tandem.db")
-    async with _doors(open_inbox(database)) as doors:
+    async with open_doors(open_inbox(database)) as doors:
         yield doors
     await database.close()
 
@@ -244,7 +244,7 @@ WRONG_EXPORTS = {
 }
 
 
-@pytest.mark.parametrize("path", ["/v1/metrics", "/v1/logs"])
+@pytest.mark.parametrize("path", ["/v1/metrics", "/v1/logs", "/v1/traces"])
 @pytest.mark.parametrize("case", WRONG_EXPORTS)
 async def test_an_export_that_can_never_succeed_is_refused_in_its_own_encoding(
     refusing: Doors, case: str, path: str
@@ -252,10 +252,10 @@ async def test_an_export_that_can_never_succeed_is_refused_in_its_own_encoding(
     headers, body, status, encoding = WRONG_EXPORTS[case]
     answer = await refusing.post(path, body, **headers)
     assert (answer.status, answer.headers["Content-Type"].partition(";")[0]) == (status, encoding)
-    assert _decoded(answer, Status).message
+    assert decoded(answer, Status).message
 
 
-def _decoded(answer: Answer, kind: type[M]) -> M:
+def decoded(answer: Answer, kind: type[M]) -> M:
     """An answer, by what it says of its encoding."""
     if answer.headers["Content-Type"] == PROTOBUF:
         return kind.FromString(answer.body)
@@ -284,11 +284,11 @@ async def test_a_whole_success_says_nothing_and_a_partial_one_how_many_were_reje
     assert (whole.status, whole.body) == (200, b"{}")
     partial = await doors.post("/v1/metrics", _gauges(_now_ms(), 0), Content_Type=JSON)
     assert partial.status == 200
-    said = _decoded(partial, ExportMetricsServiceResponse).partial_success
+    said = decoded(partial, ExportMetricsServiceResponse).partial_success
     assert (said.rejected_data_points, said.error_message != "") == (1, True)
     logs = await doors.post("/v1/logs", _lines("a line", ""), Content_Type=PROTOBUF)
     assert (logs.status, logs.headers["Content-Type"]) == (200, PROTOBUF)
-    assert _decoded(logs, ExportLogsServiceResponse).partial_success.rejected_log_records == 1
+    assert decoded(logs, ExportLogsServiceResponse).partial_success.rejected_log_records == 1
     assert len(await doors.events()) == 3
 
 
@@ -299,7 +299,7 @@ async def test_large_json_is_taken_as_well(doors: Doors) -> None:
 
 
 async def test_beyond_the_bound_every_sender_is_answered_with_what_makes_it_come_again(inbox: Inbox) -> None:
-    async with _doors(inbox, max_entries=0) as doors:
+    async with open_doors(inbox, max_entries=0) as doors:
         answers = [
             await doors.write(_series(1)),
             await doors.post("/v1/metrics", _gauges(_now_ms()), Content_Type=JSON),
@@ -307,7 +307,7 @@ async def test_beyond_the_bound_every_sender_is_answered_with_what_makes_it_come
         ]
         assert [answer.status for answer in answers] == [503, 429, 429]
         assert all(int(answer.headers["Retry-After"]) >= 1 for answer in answers)
-        assert "full" in _decoded(answers[2], Status).message
+        assert "full" in decoded(answers[2], Status).message
         assert (await doors.write(_series(1, service="cart"))).status == 204
 
 

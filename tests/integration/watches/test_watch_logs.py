@@ -43,7 +43,7 @@ class Flow:
     def restart(self) -> None:
         """A process that knows nothing but what is stored."""
         one = self.pipeline
-        [found] = watches(one.rules, one.clock)
+        found = watches(one.rules, one.clock)[0]
         assert isinstance(found, LogsWatch)
         self.watch = found
         one.worker = Worker(one.services, plan_without_values, [self.watch])

@@ -288,7 +288,7 @@ async def test_series_that_died_make_room(database: Database, inbox: Inbox, cloc
 
 def states(metrics: Metrics) -> dict[str, bytes]:
     """What is learnt, by pod."""
-    [watch] = metrics.pipeline.worker._watches
+    watch = metrics.pipeline.worker._watches[0]
     return {
         member.labels["pod"]: member.state()
         for memory in watch._snapshots  # type: ignore[attr-defined]

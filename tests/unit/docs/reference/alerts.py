@@ -17,6 +17,7 @@ take. They become incidents as any other alert does.
 _METRICS = ("[metrics](../watching.md)", "metrics")
 _LOGS = ("[logs](../watching.md#logs)", "logs")
 _MODELS = ("[monitors](../monitors.md)", "models")
+_LLM = ("[language models](../llm.md)", "llm")
 _BEATS = ("[heartbeats](../sources.md#heartbeats-what-should-report-and-stops)", "heartbeats")
 MEANINGS = {
     "MetricAnomaly": (_METRICS, "Series of a group are not as they were: outside what their own past lets expect."),
@@ -46,6 +47,13 @@ MEANINGS = {
     "EstimatedModelPerformance": (_MODELS, "The same, estimated where no labels have come."),
     "LabelsMissing": (_MODELS, "Too few predictions of a model have labels, or these take too long."),
     "MonitorFailed": (_MODELS, "A monitor cannot do its work, or could not for too long; the alert says why."),
+    "LlmErrors": (_LLM, "More calls of language models fail than did."),
+    "LlmLatency": (_LLM, "More calls take much longer than nine in ten did."),
+    "LlmTokens": (_LLM, "More calls are given, or answered with, many more tokens than nine in ten were."),
+    "LlmCost": (_LLM, "More calls cost much more than nine in ten did."),
+    "LlmToolFailures": (_LLM, "More calls of a tool fail than did."),
+    "LlmRefusals": (_LLM, "More answers are refusals, or were held back by a filter, than were."),
+    "LlmEvaluationScore": (_LLM, "The mean of an evaluation's scores moved."),
     "HeartbeatMissed": (_BEATS, "Something that should report has not."),
     "HeartbeatFailed": (_BEATS, "Something reported that it failed."),
 }
