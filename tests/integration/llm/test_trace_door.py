@@ -76,7 +76,8 @@ def instrumented(kind: str, url: str) -> Iterator[TracerProvider]:
     exporter = OTLPSpanExporter(url, headers=AUTHENTIC, compression=Compression.Gzip)
     tracing = TracerProvider(resource=RESOURCE)
     tracing.add_span_processor(SimpleSpanProcessor(exporter))
-    instrumentor: Any = OpenAIV2Instrumentor() if kind == "opentelemetry" else OpenAIInstrumentor()
+    kinds: dict[str, Any] = {"opentelemetry": OpenAIV2Instrumentor, "openinference": OpenAIInstrumentor}
+    instrumentor = kinds[kind]()
     instrumentor.instrument(tracer_provider=tracing)
     try:
         yield tracing
