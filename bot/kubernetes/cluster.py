@@ -1,7 +1,7 @@
 """Calls to the API server: bounded in time and size, with failures that say what to do about them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from time import monotonic
@@ -88,7 +88,7 @@ class Cluster:
         """The answer as an object of JSON. Raises ClusterFailure, ClusterRefused."""
         return await decoded(await self.call(request), dict[str, Any])
 
-    async def lines(self, request: Request) -> AsyncIterator[bytes]:
+    async def lines(self, request: Request) -> AsyncGenerator[bytes, None]:
         """The lines of a watch, until the server closes it. Raises ClusterFailure, ClusterRefused, ClusterGone."""
         try:
             async with self._answer(request) as answer:

@@ -107,3 +107,9 @@ ESCALATION_CALLS = Counter(
 OUTGOING_EVENTS = Counter(
     "tandem_outgoing_events_total", "Outgoing events: taken by a receiver, tried again, given up.", ["outcome"]
 )
+KUBERNETES_WATCH_UP = Gauge(
+    "tandem_kubernetes_watch_up",
+    "1 while a collection of the cluster is watched, 0 while it cannot be; absent where it never was.",
+    ["resource", "namespace"],
+)
+KUBERNETES_OBJECTS = Gauge("tandem_kubernetes_objects", "Objects of the cluster that are known.", ["resource"])

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, and_, delete, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.storage.database import chunks, table_of, upsert
-from bot.storage.tables.core import LearntEdgeRow
+from bot.storage.tables.core import IncidentRow, LearntEdgeRow
 
 KEPT = timedelta(days=7)
 RENEWED = timedelta(hours=1)
@@ -25,6 +25,7 @@ MOST_AROUND = 2000
 _Column = ColumnElement[str]
 
 _EDGE = table_of(LearntEdgeRow)
+_INCIDENT = table_of(IncidentRow)
 _KEY = (_EDGE.c.domain, _EDGE.c.service, _EDGE.c.depends_on)
 
 
@@ -188,9 +189,16 @@ async def hosts_of(
     return found
 
 
-async def all_edges(connection: AsyncConnection, now: datetime) -> list[tuple[LearntEdge, datetime]]:
-    """Everything that is known and not too old, with when it was last seen."""
-    rows = await connection.execute(
-        select(*_KEY, _EDGE.c.last_seen).where(_EDGE.c.last_seen >= now - KEPT).order_by(*_KEY)
-    )
+async def all_edges(
+    connection: AsyncConnection, now: datetime, domains: Collection[str] | None = None
+) -> list[tuple[LearntEdge, datetime]]:
+    """Everything that is known and not too old, in these domains or in all, with when it was last seen."""
+    query = select(*_KEY, _EDGE.c.last_seen).where(_EDGE.c.last_seen >= now - KEPT).order_by(*_KEY)
+    rows = await connection.execute(query if domains is None else query.where(_EDGE.c.domain.in_(sorted(domains))))
     return [(LearntEdge(domain, service, other), seen) for domain, service, other, seen in rows]
+
+
+async def latest_domains(connection: AsyncConnection, count: int) -> set[str]:
+    """The correlation domains of the latest incidents."""
+    latest = select(_INCIDENT.c.domain).order_by(_INCIDENT.c.number.desc()).limit(count)
+    return set(await connection.scalars(latest))
