@@ -16,7 +16,7 @@ from bot.kubernetes.resources import AUTOSCALERS, DEPLOYMENTS, INGRESSES, NODES,
 from bot.storage.queries import changes, learnt_edges
 from tests.acceptance.harness import until
 from tests.integration.kubernetes.answers import failure
-from tests.integration.kubernetes.api_server import ApiServer, Call
+from tests.integration.kubernetes.api_server import ApiServer, Call, Thing
 from tests.integration.kubernetes.things import autoscaler, deployment, node, pod
 from tests.integration.pipeline_driver import Pipeline
 
@@ -161,6 +161,10 @@ async def test_alerts_of_what_the_cluster_connects_are_one_incident_and_name_the
     assert any("deployment created (shop/payments:2.0)" in text for text in incident.causes[0].evidence)
 
 
+def _scaled_to(replicas: int) -> Callable[[Thing], None]:
+    return lambda one: one["spec"].update(replicas=replicas)
+
+
 async def test_a_server_that_closes_every_watch_loses_no_change_and_is_not_listed_again(
     server: ApiServer, cluster: Cluster, pipeline: Pipeline
 ) -> None:
@@ -169,7 +173,7 @@ async def test_a_server_that_closes_every_watch_loses_no_change_and_is_not_liste
     async with watched(pipeline, cluster) as night:
         await listed(server)
         for replicas in (4, 5, 6):
-            server.change(DEPLOYMENTS, "shop", "checkout", lambda one, n=replicas: one["spec"].update(replicas=n))
+            server.change(DEPLOYMENTS, "shop", "checkout", _scaled_to(replicas))
             server.watch_for = 0.05
 
         async def told() -> bool:
