@@ -65,7 +65,7 @@ class Events:
         if request.transport is not None:
             request.transport.set_write_buffer_limits(high=_BUFFER)
         try:
-            await _write(response, b"retry: 2000\n: from %d on\n\n" % position)
+            await _write(response, b"retry: 2000\nid: %d\n\n" % position)
             while not self._feed.closed and self._still(request, caller):
                 found = await self._feed.after(position, BEAT_SECONDS)
                 position = found[-1].position if found else position

@@ -4,10 +4,12 @@ https://spec.openapis.org/oas/v3.1.1.html
 """
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
 import msgspec
+import msgspec.inspect
 
 import bot
 from handlers.api.operation import Operation, all_operations
@@ -115,7 +117,41 @@ def _schemas(operations: list[Operation]) -> dict[str, Schema]:
     types = {kind for one in operations for kind in (one.query, one.body, one.answer) if kind is not None}
     ordered = sorted(types | {Problem, EventShape}, key=lambda kind: kind.__name__)
     _, found = msgspec.json.schema_components(ordered, ref_template=_REF)
+    for name, fields in _moments(ordered).items():
+        for field in fields:
+            _say_moment(found[name]["properties"][field])
     return dict(found)
+
+
+def _moments(kinds: Iterable[type]) -> dict[str, list[str]]:
+    """The fields of each object that are moments: msgspec calls them plain strings."""
+    found: dict[str, list[str]] = {}
+    waiting: list[object] = [msgspec.inspect.type_info(kind) for kind in kinds]
+    while waiting:
+        match waiting.pop():
+            case msgspec.inspect.StructType(cls=kind, fields=fields) if kind.__name__ not in found:
+                found[kind.__name__] = [one.encode_name for one in fields if _is_moment(one.type)]
+                waiting += [one.type for one in fields]
+            case msgspec.inspect.UnionType(types=types):
+                waiting += types
+            case msgspec.inspect.ListType(item_type=item) | msgspec.inspect.Metadata(type=item):
+                waiting.append(item)
+    return found
+
+
+def _is_moment(kind: msgspec.inspect.Type) -> bool:
+    match kind:
+        case msgspec.inspect.UnionType(types=types):
+            return any(map(_is_moment, types))
+        case msgspec.inspect.Metadata(type=inner):
+            return _is_moment(inner)
+    return isinstance(kind, msgspec.inspect.DateTimeType)
+
+
+def _say_moment(schema: Schema) -> None:
+    for one in schema.get("anyOf", [schema]):
+        if one.get("type") == "string":
+            one["format"] = "date-time"
 
 
 def _operation(one: Operation, schemas: dict[str, Schema]) -> Schema:

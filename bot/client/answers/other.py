@@ -1,0 +1,188 @@
+"""What the API answers, made of ``/openapi.json`` by ``python -m tests.unit.docs.client``.
+
+Words such as a status are plain strings, and what a server does not know yet has an empty value: a client of this
+version works with those before and after.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from bot.client.answers.incident import Incident, Run
+
+
+class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
+    seq: int = 0
+    at: datetime
+    actor: str = ""
+    action: str = ""
+    subject: str = ""
+    details: dict[str, Any] = {}
+    hash: str = ""
+
+
+class AuditPage(msgspec.Struct, frozen=True, kw_only=True):
+    entries: list[AuditEntry] = []
+    next: str | None = None
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    at: datetime
+    service: str = ""
+    kind: str = ""
+    title: str = ""
+    version: str = ""
+    actor: str = ""
+    source: str = ""
+    link: str = ""
+    domain: str = ""
+
+
+class ChangesPage(msgspec.Struct, frozen=True, kw_only=True):
+    changes: list[Change] = []
+
+
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    monitor: str = ""
+    domain: str = ""
+    at: datetime
+    state: str = ""
+    rows: int = 0
+    reference: str = ""
+    summary: str = ""
+
+
+class Episode(msgspec.Struct, frozen=True, kw_only=True):
+    monitor: str = ""
+    alertname: str = ""
+    severity: str = ""
+    began_at: datetime
+    ended_at: datetime | None = None
+    domain: str = ""
+    summary: str = ""
+    incident_id: str | None = None
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    at: datetime
+    kind: str = ""
+    text: str = ""
+    actor: str | None = None
+    incident_id: str = ""
+    number: int = 0
+    title: str = ""
+    status: str = ""
+    severity: str = ""
+    version: int = 0
+    domain: str = ""
+
+
+class Figures(msgspec.Struct, frozen=True, kw_only=True):
+    incidents: int = 0
+    mtta: float | None = None
+    mttr: float | None = None
+    reopened: int = 0
+    verified: int = 0
+    noise: int = 0
+    nights: int = 0
+
+
+class HistoryPage(msgspec.Struct, frozen=True, kw_only=True):
+    history: list[Check] = []
+    episodes: list[Episode] = []
+    next: str | None = None
+
+
+class IncidentPage(msgspec.Struct, frozen=True, kw_only=True):
+    incidents: list[Incident] = []
+    next: str | None = None
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True):
+    name: str = ""
+    depends_on: list[str] = []
+    newest_at: datetime | None = None
+    reference: Reference | None = None
+    monitors: list[Monitor] = []
+
+
+class ModelPage(msgspec.Struct, frozen=True, kw_only=True):
+    models: list[Model] = []
+    next: str | None = None
+
+
+class Monitor(msgspec.Struct, frozen=True, kw_only=True):
+    name: str = ""
+    kind: str = ""
+    domain: str = ""
+    state: str = ""
+    checks: int = 0
+    checked_at: datetime | None = None
+    reference: str = ""
+    summary: str = ""
+
+
+class Reference(msgspec.Struct, frozen=True, kw_only=True):
+    version: str = ""
+    rows: int = 0
+    pinned: bool = False
+    created_at: datetime
+    model_version: str = ""
+
+
+class RunPage(msgspec.Struct, frozen=True, kw_only=True):
+    runs: list[Run] = []
+    next: str | None = None
+
+
+class Runbook(msgspec.Struct, frozen=True, kw_only=True):
+    name: str = ""
+    title: str = ""
+
+
+class RunbooksPage(msgspec.Struct, frozen=True, kw_only=True):
+    runbooks: list[Runbook] = []
+
+
+class Service(msgspec.Struct, frozen=True, kw_only=True):
+    name: str = ""
+    depends_on: list[str] = []
+    teams: list[str] = []
+    severity: str | None = None
+    incidents: list[int] = []
+
+
+class ServicePage(msgspec.Struct, frozen=True, kw_only=True):
+    services: list[Service] = []
+    next: str | None = None
+
+
+class Silence(msgspec.Struct, frozen=True, kw_only=True):
+    id: str = ""
+    matchers: list[str] = []
+    starts_at: datetime
+    ends_at: datetime
+    created_by: str = ""
+    comment: str = ""
+    origin: str = ""
+    matches: str = ""
+
+
+class SilencePage(msgspec.Struct, frozen=True, kw_only=True):
+    silences: list[Silence] = []
+    next: str | None = None
+
+
+class Stats(msgspec.Struct, frozen=True, kw_only=True):
+    since: datetime
+    all: Figures
+    by: dict[str, Figures] = {}
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    ok: bool | None = None
+    confidence: float = 0.0
+    reasons: list[str] = []

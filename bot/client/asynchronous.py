@@ -1,0 +1,316 @@
+"""The client for asyncio. ``synchronous.py`` is made of this file: ``python -m tests.unit.docs.client``."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx2
+import msgspec
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
+
+from bot.client import answers
+from bot.client.errors import Unavailable, Unreachable, failure
+from bot.client.frames import parquet_of
+from bot.client.requests import Query, Request, address, change, read, rows
+from bot.client.retries import PAUSE, may_repeat, sleep_async, wait_of
+
+T = TypeVar("T")
+P = TypeVar(
+    "P",
+    answers.AuditPage,
+    answers.HistoryPage,
+    answers.IncidentPage,
+    answers.ModelPage,
+    answers.RunPage,
+    answers.ServicePage,
+    answers.SilencePage,
+)
+Name = str | int
+"""An incident by its id or by its number."""
+
+
+class AsyncTandem:
+    """Tandem behind ``url``, with a token of its API; what sends model data takes the token of the webhooks.
+
+    Whatever is answered by 429 or 503 is sent again, ``attempts`` times in all, when the server says; so is what was
+    not answered at all where that does nothing twice. Raises :class:`ApiError` and what is derived from it.
+    """
+
+    def __init__(self, url: str, token: str, *, timeout: float = 30.0, attempts: int = 5) -> None:
+        headers = {"Authorization": f"Bearer {token}", "User-Agent": "tandem-client"}
+        self._http = httpx2.AsyncClient(base_url=url.rstrip("/") + "/", headers=headers, timeout=timeout)
+        self._attempts = attempts
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    # incidents
+
+    async def incidents(
+        self,
+        *,
+        status: str | None = None,
+        severity: str | None = None,
+        service: str | None = None,
+        team: str | None = None,
+        since: datetime | None = None,
+        q: str | None = None,
+        alerts: bool = False,
+    ) -> AsyncIterator[answers.Incident]:
+        """Incidents, the newest first, page by page as they are taken."""
+        wanted: dict[str, Query] = {"status": status, "severity": severity, "service": service, "team": team}
+        wanted |= {"since": since, "q": q, "alerts": alerts}
+        async for page in self._pages(answers.IncidentPage, "api/incidents", **wanted):
+            for one in page.incidents:
+                yield one
+
+    async def incident(self, name: Name) -> answers.Incident:
+        """One of them, with its alerts and its timeline."""
+        return await self._ask(read(address("api", "incidents", name)), answers.Incident)
+
+    async def open_incident(
+        self, title: str, *, service: str = "", severity: str | None = None, labels: Mapping[str, str] | None = None
+    ) -> answers.Incident:
+        body = {"title": title, "service": service, "severity": severity, "labels": dict(labels or {})}
+        return await self._ask(change("POST", "api/incidents", body), answers.Incident)
+
+    async def acknowledge(self, name: Name, *, seen: int | None = None) -> answers.Incident:
+        return await self._do(name, "acknowledge", {}, seen)
+
+    async def unacknowledge(self, name: Name, *, seen: int | None = None) -> answers.Incident:
+        return await self._do(name, "unacknowledge", {}, seen)
+
+    async def resolve(self, name: Name, *, unless_firing: bool = False, seen: int | None = None) -> answers.Incident:
+        """Also where alerts fire; with ``unless_firing`` that is a Conflict."""
+        return await self._do(name, "resolve", {"unless_firing": unless_firing}, seen)
+
+    async def reopen(self, name: Name, *, seen: int | None = None) -> answers.Incident:
+        return await self._do(name, "reopen", {}, seen)
+
+    async def note(self, name: Name, text: str) -> answers.Incident:
+        return await self._do(name, "notes", {"text": text})
+
+    async def update(self, name: Name, text: str) -> answers.Incident:
+        """A status update, which the channel shows too."""
+        return await self._do(name, "updates", {"text": text})
+
+    async def assign(self, name: Name, user: str, *, seen: int | None = None) -> answers.Incident:
+        """Give it to a user of Slack, by id."""
+        return await self._do(name, "assign", {"user": user}, seen)
+
+    async def set_severity(self, name: Name, severity: str, *, seen: int | None = None) -> answers.Incident:
+        """Any usual word, or ``auto``: what the alerts say."""
+        return await self._do(name, "severity", {"severity": severity}, seen)
+
+    async def merge(self, name: Name, into: Name, *, seen: int | None = None) -> answers.Incident:
+        return await self._do(name, "merge", {"into": into}, seen)
+
+    async def split(self, name: Name, matchers: Sequence[str], *, seen: int | None = None) -> answers.Incident:
+        """The alerts that match become an incident of their own, which is returned."""
+        return await self._do(name, "split", {"matchers": list(matchers)}, seen)
+
+    async def report(self, name: Name) -> str:
+        """The post-incident report, as Markdown."""
+        return (await self._send(read(address("api", "incidents", name, "report.md")))).text
+
+    # remediation
+
+    async def runbooks(self, name: Name) -> list[answers.Runbook]:
+        """Those that fit an incident."""
+        return (await self._ask(read(address("api", "incidents", name, "runbooks")), answers.RunbooksPage)).runbooks
+
+    async def propose_run(self, name: Name, runbook: str) -> answers.Run:
+        """Propose a runbook. People approve it, in Slack."""
+        request = change("POST", address("api", "incidents", name, "runs"), {"runbook": runbook})
+        return await self._ask(request, answers.Run)
+
+    async def runs(
+        self, *, status: str | None = None, runbook: str | None = None, incident: Name | None = None
+    ) -> AsyncIterator[answers.Run]:
+        async for page in self._pages(answers.RunPage, "api/runs", status=status, runbook=runbook, incident=incident):
+            for one in page.runs:
+                yield one
+
+    async def verdict(self, service: str, since: datetime, *, settle: str | None = None) -> answers.Verdict:
+        """Whether a service is worse since a change: ``ok`` is None while it is too early."""
+        return await self._ask(read("api/verdict", service=service, since=since, settle=settle), answers.Verdict)
+
+    # silences
+
+    async def silences(self) -> AsyncIterator[answers.Silence]:
+        async for page in self._pages(answers.SilencePage, "api/silences"):
+            for one in page.silences:
+                yield one
+
+    async def silence(
+        self, matchers: Sequence[str], duration: str, comment: str = "", *, anyway: bool = False
+    ) -> answers.Silence:
+        body = {"matchers": list(matchers), "duration": duration, "comment": comment, "anyway": anyway}
+        return await self._ask(change("POST", "api/silences", body), answers.Silence)
+
+    async def declare_silence(
+        self,
+        id: str,
+        matchers: Sequence[str],
+        ends_at: datetime,
+        *,
+        starts_at: datetime | None = None,
+        comment: str = "",
+        anyway: bool = False,
+    ) -> answers.Silence:
+        """Have the silence of this id be so; declaring it again changes nothing."""
+        body = {"matchers": list(matchers), "ends_at": ends_at, "starts_at": starts_at, "comment": comment}
+        return await self._ask(
+            change("PUT", address("api", "silences", id), body | {"anyway": anyway}), answers.Silence
+        )
+
+    async def end_silence(self, id: str) -> answers.Silence:
+        return await self._ask(change("DELETE", address("api", "silences", id), {}), answers.Silence)
+
+    # what is known
+
+    async def services(self, *, team: str | None = None) -> AsyncIterator[answers.Service]:
+        async for page in self._pages(answers.ServicePage, "api/services", team=team):
+            for one in page.services:
+                yield one
+
+    async def changes(
+        self, service: str, *, since: datetime | None = None, until: datetime | None = None
+    ) -> list[answers.Change]:
+        """Deploys and other changes of a service, the latest first."""
+        return (
+            await self._ask(read("api/changes", service=service, since=since, until=until), answers.ChangesPage)
+        ).changes
+
+    async def audit(
+        self,
+        *,
+        actor: str | None = None,
+        action: str | None = None,
+        subject: str | None = None,
+        since: datetime | None = None,
+    ) -> AsyncIterator[answers.AuditEntry]:
+        async for page in self._pages(
+            answers.AuditPage, "api/audit", actor=actor, action=action, subject=subject, since=since
+        ):
+            for one in page.entries:
+                yield one
+
+    async def stats(self, days: int = 30, *, by: str | None = None) -> answers.Stats:
+        """MTTA, MTTR, noise and the like, in all and by ``service`` or ``team``."""
+        return await self._ask(read("api/stats", days=days, by=by), answers.Stats)
+
+    async def events(self, after: int | None = None) -> AsyncIterator[tuple[int, answers.Event]]:
+        """What happens, as it happens, without end, each with its place: who comes back with it gets what followed.
+
+        A stream that broke is taken up where it was, each event once.
+
+        Raises ApiError where it cannot be had anew in as many attempts as the client makes.
+        """
+        position, failed = after, 0
+        while True:
+            try:
+                async for place, event in self._stream(position):
+                    position, failed = place, 0
+                    if event is not None:
+                        yield place, event
+            except (Unreachable, Unavailable):
+                failed += 1
+                if failed >= self._attempts:
+                    raise
+            await sleep_async(PAUSE)
+
+    # models
+
+    async def models(self) -> AsyncIterator[answers.Model]:
+        async for page in self._pages(answers.ModelPage, "api/models"):
+            for one in page.models:
+                yield one
+
+    async def model(self, name: str) -> answers.Model:
+        return await self._ask(read(address("api", "models", name)), answers.Model)
+
+    async def history(
+        self, model: str, *, monitor: str | None = None, since: datetime | None = None
+    ) -> AsyncIterator[answers.HistoryPage]:
+        """What the monitors of a model said, the newest first: checks and episodes, page by page."""
+        path = address("api", "models", model, "history")
+        async for page in self._pages(answers.HistoryPage, path, monitor=monitor, from_=since):
+            yield page
+
+    async def log_predictions(self, model: str, data: Any, **query: Query) -> None:
+        """Send predictions: a DataFrame, an Arrow table, columns or rows. docs/models.md names the columns."""
+        await self._send(rows("POST", address("models", model, "predictions"), parquet_of(data), **query))
+
+    async def log_labels(self, model: str, data: Any, **query: Query) -> None:
+        """Send what turned out to be true of predictions, by their ids."""
+        await self._send(rows("POST", address("models", model, "labels"), parquet_of(data), **query))
+
+    async def put_reference(self, model: str, version: str, data: Any, *, model_version: str | None = None) -> None:
+        """Store what the monitors compare with."""
+        path = address("models", model, "references", version)
+        await self._send(rows("PUT", path, parquet_of(data), model_version=model_version))
+
+    # how it is done
+
+    async def _do(self, name: Name, deed: str, body: Mapping[str, Any], seen: int | None = None) -> answers.Incident:
+        return await self._ask(change("POST", address("api", "incidents", name, deed), body, seen), answers.Incident)
+
+    async def _ask(self, request: Request, answer: type[T]) -> T:
+        return msgspec.json.decode((await self._send(request)).content, type=answer)
+
+    async def _pages(self, answer: type[P], path: str, **query: Query) -> AsyncIterator[P]:
+        """The pages of a list, each asked for when it is taken."""
+        cursor: str | None = None
+        while True:
+            page = await self._ask(read(path, **query, cursor=cursor), answer)
+            yield page
+            if (cursor := page.next) is None:
+                return
+
+    async def _send(self, request: Request) -> httpx2.Response:
+        again = retry_if_exception(lambda error: may_repeat(error, request))
+        async for attempt in AsyncRetrying(
+            stop=stop_after_attempt(self._attempts), wait=wait_of, retry=again, reraise=True
+        ):
+            with attempt:
+                return await self._send_once(request)
+        raise AssertionError("an attempt returns or raises")
+
+    async def _send_once(self, request: Request) -> httpx2.Response:
+        try:
+            answer = await self._http.request(
+                request.method,
+                request.path,
+                params=dict(request.query),
+                content=request.content,
+                headers=dict(request.headers),
+            )
+        except httpx2.TransportError as error:
+            raise Unreachable(0, f"{type(error).__name__}: {error}") from error
+        if not answer.is_success:
+            raise failure(answer.status_code, answer.content, answer.headers)
+        return answer
+
+    async def _stream(self, after: int | None) -> AsyncIterator[tuple[int, answers.Event | None]]:
+        """Places, and what happened there: first of all the one from which on it tells."""
+        headers = {"Last-Event-ID": str(after)} if after is not None else {}
+        timeout = httpx2.Timeout(30.0, read=60.0)
+        try:
+            async with self._http.stream("GET", "api/events", headers=headers, timeout=timeout) as answer:
+                if not answer.is_success:
+                    raise failure(answer.status_code, await answer.aread(), answer.headers)
+                async for one in httpx2.EventSource(answer):
+                    if one.id:
+                        yield int(one.id), msgspec.json.decode(one.data, type=answers.Event) if one.data else None
+        except httpx2.TransportError as error:
+            raise Unreachable(0, f"{type(error).__name__}: {error}") from error
