@@ -5,12 +5,21 @@ Who may do it is decided in :mod:`bot.incidents.permissions`, and it is carried 
 
 from collections.abc import Callable
 from datetime import datetime
+from enum import StrEnum
 from typing import NamedTuple
 
 import msgspec
 
 from bot.domain.incident import Incident, IncidentStatus, TimelineKind
 from bot.domain.severity import Severity
+
+
+class Role(StrEnum):
+    """What somebody does in an incident beside owning it: ``lead`` decides, ``scribe`` writes down what happens."""
+
+    LEAD = "lead"
+    SCRIBE = "scribe"
+
 
 MOST_NOTE = 2000
 MOST_TITLE = 150
@@ -77,6 +86,24 @@ def assigning(to: str) -> Rule:
         return Done(msgspec.structs.replace(incident, owner=to), f"Assigned to @{to}", person=to)
 
     return assign
+
+
+def giving_role(role: Role, to: str | None) -> Rule:
+    """Let somebody have a role, or nobody any more. It says nothing about who owns the incident."""
+
+    def give(incident: Incident, user: str, now: datetime) -> Outcome:
+        if not incident.open:
+            return _is_resolved(incident)
+        holder = incident.lead if role is Role.LEAD else incident.scribe
+        if holder == to:
+            has_it = f"is @{to}" if to else "is nobody"
+            return NotPossible(f"{role.title()} of incident #{incident.number} {has_it} already.")
+        changed = msgspec.structs.replace(incident, **{role.value: to})
+        if to is None:
+            return Done(changed, f"Nobody is {role} any more")
+        return Done(changed, f"{role.title()} is @{to}", person=to)
+
+    return give
 
 
 def unacknowledge(incident: Incident, user: str, now: datetime) -> Outcome:

@@ -32,6 +32,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     ``owner`` is who takes care of it, who may be another than who acknowledged it. A severity that ``severity_by`` set
     holds whatever its alerts say, which is ``alerts_severity``. One that ``kept_open_by`` opened or reopened by hand
     ends when a person says so, not when no alert fires. ``declared_as`` is the title that it was declared with.
+    ``lead`` and ``scribe`` are the people who have these roles in it.
     """
 
     id: str
@@ -66,6 +67,8 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     version: int = 1
     team: str | None = None
     escalation: str | None = None
+    lead: str | None = None
+    scribe: str | None = None
 
     @property
     def open(self) -> bool:
@@ -113,6 +116,8 @@ def with_all_of(kept: Incident, gone: Incident) -> Incident:
         groups={**gone.groups, **kept.groups},
         opened_at=min(kept.opened_at, gone.opened_at),
         active_at=max(kept.active_at, gone.active_at),
+        lead=kept.lead or gone.lead,
+        scribe=kept.scribe or gone.scribe,
     )
 
 

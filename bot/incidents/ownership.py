@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain import deed as rules
 from bot.domain.access.person import is_user
-from bot.domain.deed import Rule
+from bot.domain.deed import Role, Rule
 from bot.domain.incident import Incident, severity_from
 from bot.domain.severity import Severity
 from bot.errors import Refused
@@ -28,6 +28,16 @@ async def assign(database: Database, incident_id: str, to: str, who: Who, now: d
     if not is_user(to):
         raise Refused(f"{to[:40]!r} is no id of a person: write a member of the workspace, as in @name.")
     deed = Deed("incident.assigned", Action.ASSIGN, always(rules.assigning(to)), details=(("to", to),))
+    return await carry_out(database, incident_id, deed, who, now)
+
+
+async def give_role(
+    database: Database, incident_id: str, role: Role, to: str | None, who: Who, now: datetime
+) -> Incident:
+    """Let a person lead it or be its scribe, or with None nobody any more. Raises Refused, audited."""
+    if to is not None and not is_user(to):
+        raise Refused(f"{to[:40]!r} is no id of a person: write a member of the workspace, as in @name.")
+    deed = Deed(f"incident.{role}", Action.APPOINT, always(rules.giving_role(role, to)), details=(("to", to),))
     return await carry_out(database, incident_id, deed, who, now)
 
 

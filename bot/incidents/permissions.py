@@ -20,6 +20,7 @@ class Action(StrEnum):
     ACKNOWLEDGE = "acknowledge"
     UNACKNOWLEDGE = "take back an acknowledgement"
     ASSIGN = "assign somebody"
+    APPOINT = "give somebody a role"
     JUDGE = "set the severity"
     NOTE = "write a note"
     UPDATE = "write an update"
@@ -47,6 +48,7 @@ _RIGHTS = {
     Action.ACKNOWLEDGE: "acknowledge",
     Action.UNACKNOWLEDGE: "acknowledge",
     Action.ASSIGN: "assign",
+    Action.APPOINT: "assign",
     Action.JUDGE: "severity",
     Action.NOTE: "note",
     Action.UPDATE: "note",

@@ -71,6 +71,8 @@ def _facts(told: Told) -> list[tuple[str, str]]:
         ("Began", _moment(incident.opened_at)),
         ("Known since", _moment(incident.learnt_at)),
         ("Acknowledged", _plain(f"by {incident.acknowledged_by}" if incident.acknowledged_by else "by nobody")),
+        ("Lead", _plain(incident.lead or "")),
+        ("Scribe", _plain(incident.scribe or "")),
         ("Ended", _moment(ended) if ended else "not yet"),
         ("Lasted", format_duration(incident.lasted(told.now)) + ("" if ended else " so far")),
         ("Resolved by", _plain(incident.resolved_by) if incident.resolved_by else "its alerts" if ended else ""),

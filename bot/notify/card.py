@@ -161,13 +161,15 @@ class RunCard:
 
 @dataclass(frozen=True, slots=True)
 class ByHand:
-    """What people decided: who acknowledged it, who set its severity while its alerts say another, and who opened it,
-    so that it stays open until somebody resolves it."""
+    """What people decided: who acknowledged it, who set its severity while its alerts say another, who opened it, so
+    that it stays open until somebody resolves it, and who has a role in it."""
 
     acknowledged_by: str | None = None
     severity_by: str | None = None
     alerts_severity: Severity | None = None
     kept_open_by: str | None = None
+    lead: str | None = None
+    scribe: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

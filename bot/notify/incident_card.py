@@ -63,6 +63,8 @@ def _by_hand(incident: Incident) -> ByHand:
         severity_by=incident.severity_by if incident.open else None,
         alerts_severity=incident.alerts_severity,
         kept_open_by=incident.kept_open_by if incident.open else None,
+        lead=incident.lead,
+        scribe=incident.scribe,
     )
 
 
@@ -167,7 +169,7 @@ def _menu(view: IncidentView) -> tuple[Button, ...]:
     """What is needed less often; the thread says what a choice did."""
     incident_id = view.incident.id
     named = (
-        ("incident.lead", "Assign, severity, note …"),
+        ("incident.lead", "Assign, roles, severity, note …"),
         ("incident.silence", "Silence …"),
         ("incident.merge", "Merge …"),
     )

@@ -60,6 +60,8 @@ async def describe(
             severity_by=incident.severity_by,
             alerts_severity=incident.alerts_severity,
             kept_open_by=incident.kept_open_by,
+            lead=incident.lead,
+            scribe=incident.scribe,
             part_of=incident.part_of,
             truncated=incident.truncated,
             version=incident.version,

@@ -146,6 +146,8 @@ class IncidentShape(msgspec.Struct, frozen=True, kw_only=True):
     resolved_at: datetime | None
     owner: str | None
     acknowledged_by: str | None
+    lead: Annotated[str | None, Meta(description="Who leads: a Slack user's id.")]
+    scribe: Annotated[str | None, Meta(description="Who writes down what happens: a Slack user's id.")]
     resolved_by: str | None
     severity_by: Annotated[str | None, Meta(description="Who set the severity; null: it follows the alerts.")]
     alerts_severity: Annotated[Severity | None, Meta(description="What the alerts say.")]

@@ -11,6 +11,7 @@ from handlers.slack.calls import Call
 
 _SINGLE = re.compile(r"""(=~|!~|!=|=)'([^'"]*)'""")
 _WHOLE = re.compile(r"""(?<!\S)(['"])([^\s'"=!~]+)(=~|!~|!=|=)([^'"]*)\1(?!\S)""")
+_PERSON = re.compile(r"<@([UW][A-Z0-9]{2,30})(?:\|[^>]*)?>|@?([UW][A-Z0-9]{2,30})")
 _QUOTES = re.compile(r'(?<!\\)"')
 ANYWAY = "anyway"
 """The word by which people confirm what they were asked about."""
@@ -30,6 +31,16 @@ async def incident_of(call: Call, text: str | None = None) -> Incident:
     if incident is None:
         raise Refused(f"There is no incident #{number[1]}.")
     return incident
+
+
+def person_in(call: Call, named: str) -> str:
+    """The id of whoever was mentioned, or of whoever typed ``me``. Raises Refused."""
+    if named.lower() in ("me", "@me"):
+        return call.user
+    found = _PERSON.fullmatch(named)
+    if found is None:
+        raise Refused(f"Say to whom, by a mention or the id of a member: `{call.example}`.")
+    return found[1] or found[2]
 
 
 def severity_in(call: Call, word: str) -> Severity:

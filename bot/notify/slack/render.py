@@ -86,6 +86,9 @@ def facts(card: IncidentCard) -> Block:
     if card.services:
         more = f" and {card.more_services} more" if card.more_services else ""
         lines.append(f"Affected: {', '.join(literal(service, 120) for service in card.services)}{more}")
+    roles = (("Lead", card.by_hand.lead), ("Scribe", card.by_hand.scribe))
+    if given := [f"{role}: {who(person)}" for role, person in roles if person]:
+        lines.append(" · ".join(given))
     if card.by_hand.kept_open_by:
         lines.append(f"Opened by {who(card.by_hand.kept_open_by)}: stays open until somebody resolves it")
     return section("\n".join(lines))

@@ -160,6 +160,8 @@ class IncidentRow(SQLModel, table=True):
     version: int
     team: str | None = Field(default=None, sa_type=Text)
     escalation: str | None = Field(default=None, sa_type=Text)
+    lead: str | None = Field(default=None, sa_type=Text)
+    scribe: str | None = Field(default=None, sa_type=Text)
 
 
 class IncidentKeyRow(SQLModel, table=True):

@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from bot.domain.access.person import is_user
 from bot.domain.access.scope import Scope
-from bot.domain.deed import MOST_NOTE, MOST_TITLE
+from bot.domain.deed import MOST_NOTE, MOST_TITLE, Role
 from bot.domain.matcher import Matcher, parse_matchers
 from bot.domain.severity import Severity, known_severity
 from bot.errors import NotFound
@@ -43,6 +43,13 @@ class Note(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Assign(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     user: Annotated[str, Meta(description="A Slack user's id.", max_length=40)]
+
+
+class GiveRole(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    role: Role
+    user: Annotated[
+        Annotated[str, Meta(max_length=40)] | None, Meta(description="A Slack user's id; null: nobody any more.")
+    ]
 
 
 class SetSeverity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -191,6 +198,24 @@ async def assign(call: Call[NoQuery, Assign]) -> Answer:
     if not is_user(call.body.user):
         raise Invalid("user: the id of a Slack user is expected, as in U012AB3CD.")
     await ownership.assign(call.database, incident.id, call.body.user, call.who, call.now)
+    return await changed(call, incident.id)
+
+
+@operation(
+    "POST",
+    "/api/incidents/{id}/roles",
+    _WRITE,
+    summary="Let somebody lead it or be its scribe, or nobody any more",
+    body=GiveRole,
+    example={"role": "lead", "user": "U012AB3CD"},
+    answer=IncidentShape,
+    conflicts="They have it, or it is resolved",
+)
+async def give_role(call: Call[NoQuery, GiveRole]) -> Answer:
+    incident = await incident_of(call)
+    if call.body.user is not None and not is_user(call.body.user):
+        raise Invalid("user: the id of a Slack user is expected, as in U012AB3CD, or null.")
+    await ownership.give_role(call.database, incident.id, call.body.role, call.body.user, call.who, call.now)
     return await changed(call, incident.id)
 
 

@@ -1,4 +1,4 @@
-"""“Assign, severity, note …” in an incident's menu: a form for all three."""
+"""“Assign, roles, severity, note …” in an incident's menu: a form for them all."""
 
 from bot.errors import Refused
 from bot.storage.queries import incidents

@@ -1,8 +1,9 @@
-"""The form behind “Assign, severity, note …” in an incident's menu: whatever is filled in is done."""
+"""The form behind “Assign, roles, severity, note …” in an incident's menu: whatever is filled in is done."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from bot.domain.deed import Role
 from bot.domain.incident import Incident
 from bot.domain.severity import Severity
 from bot.errors import Refused
@@ -14,7 +15,7 @@ from handlers.slack.forms.elements import choice, field_of, modal, plain
 from handlers.slack.registry import form
 
 CALLBACK_ID = "incident.lead"
-OWNER, SEVERITY, NOTE = "owner", "severity", "note"
+OWNER, LEAD, SCRIBE, SEVERITY, NOTE = "owner", Role.LEAD.value, Role.SCRIBE.value, "severity", "note"
 AUTO = "auto"
 
 
@@ -41,6 +42,16 @@ async def _assign(submission: Submission, to: str) -> str:
     return f"Incident #{changed.number} is assigned to {who(to)}"
 
 
+def _giving(role: Role) -> Callable[[Submission, str], Awaitable[str]]:
+    async def give(submission: Submission, to: str) -> str:
+        changed = await ownership.give_role(
+            submission.database, submission.about, role, to, submission.who, submission.now
+        )
+        return f"{role} of incident #{changed.number} is {who(to)}"
+
+    return give
+
+
 async def _judge(submission: Submission, word: str) -> str:
     severity = None if word == AUTO else Severity(word)
     changed = await ownership.set_severity(
@@ -54,7 +65,13 @@ async def _note(submission: Submission, text: str) -> str:
     return f"noted in incident #{changed.number}"
 
 
-_DEEDS: dict[str, Callable[[Submission, str], Awaitable[str]]] = {OWNER: _assign, SEVERITY: _judge, NOTE: _note}
+_DEEDS: dict[str, Callable[[Submission, str], Awaitable[str]]] = {
+    OWNER: _assign,
+    LEAD: _giving(Role.LEAD),
+    SCRIBE: _giving(Role.SCRIBE),
+    SEVERITY: _judge,
+    NOTE: _note,
+}
 
 
 def lead_view(metadata: str, incident: Incident) -> dict[str, Any]:
@@ -65,6 +82,8 @@ def lead_view(metadata: str, incident: Incident) -> dict[str, Any]:
     fields = [
         field_of(OWNER, "Assign to", {"type": "users_select", "action_id": "value"}),
         choice(SEVERITY, f"Severity (now {incident.severity})", levels + follow),
+        field_of(LEAD, "Lead", {"type": "users_select", "action_id": "value"}),
+        field_of(SCRIBE, "Scribe", {"type": "users_select", "action_id": "value"}),
         field_of(NOTE, "Note for the timeline", text),
     ]
     title = f"Incident #{incident.number}"[:24]

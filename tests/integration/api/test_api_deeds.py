@@ -30,6 +30,9 @@ async def test_an_incident_is_led_from_its_declaration_to_its_end(programs: Prog
     assert at == f"/api/incidents/{made['id']}"
     assert (await ci.ok("POST", f"{at}/acknowledge"))["acknowledged_by"] == "ci"
     assert (await ci.ok("POST", f"{at}/assign", {"user": "U0ADA"}))["owner"] == "U0ADA"
+    led = await ci.ok("POST", f"{at}/roles", {"role": "lead", "user": "U0ADA"})
+    assert (led["lead"], led["scribe"]) == ("U0ADA", None)
+    assert "null" in await ci.problem(400, "POST", f"{at}/roles", {"role": "scribe", "user": "ada"})
     assert (await ci.ok("POST", f"{at}/severity", {"severity": "P1"}))["severity"] == "critical"
     await ci.ok("POST", f"{at}/notes", {"text": "replica 3 was restarted"}, status=201)
     await ci.ok("POST", f"{at}/updates", {"text": "carts work again"}, status=201)
@@ -45,6 +48,7 @@ async def test_an_incident_is_led_from_its_declaration_to_its_end(programs: Prog
         "incident.declared",
         "incident.acknowledged",
         "incident.assigned",
+        "incident.lead",
         "incident.severity",
         "incident.note",
         "incident.update",

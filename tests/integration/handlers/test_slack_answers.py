@@ -114,6 +114,7 @@ DEEDS: dict[str, tuple[Action, Deed]] = {
     "button resolve": (Action.RESOLVE, lambda to, id_: to.clicked("incident.resolve", f"{id_}:asked")),
     "/incident take": (Action.ACKNOWLEDGE, lambda to, _: to.typed("take 1")),
     "/incident assign": (Action.ASSIGN, lambda to, _: to.typed("assign 1 U0SOMEBODY")),
+    "/incident lead": (Action.APPOINT, lambda to, _: to.typed("lead 1 U0SOMEBODY")),
     "/incident severity": (Action.JUDGE, lambda to, _: to.typed("severity 1 critical")),
     "/incident note": (Action.NOTE, lambda to, _: to.typed("note 1 it was the disk")),
     "/incident update": (Action.UPDATE, lambda to, _: to.typed("update 1 it works again")),
