@@ -10,6 +10,7 @@ import structlog
 from aiohttp import web
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.components.assistant import make_assistant
 from bot.components.component import Component
 from bot.components.process import Process
 from bot.components.rewriter import rewriter_components
@@ -170,6 +171,9 @@ def slack_endpoint(
     secret, app_token = process.environment.slack_signing_secret, process.environment.slack_app_token
     watched = {**config.logs.watch, **config.metrics.watch}
     changed, behind = services.broadcast.publish_change, process.backlog.behind
+    assistant = make_assistant(process)
+    if assistant:
+        yield assistant.component
     slack_requests = SlackEndpoint(
         services.database,
         config.runbooks,
@@ -188,6 +192,7 @@ def slack_endpoint(
         roster=roster,
         messages=Messages(slack.client),
         knowledge=Knowledge(services.database, services.rules, roster, services.histories),
+        assistant=assistant.ask if assistant else None,
     )
     bolt = make_bolt_app(slack.client, secret.get_secret_value() if secret else None, slack_requests, slack.identity)
     yield identity_component(slack)

@@ -53,7 +53,7 @@ class Environment(BaseSettings):
     slack_api_url: str = Field(default="https://slack.com/api/", validation_alias="SLACK_API_URL")
     """Slack's API, or a local one."""
     llm_api_key: SecretStr | None = Field(default=None, validation_alias="TANDEM_LLM_API_KEY")
-    """The key of the language model in `summary.rewrite`, if it wants one."""
+    """The key of the language model in `summary.rewrite` and `assistant`, if it wants one."""
     alertmanager_url: str | None = Field(default=None, validation_alias="TANDEM_ALERTMANAGER_URL")
     """Alertmanager's address before `/api/v2`: silences and what fires are synchronised with it."""
     alertmanager_token: SecretStr | None = Field(default=None, validation_alias="TANDEM_ALERTMANAGER_TOKEN")

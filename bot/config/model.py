@@ -7,6 +7,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
 
 from bot.config.api import ApiSection
+from bot.config.assistant import AssistantSection
 from bot.config.checks import check_after, check_ops_channel, check_server, check_timeout, check_url, check_workspace
 from bot.config.document import Place
 from bot.config.enrichment import EnrichSection
@@ -192,6 +193,7 @@ class Config(Section):
     correlation: CorrelationRules = CorrelationRules()
     alerts: AlertRules = AlertRules()
     summary: SummarySection = SummarySection()
+    assistant: AssistantSection | None = None
     topology: TopologySection = TopologySection()
     services: dict[str, Service] = Field(default={}, max_length=10_000)
     """The topology: one entry for each service, host, database, queue or dataset."""

@@ -1,10 +1,11 @@
 """What people do in Slack, as the functions that carry it out are given it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from bot.assistant.assistant import Asking, Spoken
 from bot.domain.access.permission import Policy
 from bot.domain.incident import Incident
 from bot.domain.rules import Rules
@@ -35,7 +36,7 @@ class SlackEndpoint:
     what Slack knows about them, ``origins`` whose requests are taken, ``links`` where messages are, and ``files`` shows
     text files; ``confirmations`` are the questions that wait for an answer, ``guards`` what forbids runs, ``rules``
     what the pipeline works by, ``roster`` says who is on call, ``messages`` reads what people wrote, and ``knowledge``
-    is what questions are answered from.
+    is what questions are answered from; ``assistant`` lets a language model answer one about a domain.
     """
 
     database: Database
@@ -56,6 +57,7 @@ class SlackEndpoint:
     roster: Roster | None = None
     messages: Messages | None = None
     knowledge: Knowledge | None = None
+    assistant: "Callable[[Asking, str], Awaitable[Spoken]] | None" = None
 
     @property
     def known(self) -> Knowledge:

@@ -30,7 +30,7 @@ def place_of(body: Mapping[str, Any]) -> Place:
 
 
 async def post(client: AsyncWebClient, place: Place, reply: Reply) -> None:
-    """Show an answer in the thread, and its chart after it: no answer waits for a picture."""
+    """Show an answer in the thread, and what takes more time after it: a chart, and what takes the answer's place."""
     try:
         posted = await client.chat_postMessage(
             channel=place.channel,
@@ -40,14 +40,24 @@ async def post(client: AsyncWebClient, place: Place, reply: Reply) -> None:
             unfurl_links=False,
             unfurl_media=False,
         )
+        ts = str(posted["ts"])
         if reply.named is not None:
-            text, blocks = reply.named.text, list(reply.named.blocks)
-            await client.chat_update(channel=place.channel, ts=str(posted["ts"]), text=text, blocks=blocks)
+            await _replace(client, place, ts, reply.named)
     except SLACK_ERRORS as error:
         log.warning("slack.answer_failed", reason=_reason(error))
         return
     if reply.chart is not None:
         await _draw(client, place, reply.chart)
+    if reply.later is not None:
+        try:
+            await _replace(client, place, ts, await reply.later())
+        except SLACK_ERRORS as error:
+            log.warning("slack.answer_failed", reason=_reason(error))
+
+
+async def _replace(client: AsyncWebClient, place: Place, ts: str, by: Reply) -> None:
+    shown = by.named or by
+    await client.chat_update(channel=place.channel, ts=ts, text=shown.text, blocks=list(shown.blocks))
 
 
 async def _draw(client: AsyncWebClient, place: Place, chart: Chart) -> None:

@@ -1,6 +1,6 @@
 """What a person is answered."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +11,10 @@ from bot.domain.event import Chart
 class Reply:
     """The answer to a command or a question in blocks; ``text`` is the same for notifications, and where blocks are not
     shown. ``chart`` follows an answer that stands in a thread; ``named`` is the same with people mentioned, which takes
-    its place, as an edit calls nobody."""
+    its place, as an edit calls nobody. What ``later`` makes takes its place when it is there."""
 
     text: str
     blocks: Sequence[dict[str, Any]] = ()
     chart: Chart | None = None
     named: "Reply | None" = None
+    later: "Callable[[], Awaitable[Reply]] | None" = None

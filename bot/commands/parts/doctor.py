@@ -10,6 +10,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.commands.parts.audit import find_faults, written_heads
 from bot.commands.parts.checks.alerts import check_alerts
+from bot.commands.parts.checks.assistant import check_assistant
 from bot.commands.parts.checks.finding import Finding, Mark
 from bot.commands.parts.checks.groups import look_at_groups
 from bot.commands.parts.checks.inbox import check_inbox
@@ -53,6 +54,7 @@ async def diagnose(load: Callable[[], Config]) -> list[Finding]:
     findings += await _storage(environment, config)
     findings += _doors(environment)
     findings += _engines(config)
+    findings += await check_assistant(config, environment)
     findings += [finding async for finding in _slack(environment, config)]
     return findings
 

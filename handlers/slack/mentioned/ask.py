@@ -1,19 +1,25 @@
 """Whatever else is written to the bot is a question about the incident of the thread."""
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.assistant.assistant import Asking
+from bot.assistant.chat import Unanswered
 from bot.domain.incident import Incident
-from bot.errors import Refused
+from bot.errors import Refused, StorageUnavailable
 from bot.incidents.permissions import Action, require
 from bot.notify.plain_text import shortened
 from bot.questions.answering import answer, load, question_of
 from bot.questions.question import Answer, Line, Question, Situation, all_questions, suggested
 from bot.storage.queries import incidents
 from bot.storage.queries.shown import channel_messages
-from handlers.slack.answered import MOST_BUTTONS, reply_of
-from handlers.slack.calls import Deed, Mention
+from detectors.logs.secrets import mask_secrets
+from handlers.slack.answered import MOST_BUTTONS, ByModel, reply_of
+from handlers.slack.calls import Deed, Mention, SlackEndpoint
 from handlers.slack.registry import ANYTHING, mention
 from handlers.slack.reply import Reply
 
@@ -31,13 +37,42 @@ async def ask(mention: Mention) -> Reply:
 
 
 async def answered(deed: Deed, incident: Incident, text: str, chosen: Question | None = None) -> Reply:
-    """The answer to what was typed, or to a question that was ``chosen``."""
+    """The answer to what was typed, or to a question that was ``chosen``; where a language model is configured, it is
+    asked what was typed, too, and what it says is added."""
     knowledge = deed.endpoint.known
     situation = await load(knowledge, incident, deed.now)
     question = chosen or question_of(text)
     if question is None:
-        return reply_of(_not_understood(situation, text), incident.id, suggested(situation, MOST_BUTTONS))
-    return reply_of(await answer(knowledge, situation, question, text))
+        given, further = _not_understood(situation, text), suggested(situation, MOST_BUTTONS)
+    else:
+        given, further = await answer(knowledge, situation, question, text), []
+    if deed.endpoint.assistant is None or chosen or not text.strip():
+        return reply_of(given, incident.id, further)
+    first = reply_of(given, incident.id, further, ByModel("⏳ The language model is asked, too …"))
+    later = partial(_with_model, deed.endpoint, situation, text, given, further)
+    return replace(first, later=later)
+
+
+async def _with_model(
+    endpoint: SlackEndpoint, situation: Situation, text: str, given: Answer, further: Sequence[Question]
+) -> Reply:
+    """The same answer with what a language model says, or why it says nothing."""
+    assert endpoint.assistant is not None
+    try:
+        standing = await answer(endpoint.known, situation, all_questions()["status"])
+        known = f"{standing.text}\n{given.text if given.asked and given.asked != standing.asked else ''}"
+        names = {*situation.around, *situation.topology.described}
+        masked = "\n".join(map(mask_secrets, known.strip().splitlines()))
+        spoken = await endpoint.assistant(Asking(mask_secrets(text), masked, names), situation.incident.domain)
+    except (Unanswered, StorageUnavailable) as error:
+        without = "this is answered without it" if given.asked else "ask in other words, or choose a question"
+        return reply_of(
+            given, situation.incident.id, further, ByModel(f"No help from the language model: {error}; {without}.")
+        )
+    left_out = len(spoken.checked.dropped)
+    cut = f" {left_out} of its sentences did not, and are left out." if left_out else ""
+    note = f"🤖 By a language model; names and numbers of each sentence stand in the evidence that it cites.{cut}"
+    return reply_of(given, situation.incident.id, further, ByModel(note, spoken))
 
 
 def _not_understood(situation: Situation, text: str) -> Answer:

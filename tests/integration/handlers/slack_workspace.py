@@ -96,8 +96,10 @@ class Office:
 
 
 @asynccontextmanager
-async def office(pipeline: Pipeline, written: Mapping[str, Any], scopes: str | None = None) -> AsyncIterator[Office]:
-    """``written`` is what tandem.yaml says."""
+async def office(
+    pipeline: Pipeline, written: Mapping[str, Any], scopes: str | None = None, assistant: Any = None
+) -> AsyncIterator[Office]:
+    """``written`` is what tandem.yaml says; ``assistant`` is asked beside the rules."""
     config = Config.model_validate(written)
     users = {MEMBER: "mia", GUEST: "gus", STRANGER: "sam"}
     more: dict[str, Any] = {"scopes": scopes} if scopes is not None else {}
@@ -121,6 +123,8 @@ async def office(pipeline: Pipeline, written: Mapping[str, Any], scopes: str | N
             files=Files(client),
             messages=Messages(client),
             roster=roster,
+            rules=pipeline.rules,
+            assistant=assistant,
         )
         app = web.Application()
         bolt = make_bolt_app(client, slack.signing_secret, endpoint)
