@@ -92,6 +92,8 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     resolved_at: datetime | None = None
     owner: str | None = None
     acknowledged_by: str | None = None
+    lead: str | None = None
+    scribe: str | None = None
     resolved_by: str | None = None
     severity_by: str | None = None
     alerts_severity: str | None = None
