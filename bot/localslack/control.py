@@ -37,6 +37,7 @@ class Control:
             "command": lambda g: self._people.command(g["user"], g["channel"], g["command"], g.get("text", "")),
             "post": lambda g: self._people.post(g["user"], g["channel"], g["text"], g.get("thread_ts")),
             "react": lambda g: self._people.react(g["user"], g["channel"], g["ts"], g["name"]),
+            "shortcut": lambda g: self._people.shortcut(g["user"], g["callback_id"], g.get("channel"), g.get("ts")),
             "open_home": lambda g: self._people.open_home(g["user"]),
             "submit_view": lambda g: self._people.submit_view(g["user"], g["values"]),
             "close_view": lambda g: self._people.close_view(g["user"]),

@@ -90,6 +90,23 @@ class People:
             await self.take_response(form["response_url"].rpartition("/")[2], answer)
         return status
 
+    async def shortcut(self, user: str, callback_id: str, channel: str | None = None, ts: str | None = None) -> int:
+        """Use a shortcut of the app, of a message where one is given; returns the app's status. Raises KeyError.
+
+        https://docs.slack.dev/reference/interaction-payloads/shortcuts-interaction-payload
+        """
+        payload = self._payload("shortcut", user) | {"callback_id": callback_id, "action_ts": self._workspace.next_ts()}
+        if channel is not None and ts is not None:
+            place = self._workspace.channel(channel)
+            message = place.find(ts) if place else None
+            if place is None or message is None:
+                raise KeyError(f"no message {ts} in {channel}")
+            about = {"type": "message_action", "message_ts": ts, "message": message}
+            about |= {"response_url": self._workspace.new_response_url(self.base, user, place.id, None)}
+            payload |= about | {"channel": {"id": place.id, "name": place.name}}
+        status, _ = await self._delivery.interaction(payload)
+        return status
+
     async def submit_view(self, user: str, values: dict[str, Any]) -> Json:
         """Submit the form that is open for a user; returns the errors by block id.
 

@@ -97,7 +97,7 @@ class LocalSlack:
         self.url = self.api_url = ""
         self.click, self.command, self.submit_view = self._people.click, self._people.command, self._people.submit_view
         self.users, self.open_home = self._workspace.users, self._people.open_home
-        self.click_view = self._people.click_view
+        self.click_view, self.shortcut = self._people.click_view, self._people.shortcut
         self.post, self.react, self.clear_faults = self._people.post, self._people.react, self._faults.clear
         self.disconnect, self.send_again = self._delivery.disconnect, self._delivery.send_again
         self.send_event_again = self._delivery.send_event_again

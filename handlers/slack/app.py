@@ -10,6 +10,7 @@ from collections.abc import Callable
 from copy import copy
 from typing import Any
 
+import structlog
 from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
@@ -18,17 +19,18 @@ from bot.notify.slack.blocks import MENU, chosen
 from bot.notify.slack.identity import Identity
 from handlers.slack.actors import actor_in, actor_of_event
 from handlers.slack.answers import NotDone, or_words
-from handlers.slack.calls import Click, Event, OpenForm, SlackEndpoint, Submission
+from handlers.slack.calls import Click, Event, OpenForm, Shortcut, SlackEndpoint, Submission, Written
 from handlers.slack.forms import MAX_ERROR, BadFields, metadata_in, values_of
 from handlers.slack.mentions import listen_to_messages
 from handlers.slack.pages import show_anew
 from handlers.slack.posting import place_of, post
 from handlers.slack.privately import answer_command, channel_of, is_on_page, tell_in_thread, tell_privately, words_view
-from handlers.slack.registry import RunAction, RunForm, Wanted, actions, events, forms, slashes
+from handlers.slack.registry import RunAction, RunForm, RunShortcut, Wanted, actions, events, forms, shortcuts, slashes
 from handlers.slack.replays import first_time
 from handlers.slack.reply import Reply
-from handlers.slack.slash import answer
+from handlers.slack.slash import answer, unescaped
 
+log = structlog.get_logger(__name__)
 Listener = Callable[..., Any]
 
 
@@ -69,6 +71,8 @@ def make_bolt_app(
         app.command(slash)(_on_command(client, endpoint, slash))
     for callback_id, submit in forms().items():
         app.view(callback_id)(_on_form(client, endpoint, submit))
+    for callback_id, begin_with in shortcuts().items():
+        app.shortcut(callback_id)(_on_shortcut(client, endpoint, begin_with))
     listen_to_messages(app, client, endpoint)
     for kind, wanted in events().items():
         app.event(kind)(_on_event(client, endpoint, wanted))
@@ -155,6 +159,35 @@ def _on_form(client: AsyncWebClient, endpoint: SlackEndpoint, run: RunForm) -> L
         endpoint.on_change()
 
     return listen
+
+
+def _on_shortcut(client: AsyncWebClient, endpoint: SlackEndpoint, run: RunShortcut) -> Listener:
+    async def listen(ack: AsyncAck, body: dict[str, Any]) -> None:
+        await ack()
+        shortcut = Shortcut(endpoint, await actor_in(body, endpoint), endpoint.clock(), _chosen_message(body))
+        try:
+            text = await or_words(run(shortcut))
+        except NotDone as error:
+            text = str(error)
+        view = text.view if isinstance(text, OpenForm) else words_view(text)
+        try:
+            await or_words(client.views_open(trigger_id=body["trigger_id"], view=dict(view)))
+        except NotDone as error:
+            log.warning("slack.shortcut_not_shown", reason=str(error))
+        endpoint.on_change()
+
+    return listen
+
+
+def _chosen_message(body: dict[str, Any]) -> Written | None:
+    """https://docs.slack.dev/reference/interaction-payloads/shortcuts-interaction-payload"""
+    message = body.get("message")
+    if not message:
+        return None
+    ts, text = str(message.get("ts", "")), unescaped(str(message.get("text") or ""))
+    channel, author = str((body.get("channel") or {}).get("id", "")), str(message.get("user") or "")
+    by_a_program = bool(message.get("bot_id"))
+    return Written(channel, ts, str(message.get("thread_ts") or ts), text, "" if by_a_program else author)
 
 
 def _on_event(client: AsyncWebClient, endpoint: SlackEndpoint, wanted: Wanted) -> Listener:

@@ -120,6 +120,24 @@ class Mention(Deed):
 
 
 @dataclass(frozen=True)
+class Written:
+    """A message that somebody chose: ``author`` is empty where a program wrote it."""
+
+    channel: str
+    ts: str
+    thread: str
+    text: str
+    author: str
+
+
+@dataclass(frozen=True)
+class Shortcut(Deed):
+    """A shortcut: of a message, or of the whole workspace, where ``message`` is None."""
+
+    message: Written | None = None
+
+
+@dataclass(frozen=True)
 class Submission(Deed):
     """A form that was filled in: ``values`` by field, empty where nothing was entered.
 

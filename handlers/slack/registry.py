@@ -1,5 +1,5 @@
-"""The slash commands, buttons, forms, mentions and events that are known. A new one is a new file below ``commands/``,
-``actions/``, ``forms/``, ``mentioned/`` or ``events/``, found by itself:
+"""The slash commands, buttons, forms, mentions, shortcuts and events that are known. A new one is a new file below
+``commands/``, ``actions/``, ``forms/``, ``mentioned/``, ``shortcuts/`` or ``events/``, found by itself:
 
 @command("ack", args="12", help="acknowledge it: you look after it")
 async def acknowledge(call: Call) -> str: ...
@@ -12,6 +12,9 @@ async def submit(submission: Submission) -> str: ...
 
 @mention("note")
 async def note(mention: Mention) -> Reply: ...
+
+@shortcut("incident.open")
+async def open_incident(shortcut: Shortcut) -> OpenForm: ...
 
 @event("reaction_added")
 async def reacted(event: Event) -> str | None: ...
@@ -26,17 +29,18 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
-from handlers.slack.calls import Call, Click, Event, Mention, OpenForm, Submission
+from handlers.slack.calls import Call, Click, Event, Mention, OpenForm, Shortcut, Submission
 from handlers.slack.reply import Reply
 
 RunCommand = Callable[[Call], Awaitable[str | Reply | OpenForm]]
 RunAction = Callable[[Click], Awaitable[str | OpenForm | Reply | None]]
 RunForm = Callable[[Submission], Awaitable[str]]
 RunMention = Callable[[Mention], Awaitable[Reply | None]]
+RunShortcut = Callable[[Shortcut], Awaitable[str | OpenForm]]
 RunEvent = Callable[[Event], Awaitable[str | None]]
 Fields = Mapping[str, Any]
-_Run = TypeVar("_Run", RunCommand, RunAction, RunForm, RunMention)
-_FOLDERS = ("commands", "actions", "forms", "mentioned", "events")
+_Run = TypeVar("_Run", RunCommand, RunAction, RunForm, RunMention, RunShortcut)
+_FOLDERS = ("commands", "actions", "forms", "mentioned", "shortcuts", "events")
 ANYTHING = ""
 """The word of the mention that takes what begins with no other's."""
 INCIDENT, MODEL = "/incident", "/model"
@@ -68,6 +72,7 @@ _commands: dict[tuple[str, str], Command] = {}
 _actions: dict[str, RunAction] = {}
 _forms: dict[str, RunForm] = {}
 _mentions: dict[str, RunMention] = {}
+_shortcuts: dict[str, RunShortcut] = {}
 _events: dict[str, Wanted] = {}
 
 
@@ -108,6 +113,11 @@ def form(callback_id: str) -> Callable[[RunForm], RunForm]:
 def mention(word: str) -> Callable[[RunMention], RunMention]:
     """Register what becomes of a message to the bot that begins with a word; :data:`ANYTHING` takes all others."""
     return _registering(_mentions, word, "mentions")
+
+
+def shortcut(callback_id: str) -> Callable[[RunShortcut], RunShortcut]:
+    """Register what a shortcut does, which the manifest declares. Raises ValueError where the name is taken."""
+    return _registering(_shortcuts, callback_id, "shortcuts")
 
 
 def event(kind: str, concerns: Callable[[Fields], bool] = bool) -> Callable[[RunEvent], RunEvent]:
@@ -162,6 +172,11 @@ def mentions() -> dict[str, RunMention]:
     """By the word that a message begins with."""
     _load()
     return dict(_mentions)
+
+
+def shortcuts() -> dict[str, RunShortcut]:
+    _load()
+    return dict(_shortcuts)
 
 
 def events() -> dict[str, Wanted]:

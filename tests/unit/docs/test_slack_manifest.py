@@ -7,7 +7,7 @@ import yaml
 
 from bot.commands.parts.doctor import SCOPES
 from bot.localslack.events import EVENT_SCOPES
-from handlers.slack.registry import commands_of, events, slashes
+from handlers.slack.registry import commands_of, events, shortcuts, slashes
 
 MANIFEST: dict[str, Any] = yaml.safe_load(
     (Path(__file__).parents[3] / "deploy" / "slack-manifest.yaml").read_text(encoding="utf-8")
@@ -24,6 +24,13 @@ def test_it_declares_every_slash_command_that_is_registered_and_hints_only_at_wo
     for command in declared:
         words = {usage.split()[0] for usage in command["usage_hint"].split(" | ")}
         assert words <= {*commands_of(command["command"]), "help"}
+
+
+def test_it_declares_every_shortcut_that_is_registered() -> None:
+    declared = MANIFEST["features"]["shortcuts"]
+    assert sorted(one["callback_id"] for one in declared) == sorted(shortcuts())
+    assert len(declared) <= 10
+    assert all(len(one["name"]) <= 24 and len(one["description"]) <= 150 for one in declared)
 
 
 def test_it_subscribes_to_the_events_that_something_follows_from_and_to_no_others() -> None:

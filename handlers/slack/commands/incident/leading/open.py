@@ -6,7 +6,8 @@ from difflib import get_close_matches
 from bot.errors import Refused
 from bot.incidents.declaring import Declaration, declare
 from handlers.slack.arguments import BadArguments, severity_in, straight
-from handlers.slack.calls import Call
+from handlers.slack.calls import Call, OpenForm
+from handlers.slack.forms.open import open_view
 from handlers.slack.registry import command
 
 _OPTION = re.compile(r"""(?:^|\s+)([A-Za-z_][\w./-]*)=(?:"([^"]*)"|(\S+))$""")
@@ -17,10 +18,13 @@ _SERVICE, _SEVERITY = "service", "severity"
     "open",
     args="Customers cannot pay service=checkout severity=high",
     help="open an incident by hand; alerts of the service join it",
+    more={"": "the same by a form"},
     place=2,
 )
-async def open_by_hand(call: Call) -> str:
+async def open_by_hand(call: Call) -> str | OpenForm:
     title, options = _read(call)
+    if not title and not options:
+        return OpenForm(open_view(call.channel))
     word = options.get(_SEVERITY)
     wish = Declaration(
         title,
@@ -45,6 +49,6 @@ def _read(call: Call) -> tuple[str, dict[str, str]]:
         if name in options:
             raise BadArguments(f"{name} is given more than once")
         title, options[name] = title[: found.start()].rstrip(), value
-    if not title:
+    if not title and options:
         raise Refused(f"Say what is wrong, in a few words: `{call.example}`.")
     return title, options

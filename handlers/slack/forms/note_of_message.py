@@ -1,0 +1,34 @@
+"""The form behind “Add to the timeline”: of which incident."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from bot.domain.incident import Incident
+from bot.incidents.noting import Message, note_message
+from handlers.slack.calls import Submission, Written
+from handlers.slack.forms.elements import choice, modal
+from handlers.slack.forms.open import packed
+from handlers.slack.registry import form
+
+CALLBACK_ID = "incident.note_of_message"
+INCIDENT = "incident"
+MOST = 100
+
+
+@form(CALLBACK_ID)
+async def submit(submission: Submission) -> str:
+    message = msgspec.json.decode(submission.about, type=Written)
+    noted = Message(message.channel, message.ts, message.text, message.author, posted=False)
+    changed = await note_message(
+        submission.database, submission.values[INCIDENT], noted, submission.who, submission.now
+    )
+    return f"Noted in the timeline of incident #{changed.number}."
+
+
+def note_view(message: Written, opened: Sequence[Incident]) -> dict[str, Any]:
+    """Slack lets people search in the list as they type."""
+    options = [(one.id, f"#{one.number} {one.title}") for one in opened[:MOST]]
+    fields = [choice(INCIDENT, "Incident", options, first=True)]
+    return modal(CALLBACK_ID, f" {packed(message)}", "Add to the timeline", "Add", fields)
