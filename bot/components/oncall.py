@@ -26,8 +26,6 @@ from bot.routing.schedules.reading import ScheduleReading, nobody_known
 from bot.routing.schedules.roster import Roster
 
 TOOLS = "tools"
-_SLACK_INTERVAL = 1.0
-"""Seconds between two messages: https://docs.slack.dev/apis/web-api/rate-limits"""
 
 
 def make_roster(process: Process) -> Roster:
@@ -66,8 +64,7 @@ def _escalations(
             way,
             caller,
             clock,
-            _SLACK_INTERVAL if way in (Way.MENTION, Way.DIRECT, Way.OPS) else 0.0,
-            services.broadcast.publish_change,
+            on_change=services.broadcast.publish_change,
         )
         for way, caller in _callers(process, slack, session).items()
     }
@@ -92,8 +89,8 @@ def _callers(process: Process, slack: Slack | None, session: aiohttp.ClientSessi
         return others | dict.fromkeys((Way.MENTION, Way.DIRECT, Way.OPS), _without_slack)
     pages = SlackPages(
         process.services.database,
-        partial(open_channel, opening=Opening({"slack": slack.client}, may)),
-        partial(SlackChannel.direct, slack.client, may=may),
+        partial(open_channel, opening=Opening({"slack": slack.client}, may, urgent=True)),
+        partial(SlackChannel.direct, slack.client, may=may, urgent=True),
         clock,
         People(slack.client, clock).absent,
     )

@@ -18,6 +18,7 @@ from bot.components.routes import ROLE, routes_component
 from bot.domain.access.person import schedule_of
 from bot.health.self_check import Others
 from bot.incidents.guarding import guards_of
+from bot.notify.budget.budgets import budget_of
 from bot.notify.channel import Channel
 from bot.notify.channels.routed import Routed
 from bot.notify.channels.served import Channels
@@ -109,10 +110,11 @@ def _make_channels(process: Process, client: AsyncWebClient, roster: Roster) -> 
         )
 
     async def draw(channel: Channel, notifier: Notifier) -> None:
-        await ChartUploads(services.database, channel, services.clock, setbacks=notifier.setbacks).run()
+        setbacks, wanted = notifier.setbacks, notifier.thread_published
+        await ChartUploads(services.database, channel, services.clock, setbacks=setbacks, wanted=wanted).run()
 
     opens = partial(open_channel, opening=opening)
-    return Channels(process.config.slack.channel, opens, make, draw, roster.to_call)
+    return Channels(process.config.slack.channel, opens, make, draw, roster.to_call, budget_of(client))
 
 
 def health_of(slack: Slack | None) -> tuple[str, bool]:
@@ -133,7 +135,9 @@ def others_of(slack: Slack | None) -> Others:
     channels = slack.channels.problems_in_words() if slack and slack.channels else ""
     socket, _ = socket_health_of(slack)
     homes = slack.connection.homes.problem if slack and slack.connection.homes else ""
-    minor = {"messages": f"it does not take {refused}" if refused else "", "channels": channels, "homes": homes}
+    late = slack.channels.lags.in_words() if slack and slack.channels else ""
+    messages = f"it does not take {refused}" if refused else ""
+    minor = {"messages": messages, "channels": channels, "homes": homes, "late": late}
     return Others(
         serious={"clicks": f"no click and no command arrives: {socket}"} if socket not in _WELL else {},
         minor={kind: text for kind, text in minor.items() if text},

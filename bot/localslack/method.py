@@ -31,16 +31,24 @@ def method(name: str) -> Callable[[Method], Method]:
 
 def channel_of(workspace: Workspace, given: Json) -> Channel:
     found = workspace.channel(str(given.get("channel", "")))
-    if found is None:
+    if found is None or (found.is_private and not found.is_member):
         raise Failed("channel_not_found")
     return found
 
 
 def joined(workspace: Workspace, given: Json) -> Channel:
-    """A channel in which the app may speak and read."""
+    """A channel in which the app may read."""
     channel = channel_of(workspace, given)
     if not channel.is_member:
         raise Failed("not_in_channel")
+    return channel
+
+
+def open_channel(workspace: Workspace, given: Json) -> Channel:
+    """A channel in which the app may speak, too."""
+    channel = joined(workspace, given)
+    if channel.is_archived:
+        raise Failed("is_archived")
     return channel
 
 

@@ -1,7 +1,7 @@
 """The Web API's methods: each takes its arguments and returns Slack's answer. https://docs.slack.dev/reference/methods"""
 
 from bot.localslack.blocks import problems_of
-from bot.localslack.method import Failed, channel_of, decoded, joined, method, with_ids
+from bot.localslack.method import Failed, channel_of, decoded, joined, method, open_channel, with_ids
 from bot.localslack.state import APP_ID, BOT_ID, BOT_USER, TEAM, USERGROUP, Channel, Json, Workspace, reacted
 
 MAX_TEXT = 40_000
@@ -44,7 +44,7 @@ def auth_test(workspace: Workspace, given: Json, base: str) -> Json:
 
 @method("chat.postMessage")
 def post_message(workspace: Workspace, given: Json, base: str) -> Json:
-    channel = joined(workspace, given)
+    channel = open_channel(workspace, given)
     thread = given.get("thread_ts")
     if thread and not any(message["ts"] == thread for message in channel.messages):
         raise Failed("thread_not_found")
@@ -73,6 +73,8 @@ def update_message(workspace: Workspace, given: Json, base: str) -> Json:
         raise Failed("message_not_found")
     if message.get("bot_id") != BOT_ID:
         raise Failed("cant_update_message")
+    if channel.is_archived:
+        raise Failed("is_inactive")
     message |= _content(given) | {"edited": {"user": BOT_USER, "ts": workspace.next_ts()}}
     return {"channel": channel.id, "ts": message["ts"], "text": message["text"], "message": message}
 
@@ -149,15 +151,16 @@ def replies(workspace: Workspace, given: Json, base: str) -> Json:
 
 
 def _described(channel: Channel) -> Json:
-    about = {"id": channel.id, "name": channel.name, "is_channel": True, "is_archived": False}
-    return about | {"is_member": channel.is_member}
+    about = {"id": channel.id, "name": channel.name, "is_channel": True, "is_archived": channel.is_archived}
+    return about | {"is_member": channel.is_member, "is_private": channel.is_private}
 
 
 @method("conversations.list")
 def list_channels(workspace: Workspace, given: Json, base: str) -> Json:
-    return _page(
-        [_described(channel) for channel in workspace.channels.values() if not channel.person], given, "channels"
-    )
+    seen = [one for one in workspace.channels.values() if not one.person and (one.is_member or not one.is_private)]
+    if str(given.get("exclude_archived", "")).lower() in ("1", "true"):
+        seen = [one for one in seen if not one.is_archived]
+    return _page([_described(channel) for channel in seen], given, "channels")
 
 
 @method("conversations.info")
@@ -242,14 +245,16 @@ def bot_info(workspace: Workspace, given: Json, base: str) -> Json:
 @method("usergroups.list")
 def list_usergroups(workspace: Workspace, given: Json, base: str) -> Json:
     names = {USERGROUP: ("oncall", "On call")}
-    named = [(group, *names.get(group, (group.lower(), group))) for group in workspace.usergroups]
+    enabled = [group for group in workspace.usergroups if group not in workspace.disabled]
+    named = [(group, *names.get(group, (group.lower(), group))) for group in enabled]
     return {"usergroups": [{"id": group, "handle": handle, "name": name} for group, handle, name in named]}
 
 
 @method("usergroups.users.list")
 def list_usergroup(workspace: Workspace, given: Json, base: str) -> Json:
-    found = workspace.usergroups.get(str(given.get("usergroup", "")))
-    if found is None:
+    group = str(given.get("usergroup", ""))
+    found = workspace.usergroups.get(group)
+    if found is None or group in workspace.disabled:
         raise Failed("no_such_subteam")
     return {"users": found}
 

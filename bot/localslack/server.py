@@ -3,10 +3,10 @@
 import asyncio
 import time
 import uuid
-from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import deepcopy
 from email.utils import formatdate
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from bot.localslack.control import Control, same_origin
 from bot.localslack.delivery import Delivery, sign
 from bot.localslack.events import EVENT_SCOPES
 from bot.localslack.faults import SLOW_SECONDS, Fault, Faults
+from bot.localslack.limits import Limits
 from bot.localslack.method import METHODS, Failed
 from bot.localslack.people import People
 from bot.localslack.state import DEFAULT_USERS, USERGROUP, Channel, Json, Workspace, channel_id_of
@@ -48,17 +49,18 @@ _NEEDED = {
 }
 assert methods and files and views  # importing them fills METHODS
 MAX_BODY = 20 * 2**20
-_PACED = ("chat.postMessage", "chat.update")
 
 
 class LocalSlack:
     """A workspace with one app, as an async context manager.
 
     ``url`` is the page, ``api_url`` the Web API's base, ``request_url`` where the app takes Slack's requests.
-    With ``enforce_rate_limit`` a channel takes one message or update a second after a ``burst``, as Slack's do.
+    With ``enforce_rate_limit`` the limits hold that Slack documents (:mod:`bot.localslack.limits`), after a ``burst``
+    of posts in a channel.
     ``scopes`` are what the token may do, ``not_joined`` the channels to which nobody invited the app. ``guests``,
-    ``foreign``, ``deactivated`` and ``usergroups`` say who of ``users`` is what (see :class:`Workspace`), and may be
-    changed. ``events`` are the kinds of events that the app subscribes to: it gets those that its scopes allow.
+    ``foreign``, ``deactivated``, ``usergroups`` and ``disabled`` say who of ``users`` is what (see
+    :class:`Workspace`), and may be changed; so may what :meth:`channel` gives. ``events`` are the kinds of events that
+    the app subscribes to: it gets those that its scopes allow.
     """
 
     def __init__(
@@ -87,13 +89,12 @@ class LocalSlack:
         self._workspace.usergroups[USERGROUP] = [next(iter(users))] if users else []
         self.guests, self.foreign = self._workspace.guests, self._workspace.foreign
         self.deactivated = self._workspace.deactivated
-        self.usergroups = self._workspace.usergroups
+        self.usergroups, self.disabled = self._workspace.usergroups, self._workspace.disabled
         self._delivery = Delivery(signing_secret, request_url, clock)
         self._faults = Faults()
         self._people = People(self._workspace, self._delivery)
         self._control = Control(self._workspace, self._people, self._delivery, self._faults)
-        self._enforce, self._burst = enforce_rate_limit, burst
-        self._due: dict[str, float] = defaultdict(float)
+        self._enforce, self._limits = enforce_rate_limit, Limits(burst)
         self.url = self.api_url = ""
         self.click, self.command, self.submit_view = self._people.click, self._people.command, self._people.submit_view
         self.users, self.open_home = self._workspace.users, self._people.open_home
@@ -116,16 +117,21 @@ class LocalSlack:
         return list(self._workspace.calls)
 
     @property
+    def limited(self) -> Mapping[str, int]:
+        """How many calls of each method came sooner than the limits allow, where they are enforced."""
+        return dict(self._limits.refused)
+
+    @property
     def connected(self) -> bool:
         """Whether an app is connected in Socket Mode."""
         return bool(self._delivery.sockets)
 
     def messages(self, channel: str) -> list[Json]:
         """The channel's messages as they are now, the oldest first, without replies."""
-        return deepcopy(self._channel(channel).messages)
+        return deepcopy(self.channel(channel).messages)
 
     def replies(self, channel: str, ts: str) -> list[Json]:
-        return deepcopy(self._channel(channel).threads.get(ts, []))
+        return deepcopy(self.channel(channel).threads.get(ts, []))
 
     def ephemerals(self, user: str) -> list[Json]:
         """What only this person saw."""
@@ -152,7 +158,12 @@ class LocalSlack:
     def sign(self, body: bytes, timestamp: int) -> dict[str, str]:
         return sign(self.signing_secret, body, timestamp)
 
-    def _channel(self, name: str) -> Channel:
+    def add_channel(self, name: str, id: str) -> Channel:
+        """A new one, which the app is in. Another one may have had its name before."""
+        return self._workspace.channels.setdefault(id, Channel(id, name))
+
+    def channel(self, name: str) -> Channel:
+        """By name or id. Raises KeyError."""
         found = self._workspace.channel(name)
         if found is None:
             raise KeyError(f"no channel {name}")
@@ -217,9 +228,9 @@ class LocalSlack:
                 return {"ok": True, **self._open_connection(token)}, 200, headers
             if token != self.bot_token:
                 raise Failed("invalid_auth" if token else "not_authed")
-            wait = self._wait_for(name, str(given.get("channel", "")))
+            wait = self._limits.wait_for(name, str(given.get("channel", ""))) if self._enforce else 0.0
             if wait > 0:
-                return {"ok": False, "error": "ratelimited"}, 429, {**headers, "Retry-After": str(int(wait) + 1)}
+                return {"ok": False, "error": "ratelimited"}, 429, {**headers, "Retry-After": str(ceil(wait))}
             needed = _NEEDED.get(name)
             if needed and needed not in self._scopes.split(","):
                 raise Failed("missing_scope", needed=needed, provided=self._scopes)
@@ -246,16 +257,6 @@ class LocalSlack:
         if fault.kind == "slow":
             await asyncio.sleep(SLOW_SECONDS)
         return None
-
-    def _wait_for(self, name: str, channel: str) -> float:
-        """Seconds until a channel takes the call."""
-        if not self._enforce or name not in _PACED:
-            return 0.0
-        now = time.monotonic()
-        if self._due[channel] - now > self._burst:
-            return self._due[channel] - now - self._burst
-        self._due[channel] = max(self._due[channel], now) + 1.0
-        return 0.0
 
     def _open_connection(self, token: str) -> Json:
         if token != self.app_token:

@@ -44,13 +44,16 @@ def reacted(message: Json, name: str, user: str) -> bool:
 class Channel:
     """``messages`` and the replies in ``threads`` are Slack's message objects, the oldest first.
 
-    ``is_member`` says whether the app was invited. ``person`` is with whom it is a conversation, empty for channels.
+    ``is_member`` says whether the app was invited; one that is private the app does not see at all otherwise.
+    ``person`` is with whom it is a conversation, empty for channels.
     """
 
     id: str
     name: str
     is_member: bool = True
     person: str = ""
+    is_private: bool = False
+    is_archived: bool = False
     messages: list[Json] = field(default_factory=list)
     threads: dict[str, list[Json]] = field(default_factory=dict)
 
@@ -62,8 +65,8 @@ class Channel:
 @dataclass
 class Workspace:
     """``guests`` are of the users those who are not full members, ``foreign`` those of another workspace, with its id.
-    ``deactivated`` are people who have left. ``usergroups`` are who is in which, by the group's id. ``events`` are the
-    kinds of events that the app is sent.
+    ``deactivated`` are people who have left. ``usergroups`` are who is in which, by the group's id; ``disabled`` are
+    those of them that somebody has disabled. ``events`` are the kinds of events that the app is sent.
     """
 
     users: dict[str, str]
@@ -73,6 +76,7 @@ class Workspace:
     foreign: dict[str, str] = field(default_factory=dict)
     events: set[str] = field(default_factory=set)
     usergroups: dict[str, list[str]] = field(default_factory=dict)
+    disabled: set[str] = field(default_factory=set)
     ephemerals: deque[Json] = field(default_factory=lambda: deque(maxlen=MAX_EPHEMERALS))
     views: dict[str, Json] = field(default_factory=dict)
     homes: dict[str, Json] = field(default_factory=dict)

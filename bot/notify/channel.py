@@ -26,7 +26,7 @@ class ChannelRefusal(ChannelFailure):
     """The channel refuses until a person changes a token, a permission or the channel."""
 
 
-Call = Literal["key", "post", "update", "delete", "find", "find_reply", "upload", "share"]
+Call = Literal["key", "open", "post", "update", "delete", "find", "find_reply", "upload", "share", "address"]
 """The kinds of calls that a channel may limit apart from each other; a reply is a ``post``."""
 
 

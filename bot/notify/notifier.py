@@ -19,6 +19,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 from bot.errors import StorageUnavailable
 from bot.inbox.backlog import Backlog
 from bot.notify.backoff import is_worth_a_line, wait_for_channel
+from bot.notify.budget.plan import LOOKED_AT, Plan
 from bot.notify.channel import Channel, ChannelFailure, ChannelRefusal, ContentRefused, MessageRefused, RateLimited
 from bot.notify.channels.routed import Routed
 from bot.notify.digest.digests import Digests
@@ -38,7 +39,6 @@ from bot.storage.queries.shown.channel_messages import Closed, Names
 INTERVAL = 1.0
 POLL = 2.0
 SELDOM = 10.0
-MESSAGES_PER_THREAD = 10
 _REFUSAL_WAIT = 15.0
 _ALONE_WAIT = 5.0
 """Longest wait while a single message has failed: another one may come, which the channel takes."""
@@ -51,7 +51,8 @@ class Notifier:
 
     ``channels_of`` says which incidents those are; without it, all. ``problem`` says why the channel could not be
     reached or refuses; None while all is well. ``reached`` turns true with the first call that succeeds. ``described``
-    are the names in the topology of the configuration, which attest an incident in a flood. ``routed``: it shows what
+    are the names in the topology of the configuration, which attest an incident in a flood. ``thread_published`` is set
+    when charts may be wanted. ``routed``: it shows what
     routes lead to it, and is woken for that (:mod:`bot.notify.channels.served`), so it need not look as often.
     """
 
@@ -81,7 +82,9 @@ class Notifier:
         self._limits = RateLimits(timer, routed.limits if routed else None)
         self.setbacks = Setbacks(timer)
         self._woken = asyncio.Event()
-        self._turn = 0
+        self.thread_published = asyncio.Event()
+        self._plan = Plan(timer, self.wake, routed.budget if routed else None, routed.lags if routed else None)
+        self._key = ""
         self._counted = 0
         self._adopted = False
         self.problem: str | None = None
@@ -107,6 +110,7 @@ class Notifier:
             await self._reconcile_always()
         finally:  # what is wrong from now on, another replica says
             self.problem, self.refused = None, False
+            self._plan.end(self._key)
             self._count(0)
 
     async def _reconcile_always(self) -> None:
@@ -133,6 +137,7 @@ class Notifier:
             key = await self._channel.key()
         except RateLimited as limited:
             return self._limit(limited)
+        self._key = key
         await self._adopt(key)
         item = await self._next(key)
         if item is not None:
@@ -146,28 +151,25 @@ class Notifier:
         """What is to be published next: what failed comes after the others."""
         async with self._database.read() as connection:
             out_of_date = await channel_messages.count_out_of_date(connection, key, self._names)
-        self._count(out_of_date)
-        await self._digests.admit(key, out_of_date)
+            self._count(out_of_date)
+            if not self._digests.may_admit(out_of_date):
+                return await self._chosen(connection, key)
+        await self._digests.admit(key)
         async with self._database.read() as connection:
-            chosen = await self._choose(connection, key, doubted=False)
-            doubts = any(self.setbacks.doubted(kind) for kind in ("message", "thread", "digest"))
-            chosen = await self._choose(connection, key, doubted=True) if chosen is None and doubts else chosen
-        self._turn += 1
-        return chosen
+            return await self._chosen(connection, key)
+
+    async def _chosen(self, connection: AsyncConnection, key: str) -> Item | None:
+        chosen = await self._choose(connection, key, doubted=False)
+        doubts = any(self.setbacks.doubted(kind) for kind in ("message", "thread", "digest"))
+        return await self._choose(connection, key, doubted=True) if chosen is None and doubts else chosen
 
     async def _choose(self, connection: AsyncConnection, key: str, doubted: bool) -> Item | None:
         caught_up = self._backlog is None or self._backlog.caught_up
         closed = self._closed(doubted)
-        first = await self._digests.next(connection, key, closed, self._left_out("digest", doubted))
-        incident_id = (
-            None if first else await channel_messages.next_to_show(connection, key, caught_up, closed, self._names)
-        )
+        digest = await self._digests.next(connection, key, closed, self._left_out("digest", doubted))
+        messages = await channel_messages.next_to_show(connection, key, caught_up, closed, self._names, LOOKED_AT)
         thread = await channel_messages.next_thread(connection, key, closed)
-        messages_per_thread = 2 if thread and thread.worse else MESSAGES_PER_THREAD
-        item = first or (Item("message", incident_id) if incident_id else None)
-        if thread and (item is None or self._turn % messages_per_thread == 0):
-            return Item("thread", thread.incident_id)
-        return item
+        return self._plan.next(key, digest, messages, thread)
 
     def _closed(self, doubted: bool) -> Closed:
         """What is not attempted now; what failed, only with ``doubted``."""
@@ -199,6 +201,7 @@ class Notifier:
             await self._set_aside(item, str(failure))
             return True
         self.setbacks.succeeded(item)
+        self._plan.published(item)
         self._succeed()
         return True
 
@@ -206,6 +209,7 @@ class Notifier:
         with tracing.span(f"slack.{item.kind}", parent=await self._trace(item.id)):
             if item.kind == "thread":
                 await self._threads.publish(item.id)
+                self.thread_published.set()
             elif item.kind == "digest":
                 await self._digests.publish(item.id)
             elif await self._messages.show(item.id):
@@ -277,8 +281,8 @@ class Notifier:
         if self._routed is None or self._routed.adopts:
             return True
         behind = self._backlog is not None and not self._backlog.caught_up
-        waiting = (self._digests.flood, self.setbacks, self._limits, self._duplicates, self._counted, behind)
-        return any(map(bool, waiting))
+        stuck = self._counted and not self._plan.waits
+        return any(map(bool, (self._digests.flood, self.setbacks, self._limits, self._duplicates, stuck, behind)))
 
     def _note_failure(self, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None

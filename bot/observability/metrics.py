@@ -54,6 +54,11 @@ PARTITION_OLDEST = Gauge(
 INBOX_LAG = Gauge("tandem_inbox_lag_entries", "Entries that wait to be processed.")
 SLACK_CALLS = Counter("tandem_slack_calls_total", "Calls to Slack.", ["method", "outcome"])
 SLACK_OUT_OF_DATE = Gauge("tandem_slack_incidents_out_of_date", "Incidents whose message in Slack is out of date.")
+SLACK_LAG = Gauge(
+    "tandem_slack_lag_seconds",
+    "For how long the oldest of what Slack does not show yet has waited: new incidents, edits, replies in threads.",
+    ["kind"],
+)
 SLACK_UP = Gauge("tandem_slack_up", "1 if the last call to Slack succeeded, else 0; NaN without a Slack token.")
 SLACK_SOCKET_UP = Gauge(
     "tandem_slack_socket_up",

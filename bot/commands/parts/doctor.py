@@ -16,6 +16,7 @@ from bot.commands.parts.checks.groups import look_at_groups
 from bot.commands.parts.checks.inbox import check_inbox
 from bot.commands.parts.checks.oncall import check_on_call
 from bot.commands.parts.checks.reload import check_reload
+from bot.commands.parts.checks.shown import check_shown
 from bot.commands.parts.checks.slack_answers import advice_for, asked, clock_skew, is_about_reaching
 from bot.commands.parts.checks.slack_app import SCOPES, check_home, check_scopes
 from bot.config import Config, Environment, read_environment
@@ -78,8 +79,9 @@ async def _storage(environment: Environment, config: Config) -> list[Finding]:
             archive = await _archive(database, environment.archive, config)
             models = await _model_store(database, environment) if config.models else []
             alerts = await check_alerts(database, config)
-            on_call = [*await check_on_call(database, config), *await check_home(database)]
-            return [takes, await _audit_log(database, environment), archive, *models, *inbox, *alerts, *on_call]
+            slack = [*await check_home(database), *await check_shown(database, environment)]
+            rest = [*await check_on_call(database, config), *slack]
+            return [takes, await _audit_log(database, environment), archive, *models, *inbox, *alerts, *rest]
         finally:
             await database.close()
     except (TandemError, OSError) as error:

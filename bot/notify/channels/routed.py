@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bot.domain.routing.mention import OnCall
+from bot.notify.budget.budget import Budget
+from bot.notify.budget.lags import Lags
 from bot.notify.rate_limits import RateLimits
 from bot.storage.queries.routing import Place
 
@@ -23,7 +25,7 @@ class Routed:
     """``names`` are those of this channel, as tandem.yaml writes them: by its name and by its id, it is one channel.
     ``keys`` are the keys of all channels whose names have been looked up. ``adopts``: it takes over what the release
     before has written, which knew one channel. ``schedules`` are those that an escalation calls, by its name.
-    ``limits`` are shared by the channels of one workspace."""
+    ``limits``, ``budget`` and ``lags`` are shared by the channels of one workspace."""
 
     names: set[str]
     keys: Mapping[str, str] = field(default_factory=dict)
@@ -31,6 +33,8 @@ class Routed:
     adopts: bool = True
     schedules: Mapping[str, Sequence[str]] = field(default_factory=dict)
     limits: RateLimits | None = None
+    budget: Budget | None = None
+    lags: Lags | None = None
     _asked: dict[str, tuple[float, Sequence[str]]] = field(default_factory=dict, init=False)
 
     def keys_of(self, places: Collection[Place]) -> set[str]:

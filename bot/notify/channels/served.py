@@ -11,6 +11,8 @@ from typing import Any
 import structlog
 
 from bot.errors import ConfigError
+from bot.notify.budget.budget import Budget
+from bot.notify.budget.lags import Lags
 from bot.notify.channel import Channel
 from bot.notify.channels.routed import OnCallNow, Routed, nobody
 from bot.notify.notifier import Notifier
@@ -27,12 +29,22 @@ log = structlog.get_logger(__name__)
 
 
 class Channels:
-    """``default`` is the notifier of ``slack.channel``; others are opened and made when they are needed."""
+    """``default`` is the notifier of ``slack.channel``; others are opened and made when they are needed. All share the
+    ``budget`` of their workspace."""
 
-    def __init__(self, default: str, open_channel: Open, make: Make, beside: Work, on_call: OnCallNow = nobody) -> None:
-        self._name = default
+    def __init__(
+        self,
+        default: str,
+        open_channel: Open,
+        make: Make,
+        beside: Work,
+        on_call: OnCallNow = nobody,
+        budget: Budget | None = None,
+    ) -> None:
+        self._name, self._budget = default, budget
         self._open, self._make, self._on_call, self._beside = open_channel, make, on_call, beside
         self._limits = RateLimits(time.monotonic)
+        self.lags = Lags(time.monotonic)
         self._keys: dict[str, str] = {}
         self._opened: dict[str, Channel] = {}
         self._notifiers: dict[str, Notifier] = {}
@@ -52,6 +64,8 @@ class Channels:
         """Serve the channels until cancelled."""
         self._keys.clear()
         self._owners.clear()
+        if self._budget is not None:
+            self._budget.begin()
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
@@ -93,6 +107,7 @@ class Channels:
         if name not in self._notifiers:
             self._opened[name] = self._open(name)
             routed = Routed({name}, self._keys, self._on_call, adopts=name == self._name, limits=self._limits)
+            routed.budget, routed.lags = self._budget, self.lags
             self._notifiers[name] = self._make(self._opened[name], routed)
         return self._notifiers[name]
 

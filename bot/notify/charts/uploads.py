@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import structlog
@@ -24,7 +25,7 @@ from bot.storage.queries.charts import UploadState, WantedChart
 MAX_CHARTS = 5
 """In one incident."""
 INTERVAL = 1.0
-POLL = 2.0
+POLL, SELDOM = 2.0, 20.0
 FRESH = timedelta(hours=1)
 """A chart that could not be sent for so long is left out: it would say nothing new."""
 _REFUSAL_WAIT = 300.0
@@ -33,7 +34,10 @@ log = structlog.get_logger(__name__)
 
 
 class ChartUploads:
-    """Uploads into one channel what :func:`bot.storage.queries.charts.want` noted, one at a time."""
+    """Uploads into one channel what :func:`bot.storage.queries.charts.want` noted, one at a time.
+
+    ``wanted`` is set when there may be some; then it looks seldom otherwise.
+    """
 
     def __init__(
         self,
@@ -42,12 +46,14 @@ class ChartUploads:
         clock: Callable[[], datetime],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         setbacks: Setbacks | None = None,
+        wanted: asyncio.Event | None = None,
     ) -> None:
         self._database = database
         self._channel = channel
         self._clock = clock
         self._sleep = sleep
         self._setbacks = Setbacks(time.monotonic) if setbacks is None else setbacks
+        self._wanted = wanted
 
     async def run(self) -> None:
         """Upload until cancelled."""
@@ -58,7 +64,19 @@ class ChartUploads:
                 sleep=self._sleep,
                 before_sleep=_note_failure,
             )
-            await self._sleep(INTERVAL if await retrying(self.upload_next) else POLL)
+            if await retrying(self.upload_next):
+                await self._sleep(INTERVAL)
+            else:
+                await self._rest()
+
+    async def _rest(self) -> None:
+        if self._wanted is None:
+            await self._sleep(POLL)
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SELDOM):
+                await self._wanted.wait()
+        self._wanted.clear()
 
     async def upload_next(self) -> bool:
         """Bring one chart into its thread; False where none is wanted. Raises ChannelFailure, StorageUnavailable."""

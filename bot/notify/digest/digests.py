@@ -7,8 +7,9 @@ import msgspec
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.notify.budget.plan import Wish
 from bot.notify.card import DigestCard, DigestLine
-from bot.notify.channel import ContentRefused, MessageGone, MessageRefused, RateLimited, digest_mark
+from bot.notify.channel import Call, ContentRefused, MessageGone, MessageRefused, RateLimited, digest_mark
 from bot.notify.digest.admission import Admission
 from bot.notify.digest.pace import AT_ONCE, Pace
 from bot.notify.digest.ranking import Standing
@@ -39,15 +40,17 @@ class Digests:
         self._promoted: dict[str, Standing] = {}
         self.flood: bool | None = None
 
-    async def admit(self, key: str, out_of_date: int) -> None:
-        """``out_of_date`` is how many incidents the channel does not show as they are. Raises StorageUnavailable."""
-        if self.flood is False and out_of_date <= AT_ONCE and (self._pace.room or not out_of_date):
-            return
+    def may_admit(self, out_of_date: int) -> bool:
+        """``out_of_date`` is how many incidents the channel does not show as they are."""
+        return self.flood is not False or out_of_date > AT_ONCE or not (self._pace.room or not out_of_date)
+
+    async def admit(self, key: str) -> None:
+        """See whether there is a flood, and what is in it. Raises StorageUnavailable."""
         self.flood = await self._admission.admit(key)
 
     async def next(
         self, connection: AsyncConnection, key: str, closed: Closed, put_off: Collection[str]
-    ) -> Item | None:
+    ) -> Wish | None:
         """An incident that gets a message of its own now, or the digest; ``put_off`` are digests not to be tried."""
         if not self.flood:
             return None
@@ -58,28 +61,29 @@ class Digests:
         if (
             (found is None or found[1] < Standing.KNOWN)
             and key not in put_off
-            and await self._due(connection, closed, key)
+            and (call := await self._due(connection, closed, key))
         ):
-            return Item("digest", key)
+            return Wish(Item("digest", key), call, self._timer())
         if found is None:
             return None
         self._promoted = {found[0]: Standing(found[1])}
-        return Item("message", found[0])
+        return Wish(Item("message", found[0]), "post", self._timer())
 
     def posted(self, incident_id: str) -> None:
         """A new incident got its message, by its rank in the digest or without a flood."""
         self._pace.posted(self._promoted.pop(incident_id, Standing.UNKNOWN))
 
-    async def _due(self, connection: AsyncConnection, closed: Closed, key: str) -> bool:
+    async def _due(self, connection: AsyncConnection, closed: Closed, key: str) -> Call | None:
+        """By which call it is to be brought up to date; None where it is not to be now."""
         digest = await digests.of_channel(connection, key)
         if digest is None:
-            return False
+            return None
         if digest.ts is None:
-            return not closed.post and not (digest.posting_since and closed.find)
+            return "post" if not closed.post and not (digest.posting_since and closed.find) else None
         if closed.update or self._timer() < self._edit_from:
-            return False
+            return None
         card = await self._card(connection, digest)
-        return card != self._shown or card.waiting == 0
+        return "update" if card != self._shown or card.waiting == 0 else None
 
     async def publish(self, key: str) -> None:
         """Raises ChannelFailure, MessageRefused, ContentRefused (for the simplest form too), StorageUnavailable."""

@@ -20,11 +20,13 @@ DEFAULT = "slack"
 class Opening:
     """What a channel may need to be opened: the clients of the tools, by kind, that the process has already.
 
-    ``may`` says whether this replica may speak to the channel now; the channel asks before each call.
+    ``may`` says whether this replica may speak to the channel now; the channel asks before each call. What is
+    ``urgent`` comes before all else that waits for its turn.
     """
 
     clients: Mapping[str, Any] = field(default_factory=dict)
     may: Callable[[], bool] = lambda: True
+    urgent: bool = False
 
 
 Open = Callable[[str, Opening], Channel]

@@ -11,4 +11,4 @@ from bot.notify.slack.channel import SlackChannel
 def open_slack(address: str, opening: Opening) -> Channel:
     client = opening.clients["slack"]
     assert isinstance(client, AsyncWebClient)
-    return SlackChannel(client, address, opening.may)
+    return SlackChannel(client, address, opening.may, opening.urgent)

@@ -13,11 +13,22 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.errors import LostLease
+from bot.notify.budget.budgets import budget_of
 from bot.notify.card import Content, DigestCard, Notice, SilenceCard, ThreadUpdate
-from bot.notify.channel import ChannelFailure, ChannelRefusal, ContentRefused, Mark, MessageGone, MessageRefused, Posted
+from bot.notify.channel import (
+    Call,
+    ChannelFailure,
+    ChannelRefusal,
+    ContentRefused,
+    Mark,
+    MessageGone,
+    MessageRefused,
+    Posted,
+    RateLimited,
+)
 from bot.notify.paging.page_card import PageCard
 from bot.notify.slack.directory import directory_of
-from bot.notify.slack.failures import meaning_of
+from bot.notify.slack.failures import LIMITED_TOGETHER, meaning_of
 from bot.notify.slack.render import plain as render_plain
 from bot.notify.slack.render import render
 from bot.notify.slack.render_digest import render_digest
@@ -45,21 +56,26 @@ class SlackChannel:
 
     ``may`` is called immediately before each request: where it returns false, LostLease is raised and nothing is
     sent. What was sent is waited for, also when the caller is cancelled, so that its effect can be found afterwards.
+    Calls go by the budget of their client, if it has one; ``urgent`` ones come before all others there.
     """
 
-    def __init__(self, client: AsyncWebClient, name: str, may: Callable[[], bool] = lambda: True) -> None:
+    def __init__(
+        self, client: AsyncWebClient, name: str, may: Callable[[], bool] = lambda: True, urgent: bool = False
+    ) -> None:
         self._client = client
-        self._may = may
+        self._may, self._urgent, self._budget = may, urgent, budget_of(client)
         self._name = name
         self._id: str | None = name if _ID.fullmatch(name) else None
 
     @classmethod
-    async def direct(cls, client: AsyncWebClient, user: str, may: Callable[[], bool] = lambda: True) -> "SlackChannel":
+    async def direct(
+        cls, client: AsyncWebClient, user: str, may: Callable[[], bool] = lambda: True, urgent: bool = False
+    ) -> "SlackChannel":
         """The conversation with a person alone. Raises as the other calls do.
 
         https://docs.slack.dev/reference/methods/conversations.open
         """
-        opening = cls(client, user, may)
+        opening = cls(client, user, may, urgent)
         answer = await opening._called("conversations.open", client.conversations_open(users=user))
         channel = answer.get("channel")
         opening._id = str(channel["id"]) if isinstance(channel, dict) and "id" in channel else user
@@ -186,20 +202,32 @@ class SlackChannel:
         return await self._called("conversations.history", self._client.conversations_history(**shared))
 
     async def _called(self, method: str, call: Coroutine[Any, Any, AsyncSlackResponse]) -> AsyncSlackResponse:
-        if not self._may():
+        try:
+            await self._afford(LIMITED_TOGETHER[method])
+            if not self._may():
+                raise LostLease(f"{method}: another replica speaks to this channel by now")
+        except BaseException:
             call.close()
-            raise LostLease(f"{method}: another replica speaks to this channel by now")
+            raise
         try:
             with tracing.span(f"slack {method}", "client"):
                 answer = await _to_its_end(call)
         except SlackApiError as error:
             SLACK_CALLS.labels(method, "refused").inc()
-            raise meaning_of(method, error) from error
+            meaning = meaning_of(method, error)
+            if self._budget and isinstance(meaning, RateLimited):
+                self._budget.refused(meaning.call)
+            raise meaning from error
         except (TimeoutError, aiohttp.ClientError, OSError, SlackClientError, *_NO_ANSWER_OF_SLACKS) as error:
             SLACK_CALLS.labels(method, "unreachable").inc()
             raise ChannelFailure(f"{method}: {type(error).__name__} {error}".strip()) from error
         SLACK_CALLS.labels(method, "ok").inc()
         return answer
+
+    async def _afford(self, call: Call) -> None:
+        """Wait for the turn of this call."""
+        if self._budget is not None:
+            await self._budget.spend(call, self._id or self._name, self._urgent)
 
 
 def _objects(answer: AsyncSlackResponse, name: str) -> list[dict[str, Any]]:

@@ -30,6 +30,7 @@ _REFUSED = {
     "channel_not_found",
     "not_in_channel",
     "is_archived",
+    "is_inactive",
     "restricted_action",
     "restricted_action_read_only_channel",
     "posting_to_channel_denied",
@@ -62,9 +63,10 @@ _LATER = {
     "team_added_to_org",
     "accesslimited",
 }
-_LIMITED_TOGETHER: dict[str, Call] = {
+LIMITED_TOGETHER: dict[str, Call] = {
     "conversations.list": "key",
-    "conversations.open": "key",
+    "conversations.open": "open",
+    "chat.getPermalink": "address",
     "chat.postMessage": "post",
     "chat.update": "update",
     "chat.delete": "delete",
@@ -90,7 +92,7 @@ def meaning_of(method: str, error: SlackApiError) -> TandemError:
     data = getattr(response, "data", None)
     code = data.get("error", "") if isinstance(data, dict) else ""
     if status == 429 or code in ("ratelimited", "rate_limited"):
-        return RateLimited(f"{method}: rate limited", retry_after_of(error), _LIMITED_TOGETHER[method])
+        return RateLimited(f"{method}: rate limited", retry_after_of(error), LIMITED_TOGETHER[method])
     if code in _REFUSED:
         needed = f" (needs the scope {data['needed']})" if isinstance(data, dict) and data.get("needed") else ""
         return ChannelRefusal(f"{method}: {code}{needed}")

@@ -10,6 +10,8 @@ import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 from yarl import URL
 
+from bot.notify.budget.budgets import give_budget
+
 _LIKE = {"ws": "http", "wss": "https"}
 
 
@@ -26,7 +28,8 @@ def proxy_for(address: str) -> tuple[URL | None, aiohttp.BasicAuth | None]:
 
 
 def make_client(token: str, base_url: str, session: aiohttp.ClientSession) -> AsyncWebClient:
-    """A client whose session alone decides about proxies."""
+    """A client whose session alone decides about proxies, and whose channels make no more calls than Slack takes."""
     client = AsyncWebClient(token=token, base_url=base_url.rstrip("/") + "/", session=session, retry_handlers=[])
     client.proxy = None
+    give_budget(client)
     return client

@@ -26,7 +26,7 @@ from bot.storage.queries.oncall import calls, escalations
 
 POLL = 1.0
 AT_ONCE = 8
-"""Calls to other systems that are made side by side. What goes to Slack goes one by one."""
+"""Calls that are made side by side; those to Slack wait for their turn there."""
 GIVES_UP_AFTER = timedelta(hours=6)
 _CALL_SECONDS = 60.0
 _LONGEST_WAIT = 60.0
@@ -48,12 +48,10 @@ class Lane:
         way: Way,
         caller: Caller,
         clock: Callable[[], datetime],
-        interval: float = 0.0,
         on_change: Callable[[], None] = lambda: None,
     ) -> None:
         self._database, self._way, self._caller = database, way, caller
-        self._clock, self._interval, self._on_change = clock, interval, on_change
-        self._at_once = 1 if interval else AT_ONCE
+        self._clock, self._on_change = clock, on_change
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
@@ -63,10 +61,8 @@ class Lane:
         """Make calls until cancelled."""
         while True:
             try:
-                if await self.call_next():
-                    await asyncio.sleep(self._interval)
-                    continue
-                await self._rest()
+                if not await self.call_next():
+                    await self._rest()
             except StorageUnavailable as error:
                 log.warning("escalations.waits", way=self._way, reason=str(error))
                 await asyncio.sleep(_AFTER_FAILURE)
@@ -80,7 +76,7 @@ class Lane:
     async def call_next(self) -> bool:
         """Make the calls that are next; False where none is wanted now. Raises StorageUnavailable, LostLease."""
         async with self._database.read() as connection:
-            pages = await calls.next_wanted(connection, self._way, self._clock(), self._at_once)
+            pages = await calls.next_wanted(connection, self._way, self._clock(), AT_ONCE)
         if pages:
             await asyncio.gather(*map(self._call, pages))
             self._on_change()

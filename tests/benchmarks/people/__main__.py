@@ -5,10 +5,17 @@ import json
 from collections.abc import Callable, Mapping
 
 from tests.benchmarks.command import report
+from tests.benchmarks.people.company import company
 from tests.benchmarks.people.escalations import lateness
 from tests.benchmarks.people.routes import routes
+from tests.benchmarks.people.slack import slack
 
-PARTS: Mapping[str, Callable[[], Mapping[str, float]]] = {"routes": routes, "escalations": lateness}
+PARTS: Mapping[str, Callable[[], Mapping[str, float]]] = {
+    "routes": routes,
+    "escalations": lateness,
+    "slack": slack,
+    "company": company,
+}
 
 
 def main() -> None:

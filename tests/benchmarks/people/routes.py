@@ -21,7 +21,7 @@ TEAMS, ROUTES, INCIDENTS = 1_000, 5_000, 20_000
 def routes() -> dict[str, float]:
     """How long a decision takes with 5,000 routes and 1,000 teams, and what they cost to read and to keep."""
     random_ = random.Random(16)
-    written = [_route(place, random_) for place in range(ROUTES)]
+    written = [route(place, random_) for place in range(ROUTES)]
     tracemalloc.start()
     began = time.perf_counter()
     known = Routes([Route.model_validate(one) for one in written], "#incidents", _teams())
@@ -66,7 +66,7 @@ def _teams() -> Teams:
     return Teams({f"team-{n}": Team(services=[f"service-{n}", f"t{n}-*"]) for n in range(TEAMS)})
 
 
-def _route(place: int, random_: random.Random) -> Mapping[str, Any]:
+def route(place: int, random_: random.Random) -> Mapping[str, Any]:
     """As companies write them: a team and a severity, an environment, sometimes a service or a pattern."""
     team = place % TEAMS
     kind = place // TEAMS

@@ -12,6 +12,8 @@ from bot.domain.event import AlertEvent
 from bot.domain.routing.route import Route
 from bot.localslack import LocalSlack
 from bot.localslack.state import Json
+from bot.notify.budget.budget import Budget
+from bot.notify.budget.budgets import budget_of, give_budget
 from bot.notify.channel import Channel, ChannelFailure, ChannelRefusal
 from bot.notify.channels.routed import Routed
 from bot.notify.channels.served import Channels
@@ -30,9 +32,17 @@ TEAMS = Teams({"shop": Team(services=["checkout", "cart-*"]), "pay": Team(servic
 class Office:
     """``routes`` may be changed; ``start`` then begins anew, as a process does that knows nothing of the one before."""
 
-    def __init__(self, pipeline: Pipeline, slack: LocalSlack, routes: Sequence[dict[str, Any]]) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        slack: LocalSlack,
+        routes: Sequence[dict[str, Any]],
+        budget: Budget | None = None,
+    ) -> None:
         self.pipeline, self.slack = pipeline, slack
         self.client = AsyncWebClient(slack.bot_token, base_url=slack.api_url, retry_handlers=[])
+        if budget is not None:
+            give_budget(self.client, budget)
         self.start(routes)
 
     def start(self, routes: Sequence[dict[str, Any]]) -> None:
@@ -40,7 +50,12 @@ class Office:
         self.timer = _Leaps()
         known = Routes([Route.model_validate(one) for one in routes], "#incidents", TEAMS)
         self.channels = Channels(
-            "#incidents", lambda name: SlackChannel(self.client, name), self._make, _draw, _on_call
+            "#incidents",
+            lambda name: SlackChannel(self.client, name),
+            self._make,
+            _draw,
+            _on_call,
+            budget_of(self.client),
         )
         self.router = Router(self.pipeline.database, known, self.pipeline.clock, self, self.timer)
 

@@ -141,31 +141,47 @@ class Closed(msgspec.Struct, frozen=True, kw_only=True):
     threads: Collection[str] = ()
 
 
+class DueMessage(NamedTuple):
+    """An incident that has no message in a channel yet (``new``), or one that is ``outdated``, or says that the
+    pipeline is behind."""
+
+    incident_id: str
+    new: bool
+    severity: Severity
+    over: bool
+    outdated: bool
+
+
 async def next_to_show(
     connection: AsyncConnection,
     channel: str,
     caught_up: bool = True,
     closed: Closed | None = None,
     names: Names = None,
-) -> str | None:
-    """The incident whose message in a channel is most out of date: new ones, then the most severe, then the oldest.
+    most: int = 1,
+) -> list[DueMessage]:
+    """What a channel does not show as it is: new incidents, then the most severe, then the oldest.
 
     A new one that is over already waits for its turn among the others. Where the pipeline has ``caught_up``, what was
     shown while it was behind comes last of all. Whether an unknown incident belongs into the channel, the caller knows.
     """
     outdated = stale(names)
     closed = closed or Closed()
-    new = and_(_MESSAGE.c.ts.is_(None), _INCIDENT.c.status != IncidentStatus.RESOLVED.value)
+    unposted, over = _MESSAGE.c.ts.is_(None), _INCIDENT.c.status == IncidentStatus.RESOLVED.value
+    new = and_(unposted, ~over)
     rank = case({severity.value: severity.rank for severity in Severity}, value=_INCIDENT.c.severity)
     rows = await connection.execute(
-        select(_INCIDENT.c.id)
+        select(_INCIDENT.c.id, unposted, _INCIDENT.c.severity, over, outdated)
         .outerjoin(_MESSAGE, in_channel(channel))
         .where(or_(outdated, _MESSAGE.c.shown_behind) if caught_up else outdated, *_open_to_messages(closed))
         .where(concerned(channel, names))
         .order_by(case((new, 0), (outdated, 1), else_=2), rank, _INCIDENT.c.changed_at, _INCIDENT.c.number)
-        .limit(1)
+        .limit(most)
     )
-    return rows.scalar_one_or_none()
+    return [
+        DueMessage(incident_id, bool(new), Severity(severity), bool(over), bool(outdated))
+        for incident_id, new, severity, over, outdated in rows
+    ]
 
 
 def _open_to_messages(closed: Closed) -> list[ColumnElement[bool]]:
