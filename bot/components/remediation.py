@@ -43,6 +43,7 @@ def make_remediation(
         partial(perform_probe, secrets=secrets, protection=protection),
         PlannedEnds(process.environment).read,
         watchdogs_in(rules),
+        queries.history,
     )
     verifier = Verifier(records, evidence)
     kind = TracedSteps if tracing.on() else Steps

@@ -7,7 +7,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from math import isnan
 from statistics import median
 from typing import Any
@@ -16,7 +16,8 @@ from urllib.parse import urlencode
 import aiohttp
 import msgspec
 
-from bot.domain.runs.query import PlannedQuery, judge
+from bot.domain.runs.before_after import Sample, Span
+from bot.domain.runs.query import PlannedQuery, judge, judge_burn_rate
 from bot.domain.runs.verification import Look
 from bot.integrations.http import ToolFailure, ToolRefused, call
 
@@ -68,15 +69,22 @@ class PrometheusReader:
             return Look(unproven=[f"{query.name} cannot be read: {problem}"])
         try:
             async with asyncio.timeout(WITHIN), aiohttp.ClientSession(trust_env=True) as session:
-                values = await _instant(session, server, query.expr, now)
-                before = await self._was(session, server, query, opened_at) if query.needs_before else None
+                return await self._judged(session, server, query, opened_at, now)
         except TimeoutError:
             return Look(unproven=[f"{query.name} cannot be read: no answer within {WITHIN:g} s"])
         except (ToolFailure, ToolRefused) as error:
             return Look(unproven=[f"{query.name} cannot be read: {error}"])
         except (msgspec.DecodeError, UnicodeDecodeError, ValueError, TypeError):
             return Look(unproven=[f"{query.name} cannot be read: the answer is none of Prometheus's"])
-        return judge(query, values, before)
+
+    async def _judged(
+        self, session: aiohttp.ClientSession, server: Server, query: PlannedQuery, opened_at: datetime, now: datetime
+    ) -> Look:
+        if rate := query.burn_rate:
+            long, short = [await _instant(session, server, expr, now) for expr in rate.expressions(query.expr)]
+            return judge_burn_rate(query, rate, long, short)
+        values = await _instant(session, server, query.expr, now)
+        return judge(query, values, await self._was(session, server, query, opened_at) if query.needs_before else None)
 
     async def _was(
         self, session: aiohttp.ClientSession, server: Server, query: PlannedQuery, opened_at: datetime
@@ -92,6 +100,29 @@ class PrometheusReader:
             if len(self._before) > _MOST_KEPT:
                 self._before.popitem(last=False)
         return self._before[key]
+
+    async def history(self, query: PlannedQuery, span: Span) -> list[Sample]:
+        """What a query was over a span, the worst of its series at each moment. Raises what asking it does."""
+        server = self._servers.get(query.prometheus)
+        if server is None or server.problem:
+            return []
+        rate, worst = query.burn_rate, min if query.above is not None else max
+        expr = rate.expressions(query.expr)[1] if rate else query.expr
+        async with aiohttp.ClientSession(trust_env=True) as session:
+            found = await _over(session, server, expr, span)
+        known = {at: [value for value in values if not isnan(value)] for at, values in found.items()}
+        worsts = [(datetime.fromtimestamp(at, UTC), worst(values)) for at, values in sorted(known.items()) if values]
+        return [(at, rate.of_errors(value)) for at, value in worsts] if rate else worsts
+
+
+async def _over(session: aiohttp.ClientSession, server: Server, expr: str, span: Span) -> dict[float, list[float]]:
+    step = max(span.step.total_seconds(), 1.0)
+    parameters = {"query": expr, "start": span.start.timestamp(), "end": span.end.timestamp(), "step": step}
+    found = dict[float, list[float]]()
+    for one in _series(await _query(session, server, "query_range", parameters)):
+        for at, text in one.values:
+            found.setdefault(at, []).append(float(text))
+    return found
 
 
 async def _instant(session: aiohttp.ClientSession, server: Server, expr: str, at: datetime) -> list[float]:

@@ -17,6 +17,7 @@ from bot.domain.event import AlertEvent, AlertStatus, EndedBy, domain_of
 from bot.domain.rules import Rules
 from bot.domain.runs.verification import Listing, Look
 from bot.remediation.asking import Probe, QueryReader, no_probe, no_query
+from bot.remediation.charts.before_after import HistoryReader, no_history
 
 MonitorReader = Callable[[AsyncConnection, str, datetime], Awaitable[Look]]
 """What a monitor (``MODEL/MONITOR``) has found in rows that came after a moment."""
@@ -45,6 +46,7 @@ class Evidence:
     probe: Probe = no_probe
     listings: ListingReader = no_listings
     watchdogs: Mapping[str, str] = field(default_factory=dict)
+    history: HistoryReader = no_history
 
 
 def watchdogs_in(rules: Rules) -> dict[str, str]:

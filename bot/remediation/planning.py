@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from bot.domain.run import Plan, PlannedStep
 from bot.domain.runbook import Runbook, Step, definition_hash
+from bot.domain.runs.burn_rate import PlannedBurnRate
 from bot.domain.runs.parameter import Value
 from bot.domain.runs.query import PlannedQuery, Query
 from bot.errors import PlanError
@@ -72,7 +73,9 @@ def make_plan(
 
 def _query(query: Query, values: Values) -> PlannedQuery:
     """A value fills a part of the expression: one plain word, which can end no string and add no operator."""
-    return PlannedQuery(**query.model_dump(exclude={"expr"}), expr=_fill(query.expr, values, _plain_word))
+    rate = PlannedBurnRate.of(query.burn_rate) if query.burn_rate else None
+    expr = _fill(query.expr, values, _plain_word)
+    return PlannedQuery(**query.model_dump(exclude={"expr", "burn_rate"}), expr=expr, burn_rate=rate)
 
 
 def _chosen(runbook: Runbook, given: Mapping[str, Value]) -> dict[str, Value]:

@@ -24,9 +24,10 @@ from bot.domain.runs.verification import (
 )
 from bot.domain.watched.finding import changed_by_promotion
 from bot.remediation.asking import Asked
+from bot.remediation.charts.before_after import chart_of
 from bot.remediation.evidence import Evidence, Renewals
 from bot.remediation.records import RunRecords, until_stored
-from bot.storage.queries import alerts, incidents, runs
+from bot.storage.queries import alerts, charts, incidents, runs
 from bot.storage.queries.runs import Claim
 
 LOOK_EVERY = 1.0
@@ -73,6 +74,25 @@ class Verifier:
     async def verify(self, claim: Claim) -> Ending:
         """Look until there is a verdict, and say why. After a crash it goes on with the time that is left."""
         run = await self._records.load(claim)
+        ending = await self._verdict(claim, run)
+        if ending[0] is not Verdict.TAKEN_OVER:
+            await self._show(claim, run)
+        return ending
+
+    @until_stored
+    async def _show(self, claim: Claim, run: Run) -> None:
+        """Leave a chart in the thread: before the run, and after."""
+        now = self._records.clock()
+        async with self._records.reading(claim) as connection:
+            incident = await incidents.by_id(connection, run.incident_id)
+            found = (await alerts.of_incidents(connection, [run.incident_id], MOST_WATCHED))[run.incident_id]
+        chart = await chart_of(run, incident, found, self._evidence.history, now) if incident else None
+        if chart is not None:
+            async with self._records.database.write() as connection:
+                await runs.check_claim(connection, claim)
+                await charts.want_for_run(connection, run.incident_id, run.id, chart, now)
+
+    async def _verdict(self, claim: Claim, run: Run) -> Ending:
         progress = run.verification or await self._first(claim, run)
         plan = run.plan
         if not plan.alerts_resolved and not plan.asks:

@@ -7,6 +7,7 @@ from typing import Self
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from bot.domain.runs.burn_rate import WINDOW, BurnRate, PlannedBurnRate
 from bot.domain.runs.verification import Look
 
 _LONGEST = 120
@@ -29,11 +30,18 @@ class Query(BaseModel):
     """The value has to be less than so many times what it was before the incident (the median of an hour)."""
     above_before: float | None = Field(default=None, gt=0)
     """The value has to be more than so many times what it was before the incident."""
+    burn_rate: BurnRate | None = Field(default=None, exclude_if=lambda rate: rate is None)
+    """How fast the budget of an objective may be spent; `expr` is then the share of errors over `$window`."""
 
     @model_validator(mode="after")
     def _compares_with_something(self) -> Self:
-        if all(one is None for one in (self.below, self.above, self.below_before, self.above_before)):
-            raise ValueError("say what the value has to be: below, above, below_before or above_before")
+        limits = any(one is not None for one in (self.below, self.above, self.below_before, self.above_before))
+        if not limits and self.burn_rate is None:
+            raise ValueError("say what the value has to be: below, above, below_before, above_before or burn_rate")
+        if limits and self.burn_rate is not None:
+            raise ValueError("burn_rate says what the value has to be: leave out the others")
+        if (WINDOW in self.expr) is not (self.burn_rate is not None):
+            raise ValueError(f"{WINDOW} stands for the windows of a burn_rate, as in rate(errors_total[{WINDOW}])")
         return self
 
 
@@ -46,6 +54,7 @@ class PlannedQuery(msgspec.Struct, frozen=True, omit_defaults=True):
     above: float | None = None
     below_before: float | None = None
     above_before: float | None = None
+    burn_rate: PlannedBurnRate | None = None
 
     @property
     def needs_before(self) -> bool:
@@ -60,6 +69,8 @@ class PlannedQuery(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def wanted(self) -> str:
         """``below 0.5``"""
+        if self.burn_rate is not None:
+            return self.burn_rate.wanted
         said = [("below", self.below, ""), ("above", self.above, "")]
         said += [("below", self.below_before, " times what it was"), ("above", self.above_before, " times what it was")]
         return " and ".join(f"{word} {limit:g}{unit}" for word, limit, unit in said if limit is not None)
@@ -84,6 +95,25 @@ def judge(query: PlannedQuery, values: Sequence[float], before: float | None) ->
     if any(lowest <= limit for limit in least):
         return Look(unmet=[f"{query.name} is {lowest:g}, not {query.wanted}{was_said}"])
     return Look()
+
+
+def judge_burn_rate(query: PlannedQuery, rate: PlannedBurnRate, long: Sequence[float], short: Sequence[float]) -> Look:
+    """What the shares of errors over both windows show.
+
+    It is met once the short window is below. While both are above, a page would be due: that is what has to end. The
+    short one alone may be chance, or the beginning of something: it proves neither.
+    """
+    windows = ((rate.long_words, long), (rate.short_words, short))
+    for over, values in windows:
+        if not values or any(map(math.isnan, values)):
+            return Look(unproven=[f"{query.name} has no value over {over}"])
+    slow, fast = (rate.of_errors(max(values)) for values in (long, short))
+    if fast < rate.below:
+        return Look()
+    said = f"{query.name} burns {fast:.3g} times the budget over {rate.short_words}, {slow:.3g} over {rate.long_words}"
+    if slow >= rate.below:
+        return Look(unmet=[f"{said}, not less than {rate.below:g}"])
+    return Look(unproven=[f"{said}: that is not less than {rate.below:g}, nor a page yet"])
 
 
 def _times(factor: float | None, value: float) -> float | None:

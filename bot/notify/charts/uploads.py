@@ -1,4 +1,4 @@
-"""Brings the charts of alerts into their incidents' threads, beside the notifier: no message waits for a picture."""
+"""Brings the charts of alerts and runs into their incidents' threads, beside the notifier: no message waits for one."""
 
 import asyncio
 import time
@@ -10,7 +10,6 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
-from bot.domain.alert import Alert
 from bot.domain.event import Chart
 from bot.errors import StorageUnavailable
 from bot.notify.backoff import wait_for_channel
@@ -83,17 +82,17 @@ class ChartUploads:
         channel = await self._channel.key()
         async with self._database.read() as connection:
             wanted = await self._next(connection, channel)
-        if wanted is None or wanted.alert.chart is None:
+        if wanted is None or wanted.chart is None:
             return False
-        item = Item("chart", wanted.alert.identity)
+        item = Item("chart", wanted.identity)
         try:
-            await self._bring(wanted, wanted.alert.chart)
+            await self._bring(wanted, wanted.chart)
         except MessageRefused as refusal:
-            self._set_aside(wanted.alert, str(refusal))
+            self._set_aside(wanted, str(refusal))
         except ChannelFailure as failure:
             if not self._setbacks.failed(item):
                 raise
-            self._set_aside(wanted.alert, str(failure))
+            self._set_aside(wanted, str(failure))
         else:
             self._setbacks.succeeded(item)
         return True
@@ -104,16 +103,16 @@ class ChartUploads:
         first = await charts.next_wanted(connection, channel, [*aside, *doubted])
         return first or (await charts.next_wanted(connection, channel, aside) if doubted else None)
 
-    def _set_aside(self, alert: Alert, reason: str) -> None:
-        wait = self._setbacks.refused(Item("chart", alert.identity), f"the chart of {alert.name[:100]}", reason)
-        log.error("channel.chart_set_aside", alert=alert.name, reason=reason, retry_in=wait)
+    def _set_aside(self, wanted: WantedChart, reason: str) -> None:
+        wait = self._setbacks.refused(Item("chart", wanted.identity), f"the chart of {wanted.name[:100]}", reason)
+        log.error("channel.chart_set_aside", of=wanted.name, reason=reason, retry_in=wait)
 
     async def _bring(self, wanted: WantedChart, chart: Chart) -> None:
         stale = self._clock() - wanted.wanted_at > FRESH
         picture = None if stale else await _drawn(chart)
         if picture is None:
-            log.warning("channel.chart_left_out", alert=wanted.alert.name, stale=stale)
-            await self._move(wanted.alert, UploadState.WANTED, UploadState.LEFT_OUT)
+            log.warning("channel.chart_left_out", of=wanted.name, stale=stale)
+            await self._move(wanted, UploadState.WANTED, UploadState.LEFT_OUT)
         else:
             await self._send(wanted, chart, picture)
 
@@ -123,28 +122,30 @@ class ChartUploads:
         Slack shares files in a job of its own: one that is not in the thread yet may still come. Where the answer
         to the sharing is lost, the chart is therefore neither looked for nor sent again.
         """
-        alert, state = wanted.alert, UploadState.WANTED
+        state = UploadState.WANTED
         try:
-            file_id = await self._channel.upload(f"{alert.identity[:12]}-{alert.episode}.png", picture, in_words(chart))
-            if not await self._move(alert, state, UploadState.SENDING):
+            file_id = await self._channel.upload(
+                f"{wanted.identity[:12]}-{wanted.episode}.png", picture, in_words(chart)
+            )
+            if not await self._move(wanted, state, UploadState.SENDING):
                 return
             state = UploadState.SENDING
             await self._channel.share(file_id, shortened(chart.title, 200) or "Chart", wanted.thread)
-            await self._move(alert, state, UploadState.SHOWN)
+            await self._move(wanted, state, UploadState.SHOWN)
         except (ContentRefused, MessageGone) as refused:
-            log.error("channel.chart_refused", alert=alert.name, reason=str(refused))
-            await self._move(alert, state, UploadState.LEFT_OUT)
+            log.error("channel.chart_refused", of=wanted.name, reason=str(refused))
+            await self._move(wanted, state, UploadState.LEFT_OUT)
         except MessageRefused:
-            await self._move(alert, state, UploadState.WANTED)
+            await self._move(wanted, state, UploadState.WANTED)
             raise
         except ChannelFailure as failure:
             if failure.retry_after is not None or isinstance(failure, ChannelRefusal):
-                await self._move(alert, state, UploadState.WANTED)
+                await self._move(wanted, state, UploadState.WANTED)
             raise
 
-    async def _move(self, alert: Alert, state: UploadState, to: UploadState) -> bool:
+    async def _move(self, wanted: WantedChart, state: UploadState, to: UploadState) -> bool:
         async with self._database.write() as connection:
-            return await charts.move(connection, alert, state, to)
+            return await charts.move(connection, wanted, state, to)
 
 
 async def _drawn(chart: Chart) -> bytes | None:

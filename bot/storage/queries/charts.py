@@ -1,15 +1,15 @@
-"""Which alerts' charts the threads have, or are to have. Each episode's is sent once at most."""
+"""Which charts of alerts and of runs the threads have, or are to have. Each is sent once at most."""
 
 from collections.abc import Collection
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.alert import Alert
+from bot.domain.event import Chart
 from bot.storage.database import insert_missing, table_of
 from bot.storage.tables.core import AlertRow
 from bot.storage.tables.slack import ChannelMessageRow, ChartUploadRow
@@ -29,18 +29,31 @@ class UploadState(StrEnum):
     LEFT_OUT = "left_out"
 
 
-class WantedChart(NamedTuple):
-    """An alert with a chart, and the thread that is to show it."""
+class Charted(Protocol):
+    """What has a chart: an episode of an alert, or a run, whose episode is 0."""
 
-    alert: Alert
+    @property
+    def identity(self) -> str: ...
+
+    @property
+    def episode(self) -> int: ...
+
+
+class WantedChart(NamedTuple):
+    """A chart of an alert or a run, by its name, and the thread that is to show it."""
+
+    identity: str
+    episode: int
+    name: str
+    chart: Chart | None
     thread: str
     wanted_at: datetime
 
 
 async def want(connection: AsyncConnection, incident_id: str, most: int, now: datetime) -> None:
     """Ask for the charts of an incident's alerts, the earliest first; it has ``most`` at most."""
-    mine = _UPLOAD.c.incident_id == incident_id
-    pending = await connection.scalar(select(func.count()).select_from(_UPLOAD).where(mine)) or 0
+    mine = (_UPLOAD.c.incident_id == incident_id, _UPLOAD.c.chart.is_(None))
+    pending = await connection.scalar(select(func.count()).select_from(_UPLOAD).where(*mine)) or 0
     if pending >= most:
         return
     known = (_UPLOAD.c.identity == _ALERT.c.identity) & (_UPLOAD.c.episode == _ALERT.c.episode)
@@ -56,16 +69,23 @@ async def want(connection: AsyncConnection, incident_id: str, most: int, now: da
     await insert_missing(connection, _UPLOAD, wanted)
 
 
+async def want_for_run(connection: AsyncConnection, incident_id: str, run_id: str, chart: Chart, now: datetime) -> None:
+    """Ask for the chart of a run, once."""
+    row = {"identity": run_id, "episode": 0, "incident_id": incident_id, "state": UploadState.WANTED.value}
+    await insert_missing(connection, _UPLOAD, [{**row, "wanted_at": now, "chart": chart}])
+
+
 async def next_wanted(connection: AsyncConnection, channel: str, without: Collection[str] = ()) -> WantedChart | None:
     """The chart that has waited longest, of those whose incident has its thread in this channel.
 
-    ``without`` are identities of alerts whose charts are set aside.
+    ``without`` are the identities of those that are set aside.
     """
     same = (_ALERT.c.identity == _UPLOAD.c.identity) & (_ALERT.c.episode == _UPLOAD.c.episode)
+    mine = (_UPLOAD.c.identity, _UPLOAD.c.episode, _UPLOAD.c.wanted_at, _UPLOAD.c.chart)
     rows = await connection.execute(
-        select(_ALERT, _MESSAGE.c.ts.label("thread"), _UPLOAD.c.wanted_at)
+        select(*mine, _ALERT.c.name, _ALERT.c.chart.label("of_alert"), _MESSAGE.c.ts.label("thread"))
         .select_from(_UPLOAD)
-        .join(_ALERT, same)
+        .outerjoin(_ALERT, same)
         .join(_MESSAGE, _MESSAGE.c.incident_id == _UPLOAD.c.incident_id)
         .where(
             _UPLOAD.c.state == UploadState.WANTED.value,
@@ -73,16 +93,23 @@ async def next_wanted(connection: AsyncConnection, channel: str, without: Collec
             _MESSAGE.c.threaded,
             _MESSAGE.c.ts.is_not(None),
             _UPLOAD.c.identity.not_in(without),
+            _UPLOAD.c.chart.is_not(None) | _ALERT.c.identity.is_not(None),
         )
         .order_by(_UPLOAD.c.wanted_at, _UPLOAD.c.identity)
         .limit(1)
     )
     row = rows.mappings().first()
-    return WantedChart(msgspec.convert(dict(row), Alert), row["thread"], row["wanted_at"]) if row else None
+    if row is None:
+        return None
+    chart = msgspec.convert(row["chart"] or row["of_alert"], Chart | None)
+    name = row["name"] or (chart.title if chart else "")
+    return WantedChart(row["identity"], row["episode"], name, chart, row["thread"], row["wanted_at"])
 
 
-async def move(connection: AsyncConnection, alert: Alert, state: UploadState, to: UploadState) -> bool:
-    """Say how far the chart of an alert's episode has come; False where it is not in ``state`` any more."""
-    this = (_UPLOAD.c.identity == alert.identity, _UPLOAD.c.episode == alert.episode, _UPLOAD.c.state == state.value)
-    result = await connection.execute(update(_UPLOAD).where(*this).values(state=to.value))
+async def move(connection: AsyncConnection, charted: Charted, state: UploadState, to: UploadState) -> bool:
+    """Say how far a chart has come; False where it is not in ``state`` any more."""
+    this = (_UPLOAD.c.identity == charted.identity, _UPLOAD.c.episode == charted.episode)
+    result = await connection.execute(
+        update(_UPLOAD).where(*this, _UPLOAD.c.state == state.value).values(state=to.value)
+    )
     return result.rowcount == 1

@@ -90,7 +90,10 @@ class SlackRequestRow(SQLModel, table=True):
 
 
 class ChartUploadRow(SQLModel, table=True):
-    """The chart of an episode of an alert on its way to a thread; ``state`` is an ``UploadState``."""
+    """The chart of an episode of an alert on its way to a thread, or of a run; ``state`` is an ``UploadState``.
+
+    That of a run is in the row itself, and ``identity`` is the run's id.
+    """
 
     __tablename__ = "chart_upload"
     __table_args__ = (
@@ -103,6 +106,7 @@ class ChartUploadRow(SQLModel, table=True):
     incident_id: str = Field(sa_type=Text)
     state: str = Field(sa_type=Text)
     wanted_at: datetime = Field(sa_type=UtcDateTime)
+    chart: Any = Field(default=None, sa_type=Json, nullable=True)
 
 
 class SensitivityRow(SQLModel, table=True):

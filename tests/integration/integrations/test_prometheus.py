@@ -8,10 +8,12 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from bot.domain.runs.burn_rate import PlannedBurnRate
 from bot.domain.runs.query import PlannedQuery
 from bot.integrations.prometheus import PrometheusReader, Server
 from tests.acceptance.harness import free_port, until
 
+BURNING = PlannedBurnRate(0.999, 14.4, 3600, 300)
 PROMETHEUS = shutil.which("prometheus")
 pytestmark = pytest.mark.skipif(PROMETHEUS is None, reason="prometheus is not installed here")
 
@@ -46,6 +48,8 @@ async def test_a_real_prometheus_says_what_an_expression_is_and_what_it_was(tmp_
             "worse": PlannedQuery("main", f"vector(time() > bool {now.timestamp() - 60:.0f})", below_before=2),
             "nothing": PlannedQuery("main", "sum(nobody_has_this)", below=1),
             "no query": PlannedQuery("main", "sum(", below=1),
+            "burns": PlannedQuery("main", "max_over_time(vector(0.02)[$window:1m])", burn_rate=BURNING),
+            "burns slowly": PlannedQuery("main", "max_over_time(vector(0.01)[$window:1m])", burn_rate=BURNING),
             "shut": PlannedQuery("shut", "vector(1)", below=2),
         }
         looks = {name: await reader.read(query, opened, now + timedelta(seconds=1)) for name, query in asked.items()}
@@ -53,7 +57,10 @@ async def test_a_real_prometheus_says_what_an_expression_is_and_what_it_was(tmp_
         program.terminate()
         await program.wait()
     good = [name for name, look in looks.items() if look.good]
-    assert good == ["good", "scalar", "as before"]
+    assert good == ["good", "scalar", "as before", "burns slowly"]
+    assert looks["burns"].unmet == [
+        "max_over_time(vector(0.02)[$window:1m]) burns 20 times the budget over 5m, 20 over 1h, not less than 14.4"
+    ]
     assert looks["unmet"].unmet == ["vector(0.7) is 0.7, not below 0.5"]
     assert "(0 before)" in looks["worse"].unmet[0]
     assert looks["nothing"].unproven == ["sum(nobody_has_this) has no value"]

@@ -1,0 +1,1 @@
+"""Charts of what runs were to mend, for the threads of their incidents."""
