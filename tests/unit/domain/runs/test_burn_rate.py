@@ -28,7 +28,7 @@ def query(**rate: Any) -> Query:
 @pytest.mark.parametrize(
     "long, short, good, unmet",
     [
-        (0.0144, 0.0144, False, True),  # as the workbook pages: both windows at 14.4
+        (0.0145, 0.0145, False, True),  # as the workbook pages: both windows above 14.4
         (0.02, 0.0143, True, False),  # it goes on no longer, though the hour still remembers
         (0.0001, 0.5, False, False),  # the hour does not know of it yet: neither good nor what a page is for
         (0.0, 0.0, True, False),
