@@ -1,12 +1,16 @@
 """The cluster of tandem.yaml: what is seen in it teaches the topology, tells of changes, and is evidence."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from bot.components.component import Component
 from bot.components.process import Process
 from bot.components.tools import ROLE as TOOLS
+from bot.config.environment import secrets_from
+from bot.integrations.kubernetes.evidence.gathering import Evidence
 from bot.integrations.kubernetes.watching import ClusterWatch
 from bot.kubernetes.cluster import Cluster
+from bot.observability.logs import secret_values
+from bot.remediation.executors.masking import masked
 
 
 def make_cluster(process: Process) -> Cluster | None:
@@ -22,3 +26,14 @@ def kubernetes_components(process: Process, cluster: Cluster) -> Iterator[Compon
     if section.watch:
         watch = ClusterWatch(process.services.under(TOOLS), cluster, process.intake.append, section.labels)
         yield Component("watch over Kubernetes", run=watch.run, role=TOOLS)
+    if section.evidence:
+        services = process.services.under(TOOLS)
+        evidence = Evidence(services, cluster, _mask(), services.broadcast.publish_change)
+        services.broadcast.on_change(evidence.wake)
+        yield Component("evidence from Kubernetes", run=evidence.run, role=TOOLS)
+
+
+def _mask() -> Callable[[str], str]:
+    """Hides our own secrets in what programs of the cluster write to their logs."""
+    hidden = [*secrets_from().values(), *secret_values()]
+    return lambda text: masked(text, hidden)

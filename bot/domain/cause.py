@@ -1,8 +1,12 @@
 """A likely cause of an incident: where it began, what kind of thing broke, and why we think so."""
 
+from datetime import datetime
 from enum import StrEnum
 
 import msgspec
+
+MOST_OBSERVED = 20
+"""Observations of one incident."""
 
 
 class CauseKind(StrEnum):
@@ -34,6 +38,19 @@ class Cause(msgspec.Struct, frozen=True):
     def phrase(self) -> str:
         """The cause in words: ``Resource contention on forecast-pool``."""
         return _WHAT[self.kind].format(self.service)
+
+
+class Observed(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What was looked up where the services of an incident run: a symptom that no alert may tell of, in words.
+
+    ``name`` is what it is a symptom of, such as ``OOMKilled``; empty where it only explains. ``at``: since when.
+    ``host_of`` is the service that runs there, where it is a host that this is about."""
+
+    service: str
+    text: str
+    at: datetime
+    name: str = ""
+    host_of: str = ""
 
 
 _WHAT = {

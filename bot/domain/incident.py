@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from bot.domain.cause import Cause
+from bot.domain.cause import MOST_OBSERVED, Cause, Observed
 from bot.domain.inhibition import Folded, folded_by_kind
 from bot.domain.memory import PastIncident
 from bot.domain.severity import Severity, most_severe
@@ -27,6 +27,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     ``healthy_seconds`` is for how long it was resolved before it reopened, ``reopened_at`` when that was last.
     ``part_of`` is the id of the incident that it became part of. ``version`` grows with every change that a person
     could see. ``team`` and ``escalation`` are those of its route.
+    ``observed`` is what was looked up where its services run; None where nobody looked.
 
     ``acknowledged_at`` is when it was acknowledged for the first time, and stays.
     ``owner`` is who takes care of it, who may be another than who acknowledged it. A severity that ``severity_by`` set
@@ -69,6 +70,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     escalation: str | None = None
     lead: str | None = None
     scribe: str | None = None
+    observed: list[Observed] | None = None
 
     @property
     def open(self) -> bool:
@@ -118,7 +120,12 @@ def with_all_of(kept: Incident, gone: Incident) -> Incident:
         active_at=max(kept.active_at, gone.active_at),
         lead=kept.lead or gone.lead,
         scribe=kept.scribe or gone.scribe,
+        observed=_both(kept.observed, gone.observed),
     )
+
+
+def _both(one: list[Observed] | None, other: list[Observed] | None) -> list[Observed] | None:
+    return one if other is None else [*(one or []), *other][:MOST_OBSERVED]
 
 
 class Tally(NamedTuple):

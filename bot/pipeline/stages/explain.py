@@ -6,7 +6,7 @@ from datetime import timedelta
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.cause import Cause, CauseKind
+from bot.domain.cause import Cause, CauseKind, Observed
 from bot.domain.change import domains_that_count
 from bot.domain.event import ChangeKind
 from bot.domain.incident import Incident, Tally, TimelineKind
@@ -14,10 +14,12 @@ from bot.pipeline.batch import Batch
 from bot.pipeline.causes.metrics import weigh_metrics
 from bot.pipeline.stage import stage
 from bot.storage.queries import changes
-from detectors.rootcause import Changed, Symptom, rank
+from detectors.rootcause import Changed, Finding, Symptom, rank
 from detectors.rootcause.alerts import DATA_CHANGE_WITHIN
 
 _NAMED = {ChangeKind.CONFIG: "config change", ChangeKind.DATA: "data change", ChangeKind.MODEL: "model change"}
+
+_MOST_SEEN = 2
 
 
 @stage(
@@ -70,9 +72,23 @@ def _causes(batch: Batch, incident: Incident, recent: list[Changed]) -> list[Cau
         for tally in batch.tallies[incident.id]
         if _counts(tally, incident)
     ]
+    symptoms += [Symptom(seen.service, seen.name, 1, seen.at.timestamp()) for seen in _symptoms_seen(incident)]
     held = incident.causes[0].service if incident.causes and incident.reopened_at != batch.now else ""
-    found = weigh_metrics(batch, incident, rank(symptoms, batch.topology, recent, held))
-    return [Cause(f.service, CauseKind(f.kind), f.score, f.evidence) for f in found]
+    hosts = {one.host_of: [one.service] for one in _symptoms_seen(incident) if one.host_of}
+    topology = batch.topology.joined(hosts) if hosts else batch.topology
+    found = weigh_metrics(batch, incident, rank(symptoms, topology, recent, held))
+    return [Cause(f.service, CauseKind(f.kind), f.score, _evidence(f, incident)) for f in found]
+
+
+def _symptoms_seen(incident: Incident) -> list[Observed]:
+    """What was seen where its services run, and is a symptom that no alert may tell of; not of before it reopened."""
+    since = incident.reopened_at
+    return [one for one in incident.observed or [] if one.name and (since is None or one.at >= since)]
+
+
+def _evidence(found: Finding, incident: Incident) -> list[str]:
+    seen = [one.text for one in _symptoms_seen(incident) if one.service == found.service]
+    return [*found.evidence, *seen[:_MOST_SEEN]]
 
 
 def _counts(tally: Tally, incident: Incident) -> bool:

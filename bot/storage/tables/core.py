@@ -162,6 +162,7 @@ class IncidentRow(SQLModel, table=True):
     escalation: str | None = Field(default=None, sa_type=Text)
     lead: str | None = Field(default=None, sa_type=Text)
     scribe: str | None = Field(default=None, sa_type=Text)
+    observed: Any = Field(default=None, sa_type=Json, nullable=True)
 
 
 class IncidentKeyRow(SQLModel, table=True):
