@@ -139,6 +139,7 @@ class StepLine:
     text: str
     status: StepStatus
     rollback: bool
+    found: str = ""  # what it said once it had ended
 
 
 @dataclass(frozen=True, slots=True)

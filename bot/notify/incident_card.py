@@ -134,15 +134,24 @@ def _ended(view: IncidentView) -> Ended:
     called = max(incident.learnt_at, incident.opened_at)
     whole = (incident.resolved_at or view.now) - called - timedelta(seconds=incident.healthy_seconds)
     disturbed = max(whole, timedelta(0))
+    what, by = _what_ended_it(view)
+    return Ended(what, by, disturbed)
+
+
+def _what_ended_it(view: IncidentView) -> tuple[str, tuple[str, ...]]:
+    """In words, and who approved it."""
+    under_way = [run for run in view.runs if not run.status.ended and run.status is not RunStatus.PROPOSED]
     helped = [run for run in view.runs if run.status is RunStatus.SUCCEEDED]
+    if view.incident.resolved_by and not helped:
+        return "Resolved by hand: no runbook was verified", ()
+    if under_way:
+        return f"No alert fires any more: “{under_way[-1].plan.title}” is {under_way[-1].status}", ()
     if helped:
         last = max(helped, key=lambda run: run.ended_at or run.created_at)
-        return Ended(f"Fixed by “{last.plan.title}”, which was verified", tuple(last.approvals), disturbed)
-    if incident.resolved_by:
-        return Ended("Resolved by hand: no runbook was verified", (), disturbed)
+        return f"Fixed by “{last.plan.title}”, which was verified", tuple(last.approvals)
     if any(alert.ended_by and not alert.ended_by.shows_it_is_over for alert in view.alerts):
-        return Ended("Nothing shows that it is over: its alerts are no longer reported", (), disturbed)
-    return Ended("It ended without a runbook: no alert fires any more", (), disturbed)
+        return "Nothing shows that it is over: its alerts are no longer reported", ()
+    return "It ended without a runbook: no alert fires any more", ()
 
 
 def _buttons(view: IncidentView) -> tuple[Button, ...]:

@@ -11,7 +11,8 @@ from bot.notify.view import IncidentView
 
 MAX_RUNS = 3
 STANDS_OUT: Final[Style] = "primary"
-MAX_STEPS = 6
+MAX_STEPS = 8
+MAX_FOUND = 3
 
 
 def runs_to_show(runs: Sequence[Run]) -> list[Run]:
@@ -113,4 +114,10 @@ def _step(run: Run, record: StepRecord) -> StepLine:
     rollback = record.phase is Phase.ROLLBACK
     steps = run.plan.rollback if rollback else run.plan.steps
     text = steps[record.position].text if record.position < len(steps) else "step"
-    return StepLine(text, record.status, rollback)
+    return StepLine(text, record.status, rollback, _found(record))
+
+
+def _found(record: StepRecord) -> str:
+    """The last lines of what a step said that has ended: a gate's interval, metrics, the version that is served now."""
+    lines = [line.strip() for line in record.output.splitlines() if line.strip()]
+    return " · ".join(lines[-MAX_FOUND:]) if record.ended_at else ""

@@ -8,7 +8,7 @@ from bot.domain.guards.hold import Guard, Hold
 from bot.domain.run import GatePreview, PreviousRun, RunStatus, StepStatus
 from bot.notify.card import Offer, RunCard, StepLine
 from bot.notify.foreseen import Gate, PreviewCard, PreviewLine
-from bot.notify.slack.blocks import actions, context, section
+from bot.notify.slack.blocks import actions, context, packed, section
 from bot.notify.slack.text import code_block, inline_code, literal, when, who
 
 MAX_PEOPLE = 10
@@ -38,7 +38,7 @@ _STEP_ICON = {
 def run_blocks(run: RunCard) -> list[Block]:
     if run.offer is None:
         stop = [actions(f"stop.{run.id}", [run.stop])] if run.stop else []
-        return [DividerBlock(), section(_progress(run)), *stop]
+        return [DividerBlock(), *map(section, packed(_progress(run))), *stop]
     gate = _seen(run.offer.preview)
     gate += [section(_gate(run.offer.gate))] if run.offer.gate else []
     gate += [context(_previous(run.offer.previous))] if run.offer.previous else []
@@ -144,7 +144,7 @@ def _people(users: Sequence[str]) -> str:
     return ", ".join(who(user) for user in users[:MAX_PEOPLE]) + more
 
 
-def _progress(run: RunCard) -> str:
+def _progress(run: RunCard) -> list[str]:
     verb = "rejected" if run.status is RunStatus.REJECTED else "approved"
     decided = f" · {verb} by {_people(run.decided_by)}" if run.decided_by else ""
     lines = [f"{_ICON[run.status]} *{literal(run.title, 150)}* · {run.status}{decided}"]
@@ -153,9 +153,10 @@ def _progress(run: RunCard) -> str:
         lines.append(f"Waiting: {literal(run.verifying, 300)}")
     if run.outcome:
         lines.append(literal(run.outcome, 700))
-    return "\n".join(lines)
+    return lines
 
 
 def _step(step: StepLine) -> str:
     undo = "rollback: " if step.rollback else ""
-    return f"{_STEP_ICON[step.status]} {undo}{inline_code(step.text, 240)} {step.status}"
+    found = f"\n      {literal(step.found, 300)}" if step.found else ""
+    return f"{_STEP_ICON[step.status]} {undo}{inline_code(step.text, 240)} {step.status}{found}"

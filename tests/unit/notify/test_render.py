@@ -146,7 +146,15 @@ def test_the_largest_message_that_there_can_be_is_taken(status: RunStatus) -> No
     ]
     runs = [msgspec.structs.replace(one, decisions=decisions, outcome=WORST, gate=look) for one in runs]
     steps = tuple(
-        StepRecord(run_id=one.id, phase=Phase.ROLLBACK, position=n, status=StepStatus.IN_DOUBT, started_at=NOON)
+        StepRecord(
+            run_id=one.id,
+            phase=Phase.ROLLBACK,
+            position=n,
+            status=StepStatus.IN_DOUBT,
+            started_at=NOON,
+            ended_at=NOON,
+            output=WORST,
+        )
         for one in runs
         for n in range(20)
     )

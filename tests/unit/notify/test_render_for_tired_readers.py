@@ -64,6 +64,8 @@ def test_who_acknowledged_it_stays_and_what_fixed_it_is_said_when_it_is_over() -
     assert "people were disturbed for 12m" in said
     failed = msgspec.structs.replace(helped, status=RunStatus.FAILED)
     assert "It ended without a runbook" in shown(render(view(over, failed)))
+    verifying = msgspec.structs.replace(helped, status=RunStatus.VERIFYING)
+    assert "No alert fires any more: “Scale out the pool” is verifying" in shown(render(view(over, verifying)))
     by_hand = msgspec.structs.replace(over, resolved_by="U012AB3CD")
     assert "Resolved by hand" in shown(render(view(by_hand)))
     assert "🏁" not in shown(render(view(msgspec.structs.replace(over, part_of="x"))))
