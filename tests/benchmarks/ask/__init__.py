@@ -1,0 +1,1 @@
+"""What reads cost beside the intake, and how soon a question is answered."""
