@@ -28,6 +28,8 @@ _BETS = (0.05, 0.1, 0.2, 0.4, 0.7)
 """Shares of the most that can be staked without losing all at once."""
 _SURE = 1.0
 """Standard errors of what was learnt that are added to the margin."""
+_DOUBT = 2.0
+"""So great is the logarithm of a fortune once in seven times by chance: what is above it may have begun there."""
 _LEAST, _GREATEST = 0.001, 0.999
 
 Counts = Mapping[float, int]
@@ -44,7 +46,7 @@ class Side(msgspec.Struct, array_like=True, gc=False):
     fortunes
         Of each bet its logarithm, not below 0.
     since
-        When the greatest of them began to be more than 0, in seconds; 0 where it is not.
+        When the greatest of them began to be more than chance often brings, in seconds; 0 where it is not.
 
     Examples
     --------
@@ -64,7 +66,7 @@ class Side(msgspec.Struct, array_like=True, gc=False):
             gain = sum(count * log1p(stake * (value - self.mean)) for value, count in counts.items())
             self.fortunes[number] = max(self.fortunes[number] + gain, 0.0)
         greatest = max(self.fortunes)
-        self.since = (self.since or at) if greatest else 0.0
+        self.since = (self.since or at) if greatest > _DOUBT else 0.0
         return greatest + log(sum(exp(one - greatest) for one in self.fortunes) / len(_BETS))
 
 
@@ -129,6 +131,7 @@ class Shift(msgspec.Struct, array_like=True, gc=False):
             self._learn(counts)
             return
         self._remember(at, counts)
+        learns = self._room() > 0 and not self._suspects()  # by what came before: else only what fits would be learnt
         sides = [(1, self.rise.bet(at, counts), self.rise)]
         if self.fall is not None:
             sides.append((-1, self.fall.bet(at, {1.0 - value: count for value, count in counts.items()}), self.fall))
@@ -139,7 +142,7 @@ class Shift(msgspec.Struct, array_like=True, gc=False):
         elif self.shifted and self.is_usual():
             self.shifted, self.rise, self.fall = 0, None, None
             self._begin_bets()
-        elif not self.shifted and self._room() > 0 and not self._suspects():
+        elif not self.shifted and learns:
             self._learn(counts)
 
     def usual(self) -> float:
@@ -184,7 +187,7 @@ class Shift(msgspec.Struct, array_like=True, gc=False):
 
     def _suspects(self) -> bool:
         sides = [one for one in (self.rise, self.fall) if one is not None]
-        return any(max(side.fortunes) > 1.0 for side in sides)
+        return any(max(side.fortunes) > 0.3 for side in sides)
 
     def _learn(self, counts: Counts) -> None:
         after = dict(self.learnt)

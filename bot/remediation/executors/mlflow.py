@@ -1,4 +1,4 @@
-"""``mlflow``: says which version of a registered model is served, by moving an alias or, in older registries, a stage.
+"""``mlflow``: says which version of a model or a prompt is served, by moving an alias or, in older registries, a stage.
 
 https://mlflow.org/docs/latest/api_reference/rest-api.html
 
@@ -49,8 +49,10 @@ class MlflowParameters(StepParameters):
     """The address of the MLflow server."""
     headers: Headers = Field(default={})
     """As for http."""
-    model: _Name
+    model: _Name | None = None
     """The registered model."""
+    prompt: _Name | None = None
+    """Or the prompt, of which only an alias can be set."""
     alias: _Name | None = None
     """The alias to set."""
     stage: Literal["Staging", "Production", "Archived", "None"] | None = None
@@ -77,6 +79,10 @@ class MlflowParameters(StepParameters):
 
     @model_validator(mode="after")
     def _named(self) -> "MlflowParameters":
+        if (self.model is None) == (self.prompt is None):
+            raise ValueError("say either model or prompt")
+        if self.prompt is not None and self.stage is not None:
+            raise ValueError("a prompt has no stage: say alias")
         if (self.alias is None) == (self.stage is None):
             raise ValueError("say either alias or stage")
         if sum(one is not None for one in (self.version, self.before, self.from_alias)) != 1:
@@ -86,6 +92,10 @@ class MlflowParameters(StepParameters):
         if self.stage is None and self.archive_others:
             raise ValueError("archive_others is for a stage")
         return self
+
+    @property
+    def name(self) -> str:
+        return self.model or self.prompt or ""
 
 
 class _Registered(msgspec.Struct, frozen=True):
@@ -118,7 +128,8 @@ def describe(parameters: MlflowParameters) -> str:
     what = f"alias {parameters.alias}" if parameters.alias else f"stage {parameters.stage}"
     only = f", if it is version {parameters.instead_of}" if parameters.instead_of else ""
     others = " (versions in it are archived)" if parameters.archive_others else ""
-    text = f"MLflow: set {what} of {parameters.model}{only} to {which}{others}"
+    named = f"prompt {parameters.prompt}" if parameters.prompt else parameters.name
+    text = f"MLflow: set {what} of {named}{only} to {which}{others}"
     return "\n".join([text, f"at {parameters.url}", *shown(parameters.headers)])
 
 
@@ -140,7 +151,7 @@ async def _with_registry(parameters: MlflowParameters, context: StepContext, wit
     try:
         headers = filled(parameters.headers, secrets)
         async with asyncio.timeout(seconds), session(headers) as client:
-            registry = _Registry(client, URL(parameters.url), parameters.model)
+            registry = _Registry(client, URL(parameters.url), parameters.name, parameters.prompt is not None)
             target = await _target(registry, parameters)
             done = await act(registry, parameters, target)
             return Outcome(True, presentable(done.encode(), 0, context.hidden), f"version {target}")
@@ -180,7 +191,7 @@ async def _target(registry: "_Registry", parameters: MlflowParameters) -> str:
     assert parameters.from_alias is not None  # as its validator saw to
     named = await registry.named_by(parameters.from_alias)
     if named is None:
-        raise _Refused(f"{parameters.model} has no alias {parameters.from_alias}: nothing was set")
+        raise _Refused(f"{parameters.name} has no alias {parameters.from_alias}: nothing was set")
     return named
 
 
@@ -225,12 +236,16 @@ def _named(version: str | None) -> str:
 
 
 class _Registry:
-    """The registry as one model sees it. Raises _Refused with the registry's own words."""
+    """The registry as one model or prompt sees it. Raises _Refused with the registry's own words.
 
-    def __init__(self, client: aiohttp.ClientSession, server: URL, model: str) -> None:
+    A prompt is a model with a mark, and found only by who looks for prompts.
+    """
+
+    def __init__(self, client: aiohttp.ClientSession, server: URL, model: str, is_prompt: bool) -> None:
         self._client = client
         self._api = server / "api/2.0/mlflow"
         self.model = model
+        self._also = " AND tags.`mlflow.prompt.is_prompt` = 'true'" if is_prompt else ""
 
     async def named_by(self, alias: str) -> str | None:
         """The version that an alias names, None where there is no such alias."""
@@ -253,7 +268,7 @@ class _Registry:
 
     async def versions(self) -> list[_Registered]:
         """All versions of the model."""
-        params = {"filter": f"name='{self.model}'", "max_results": str(_PAGE)}
+        params = {"filter": f"name='{self.model}'{self._also}", "max_results": str(_PAGE)}
         found: list[_Registered] = []
         while True:
             page = _read(await self._call("GET", "model-versions/search", params=params), _Page)

@@ -30,7 +30,7 @@ def firing(course: Course, severity: Severity) -> AlertEvent:
     version, shift = course.told()
     labels = _labels(course, severity)
     model, prompt_version = parts_of(version)
-    labels |= {name: value for name, value in (("model", model), ("prompt_version", prompt_version)) if value}
+    labels |= {name: value for name, value in (("llm_model", model), ("prompt_version", prompt_version)) if value}
     annotations = {"summary": _sentence(course, version, shift)}
     lines = list(_lines(course))
     if lines:

@@ -2,7 +2,8 @@
 
 https://mlflow.org/docs/latest/ml/webhooks
 
-The service is the registered model's name. Prompts and new, empty models are taken and mean nothing to us.
+The service is the name of the registered model or the prompt, of whose text nothing is read. A budget that is exceeded
+is an alert. New, empty models and prompts are taken and mean nothing to us.
 """
 
 import base64
@@ -12,7 +13,8 @@ from datetime import datetime
 
 import msgspec
 
-from bot.domain.event import ChangeEvent, ChangeKind, Event, fingerprint_of
+from bot.domain.event import AlertEvent, AlertStatus, ChangeEvent, ChangeKind, Event, fingerprint_of
+from bot.domain.severity import Severity
 from handlers.sources.clean import clean
 from handlers.sources.lenient import lenient
 from handlers.sources.registry import decoded, source
@@ -27,6 +29,15 @@ class _Data(msgspec.Struct, frozen=True):
     alias: str = ""
     key: str = ""
     value: str = ""
+    budget_policy_id: str = ""
+    budget_unit: str = "USD"
+    budget_amount: float = 0.0
+    current_spend: float = 0.0
+    duration_unit: str = ""
+    duration_value: int = 1
+    target_scope: str = ""
+    target_value: str | None = None
+    workspace: str | None = None
 
 
 class _Delivery(msgspec.Struct, frozen=True):
@@ -54,6 +65,8 @@ def signed(headers: Mapping[str, str], body: bytes, secret: bytes) -> bool:
 @source(NAME, signature=signed)
 def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> list[Event]:
     event = decoded(_decode, body)
+    if (event.entity, event.action) == ("budget_policy", "exceeded"):
+        return [_exceeded(event, in_utc(event.timestamp, "$.timestamp") or received_at)]
     title = _title_of(event)
     if not title or not event.data.name:
         return []
@@ -72,19 +85,45 @@ def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> lis
     return [change]
 
 
+def _exceeded(event: _Delivery, at: datetime) -> AlertEvent:
+    """It is posted once in each span of the budget, and no end of it."""
+    data = event.data
+    target = clean(data.target_value or "")
+    whose = " ".join(filter(None, (data.target_scope.lower(), target))) if data.target_scope != "GLOBAL" else "all"
+    labels = {
+        "alertname": "BudgetExceeded",
+        "severity": Severity.HIGH.value,
+        "service": target or "ai-gateway",
+        "budget_policy": clean(data.budget_policy_id),
+        "scope": clean(data.target_scope.lower()),
+        "workspace": clean(event.workspace or data.workspace or ""),
+    }
+    span = f"{data.duration_value} {data.duration_unit.lower().rstrip('s')}{'s' if data.duration_value != 1 else ''}"
+    money = f"{data.current_spend:,.2f} of {data.budget_amount:,.2f} {data.budget_unit}"
+    summary = f"the budget of {whose} is exceeded: {money} in {span}"
+    return AlertEvent(
+        source=NAME,
+        fingerprint=fingerprint_of({"budget_policy": data.budget_policy_id, "workspace": labels["workspace"]}),
+        status=AlertStatus.FIRING,
+        labels={name: value for name, value in labels.items() if value},
+        starts_at=at,
+        annotations={"summary": clean(summary)},
+    )
+
+
 def _title_of(event: _Delivery) -> str:
     """What happened, in words; empty for what changes nothing that is served."""
     data = event.data
     match event.entity, event.action:
-        case "model_version", "created":
+        case "model_version" | "prompt_version", "created":
             return f"version {data.version} of {data.name} registered"
-        case "model_version_alias", "created":
+        case "model_version_alias" | "prompt_alias", "created":
             return f"{data.alias} of {data.name} is now version {data.version}"
-        case "model_version_alias", "deleted":
+        case "model_version_alias" | "prompt_alias", "deleted":
             return f"{data.name} has no {data.alias} any more"
-        case "model_version_tag", "set":
+        case "model_version_tag" | "prompt_version_tag", "set":
             return f"version {data.version} of {data.name}: {data.key} is now {data.value}"
-        case "model_version_tag", "deleted":
+        case "model_version_tag" | "prompt_version_tag", "deleted":
             return f"version {data.version} of {data.name}: {data.key} removed"
         case _:
             return ""

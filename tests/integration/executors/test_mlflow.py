@@ -25,6 +25,7 @@ class Registry:
         self.answer: Any = {"model_version": {"version": "2"}}
         self.status = 200
         self.posted = 0
+        self.asked: list[str] = []
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self._answered)
         self.server = TestServer(app)
@@ -32,6 +33,7 @@ class Registry:
     async def _answered(self, request: web.Request) -> web.Response:
         assert request.headers["Authorization"] == "Bearer s3cr3t-of-the-registry"
         self.posted += request.method == "POST"
+        self.asked.append(request.query.get("filter", ""))
         if self.answer is None:
             await asyncio.Event().wait()
         headers = {"Location": "http://127.0.0.1:1/"} if self.status == 307 else {}
@@ -187,3 +189,19 @@ async def test_a_preview_says_which_version_would_be_served_and_sets_nothing(
     planned = PlannedStep("mlflow", usual | {"from_alias": "next"} | given)
     assert await foresee(planned, context(SECRETS)) == seen
     assert registry.posted == 0
+
+
+@pytest.mark.parametrize(
+    "given", [{"prompt": "p"}, {"model": None}, {"model": None, "prompt": "p", "stage": "Production"}]
+)
+def test_a_step_is_of_a_model_or_of_a_prompt(given: dict[str, Any]) -> None:
+    usual = {"url": "https://mlflow.example", "model": "m", "from_alias": "next"}
+    with pytest.raises(ValidationError):
+        MlflowParameters.model_validate(usual | ({} if "stage" in given else {"alias": "champion"}) | given)
+
+
+async def test_the_versions_of_a_prompt_are_looked_for_among_prompts(registry: Registry) -> None:
+    registry.answer = {"model_versions": [{"version": "1"}, {"version": "2"}], "model_version": {"version": "1"}}
+    outcome = await step(registry, model=None, prompt="answer", from_alias=None, before=2)
+    assert outcome == Outcome(True, "champion of answer is version 1 already")
+    assert any("mlflow.prompt.is_prompt" in asked for asked in registry.asked)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.event import AlertEvent, AlertStatus, ChangeEvent, ChangeKind, GroupResolved
+from bot.domain.event import AlertEvent, AlertStatus, ChangeEvent, ChangeKind, GroupResolved, encode_events
 from handlers.http.endpoint import parse_delivery
 from handlers.sources.registry import Malformed
 from handlers.webhooks.models import evidently, mlflow, nannyml, sagemaker
@@ -194,10 +194,33 @@ def registry_changes(with_headers: bool = True) -> list[ChangeEvent]:
     return made
 
 
+def test_a_budget_of_mlflow_that_is_exceeded_is_an_alert_and_a_prompts_text_is_not_read() -> None:
+    found = [
+        event
+        for delivery in stored("mlflow")["deliveries"]
+        for event in mlflow.parse(delivery["body"].encode(), delivery["headers"], NOON)
+    ]
+    [exceeded] = [event for event in found if isinstance(event, AlertEvent)]
+    assert (exceeded.labels["alertname"], exceeded.labels["service"]) == ("BudgetExceeded", "ep-abc123")
+    assert exceeded.labels["budget_policy"] == "bp-abc123"
+    assert exceeded.annotations["summary"] == (
+        "the budget of endpoint ep-abc123 is exceeded: 105.50 of 100.00 USD in 1 month"
+    )
+    assert b"Hello {{name}}" not in encode_events(found)
+
+
 def test_what_changes_in_mlflows_registry_is_a_change_of_the_model() -> None:
     made = registry_changes()
-    assert {(one.service, one.change) for one in made} == {("example_model", ChangeKind.MODEL)}
+    assert {(one.service, one.change) for one in made} == {
+        ("example_model", ChangeKind.MODEL),
+        ("example_prompt", ChangeKind.MODEL),
+    }
     assert {one.title for one in made} == {
+        "version 1 of example_prompt registered",
+        "example_alias of example_prompt is now version 1",
+        "example_prompt has no example_alias any more",
+        "version 1 of example_prompt: example_key is now example_value",
+        "version 1 of example_prompt: example_key removed",
         "version 1 of example_model registered",
         "example_alias of example_model is now version 1",
         "example_model has no example_alias any more",
@@ -205,13 +228,13 @@ def test_what_changes_in_mlflows_registry_is_a_change_of_the_model() -> None:
         "version 1 of example_model: example_key removed",
     }
     assert {NOON - one.at for one in made} == {timedelta(seconds=59.876544)}
-    assert len({one.id for one in made}) == 5
+    assert len({one.id for one in made}) == 10
 
 
 def test_a_delivery_of_mlflow_without_its_id_is_known_by_what_it_says() -> None:
     known = registry_changes(with_headers=False)
     assert known == registry_changes(with_headers=False)
-    assert len({one.id for one in known}) == 5
+    assert len({one.id for one in known}) == 10
 
 
 @pytest.mark.parametrize("tool", sorted(PARSERS))
