@@ -12,6 +12,7 @@ import structlog
 from aiohttp import web
 
 from bot.components.audit_head import audit_head_component
+from bot.components.beside import own_channels_component
 from bot.components.component import Component, Components, Started
 from bot.components.descriptors import connections_of, descriptors_component
 from bot.components.health import health_components
@@ -194,6 +195,7 @@ def build(process: Process) -> Configured:
         *work,
         *(slack_components(process, slack) if slack else []),
         *([homes_component(process, slack, roster)] if slack and role.works else []),
+        *([own_channels_component(process, slack, roster)] if slack and role.works else []),
         *([routes_component(process)] if slack is None and role.works else []),
         *(on_call_components(process, slack, roster) if role.works else []),
         *health_components(process, slack),

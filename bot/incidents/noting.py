@@ -11,17 +11,16 @@ from bot.domain.incident import Incident
 from bot.incidents.change import Deed, carry_out
 from bot.incidents.permissions import Action, Who
 from bot.storage.database import Database
-from bot.storage.queries.deeds import noted
+from bot.storage.queries.deeds import noted, own_channels
 
 
 class Message(NamedTuple):
-    """``posted``: it stands in the incident's thread. ``author`` is empty where Slack does not say who wrote it."""
+    """``author`` is empty where Slack does not say who wrote it."""
 
     channel: str
     ts: str
     text: str
     author: str
-    posted: bool
 
 
 async def note_message(database: Database, incident_id: str, message: Message, who: Who, now: datetime) -> Incident:
@@ -30,7 +29,8 @@ async def note_message(database: Database, incident_id: str, message: Message, w
     async def rule(connection: AsyncConnection, incident: Incident) -> Rule:
         if await noted.is_noted(connection, message.channel, message.ts):
             return _already
-        return rules.noting_message(message.text.strip(), message.author, posted=message.posted)
+        in_thread = await own_channels.incident_in(connection, message.channel) is None
+        return rules.noting_message(message.text.strip(), message.author, posted=in_thread)
 
     async def then(connection: AsyncConnection, incident: Incident, now: datetime) -> None:
         await noted.add(connection, message.channel, message.ts, incident.id, now)

@@ -21,6 +21,7 @@ class Action(StrEnum):
     UNACKNOWLEDGE = "take back an acknowledgement"
     ASSIGN = "assign somebody"
     APPOINT = "give somebody a role"
+    CHANNEL = "make a channel of its own"
     JUDGE = "set the severity"
     NOTE = "write a note"
     UPDATE = "write an update"
@@ -49,6 +50,7 @@ _RIGHTS = {
     Action.UNACKNOWLEDGE: "acknowledge",
     Action.ASSIGN: "assign",
     Action.APPOINT: "assign",
+    Action.CHANNEL: "assign",
     Action.JUDGE: "severity",
     Action.NOTE: "note",
     Action.UPDATE: "note",

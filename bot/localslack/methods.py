@@ -152,7 +152,14 @@ def replies(workspace: Workspace, given: Json, base: str) -> Json:
 
 def _described(channel: Channel) -> Json:
     about = {"id": channel.id, "name": channel.name, "is_channel": True, "is_archived": channel.is_archived}
-    return about | {"is_member": channel.is_member, "is_private": channel.is_private}
+    return (
+        about
+        | {"is_member": channel.is_member, "is_private": channel.is_private}
+        | {
+            "creator": channel.creator,
+            "created": channel.created,
+        }
+    )
 
 
 @method("conversations.list")
@@ -194,8 +201,8 @@ def join(workspace: Workspace, given: Json, base: str) -> Json:
 
 @method("conversations.members")
 def members(workspace: Workspace, given: Json, base: str) -> Json:
-    channel_of(workspace, given)
-    return {"members": [*workspace.users, BOT_USER], "response_metadata": {"next_cursor": ""}}
+    channel = channel_of(workspace, given)
+    return {"members": channel.members or [*workspace.users, BOT_USER], "response_metadata": {"next_cursor": ""}}
 
 
 def _known(workspace: Workspace, user: str) -> Json:

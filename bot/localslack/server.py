@@ -12,6 +12,7 @@ from typing import Any
 
 from aiohttp import web
 
+from bot.localslack import channels as made_channels
 from bot.localslack import files, methods, views
 from bot.localslack.control import Control, same_origin
 from bot.localslack.delivery import Delivery, sign
@@ -25,7 +26,8 @@ from bot.localslack.state import DEFAULT_USERS, USERGROUP, Channel, Json, Worksp
 STATIC = Path(__file__).parent / "static"
 SCOPES = (
     "chat:write,files:write,channels:read,channels:history,groups:read,groups:history,commands,"
-    "users:read,users:read.email,usergroups:read,im:write,im:history,app_mentions:read,reactions:read"
+    "users:read,users:read.email,usergroups:read,im:write,im:history,app_mentions:read,reactions:read,"
+    "channels:manage"
 )
 EVENTS = ("app_mention", "message.im", "reaction_added", "app_home_opened")
 """To which the app of deploy/slack-manifest.yaml subscribes."""
@@ -35,6 +37,9 @@ _NEEDED = {
     "chat.update": "chat:write",
     "conversations.list": "channels:read",
     "conversations.info": "channels:read",
+    "conversations.create": "channels:manage",
+    "conversations.invite": "channels:manage",
+    "conversations.archive": "channels:manage",
     "conversations.history": "channels:history",
     "conversations.replies": "channels:history",
     "users.info": "users:read",
@@ -47,7 +52,7 @@ _NEEDED = {
     "files.getUploadURLExternal": "files:write",
     "files.completeUploadExternal": "files:write",
 }
-assert methods and files and views  # importing them fills METHODS
+assert methods and files and views and made_channels  # importing them fills METHODS
 MAX_BODY = 20 * 2**20
 
 
@@ -140,6 +145,9 @@ class LocalSlack:
     def view(self, user: str) -> Json | None:
         """The form that is open for a person."""
         return self._workspace.views.get(user)
+
+    def all_channels(self) -> list[Channel]:
+        return deepcopy([one for one in self._workspace.channels.values() if not one.person])
 
     def home(self, user: str) -> Json | None:
         """The app's page as a person sees it."""

@@ -45,6 +45,7 @@ class Channel:
     """``messages`` and the replies in ``threads`` are Slack's message objects, the oldest first.
 
     ``is_member`` says whether the app was invited; one that is private the app does not see at all otherwise.
+    ``members`` are who is in a channel that it made; in the others all are.
     ``person`` is with whom it is a conversation, empty for channels.
     """
 
@@ -54,6 +55,9 @@ class Channel:
     person: str = ""
     is_private: bool = False
     is_archived: bool = False
+    creator: str = ""
+    created: int = 0
+    members: list[str] = field(default_factory=list)
     messages: list[Json] = field(default_factory=list)
     threads: dict[str, list[Json]] = field(default_factory=dict)
 

@@ -182,7 +182,8 @@ class IncidentCard:
     happened; ``rewritten`` is that in a language model's words, if there are any. ``behind`` is the warning, in our
     words, that newer alerts are still coming in. ``owner``, ``on_call`` and ``resolved_by`` are user ids or names of
     tools.
-    ``mentioned`` are the ids of people and groups whom it reached when it was posted.
+    ``mentioned`` are the ids of people and groups whom it reached when it was posted; ``own_channel`` is the key of
+    the channel that it has for itself.
     """
 
     incident_id: str
@@ -212,6 +213,7 @@ class IncidentCard:
     ended: Ended | None = None
     on_call: tuple[str, ...] = ()
     by_hand: ByHand = ByHand()
+    own_channel: str = ""
     elsewhere: Elsewhere = Elsewhere()
     mentioned: tuple[str, ...] = ()
 

@@ -8,6 +8,7 @@ from bot.domain.alert import Alert
 from bot.domain.incident import Incident, IncidentStatus, Tally
 from bot.domain.inhibition import in_words
 from bot.domain.run import RunStatus
+from bot.domain.severity import Severity
 from bot.incidents.lifecycle import still_firing
 from bot.notify.card import AlertLine, Alerts, Button, ByHand, Ended, IncidentCard, LikelyCause, Link, PartOf
 from bot.notify.instances import first_of
@@ -54,6 +55,7 @@ def card_of(view: IncidentView) -> IncidentCard:
         mentioned=tuple(view.mentioned),
         on_call=tuple(view.on_call),
         by_hand=_by_hand(incident),
+        own_channel=view.own_channel.channel if view.own_channel else "",
     )
 
 
@@ -183,7 +185,15 @@ def _menu(view: IncidentView) -> tuple[Button, ...]:
         ("incident.merge", "Merge …"),
     )
     led = tuple(Button(action, label, incident_id) for action, label in named) if view.incident.open else ()
-    return (*led, *_feedback(view))
+    return (*led, *_feedback(view), *_channel(view))
+
+
+def _channel(view: IncidentView) -> tuple[Button, ...]:
+    """For a grave one that has none; it comes last, as a command does the same."""
+    grave = view.incident.severity.rank <= Severity.HIGH.rank
+    if not view.incident.open or not grave or (view.own_channel and view.own_channel.live):
+        return ()
+    return (Button("incident.channel", "Channel of its own", view.incident.id),)
 
 
 def _feedback(view: IncidentView) -> tuple[Button, ...]:

@@ -12,6 +12,8 @@ from bot.domain.summary.rewriting import facts_of
 from bot.domain.watched.sensitivity import OWN_SOURCE, watch_group_of
 from bot.notify.card import Elsewhere
 from bot.storage.queries import alerts, incidents, rewrites, runs, sensitivity
+from bot.storage.queries.deeds import own_channels
+from bot.storage.queries.deeds.own_channels import OwnChannel
 
 MAX_LESSENED = 2
 MAX_NAMED = 200
@@ -26,6 +28,7 @@ class IncidentView(msgspec.Struct, frozen=True, kw_only=True):
     ``part_of_url`` in the channel. ``position`` is that of the last timeline entry.
     ``alerts`` are some of its alerts, for what they say and what tells them apart. ``elsewhere`` are the other channels
     that show it, ``mentioned`` whom it reached when it was posted here, ``on_call`` who is on call for it now.
+    ``own_channel`` is the channel that it has for itself.
     """
 
     incident: Incident
@@ -44,6 +47,7 @@ class IncidentView(msgspec.Struct, frozen=True, kw_only=True):
     elsewhere: Elsewhere = Elsewhere()
     mentioned: list[str] = []
     on_call: list[str] = []
+    own_channel: OwnChannel | None = None
 
     @property
     def warns_behind(self) -> bool:
@@ -80,6 +84,7 @@ async def load_view(connection: AsyncConnection, incident_id: str, now: datetime
         now=now,
         position=await incidents.last_position(connection, incident_id),
         alerts=(await alerts.of_incidents(connection, [incident_id], MAX_NAMED))[incident_id],
+        own_channel=await own_channels.of_incident(connection, incident_id),
     )
 
 

@@ -13,6 +13,7 @@ from bot.domain.incident import Incident, TimelineEntry
 from bot.domain.run import PreviousRun, Run, StepRecord
 from bot.domain.runs.preview import Preview
 from bot.storage.queries import alerts, incidents, routing, runs
+from bot.storage.queries.deeds import own_channels
 from handlers.api.shapes import (
     AlertShape,
     BlastRadiusShape,
@@ -38,6 +39,7 @@ async def describe(
     alerts_of = await _alerts_of(connection, ids) if with_alerts else {}
     runs_of = await runs.of_incidents(connection, ids)
     places = await routing.places_of(connection, ids)
+    own = await own_channels.of_incidents(connection, ids)
     steps = await runs.steps_of(connection, [run.id for known in runs_of.values() for run in known])
     return [
         IncidentShape(
@@ -51,6 +53,7 @@ async def describe(
             team=incident.team,
             teams=teams.of_incident(incident.team, incident.services),
             channels=[place.channel for place in places[incident.id] if place.current],
+            own_channel=own[incident.id].channel or None if incident.id in own else None,
             domain=incident.domain,
             opened_at=incident.opened_at,
             resolved_at=incident.resolved_at,

@@ -141,6 +141,7 @@ class IncidentShape(msgspec.Struct, frozen=True, kw_only=True):
     team: Annotated[str | None, Meta(description="The team that its route names, or its alerts and services do.")]
     teams: Annotated[list[str], Meta(description="That team, and those that answer for its services.")]
     channels: Annotated[list[str], Meta(description="The channels that it is shown in; the first has the thread.")]
+    own_channel: Annotated[str | None, Meta(description="The id of the channel that it has for itself.")]
     domain: Domain
     opened_at: datetime
     resolved_at: datetime | None

@@ -43,7 +43,7 @@ class Permissions(BaseModel):
     acknowledge: Allowed = [EVERYONE]
     """Acknowledge or take an incident, and take that back."""
     assign: Allowed = [EVERYONE]
-    """Give an incident, or a role in it, to somebody."""
+    """Give an incident, a role in it, or a channel of its own."""
     severity: Allowed = [EVERYONE]
     """Set the severity of an incident."""
     note: Allowed = [EVERYONE]

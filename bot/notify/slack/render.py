@@ -89,6 +89,8 @@ def facts(card: IncidentCard) -> Block:
     roles = (("Lead", card.by_hand.lead), ("Scribe", card.by_hand.scribe))
     if given := [f"{role}: {who(person)}" for role, person in roles if person]:
         lines.append(" · ".join(given))
+    if card.own_channel:
+        lines.append(f"Channel of its own: {channel_link(card.own_channel)}")
     if card.by_hand.kept_open_by:
         lines.append(f"Opened by {who(card.by_hand.kept_open_by)}: stays open until somebody resolves it")
     return section("\n".join(lines))

@@ -66,3 +66,27 @@ class NotedMessageRow(SQLModel, table=True):
     ts: str = Field(primary_key=True, sa_type=Text)
     incident_id: str = Field(sa_type=Text)
     at: datetime = Field(sa_type=UtcDateTime)
+
+
+class OwnChannelRow(SQLModel, table=True):
+    """The channel of an incident's own, by its id once there is one; ``reason`` says why there is none.
+
+    ``invited`` are people who were: whoever left is not invited again. ``ts`` is the incident's message there, at
+    ``shown_version``; ``posting_since`` says that it may be there already.
+    """
+
+    __tablename__ = "own_channel"
+    __table_args__ = (Index("own_channel_by_state", "state"), Index("own_channel_by_channel", "channel"))
+
+    incident_id: str = Field(primary_key=True, sa_type=Text)
+    name: str = Field(sa_type=Text)
+    state: str = Field(sa_type=Text)
+    channel: str = Field(sa_type=Text)
+    asked_by: str = Field(sa_type=Text)
+    asked_at: datetime = Field(sa_type=UtcDateTime)
+    changed_at: datetime = Field(sa_type=UtcDateTime)
+    invited: list[str] = Field(sa_type=Json)
+    ts: str = Field(sa_type=Text)
+    shown_version: int
+    posting_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    reason: str = Field(sa_type=Text)

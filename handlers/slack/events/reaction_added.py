@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bot.incidents.noting import Message, note_message
+from bot.storage.queries.deeds import own_channels
 from bot.storage.queries.shown import channel_messages
 from handlers.slack.calls import Event
 from handlers.slack.registry import event
@@ -33,8 +34,9 @@ async def reacted(event: Event) -> str | None:
         return None
     async with event.database.read() as connection:
         incident_id = await channel_messages.shown_as(connection, channel, found.thread)
-    if incident_id is None or found.thread == ts:
+        own = await own_channels.incident_in(connection, channel)
+    if incident_id is None or (found.thread == ts and own is None):
         return None
-    written = Message(channel, ts, unescaped(found.text), found.author, posted=True)
+    written = Message(channel, ts, unescaped(found.text), found.author)
     changed = await note_message(event.database, incident_id, written, event.who, event.now)
     return f"Noted in incident #{changed.number}."

@@ -13,6 +13,6 @@ async def note(mention: Mention) -> Reply:
     incident, place = mention.incident, mention.place
     if incident is None:
         return Reply(NOT_HERE)
-    written = Message(place.channel, place.message, mention.text, mention.user, posted=True)
+    written = Message(place.channel, place.message, mention.text, mention.user)
     changed = await note_message(mention.database, incident.id, written, mention.who, mention.now)
     return Reply(f"📝 Noted in the timeline of incident #{changed.number}.")

@@ -26,6 +26,7 @@ _NEEDED = (
 _WITHOUT = {
     "app_mentions:read": "nobody who mentions the bot is answered",
     "reactions:read": "no reaction makes a note",
+    "channels:manage": "no incident gets a channel of its own",
 }
 """Scopes without which all else goes on, each with what does not work then."""
 SCOPES = (*_WITHOUT, *_NEEDED)

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.incident import IncidentStatus
 from bot.domain.severity import Severity
 from bot.storage.database import chunks, row_of, table_of, upsert
+from bot.storage.queries.deeds import own_channels
 from bot.storage.tables.core import IncidentRow, TimelineRow
 from bot.storage.tables.routing import IncidentChannelRow
 from bot.storage.tables.slack import ChannelMessageRow, SlackMessageRow
@@ -89,12 +90,6 @@ async def places_of(connection: AsyncConnection, incident_ids: Collection[str]) 
     return found
 
 
-async def shows_any(connection: AsyncConnection, channel: str) -> bool:
-    """Whether a channel shows any incident."""
-    query = select(_MESSAGE.c.incident_id).where(_MESSAGE.c.channel == channel, _MESSAGE.c.ts.is_not(None)).limit(1)
-    return await connection.scalar(query) is not None
-
-
 async def in_channels(connection: AsyncConnection, incident_id: str) -> list[ChannelMessage]:
     """The messages of an incident, in each of its channels, that with the thread first."""
     query = select(_MESSAGE).where(_MESSAGE.c.incident_id == incident_id, _MESSAGE.c.ts.is_not(None))
@@ -103,9 +98,15 @@ async def in_channels(connection: AsyncConnection, incident_id: str) -> list[Cha
 
 
 async def shown_as(connection: AsyncConnection, channel: str, ts: str) -> str | None:
-    """The incident whose message this is."""
+    """The incident whose message this is, or in whose own channel it stands."""
     query = select(_MESSAGE.c.incident_id).where(_MESSAGE.c.channel == channel, _MESSAGE.c.ts == ts).limit(1)
-    return await connection.scalar(query)
+    return await connection.scalar(query) or await own_channels.incident_in(connection, channel)
+
+
+async def shows_any(connection: AsyncConnection, channel: str) -> bool:
+    """Whether a channel shows any incident, or is one's own."""
+    query = select(_MESSAGE.c.incident_id).where(_MESSAGE.c.channel == channel, _MESSAGE.c.ts.is_not(None)).limit(1)
+    return bool(await connection.scalar(query) or await own_channels.incident_in(connection, channel))
 
 
 async def digest_of(connection: AsyncConnection, incident_id: str) -> str | None:

@@ -1,0 +1,1 @@
+"""What is made beside an incident: a channel of its own."""

@@ -1,0 +1,1 @@
+"""Channels of incidents' own: made, filled with people, kept true, and archived."""
