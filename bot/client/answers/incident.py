@@ -87,6 +87,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     team: str | None = None
     teams: list[str] = []
     channels: list[str] = []
+    own_channel: str | None = None
     domain: str = ""
     opened_at: datetime
     resolved_at: datetime | None = None

@@ -115,6 +115,8 @@ DEEDS: dict[str, tuple[Action, Deed]] = {
     "/incident take": (Action.ACKNOWLEDGE, lambda to, _: to.typed("take 1")),
     "/incident assign": (Action.ASSIGN, lambda to, _: to.typed("assign 1 U0SOMEBODY")),
     "/incident lead": (Action.APPOINT, lambda to, _: to.typed("lead 1 U0SOMEBODY")),
+    "/incident channel": (Action.CHANNEL, lambda to, _: to.typed("channel 1")),
+    "menu channel": (Action.CHANNEL, lambda to, id_: to.clicked("incident.channel", id_)),
     "/incident severity": (Action.JUDGE, lambda to, _: to.typed("severity 1 critical")),
     "/incident note": (Action.NOTE, lambda to, _: to.typed("note 1 it was the disk")),
     "/incident update": (Action.UPDATE, lambda to, _: to.typed("update 1 it works again")),

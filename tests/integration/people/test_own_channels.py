@@ -1,4 +1,4 @@
-"""A channel of an incident's own: made once, with whom it concerns, true to the incident, and archived when it is over."""
+"""A channel of an incident's own: made once, with whom it concerns, kept true, and archived at the end."""
 
 import json
 from collections.abc import Callable, Sequence

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 
+import msgspec
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.event import AlertEvent
@@ -11,6 +12,8 @@ from bot.localslack.server import SCOPES
 from bot.notify.notifier import Notifier
 from bot.notify.slack.channel import SlackChannel
 from bot.storage.queries import audit, incidents
+from bot.storage.queries.deeds import own_channels
+from bot.storage.queries.deeds.own_channels import OwnChannel, OwnState
 from tests.acceptance.harness import until
 from tests.integration.handlers.slack_workspace import CHANNEL, GUEST, MEMBER, Office, office
 from tests.integration.pipeline_driver import Pipeline
@@ -106,6 +109,32 @@ async def test_a_note_that_was_written_by_a_mention_is_not_made_again_by_a_react
         await at.slack.react(MEMBER, CHANNEL, ts, "memo")
         assert "already" in await _answered(at, MEMBER, 0)
         assert len(await _notes(at)) == 1
+
+
+async def test_what_is_written_in_an_incidents_own_channel_is_about_it_and_its_thread_says_so(
+    pipeline: Pipeline, alert: MakeAlert
+) -> None:
+    await pipeline.send(alert())
+    async with office(pipeline, {}) as at:
+        incident = await pipeline.only_incident()
+        now = at.clock()
+        own = OwnChannel(incident_id=incident.id, name=CHANNEL, asked_by=MEMBER, asked_at=now, changed_at=now)
+        async with pipeline.database.write() as connection:
+            made = msgspec.structs.replace(own, channel="C0INCIDENTS", state=OwnState.MADE)
+            await own_channels.save(connection, made)
+        alone = await at.slack.post(MEMBER, CHANNEL, "it was the disk")
+        await at.slack.react(MEMBER, CHANNEL, alone, "memo")
+        assert await _answered(at, MEMBER, 0) == "Noted in incident #1."
+        other = await at.slack.post(MEMBER, CHANNEL, "@tandem note and the fan")
+
+        async def noted() -> bool:
+            return bool(at.slack.replies(CHANNEL, other))
+
+        await until(noted, "the bot answers")
+        assert [(note.text, note.posted) for note in await _notes(at)] == [
+            ("it was the disk", False),
+            ("and the fan", False),
+        ]
 
 
 async def test_a_reaction_that_slack_sends_again_is_taken_once(pipeline: Pipeline, alert: MakeAlert) -> None:

@@ -31,7 +31,7 @@ from bot.notify.slack.rendered import Rendered
 from bot.notify.view import MAX_LESSENED, IncidentView
 from tests.unit.strategies import NOON, alerts, hostile, views
 
-MENU = ["incident.lead", "incident.silence", "incident.merge"]
+MENU = ["incident.lead", "incident.silence", "incident.merge", "incident.channel"]
 WORST = "&<*`🔥" * 1000
 GATE = PlannedStep("gate", {}, "go on only if …", repeatable=True)
 
