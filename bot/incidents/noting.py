@@ -15,12 +15,13 @@ from bot.storage.queries.deeds import noted, own_channels
 
 
 class Message(NamedTuple):
-    """``author`` is empty where Slack does not say who wrote it."""
+    """``author`` is empty where Slack does not say who wrote it. ``posted``: it stands where messages about it do."""
 
     channel: str
     ts: str
     text: str
     author: str
+    posted: bool = True
 
 
 async def note_message(database: Database, incident_id: str, message: Message, who: Who, now: datetime) -> Incident:
@@ -29,7 +30,7 @@ async def note_message(database: Database, incident_id: str, message: Message, w
     async def rule(connection: AsyncConnection, incident: Incident) -> Rule:
         if await noted.is_noted(connection, message.channel, message.ts):
             return _already
-        in_thread = await own_channels.incident_in(connection, message.channel) is None
+        in_thread = message.posted and await own_channels.incident_in(connection, message.channel) is None
         return rules.noting_message(message.text.strip(), message.author, posted=in_thread)
 
     async def then(connection: AsyncConnection, incident: Incident, now: datetime) -> None:
