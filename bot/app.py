@@ -12,17 +12,17 @@ import structlog
 from aiohttp import web
 
 from bot.components.audit_head import audit_head_component
-from bot.components.beside import own_channels_component
 from bot.components.component import Component, Components, Started
 from bot.components.descriptors import connections_of, descriptors_component
 from bot.components.health import health_components
-from bot.components.homes import homes_component
 from bot.components.http import HttpServer, add_routes
 from bot.components.kubernetes import kubernetes_components, make_cluster
 from bot.components.maintenance import maintenance_components
 from bot.components.membership import handover_component, share_component
 from bot.components.oncall import make_roster, on_call_components
 from bot.components.outgoing import outgoing_components
+from bot.components.people.homes import homes_component
+from bot.components.people.own_channels import own_channels_component
 from bot.components.pipeline import make_models_watch, models_component, worker_component
 from bot.components.process import Process, backlog_component, intake_component, open_process
 from bot.components.remediation import make_remediation, remediation_component, workflows_component

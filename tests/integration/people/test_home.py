@@ -11,7 +11,7 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy import update
 
-from bot.components.homes import on_call_lines
+from bot.components.people.homes import on_call_lines
 from bot.config.model import Config
 from bot.domain.access.person import Person
 from bot.domain.event import AlertEvent
