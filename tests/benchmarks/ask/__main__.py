@@ -6,11 +6,13 @@ Everything from outside: the real program, over HTTP, on a new database with def
 
 import argparse
 import asyncio
+import contextlib
 import json
 import statistics
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ ALERTS_EACH = 10
 RATE = 500
 """Alerts a second, one a delivery."""
 READERS = 4
-STREAMS = 100
+STREAMS = 500
 PERSON, CHANNEL = "U0ONCALL", "C0INCIDENTS"
 
 
@@ -45,8 +47,16 @@ async def _measure(folder: Path, stored: int, seconds: float) -> dict[str, Any]:
         filled = await _timed(_fill(program, stored))
         print(f"{stored} incidents with {stored * ALERTS_EACH} alerts in {filled:.0f} s", flush=True)
         alone = await _intake(program, "alone", seconds)
-        beside, reads = await asyncio.gather(_intake(program, "beside", seconds), _reads(program, stored, seconds))
-        figures = {"intake_alone": alone, "intake_beside": beside, "intake_ratio": round(beside / alone, 3), **reads}
+        beside, reads, events = await asyncio.gather(
+            _intake(program, "beside", seconds), _reads(program, stored, seconds), _events(program, seconds)
+        )
+        figures = {
+            "intake_alone": alone,
+            "intake_beside": beside,
+            "intake_ratio": round(beside / alone, 3),
+            **reads,
+            **events,
+        }
         figures |= await _pages(program) | await _streams(program)
     return figures | {"first_answer_s": await _first_answer(folder / "thread")}
 
@@ -109,6 +119,21 @@ async def _read_for(program: Program, path: Callable[[int], str], seconds: float
 
     await asyncio.gather(*map(reader, range(READERS)))
     return times
+
+
+async def _events(program: Program, seconds: float) -> dict[str, float]:
+    """How long after it happened a stream has an event."""
+    late: list[float] = []
+    until = time.perf_counter() + seconds
+    async with program.session.get(f"{program.url}/api/events") as stream:
+        while (left := until - time.perf_counter()) > 0:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    line = await stream.content.readline()
+                    if line.startswith(b"data: "):
+                        at = datetime.fromisoformat(json.loads(line[6:])["at"])
+                        late.append((datetime.now(UTC) - at).total_seconds())
+    return {"events_per_s": round(len(late) / seconds, 1), "event_p99_ms": _p99(late)}
 
 
 async def _pages(program: Program) -> dict[str, float]:
