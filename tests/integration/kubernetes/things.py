@@ -120,4 +120,5 @@ def rolls_out(thing: Thing) -> None:
         replicas, generation = thing["spec"].get("replicas", 1), thing["metadata"]["generation"]
         if thing["status"].get("observedGeneration") != generation:
             thing["status"] = {**thing["status"], **ready(replicas, generation)}
-            thing["status"]["currentRevision"] = thing["status"].get("updateRevision")
+            if thing["kind"] == "StatefulSet":
+                thing["status"]["currentRevision"] = thing["status"].get("updateRevision")
