@@ -31,7 +31,8 @@ async def models() -> AsyncIterator[client.ApiClient]:
 
 def _read(models: client.ApiClient, thing: Any, name: str) -> Any:
     """By the model of that name; what it knows of the object, written anew, is the object."""
-    found = models.deserialize(SimpleNamespace(data=json.dumps(thing)), name)
+    answer: Any = SimpleNamespace(data=json.dumps(thing))
+    found = models.deserialize(answer, name)
     written = models.sanitize_for_serialization(found)
     assert _without_moments(written) == _without_moments(thing), "a field that Kubernetes does not know was left out"
     return found
