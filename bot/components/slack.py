@@ -28,11 +28,11 @@ from bot.notify.kinds import Opening, open_channel
 from bot.notify.notifier import Notifier
 from bot.notify.silence_notices import SilenceNotices
 from bot.notify.slack.conversations.messages import Messages
-from bot.notify.slack.files import Files
 from bot.notify.slack.identity import Identity
 from bot.notify.slack.links import Links
 from bot.notify.slack.people import People
 from bot.notify.slack.proxy import make_client
+from bot.notify.slack.sharing.files import Files
 from bot.notify.slack.socket_mode import SocketMode
 from bot.questions.question import Knowledge
 from bot.remediation.starting import PersonLookup

@@ -23,7 +23,7 @@ from bot.storage.tables.core import (
     TimelineRow,
     TraitRow,
 )
-from bot.storage.tables.deeds import NotedMessageRow, OwnChannelRow
+from bot.storage.tables.deeds import NotedMessageRow, OwnChannelRow, ReportTextsRow
 from bot.storage.tables.oncall import EscalationCallRow, EscalationRow, IncidentSeenRow
 from bot.storage.tables.routing import IncidentChannelRow, IncidentRouteRow
 from bot.storage.tables.runs import RunRow, StepRow
@@ -35,6 +35,7 @@ _ALERT = table_of(AlertRow)
 _RUN = table_of(RunRow)
 _STEP = table_of(StepRow)
 _SILENCE = table_of(SilenceRow)
+_REPORT_TEXTS = table_of(ReportTextsRow)
 _TOOL_SILENCE = table_of(ToolSilenceRow)
 _TIMELINE = table_of(TimelineRow)
 _FORGOTTEN_WITH_INCIDENTS = (
@@ -55,6 +56,7 @@ _FORGOTTEN_WITH_INCIDENTS = (
     table_of(IncidentSeenRow),
     table_of(NotedMessageRow),
     table_of(OwnChannelRow),
+    _REPORT_TEXTS,
 )
 _MOST_INCIDENTS = 50
 _MOST_ALERTS = 2000
@@ -108,7 +110,7 @@ async def _fit(connection: AsyncConnection, ids: Sequence[str]) -> int:
 
 async def parts_of(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, tuple[Table, Rows]]:
     """What incidents consist of, by the name of its kind in the archive."""
-    parts = {"alerts": _ALERT, "timeline": _TIMELINE, "runs": _RUN}
+    parts = {"alerts": _ALERT, "timeline": _TIMELINE, "runs": _RUN, "reports": _REPORT_TEXTS}
     found = {
         kind: (table, await _rows(connection, table, table.c.incident_id.in_(ids))) for kind, table in parts.items()
     }

@@ -185,7 +185,9 @@ def _menu(view: IncidentView) -> tuple[Button, ...]:
         ("incident.merge", "Merge …"),
     )
     led = tuple(Button(action, label, incident_id) for action, label in named) if view.incident.open else ()
-    return (*led, *_feedback(view), *_channel(view))
+    over = not view.incident.open and not view.incident.part_of
+    report = (Button("incident.report", "Report …", incident_id),) if over else ()
+    return (*led, *report, *_feedback(view), *_channel(view))
 
 
 def _channel(view: IncidentView) -> tuple[Button, ...]:

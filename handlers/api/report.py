@@ -4,7 +4,7 @@ from aiohttp import web
 
 from bot.domain.access.scope import Scope
 from bot.errors import Refused, StorageUnavailable
-from bot.incidents.report import load, report_of
+from bot.incidents.reports.markdown import load, report_of
 from handlers.api.found import incident_in
 from handlers.api.operation import Backend, Call, NoBody, NoQuery
 from handlers.api.query import problem_of_query

@@ -8,8 +8,11 @@ import msgspec
 from bot.domain.access.scope import Scope
 from bot.domain.alert import Alert
 from bot.domain.duration import format_duration
+from bot.domain.review.course import course_of
+from bot.domain.review.texts import Texts
 from bot.notify.readings import reading_in_words
-from bot.storage.queries import alerts
+from bot.storage.queries import alerts, runs
+from bot.storage.queries.deeds import reports
 from bot.storage.queries.listed.timeline import newest_entries
 from handlers.api.descriptions import describe
 from handlers.api.found import incident_in
@@ -27,6 +30,7 @@ from handlers.api.shapes import (
     ServicePage,
     ServiceShape,
 )
+from handlers.pages.course import course_picture
 from handlers.pages.rendering import ROWS
 from handlers.pages.sparkline import Sparkline, sparkline
 
@@ -72,6 +76,8 @@ async def incident_report(call: Asked) -> View:
         listed = (await alerts.of_incidents(connection, [incident.id], ROWS))[incident.id]
         tallies = (await alerts.tallies_of(connection, [incident.id]))[incident.id]
         timeline = await newest_entries(connection, incident.id, ROWS + 1)
+        known = (await runs.of_incidents(connection, [incident.id]))[incident.id]
+        written = await reports.texts_of(connection, incident.id)
     content = {
         "incident": shape,
         "lasted": format_duration(incident.lasted(call.now)),
@@ -79,6 +85,8 @@ async def incident_report(call: Asked) -> View:
         "alerts_in_all": sum(one.alerts for one in tallies),
         "firing": sum(one.alerts for one in tallies if one.active),
         "timeline": timeline,
+        "picture": course_picture(course_of(incident, listed, known, call.now)),
+        "written": written or Texts(),
         "now": call.now,
     }
     return View("incident.html", content)

@@ -27,7 +27,7 @@ from handlers.slack.posting import place_of, post
 from handlers.slack.privately import answer_command, channel_of, is_on_page, tell_in_thread, tell_privately, words_view
 from handlers.slack.registry import RunAction, RunForm, RunShortcut, Wanted, actions, events, forms, shortcuts, slashes
 from handlers.slack.replays import first_time
-from handlers.slack.reply import Reply
+from handlers.slack.reply import Later, Reply
 from handlers.slack.slash import answer, unescaped
 
 log = structlog.get_logger(__name__)
@@ -143,7 +143,7 @@ def _on_form(client: AsyncWebClient, endpoint: SlackEndpoint, run: RunForm) -> L
         shown_in, about = metadata_in(view)
         submission = Submission(endpoint, await actor_in(body, endpoint), endpoint.clock(), values_of(view), about)
         try:
-            text = await or_words(run(submission))
+            given = await or_words(run(submission))
         except BadFields as error:
             await ack(response_action="errors", errors=error.by_field)
             return
@@ -152,9 +152,12 @@ def _on_form(client: AsyncWebClient, endpoint: SlackEndpoint, run: RunForm) -> L
             return
         if shown_in:
             await ack()
+            text = await _finished(given) if isinstance(given, Later) else given
             await tell_privately(client, {**body, "channel": {"id": shown_in}}, text)
         else:  # it was opened from the person's own page
-            await ack(response_action="update", view=words_view(text))
+            await ack(response_action="update", view=words_view(given.at_once if isinstance(given, Later) else given))
+            if isinstance(given, Later):
+                await _finished(given)
             await show_anew(endpoint, submission.user)
         endpoint.on_change()
 
@@ -188,6 +191,14 @@ def _chosen_message(body: dict[str, Any]) -> Written | None:
     channel, author = str((body.get("channel") or {}).get("id", "")), str(message.get("user") or "")
     by_a_program = bool(message.get("bot_id"))
     return Written(channel, ts, str(message.get("thread_ts") or ts), text, "" if by_a_program else author)
+
+
+async def _finished(later: Later) -> str:
+    """What became of it, also where it could not be done."""
+    try:
+        return await or_words(later.work())
+    except NotDone as error:
+        return str(error)
 
 
 def _on_event(client: AsyncWebClient, endpoint: SlackEndpoint, wanted: Wanted) -> Listener:

@@ -14,9 +14,9 @@ from bot.domain.watched.telemetry import Watched
 from bot.incidents.guarding import Guards
 from bot.incidents.permissions import Who, actor_of
 from bot.notify.slack.conversations.messages import Messages
-from bot.notify.slack.files import Files
 from bot.notify.slack.links import Links
 from bot.notify.slack.people import People
+from bot.notify.slack.sharing.files import Files
 from bot.questions.question import Knowledge
 from bot.routing.schedules.roster import Roster
 from bot.storage.database import Database

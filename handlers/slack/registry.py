@@ -30,11 +30,11 @@ from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
 from handlers.slack.calls import Call, Click, Event, Mention, OpenForm, Shortcut, Submission
-from handlers.slack.reply import Reply
+from handlers.slack.reply import Later, Reply
 
 RunCommand = Callable[[Call], Awaitable[str | Reply | OpenForm]]
 RunAction = Callable[[Click], Awaitable[str | OpenForm | Reply | None]]
-RunForm = Callable[[Submission], Awaitable[str]]
+RunForm = Callable[[Submission], Awaitable[str | Later]]
 RunMention = Callable[[Mention], Awaitable[Reply | None]]
 RunShortcut = Callable[[Shortcut], Awaitable[str | OpenForm]]
 RunEvent = Callable[[Event], Awaitable[str | None]]

@@ -18,3 +18,11 @@ class Reply:
     chart: Chart | None = None
     named: "Reply | None" = None
     later: "Callable[[], Awaitable[Reply]] | None" = None
+
+
+@dataclass(frozen=True)
+class Later:
+    """The answer to a form that takes longer than the form may wait: ``at_once`` is what a page says meanwhile."""
+
+    at_once: str
+    work: Callable[[], Awaitable[str]]

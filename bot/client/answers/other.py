@@ -133,6 +133,14 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
     model_version: str = ""
 
 
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    summary: str = ""
+    impact: str = ""
+    lessons: str = ""
+    edited_by: str | None = None
+    edited_at: datetime | None = None
+
+
 class RunPage(msgspec.Struct, frozen=True, kw_only=True):
     runs: list[Run] = []
     next: str | None = None

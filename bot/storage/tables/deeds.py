@@ -90,3 +90,16 @@ class OwnChannelRow(SQLModel, table=True):
     shown_version: int
     posting_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
     reason: str = Field(sa_type=Text)
+
+
+class ReportTextsRow(SQLModel, table=True):
+    """What people wrote of an incident for its report."""
+
+    __tablename__ = "report_texts"
+
+    incident_id: str = Field(primary_key=True, sa_type=Text)
+    summary: str = Field(sa_type=Text)
+    impact: str = Field(sa_type=Text)
+    lessons: str = Field(sa_type=Text)
+    edited_by: str = Field(sa_type=Text)
+    edited_at: datetime = Field(sa_type=UtcDateTime)

@@ -16,10 +16,10 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.config.model import Config
 from bot.localslack import LocalSlack
 from bot.notify.slack.conversations.messages import Messages
-from bot.notify.slack.files import Files
 from bot.notify.slack.identity import Identity
 from bot.notify.slack.links import Links
 from bot.notify.slack.people import People
+from bot.notify.slack.sharing.files import Files
 from bot.routing.schedules.roster import Roster
 from handlers.slack import SlackEndpoint, add_slack_route, make_bolt_app
 from handlers.slack.origin import Origins

@@ -75,7 +75,17 @@ async def test_the_report_has_impact_cause_evidence_notes_and_timeline_as_markdo
         assert (await get(f"/api/incidents/{incident.id}/report.md"))[2] == text
     assert (status, kind) == (200, "text/markdown")
     assert text.startswith("# Incident #1: db was running out of disk") or text.startswith("# Incident #1: db ran out")
-    for part in ("## Impact", "## Likely cause", "## What was done", "## Notes", "## Timeline", "## Alerts"):
+    for part in (
+        "## Summary",
+        "## Impact",
+        "## Charts",
+        "## Lessons",
+        "## Likely cause",
+        "## What was done",
+        "## Notes",
+        "## Timeline",
+        "## Alerts",
+    ):
         assert part in text
     assert f"| Acknowledged | by {MEMBER} |" in text
     assert "| Lasted | 10m |" in text
@@ -93,13 +103,17 @@ async def test_the_report_is_for_those_who_may_read_and_of_what_there_is(told: P
         assert (await get("/api/incidents/1/report.md?format=pdf"))[0] == 400
 
 
-async def test_in_slack_the_report_is_a_file_in_the_thread(told: Pipeline) -> None:
+async def test_in_slack_the_report_is_a_file_in_the_thread_with_charts_beside_it(told: Pipeline) -> None:
     async with office(told, {}) as at:
         [ts] = await _shown(at)
         said = await at.typed(MEMBER, "report 1")
-        files = [file for reply in at.slack.replies(CHANNEL, ts) for file in reply.get("files") or []]
-        [file] = files
+        [files] = [reply["files"] for reply in at.slack.replies(CHANNEL, ts) if reply.get("files")]
+        file, *charts = files
         assert (file["name"], file["title"]) == ("incident-1.md", "Report of incident #1")
+        assert [(one["name"], one["mimetype"], one["title"]) for one in charts] == [
+            ("incident-1-1.png", "image/png", "When what fired")
+        ]
+        assert "DiskFull on db" in charts[0]["alt_txt"]
         async with aiohttp.ClientSession() as session, session.get(file["url_private"]) as given:
             assert (await given.text()).startswith("# Incident #1: ")
     assert "The report of incident #1 is in <" in said

@@ -76,7 +76,7 @@ async def test_more_than_half_of_what_fired_lately_asks_too(fired: Pipeline) -> 
 async def test_the_form_asks_with_the_same_numbers(fired: Pipeline) -> None:
     async def filled(matchers: str) -> str:
         values = {"duration": "1d", "matchers": matchers, "comment": ""}
-        return await or_words(submit(Submission(endpoint_of(fired), "U1", fired.clock(), values)))
+        return str(await or_words(submit(Submission(endpoint_of(fired), "U1", fired.clock(), values))))
 
     with pytest.raises(BadFields) as asked:
         await filled("severity=~.+")

@@ -76,7 +76,8 @@ class Incidents:
         return await or_words(actions()[action_id](click))
 
     async def submitted(self, callback_id: str, **values: str) -> str:
-        return await or_words(forms()[callback_id](Submission(self.endpoint, APPROVER, self.pipeline.clock(), values)))
+        submission = Submission(self.endpoint, APPROVER, self.pipeline.clock(), values)
+        return str(await or_words(forms()[callback_id](submission)))
 
     async def offer(self) -> str:
         """The value of the offer's buttons."""

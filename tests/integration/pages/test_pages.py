@@ -64,6 +64,10 @@ async def test_an_incident_is_a_page_with_all_that_is_known_of_it(
         "2 of 2 fire",
     ):
         assert part in page.text
+    [course] = page.all("svg")
+    assert "DiskFull on db" in str(course["aria-label"])
+    assert "12:03:00 acknowledged" in str(course["aria-label"])
+    assert [bar["class"] for bar in page.all("rect")] == ["warning", "critical"]
     found = await pipeline.only_incident()
     assert found.causes, "the cause is part of the page"
     for text in (found.causes[0].phrase, *found.causes[0].evidence, "No runbook was offered."):

@@ -8,7 +8,7 @@ from bot.domain.deed import Role
 from bot.domain.event import AlertEvent
 from bot.errors import Refused
 from bot.incidents import ownership, regroup
-from bot.incidents.report import load, report_of
+from bot.incidents.reports.markdown import load, report_of
 from bot.notify.incident_card import card_of
 from bot.notify.slack.render import render
 from bot.notify.view import load_view

@@ -230,7 +230,7 @@ def actions_in(rendered: Rendered) -> list[str]:
             ["run.approve", "run.reject", "incident.ack", "incident.resolve", *MENU],
         ),
         ("acknowledged", ["run.approve", "run.reject", "incident.resolve", *MENU]),
-        ("resolved", []),
+        ("resolved", ["incident.report"]),
     ],
 )
 def test_the_buttons_are_those_that_do_something_in_this_state(status: str, actions: list[str]) -> None:

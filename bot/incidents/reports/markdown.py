@@ -10,20 +10,29 @@ from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.alert import Alert
 from bot.domain.duration import format_duration
 from bot.domain.incident import Incident, Tally, TimelineEntry, TimelineKind, most_important
+from bot.domain.review.course import Course, course_of
+from bot.domain.review.texts import MOST_TEXT, Texts
 from bot.domain.run import Run, RunStatus, StepRecord
+from bot.incidents.reports.drawing import course_in_text, series_in_text
+from bot.incidents.reports.texts import proposed
 from bot.storage.queries import alerts, incidents, runs
+from bot.storage.queries.deeds import reports
 
 MOST_ENTRIES = 1000
 MOST_KINDS = 50
+MOST_ALERTS = 500
+MOST_SERIES = 5
 _MOST_TEXT = 1000
 _MARKS = re.compile(r"([\\`*_{}\[\]<>#|~!&])")
+_LISTED = re.compile(r"(?: {0,4}(?:[-*]|\d{1,3}\.) )?")
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 
 
 class Told(NamedTuple):
-    """All that a report is made of."""
+    """All that a report is made of; ``texts`` are what people wrote, or what is proposed to them."""
 
     incident: Incident
     tallies: Sequence[Tally]
@@ -31,18 +40,28 @@ class Told(NamedTuple):
     runs: Sequence[Run]
     steps: Sequence[StepRecord]
     now: datetime
+    texts: Texts
+    alerts: Sequence[Alert]
+
+    @property
+    def course(self) -> Course:
+        return course_of(self.incident, self.alerts, self.runs, self.now)
 
 
 async def load(connection: AsyncConnection, incident: Incident, now: datetime) -> Told:
     known = (await runs.of_incidents(connection, [incident.id]))[incident.id]
     entries = await incidents.timeline_of(connection, incident.id, limit=MOST_ENTRIES)
+    tallies = most_important((await alerts.tallies_of(connection, [incident.id]))[incident.id])
+    written = await reports.texts_of(connection, incident.id)
     return Told(
         incident,
-        most_important((await alerts.tallies_of(connection, [incident.id]))[incident.id]),
+        tallies,
         [entry for _, entry in entries],
         known,
         await runs.steps_of(connection, [run.id for run in known]),
         now,
+        written or proposed(incident, sum(tally.alerts for tally in tallies), known, now),
+        (await alerts.of_incidents(connection, [incident.id], MOST_ALERTS))[incident.id],
     )
 
 
@@ -52,9 +71,12 @@ def report_of(told: Told) -> str:
     parts = [
         f"# Incident #{incident.number}: {_plain(incident.title or 'incident')}",
         _table(_facts(told)),
+        f"## Summary\n\n{_written(told.texts.summary)}",
         f"## Impact\n\n{_impact(told)}",
+        f"## Charts\n\n{_charts(told)}",
         f"## Likely cause\n\n{_causes(incident)}",
         f"## What was done\n\n{_runs(told)}",
+        f"## Lessons\n\n{_written(told.texts.lessons)}",
         f"## Notes\n\n{_notes(told.timeline)}",
         f"## Timeline\n\n{_timeline(told.timeline)}",
         f"## Alerts\n\n{_alerts(told.tallies)}",
@@ -81,13 +103,21 @@ def _facts(told: Told) -> list[tuple[str, str]]:
 
 
 def _impact(told: Told) -> str:
-    incident = told.incident
-    services = ", ".join(_plain(service) for service in incident.services) or "no service is known"
-    fired = sum(tally.alerts for tally in told.tallies)
-    lines = [f"Services: {services}.", f"{fired} {'alert' if fired == 1 else 'alerts'} fired."]
-    if incident.summary:
-        lines.append(_plain(incident.summary))
-    return "\n\n".join(lines)
+    parts = [_written(told.texts.impact)]
+    if told.incident.summary:
+        parts.append(_plain(told.incident.summary))
+    by = f"Written by {_plain(told.texts.edited_by)}." if told.texts.edited_by else "Proposed by Tandem, not edited."
+    return "\n\n".join([*parts, f"*{by}*"])
+
+
+def _charts(told: Told) -> str:
+    """Charts as text, which every wiki shows: when what fired, and the series that were watched."""
+    drawn = [course_in_text(told.course)]
+    charted = [alert for alert in told.alerts if alert.chart is not None]
+    for alert in charted[:MOST_SERIES]:
+        assert alert.chart is not None
+        drawn.append(series_in_text(alert.chart))
+    return "\n\n".join(f"```text\n{text}\n```" for text in drawn)
 
 
 def _causes(incident: Incident) -> str:
@@ -173,12 +203,26 @@ def _clock(at: datetime) -> str:
     return f"{at.astimezone(UTC):%H:%M:%S}"
 
 
-def _plain(text: str) -> str:
+def _written(text: str) -> str:
+    """What people wrote: lines and lists as they made them, and nothing else that formats.
+
+    >>> _written("- a *b*\\n2. <i>")
+    '- a \\\\*b\\\\*\\n2. \\\\<i\\\\>'
+    """
+    lines = []
+    for line in text.splitlines():
+        begin = _LISTED.match(line)
+        mark = begin[0] if begin else ""
+        lines.append(mark + _plain(line[len(mark) :], MOST_TEXT))
+    return "\n".join(lines).strip() or "Nobody wrote anything yet."
+
+
+def _plain(text: str, most: int = _MOST_TEXT) -> str:
     """A line that Markdown shows as it is.
 
     >>> _plain("a|b <script> *x*")
     'a\\\\|b \\\\<script\\\\> \\\\*x\\\\*'
     """
     line = " ".join(_UNSEEN.sub(" ", text).split())
-    cut = line if len(line) <= _MOST_TEXT else f"{line[:_MOST_TEXT]}…"
+    cut = line if len(line) <= most else f"{line[:most]}…"
     return _MARKS.sub(r"\\\1", cut)

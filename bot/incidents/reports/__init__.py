@@ -1,0 +1,1 @@
+"""The report of an incident, for the review afterwards and a wiki."""

@@ -1,0 +1,1 @@
+"""What is brought into threads as files."""
