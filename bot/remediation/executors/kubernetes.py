@@ -101,7 +101,8 @@ class KubernetesParameters(StepParameters):
         if needed and not getattr(self, needed) and getattr(self, needed) != 0:
             raise ValueError(f"{self.action} needs {needed}")
         for name, wanted in _ONLY.items():
-            if name in self.model_fields_set and self.action not in wanted:
+            given = getattr(self, name) != type(self).model_fields[name].default
+            if given and self.action not in wanted:  # a plan that is read again names every parameter
                 raise ValueError(f"{name} is for {' and '.join(wanted)}")
         return self
 

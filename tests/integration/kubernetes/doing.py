@@ -4,7 +4,7 @@ from typing import Any
 
 from bot.domain.run import PlannedStep
 from bot.kubernetes import Cluster
-from bot.remediation.executors import Foreseen, Outcome, Protection, StepContext, execute
+from bot.remediation.executors import Foreseen, Outcome, Protection, StepContext, execute, parameters_of
 from bot.remediation.executors.kubernetes import KubernetesParameters, preview
 
 TOKEN = "t0ken-of-the-payment-provider"
@@ -28,8 +28,9 @@ async def do(
     target: str = "checkout",
     **more: Any,
 ) -> Outcome:
-    planned = PlannedStep("kubernetes", _parameters(action, thing, more))
-    return await execute(planned, _context(cluster, step, target))
+    parameters = parameters_of("kubernetes", _parameters(action, thing, more))
+    kept = parameters.model_dump(mode="json", exclude={"check"})  # as a plan keeps it
+    return await execute(PlannedStep("kubernetes", kept), _context(cluster, step, target))
 
 
 async def looked_at(cluster: Cluster, action: str, thing: str = "deployment/checkout", **more: Any) -> Foreseen:
