@@ -94,7 +94,7 @@ async def test_what_a_cluster_says_is_in_the_api_and_an_approved_run_restarts_th
 
         async def restarted() -> bool:
             template = server.get(DEPLOYMENTS, "shop", "checkout")["spec"]["template"]["metadata"]
-            return template.get("annotations", {}).get("tandem/run") == f"{offered.id}/step/0"
+            return bool(template.get("annotations", {}).get("tandem/run") == f"{offered.id}/step/0")
 
         await until(restarted, "the deployment is restarted by the run")
 
