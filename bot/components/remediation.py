@@ -36,7 +36,7 @@ def make_remediation(
     rules = services.rules
     monitor = partial(look_at_monitor, partitions=rules.partitions)
     secrets, protection = secrets_from(), replace(protection_of(process.environment), cluster=cluster)
-    queries = PrometheusReader({name: _server(one, secrets) for name, one in process.config.prometheus.items()})
+    queries = query_reader(process.config.prometheus, secrets)
     evidence = Evidence(
         monitor,
         queries.read,
@@ -54,6 +54,11 @@ def make_remediation(
     remediation = Remediation(services, terms, steps, url)
     services.broadcast.on_change(remediation.wake)
     return remediation
+
+
+def query_reader(servers: Mapping[str, PrometheusSection], secrets: Mapping[str, str]) -> PrometheusReader:
+    """Reads the servers that tandem.yaml names."""
+    return PrometheusReader({name: _server(one, secrets) for name, one in servers.items()})
 
 
 def _server(section: PrometheusSection, secrets: Mapping[str, str]) -> Server:

@@ -33,7 +33,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     ``owner`` is who takes care of it, who may be another than who acknowledged it. A severity that ``severity_by`` set
     holds whatever its alerts say, which is ``alerts_severity``. One that ``kept_open_by`` opened or reopened by hand
     ends when a person says so, not when no alert fires. ``declared_as`` is the title that it was declared with.
-    ``lead`` and ``scribe`` are the people who have these roles in it.
+    ``lead`` and ``scribe`` are the people who have these roles in it. A ``drill`` is made up, to rehearse a runbook.
     """
 
     id: str
@@ -71,6 +71,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     lead: str | None = None
     scribe: str | None = None
     observed: list[Observed] | None = None
+    drill: bool = False
 
     @property
     def open(self) -> bool:

@@ -179,7 +179,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     ``proposed_by`` did so by hand, ``filled`` is what placeholders stand for, where its plan may be edited.
     ``cause`` is the kind of cause that it was started for, ``earned`` whether its success shows that the runbook
     works, ``announced`` that Tandem will run it by itself, ``stopped_by`` who stopped that. ``preview`` is what its
-    steps would change.
+    steps would change. Of a ``drill`` nothing is performed.
     ``holds`` are the guards that forbid it, as of the last look, ``reach`` is what depends on what it acts on.
     """
 
@@ -213,6 +213,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     announced: Announcement | None = None
     stopped_by: str = ""
     preview: Preview | None = None
+    drill: bool = False
 
     @property
     def alone(self) -> bool:

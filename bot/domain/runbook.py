@@ -15,6 +15,7 @@ from bot.domain.guards.limits import Limits
 from bot.domain.incident import Incident, Tally
 from bot.domain.matcher import Matcher, matches, parse_matcher
 from bot.domain.runs.autonomy import Autonomy
+from bot.domain.runs.drill import DrillSchedule
 from bot.domain.runs.parameter import Parameter
 from bot.domain.runs.query import Query
 from bot.domain.severity import Severity
@@ -161,18 +162,20 @@ class Runbook(_Section):
     """What may be changed about its plan before it is approved, by name; steps take it as `${parameters.NAME}`."""
     autonomy: Autonomy | None = None
     """When it may run without a click, once it has earned that; default: never. See autonomy.md."""
+    drill: DrillSchedule | None = None
+    """When it goes through a drill by itself; where that fails, its owner hears of it. See drills.md."""
     impact: Impact = Impact.MEDIUM
     """How much it changes: of several runbooks that fit, those that change less are offered first."""
 
 
 def definition_hash(runbook: Runbook) -> str:
-    """Changes when anything in the runbook does but ``autonomy``, which is no part of what people approve.
+    """Changes when anything in the runbook does but ``autonomy`` and ``drill``, which nobody approves.
 
     A key that came later and is not given changes nothing.
     """
     evidence = ("stable_for", "monitor", "query", "http", "gate")
     later: dict[str, Any] = {"verify": {name for name in evidence if not getattr(runbook.verify, name)}}
-    later["autonomy"] = True
+    later["autonomy"] = later["drill"] = True
     later |= {name: True for name in ("placeholders", "limits", "parameters") if not getattr(runbook, name)}
     approval = {
         name for name in ("other_team", "proposer_may_approve", "reason") if not getattr(runbook.approval, name)

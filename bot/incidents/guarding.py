@@ -15,6 +15,7 @@ from bot.domain.incident import Incident
 from bot.domain.rules import Rules
 from bot.domain.run import Plan
 from bot.domain.runbook import Runbook
+from bot.domain.runs.drill import real_domain
 from bot.storage.queries import alerts, counts, learnt_edges, runs
 from detectors.topology import Topology
 
@@ -74,7 +75,7 @@ async def frozen_by(
 async def _limited_by(
     connection: AsyncConnection, guards: Guards, subject: Subject, limits: Limits, now: datetime
 ) -> list[Hold]:
-    domain, plan = subject.incident.domain, subject.plan
+    domain, plan = real_domain(subject.incident.domain), subject.plan
     last_end, starts, opened, dependants = None, list[datetime](), 0, 0
     if limits.cooldown:
         last_end = await runs.last_end(connection, domain, plan.runbook, plan.targets, now - limits.cooldown)
@@ -93,7 +94,7 @@ def _facts(guards: Guards, subject: Subject, firing: Sequence[Alert]) -> Iterato
     in_all = set(firing[0].labels.items()).intersection(*(alert.labels.items() for alert in firing)) if firing else ()
     about = {
         "severity": incident.severity.value,
-        "domain": incident.domain,
+        "domain": real_domain(incident.domain),
         "cause": incident.causes[0].kind.value if incident.causes else "",
     }
     for target in subject.plan.targets:
@@ -113,7 +114,7 @@ async def blast_radius(
     connection: AsyncConnection, guards: Guards, domain: str, targets: Sequence[str], now: datetime
 ) -> BlastRadius:
     """What depends on these services, by the topology that is described and the one that was learnt."""
-    learnt = await learnt_edges.learnt_edges(connection, [domain], targets, now)
+    learnt = await learnt_edges.learnt_edges(connection, [real_domain(domain)], targets, now)
     topology = guards.topology
     if any(other not in topology.dependencies(one) for one, others in learnt.items() for other in others):
         topology = topology.joined(learnt)

@@ -46,13 +46,18 @@ async def fitting(
     return [name for name in names if labels_fit(runbooks[name].when, values)]
 
 
-async def cases_for(connection: AsyncConnection, runbook: Runbook, incident: Incident) -> list[dict[str, str]]:
-    """What placeholders may stand for: the incident's facts, and the labels of the alerts that it is offered for."""
+async def cases_for(
+    connection: AsyncConnection, runbook: Runbook, incident: Incident, *, ended: bool = False
+) -> list[dict[str, str]]:
+    """What placeholders may stand for: the incident's facts, and the labels of the alerts that it is offered for.
+
+    With ``ended``, alerts that are over count as well.
+    """
     labels, when = labels_of(runbook), runbook.when
     known = (await alerts.of_incidents(connection, [incident.id], limit=_MOST_ALERTS))[incident.id]
     service = incident.causes[0].service if incident.causes else next(iter(incident.services), "")
     facts = {"incident.number": str(incident.number), "incident.severity": incident.severity.value, "service": service}
-    active = [alert for alert in known if alert.active]
+    active = [alert for alert in known if alert.active or ended]
     facts |= await model_facts(connection, placeholders_of(runbook), when, incident, active)
     meant = when.model or when.service or (service if when.cause else "")
     fitting = [

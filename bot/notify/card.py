@@ -111,7 +111,7 @@ class LikelyCause:
 class Offer:
     """Exactly what an approval is for, in full, and who may give it. ``verification`` says how it is verified.
 
-    ``proposed_by`` did so by hand; at ``alone_at`` Tandem runs it by itself.
+    ``proposed_by`` did so by hand; at ``alone_at`` Tandem runs it by itself. A ``drill`` changes nothing.
     ``holds`` are the guards that forbid it now, ``glass`` who overrode freeze windows, ``reach`` what depends on what
     it acts on.
     """
@@ -132,6 +132,7 @@ class Offer:
     reach: str = ""
     proposed_by: str = ""
     alone_at: datetime | None = None
+    drill: bool = False
 
 
 @dataclass(frozen=True, slots=True)

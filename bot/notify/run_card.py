@@ -62,7 +62,7 @@ def _offer(run: Run, style: Style | None) -> Offer:
         alone_at=run.announced.until if run.announced else None,
         buttons=(
             *([Button("run.stop", "Stop", run.id, "danger")] if run.announced else []),
-            Button("run.approve", f"Approve: {run.plan.title}", approved, style),
+            Button("run.approve", f"{'Drill: approve' if run.drill else 'Approve:'} {run.plan.title}", approved, style),
             Button("run.reject", "Reject", value),
             *([Button("run.edit", "Edit …", value)] if run.filled is not None else []),
             *([Button("run.break_glass", "Break the glass …", value)] if breakable else []),
@@ -70,6 +70,7 @@ def _offer(run: Run, style: Style | None) -> Offer:
         holds=tuple(run.holds),
         glass=run.glass,
         proposed_by=run.proposed_by,
+        drill=run.drill,
         reach=run.reach.in_words() if run.reach and run.reach.count else "",
     )
 

@@ -33,7 +33,7 @@ async def no_probe(_run: Run, _step: PlannedStep) -> Outcome:
 
 async def perform_probe(run: Run, step: PlannedStep, secrets: Mapping[str, str], protection: Protection) -> Outcome:
     """Perform a step that only looks, for a verification."""
-    return await execute(step, StepContext(run.id, run.incident_id, "verify", secrets, protection))
+    return await execute(step, StepContext(run.id, run.incident_id, "verify", secrets, protection, drill=run.drill))
 
 
 class Asked:

@@ -143,12 +143,13 @@ class RunRecords:
         if run.status.ended:
             return
         now = self.clock()
-        earned = await self._earns(claim, run, now) if status is RunStatus.SUCCEEDED else None
+        earned = await self._earns(claim, run, now) if status is RunStatus.SUCCEEDED and not run.drill else None
         ended = msgspec.structs.replace(run, status=status, outcome=outcome, ended_at=now, earned=earned)
         text = f"{run.plan.title}: {status}. {outcome}"
         await self.save(claim, ended, text, f"run.{status.replace(' ', '_')}", {"outcome": outcome})
-        self._note_end(run)
-        RUNS_ENDED.labels(status.value).inc()
+        if not run.drill:
+            self._note_end(run)
+            RUNS_ENDED.labels(status.value).inc()
 
     @until_stored
     async def _earns(self, claim: Claim, run: Run, now: datetime) -> bool:

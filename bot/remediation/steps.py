@@ -15,6 +15,7 @@ import msgspec
 from bot.domain.guards.hold import held_up_by
 from bot.domain.run import Phase, PlannedStep, Run, RunStatus, StepRecord, StepStatus
 from bot.remediation.as_previewed import performed_as_previewed, previewed_as
+from bot.remediation.asking import QueryReader
 from bot.remediation.executors import UNPROTECTED, Foreseen, Outcome, Protection, StepContext, execute, foresee
 from bot.remediation.records import RunRecords, until_stored
 from bot.remediation.starting import Start
@@ -53,6 +54,11 @@ class Steps:
         self._stopping = False
         self._idle = asyncio.Event()
         self._idle.set()
+
+    @property
+    def read_query(self) -> QueryReader:
+        """What a verification reads queries with."""
+        return self._verifier.read_query
 
     async def wait_for_earlier(self) -> None:
         """Wait until no step runs any more that a process before this one had started. Raises StorageUnavailable."""
@@ -187,7 +193,8 @@ class Steps:
         return self._named(run, f"{record.phase}/{record.position}{part}")
 
     def _named(self, run: Run, step: str) -> StepContext:
-        return StepContext(run.id, run.incident_id, step, self._secrets, self._protection, tuple(run.plan.targets))
+        targets = tuple(run.plan.targets)
+        return StepContext(run.id, run.incident_id, step, self._secrets, self._protection, targets, drill=run.drill)
 
     async def _watch(self, claim: Claim) -> None:
         while True:

@@ -23,8 +23,9 @@ from bot.domain.runs.verification import (
     watched_from,
 )
 from bot.domain.watched.finding import changed_by_promotion
-from bot.remediation.asking import Asked
+from bot.remediation.asking import Asked, QueryReader
 from bot.remediation.charts.before_after import chart_of
+from bot.remediation.drills.evidence import drilled
 from bot.remediation.evidence import Evidence, Renewals
 from bot.remediation.records import RunRecords, until_stored
 from bot.storage.queries import alerts, charts, incidents, runs
@@ -61,6 +62,10 @@ class Verifier:
         self._timer = timer
         self._pause = pause
 
+    @property
+    def read_query(self) -> QueryReader:
+        return self._evidence.query
+
     async def begin(self, claim: Claim) -> float:
         """Mark the run as verifying; returns how many seconds that may take."""
         run = await self._records.load(claim)
@@ -75,7 +80,7 @@ class Verifier:
         """Look until there is a verdict, and say why. After a crash it goes on with the time that is left."""
         run = await self._records.load(claim)
         ending = await self._verdict(claim, run)
-        if ending[0] is not Verdict.TAKEN_OVER:
+        if ending[0] is not Verdict.TAKEN_OVER and not run.drill:
             await self._show(claim, run)
         return ending
 
@@ -95,6 +100,8 @@ class Verifier:
     async def _verdict(self, claim: Claim, run: Run) -> Ending:
         progress = run.verification or await self._first(claim, run)
         plan = run.plan
+        if run.drill:
+            return await self._drilled(claim, run)
         if not plan.alerts_resolved and not plan.asks:
             return Verdict.VERIFIED, "Done. The runbook asks for no verification."
         watched = watched_by(run)
@@ -123,6 +130,14 @@ class Verifier:
                 left = max(progress.remaining - elapsed, 0.0)
                 await self._records.save_progress(claim, msgspec.structs.replace(progress, remaining=left))
             await self._pause(LOOK_EVERY)
+
+    @until_stored
+    async def _drilled(self, claim: Claim, run: Run) -> Ending:
+        async with self._records.reading(claim) as connection:
+            incident = await incidents.by_id(connection, run.incident_id)
+        if incident is None:
+            raise LookupError(f"incident {run.incident_id} is gone from the database")
+        return await drilled(run.plan, incident, self._evidence.query, self._records.clock())
 
     @until_stored
     async def resolved_by(self, claim: Claim) -> str:

@@ -28,6 +28,9 @@ from bot.errors import StorageUnavailable
 from bot.remediation import durable, workflow_store
 from bot.remediation.approval import Terms, lapse
 from bot.remediation.autonomy.announcing import Announcing
+from bot.remediation.drills.live import close_drills
+from bot.remediation.drills.rehearsal import Means
+from bot.remediation.drills.schedule import ScheduledDrills
 from bot.remediation.gate_preview import GatePreviews
 from bot.remediation.offers.guard_looks import GuardLooks
 from bot.remediation.offers.step_previews import StepPreviews
@@ -59,6 +62,7 @@ class Remediation:
         self._may = partial(services.holds, ROLE)
         self._gates = GatePreviews(self._database, steps.preview, self._clock, self._publish_change, self._may)
         self._previews = StepPreviews(self._database, steps.foresee, self._clock, self._publish_change, self._may)
+        self._drills = ScheduledDrills(services, terms, Means(steps.foresee, steps.read_query), self._may)
         self._guards = GuardLooks(self._database, terms, self._clock)
         self._announcing = Announcing(self._database, terms, self._clock)
         self._has_gates = any(step.kind == GATE for runbook in runbooks.values() for step in runbook.steps)
@@ -78,7 +82,7 @@ class Remediation:
 
     async def close(self, grace: float = 10.0) -> None:
         """Let the steps that are being performed end, and leave; the rest of a run goes on at the next launch."""
-        await asyncio.gather(self._gates.close(), self._previews.close())
+        await asyncio.gather(self._gates.close(), self._previews.close(), self._drills.close())
         await self._steps.stop(grace)
         await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
         # A workflow that ran has made DBOS's threads those of our loop, and now they are gone.
@@ -106,6 +110,9 @@ class Remediation:
         if self._has_gates:
             await self._gates.look()
         await self._previews.look()
+        self._drills.look()
+        if await close_drills(self._database, self._clock()):
+            self._publish_change()
         if await self._guards.look() | await self._announcing.look():
             self._publish_change()
         async with self._database.read() as connection:

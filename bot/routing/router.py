@@ -15,6 +15,7 @@ import structlog
 
 from bot.domain.incident import Incident, TimelineEntry, TimelineKind
 from bot.domain.routing.decision import Decision, Facts, Target
+from bot.domain.runs.drill import real_domain
 from bot.errors import StorageUnavailable
 from bot.routing.compiled import Routes
 from bot.routing.lately import LatelyShared
@@ -149,10 +150,10 @@ class Router:
             services=incident.services,
             sources=shared.sources,
             cause=first.kind if first else None,
-            domain=incident.domain,
+            domain=real_domain(incident.domain),
             labels=shared.labels,
         )
-        return self._reachable(self._routes.decide(facts))
+        return self._reachable(_quiet(self._routes.decide(facts)) if incident.drill else self._routes.decide(facts))
 
     def _reachable(self, decision: Decision) -> Decision:
         """Shown in the default channel as well where nobody would see it."""
@@ -202,6 +203,11 @@ class Router:
             for one, decision in changed
             if (text := _where_to(_current(before[one.id]), decision.channels))
         ]
+
+
+def _quiet(decision: Decision) -> Decision:
+    """A drill calls nobody."""
+    return decision._replace(escalation=None, targets=tuple(Target(one.channel, ()) for one in decision.targets))
 
 
 def _current(places: Sequence[Place]) -> list[str]:

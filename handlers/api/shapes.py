@@ -109,6 +109,7 @@ class RunShape(msgspec.Struct, frozen=True, kw_only=True):
     watched: list[str]
     previous: PreviousShape | None
     gate: GateShape | None
+    drill: Annotated[bool, Meta(description="Whether it is a drill, of which nothing is performed.")]
     preview: Annotated[PreviewShape | None, Meta(description="What its steps would change, before the approval.")]
     proposed_by: Annotated[str | None, Meta(description="Who proposed it by hand; null: it fitted.")]
     parameters: dict[str, Value]
@@ -155,6 +156,7 @@ class IncidentShape(msgspec.Struct, frozen=True, kw_only=True):
     kept_open_by: Annotated[str | None, Meta(description="Who opened it by hand: it ends when somebody resolves it.")]
     part_of: Annotated[str | None, Meta(description="The id of the incident that it became part of.")]
     truncated: int
+    drill: Annotated[bool, Meta(description="Whether it is made up, for a runbook to go its way.")]
     version: Annotated[int, Meta(description="Grows with every change; the ETag of this incident.")]
     alerts: list[AlertShape] | UnsetType = UNSET
     causes: list[Cause]

@@ -101,6 +101,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     kept_open_by: str | None = None
     part_of: str | None = None
     truncated: int = 0
+    drill: bool = False
     version: int = 0
     alerts: list[Alert] = []
     causes: list[Cause] = []
@@ -150,6 +151,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     watched: list[str] = []
     previous: Previous | None = None
     gate: Gate | None = None
+    drill: bool = False
     preview: Preview | None = None
     proposed_by: str | None = None
     parameters: dict[str, int | float | str] = {}

@@ -13,7 +13,8 @@ from bot.storage.queries.listed.feed import Happening
 
 def event_for(receiver: str, happening: Happening, now: datetime) -> OutgoingEvent:
     name = name_of(happening.kind)
-    data = {key: value for key, value in happening._asdict().items() if key != "position"}
+    data = {key: value for key, value in happening._asdict().items() if key not in ("position", "drill")}
+    data |= {"drill": True} if happening.drill else {}
     body = {
         "specversion": "1.0",
         "id": message_id(happening.incident_id, happening.position),

@@ -14,6 +14,7 @@ from bot.notify.slack.text import code_block, inline_code, literal, when, who
 MAX_PEOPLE = 10
 MAX_GATE_LINES = 8
 MAX_HOLDS = 5
+_DRILL = "🧪 *This is a drill:* whatever you click, nothing is changed."
 MAX_PREVIEW = 1500
 _ICON = {
     RunStatus.PROPOSED: "🛠️",
@@ -39,7 +40,8 @@ def run_blocks(run: RunCard) -> list[Block]:
     if run.offer is None:
         stop = [actions(f"stop.{run.id}", [run.stop])] if run.stop else []
         return [DividerBlock(), *map(section, packed(_progress(run))), *stop]
-    gate = _seen(run.offer.preview)
+    gate = [section(_DRILL)] if run.offer.drill else []
+    gate += _seen(run.offer.preview)
     gate += [section(_gate(run.offer.gate))] if run.offer.gate else []
     gate += [context(_previous(run.offer.previous))] if run.offer.previous else []
     gate += _guards(run.offer)

@@ -39,6 +39,8 @@ async def propose(batch: Batch, connection: AsyncConnection) -> None:
     known = await runs.of_incidents(connection, batch.touched)
     for incident_id in sorted(batch.touched):
         incident = batch.incidents[incident_id]
+        if incident.drill:
+            continue  # or what is offered in it would be for real
         if not incident.open:
             batch.runs += withdrawn(known[incident_id], batch.now)
             continue

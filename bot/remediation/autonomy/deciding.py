@@ -44,7 +44,7 @@ def _about_the_plan(run: Run, runbook: Runbook, past: list[Past]) -> list[str]:
     said = [] if proves(run.plan) else ["nothing verifies it"]
     if definition_hash(runbook) != run.plan.definition:
         said.append("its runbook was edited after this was offered")
-    if run.glass or run.stopped_by or run.proposed_by:
+    if run.glass or run.stopped_by or run.proposed_by or run.drill:
         said.append("people have taken part in it")
     said += _about_the_preview(run)
     if unknown := outside_of(past, run.plan.targets, run.plan.parameters):

@@ -107,10 +107,21 @@ def describe(kind: str, parameters: StepParameters) -> str:
 
 
 async def execute(step: PlannedStep, context: StepContext) -> Outcome:
-    """Perform a planned step. What goes wrong in it is its outcome, not an error of ours; no secret is in it."""
+    """Perform a planned step. What goes wrong in it is its outcome, not an error of ours; no secret is in it.
+
+    In a drill nothing is performed, whoever asks: the step is only previewed.
+    """
+    if context.drill:
+        return _drilled(await foresee(step, context))
     found = _of_kind(step.kind)
     outcome = await found.run(found.parameters.model_validate(step.parameters), context)
     return Outcome(outcome.ok, await asyncio.to_thread(masked, outcome.output, context.hidden), outcome.digest)
+
+
+def _drilled(seen: Foreseen | None) -> Outcome:
+    if seen is None:
+        return Outcome(True, "Drill: nothing was done, and no preview is possible.")
+    return Outcome(seen.ok, f"Drill: nothing was done. {'It would' if seen.ok else 'Its preview fails'}: {seen.output}")
 
 
 async def foresee(step: PlannedStep, context: StepContext) -> Foreseen | None:

@@ -65,7 +65,8 @@ class StepContext:
 
     ``step`` names the step within its run: ``step/0``, ``rollback/1``, ``step/0/check``, and ``step/0/preview`` for a
     gate, or a preview of any step, before the approval. Together with ``run_id`` it is the same however often a step is
-    repeated. ``previewed`` is the digest of the preview that it was approved on, empty where there is none.
+    repeated. ``previewed`` is the digest of the preview that it was approved on, empty where there is none. In a
+    ``drill`` nothing is performed.
     """
 
     run_id: str
@@ -76,6 +77,7 @@ class StepContext:
     targets: tuple[str, ...] = ()
     """The services that the run acts on."""
     previewed: str = ""
+    drill: bool = False
 
     @property
     def hidden(self) -> list[str]:

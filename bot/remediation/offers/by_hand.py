@@ -38,6 +38,8 @@ async def propose_by_hand(
         if incident is None or not incident.open:
             number = f" #{incident.number}" if incident else ""
             raise Refused(f"Incident{number} is not open: nothing was proposed.")
+        if incident.drill:
+            raise Refused(f"Incident #{incident.number} is a drill: nothing is proposed in it for real.")
         permissions.require(who, Action.PROPOSE, incident)
         permissions.require_seen(who, incident)
         offered: list[Run] = []

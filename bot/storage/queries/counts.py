@@ -23,6 +23,7 @@ async def open_by_severity(connection: AsyncConnection) -> dict[Severity, int]:
     rows = await connection.execute(
         select(_INCIDENT.c.severity, func.count())
         .where(_INCIDENT.c.status.in_([IncidentStatus.TRIGGERED.value, IncidentStatus.ACKNOWLEDGED.value]))
+        .where(_INCIDENT.c.drill.is_(False))
         .group_by(_INCIDENT.c.severity)
     )
     counted = {severity: count for severity, count in rows}

@@ -76,6 +76,7 @@ def _sealed_of(run: Run) -> list[str]:
     lists = [msgspec.json.encode(one).decode() for one in (run.approvers, times, decided)]
     later = [f"proposed by {run.proposed_by}"] if run.proposed_by else []
     later += [msgspec.json.encode(one).decode() for one in (run.glass, run.announced) if one]
+    later += ["drill"] if run.drill else []
     return [run.id, run.runbook, run.plan_hash, str(run.required), *lists, *later]
 
 
@@ -237,7 +238,7 @@ async def starts_since(connection: AsyncConnection, runbook: str, since: datetim
     """When runs of a runbook started since a moment, the oldest first; without the run ``but``."""
     began = func.coalesce(_RUN.c.started_at, _RUN.c.created_at, type_=_RUN.c.created_at.type)
     begun = [status.value for status in RunStatus if status.ran or status in (RunStatus.RUNNING, RunStatus.VERIFYING)]
-    mine = (_RUN.c.runbook == runbook, _RUN.c.status.in_(begun), _RUN.c.id != but)
+    mine = (_RUN.c.runbook == runbook, _RUN.c.status.in_(begun), _RUN.c.id != but, _RUN.c.drill.is_(False))
     return list(await connection.scalars(select(began).where(*mine, began > since).order_by(began)))
 
 

@@ -163,6 +163,7 @@ class IncidentRow(SQLModel, table=True):
     lead: str | None = Field(default=None, sa_type=Text)
     scribe: str | None = Field(default=None, sa_type=Text)
     observed: Any = Field(default=None, sa_type=Json, nullable=True)
+    drill: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
 
 
 class IncidentKeyRow(SQLModel, table=True):

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, Text
+from sqlalchemy import Index, Text, false
 from sqlmodel import Field, SQLModel
 
 from bot.storage.types import Json, UtcDateTime
@@ -43,6 +43,17 @@ class RunRow(SQLModel, table=True):
     announced: Any = Field(default=None, sa_type=Json, nullable=True)
     stopped_by: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": ""})
     preview: Any = Field(default=None, sa_type=Json, nullable=True)
+    drill: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+
+
+class RunbookDrillRow(SQLModel, table=True):
+    """The last drill of a runbook by its schedule; ``failure`` is empty where it passed."""
+
+    __tablename__ = "runbook_drill"
+
+    runbook: str = Field(primary_key=True, sa_type=Text)
+    at: datetime = Field(sa_type=UtcDateTime)
+    failure: str = Field(sa_type=Text)
 
 
 class StepRow(SQLModel, table=True):

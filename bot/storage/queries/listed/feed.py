@@ -28,6 +28,7 @@ class Happening(NamedTuple):
     severity: str
     version: int
     domain: str
+    drill: bool
 
 
 async def newest_position(connection: AsyncConnection) -> int:
@@ -39,7 +40,7 @@ async def happenings(connection: AsyncConnection, after: int, limit: int, until:
     about = (_TIMELINE.c.id, _TIMELINE.c.at, _TIMELINE.c.kind, _TIMELINE.c.text, _TIMELINE.c.actor)
     of = (_INCIDENT.c.id, _INCIDENT.c.number, _INCIDENT.c.title, _INCIDENT.c.status, _INCIDENT.c.severity)
     query = (
-        select(*about, *of, _INCIDENT.c.version, _INCIDENT.c.domain)
+        select(*about, *of, _INCIDENT.c.version, _INCIDENT.c.domain, _INCIDENT.c.drill)
         .join(_INCIDENT, _INCIDENT.c.id == _TIMELINE.c.incident_id)
         .where(_TIMELINE.c.id > after)
         .order_by(_TIMELINE.c.id)

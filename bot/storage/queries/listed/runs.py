@@ -7,7 +7,8 @@ import msgspec
 from sqlalchemy import and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.run import Run
+from bot.domain.incident import Incident, IncidentStatus
+from bot.domain.run import Run, RunStatus
 from bot.storage.database import table_of
 from bot.storage.tables.core import IncidentRow
 from bot.storage.tables.runs import RunRow
@@ -41,3 +42,25 @@ async def listed(connection: AsyncConnection, wanted: RunFilter, before: Run | N
         same = and_(_RUN.c.created_at == before.created_at, _RUN.c.id < before.id)
         query = query.where(or_(_RUN.c.created_at < before.created_at, same))
     return [msgspec.convert(dict(row), Run) for row in (await connection.execute(query)).mappings()]
+
+
+async def incident_of_last(connection: AsyncConnection, runbook: str) -> Incident | None:
+    """The incident in which a runbook was last offered."""
+    query = (
+        select(_INCIDENT)
+        .join(_RUN, _RUN.c.incident_id == _INCIDENT.c.id)
+        .where(_RUN.c.runbook == runbook, _RUN.c.drill.is_(False))
+        .order_by(_RUN.c.created_at.desc())
+        .limit(1)
+    )
+    row = (await connection.execute(query)).mappings().first()
+    return msgspec.convert(dict(row), Incident) if row else None
+
+
+async def drills_that_are_over(connection: AsyncConnection) -> list[str]:
+    """The ids of open drills no run of which goes on."""
+    under_way = [status.value for status in RunStatus if not status.ended]
+    going_on = select(_RUN.c.id).where(_RUN.c.incident_id == _INCIDENT.c.id, _RUN.c.status.in_(under_way))
+    opened = _INCIDENT.c.status != IncidentStatus.RESOLVED.value
+    query = select(_INCIDENT.c.id).where(_INCIDENT.c.drill.is_(True), opened, ~going_on.exists())
+    return list(await connection.scalars(query))

@@ -21,7 +21,7 @@ _NOT_APPROVED = [status.value for status in (RunStatus.PROPOSED, RunStatus.REJEC
 async def lives_since(
     connection: AsyncConnection, moment: datetime, domains: Collection[str] | None = None
 ) -> list[Life]:
-    """The latest incidents since a moment, at most :data:`MOST`, without those that became part of another.
+    """The latest incidents since a moment, at most :data:`MOST`, without drills and those that became part of another.
 
     With ``domains``, those of these correlation domains only.
     """
@@ -32,7 +32,7 @@ async def lives_since(
     query = (
         select(i.number, i.services, i.opened_at, i.created_at, i.acknowledged_at, i.acknowledged_by, i.resolved_at)
         .add_columns(i.healthy_seconds, i.reopened_at, i.team, verified.label("verified"), approved.label("approved"))
-        .where(i.opened_at >= moment, i.part_of.is_(None))
+        .where(i.opened_at >= moment, i.part_of.is_(None), i.drill.is_(False))
         .order_by(i.number.desc())
         .limit(MOST)
     )

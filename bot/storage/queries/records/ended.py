@@ -43,6 +43,7 @@ async def ended_runs(connection: AsyncConnection, domain: str, runbook: str) -> 
         select(*_COLUMNS, _INCIDENT.c.part_of)
         .join(_INCIDENT, _INCIDENT.c.id == _RUN.c.incident_id)
         .where(_INCIDENT.c.domain == domain, _RUN.c.runbook == runbook, or_(_RUN.c.status.in_(ran), stopped))
+        .where(_RUN.c.drill.is_(False))
         .order_by(_RUN.c.ended_at.desc(), _RUN.c.id)
         .limit(MOST)
     )
@@ -55,6 +56,7 @@ async def causes_seen(connection: AsyncConnection, domain: str, runbook: str) ->
         select(_RUN.c.cause)
         .join(_INCIDENT, _INCIDENT.c.id == _RUN.c.incident_id)
         .where(_INCIDENT.c.domain == domain, _RUN.c.runbook == runbook, _RUN.c.cause != "")
+        .where(_RUN.c.drill.is_(False))
         .distinct()
     )
     return sorted(await connection.scalars(query))
@@ -62,5 +64,6 @@ async def causes_seen(connection: AsyncConnection, domain: str, runbook: str) ->
 
 async def domains_seen(connection: AsyncConnection) -> list[str]:
     """The correlation domains in which there were runs."""
-    query = select(_INCIDENT.c.domain).join(_RUN, _RUN.c.incident_id == _INCIDENT.c.id).distinct()
+    query = select(_INCIDENT.c.domain).join(_RUN, _RUN.c.incident_id == _INCIDENT.c.id).where(_RUN.c.drill.is_(False))
+    query = query.distinct()
     return sorted(await connection.scalars(query))

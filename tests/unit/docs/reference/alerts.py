@@ -8,6 +8,7 @@ from tests.unit.docs.reference.writing import table
 
 _BOT = Path(__file__).parents[4] / "bot"
 _RAISE_ALERTS = (*sorted((_BOT / "watches").rglob("*.py")), _BOT / "domain" / "watched" / "finding.py")
+_RAISE_ALERTS += (_BOT / "remediation" / "drills" / "schedule.py",)
 _NAME = re.compile(r"(?:[A-Z][a-z]+){2,}")
 _HEAD = """# Alerts that Tandem raises
 
@@ -19,6 +20,7 @@ _LOGS = ("[logs](../watching.md#logs)", "logs")
 _MODELS = ("[monitors](../monitors.md)", "models")
 _LLM = ("[language models](../llm.md)", "llm")
 _BEATS = ("[heartbeats](../sources.md#heartbeats-what-should-report-and-stops)", "heartbeats")
+_DRILLS = ("[drills](../drills.md)", "drills")
 MEANINGS = {
     "MetricAnomaly": (_METRICS, "Series of a group are not as they were: outside what their own past lets expect."),
     "InstanceDiffersFromPeers": (
@@ -56,6 +58,7 @@ MEANINGS = {
     "LlmEvaluationScore": (_LLM, "The mean of an evaluation's scores moved."),
     "HeartbeatMissed": (_BEATS, "Something that should report has not."),
     "HeartbeatFailed": (_BEATS, "Something reported that it failed."),
+    "RunbookDrillFailed": (_DRILLS, "A scheduled drill of a runbook found what would make it fail."),
 }
 
 
