@@ -7,9 +7,11 @@ from bot.components.component import Component
 from bot.components.process import Process
 from bot.components.routes import ROLE
 from bot.components.slack import Slack, health_of, others_of
+from bot.components.tools import ROLE as TOOLS
 from bot.health.dead_mans_switch import ping_while_healthy
 from bot.health.ops_channel import OpsChannel
 from bot.health.refusals import publish_refusals
+from bot.health.review_metrics import ReviewMetrics
 from bot.health.self_check import SelfCheck
 from bot.notify.kinds import Opening, open_channel
 
@@ -24,6 +26,10 @@ def health_components(process: Process, slack: Slack | None) -> Iterator[Compone
         process.config.deadman.after,
         partial(others_of, slack),
     )
+    topology = services.rules.depends_on
+    known = {*topology, *(below for names in topology.values() for below in names)}
+    review = ReviewMetrics(services.database, process.config.responsible, known, services.clock)
+    yield Component("figures of incidents", run=review.run, role=TOOLS)
     if url := environment.deadman_url:
         run = partial(ping_while_healthy, url.get_secret_value(), environment.deadman_every, check)
         yield Component("dead man's switch", run=run)

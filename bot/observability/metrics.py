@@ -118,3 +118,13 @@ KUBERNETES_WATCH_UP = Gauge(
     ["resource", "namespace"],
 )
 KUBERNETES_OBJECTS = Gauge("tandem_kubernetes_objects", "Objects of the cluster that are known.", ["resource"])
+_REVIEWED = ["days", "by", "name"]
+REVIEW_INCIDENTS = Gauge(
+    "tandem_review_incidents", "Incidents that began in the last days: all, or those of a team or service.", _REVIEWED
+)
+REVIEW_ACKNOWLEDGE = Gauge("tandem_review_mtta_seconds", "Their mean time to the first acknowledgement.", _REVIEWED)
+REVIEW_RESOLVE = Gauge("tandem_review_mttr_seconds", "The mean time that those which are over lasted.", _REVIEWED)
+REVIEW_REOPENED = Gauge("tandem_review_reopened", "How many of them were over and came back.", _REVIEWED)
+REVIEW_VERIFIED = Gauge("tandem_review_verified", "In how many of them a runbook ran and was verified.", _REVIEWED)
+REVIEW_NOISE = Gauge("tandem_review_noise", "How many of them ended without anybody acting upon them.", _REVIEWED)
+REVIEW_NIGHTS = Gauge("tandem_review_nights", "Nights in which one of them called people.", _REVIEWED)

@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 from prometheus_client import REGISTRY
+from prometheus_client.metrics import MetricWrapperBase
 
 import bot.observability.metrics as tandem_metrics
 from bot.config.environment import Environment
 from tests.unit.docs.manifests import DEPLOY, ONE, SEVERAL, made, read, resources
 
+DASHBOARDS = sorted(file.name for file in (DEPLOY / "grafana").glob("*.json"))
 RULES = DEPLOY / "prometheus" / "rules.yaml"
 KUBERNETES = "1.32"
 KINDS = {
@@ -59,14 +61,15 @@ def _rules() -> Iterator[dict[str, Any]]:
         yield from group["rules"]
 
 
-def _dashboard() -> dict[str, Any]:
-    dashboard: dict[str, Any] = json.loads((DEPLOY / "grafana" / "tandem.json").read_text(encoding="utf-8"))
+def _dashboard(name: str) -> dict[str, Any]:
+    dashboard: dict[str, Any] = json.loads((DEPLOY / "grafana" / name).read_text(encoding="utf-8"))
     return dashboard
 
 
 def _expressions() -> Iterator[str]:
     yield from (rule["expr"] for rule in _rules())
-    yield from (target["expr"] for panel in _dashboard()["panels"] for target in panel["targets"])
+    for name in DASHBOARDS:
+        yield from (target["expr"] for panel in _dashboard(name)["panels"] for target in panel["targets"])
 
 
 def test_every_metric_of_the_rules_and_the_dashboard_exists() -> None:
@@ -98,8 +101,9 @@ def test_promtool_agrees_with_the_rules(arguments: tuple[str, ...]) -> None:
     assert told.returncode == 0, told.stdout + told.stderr
 
 
-def test_no_two_panels_of_the_dashboard_have_one_number_or_one_place() -> None:
-    panels = _dashboard()["panels"]
+@pytest.mark.parametrize("name", DASHBOARDS)
+def test_no_two_panels_of_a_dashboard_have_one_number_or_one_place(name: str) -> None:
+    panels = _dashboard(name)["panels"]
     assert len({panel["id"] for panel in panels}) == len(panels)
     cells = [
         (x, y)
@@ -109,6 +113,30 @@ def test_no_two_panels_of_the_dashboard_have_one_number_or_one_place() -> None:
     ]
     assert len(set(cells)) == len(cells)
     assert max(x for x, _ in cells) < 24
+
+
+@pytest.mark.parametrize("name", DASHBOARDS)
+def test_what_a_dashboard_asks_for_is_promql_over_labels_and_variables_that_exist(name: str) -> None:
+    dashboard = _dashboard(name)
+    variables = {variable["name"] for variable in dashboard["templating"]["list"]} | {"__rate_interval"}
+    kept = [family for family in vars(tandem_metrics).values() if isinstance(family, MetricWrapperBase)]
+    labels = {family._name: set(family._labelnames) for family in kept}
+    for expression in (target["expr"] for panel in dashboard["panels"] for target in panel["targets"]):
+        assert set(re.findall(r"\$(\w+)", expression)) <= variables, expression
+        for metric, matchers in re.findall(r"\b(tandem_\w+?)(?:_total|_bucket|_sum|_count)?\{([^}]*)\}", expression):
+            asked = set(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)", matchers)) - {"job", "instance"}
+            assert asked <= labels[metric] | {"le"}, expression
+
+
+def test_one_dashboard_shows_how_incidents_go_for_teams_and_services() -> None:
+    dashboard = _dashboard("incidents.json")
+    asked = " ".join(target["expr"] for panel in dashboard["panels"] for target in panel["targets"])
+    for figure in ("incidents", "mtta_seconds", "mttr_seconds", "noise", "reopened", "nights", "verified"):
+        assert f'tandem_review_{figure}{{days="$days",by="$by"' in asked, figure
+        assert f'tandem_review_{figure}{{days="$days",by="all"' in asked, figure
+    choices = {one["name"]: one.get("query") for one in dashboard["templating"]["list"]}
+    assert choices["by"] == "team,service"
+    assert choices["days"] == "7,30"
 
 
 def test_the_manifests_run_one_replica_that_a_new_version_replaces(manifests: dict[str, Any]) -> None:
