@@ -1,5 +1,6 @@
 """Slack: the connection, what keeps its messages true, and the endpoint for what people click and type."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +21,7 @@ from bot.health.self_check import Others
 from bot.incidents.guarding import guards_of
 from bot.notify.budget.budgets import budget_of
 from bot.notify.channel import Channel
+from bot.notify.channels.reach import Reach
 from bot.notify.channels.routed import Routed
 from bot.notify.channels.served import Channels
 from bot.notify.charts.uploads import ChartUploads
@@ -113,8 +115,10 @@ def _make_channels(process: Process, client: AsyncWebClient, roster: Roster) -> 
         setbacks, wanted = notifier.setbacks, notifier.thread_published
         await ChartUploads(services.database, channel, services.clock, setbacks=setbacks, wanted=wanted).run()
 
+    members = {name: team.members for name, team in process.config.teams.items()}
+    reach = Reach(People(client, services.clock).absent, members, time.monotonic)
     opens = partial(open_channel, opening=opening)
-    return Channels(process.config.slack.channel, opens, make, draw, roster.to_call, budget_of(client))
+    return Channels(process.config.slack.channel, opens, make, draw, roster.to_call, budget_of(client), reach)
 
 
 def health_of(slack: Slack | None) -> tuple[str, bool]:
@@ -136,8 +140,9 @@ def others_of(slack: Slack | None) -> Others:
     socket, _ = socket_health_of(slack)
     homes = slack.connection.homes.problem if slack and slack.connection.homes else ""
     late = slack.channels.lags.in_words() if slack and slack.channels else ""
+    reach = slack.channels.reach.in_words() if slack and slack.channels and slack.channels.reach else ""
     messages = f"it does not take {refused}" if refused else ""
-    minor = {"messages": messages, "channels": channels, "homes": homes, "late": late}
+    minor = {"messages": messages, "channels": channels, "homes": homes, "late": late, "mentions": reach}
     return Others(
         serious={"clicks": f"no click and no command arrives: {socket}"} if socket not in _WELL else {},
         minor={kind: text for kind, text in minor.items() if text},

@@ -107,7 +107,7 @@ class Messages:
             view = msgspec.structs.replace(view, part_of_url=await self._address_of(view.part_of.id))
         if view is not None:
             first = message.ts is None and message.mentioned is None
-            mentioned = await self._outlet.whom(places) if first else message.mentioned or []
+            mentioned = await self._outlet.whom(places, view.incident) if first else message.mentioned or []
             elsewhere = await self._elsewhere(message, places, others)
             on_call = await self._outlet.on_call(view.incident.escalation, places)
             if message.ts is None:  # what a new message names, it calls: an edit does not

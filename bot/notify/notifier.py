@@ -38,7 +38,6 @@ from bot.storage.queries.shown.channel_messages import Closed, Names
 
 INTERVAL = 1.0
 POLL = 2.0
-SELDOM = 10.0
 _REFUSAL_WAIT = 15.0
 _ALONE_WAIT = 5.0
 """Longest wait while a single message has failed: another one may come, which the channel takes."""
@@ -137,6 +136,8 @@ class Notifier:
             key = await self._channel.key()
         except RateLimited as limited:
             return self._limit(limited)
+        if self._routed is not None and self._key not in ("", key):
+            self._routed.known_as(key)
         self._key = key
         await self._adopt(key)
         item = await self._next(key)
@@ -268,7 +269,7 @@ class Notifier:
     async def _rest(self) -> None:
         self._woken.clear()
         with suppress(TimeoutError):
-            async with asyncio.timeout(POLL if self._restless else SELDOM):
+            async with asyncio.timeout(POLL if self._routed is None or self._restless else self._routed.seldom()):
                 await self._woken.wait()
 
     @property
@@ -280,9 +281,8 @@ class Notifier:
         """Whether time alone may bring something to do; the first channel looks often for what nobody wakes it for."""
         if self._routed is None or self._routed.adopts:
             return True
-        behind = self._backlog is not None and not self._backlog.caught_up
         stuck = self._counted and not self._plan.waits
-        return any(map(bool, (self._digests.flood, self.setbacks, self._limits, self._duplicates, stuck, behind)))
+        return any(map(bool, (self._digests.flood, self.setbacks, self._limits, self._duplicates, stuck)))
 
     def _note_failure(self, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None

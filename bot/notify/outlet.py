@@ -64,10 +64,10 @@ class Outlet:
         """Whether the incident has left the channel of this key."""
         return self.routed is not None and key not in self.routed.keys_of(places)
 
-    async def whom(self, places: Collection[Place]) -> list[str]:
+    async def whom(self, places: Collection[Place], incident: Incident) -> list[str]:
         """The ids of who is mentioned here."""
         here = [place for place in places if place.current and self._is_here(place)]
-        return await self.routed.ids_of(here) if self.routed else []
+        return await self.routed.ids_of(here, incident.team) if self.routed else []
 
     async def on_call(self, escalation: str | None, places: Collection[Place]) -> list[str]:
         """The ids of who is on call now for an incident."""

@@ -70,7 +70,7 @@ class Threads:
         began = [one for one in known if first or _began_in(one, shown)] if message.threaded else []
         update = thread_update(shown, began, broadcast, known)
         if broadcast and incident.open:
-            update = replace(update, mentioned=tuple(await self._outlet.whom(places)))
+            update = replace(update, mentioned=tuple(await self._outlet.whom(places, incident)))
         try:
             await self._reply(message.ts, update, thread_mark(incident_id, position))
         except MessageGone:

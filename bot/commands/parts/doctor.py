@@ -234,6 +234,9 @@ async def _channel(client: AsyncWebClient, name: str) -> Finding:
         advice = advice_for(answer) if is_about_reaching(answer) else f"In {name}, type /invite @tandem."
         return Finding(Mark.FAIL, "channel", f"{name}: {answer}", advice)
     channel = answer.get("channel")
+    if isinstance(channel, dict) and channel.get("is_archived"):
+        advice = "Unarchive it, or name another channel in tandem.yaml: its incidents are shown in slack.channel."
+        return Finding(Mark.FAIL, "channel", f"{name} is archived", advice)
     if not isinstance(channel, dict) or not channel.get("is_member"):
         return Finding(Mark.FAIL, "channel", f"the bot is no member of {name}", f"In {name}, type /invite @tandem.")
     return Finding(Mark.OK, "channel", f"the bot is a member of {name}")

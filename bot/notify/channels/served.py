@@ -14,7 +14,8 @@ from bot.errors import ConfigError
 from bot.notify.budget.budget import Budget
 from bot.notify.budget.lags import Lags
 from bot.notify.channel import Channel
-from bot.notify.channels.routed import OnCallNow, Routed, nobody
+from bot.notify.channels.reach import Reach
+from bot.notify.channels.routed import SELDOM, OnCallNow, Routed, nobody
 from bot.notify.notifier import Notifier
 from bot.notify.rate_limits import RateLimits
 
@@ -24,13 +25,15 @@ Open = Callable[[str], Channel]
 Make = Callable[[Channel, Routed], Notifier]
 
 _NAMED = 5
+_APART = 0.1
+"""Seconds between two looks of all channels together, where nobody wakes them."""
 
 log = structlog.get_logger(__name__)
 
 
 class Channels:
     """``default`` is the notifier of ``slack.channel``; others are opened and made when they are needed. All share the
-    ``budget`` of their workspace."""
+    ``budget`` of their workspace, and what is known of whom mentions reach there."""
 
     def __init__(
         self,
@@ -40,8 +43,9 @@ class Channels:
         beside: Work,
         on_call: OnCallNow = nobody,
         budget: Budget | None = None,
+        reach: Reach | None = None,
     ) -> None:
-        self._name, self._budget = default, budget
+        self._name, self._budget, self.reach = default, budget, reach
         self._open, self._make, self._on_call, self._beside = open_channel, make, on_call, beside
         self._limits = RateLimits(time.monotonic)
         self.lags = Lags(time.monotonic)
@@ -107,9 +111,13 @@ class Channels:
         if name not in self._notifiers:
             self._opened[name] = self._open(name)
             routed = Routed({name}, self._keys, self._on_call, adopts=name == self._name, limits=self._limits)
-            routed.budget, routed.lags = self._budget, self.lags
+            routed.budget, routed.lags, routed.reach = self._budget, self.lags, self.reach
+            routed.seldom = self._seldom
             self._notifiers[name] = self._make(self._opened[name], routed)
         return self._notifiers[name]
+
+    def _seldom(self) -> float:
+        return max(SELDOM, len(self._notifiers) * _APART)
 
     async def claimed(self, name: str) -> Notifier | None:
         """The notifier that serves a channel from now on; None for another name of a channel that is served already,

@@ -24,7 +24,8 @@ from bot.storage.queries.charts import UploadState, WantedChart
 MAX_CHARTS = 5
 """In one incident."""
 INTERVAL = 1.0
-POLL, SELDOM = 2.0, 20.0
+POLL, SELDOM = 2.0, 300.0
+_SET_ASIDE = 10.0
 FRESH = timedelta(hours=1)
 """A chart that could not be sent for so long is left out: it would say nothing new."""
 _REFUSAL_WAIT = 300.0
@@ -73,7 +74,7 @@ class ChartUploads:
             await self._sleep(POLL)
             return
         with suppress(TimeoutError):
-            async with asyncio.timeout(SELDOM):
+            async with asyncio.timeout(_SET_ASIDE if self._setbacks else SELDOM):
                 await self._wanted.wait()
         self._wanted.clear()
 

@@ -28,7 +28,7 @@ from bot.notify.channel import (
 )
 from bot.notify.paging.page_card import PageCard
 from bot.notify.slack.directory import directory_of
-from bot.notify.slack.failures import LIMITED_TOGETHER, meaning_of
+from bot.notify.slack.failures import LIMITED_TOGETHER, code_of, meaning_of
 from bot.notify.slack.render import plain as render_plain
 from bot.notify.slack.render import render
 from bot.notify.slack.render_digest import render_digest
@@ -42,6 +42,8 @@ from bot.observability import tracing
 from bot.observability.metrics import SLACK_CALLS
 
 _ID = re.compile(r"[CGD][A-Z0-9]{7,}")
+_ELSEWHERE = ("channel_not_found", "is_archived", "is_inactive")
+"""What Slack says of a channel whose name may belong to another one by now."""
 _PAGE = 200
 _MAX_PAGES = 20
 _CLOCK_SKEW = timedelta(minutes=1)
@@ -65,7 +67,8 @@ class SlackChannel:
         self._client = client
         self._may, self._urgent, self._budget = may, urgent, budget_of(client)
         self._name = name
-        self._id: str | None = name if _ID.fullmatch(name) else None
+        self._named = not _ID.fullmatch(name)
+        self._id: str | None = None if self._named else name
 
     @classmethod
     async def direct(
@@ -78,6 +81,7 @@ class SlackChannel:
         opening = cls(client, user, may, urgent)
         answer = await opening._called("conversations.open", client.conversations_open(users=user))
         channel = answer.get("channel")
+        opening._named = False
         opening._id = str(channel["id"]) if isinstance(channel, dict) and "id" in channel else user
         return opening
 
@@ -86,7 +90,8 @@ class SlackChannel:
         return self._name
 
     async def key(self) -> str:
-        """The channel's id, looked up once. Raises ChannelRefusal where the bot sees no channel of that name."""
+        """The channel's id, which stays when it is renamed. It is looked up by its name once, and again where that
+        channel is gone. Raises ChannelRefusal where the bot sees no channel of that name."""
         if self._id is None:
             self._id = await directory_of(self._client).find(self._name.lstrip("#"), self._pages)
         if self._id is None:
@@ -217,6 +222,8 @@ class SlackChannel:
             meaning = meaning_of(method, error)
             if self._budget and isinstance(meaning, RateLimited):
                 self._budget.refused(meaning.call)
+            if self._named and code_of(error) in _ELSEWHERE:
+                self._id = None
             raise meaning from error
         except (TimeoutError, aiohttp.ClientError, OSError, SlackClientError, *_NO_ANSWER_OF_SLACKS) as error:
             SLACK_CALLS.labels(method, "unreachable").inc()

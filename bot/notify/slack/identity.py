@@ -9,6 +9,7 @@ import aiohttp
 import structlog
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.notify.backoff import is_worth_a_line
 from bot.notify.slack.failures import TOKEN_REFUSED, code_of
@@ -19,6 +20,27 @@ CHECK_EVERY = 60.0
 _LONGEST_WAIT = 30.0
 _ATTEMPT = 10.0
 _OTHER = (SlackClientError, aiohttp.ClientError, OSError, TimeoutError, AttributeError, TypeError, ValueError)
+
+NEEDED = (
+    "chat:write",
+    "files:write",
+    "channels:read",
+    "channels:history",
+    "groups:read",
+    "groups:history",
+    "users:read",
+    "users:read.email",
+    "usergroups:read",
+    "im:write",
+    "im:history",
+    "commands",
+)
+WITHOUT = {
+    "app_mentions:read": "nobody who mentions the bot is answered",
+    "reactions:read": "no reaction makes a note",
+    "channels:manage": "no incident gets a channel of its own",
+}
+"""Scopes without which all else goes on, each with what does not work then."""
 
 log = structlog.get_logger(__name__)
 
@@ -91,6 +113,7 @@ class Identity:
     async def _look(self) -> Bot:
         known = await self.client.auth_test()
         bot = str(known.get("bot_id") or "")
+        self._note_scopes(known)
         return Bot(
             team=str(known.get("team_id") or ""),
             enterprise=str(known.get("enterprise_id") or ""),
@@ -100,6 +123,14 @@ class Identity:
             whole_organisation=bool(known.get("is_enterprise_install")),
         )
 
+    def _note_scopes(self, answer: AsyncSlackResponse) -> None:
+        """An app that was installed for an older release may lack some: all goes on that needs none of them."""
+        granted = scopes_of(answer)
+        missing = [scope for scope in (*NEEDED, *WITHOUT) if scope not in granted]
+        if granted and missing:
+            advice = "add them under OAuth & Permissions, then install the app again; what needs none of them goes on"
+            log.warning("slack.scopes_missing", scopes=missing, advice=advice)
+
     async def _app(self, bot: str) -> str:
         """The app's id, where the bot may ask for it."""
         try:
@@ -107,6 +138,12 @@ class Identity:
         except SlackApiError:
             return ""
         return str((about.get("bot") or {}).get("app_id") or "")
+
+
+def scopes_of(answer: AsyncSlackResponse) -> frozenset[str]:
+    """What the token may do; nothing where Slack does not say."""
+    headers = {name.lower(): str(value) for name, value in answer.headers.items()}
+    return frozenset(filter(None, (scope.strip() for scope in headers.get("x-oauth-scopes", "").split(","))))
 
 
 def _wait_after(error: Exception, attempts: int) -> float:

@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
@@ -15,10 +16,12 @@ from bot.localslack.state import Json
 from bot.notify.budget.budget import Budget
 from bot.notify.budget.budgets import budget_of, give_budget
 from bot.notify.channel import Channel, ChannelFailure, ChannelRefusal
+from bot.notify.channels.reach import Reach
 from bot.notify.channels.routed import Routed
 from bot.notify.channels.served import Channels
 from bot.notify.notifier import Notifier
 from bot.notify.slack.channel import SlackChannel
+from bot.notify.slack.people import People
 from bot.routing.compiled import Routes
 from bot.routing.router import Router
 from tests.integration.pipeline_driver import Pipeline
@@ -38,7 +41,10 @@ class Office:
         slack: LocalSlack,
         routes: Sequence[dict[str, Any]],
         budget: Budget | None = None,
+        members: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
+        """With ``members`` of teams it is looked up whom mentions reach."""
+        self.members = members
         self.pipeline, self.slack = pipeline, slack
         self.client = AsyncWebClient(slack.bot_token, base_url=slack.api_url, retry_handlers=[])
         if budget is not None:
@@ -47,6 +53,7 @@ class Office:
 
     def start(self, routes: Sequence[dict[str, Any]]) -> None:
         self.shown: dict[str, None] = {}
+        self._serving: dict[str, Notifier | None] = {}
         self.timer = _Leaps()
         known = Routes([Route.model_validate(one) for one in routes], "#incidents", TEAMS)
         self.channels = Channels(
@@ -56,8 +63,12 @@ class Office:
             _draw,
             _on_call,
             budget_of(self.client),
+            None if self.members is None else Reach(People(self.client, self._now).absent, self.members, self.timer),
         )
         self.router = Router(self.pipeline.database, known, self.pipeline.clock, self, self.timer)
+
+    def _now(self) -> datetime:
+        return self.pipeline.clock()
 
     def _make(self, channel: Channel, routed: Routed) -> Notifier:
         database, clock = self.pipeline.database, self.pipeline.clock
@@ -81,9 +92,21 @@ class Office:
         while again:
             again = False
             for name in list(self.shown):
-                notifier = await self.channels.claimed(name)
+                notifier = await self._claimed(name)
                 while notifier is not None and await self._reconcile(notifier):
                     again = True
+
+    async def _claimed(self, name: str) -> Notifier | None:
+        """As when its loop begins, which waits until the channel is found."""
+        if name not in self._serving:
+            notifier = self.channels._notifier_of(name)
+            try:
+                await self.channels._opened[name].key()
+            except ChannelFailure as failure:
+                notifier.problem, notifier.refused = str(failure), isinstance(failure, ChannelRefusal)
+                return None
+            self._serving[name] = await self.channels.claimed(name)
+        return self._serving[name]
 
     async def _reconcile(self, notifier: Notifier) -> bool:
         try:

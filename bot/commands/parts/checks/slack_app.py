@@ -4,45 +4,25 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from sqlalchemy import inspect
 
 from bot.commands.parts.checks.finding import Finding, Mark
-from bot.commands.parts.checks.slack_answers import header
+from bot.notify.slack.identity import NEEDED, WITHOUT, scopes_of
 from bot.storage.database import Database
 from bot.storage.queries.shown import homes
 from bot.storage.tables.slack import HomeRow
 
-_NEEDED = (
-    "chat:write",
-    "files:write",
-    "channels:read",
-    "channels:history",
-    "groups:read",
-    "groups:history",
-    "users:read",
-    "users:read.email",
-    "usergroups:read",
-    "im:write",
-    "im:history",
-    "commands",
-)
-_WITHOUT = {
-    "app_mentions:read": "nobody who mentions the bot is answered",
-    "reactions:read": "no reaction makes a note",
-    "channels:manage": "no incident gets a channel of its own",
-}
-"""Scopes without which all else goes on, each with what does not work then."""
-SCOPES = (*_WITHOUT, *_NEEDED)
+SCOPES = (*WITHOUT, *NEEDED)
 
 
 def check_scopes(answer: AsyncSlackResponse) -> Finding:
-    granted = {scope.strip() for scope in header(answer.headers, "x-oauth-scopes").split(",") if scope.strip()}
-    missing = [scope for scope in _NEEDED if scope not in granted]
-    lesser = [scope for scope in _WITHOUT if scope not in granted]
+    granted = scopes_of(answer)
+    missing = [scope for scope in NEEDED if scope not in granted]
+    lesser = [scope for scope in WITHOUT if scope not in granted]
     advice = "Add them under OAuth & Permissions, then reinstall the app."
     if not granted:
         return Finding(Mark.WARN, "Slack scopes", "Slack did not say which scopes the token has")
     if missing:
         return Finding(Mark.FAIL, "Slack scopes", f"missing: {', '.join([*missing, *lesser])}", advice)
     if lesser:
-        why = ", ".join(f"{scope} ({_WITHOUT[scope]})" for scope in lesser)
+        why = ", ".join(f"{scope} ({WITHOUT[scope]})" for scope in lesser)
         return Finding(Mark.WARN, "Slack scopes", f"missing: {why}; all else works", advice)
     wider = sorted(granted - set(SCOPES))
     extra = f"; not needed: {', '.join(wider)}" if wider else ""
