@@ -81,11 +81,15 @@ def _choices(kind: Any) -> list[str]:
 
 
 def read_body(body: bytes, to: type[T]) -> T:
-    """Nothing stands for an empty object. Raises Invalid."""
+    """Nothing stands for an empty object; what is unknown is passed over only where the type says so.
+
+    Raises Invalid.
+    """
     fields = [field.encode_name for field in msgspec.structs.fields(to)]
     try:
         decoded = msgspec.json.decode(body) if body.strip() else {}
-        if isinstance(decoded, dict) and (unknown := next((name for name in decoded if name not in fields), None)):
+        checked = isinstance(decoded, dict) and to.__struct_config__.forbid_unknown_fields
+        if checked and (unknown := next((name for name in decoded if name not in fields), None)):
             hint = nearest(str(unknown), fields) if fields else "; this endpoint takes none"
             raise Invalid(f"{str(unknown)[:100]!r} is no known field{hint}")
         _refuse_nul(decoded)

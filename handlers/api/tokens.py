@@ -13,6 +13,7 @@ import structlog
 from bot.config.api import ApiToken
 from bot.config.environment import SECRET_PREFIX
 from bot.domain.access.scope import READS, Scope
+from handlers.http.authentication import shown_token
 
 _LOOK_SECONDS = 1.0
 _FILE = "_FILE"
@@ -81,11 +82,11 @@ class Tokens:
         return self._sole is not None or bool(self._configured)
 
     def caller_of(self, authorization: str, now: datetime) -> Caller | None:
-        """Who has this token; None for one that is unknown or has expired."""
-        scheme, _, given = authorization.partition(" ")
-        if scheme.lower() != "bearer" or not given.strip():
+        """Who shows this token; None for one that is unknown or has expired."""
+        given = shown_token(authorization)
+        if not given:
             return None
-        shown = digest(given.strip())
+        shown = digest(given)
         return next((caller for caller, digests in self.known(now) if shown in digests), None)
 
     def known(self, now: datetime) -> Iterator[tuple[Caller | None, Collection[bytes]]]:

@@ -22,6 +22,22 @@ def bearer(headers: Mapping[str, str], token: bytes | None) -> bool:
     return hmac.compare_digest(given.strip().encode(errors="replace"), token) and scheme.lower() == "bearer"
 
 
+def shown_token(authorization: str) -> str:
+    """The token in a header: that of ``Bearer``, or the password of ``Basic``, whatever the user's name; else nothing.
+
+    Some senders know only addresses, as in ``https://tandem:TOKEN@…``, which they send as ``Basic``.
+    """
+    scheme, _, given = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        return given.strip()
+    if scheme.lower() != "basic":
+        return ""
+    try:
+        return base64.b64decode(given, validate=True).partition(b":")[2].decode()
+    except (binascii.Error, ValueError):
+        return ""
+
+
 def bearer_or_like(headers: Mapping[str, str], token: bytes | None) -> bool:
     """:func:`bearer`, or the token as the password of ``Authorization: Basic``, whatever the user's name.
 

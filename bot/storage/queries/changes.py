@@ -1,14 +1,15 @@
 """Changes, found by service and time."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import case, select
+from sqlalchemy import case, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.change import Change
+from bot.domain.event import ChangeKind
 from bot.storage.database import row_of, table_of
 from bot.storage.tables.core import ChangeRow
 
@@ -53,3 +54,13 @@ async def domains_of(connection: AsyncConnection, service: str) -> set[str]:
         select(_CHANGE.c.domain).where(_CHANGE.c.service == service).distinct().limit(_LIMIT)
     )
     return {domain for (domain,) in rows}
+
+
+async def last_change(
+    connection: AsyncConnection, service: str, since: datetime, domains: Collection[str] | None = None
+) -> datetime | None:
+    """When a service was changed last, but for its scaling, in these domains or in any."""
+    query = select(func.max(_CHANGE.c.at)).where(
+        _CHANGE.c.service == service, _CHANGE.c.at >= since, _CHANGE.c.change != ChangeKind.SCALING.value
+    )
+    return await connection.scalar(query if domains is None else query.where(_CHANGE.c.domain.in_(sorted(domains))))

@@ -6,8 +6,9 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from aiohttp import encode_basic_auth
 
-from bot.domain.event import AlertEvent
+from bot.domain.event import AlertEvent, ChangeEvent, ChangeKind
 from bot.domain.rules import Rules
 from tests.conftest import Clock
 from tests.integration.api.programs import Programs, api
@@ -96,3 +97,45 @@ async def test_information_is_no_trouble_and_an_unknown_service_has_no_verdict(
 async def test_a_question_that_makes_no_sense_is_refused(known: Pipeline, query: str) -> None:
     async with api(known) as programs:
         await programs.ci.problem(400, "GET", f"/api/verdict?{query}")
+
+
+HOOK = {"name": "checkout", "namespace": "shop", "phase": "Progressing", "checksum": "85d557f47b", "failedChecks": 0}
+
+
+async def _changed(pipeline: Pipeline, clock: Clock, kind: ChangeKind = ChangeKind.DEPLOY) -> None:
+    await pipeline.send(ChangeEvent("kubernetes", f"{clock.now}", "checkout", kind, "checkout 1.4.2", clock.now))
+
+
+async def test_a_webhook_of_flagger_is_refused_where_the_service_is_worse_since_its_last_change(
+    known: Pipeline, alert: MakeAlert, clock: Clock
+) -> None:
+    async with api(known) as programs:
+        await _changed(known, clock)
+        clock.pass_(minutes=2)
+        early = await programs.ci.ok("POST", "/api/verdict", HOOK)
+        assert early["ok"] is None, "the analysis goes on"
+        gate = HOOK | {"metadata": {"settled": "true"}}
+        assert "Too early to say" in await programs.ci.problem(409, "POST", "/api/verdict", gate)
+        clock.pass_(minutes=10)
+        assert (await programs.ci.ok("POST", "/api/verdict", gate))["ok"] is True
+        await _changed(known, clock)
+        clock.pass_(minutes=1)
+        await known.send(alert(severity="critical"))
+        await _changed(known, clock, ChangeKind.SCALING)  # which is no new version
+        clock.pass_(minutes=1)
+        assert "It is worse: HighLatency began" in await programs.ci.problem(409, "POST", "/api/verdict", HOOK)
+
+
+async def test_without_a_change_that_is_known_it_is_too_early(known: Pipeline) -> None:
+    async with api(known) as programs:
+        found = await programs.ci.ok("POST", "/api/verdict", HOOK | {"metadata": {"service": "web"}})
+        assert (found["ok"], found["reasons"]) == (None, ["no change of web is known of the last 1d"])
+
+
+async def test_a_token_in_the_address_is_enough(known: Pipeline) -> None:
+    async with api(known) as programs:
+        client = programs.client
+        for token, status in (("ci-secret", 200), ("other", 401)):
+            login = {"Authorization": encode_basic_auth("tandem", token)}
+            async with client.post("/api/verdict", json=HOOK, headers=login) as answer:
+                assert answer.status == status
