@@ -63,4 +63,6 @@ async def last_change(
     query = select(func.max(_CHANGE.c.at)).where(
         _CHANGE.c.service == service, _CHANGE.c.at >= since, _CHANGE.c.change != ChangeKind.SCALING.value
     )
-    return await connection.scalar(query if domains is None else query.where(_CHANGE.c.domain.in_(sorted(domains))))
+    chosen = query if domains is None else query.where(_CHANGE.c.domain.in_(sorted(domains)))
+    found: datetime | None = await connection.scalar(chosen)
+    return found
