@@ -23,6 +23,7 @@ from bot.components.oncall import make_roster, on_call_components
 from bot.components.outgoing import outgoing_components
 from bot.components.people.homes import homes_component
 from bot.components.people.own_channels import own_channels_component
+from bot.components.people.tickets import ticket_components
 from bot.components.pipeline import make_models_watch, models_component, worker_component
 from bot.components.process import Process, backlog_component, intake_component, open_process
 from bot.components.remediation import make_remediation, remediation_component, workflows_component
@@ -213,6 +214,7 @@ def _work(process: Process, models: "ModelsWatch | None", remediation: Remediati
     yield from maintenance_components(process)
     yield from tool_components(process)
     yield from outgoing_components(process)
+    yield from ticket_components(process)
 
 
 def _keep_what_was_made() -> None:

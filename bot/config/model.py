@@ -13,6 +13,7 @@ from bot.config.document import Place
 from bot.config.enrichment import EnrichSection
 from bot.config.kubernetes import KubernetesSection
 from bot.config.outgoing import OutgoingReceiver, check_receivers
+from bot.config.tickets import TicketsSection
 from bot.domain.access.permission import Permissions, Policy
 from bot.domain.access.team import Team, Teams
 from bot.domain.alert import AlertRules
@@ -215,6 +216,8 @@ class Config(Section):
     """Whom to call next while nobody acknowledges an incident, by name; a route says which applies."""
     permissions: Permissions = Permissions()
     api: ApiSection = ApiSection()
+    tickets: TicketsSection | None = None
+    """Where the ticket of an incident is opened, by a button."""
     outgoing: Annotated[list[OutgoingReceiver], Field(max_length=50), AfterValidator(check_receivers)] = []
     """Systems that are sent incident and run changes, as signed CloudEvents."""
     heartbeats: dict[Annotated[str, Field(pattern=NAME)], Heartbeat] = {}

@@ -22,6 +22,7 @@ class Action(StrEnum):
     ASSIGN = "assign somebody"
     APPOINT = "give somebody a role"
     CHANNEL = "make a channel of its own"
+    TICKET = "open a ticket"
     JUDGE = "set the severity"
     NOTE = "write a note"
     UPDATE = "write an update"
@@ -51,6 +52,7 @@ _RIGHTS = {
     Action.ASSIGN: "assign",
     Action.APPOINT: "assign",
     Action.CHANNEL: "assign",
+    Action.TICKET: "note",
     Action.JUDGE: "severity",
     Action.NOTE: "note",
     Action.UPDATE: "note",

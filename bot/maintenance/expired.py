@@ -23,7 +23,7 @@ from bot.storage.tables.core import (
     TimelineRow,
     TraitRow,
 )
-from bot.storage.tables.deeds import NotedMessageRow, OwnChannelRow, ReportTextsRow
+from bot.storage.tables.deeds import IncidentTicketRow, NotedMessageRow, OwnChannelRow, ReportTextsRow
 from bot.storage.tables.oncall import EscalationCallRow, EscalationRow, IncidentSeenRow
 from bot.storage.tables.routing import IncidentChannelRow, IncidentRouteRow
 from bot.storage.tables.runs import RunRow, StepRow
@@ -57,6 +57,7 @@ _FORGOTTEN_WITH_INCIDENTS = (
     table_of(NotedMessageRow),
     table_of(OwnChannelRow),
     _REPORT_TEXTS,
+    table_of(IncidentTicketRow),
 )
 _MOST_INCIDENTS = 50
 _MOST_ALERTS = 2000

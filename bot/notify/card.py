@@ -215,6 +215,7 @@ class IncidentCard:
     on_call: tuple[str, ...] = ()
     by_hand: ByHand = ByHand()
     own_channel: str = ""
+    ticket: Link | None = None
     elsewhere: Elsewhere = Elsewhere()
     mentioned: tuple[str, ...] = ()
 

@@ -56,6 +56,7 @@ def card_of(view: IncidentView) -> IncidentCard:
         on_call=tuple(view.on_call),
         by_hand=_by_hand(incident),
         own_channel=view.own_channel.channel if view.own_channel else "",
+        ticket=Link(view.ticket.key, view.ticket.url) if view.ticket and view.ticket.url else None,
     )
 
 
@@ -165,7 +166,8 @@ def _buttons(view: IncidentView) -> tuple[Button, ...]:
     style = None if offered else STANDS_OUT
     acknowledge = Button("incident.ack", "Acknowledge", incident.id, style)
     resolve = _resolve_button(incident.id, sum(tally.alerts for tally in view.active))
-    return (acknowledge, resolve) if incident.status is IncidentStatus.TRIGGERED else (resolve,)
+    first = (acknowledge, resolve) if incident.status is IncidentStatus.TRIGGERED else (resolve,)
+    return (*first, Button("incident.ticket", "Open a ticket", incident.id)) if view.offers_ticket else first
 
 
 def _resolve_button(incident_id: str, firing: int) -> Button:

@@ -12,8 +12,9 @@ from bot.domain.summary.rewriting import facts_of
 from bot.domain.watched.sensitivity import OWN_SOURCE, watch_group_of
 from bot.notify.card import Elsewhere
 from bot.storage.queries import alerts, incidents, rewrites, runs, sensitivity
-from bot.storage.queries.deeds import own_channels
+from bot.storage.queries.deeds import own_channels, tickets
 from bot.storage.queries.deeds.own_channels import OwnChannel
+from bot.storage.queries.deeds.tickets import IncidentTicket, TicketState
 
 MAX_LESSENED = 2
 MAX_NAMED = 200
@@ -28,7 +29,8 @@ class IncidentView(msgspec.Struct, frozen=True, kw_only=True):
     ``part_of_url`` in the channel. ``position`` is that of the last timeline entry.
     ``alerts`` are some of its alerts, for what they say and what tells them apart. ``elsewhere`` are the other channels
     that show it, ``mentioned`` whom it reached when it was posted here, ``on_call`` who is on call for it now.
-    ``own_channel`` is the channel that it has for itself.
+    ``own_channel`` is the channel that it has for itself, ``ticket`` its ticket, and ``tracker`` where
+    one can be opened.
     """
 
     incident: Incident
@@ -48,11 +50,19 @@ class IncidentView(msgspec.Struct, frozen=True, kw_only=True):
     mentioned: list[str] = []
     on_call: list[str] = []
     own_channel: OwnChannel | None = None
+    ticket: IncidentTicket | None = None
+    tracker: str = ""
 
     @property
     def warns_behind(self) -> bool:
         """Whether the message warns that newer alerts are still coming in."""
         return self.behind is not None and self.incident.open
+
+    @property
+    def offers_ticket(self) -> bool:
+        """Whether there is a tracker, and no ticket."""
+        asked = self.ticket is not None and self.ticket.state is not TicketState.REFUSED
+        return bool(self.tracker) and self.incident.open and not asked
 
     @property
     def active(self) -> list[Tally]:
@@ -70,6 +80,7 @@ async def load_view(connection: AsyncConnection, incident_id: str, now: datetime
     if incident is None:
         return None
     tallies = most_important((await alerts.tallies_of(connection, [incident_id]))[incident_id])
+    ticket, tracker = await tickets.of_incident(connection, incident_id)
     first = next(iter(most_important(visible(tallies, incident.inhibited))), None)
     known = (await runs.of_incidents(connection, [incident_id]))[incident_id]
     return IncidentView(
@@ -85,6 +96,8 @@ async def load_view(connection: AsyncConnection, incident_id: str, now: datetime
         position=await incidents.last_position(connection, incident_id),
         alerts=(await alerts.of_incidents(connection, [incident_id], MAX_NAMED))[incident_id],
         own_channel=await own_channels.of_incident(connection, incident_id),
+        ticket=ticket,
+        tracker=tracker,
     )
 
 

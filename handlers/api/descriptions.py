@@ -13,7 +13,8 @@ from bot.domain.incident import Incident, TimelineEntry
 from bot.domain.run import PreviousRun, Run, StepRecord
 from bot.domain.runs.preview import Preview
 from bot.storage.queries import alerts, incidents, routing, runs
-from bot.storage.queries.deeds import own_channels
+from bot.storage.queries.deeds import own_channels, tickets
+from bot.storage.queries.deeds.tickets import IncidentTicket
 from handlers.api.shapes import (
     AlertShape,
     BlastRadiusShape,
@@ -25,6 +26,7 @@ from handlers.api.shapes import (
     RunShape,
     StepPreviewShape,
     StepShape,
+    TicketShape,
     TimelineShape,
 )
 
@@ -40,6 +42,7 @@ async def describe(
     runs_of = await runs.of_incidents(connection, ids)
     places = await routing.places_of(connection, ids)
     own = await own_channels.of_incidents(connection, ids)
+    opened = await tickets.of_incidents(connection, ids)
     steps = await runs.steps_of(connection, [run.id for known in runs_of.values() for run in known])
     return [
         IncidentShape(
@@ -53,6 +56,7 @@ async def describe(
             team=incident.team,
             teams=teams.of_incident(incident.team, incident.services),
             channels=[place.channel for place in places[incident.id] if place.current],
+            ticket=_ticket(opened.get(incident.id)),
             own_channel=own[incident.id].channel or None if incident.id in own else None,
             domain=incident.domain,
             opened_at=incident.opened_at,
@@ -76,6 +80,10 @@ async def describe(
         )
         for incident in found
     ]
+
+
+def _ticket(ticket: IncidentTicket | None) -> TicketShape | None:
+    return TicketShape(ticket.tracker, ticket.key, ticket.url, ticket.reason) if ticket else None
 
 
 async def _alerts_of(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, list[AlertShape]]:

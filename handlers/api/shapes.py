@@ -129,6 +129,15 @@ class RunShape(msgspec.Struct, frozen=True, kw_only=True):
     ) = UNSET
 
 
+class TicketShape(msgspec.Struct, frozen=True):
+    """Its ticket in a tracker; without an address it is not open yet, or ``reason`` says why there is none."""
+
+    tracker: str
+    key: str
+    url: str
+    reason: str
+
+
 class IncidentShape(msgspec.Struct, frozen=True, kw_only=True):
     """``alerts`` is left out of answers to changes and of lists with ``alerts=false``, ``timeline`` of all lists."""
 
@@ -142,6 +151,7 @@ class IncidentShape(msgspec.Struct, frozen=True, kw_only=True):
     team: Annotated[str | None, Meta(description="The team that its route names, or its alerts and services do.")]
     teams: Annotated[list[str], Meta(description="That team, and those that answer for its services.")]
     channels: Annotated[list[str], Meta(description="The channels that it is shown in; the first has the thread.")]
+    ticket: TicketShape | None
     own_channel: Annotated[str | None, Meta(description="The id of the channel that it has for itself.")]
     domain: Domain
     opened_at: datetime

@@ -20,6 +20,7 @@ from bot.client.answers.incident import (
     Run,
     Step,
     StepPreview,
+    Ticket,
     TimelineEntry,
 )
 from bot.client.answers.other import (
@@ -88,6 +89,7 @@ __all__ = [
     "Stats",
     "Step",
     "StepPreview",
+    "Ticket",
     "TimelineEntry",
     "Verdict",
 ]

@@ -87,6 +87,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     team: str | None = None
     teams: list[str] = []
     channels: list[str] = []
+    ticket: Ticket | None = None
     own_channel: str | None = None
     domain: str = ""
     opened_at: datetime
@@ -180,6 +181,13 @@ class StepPreview(msgspec.Struct, frozen=True, kw_only=True):
     possible: bool = False
     ok: bool = False
     output: str = ""
+
+
+class Ticket(msgspec.Struct, frozen=True, kw_only=True):
+    tracker: str = ""
+    key: str = ""
+    url: str = ""
+    reason: str = ""
 
 
 class TimelineEntry(msgspec.Struct, frozen=True, kw_only=True):

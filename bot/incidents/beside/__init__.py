@@ -1,1 +1,1 @@
-"""What is made beside an incident: a channel of its own."""
+"""What is made beside an incident: a channel of its own, a ticket."""

@@ -91,6 +91,8 @@ def facts(card: IncidentCard) -> Block:
         lines.append(" · ".join(given))
     if card.own_channel:
         lines.append(f"Channel of its own: {channel_link(card.own_channel)}")
+    if card.ticket and (made := link(card.ticket.url, card.ticket.label)):
+        lines.append(f"Ticket: {made}")
     if card.by_hand.kept_open_by:
         lines.append(f"Opened by {who(card.by_hand.kept_open_by)}: stays open until somebody resolves it")
     return section("\n".join(lines))

@@ -103,3 +103,22 @@ class ReportTextsRow(SQLModel, table=True):
     lessons: str = Field(sa_type=Text)
     edited_by: str = Field(sa_type=Text)
     edited_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class IncidentTicketRow(SQLModel, table=True):
+    """The ticket of an incident in a tracker. Until it is open, ``next_at`` is when it is tried again; ``reason`` says
+    why there is none. The row without an incident names the tracker of tandem.yaml."""
+
+    __tablename__ = "incident_ticket"
+    __table_args__ = (Index("incident_ticket_by_state", "state", "next_at"),)
+
+    incident_id: str = Field(primary_key=True, sa_type=Text)
+    state: str = Field(sa_type=Text)
+    tracker: str = Field(sa_type=Text)
+    key: str = Field(sa_type=Text)
+    url: str = Field(sa_type=Text)
+    asked_by: str = Field(sa_type=Text)
+    asked_at: datetime = Field(sa_type=UtcDateTime)
+    next_at: datetime = Field(sa_type=UtcDateTime)
+    attempts: int
+    reason: str = Field(sa_type=Text)

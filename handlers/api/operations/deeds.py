@@ -13,6 +13,7 @@ from bot.domain.severity import Severity, known_severity
 from bot.errors import NotFound
 from bot.incidents import lifecycle, ownership, regroup
 from bot.incidents.beside.own_channel import ask_for_channel
+from bot.incidents.beside.ticket import ask_for_ticket
 from bot.incidents.declaring import Declaration, declare
 from handlers.api.found import changed, incident_in, incident_of
 from handlers.api.operation import Answer, Call, Invalid, NoBody, NoQuery, operation
@@ -231,6 +232,20 @@ async def give_role(call: Call[NoQuery, GiveRole]) -> Answer:
 async def make_channel(call: Call[NoQuery, NoBody]) -> Answer:
     incident = await incident_of(call)
     await ask_for_channel(call.database, incident.id, call.who, call.now)
+    return await changed(call, incident.id)
+
+
+@operation(
+    "POST",
+    "/api/incidents/{id}/ticket",
+    _WRITE,
+    summary="Open a ticket for it in the tracker of tandem.yaml: it is there in a moment",
+    answer=IncidentShape,
+    conflicts="It has one, or no tracker is described",
+)
+async def open_ticket(call: Call[NoQuery, NoBody]) -> Answer:
+    incident = await incident_of(call)
+    await ask_for_ticket(call.database, incident.id, call.who, call.now)
     return await changed(call, incident.id)
 
 

@@ -19,6 +19,7 @@ from bot.incidents import permissions
 from bot.incidents.permissions import Action
 from bot.storage.database import Database
 from bot.storage.queries import silences
+from bot.storage.queries.deeds import tickets
 from handlers.slack.answers import NotDone, or_words
 from handlers.slack.arguments import BadArguments
 from handlers.slack.calls import Click, OpenForm, SlackEndpoint, Submission
@@ -103,6 +104,8 @@ async def incidents(database: Database, inbox: Inbox, clock: Clock, alert: MakeA
     await pipeline.send(alert(service="cart", cluster="eu"), alert(service="cart", cluster="eu", alertname="Second"))
     clock.pass_(minutes=1)
     await pipeline.send(alert(service="mail", cluster="eu"))
+    async with database.write() as connection:
+        await tickets.describe(connection, "GitHub")
     watched: dict[str, Watched] = {}
     return Incidents(pipeline, SlackEndpoint(database, runbooks, clock, lambda: None, watched))
 
@@ -118,6 +121,8 @@ DEEDS: dict[str, tuple[Action, Deed]] = {
     "/incident lead": (Action.APPOINT, lambda to, _: to.typed("lead 1 U0SOMEBODY")),
     "/incident channel": (Action.CHANNEL, lambda to, _: to.typed("channel 1")),
     "menu channel": (Action.CHANNEL, lambda to, id_: to.clicked("incident.channel", id_)),
+    "/incident ticket": (Action.TICKET, lambda to, _: to.typed("ticket 1")),
+    "button ticket": (Action.TICKET, lambda to, id_: to.clicked("incident.ticket", id_)),
     "/incident severity": (Action.JUDGE, lambda to, _: to.typed("severity 1 critical")),
     "/incident note": (Action.NOTE, lambda to, _: to.typed("note 1 it was the disk")),
     "/incident update": (Action.UPDATE, lambda to, _: to.typed("update 1 it works again")),
