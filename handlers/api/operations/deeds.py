@@ -12,8 +12,6 @@ from bot.domain.matcher import Matcher, parse_matchers
 from bot.domain.severity import Severity, known_severity
 from bot.errors import NotFound
 from bot.incidents import lifecycle, ownership, regroup
-from bot.incidents.beside.own_channel import ask_for_channel
-from bot.incidents.beside.ticket import ask_for_ticket
 from bot.incidents.declaring import Declaration, declare
 from handlers.api.found import changed, incident_in, incident_of
 from handlers.api.operation import Answer, Call, Invalid, NoBody, NoQuery, operation
@@ -218,34 +216,6 @@ async def give_role(call: Call[NoQuery, GiveRole]) -> Answer:
     if call.body.user is not None and not is_user(call.body.user):
         raise Invalid("user: the id of a Slack user is expected, as in U012AB3CD, or null.")
     await ownership.give_role(call.database, incident.id, call.body.role, call.body.user, call.who, call.now)
-    return await changed(call, incident.id)
-
-
-@operation(
-    "POST",
-    "/api/incidents/{id}/channel",
-    _WRITE,
-    summary="Give it a channel of its own: it is made in Slack in a moment, with whom the incident concerns",
-    answer=IncidentShape,
-    conflicts="It has one, or is resolved",
-)
-async def make_channel(call: Call[NoQuery, NoBody]) -> Answer:
-    incident = await incident_of(call)
-    await ask_for_channel(call.database, incident.id, call.who, call.now)
-    return await changed(call, incident.id)
-
-
-@operation(
-    "POST",
-    "/api/incidents/{id}/ticket",
-    _WRITE,
-    summary="Open a ticket for it in the tracker of tandem.yaml: it is there in a moment",
-    answer=IncidentShape,
-    conflicts="It has one, or no tracker is described",
-)
-async def open_ticket(call: Call[NoQuery, NoBody]) -> Answer:
-    incident = await incident_of(call)
-    await ask_for_ticket(call.database, incident.id, call.who, call.now)
     return await changed(call, incident.id)
 
 
