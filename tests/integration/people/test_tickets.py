@@ -144,7 +144,7 @@ async def test_one_that_a_process_opened_before_it_was_killed_is_adopted(pipelin
         create = type(opener.tracker).create
 
         async def killed(draft: Any) -> Any:
-            await create(opener.tracker, draft)  # type: ignore[arg-type]
+            await create(opener.tracker, draft)
             raise Killed
 
         object.__setattr__(opener.tracker, "create", killed)
