@@ -19,6 +19,7 @@ from handlers.http.fast_path import Deliver, Lane
 from handlers.http.heartbeats import add_heartbeat_routes
 from handlers.http.memory import Memory, share_memory
 from handlers.http.problem import add_unknown_paths
+from handlers.lineage import add_lineage_routes
 from handlers.mcp import McpEndpoint
 from handlers.models import add_model_routes
 from handlers.pages import Pages
@@ -74,6 +75,7 @@ def _add_sender_endpoints(http: web.Application, process: Process) -> Mapping[by
     fast = add_webhook_routes(http, intake, token, clock, by, count, secrets, mapped, limits, rules.enrichment)
     add_heartbeat_routes(http, intake, token, clock, rules)
     add_telemetry_routes(http, intake, token, clock, rules)
+    add_lineage_routes(http, intake, token, clock, rules)
     add_model_routes(http, intake, services.database, process.frames, token, clock, rules)
     return fast
 

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 import msgspec
 
+from bot.domain.lineage.observed import Asserted, Run, Written
 from bot.domain.llm.observed import Tally
 
 MAX_NAME_BYTES = 1000
@@ -217,8 +218,28 @@ class EdgesEvent(msgspec.Struct, frozen=True, tag="edges", tag_field="kind", omi
     seldom: bool = False
 
 
+class LineageEvent(msgspec.Struct, frozen=True, tag="lineage", tag_field="kind", omit_defaults=True):
+    """What a run of a job reports; ``at`` in milliseconds since 1970 (UTC)."""
+
+    source: str
+    labels: dict[str, str]
+    at: int
+    run: Run
+    written: list[Written] = []
+    asserted: list[Asserted] = []
+
+
 Event = (
-    AlertEvent | GroupResolved | ChangeEvent | SamplesEvent | LogsEvent | RowsEvent | PingEvent | LlmEvent | EdgesEvent
+    AlertEvent
+    | GroupResolved
+    | ChangeEvent
+    | SamplesEvent
+    | LogsEvent
+    | RowsEvent
+    | PingEvent
+    | LlmEvent
+    | EdgesEvent
+    | LineageEvent
 )
 
 encode_events = msgspec.json.Encoder().encode

@@ -7,6 +7,7 @@ from bot.domain.rules import Rules
 from bot.pipeline.watch import Watch
 from bot.watches.expiry import ExpiryWatch
 from bot.watches.heartbeats import HeartbeatsWatch
+from bot.watches.lineage.watch import LineageWatch
 from bot.watches.llm.watch import LlmWatch
 from bot.watches.logs.watch import LogsWatch
 from bot.watches.metrics.watch import MetricsWatch
@@ -26,6 +27,7 @@ def watches(
         found.append(LogsWatch(rules, clock))
     if rules.llm.watch:
         found.append(LlmWatch(rules, clock))
+    found.append(LineageWatch(rules))
     if rules.alerts.expire_after is not None:
         found.append(ExpiryWatch(rules, clock))
     if rules.heartbeats:

@@ -11,6 +11,7 @@ from bot.domain.change import domains_that_count
 from bot.domain.event import ChangeKind
 from bot.domain.incident import Incident, Tally, TimelineKind
 from bot.pipeline.batch import Batch
+from bot.pipeline.causes.lineage import with_lineage
 from bot.pipeline.causes.metrics import weigh_metrics
 from bot.pipeline.stage import stage
 from bot.storage.queries import changes
@@ -32,7 +33,9 @@ async def explain(batch: Batch, connection: AsyncConnection) -> None:
     recent = await _recent_changes(batch, [incident for incident in touched if incident.open], connection)
     for incident in touched:
         near = [change for domain in _domains(batch, incident) for change in recent.get(domain, [])]
-        batch.incidents[incident.id] = _explain(batch, incident, near)
+        causes = _causes(batch, incident, near) if incident.open else []
+        causes = await with_lineage(batch, connection, incident, causes)
+        batch.incidents[incident.id] = _explain(batch, incident, causes)
 
 
 def _domains(batch: Batch, incident: Incident) -> list[str]:
@@ -59,8 +62,8 @@ async def _recent_changes(
     return found
 
 
-def _explain(batch: Batch, incident: Incident, recent: list[Changed]) -> Incident:
-    causes = _causes(batch, incident, recent) if incident.open else incident.causes
+def _explain(batch: Batch, incident: Incident, found: list[Cause]) -> Incident:
+    causes = found if incident.open else incident.causes
     if text := _what_changed(incident.causes, causes, anew=incident.reopened_at == batch.now):
         batch.note(incident.id, TimelineKind.CAUSE, text)
     return msgspec.structs.replace(incident, causes=causes)

@@ -19,6 +19,7 @@ _METRICS = ("[metrics](../watching.md)", "metrics")
 _LOGS = ("[logs](../watching.md#logs)", "logs")
 _MODELS = ("[monitors](../monitors.md)", "models")
 _LLM = ("[language models](../llm.md)", "llm")
+_LINEAGE = ("[lineage](../lineage.md)", "lineage")
 _BEATS = ("[heartbeats](../sources.md#heartbeats-what-should-report-and-stops)", "heartbeats")
 _DRILLS = ("[drills](../drills.md)", "drills")
 MEANINGS = {
@@ -56,6 +57,9 @@ MEANINGS = {
     "LlmToolFailures": (_LLM, "More calls of a tool fail than did."),
     "LlmRefusals": (_LLM, "More answers are refusals, or were held back by a filter, than were."),
     "LlmEvaluationScore": (_LLM, "The mean of an evaluation's scores moved."),
+    "JobRunFailed": (_LINEAGE, "The run of a job that ended last failed."),
+    "DatasetNotWritten": (_LINEAGE, "The run that should have written a dataset failed."),
+    "DataAssertionFailed": (_LINEAGE, "An assertion on a dataset failed."),
     "HeartbeatMissed": (_BEATS, "Something that should report has not."),
     "HeartbeatFailed": (_BEATS, "Something reported that it failed."),
     "RunbookDrillFailed": (_DRILLS, "A scheduled drill of a runbook found what would make it fail."),

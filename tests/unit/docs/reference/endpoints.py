@@ -37,6 +37,7 @@ MEANINGS: dict[tuple[str, str], tuple[str, str]] = {
     ("POST", "/v1/metrics"): (_TOKEN, "Metrics, OTLP over HTTP in protobuf or JSON."),
     ("POST", "/v1/logs"): (_TOKEN, "Logs, OTLP over HTTP in protobuf or JSON."),
     ("POST", "/v1/traces"): (_TOKEN, "Spans, OTLP over HTTP in protobuf or JSON, see [language models](../llm.md)."),
+    ("POST", "/api/v1/lineage"): (_TOKEN, "OpenLineage run events, one or a list, see [lineage](../lineage.md)."),
     ("GET, HEAD, POST", "/heartbeats/{name}"): (
         "webhook token, also as `?token=`",
         "It went well, see [heartbeats](../sources.md#heartbeats-what-should-report-and-stops).",
