@@ -96,7 +96,7 @@ async def lineage(database: Database, inbox: Inbox, clock: Clock) -> AsyncIterat
 def _emit(url: str, at: str, state: RunState, failed: bool) -> None:
     config = HttpConfig(url=url, endpoint="api/v1/lineage?cluster=eu", auth=ApiKeyTokenProvider({"api_key": TOKEN}))
     client = OpenLineageClient(transport=HttpTransport(config))
-    error = {"errorMessage": error_message_run.ErrorMessageRunFacet("no space left", "PYTHON", "at line 1")}
+    error: Json = {"errorMessage": error_message_run.ErrorMessageRunFacet("no space left", "PYTHON", "at line 1")}
     location = source_code_location_job.SourceCodeLocationJobFacet(
         type="git", url="https://git.example/etl", version="4f2c1aa"
     )
@@ -172,7 +172,7 @@ async def test_complete_with_an_error_is_a_failure_and_so_is_an_application_whos
 
 async def test_a_part_that_was_tried_again_with_success_does_not_make_the_whole_fail(lineage: Lineage) -> None:
     parent = {"parent": {"run": {"runId": RUNS[5]}, "job": {"namespace": "airflow", "name": "dag"}}}
-    part = {"job": "dag.task", "run_facets": parent, "outputs": []}
+    part: Json = {"job": "dag.task", "run_facets": parent, "outputs": []}
     await lineage.post(lineage.event("FAIL", 1, ago=60, **part), lineage.event("COMPLETE", 2, ago=30, **part))
     await lineage.post(lineage.event("COMPLETE", 5, job="dag", outputs=[]))
     assert {name for (name, service), status in (await lineage.alerts()).items() if service == "dag"} == set()
