@@ -39,9 +39,17 @@ class MlflowServer:
         async with aiohttp.ClientSession() as session, session.get(url, params=asked) as answer:
             return (await answer.json())["model_version"]["version"] if answer.status == 200 else None
 
-    async def tell(self, url: str) -> None:
+    async def register_prompt(self, name: str, versions: int) -> None:
+        """A prompt, as MLflow's own client makes it: a model with a mark."""
+        mark = {"key": "mlflow.prompt.is_prompt", "value": "true"}
+        await self.call("registered-models/create", name=name, tags=[mark])
+        for number in range(versions):
+            text = {"key": "mlflow.prompt.text", "value": f"Answer well. ({number})"}
+            await self.call("model-versions/create", name=name, source="prompt-template", tags=[mark, text])
+
+    async def tell(self, url: str, entity: str = "MODEL_VERSION_ALIAS") -> None:
         """Post every change of an alias, signed."""
-        events = [{"entity": "MODEL_VERSION_ALIAS", "action": action} for action in ("CREATED", "DELETED")]
+        events = [{"entity": entity, "action": action} for action in ("CREATED", "DELETED")]
         await self.call("webhooks", name="tandem", url=url, secret=SECRET, events=events)
 
 
