@@ -1,5 +1,6 @@
 """Slack: the connection, what keeps its messages true, and the endpoint for what people click and type."""
 
+import asyncio
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from bot.notify.channels.reach import Reach
 from bot.notify.channels.routed import Routed
 from bot.notify.channels.served import Channels
 from bot.notify.charts.uploads import ChartUploads
+from bot.notify.findings.replies import FindingReplies
 from bot.notify.home.homes import Homes
 from bot.notify.kinds import Opening, open_channel
 from bot.notify.notifier import Notifier
@@ -113,7 +115,11 @@ def _make_channels(process: Process, client: AsyncWebClient, roster: Roster) -> 
 
     async def draw(channel: Channel, notifier: Notifier) -> None:
         setbacks, wanted = notifier.setbacks, notifier.thread_published
-        await ChartUploads(services.database, channel, services.clock, setbacks=setbacks, wanted=wanted).run()
+        charts = ChartUploads(services.database, channel, services.clock, setbacks=setbacks, wanted=wanted)
+        findings = FindingReplies(services.database, channel, services.clock)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(charts.run())
+            group.create_task(findings.run())
 
     members = {name: team.members for name, team in process.config.teams.items()}
     reach = Reach(People(client, services.clock).absent, members, time.monotonic)

@@ -24,6 +24,7 @@ from bot.storage.tables.core import (
     TraitRow,
 )
 from bot.storage.tables.deeds import IncidentTicketRow, NotedMessageRow, OwnChannelRow, ReportTextsRow
+from bot.storage.tables.investigation import InvestigationRow
 from bot.storage.tables.oncall import EscalationCallRow, EscalationRow, IncidentSeenRow
 from bot.storage.tables.routing import IncidentChannelRow, IncidentRouteRow
 from bot.storage.tables.runs import RunRow, StepRow
@@ -45,6 +46,7 @@ _FORGOTTEN_WITH_INCIDENTS = (
     table_of(IncidentKeyRow),
     table_of(TraitRow),
     table_of(SummaryRewriteRow),
+    table_of(InvestigationRow),
     table_of(ChannelMessageRow),
     table_of(SlackMessageRow),
     table_of(ChartUploadRow),

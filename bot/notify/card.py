@@ -11,6 +11,7 @@ from bot.domain.guards.hold import Glass, Hold
 from bot.domain.incident import IncidentStatus, TimelineEntry
 from bot.domain.run import PreviousRun, RunStatus, StepStatus
 from bot.domain.severity import Severity
+from bot.notify.findings.findings_card import FindingsCard
 from bot.notify.foreseen import Gate, PreviewCard
 
 Style = Literal["primary", "danger"]
@@ -271,7 +272,7 @@ class DigestCard:
     first: tuple[DigestLine, ...]
 
 
-Content = IncidentCard | Notice | SilenceCard | DigestCard
+Content = IncidentCard | Notice | SilenceCard | DigestCard | FindingsCard
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from bot.errors import TandemError
 from bot.notify.card import Content, ThreadUpdate
+from bot.notify.findings.findings_card import FindingsCard
 from bot.notify.paging.page_card import PageCard
 
 
@@ -26,6 +27,8 @@ class ChannelRefusal(ChannelFailure):
     """The channel refuses until a person changes a token, a permission or the channel."""
 
 
+Reply = ThreadUpdate | PageCard | FindingsCard
+"""What may stand in the thread of a message."""
 Call = Literal["key", "open", "post", "update", "delete", "find", "find_reply", "upload", "share", "address"]
 """The kinds of calls that a channel may limit apart from each other; a reply is a ``post``."""
 
@@ -65,6 +68,10 @@ def incident_mark(incident_id: str) -> Mark:
 def thread_mark(incident_id: str, position: int) -> Mark:
     """``position`` is that of the last timeline entry in the reply."""
     return Mark("thread", {"incident_id": incident_id, "position": position})
+
+
+def findings_mark(incident_id: str) -> Mark:
+    return Mark("findings", {"incident_id": incident_id})
 
 
 def trouble_mark(over: bool) -> Mark:
@@ -126,7 +133,7 @@ class Channel(Protocol):
         """Edit a message in place. Raises ContentRefused, MessageGone."""
         ...
 
-    async def reply(self, message: str, update: ThreadUpdate | PageCard, mark: Mark, *, plain: bool = False) -> Posted:
+    async def reply(self, message: str, update: Reply, mark: Mark, *, plain: bool = False) -> Posted:
         """Post in the thread of a message. Raises ContentRefused, MessageGone."""
         ...
 

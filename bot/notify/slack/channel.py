@@ -14,7 +14,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.errors import LostLease
 from bot.notify.budget.budgets import budget_of
-from bot.notify.card import Content, DigestCard, Notice, SilenceCard, ThreadUpdate
+from bot.notify.card import Content, DigestCard, Notice, SilenceCard
 from bot.notify.channel import (
     Call,
     ChannelFailure,
@@ -25,7 +25,9 @@ from bot.notify.channel import (
     MessageRefused,
     Posted,
     RateLimited,
+    Reply,
 )
+from bot.notify.findings.findings_card import FindingsCard
 from bot.notify.paging.page_card import PageCard
 from bot.notify.slack.directory import directory_of
 from bot.notify.slack.failures import LIMITED_TOGETHER, code_of, meaning_of
@@ -37,6 +39,7 @@ from bot.notify.slack.render_page import render_page
 from bot.notify.slack.render_silence import render_silence
 from bot.notify.slack.render_thread import render_plain_thread, render_thread
 from bot.notify.slack.rendered import Rendered
+from bot.notify.slack.replies.render_findings import render_findings
 from bot.notify.slack.text import file_title
 from bot.observability import tracing
 from bot.observability.metrics import SLACK_CALLS
@@ -114,8 +117,8 @@ class SlackChannel:
     async def post(self, content: Content | PageCard, mark: Mark, *, plain: bool = False) -> Posted:
         return await self._post(_rendered(content, plain), mark)
 
-    async def reply(self, message: str, update: ThreadUpdate | PageCard, mark: Mark, *, plain: bool = False) -> Posted:
-        if isinstance(update, PageCard):
+    async def reply(self, message: str, update: Reply, mark: Mark, *, plain: bool = False) -> Posted:
+        if isinstance(update, PageCard | FindingsCard):
             made = _rendered(update, plain)
         else:
             made = render_plain_thread(update) if plain else _valid(lambda: render_thread(update))
@@ -268,6 +271,8 @@ def _rendered(content: Content | PageCard, plain: bool) -> Rendered:
         return _valid(lambda: render_silence(content, plain))
     if isinstance(content, PageCard):
         return _valid(lambda: render_page(content, plain))
+    if isinstance(content, FindingsCard):
+        return _valid(lambda: render_findings(content, plain))
     if isinstance(content, DigestCard):
         return _valid(lambda: render_digest(content, plain))
     return render_plain(content) if plain else _valid(lambda: render(content))

@@ -1,4 +1,4 @@
-"""Stage: the likely cause of each touched incident that is open, from alerts, changes and metrics."""
+"""Stage: the likely cause of each touched incident that is open, from alerts, changes, metrics and checks."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -10,13 +10,16 @@ from bot.domain.cause import Cause, CauseKind, Observed
 from bot.domain.change import domains_that_count
 from bot.domain.event import ChangeKind
 from bot.domain.incident import Incident, Tally, TimelineKind
+from bot.domain.review.investigation import Checked
 from bot.pipeline.batch import Batch
 from bot.pipeline.causes.lineage import with_lineage
 from bot.pipeline.causes.metrics import weigh_metrics
+from bot.pipeline.investigation.looking import look
 from bot.pipeline.stage import stage
 from bot.storage.queries import changes
 from detectors.rootcause import Changed, Finding, Symptom, rank
 from detectors.rootcause.alerts import DATA_CHANGE_WITHIN
+from detectors.rootcause.checked import Said, sharpen
 
 _NAMED = {ChangeKind.CONFIG: "config change", ChangeKind.DATA: "data change", ChangeKind.MODEL: "model change"}
 
@@ -29,11 +32,12 @@ _MOST_SEEN = 2
     after={"inhibit"},
 )
 async def explain(batch: Batch, connection: AsyncConnection) -> None:
+    checked = await look(batch, connection)
     touched = batch.touched_incidents()
     recent = await _recent_changes(batch, [incident for incident in touched if incident.open], connection)
     for incident in touched:
         near = [change for domain in _domains(batch, incident) for change in recent.get(domain, [])]
-        causes = _causes(batch, incident, near) if incident.open else []
+        causes = _causes(batch, incident, near, checked.get(incident.id, ())) if incident.open else []
         causes = await with_lineage(batch, connection, incident, causes)
         batch.incidents[incident.id] = _explain(batch, incident, causes)
 
@@ -69,7 +73,7 @@ def _explain(batch: Batch, incident: Incident, found: list[Cause]) -> Incident:
     return msgspec.structs.replace(incident, causes=causes)
 
 
-def _causes(batch: Batch, incident: Incident, recent: list[Changed]) -> list[Cause]:
+def _causes(batch: Batch, incident: Incident, recent: list[Changed], checked: Sequence[Checked]) -> list[Cause]:
     symptoms = [
         Symptom(tally.service, tally.name, tally.alerts, tally.first_at.timestamp(), tally.tolerance)
         for tally in batch.tallies[incident.id]
@@ -80,6 +84,7 @@ def _causes(batch: Batch, incident: Incident, recent: list[Changed]) -> list[Cau
     hosts = {one.host_of: [one.service] for one in _symptoms_seen(incident) if one.host_of}
     topology = batch.topology.joined(hosts) if hosts else batch.topology
     found = weigh_metrics(batch, incident, rank(symptoms, topology, recent, held))
+    found = sharpen(found, [Said(one.service, one.text, one.weight) for one in checked])
     return [Cause(f.service, CauseKind(f.kind), f.score, _evidence(f, incident)) for f in found]
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from bot.errors import LostLease
-from bot.notify.card import Content, ThreadUpdate
-from bot.notify.channel import Channel, ContentRefused, Mark, MessageGone, Posted
+from bot.notify.card import Content
+from bot.notify.channel import Channel, ContentRefused, Mark, MessageGone, Posted, Reply
 from bot.notify.kinds import Opening, channel_kind
 from bot.notify.paging.page_card import PageCard
 
@@ -36,7 +36,7 @@ class FileChannel:
     async def post(self, content: Content | PageCard, mark: Mark, *, plain: bool = False) -> Posted:
         return self._add(_shown(content, plain), mark, None)
 
-    async def reply(self, message: str, update: ThreadUpdate | PageCard, mark: Mark, *, plain: bool = False) -> Posted:
+    async def reply(self, message: str, update: Reply, mark: Mark, *, plain: bool = False) -> Posted:
         self._at(message)
         return self._add(msgspec.to_builtins(update), mark, message)
 

@@ -1,0 +1,1 @@
+"""Replies in threads that are neither timeline nor pages."""

@@ -1,0 +1,1 @@
+"""Looking into an incident while it is young: which checks, how often, and what they are given."""
