@@ -149,8 +149,7 @@ class ClusterWatch:
         for name, count in self._counts().items():
             KUBERNETES_OBJECTS.labels(name).set(count)
         found = [one for collection in self._collections if collection.complete for one in collection.objects.values()]
-        edges = await asyncio.to_thread(lambda: {(EdgeKind.CALLS, edge) for edge in calls(found)})
-        taught = self._at_home(edges | {(EdgeKind.RUNS_ON, edge) for edge in self._places})
+        taught = await asyncio.to_thread(self._at_home, found, self._places, self._homes)
         await self._teach(taught - self._learnt, now)
         self._learnt, self._revision = taught, revision
 
@@ -158,16 +157,18 @@ class ClusterWatch:
         async with self._services.database.read() as connection:
             self._homes = frozenset(await learnt_edges.latest_domains(connection, _LATEST))
 
-    def _at_home(self, edges: set[tuple[EdgeKind, Edge]]) -> set["_Taught"]:
+    def _at_home(self, found: list[Seen], placed: Iterable[Edge], homes: Iterable[str]) -> set["_Taught"]:
         """The edges in each correlation domain that they count in: where our labels leave one out, it is any."""
         partition_by = self._services.rules.correlation.partition_by
-        found: set[_Taught] = set()
+        counting = {home: set(domains_that_count(home, partition_by)) for home in homes}
+        edges = {(EdgeKind.CALLS, edge) for edge in calls(found)} | {(EdgeKind.RUNS_ON, edge) for edge in placed}
+        taught: set[_Taught] = set()
         for kind, edge in edges:
             labels = {**self._labels, **({"namespace": edge.namespace} if edge.namespace else {})}
             domain = domain_of(labels, partition_by)
-            homes = {one for one in self._homes if domain in domains_that_count(one, partition_by)} | {domain}
-            found |= {_Taught(kind, LearntEdge(home, edge.service, edge.other)) for home in homes}
-        return found
+            for home in {domain, *(one for one, counted in counting.items() if domain in counted)}:
+                taught.add(_Taught(kind, LearntEdge(home, edge.service, edge.other)))
+        return taught
 
     async def _teach(self, edges: set["_Taught"], now: datetime) -> None:
         """Some at a time: nobody waits long for the database."""

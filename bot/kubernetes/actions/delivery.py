@@ -5,6 +5,7 @@ https://github.com/argoproj/argo-rollouts/tree/master/pkg/kubectl-argo-rollouts/
 https://keda.sh/docs/latest/concepts/scaling-deployments/#pausing-autoscaling
 """
 
+from dataclasses import replace
 from typing import Any
 
 from bot.kubernetes.actions.order import OF, RUN, Order, Unfit, annotations_of, owned
@@ -138,7 +139,7 @@ async def _promote(cluster: Cluster, order: Order) -> str:
         await _one_step(cluster, order, now)
         body = {"metadata": {"annotations": {RUN: order.key, OF: step}}}
         await cluster.read(Request("patch", order.where, {"fieldManager": FIELD_MANAGER}, body, MERGE_PATCH))
-    unnamed = Order(order.action, order.where, f"{order.key}/status", order.services, wait=False)
+    unnamed = replace(order, key=f"{order.key}/status", wait=False)
     return await perform_patch(_one_step, _at_once, cluster, unnamed)
 
 

@@ -48,7 +48,7 @@ async def _drain(cluster: Cluster, order: Order) -> str:
     said = await perform_patch(cordon, _at_once, cluster, order)
     left = pods
     try:
-        async with asyncio.timeout(order.timeout):
+        async with asyncio.timeout_at(order.deadline):
             while left:
                 left = await _round(cluster, order, left)
     except TimeoutError as error:

@@ -1,5 +1,6 @@
 """One thing to be done to one object, and by which words it is known to have been done."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,6 +41,12 @@ class Order:
     delete_emptydir: bool = False
     timeout: float = 300.0
     poll: float = field(default_factory=lambda: POLL)
+    began: float = field(default_factory=lambda: asyncio.get_running_loop().time())
+
+    @property
+    def deadline(self) -> float:
+        """By the event loop's clock: until then its effect must be there."""
+        return self.began + self.timeout
 
 
 async def owned(cluster: Cluster, order: Order) -> dict[str, Any]:

@@ -119,7 +119,7 @@ async def settled(cluster: Cluster, order: Order, look: Callable[[dict[str, Any]
     """Wait until the change has taken effect. Raises Unfit where it cannot any more, or takes too long."""
     last = Progress("it was not looked at")
     try:
-        async with asyncio.timeout(order.timeout):
+        async with asyncio.timeout_at(order.deadline):
             while True:
                 try:
                     last = look(await owned(cluster, order))

@@ -78,7 +78,7 @@ async def _delete(cluster: Cluster, where: Where, uid: str, *, dry: bool) -> Non
 
 async def _gone(cluster: Cluster, order: Order, uid: str) -> None:
     try:
-        async with asyncio.timeout(order.timeout):
+        async with asyncio.timeout_at(order.deadline):
             while True:
                 try:
                     pod = await _found(cluster, order.where)

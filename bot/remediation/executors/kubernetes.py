@@ -4,6 +4,7 @@ The server's dry run comes first and says what would change. The object has to b
 step's name afterwards: repeated after a crash, a step does nothing twice.
 """
 
+import asyncio
 import difflib
 import re
 from collections.abc import Sequence
@@ -23,6 +24,8 @@ from bot.remediation.executors.registry import executor, previews
 from bot.remediation.executors.step import Foreseen, Outcome, StepContext, StepParameters, presentable
 
 _RUNBOOK = "runbook "
+_SLACK = 1.0
+"""So much later a step is broken off that should have said by itself how far it came."""
 _PLACEHOLDER = r"\$\{[\w.]+\}"
 _OBJECT = re.compile(rf"[A-Za-z]+/(?:[A-Za-z0-9.-]|{_PLACEHOLDER})+")
 _Name = Annotated[str, StringConstraints(pattern=rf"^(?:[a-z0-9.-]|{_PLACEHOLDER})+$", max_length=253)]
@@ -150,9 +153,13 @@ async def _answered(parameters: KubernetesParameters, context: StepContext, *, d
     allowed = cluster.access.namespaces
     if parameters.namespace and allowed and parameters.namespace not in allowed:
         return Outcome(False, f"nothing was done: {parameters.namespace} is none of kubernetes.namespaces")
+    order = _order(parameters, context)
     try:
-        done = await (preview_order if dry else perform_order)(cluster, _order(parameters, context))
+        async with asyncio.timeout_at(order.deadline + _SLACK):
+            done = await (preview_order if dry else perform_order)(cluster, order)
         return Outcome(True, presentable(done.encode(), 0, context.hidden))
+    except TimeoutError:
+        return Outcome(False, f"the API server did not answer within {order.timeout:g} s")
     except (Unfit, ClusterFailure, ClusterRefused) as error:
         return Outcome(False, presentable(str(error).encode(), 0, context.hidden))
 

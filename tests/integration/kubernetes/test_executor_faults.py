@@ -102,3 +102,11 @@ async def test_a_rollout_that_takes_too_long_fails_the_step_and_says_how_far_it_
     server.add(DEPLOYMENTS, deployment())
     outcome = await do(cluster, "restart", timeout="200ms")
     assert not outcome.ok and "its controller has not seen the change yet" in outcome.output
+
+
+async def test_a_server_that_hangs_is_given_up_when_the_steps_time_is_over(server: ApiServer, cluster: Cluster) -> None:
+    server.add(DEPLOYMENTS, deployment())
+    server.hanging.add("deployments")
+    outcome = await do(cluster, "restart", timeout="300ms")
+    assert not outcome.ok and "did not answer within 0.3 s" in outcome.output
+    assert not server.writes()

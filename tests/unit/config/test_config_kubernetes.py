@@ -1,5 +1,6 @@
 """``kubernetes`` of tandem.yaml and its steps: what is wrong is said with its line and the nearest right key."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,15 @@ def test_a_wrong_key_of_a_step_is_named_with_the_nearest_right_one(tmp_path: Pat
 def test_without_the_extra_the_section_says_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.config.kubernetes.installed", lambda: False)
     assert 'pip install "tandem-chatops[kubernetes]"' in _refused(tmp_path, "kubernetes: {}")
+
+
+def _examples() -> list[str]:
+    page = (Path(__file__).parents[3] / "docs" / "kubernetes.md").read_text()
+    return [block for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if not block.startswith("steps:")]
+
+
+@pytest.mark.parametrize("example", _examples(), ids=lambda text: text.split(":")[0])
+def test_what_the_page_shows_is_valid(tmp_path: Path, example: str) -> None:
+    path = tmp_path / "tandem.yaml"
+    path.write_text(example if example.startswith("kubernetes:") else f"kubernetes: {{}}\n{example}")
+    assert load_config(path)[0].kubernetes is not None
