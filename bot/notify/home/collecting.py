@@ -76,8 +76,8 @@ async def collect(database: Database, known: Known, moment: Moment, user: str, p
     person = await known.look(user, groups_in([*named, *approvers]))
     if person is None:
         return None
-    if not person.member:
-        return HomeCard(stranger=True)
+    if not person.member or person.doubt:
+        return HomeCard(stranger=True, notes=tuple(filter(None, [person.doubt])))
     mine = [name for name, names in members.items() if person.is_one_of(names)]
     entries = _entries(moment, known.teams, person, mine)
     pages = max(1, -(-len(entries) // PER_PAGE))
@@ -88,7 +88,7 @@ async def collect(database: Database, known: Known, moment: Moment, user: str, p
         sum(one.run is None and one.own for one in entries),
         sum(one.run is None and not one.own for one in entries),
     )
-    notes = tuple(filter(None, [person.why_unknown([*named, *approvers]), person.doubt]))
+    notes = tuple(filter(None, [person.why_unknown([*named, *approvers])]))
     card = HomeCard(page=page, pages=pages, counts=counts, teams=tuple(mine), on_call=moment.on_call, notes=notes)
     return await _filled(database, known, moment, card, shown)
 

@@ -48,7 +48,8 @@ class Counts:
 class HomeCard:
     """One page of it. ``teams`` are the person's; where they are in none, ``others`` is all that is open.
 
-    ``notes`` say what could not be found out. ``stranger``: no member of the workspace, who is shown nothing.
+    ``notes`` say what could not be found out. ``stranger``: no member of the workspace as far as is
+    known, who is shown nothing.
     """
 
     page: int = 1

@@ -32,7 +32,7 @@ REFRESH = 60.0
 INTERVAL = 0.7
 """Seconds between two pages: Slack takes a hundred a minute. https://docs.slack.dev/apis/web-api/rate-limits"""
 _REST = 0.2
-_AFTER_A_REFUSAL = 600.0
+_AFTER_A_REFUSAL = 120.0
 _LONGEST_WAIT = 60.0
 
 log = structlog.get_logger(__name__)
@@ -78,13 +78,14 @@ class Homes:
         while True:
             try:
                 await self.look()
-                failures, wait, self.problem = 0, self._until_next(), None
+                failures, self.problem = 0, None
             except (StorageUnavailable, ChannelFailure) as error:
                 failures += 1
-                wait = self._wait_after(error, failures)
+                await self._sleep(self._wait_after(error, failures))  # whatever changes meanwhile
+                continue
             await self._sleep(_REST)
             with suppress(TimeoutError):
-                async with asyncio.timeout(wait):
+                async with asyncio.timeout(self._until_next()):
                     await self._woken.wait()
             self._woken.clear()
 

@@ -5,7 +5,6 @@ It is level-triggered: each look does what is still to be done, and finds what a
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -93,29 +92,49 @@ class OwnChannels:
 
     async def run(self) -> None:
         """Until cancelled. What cannot be done now delays no other channel."""
-        failures = 0
+        failures, everything = 0, True
         while True:
-            try:
-                failed = await self.look()
-            except StorageUnavailable as error:
-                failed = error
-            failures = failures + 1 if failed else 0
-            if failed and is_worth_a_line(failures):
-                log.warning("channels.not_kept", reason=str(failed))
-            asked = getattr(failed, "retry_after", None)
-            wait = asked or min(_REST * 2.0 ** min(failures, 10), _LONGEST_WAIT) if failed else _POLL
+            failed = await self._looked(everything)
+            if failed:
+                failures += 1
+                if is_worth_a_line(failures):
+                    log.warning("channels.not_kept", reason=str(failed))
+                asked = getattr(failed, "retry_after", None)
+                await self._sleep(asked or min(_REST * 2.0 ** min(failures, 10), _LONGEST_WAIT))
+                continue
+            failures = 0
             await self._sleep(_REST)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(wait):
-                    await self._woken.wait()
-            self._woken.clear()
+            everything = not await self._is_woken_within(_POLL)
 
-    async def look(self) -> ChannelFailure | StorageUnavailable | None:
-        """Do what is to be done now; the first failure, after all else was tried. Raises StorageUnavailable."""
+    async def _looked(self, everything: bool) -> ChannelFailure | StorageUnavailable | None:
+        try:
+            return await self.look(everything)
+        except StorageUnavailable as error:
+            return error
+
+    async def _is_woken_within(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+        except TimeoutError:
+            return False
+        self._woken.clear()
+        return True
+
+    async def look(self, everything: bool = True) -> ChannelFailure | None:
+        """Do what is to be done now; the first failure, after all else was tried. Raises StorageUnavailable.
+
+        Without ``everything`` only for incidents that have changed: who is on call may change by time alone.
+        """
         async with self._database.read() as connection:
             waiting = await own_channels.live(connection, _AT_ONCE)
+            known = await incidents.by_ids(connection, [own.incident_id for own in waiting])
         failed: ChannelFailure | None = None
         for own in waiting:
+            incident = known.get(own.incident_id)
+            shown = own.state is OwnState.MADE and incident is not None and own.shown_version >= incident.version
+            if shown and not everything:
+                continue
             try:
                 await self._keep(own)
             except ChannelFailure as error:

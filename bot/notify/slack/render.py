@@ -3,7 +3,7 @@
 https://docs.slack.dev/reference/block-kit/blocks
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from slack_sdk.models.blocks import Block
 
@@ -86,16 +86,21 @@ def facts(card: IncidentCard) -> Block:
     if card.services:
         more = f" and {card.more_services} more" if card.more_services else ""
         lines.append(f"Affected: {', '.join(literal(service, 120) for service in card.services)}{more}")
-    roles = (("Lead", card.by_hand.lead), ("Scribe", card.by_hand.scribe))
-    if given := [f"{role}: {who(person)}" for role, person in roles if person]:
-        lines.append(" · ".join(given))
-    if card.own_channel:
-        lines.append(f"Channel of its own: {channel_link(card.own_channel)}")
-    if card.ticket and (made := link(card.ticket.url, card.ticket.label)):
-        lines.append(f"Ticket: {made}")
+    if beside := list(_beside(card)):
+        lines.append(" · ".join(beside))
     if card.by_hand.kept_open_by:
         lines.append(f"Opened by {who(card.by_hand.kept_open_by)}: stays open until somebody resolves it")
     return section("\n".join(lines))
+
+
+def _beside(card: IncidentCard) -> Iterator[str]:
+    """Who has a role in it, and what was made beside it."""
+    roles = (("Lead", card.by_hand.lead), ("Scribe", card.by_hand.scribe))
+    yield from (f"{role}: {who(person)}" for role, person in roles if person)
+    if card.own_channel:
+        yield f"Channel: {channel_link(card.own_channel)}"
+    if card.ticket and (made := link(card.ticket.url, card.ticket.label)):
+        yield f"Ticket: {made}"
 
 
 def _set_by(by_hand: ByHand) -> str:

@@ -122,6 +122,10 @@ async def test_who_is_in_no_team_sees_all_that_is_open_and_who_is_no_member_noth
     await pipeline.send(alert(service="mail"))
     async with _office(pipeline, {}) as pages:
         assert "mail is slow" in await pages.opened_by(MEMBER)
+        pages.begin()
+        pages.at.slack.fail("users.info", "500", count=2)
+        shown = await pages.opened_by(MEMBER)
+        assert "mail" not in shown and "please try again" in shown, "a guest is not shown more while Slack is away"
         for outsider in (GUEST, STRANGER):
             shown = await pages.opened_by(outsider)
             assert "for members of the workspace" in shown

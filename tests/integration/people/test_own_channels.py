@@ -89,7 +89,7 @@ async def test_it_is_made_with_whom_it_concerns_linked_in_the_message_and_archiv
         await keeper.asked(incident)
         channel = slack.channel(NAME)
         assert channel.members == [BOT_USER, ANA, CHEN]
-        assert f"Channel of its own: <#{channel.id}>" in await keeper.message()
+        assert f"Channel: <#{channel.id}>" in await keeper.message()
         assert f"Has a channel of its own: #{NAME}" in await pipeline.timeline_of(incident)
         assert "🚨 triggered" in keeper.text()
         await ownership.assign(pipeline.database, incident.id, BEN, ANA, pipeline.clock())

@@ -21,7 +21,7 @@ _NOTHING = "Nothing is open. 🎉"
 
 def render_home(card: HomeCard) -> dict[str, Any]:
     """Raises SlackObjectFormationError where a block breaks one of Slack's rules."""
-    blocks = [section(_NOBODY)] if card.stranger else list(_blocks(card))
+    blocks = [section(_NOBODY), *_notes(card)] if card.stranger else list(_blocks(card))
     return {"type": "home", "blocks": [block.to_dict() for block in blocks[:_MOST_BLOCKS]]}
 
 
@@ -49,9 +49,12 @@ def _blocks(card: HomeCard) -> Iterator[Block]:
         yield from (section(text) for text in packed([_on_call(one) for one in card.on_call[:MOST_SCHEDULES]]))
         if len(card.on_call) > MOST_SCHEDULES:
             yield context(f"and {len(card.on_call) - MOST_SCHEDULES} schedules more: `/incident oncall` has all")
-    for note in card.notes:
-        yield context(f"⚠️ {literal(note, 300)}")
+    yield from _notes(card)
     yield context("It is brought up to date by itself for some hours after you have opened it.")
+
+
+def _notes(card: HomeCard) -> list[Block]:
+    return [context(f"⚠️ {literal(note, 300)}") for note in card.notes]
 
 
 def _others(card: HomeCard) -> str:
