@@ -11,6 +11,14 @@ from bot.domain.access.permission import Permissions
 from bot.domain.access.person import is_group, is_user, schedule_of
 from bot.domain.oncall.names import is_address, mapped
 from bot.domain.oncall.page import PAGERS
+from bot.domain.oncall.schedule import Schedule, SecretName
+
+_OF_TOOLS = {
+    "pagerduty": ("TANDEM_PAGERDUTY_TOKEN",),
+    "opsgenie": ("TANDEM_OPSGENIE_TOKEN",),
+    "grafana_irm": ("TANDEM_GRAFANA_IRM_URL", "TANDEM_GRAFANA_IRM_TOKEN"),
+}
+"""What reading a tool's schedule needs."""
 
 
 def problems_of_on_call(config: Config) -> Iterator[tuple[Place, str]]:
@@ -53,6 +61,10 @@ def warnings_of_on_call(config: Config, environ: Mapping[str, str] = os.environ)
                 how = "write a user id or an e-mail address, or map it under people"
                 text = f"nobody in Slack is known as {name!r}: {how}"
                 yield ("schedules", schedule, "rotation", i), text
+        if needed := _unset(rules, environ):
+            place, variable = needed
+            text = f"{variable} is not set here: nobody would be known to be on call"
+            yield ("schedules", schedule, *place), text
     secrets = secrets_from(environ)
     for escalation, steps in config.escalations.items():
         for i, step in enumerate(steps.steps):
@@ -62,3 +74,14 @@ def warnings_of_on_call(config: Config, environ: Mapping[str, str] = os.environ)
                 if secret is not None and secret not in secrets:
                     place = ("escalations", escalation, "steps", i, way.value, "secret")
                     yield place, f"{SECRET_PREFIX}{secret} is not set here: this step would reach nobody"
+
+
+def _unset(schedule: Schedule, environ: Mapping[str, str]) -> tuple[Place, str] | None:
+    """The variable that a schedule cannot be read without, and the key that asks for it."""
+    if isinstance(schedule.ical, SecretName) and schedule.ical.secret not in secrets_from(environ):
+        return ("ical", "secret"), f"{SECRET_PREFIX}{schedule.ical.secret}"
+    for key, variables in _OF_TOOLS.items():
+        unset = [variable for variable in variables if not environ.get(variable)]
+        if getattr(schedule, key) is not None and unset:
+            return (key,), unset[0]
+    return None

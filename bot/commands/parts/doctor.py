@@ -173,7 +173,8 @@ async def _slack(environment: Environment, config: Config) -> AsyncIterator[Find
         )
         yield check_scopes(answer)
         yield _clock(answer)
-        channels = config.compiled_routes().channels
+        ops = [config.slack.ops_channel] if config.slack.ops_channel else []
+        channels = list(dict.fromkeys([*config.compiled_routes().channels, *ops]))
         for name in channels[:MOST_CHANNELS]:
             yield await _channel(client, name)
         if len(channels) > MOST_CHANNELS:

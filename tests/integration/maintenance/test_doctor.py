@@ -129,6 +129,16 @@ async def test_what_is_amiss_is_named_with_what_to_do(
     assert advice in finding.advice
 
 
+async def test_the_ops_channel_is_looked_at_like_those_of_routes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    config = Config.model_validate({"slack": {"channel": "#incidents", "ops_channel": "#tandem-ops"}})
+    async with LocalSlack(not_joined=["tandem-ops"]) as slack:
+        await _diagnose(monkeypatch, tmp_path, SLACK_API_URL=slack.api_url)
+        found = [one.text for one in await diagnose(lambda: config) if one.subject == "channel"]
+    assert found == ["the bot is a member of #incidents", "the bot is no member of #tandem-ops"]
+
+
 async def test_whether_anybody_ever_opened_their_page_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     database = open_database(f"sqlite:///{tmp_path}/t.db")
     await database.migrate()

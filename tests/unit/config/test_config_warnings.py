@@ -100,3 +100,24 @@ def test_a_cycle_through_a_thousand_services_is_found(path: Path) -> None:
     chain = "\n".join(f"  s{n}: {{depends_on: [s{n + 1}]}}" for n in range(1000))
     [line] = warnings(path, f"services:\n{chain}\n  s1000: {{depends_on: [s0]}}")
     assert line.startswith("2: services.s0: depends on itself: s0 → s1 → s2")
+
+
+@pytest.mark.parametrize(
+    "schedule, variables",
+    [
+        ("ical: {secret: SHOP}", ["TANDEM_SECRET_SHOP"]),
+        ("pagerduty: PSCHED1", ["TANDEM_PAGERDUTY_TOKEN"]),
+        ("opsgenie: primary", ["TANDEM_OPSGENIE_TOKEN"]),
+        ("grafana_irm: S1", ["TANDEM_GRAFANA_IRM_URL", "TANDEM_GRAFANA_IRM_TOKEN"]),
+    ],
+)
+def test_a_schedule_whose_variable_is_not_set_is_doubted_with_its_name(
+    path: Path, monkeypatch: pytest.MonkeyPatch, schedule: str, variables: list[str]
+) -> None:
+    for variable in variables:
+        monkeypatch.delenv(variable, raising=False)
+    for variable in variables:
+        [told] = warnings(path, f"schedules:\n  shop: {{{schedule}}}")
+        assert told.endswith(f": {variable} is not set here: nobody would be known to be on call")
+        monkeypatch.setenv(variable, "x")
+    assert warnings(path, f"schedules:\n  shop: {{{schedule}}}") == []
