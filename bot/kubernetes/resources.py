@@ -67,6 +67,9 @@ AUTOSCALERS = Resource("autoscaling", "v2", "horizontalpodautoscalers", "Horizon
 ROLLOUTS = Resource("argoproj.io", "v1alpha1", "rollouts", "Rollout", "rollout")
 APPLICATIONS = Resource("argoproj.io", "v1alpha1", "applications", "Application", "application")
 SCALED_OBJECTS = Resource("keda.sh", "v1alpha1", "scaledobjects", "ScaledObject", "scaledobject")
+ACCESS_REVIEWS = Resource(
+    "authorization.k8s.io", "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview", "review", namespaced=False
+)
 
 CHANGEABLE = (
     DEPLOYMENTS,

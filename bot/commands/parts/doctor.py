@@ -14,6 +14,7 @@ from bot.commands.parts.checks.assistant import check_assistant
 from bot.commands.parts.checks.finding import Finding, Mark
 from bot.commands.parts.checks.groups import look_at_groups
 from bot.commands.parts.checks.inbox import check_inbox
+from bot.commands.parts.checks.kubernetes import check_kubernetes
 from bot.commands.parts.checks.oncall import check_on_call
 from bot.commands.parts.checks.reload import check_reload
 from bot.commands.parts.checks.shown import check_shown
@@ -56,6 +57,7 @@ async def diagnose(load: Callable[[], Config]) -> list[Finding]:
     findings += _doors(environment)
     findings += _engines(config)
     findings += await check_assistant(config, environment)
+    findings += await check_kubernetes(config)
     findings += [finding async for finding in _slack(environment, config)]
     return findings
 
