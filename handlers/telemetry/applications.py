@@ -5,6 +5,7 @@ from functools import lru_cache
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from bot.domain.llm.observed import Tally, labels_of
+from bot.domain.llm.prices import Prices
 from handlers.telemetry.calls import Recent
 from handlers.telemetry.gathering import Gathering, InvalidPart, Kept, Watching
 from handlers.telemetry.llm.tallies import Version
@@ -20,7 +21,7 @@ class Applications:
         self._places = places
         self._known = lru_cache(maxsize=MOST_PLACES)(self._look)
         self._versions: Recent[Version] = Recent(MOST_CALLS)
-        self.prices = watching.prices
+        self.prices = Prices(watching.prices)
 
     def of(self, resource: Resource) -> Kept:
         """The application of a resource; the same object for the same one. Raises InvalidPart."""

@@ -8,6 +8,7 @@ What was seen lately is remembered in this process, so that the two ends of a ca
 import ipaddress
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from threading import Lock
 from typing import Generic, NamedTuple, TypeVar
 
@@ -142,6 +143,7 @@ def peer_of(found: Mapping[str, object]) -> str:
     return ""
 
 
+@lru_cache(maxsize=4096)
 def _host(text: str) -> str:
     """An address as a name: without a port, a service of Kubernetes by its own name, and no number."""
     host = re.sub(r":\d+$", "", text)[:_MOST_NAME]

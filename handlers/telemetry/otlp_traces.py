@@ -91,6 +91,8 @@ class TraceReader:
     def _observe(self, gathering: Gathering, application: Kept, one: _Read, above: "_Above") -> bool:
         """Whether a span shows something of models."""
         span, found = one
+        if names.MARKS.isdisjoint(found) and not span.events and not _lists(found):
+            return False
         observations: list[Observation] = []
         version = Version()
         of_models = spans.is_of_models(found)

@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Annotated
 
@@ -48,6 +48,13 @@ def price_of(model: str, prices: Mapping[str, Price]) -> Price | None:
         if found:
             return table[max(found, key=len)]
     return None
+
+
+class Prices:
+    """What is known of the price of each model, found once for each."""
+
+    def __init__(self, own: Mapping[str, Price]) -> None:
+        self.of = lru_cache(maxsize=4096)(partial(price_of, prices=own))
 
 
 @cache

@@ -80,6 +80,8 @@ READ = frozenset(
         *PEER,
     }
 )
+MARKS = frozenset({*OPERATION, *KIND, *PROVIDER, *EVALUATION})
+"""What has none of them, no listed evaluation and no event shows nothing of a language model."""
 CALLS = frozenset(
     {
         *("chat", "text_completion", "completion", "generate_content", "embeddings", "embedding", "rerank", "response"),

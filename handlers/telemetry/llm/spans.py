@@ -1,11 +1,11 @@
 """What a span shows of a call of a language model or of a tool: observations, for the tallies of an application."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import msgspec
 
 from bot.domain.llm.observed import Measure
-from bot.domain.llm.prices import Price, price_of
+from bot.domain.llm.prices import Prices
 from handlers.telemetry.llm import names
 from handlers.telemetry.llm.reading import Found, as_name, name, number
 from handlers.telemetry.llm.tallies import Observation, Version
@@ -77,7 +77,7 @@ def prompt_of(found: Found) -> tuple[str, str]:
     return prompt, version
 
 
-def of_call(found: Found, failed: bool, seconds: float, prices: Mapping[str, Price]) -> Iterator[Observation]:
+def of_call(found: Found, failed: bool, seconds: float, prices: Prices) -> Iterator[Observation]:
     """What a call of a model shows. Of one that failed only that: its time and tokens say little."""
     yield Observation(Measure.ERRORS, "", float(failed))
     if failed:
@@ -135,7 +135,7 @@ def _amount(found: Found, keys: tuple[str, ...]) -> float | None:
     return None if amount is None else min(max(amount, 0.0), _MOST_AMOUNT)
 
 
-def _cost(found: Found, given: float | None, answered: float | None, prices: Mapping[str, Price]) -> float | None:
+def _cost(found: Found, given: float | None, answered: float | None, prices: Prices) -> float | None:
     """As the sender says, or by the table: first by the model that was asked for, then by the one that answered."""
     told = _amount(found, names.COST)
     if told is not None:
@@ -143,7 +143,7 @@ def _cost(found: Found, given: float | None, answered: float | None, prices: Map
     if given is None and answered is None:
         return None
     for model in (model_of(found), name(found, names.ANSWERING_MODEL)):
-        price = price_of(model, prices)
+        price = prices.of(model)
         if price is not None:
             return price.of(given or 0.0, answered or 0.0, _amount(found, names.CACHED_TOKENS) or 0.0)
     return None
