@@ -116,6 +116,12 @@ class Plan(msgspec.Struct, frozen=True, omit_defaults=True):
         """Whether it changes which version of a model is served."""
         return any(step.kind == PROMOTION for step in self.steps)
 
+    @property
+    def registered(self) -> list[str]:
+        """The models and prompts that it sets a version of. A registry knows no correlation domains."""
+        steps = [step.parameters for step in (*self.steps, *self.rollback) if step.kind == PROMOTION]
+        return sorted({f"the registered model {step.get('model') or step.get('prompt')}" for step in steps})
+
 
 def plan_hash(plan: Plan) -> str:
     """SHA-256 over the plan's canonical JSON; an approval holds for this hash and nothing else."""

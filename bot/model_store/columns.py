@@ -94,16 +94,18 @@ def stacked(tables: Sequence[pa.Table]) -> pa.Table:
     for table in tables:
         for field in table.schema:
             types[field.name] = _common(types.get(field.name), field.type)
-    fitted = [
-        pa.table(
-            {
-                name: _cast(table[name], kind) if name in table.column_names else pa.nulls(table.num_rows, kind)
-                for name, kind in types.items()
-            }
-        )
-        for table in tables
-    ]
+    fitted = [_fitted(table, types) for table in tables]
     return pa.concat_tables(fitted) if fitted else pa.table({})
+
+
+def _fitted(table: pa.Table, types: Mapping[str, pa.DataType]) -> pa.Table:
+    has = dict(zip(table.column_names, table.columns, strict=True))  # a look into the table itself goes over all names
+    return pa.table(
+        {
+            name: _cast(has[name], kind) if name in has else pa.nulls(table.num_rows, kind)
+            for name, kind in types.items()
+        }
+    )
 
 
 def checked(table: pa.Table, kind: str) -> pa.Table:

@@ -10,7 +10,7 @@ from bot.errors import TandemError
 from bot.model_store.columns import Unfit
 
 MOST_ROWS = 10_000_000
-MOST_COLUMNS = 2_000
+MOST_COLUMNS = 12_000
 MOST_BYTES = 2**30
 """Of the table in memory."""
 _ROWS_AT_ONCE = 2**15

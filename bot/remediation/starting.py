@@ -29,6 +29,8 @@ from bot.storage.queries import incidents, runs
 from bot.storage.queries.runs import Claim
 
 LOOK_EVERY = 1.0
+_EVERYWHERE = ""
+"""What is one thing for all correlation domains is taken in this one."""
 _TAMPERED = "The stored plan is not the one that was approved: nothing was run."
 
 
@@ -108,6 +110,7 @@ class Start:
                 return run.outcome == unknown
             at_once = self._terms.guards.rules.per_target
             holder = await runs.target_holder(connection, incident.domain, run.plan.targets, run.id, at_once)
+            holder = holder or await runs.target_holder(connection, _EVERYWHERE, run.plan.registered, run.id)
             return holder is not None and run.outcome == await _waits_for(connection, run, holder, at_once)
 
     @until_stored
@@ -219,6 +222,8 @@ class Start:
         """Take its targets; what it waits for where others have them."""
         at_once = self._terms.guards.rules.per_target
         holder = await runs.take_targets(connection, incident.domain, run.plan.targets, run.id, now, at_once)
+        if holder is None and run.plan.registered:
+            holder = await runs.take_targets(connection, _EVERYWHERE, run.plan.registered, run.id, now)
         return "" if holder is None else await _waits_for(connection, run, holder, at_once)
 
 
@@ -242,6 +247,7 @@ def _unknown(run: Run, people: list[Person]) -> str:
 async def _waits_for(connection: AsyncConnection, run: Run, holder: Run, at_once: int) -> str:
     incident = await incidents.by_id(connection, holder.incident_id)
     where = f" in incident #{incident.number}" if incident else ""
-    shared = ", ".join(sorted({*run.plan.targets} & {*holder.plan.targets}))
+    mine, theirs = ({*one.plan.targets, *one.plan.registered} for one in (run, holder))
+    shared = ", ".join(sorted(mine & theirs))
     most = "one run" if at_once == 1 else f"{at_once} runs"
     return f"Waits until “{holder.plan.title}”{where} has ended: {most} at a time on {shared}."

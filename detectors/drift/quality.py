@@ -142,7 +142,7 @@ def _of_column(name: str, before: Column, after: Column, raw: Array, alpha: floa
     yield from _constant(name, before, after, alpha)
     if isinstance(before, Numeric) and isinstance(after, Numeric):
         yield from _range(name, before, after, alpha)
-        yield from _unit(name, before, after)
+        yield from _unit(name, before, after, alpha)
     elif isinstance(before, Categorical) and isinstance(after, Categorical):
         yield from _category(name, before, after, alpha)
 
@@ -225,8 +225,8 @@ def _category(name: str, before: Categorical, after: Categorical, alpha: float) 
         yield Finding("category", name, rows / after.rows, f"{how_many} new in {name}: {named}")
 
 
-def _unit(name: str, before: Numeric, after: Numeric) -> Iterator[Finding]:
-    """All values times one factor, where that factor explains the distance to the reference."""
+def _unit(name: str, before: Numeric, after: Numeric, alpha: float) -> Iterator[Finding]:
+    """All values times one factor, where that factor explains a distance to the reference that chance does not."""
     if min(before.rows, after.rows) < _LEAST_ROWS:
         return
     usual, lately = (np.quantile(side.values.astype(np.float64), _QUANTILES) for side in (before, after))
@@ -235,7 +235,7 @@ def _unit(name: str, before: Numeric, after: Numeric) -> Iterator[Finding]:
         return
     scaled = Numeric((after.values / factor).astype(before.values.dtype), after.rows, 0)
     apart, near = (_distance(before, side) for side in (after, scaled))
-    if apart.statistic > 0.2 and (near.statistic < 0.05 or (near.p or 0.0) > 0.001):
+    if apart.statistic > 0.2 and (apart.p or 0.0) < alpha and (near.statistic < 0.05 or (near.p or 0.0) > 0.001):
         unit = _named(factor)
         yield Finding("unit", name, 1.0, f"{name} is {factor:.4g} times what it was" + (f": {unit}?" if unit else ""))
 

@@ -4,20 +4,20 @@ https://mlflow.org/docs/latest/api_reference/rest-api.html
 
 The version is a number; or the newest one ``before`` a number; or what another alias names. Each is the same however
 often it is asked, so a step may be repeated after a crash. ``before: current`` is before the one that is served now:
-asked twice it would go back twice, so such a step is never repeated. What was set is read back.
+asked twice it would go back twice, so such a step is never repeated. What was set is read back. A registry that is away
+for a moment, as while it restarts, is asked again within the step's time.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 import aiohttp
-import msgspec
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 from yarl import URL
 
-from bot.errors import TandemError
+from bot.remediation.executors.mlflow_registry import Away, Entry, Refused, Registry
 from bot.remediation.executors.registry import executor, previews
 from bot.remediation.executors.step import (
     PREVIEW_TIMEOUT,
@@ -27,13 +27,12 @@ from bot.remediation.executors.step import (
     StepParameters,
     presentable,
 )
-from bot.remediation.executors.web import Headers, SecretMissing, Url, answered, filled, session, shown
+from bot.remediation.executors.web import Headers, SecretMissing, Url, filled, session, shown
 
-_Shape = TypeVar("_Shape")
-_PAGE = 200
 _CURRENT = "current"
-_Act = Callable[["_Registry", "MlflowParameters", str], Awaitable[str]]
-_NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # the latter for an alias that nobody set
+_Act = Callable[[Registry, "MlflowParameters", str], Awaitable[str]]
+_PATIENCE = 0.8
+"""For this part of its time a step asks a registry that is away; the rest is for what it then has to do."""
 
 # MLflow's own names have no slash and no colon; a quotation mark would end the filter in which a name is sent.
 _Name = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^/:'\"\x00-\x1f]+$")]
@@ -98,25 +97,6 @@ class MlflowParameters(StepParameters):
         return self.model or self.prompt or ""
 
 
-class _Registered(msgspec.Struct, frozen=True):
-    version: str
-    status: str = "READY"
-    current_stage: str = "None"
-
-
-class _One(msgspec.Struct, frozen=True):
-    model_version: _Registered
-
-
-class _Page(msgspec.Struct, frozen=True):
-    model_versions: list[_Registered] = []
-    next_page_token: str = ""
-
-
-class _Refused(TandemError):
-    """The registry did not do it, or what it holds is not what was approved."""
-
-
 def describe(parameters: MlflowParameters) -> str:
     if parameters.version:
         which = f"version {parameters.version}"
@@ -135,7 +115,8 @@ def describe(parameters: MlflowParameters) -> str:
 
 @executor("mlflow", MlflowParameters, describe)
 async def run(parameters: MlflowParameters, context: StepContext) -> Outcome:
-    done = await _with_registry(parameters, context, parameters.timeout, _performed)
+    patience = _PATIENCE * parameters.timeout.total_seconds()
+    done = await _with_registry(parameters, context, parameters.timeout, _performed, patience)
     return done if context.previewed else Outcome(done.ok, done.output)
 
 
@@ -146,41 +127,44 @@ async def preview(parameters: MlflowParameters, context: StepContext) -> Foresee
     return Foreseen(seen.ok, seen.output, seen.digest)
 
 
-async def _with_registry(parameters: MlflowParameters, context: StepContext, within: timedelta, act: _Act) -> Outcome:
+async def _with_registry(
+    parameters: MlflowParameters, context: StepContext, within: timedelta, act: _Act, patience: float = 0.0
+) -> Outcome:
     seconds, secrets = within.total_seconds(), context.secrets
     try:
         headers = filled(parameters.headers, secrets)
         async with asyncio.timeout(seconds), session(headers) as client:
-            registry = _Registry(client, URL(parameters.url), parameters.name, parameters.prompt is not None)
+            entry = Entry(URL(parameters.url), parameters.name, parameters.prompt is not None)
+            registry = Registry(client, entry, patience)
             target = await _target(registry, parameters)
             done = await act(registry, parameters, target)
             return Outcome(True, presentable(done.encode(), 0, context.hidden), f"version {target}")
     except TimeoutError:
         return Outcome(False, f"no answer within {seconds:g} s")
-    except (SecretMissing, _Refused, aiohttp.ClientError, OSError, ValueError) as error:
+    except (SecretMissing, Refused, Away, aiohttp.ClientError, OSError, ValueError) as error:
         text = f"{error or type(error).__name__}".encode()
         return Outcome(False, presentable(text, 0, context.hidden))
 
 
-async def _foreseen(registry: "_Registry", parameters: MlflowParameters, target: str) -> str:
+async def _foreseen(registry: Registry, parameters: MlflowParameters, target: str) -> str:
     if parameters.alias:
         before, only = await registry.named_by(parameters.alias), parameters.instead_of
         if only is not None and before not in (only, target):
-            raise _Refused(f"{parameters.alias} of {registry.model} is {_named(before)}, not version {only}")
+            raise Refused(f"{parameters.alias} of {registry.model} is {_named(before)}, not version {only}")
         same = " already: nothing would change" if before == target else f"; it is {_named(before)} now"
         return f"{parameters.alias} of {registry.model} would be version {target}{same}"
     stage = (await registry.version(target)).current_stage
     return f"version {target} of {registry.model} would be in {parameters.stage}; it is in {stage} now"
 
 
-async def _performed(registry: "_Registry", parameters: MlflowParameters, target: str) -> str:
+async def _performed(registry: Registry, parameters: MlflowParameters, target: str) -> str:
     if parameters.alias:
         return await _move_alias(registry, parameters.alias, target, parameters.instead_of)
     assert parameters.stage is not None  # as its validator saw to
     return await _move_stage(registry, parameters.stage, target, parameters.archive_others)
 
 
-async def _target(registry: "_Registry", parameters: MlflowParameters) -> str:
+async def _target(registry: Registry, parameters: MlflowParameters) -> str:
     """The version that shall be served."""
     if parameters.version:
         return (await registry.version(parameters.version)).version
@@ -191,11 +175,11 @@ async def _target(registry: "_Registry", parameters: MlflowParameters) -> str:
     assert parameters.from_alias is not None  # as its validator saw to
     named = await registry.named_by(parameters.from_alias)
     if named is None:
-        raise _Refused(f"{parameters.name} has no alias {parameters.from_alias}: nothing was set")
+        raise Refused(f"{parameters.name} has no alias {parameters.from_alias}: nothing was set")
     return named
 
 
-async def _current(registry: "_Registry", parameters: MlflowParameters) -> int:
+async def _current(registry: Registry, parameters: MlflowParameters) -> int:
     """The version that is served now; of several in a stage the newest."""
     if parameters.alias:
         named = await registry.named_by(parameters.alias)
@@ -204,115 +188,32 @@ async def _current(registry: "_Registry", parameters: MlflowParameters) -> int:
         found = [one.version for one in await registry.versions() if one.current_stage == parameters.stage]
     if not found:
         has = f"alias {parameters.alias}" if parameters.alias else f"version in stage {parameters.stage}"
-        raise _Refused(f"{registry.model} has no {has}: nothing was set")
+        raise Refused(f"{registry.model} has no {has}: nothing was set")
     return max(map(int, found))
 
 
-async def _move_alias(registry: "_Registry", alias: str, target: str, instead_of: str | None) -> str:
+async def _move_alias(registry: Registry, alias: str, target: str, instead_of: str | None) -> str:
     before = await registry.named_by(alias)
     if before == target:
         return f"{alias} of {registry.model} is version {target} already"
     if instead_of is not None and before != instead_of:
-        raise _Refused(f"{alias} of {registry.model} is {_named(before)}, not version {instead_of}: nothing was set")
+        raise Refused(f"{alias} of {registry.model} is {_named(before)}, not version {instead_of}: nothing was set")
     await registry.set_alias(alias, target)
     now = await registry.named_by(alias)
     if now != target:
-        raise _Refused(f"{alias} of {registry.model} was set to version {target}, and is {_named(now)}")
+        raise Refused(f"{alias} of {registry.model} was set to version {target}, and is {_named(now)}")
     return f"{alias} of {registry.model} is version {target}; it was {_named(before)}"
 
 
-async def _move_stage(registry: "_Registry", stage: str, target: str, archive_others: bool) -> str:
+async def _move_stage(registry: Registry, stage: str, target: str, archive_others: bool) -> str:
     before = (await registry.version(target)).current_stage
     if before != stage or archive_others:
         await registry.set_stage(stage, target, archive_others)
     now = (await registry.version(target)).current_stage
     if now != stage:
-        raise _Refused(f"version {target} of {registry.model} was moved to {stage}, and is in {now}")
+        raise Refused(f"version {target} of {registry.model} was moved to {stage}, and is in {now}")
     return f"version {target} of {registry.model} is in {stage}; it was in {before}"
 
 
 def _named(version: str | None) -> str:
     return "nothing" if version is None else f"version {version}"
-
-
-class _Registry:
-    """The registry as one model or prompt sees it. Raises _Refused with the registry's own words.
-
-    A prompt is a model with a mark, and found only by who looks for prompts.
-    """
-
-    def __init__(self, client: aiohttp.ClientSession, server: URL, model: str, is_prompt: bool) -> None:
-        self._client = client
-        self._api = server / "api/2.0/mlflow"
-        self.model = model
-        self._also = " AND tags.`mlflow.prompt.is_prompt` = 'true'" if is_prompt else ""
-
-    async def named_by(self, alias: str) -> str | None:
-        """The version that an alias names, None where there is no such alias."""
-        body = await self._call(
-            "GET", "registered-models/alias", params={"name": self.model, "alias": alias}, missing=_NOT_THERE
-        )
-        return None if body is None else _read(body, _One).model_version.version
-
-    async def version(self, number: str) -> _Registered:
-        body = await self._call("GET", "model-versions/get", params={"name": self.model, "version": number})
-        return _read(body, _One).model_version
-
-    async def newest_before(self, number: int) -> str:
-        """The greatest version below ``number`` that is ready to be served."""
-        ready = [int(one.version) for one in await self.versions() if one.status == "READY"]
-        earlier = [one for one in ready if one < number]
-        if not earlier:
-            raise _Refused(f"{self.model} has no version before {number} that is ready: nothing was set")
-        return str(max(earlier))
-
-    async def versions(self) -> list[_Registered]:
-        """All versions of the model."""
-        params = {"filter": f"name='{self.model}'{self._also}", "max_results": str(_PAGE)}
-        found: list[_Registered] = []
-        while True:
-            page = _read(await self._call("GET", "model-versions/search", params=params), _Page)
-            found += page.model_versions
-            if not page.next_page_token:
-                return found
-            params["page_token"] = page.next_page_token
-
-    async def set_alias(self, alias: str, version: str) -> None:
-        await self._call(
-            "POST", "registered-models/alias", json={"name": self.model, "alias": alias, "version": version}
-        )
-
-    async def set_stage(self, stage: str, version: str, archive_others: bool) -> None:
-        text: dict[str, Any] = {"name": self.model, "version": version, "stage": stage}
-        text["archive_existing_versions"] = archive_others
-        await self._call("POST", "model-versions/transition-stage", json=text)
-
-    async def _call(self, method: str, path: str, missing: tuple[str, ...] = (), **sent: Any) -> bytes | None:
-        """The answer's body; None where the registry says that there is no such thing, in one of ``missing``."""
-        answer = await answered(self._client, method, self._api / path, **sent)
-        if answer.ok:
-            return answer.body
-        text = _error_in(answer.body)
-        if text.error_code in missing:
-            return None
-        words = text.message or answer.body[:300].decode(errors="replace")
-        raise _Refused(f"HTTP {answer.status} of the registry: {text.error_code} {words}".strip())
-
-
-class _Error(msgspec.Struct, frozen=True):
-    error_code: str = ""
-    message: str = ""
-
-
-def _error_in(body: bytes) -> _Error:
-    try:
-        return msgspec.json.decode(body, type=_Error)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return _Error()
-
-
-def _read(body: bytes | None, shape: type[_Shape]) -> _Shape:
-    try:
-        return msgspec.json.decode(body or b"", type=shape)
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise _Refused(f"the registry's answer is none of MLflow's: {error}") from error

@@ -173,7 +173,8 @@ def _there(table: pa.Table, name: str) -> bool:
 
 
 def _there_of(table: pa.Table, prefix: str) -> list[str]:
-    return [name for name in table.column_names if name.startswith(prefix) and _there(table, name)]
+    named = [name for name in table.column_names if name.startswith(prefix)]
+    return [name for name in named if table[name].null_count < max(table.num_rows, 1)]
 
 
 def chosen(table: Table, mask: Array) -> Table:

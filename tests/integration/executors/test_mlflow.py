@@ -205,3 +205,18 @@ async def test_the_versions_of_a_prompt_are_looked_for_among_prompts(registry: R
     outcome = await step(registry, model=None, prompt="answer", from_alias=None, before=2)
     assert outcome == Outcome(True, "champion of answer is version 1 already")
     assert any("mlflow.prompt.is_prompt" in asked for asked in registry.asked)
+
+
+async def test_a_registry_that_is_away_for_a_moment_is_asked_again_and_one_that_stays_away_is_named(
+    registry: Registry,
+) -> None:
+    registry.status, registry.answer = 503, "restarting"
+    began = asyncio.create_task(step(registry))
+    while len(registry.asked) < 2:
+        await asyncio.sleep(0.01)
+    registry.status, registry.answer = 200, {"model_version": {"version": "2"}}
+    assert await began == Outcome(True, "champion of m is version 2 already")
+    registry.status = 503
+    assert await step(registry, timeout="2s") == Outcome(False, "HTTP 503 of the registry: it is away")
+    outcome = await step(registry, timeout="2s", url="http://127.0.0.1:9")
+    assert not outcome.ok and "Cannot connect to host" in outcome.output

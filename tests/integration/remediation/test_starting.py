@@ -93,6 +93,25 @@ async def test_a_second_run_on_the_service_waits_until_the_first_has_ended(here:
     assert ((await here.load(second)).status, (await here.load(second)).outcome) == (RunStatus.RUNNING, "")
 
 
+async def test_of_two_retrainings_that_promote_one_model_the_second_waits_whichever_domains_they_are_of(
+    pipeline: Pipeline, alert: MakeAlert
+) -> None:
+    promote = {"mlflow": {"url": "http://127.0.0.1:9", "model": "m", "alias": "champion", "from_alias": "challenger"}}
+    here = await night(pipeline, restart=book(steps=[promote]))
+    for cluster in ("eu", "us"):
+        await here.pipeline.send(alert(cluster=cluster))
+    one, other = await here.pipeline.incidents()
+    assert one.domain != other.domain
+    first, second = await here.approve(one), await here.approve(other)
+    assert await here.steps.begin(Claim(first.id, ""))
+    begin = asyncio.create_task(here.steps.begin(Claim(second.id, "")))
+    while not (waits := (await here.load(second)).outcome):
+        await asyncio.sleep(0.01)
+    assert waits.endswith("has ended: one run at a time on checkout, the registered model m.")
+    await here.steps.finish(Claim(first.id, ""), RunStatus.FAILED, "it did not help")
+    assert await asyncio.wait_for(begin, 10)
+
+
 async def test_a_run_that_waited_too_long_for_its_target_is_not_started(here: Night) -> None:
     first, second = await here.approve(), await here.approve(runbook="scale")
     assert await here.steps.begin(Claim(first.id, ""))

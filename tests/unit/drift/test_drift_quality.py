@@ -93,3 +93,10 @@ def test_ids_that_come_twice_and_data_that_does_not_come_are_found() -> None:
     assert duplicates(["a", "a"]) is not None
     assert stale(None, 0.0, 60.0) is not None and stale(0.0, 61.0, 60.0) is not None
     assert stale(0.0, 60.0, 60.0) is None
+
+
+def test_no_chance_makes_another_unit_in_thousands_of_columns_with_few_rows() -> None:
+    random = np.random.default_rng(0)
+    reference = build({f"x{at}": random.normal(size=200) for at in range(3000)})
+    batch = {f"x{at}": random.normal(size=60) for at in range(3000)}
+    assert [found for found in findings(reference, batch) if found.kind == "unit"] == []
