@@ -57,9 +57,7 @@ class Registry:
     ``patience`` seconds: whatever is set is the same the second time.
     """
 
-    def __init__(
-        self, client: aiohttp.ClientSession, server: URL, model: str, is_prompt: bool, patience: float
-    ) -> None:
+    def __init__(self, client: aiohttp.ClientSession, entry: Entry, patience: float) -> None:
         self._client = client
         away = retry_if_exception_type((aiohttp.ClientConnectionError, Away))
         pause = wait_exponential(0.25, max=5)
