@@ -19,6 +19,7 @@ from bot.components.http import HttpServer, add_routes
 from bot.components.kubernetes import kubernetes_components, make_cluster
 from bot.components.maintenance import maintenance_components
 from bot.components.membership import handover_component, share_component
+from bot.components.models.pull import pull_components
 from bot.components.oncall import make_roster, on_call_components
 from bot.components.outgoing import outgoing_components
 from bot.components.people.homes import homes_component
@@ -215,6 +216,7 @@ def _work(process: Process, models: "ModelsWatch | None", remediation: Remediati
     yield from tool_components(process)
     yield from outgoing_components(process)
     yield from ticket_components(process)
+    yield from pull_components(process)
 
 
 def _keep_what_was_made() -> None:

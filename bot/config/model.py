@@ -34,6 +34,7 @@ from bot.domain.severity import Severity, spelling
 from bot.domain.watched.heartbeat import Heartbeat
 from bot.domain.watched.metric import Average
 from bot.domain.watched.monitor import Feature, MonitorRules, Scalar, WatchedModel, by_name
+from bot.domain.watched.pull import Pulls
 from bot.domain.watched.telemetry import LogRules, MetricRules
 from bot.remediation.executors.web import Headers
 from bot.routing.compiled import Routes
@@ -151,6 +152,8 @@ class Model(Section):
     """Columns that are no features, such as a row's number: no monitor looks at them."""
     monitors: list[Annotated[MonitorRules, BeforeValidator(rules_from)]] = []
     """What is checked about it; see monitors.md."""
+    pull: Pulls = []
+    """Its rows are read from a database: one such section, or a list; see models.md."""
 
     @model_validator(mode="after")
     def _monitors_have_names_of_their_own(self) -> Self:

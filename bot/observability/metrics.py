@@ -11,6 +11,8 @@ TELEMETRY_KEPT = Counter(
 TELEMETRY_LEFT_OUT = Counter(
     "tandem_telemetry_left_out_total", "Samples and log lines that were dropped on receipt.", ["door", "reason"]
 )
+PULLED_ROWS = Counter("tandem_pulled_rows_total", "Rows of models that were read from databases.", ["model"])
+PULL_FAILURES = Counter("tandem_pull_failures_total", "Pulls of a model's rows that failed.", ["model"])
 ALERTS_REFUSED = Counter(
     "tandem_alerts_refused_total", "Alerts that could not be taken, of deliveries whose others were.", ["source"]
 )

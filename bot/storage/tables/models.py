@@ -94,3 +94,16 @@ class ModelCheckRow(SQLModel, table=True):
     rows: int = Field(sa_type=BigInteger)
     version: str = Field(sa_type=Text)
     summary: str = Field(sa_type=Text)
+
+
+class ModelPullRow(SQLModel, table=True):
+    """How far a pull of a model has come; ``key`` tells it apart from others of the model."""
+
+    __tablename__ = "model_pull"
+
+    key: str = Field(primary_key=True, sa_type=Text)
+    model: str = Field(sa_type=Text)
+    after: dict[str, Any] | None = Field(default=None, sa_type=Json)
+    until: dict[str, Any] | None = Field(default=None, sa_type=Json)
+    at: datetime = Field(sa_type=UtcDateTime)
+    failure: str = Field(default="", sa_type=Text)

@@ -1,0 +1,1 @@
+"""What models need beside their watches."""

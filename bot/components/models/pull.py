@@ -1,0 +1,22 @@
+"""Pulls: rows of models that are read from databases, by one replica."""
+
+import os
+from collections.abc import Iterator
+from functools import partial
+
+from bot.components.component import Component
+from bot.components.oncall import TOOLS
+from bot.components.process import Process
+from bot.integrations.pull.pulling import Pull, address_in
+from bot.integrations.rows import RowsIntake
+
+
+def pull_components(process: Process) -> Iterator[Component]:
+    """Nothing where no model of tandem.yaml says so."""
+    services = process.services.under(TOOLS)
+    intake = RowsIntake(services.inbox.append, process.frames, services.clock, services.rules)
+    for model, section in process.config.models.items():
+        for pull in section.pull:
+            address = partial(address_in, os.environ, pull.from_)
+            work = Pull(model, pull, address, services.database, intake, services.clock)
+            yield Component(f"pull of {work.key}", run=work.run, role=TOOLS)

@@ -1,0 +1,120 @@
+"""A database that rows are read from: whatever SQLAlchemy reaches, and DuckDB over files."""
+
+import importlib
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
+
+import pyarrow as pa
+from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from bot.integrations.http import ToolFailure
+from bot.model_store.pulls import Value
+
+_DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg", "sqlite": "sqlite+pysqlite"}
+_MOST_REASON = 300
+
+
+class Query(NamedTuple):
+    """Rows of ``sql`` with ``after`` < ``cursor`` <= ``until``, the least first, at most ``most``."""
+
+    sql: str
+    cursor: str
+    after: Value | None = None
+    until: Value | None = None
+    most: int | None = None
+
+
+class Warehouse(Protocol):
+    """Blocks: called in a thread. Raises ToolFailure with a reason that holds no password."""
+
+    def rows(self, query: Query) -> pa.Table: ...
+
+
+def open_warehouse(address: str) -> Warehouse:
+    """Raises ToolFailure for an address that cannot be used."""
+    try:
+        url = make_url(address)
+    except (ArgumentError, ValueError):  # its words may hold the password
+        raise ToolFailure("its address is not one such as postgresql://USER:PASSWORD@HOST/NAME") from None
+    if url.get_backend_name() == "duckdb":
+        return _DuckDb(url)
+    return _Sql(url.set(drivername=_DRIVERS.get(url.drivername, url.drivername)))
+
+
+def _statement(query: Query, quoted: str, mark: str) -> tuple[str, dict[str, Any]]:
+    """``mark`` is how a parameter is written before its name."""
+    bounds = [("after", ">", query.after), ("until", "<=", query.until)]
+    given = {name: value for name, _, value in bounds if value is not None}
+    wanted = [f"{quoted} {sign} {mark}{name}" for name, sign, value in bounds if value is not None]
+    where = " AND ".join([f"{quoted} IS NOT NULL", *wanted])
+    limit = f" LIMIT {query.most}" if query.most is not None else ""
+    return f"SELECT * FROM ({query.sql}) AS pulled WHERE {where} ORDER BY {quoted}{limit}", given
+
+
+class _Sql:
+    def __init__(self, url: URL) -> None:
+        try:
+            self._engine = create_engine(url, poolclass=NullPool)
+        except (NoSuchModuleError, ImportError, SQLAlchemyError) as error:
+            raise ToolFailure(f"no driver for {url.drivername}: {type(error).__name__}") from None
+
+    def rows(self, query: Query) -> pa.Table:
+        quoted = self._engine.dialect.identifier_preparer.quote(query.cursor)
+        statement, given = _statement(query, quoted, ":")
+        try:
+            with self._engine.connect() as connection:
+                result = connection.execute(text(_plain(statement, given)), given)
+                names, rows = list(result.keys()), result.fetchall()
+        except (SQLAlchemyError, OSError) as error:
+            raise ToolFailure(_reason(error)) from None
+        return _table(names, list(zip(*rows, strict=True)) if rows else [[] for _ in names])
+
+
+def _plain(statement: str, given: Mapping[str, Any]) -> str:
+    """Colons of the query itself are no parameters: ``'10:00'::time``."""
+    begin, _, end = statement.rpartition(") AS pulled WHERE ")
+    return f"{begin.replace(':', chr(92) + ':')}) AS pulled WHERE {end}"
+
+
+class _DuckDb:
+    def __init__(self, url: URL) -> None:
+        try:
+            self._duckdb = importlib.import_module("duckdb")
+        except ImportError:
+            raise ToolFailure("DuckDB is not installed: pip install 'tandem-chatops[duckdb]'") from None
+        self._path = url.database or ":memory:"
+
+    def rows(self, query: Query) -> pa.Table:
+        quoted = '"' + query.cursor.replace('"', '""') + '"'
+        statement, given = _statement(query, quoted, "$")
+        try:
+            with self._duckdb.connect(self._path, read_only=self._path != ":memory:") as connection:
+                return connection.sql(statement, params=given).to_arrow_table()
+        except (self._duckdb.Error, OSError) as error:
+            raise ToolFailure(_reason(error)) from None
+
+
+def _table(names: list[str], columns: list[Any]) -> pa.Table:
+    """Values that Arrow has no type for, such as UUIDs, as text."""
+    if len(set(names)) < len(names):
+        raise ToolFailure("its query gives two columns of one name")
+    return pa.table({name: _column(list(values)) for name, values in zip(names, columns, strict=True)})
+
+
+def _column(values: list[Any]) -> pa.Array:
+    try:
+        column = pa.array(values)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
+        column = None
+    if column is None or isinstance(column.type, pa.BaseExtensionType):
+        return pa.array([None if value is None else str(value) for value in values], pa.string())
+    return column
+
+
+def _reason(error: Exception) -> str:
+    """The driver's own words, without the statement, its values and the address."""
+    own = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    return " ".join(f"{type(own).__name__}: {own}".split())[:_MOST_REASON]

@@ -1,0 +1,58 @@
+"""How far the rows of models were read from databases."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.storage.database import row_of, table_of, upsert
+from bot.storage.tables.models import ModelPullRow
+
+_PULL = table_of(ModelPullRow)
+Value = datetime | int | float | str
+"""Of a column that grows."""
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """``after`` is the greatest value that was read. ``until`` is set while rows up to it may have been taken in: then
+    just these are read again, and what was taken in already is known by its content."""
+
+    key: str
+    model: str
+    after: dict[str, Any] | None = None
+    until: dict[str, Any] | None = None
+    at: datetime
+    failure: str = ""
+
+
+def written(value: Value) -> dict[str, Any]:
+    """A value as it is kept, with its type."""
+    if isinstance(value, datetime):
+        return {"moment": value.isoformat()}
+    return {"value": value}
+
+
+def read(kept: dict[str, Any] | None) -> Value | None:
+    """
+    >>> read(written(7)), read(None)
+    (7, None)
+    """
+    if kept is None:
+        return None
+    return datetime.fromisoformat(kept["moment"]) if "moment" in kept else kept["value"]
+
+
+async def progress_of(connection: AsyncConnection, key: str) -> Progress | None:
+    row = (await connection.execute(select(_PULL).where(_PULL.c.key == key))).mappings().first()
+    return msgspec.convert(dict(row), Progress) if row else None
+
+
+async def all_progress(connection: AsyncConnection) -> list[Progress]:
+    rows = await connection.execute(select(_PULL).order_by(_PULL.c.model, _PULL.c.key))
+    return [msgspec.convert(dict(row), Progress) for row in rows.mappings()]
+
+
+async def save(connection: AsyncConnection, progress: Progress) -> None:
+    await upsert(connection, _PULL, [row_of(progress)])
