@@ -1,8 +1,10 @@
 """Notes that people make of what they write in an incident's thread: by a mention of the bot, or by a reaction."""
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 
+import aiohttp
 import msgspec
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -194,3 +196,16 @@ async def test_an_app_without_the_scopes_gets_no_events_and_all_else_works(
         await at.slack.react(MEMBER, CHANNEL, reply, "memo")
         assert await at.typed(MEMBER, "note 1 written") == "Noted in incident #1."
         assert [note.text for note in await _notes(at)] == ["written"]
+
+
+async def test_slack_is_answered_when_it_asks_whether_events_may_be_sent_here(pipeline: Pipeline) -> None:
+    async with office(pipeline, {}) as at:
+        body = json.dumps({"type": "url_verification", "token": "unused", "challenge": "3eZbrw1aB"})
+        headers = at.slack.sign(body.encode(), int(at.clock().timestamp())) | {"Content-Type": "application/json"}
+        assert at.slack.request_url is not None
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(at.slack.request_url, data=body.encode(), headers=headers) as answer,
+        ):
+            assert answer.status == 200
+            assert "3eZbrw1aB" in await answer.text()
