@@ -10,8 +10,6 @@ from tests.acceptance.browser import Browser, needs_browser
 
 ANA, CHANNEL = "U012AB3CD", "incidents"
 REACT = "document.querySelector(`[data-ts='${arguments[0]}'] [data-testid=react-memo]`).click()"
-    "document.querySelector(`[data-testid=thread-pane] [data-ts='${arguments[0]}'] [data-testid=react-memo]`).click()"
-)
 
 pytestmark = needs_browser
 
