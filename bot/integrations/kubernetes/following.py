@@ -9,7 +9,7 @@ the collection is listed anew. What the role may not read is said with the verb 
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
 
@@ -85,7 +85,7 @@ class Follower(Generic[_T]):
         self._cluster, self._where, self._shape, self._keeper = cluster, where, shape, keeper
         self._decode = msgspec.json.Decoder(shape).decode
         self._sleep = sleep
-        self._up = KUBERNETES_WATCH_UP.labels(where.resource.plural, where.namespace)
+        self._labels = (where.resource.plural, where.namespace)
         self._version = ""
         self._failures = 0
         self._refused = ""
@@ -100,11 +100,10 @@ class Follower(Generic[_T]):
                 self._version = ""
                 await self._rest(None)
             except ClusterFailure as failure:
-                self._up.set(0)
+                self._set_up(0)
                 log.warning("kubernetes.retry", what=self._where.text, reason=str(failure))
                 await self._rest(failure.retry_after)
             except ClusterRefused as refused:
-                self._up.set(0)
                 await self._refuse(refused)
 
     async def _follow(self) -> None:
@@ -112,7 +111,7 @@ class Follower(Generic[_T]):
             await self._list()
         loop = asyncio.get_running_loop()
         began = loop.time()
-        self._up.set(1)
+        self._set_up(1)
         await self._watch()
         left = _LEAST - (loop.time() - began)
         if left > 0:
@@ -178,10 +177,17 @@ class Follower(Generic[_T]):
 
     async def _refuse(self, refused: ClusterRefused) -> None:
         """Of what the cluster does not have (404: no such kind is installed) nothing is said."""
-        if refused.status != 404:
+        if refused.status == 404:
+            with suppress(KeyError):
+                KUBERNETES_WATCH_UP.remove(*self._labels)
+        else:
+            self._set_up(0)
             self._say(refused)
         self._version = ""
         await self._sleep(_REFUSED_FOR)
+
+    def _set_up(self, up: int) -> None:
+        KUBERNETES_WATCH_UP.labels(*self._labels).set(up)
 
     def _say(self, refused: ClusterRefused) -> None:
         if str(refused) != self._refused:

@@ -17,6 +17,8 @@ OF = "tandem/of"
 """Beside it, where the same name may come to stand for another thing: which one the step was about."""
 
 
+RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
+RESTART_AT = "spec.restartAt"
 POLL = 2.0
 """So many seconds are between two looks at what a change comes to."""
 

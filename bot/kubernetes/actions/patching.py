@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from bot.kubernetes.actions.order import RUN, Order, Unfit, done_by, owned
+from bot.kubernetes.actions.order import RESTART_AT, RESTARTED_AT, RUN, Order, Unfit, done_by, owned
 from bot.kubernetes.actions.registry import Action, register
 from bot.kubernetes.cluster import FIELD_MANAGER, MERGE_PATCH, Cluster, Request
 from bot.kubernetes.differences import differences, in_words
@@ -20,6 +20,7 @@ from bot.kubernetes.progress import Progress, progress_of
 from bot.kubernetes.resources import Resource, Where
 
 _CONFLICTS = 5
+_MARKS = (f"[{RUN}]", f"[{RESTARTED_AT}]", RESTART_AT)
 _DRY = {"dryRun": "All", "fieldManager": FIELD_MANAGER}
 _REAL = {"fieldManager": FIELD_MANAGER}
 
@@ -111,8 +112,8 @@ def named(body: dict[str, Any], order: Order, now: dict[str, Any]) -> dict[str, 
 
 
 def _plain(changed: dict[str, str]) -> dict[str, str]:
-    """Without the step's own name, which people need not read."""
-    return {path: what for path, what in changed.items() if not path.endswith(f"[{RUN}]")}
+    """Without the name of the step and the moment of a restart: a preview is the same until something differs."""
+    return {path: what for path, what in changed.items() if not any(mark in path for mark in _MARKS)}
 
 
 async def settled(cluster: Cluster, order: Order, look: Callable[[dict[str, Any]], Progress]) -> str:

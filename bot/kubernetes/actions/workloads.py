@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from bot.kubernetes.actions.order import RUN, Order, Unfit
+from bot.kubernetes.actions.order import RESTARTED_AT, RUN, Order, Unfit
 from bot.kubernetes.actions.patching import Patch, patching
 from bot.kubernetes.actions.revisions import revision_to_undo
 from bot.kubernetes.autoscalers import bounds_of
@@ -20,7 +20,6 @@ from bot.kubernetes.resources import (
     STATEFUL_SETS,
 )
 
-RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 _OPEN = ("spec.", "metadata.annotations", "metadata.labels")
 """Where fields that may be patched begin: not what an object is called, and not what its controller says of it."""
 

@@ -1,12 +1,14 @@
 """Workloads are restarted, undone, scaled and patched: only the service's own, and nothing happens twice."""
 
 from copy import deepcopy
+from datetime import datetime, tzinfo
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from bot.kubernetes import Cluster
+from bot.kubernetes.actions import workloads
 from bot.kubernetes.resources import (
     AUTOSCALERS,
     CONTROLLER_REVISIONS,
@@ -61,6 +63,22 @@ async def test_a_preview_shows_what_would_change_and_changes_nothing(server: Api
     assert "spec.replicas: 3 → 5" in seen.output
     assert server.get(DEPLOYMENTS, "shop", "checkout") == before
     assert not server.writes()
+
+
+async def test_a_preview_of_a_restart_is_the_same_until_something_differs(
+    server: ApiServer, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.add(DEPLOYMENTS, deployment())
+    first = await looked_at(cluster, "restart")
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> "Later":
+            return cls(2030, 1, 1, tzinfo=tz)
+
+    monkeypatch.setattr(workloads, "datetime", Later)
+    assert await looked_at(cluster, "restart") == first
+    assert first.ok and "its pods are replaced" in first.output
 
 
 async def test_a_workload_of_another_service_is_not_touched(server: ApiServer, cluster: Cluster) -> None:
