@@ -24,7 +24,7 @@ async def load_from(connection: AsyncConnection, knowledge: Knowledge, incident:
     names = {*incident.services, *(cause.service for cause in incident.causes)}
     learnt = await learnt_edges.learnt_edges(connection, {incident.domain}, names, now)
     domains = domains_that_count(incident.domain, knowledge.rules.correlation.partition_by)
-    return Situation(incident, tallies, knowledge.topology.joined(learnt), domains, now)
+    return Situation(incident, tallies, knowledge.topology.joined(learnt), domains, now, knowledge.rules)
 
 
 def question_of(text: str) -> Question | None:

@@ -78,6 +78,7 @@ class Situation:
     topology: Topology
     domains: Sequence[str]
     now: datetime
+    rules: Rules = field(default_factory=Rules)
 
     @property
     def suspect(self) -> str:

@@ -1,6 +1,6 @@
 """The plan: which incidents are looked into in a batch, and all checks over one of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 import msgspec
@@ -22,13 +22,21 @@ AT_A_TIME = 3
 MOST_SUSPECTS, MOST_BELOW, MOST_ALERTS, MOST_FINDINGS = 10, 50, 200, 12
 
 
-async def look(batch: Batch, connection: AsyncConnection) -> dict[str, list[Checked]]:
-    """What is known of the open incidents of the batch, after those that are due were looked into."""
+async def look(
+    batch: Batch, suspects: Mapping[str, Sequence[str]], connection: AsyncConnection
+) -> dict[str, list[Checked]]:
+    """What is known of the open incidents of the batch, after those that are due were looked into.
+
+    ``suspects`` are the likely causes of each by what is known without that.
+    """
     open_ones = [one.id for one in batch.touched_incidents() if one.open]
     if not open_ones:
         return {}
     known = await investigations.of_incidents(connection, open_ones)
-    looked = [await look_into(batch, one, known.get(one.id), connection) for one in due(batch, known)]
+    looked = [
+        await look_into(batch, one, known.get(one.id), suspects.get(one.id, ()), connection)
+        for one in due(batch, known)
+    ]
     if looked:
         await investigations.save(connection, looked)
     for one in looked:
@@ -49,10 +57,14 @@ def due(batch: Batch, known: dict[str, Investigation]) -> list[Incident]:
 
 
 async def look_into(
-    batch: Batch, incident: Incident, before: Investigation | None, connection: AsyncConnection
+    batch: Batch,
+    incident: Incident,
+    before: Investigation | None,
+    suspects: Sequence[str],
+    connection: AsyncConnection,
 ) -> Investigation:
     """What all checks find now."""
-    case = await _case(batch, incident, connection)
+    case = await _case(batch, incident, suspects, connection)
     found: list[Checked] = []
     for work in all_checks().values():
         found += await work(case)
@@ -66,8 +78,8 @@ async def look_into(
     return msgspec.structs.replace(before, at=batch.now, rounds=before.rounds + 1, findings=kept, version=version)
 
 
-async def _case(batch: Batch, incident: Incident, connection: AsyncConnection) -> Case:
-    suspects = _suspects(incident)
+async def _case(batch: Batch, incident: Incident, named: Sequence[str], connection: AsyncConnection) -> Case:
+    suspects = _suspects(incident, named)
     own = {*suspects, *incident.services}
     below = {name: None for one in suspects for name in batch.topology.below(one) if name not in own}
     some = (await alerts.of_incidents(connection, [incident.id], MOST_ALERTS))[incident.id]
@@ -86,9 +98,8 @@ async def _case(batch: Batch, incident: Incident, connection: AsyncConnection) -
     )
 
 
-def _suspects(incident: Incident) -> Sequence[str]:
-    named = [*(cause.service for cause in incident.causes), *incident.services]
-    return [one for one in dict.fromkeys(named) if one][:MOST_SUSPECTS]
+def _suspects(incident: Incident, named: Sequence[str]) -> Sequence[str]:
+    return [one for one in dict.fromkeys([*named, *incident.services]) if one][:MOST_SUSPECTS]
 
 
 def _note_news(batch: Batch, before: Investigation | None, now: Investigation) -> None:

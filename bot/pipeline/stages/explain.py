@@ -1,6 +1,6 @@
 """Stage: the likely cause of each touched incident that is open, from alerts, changes, metrics and checks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 import msgspec
@@ -14,7 +14,7 @@ from bot.domain.review.investigation import Checked
 from bot.pipeline.batch import Batch
 from bot.pipeline.causes.lineage import with_lineage
 from bot.pipeline.causes.metrics import weigh_metrics
-from bot.pipeline.investigation.looking import look
+from bot.pipeline.investigation.looking import YOUNG, look
 from bot.pipeline.stage import stage
 from bot.storage.queries import changes
 from detectors.rootcause import Changed, Finding, Symptom, rank
@@ -32,12 +32,13 @@ _MOST_SEEN = 2
     after={"inhibit"},
 )
 async def explain(batch: Batch, connection: AsyncConnection) -> None:
-    checked = await look(batch, connection)
     touched = batch.touched_incidents()
-    recent = await _recent_changes(batch, [incident for incident in touched if incident.open], connection)
+    open_ones = [incident for incident in touched if incident.open]
+    recent = await _recent_changes(batch, open_ones, connection)
+    found = {one.id: _found(batch, one, recent) for one in open_ones}
+    checked = await look(batch, {one: [finding.service for finding in some] for one, some in found.items()}, connection)
     for incident in touched:
-        near = [change for domain in _domains(batch, incident) for change in recent.get(domain, [])]
-        causes = _causes(batch, incident, near, checked.get(incident.id, ())) if incident.open else []
+        causes = _causes(batch, incident, found.get(incident.id, []), checked.get(incident.id, ()))
         causes = await with_lineage(batch, connection, incident, causes)
         batch.incidents[incident.id] = _explain(batch, incident, causes)
 
@@ -73,7 +74,9 @@ def _explain(batch: Batch, incident: Incident, found: list[Cause]) -> Incident:
     return msgspec.structs.replace(incident, causes=causes)
 
 
-def _causes(batch: Batch, incident: Incident, recent: list[Changed], checked: Sequence[Checked]) -> list[Cause]:
+def _found(batch: Batch, incident: Incident, recent: Mapping[str, list[Changed]]) -> list[Finding]:
+    """By alerts, changes and metrics."""
+    near = [change for domain in _domains(batch, incident) for change in recent.get(domain, [])]
     symptoms = [
         Symptom(tally.service, tally.name, tally.alerts, tally.first_at.timestamp(), tally.tolerance)
         for tally in batch.tallies[incident.id]
@@ -83,8 +86,14 @@ def _causes(batch: Batch, incident: Incident, recent: list[Changed], checked: Se
     held = incident.causes[0].service if incident.causes and incident.reopened_at != batch.now else ""
     hosts = {one.host_of: [one.service] for one in _symptoms_seen(incident) if one.host_of}
     topology = batch.topology.joined(hosts) if hosts else batch.topology
-    found = weigh_metrics(batch, incident, rank(symptoms, topology, recent, held))
-    found = sharpen(found, [Said(one.service, one.text, one.weight) for one in checked])
+    return weigh_metrics(batch, incident, rank(symptoms, topology, near, held))
+
+
+def _causes(batch: Batch, incident: Incident, found: list[Finding], checked: Sequence[Checked]) -> list[Cause]:
+    """With what checks found; what stood for long is not weighed twice."""
+    stands = [(one.service, one.score) for one in found] == [(one.service, one.score) for one in incident.causes]
+    if not (stands and batch.now - incident.troubled_since > YOUNG):
+        found = sharpen(found, [Said(one.service, one.text, one.weight) for one in checked])
     return [Cause(f.service, CauseKind(f.kind), f.score, _evidence(f, incident)) for f in found]
 
 

@@ -26,6 +26,7 @@ _MOST_SERVICES = 8
         r"(different|changed|higher|lower|worse|better|slower) (from|than|to) (before|normal|usual|yesterday|ever)": 6,
         r"(difference|deviat\w*|baseline|abnormal|anomal\w*|unusual)": 3,
     },
+    fits=lambda situation: bool(situation.rules.metrics.watch),
     place=55,
 )
 async def compared(asked: Asked) -> Answer:

@@ -10,6 +10,10 @@ from bot.storage.queries.listed.incidents import IncidentFilter, matching
 _MOST_OPEN = 200
 
 
+def _has_dependants(situation: Situation) -> bool:
+    return bool(situation.suspect and situation.topology.above(situation.suspect))
+
+
 @question(
     "dependants",
     label="What depends on it?",
@@ -27,6 +31,7 @@ _MOST_OPEN = 200
         r"what (would|will|could|might) (also )?(break|fail|go down|stop|happen)": 5,
         r"what else (is|could|might|will|would) (be )?(affected|break|fail|go down|broken)": 5,
     },
+    fits=_has_dependants,
     place=30,
 )
 async def dependants(asked: Asked) -> Answer:
@@ -70,7 +75,3 @@ async def _open_elsewhere(asked: Asked, names: set[str]) -> dict[str, str]:
         opened = await matching(connection, wanted, None, _MOST_OPEN)
     others = [one for one in opened if one.id != asked.incident.id]
     return {name: f"in incident #{one.number}" for one in others for name in one.services if name in names}
-
-
-def has_dependants(situation: Situation) -> bool:
-    return bool(situation.suspect and situation.topology.above(situation.suspect))

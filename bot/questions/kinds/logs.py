@@ -16,6 +16,7 @@ _MOST_READ = 200
         r"logs?( lines?| messages?)?( say| show| of| for)?": 4,
         r"(exceptions?|stack ?traces?|error messages?|log lines?|tracebacks?)": 4,
     },
+    fits=lambda situation: bool(situation.rules.logs.watch),
     place=85,
 )
 async def logs(asked: Asked) -> Answer:

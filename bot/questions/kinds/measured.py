@@ -22,6 +22,7 @@ _MOST_LOOKED_AT = 12
         r"(graph|chart|plot|metrics?)": 3,
         r"(latenc(y|ies)|response times?|throughput|availability|error rate)": 2,
     },
+    fits=lambda situation: bool(situation.rules.metrics.watch),
     place=45,
 )
 async def measured(asked: Asked) -> Answer:

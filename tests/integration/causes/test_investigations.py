@@ -52,7 +52,7 @@ async def test_what_was_changed_longer_ago_or_below_is_found_and_said_in_the_tim
     )
     await pipeline.send(alert(service="api"))
     found = {one.check: one for one in (await found_of(pipeline)).findings}
-    assert found["deploys"].text == "deploy “deployed v7” 2h before"
+    assert found["deploys"].text == "deploy of api “deployed v7” 2h before"
     assert found["configuration"].text.startswith("configuration of db changed 20m before")
     [line] = [one for one in await pipeline.timeline_of(await pipeline.only_incident()) if "Looked into it" in one]
     assert "deployed v7" in line and "max_connections" in line
@@ -123,7 +123,7 @@ async def test_the_thread_has_one_reply_that_is_edited_also_when_the_answer_to_p
             await investigations.shown(connection, replace(known[incident.id], version=0), "C0INCIDENTS", None)
             await investigations.begin_posting(connection, incident.id, clock.now)
         clock.pass_(minutes=2)
-        await pipeline.send(changed(clock, "db", ChangeKind.CONFIG, 5, "max_connections", "2"))
+        await pipeline.send(changed(clock, "db", ChangeKind.CONFIG, 45, "max_connections", "2"))
         await pipeline.send(alert(service="web"))
         assert await replies.show_next() and not await replies.show_next()
         [reply] = slack.replies("incidents", thread)
