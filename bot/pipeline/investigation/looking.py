@@ -17,8 +17,8 @@ from bot.storage.queries.records import investigations
 YOUNG = timedelta(minutes=15)
 """For so long after an incident opened or reopened it is looked into again."""
 AGAIN_AFTER = timedelta(minutes=1)
-AT_A_TIME = 3
-"""Incidents in a batch: in a storm the others wait for their next alert or tick."""
+AT_A_TIME = 1
+"""Incidents in a batch: in a storm the others wait for their next alert."""
 MOST_SUSPECTS, MOST_BELOW, MOST_ALERTS, MOST_FINDINGS = 10, 50, 200, 12
 
 
@@ -82,7 +82,8 @@ async def _case(batch: Batch, incident: Incident, named: Sequence[str], connecti
     suspects = _suspects(incident, named)
     own = {*suspects, *incident.services}
     below = {name: None for one in suspects for name in batch.topology.below(one) if name not in own}
-    some = (await alerts.of_incidents(connection, [incident.id], MOST_ALERTS))[incident.id]
+    watched = bool(batch.rules.logs.watch)  # nothing else looks at single alerts
+    some = (await alerts.of_incidents(connection, [incident.id], MOST_ALERTS))[incident.id] if watched else []
     return Case(
         connection=connection,
         incident=incident,

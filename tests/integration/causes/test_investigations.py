@@ -95,7 +95,8 @@ async def test_a_dependency_that_fires_in_another_incident_is_named_where_nothin
     pipeline = await shop(database, inbox, clock, "1m")
     await pipeline.send(alert(service="db", alertname="Slow"))
     clock.pass_(minutes=8)
-    await pipeline.send(alert(service="web", alertname="WebSlow"), alert(service="report", alertname="ReportSlow"))
+    for service in ("web", "report"):
+        await pipeline.send(alert(service=service, alertname=f"{service}Slow"))
     found = [await found_of(pipeline, n + 1) for n in range(len(await pipeline.incidents()))]
     texts = [one.text for each in found for one in each.findings if one.check == "dependencies"]
     assert len(found) == 1 or any(text.startswith("db, on which") and "incident #1" in text for text in texts)
