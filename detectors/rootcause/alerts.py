@@ -39,10 +39,10 @@ _KINDS = {
     r"(?:full|fill|space|inode|almost|runs? ?out|usage)|out ?of ?(?:disk|inode|space)|no ?space|disk ?pressure",
     "resource": r"cpu|memory|oom|disk|filesystem|inode|swap|throttl|saturat|contention|starv|pressure|load(?!balanc)"
     r"|descriptor|out ?of ?space",
-    "data": r"drift|schema|freshness|stale|null|data ?quality|missing ?values",
+    "data": r"drift|schema|freshness|stale|null|data ?quality|missing ?values|dataset ?not ?written|data ?assertion",
     "model": r"accuracy|mape|auc|precision|recall|model|llm(?:evaluation|refusal)",
     "traffic": r"traffic|throughput|requests? ?surge|rate ?limit|conntrack|too ?many ?connections",
-    "dependency": r"down|dead|absent|unreachable|not ?ready|crash|missing|killed|restarted",
+    "dependency": r"down|dead|absent|unreachable|not ?ready|crash|missing|killed|restarted|job ?run ?failed",
 }
 _OF_MODELS = ("data", "model")
 _OF_RESOURCES = ("storage", "resource")

@@ -2,7 +2,7 @@
 
 https://openlineage.io/spec/2-0-2/OpenLineage.json and https://openlineage.io/docs/spec/facets/
 
-Events of the types that are about a job or a dataset alone have no run, and are taken for their edges.
+An event about a job alone is taken for its edges, one about a dataset alone for its assertions.
 """
 
 import hashlib
@@ -166,9 +166,9 @@ def parse(
         raise Malformed("it has neither a job nor a dataset: it is no event of OpenLineage")
     if len(event.inputs) + len(event.outputs) > MOST_DATASETS:
         raise Malformed(f"at most {MOST_DATASETS} datasets are taken at once")
-    if event.job is None:
-        return []
     at = min(_milliseconds(event.event_time), int(received_at.timestamp() * 1000) + _AHEAD_MS)
+    if event.job is None:
+        return _of_dataset(event, at, labels, names)
     facets = event.run.facets if event.run is not None and event.run.facets is not None else _RunFacets()
     domain = {**_tagged(facets, partition_by), **labels}
     job = _job_name(event.job, names)
@@ -185,6 +185,14 @@ def parse(
     if len(asserted) > MOST_ASSERTIONS:
         raise Malformed(f"at most {MOST_ASSERTIONS} assertions are taken at once")
     return [*found, LineageEvent(NAME, domain, at, _run(event, event.run, facets, job, names), written, asserted)]
+
+
+def _of_dataset(event: _Delivery, at: int, labels: Mapping[str, str], names: Names) -> list[Event]:
+    """What is asserted of a dataset without a run."""
+    dataset = event.dataset
+    asserted = list(_asserted([(dataset, _dataset_name(dataset, names))])) if dataset is not None else []
+    run = Run(job="", id="", state=RunState.OTHER)
+    return [LineageEvent(NAME, dict(labels), at, run, asserted=asserted[:MOST_ASSERTIONS])] if asserted else []
 
 
 def _run(event: _Delivery, run: _Run, facets: _RunFacets, job: str, names: Names) -> Run:

@@ -146,6 +146,8 @@ def _gather_record(gathering: Gathering, kept: Kept, record: LogRecord) -> None:
         return
     if not gathering.in_bounds(time):
         gathering.reject(1, LeftOut.OUT_OF_BOUNDS, "the time of a log record is in the future")
+    elif not text and _is_evaluation(record):
+        return  # which is taken as one
     elif not text:
         gathering.reject(1, LeftOut.INVALID, "a log record has no body")
     else:

@@ -41,7 +41,10 @@ class Asserted(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Run(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A run of a job, by its id. ``parent`` is the job that it is a part of, and ``parent_run`` the run of that."""
+    """A run of a job, by its id. ``parent`` is the job that it is a part of, and ``parent_run`` the run of that.
+
+    ``job`` is empty where a dataset is reported of without a run.
+    """
 
     job: str
     id: str

@@ -69,6 +69,8 @@ class _One:
 
     def alerts(self) -> list[AlertEvent]:
         run, at = self._event.run, self._event.at
+        if not run.job:
+            return self._assert()
         job = self._memory.job(run.job, self._event.labels, self._position)
         job.commit = run.commit or job.commit
         job.outputs = list(dict.fromkeys([*job.outputs, *(one.service for one in self._event.written)]))[-MOST_OUTPUTS:]

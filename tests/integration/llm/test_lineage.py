@@ -134,6 +134,8 @@ async def test_a_run_that_fails_is_an_alert_on_the_job_and_on_what_it_should_hav
     found = {(one.name, one.service): one for one in await lineage.all_alerts()}
     assert "no space left" in found["JobRunFailed", "etl.load_sales"].annotations["summary"]
     assert found["DatasetNotWritten", "sales"].status.value == "firing"
+    failed = next(one for one in await lineage.pipeline.incidents() if "sales" in one.services)
+    assert (failed.causes[0].service, failed.causes[0].kind) == ("raw/sales", "data")  # whose assertion fails
     lineage.pipeline.clock.pass_(minutes=10)
     await lineage.post(lineage.event("COMPLETE", 1))
     after = await lineage.alerts()
@@ -163,6 +165,8 @@ async def test_complete_with_an_error_is_a_failure_and_so_is_an_application_whos
     error = {"errorMessage": {"message": "boom", "programmingLanguage": "SCALA"}}
     await lineage.post(lineage.event("COMPLETE", 0, run_facets=error))
     assert (await lineage.alerts())["JobRunFailed", "etl.load_sales"] == "firing"
+    [cause] = (await lineage.pipeline.only_incident()).causes
+    assert (cause.service, cause.kind) == ("etl.load_sales", "dependency")
     parent = {"parent": {"run": {"runId": RUNS[5]}, "job": {"namespace": "airflow", "name": "spark_app"}}}
     await lineage.post(lineage.event("FAIL", 1, job="spark_app.write", run_facets=parent, outputs=[]))
     await lineage.post(lineage.event("COMPLETE", 5, job="spark_app", outputs=[]))
@@ -189,6 +193,15 @@ async def test_an_assertion_that_holds_again_ends_its_alert(lineage: Lineage) ->
     assert (await lineage.alerts())["DataAssertionFailed", "orders"] == "firing"
     await lineage.post(checked(True, 0))
     assert (await lineage.alerts())["DataAssertionFailed", "orders"] == "resolved"
+
+
+async def test_what_is_asserted_of_a_dataset_without_a_run_counts_as_well(lineage: Lineage) -> None:
+    facet = {"assertions": [{"assertion": "row_count", "success": False, "severity": "warn"}]}
+    dataset = {"namespace": "x", "name": "sales", "facets": {"dataQualityAssertions": facet}}
+    at = lineage.pipeline.clock.now.isoformat()
+    assert await lineage.post({"eventTime": at, "dataset": dataset}) == (202, {"accepted": 1})
+    [alert] = await lineage.all_alerts()
+    assert (alert.name, alert.service, alert.severity.value) == ("DataAssertionFailed", "sales", "info")
 
 
 async def test_another_commit_of_what_writes_a_dataset_is_a_change_that_may_be_the_cause(lineage: Lineage) -> None:

@@ -12,7 +12,7 @@ from bot.domain.event import EdgesEvent, LlmEvent, SamplesEvent, encode_events
 from bot.domain.llm.observed import Measure
 from bot.domain.llm.rules import LlmRules
 from bot.domain.rules import CorrelationRules, Rules
-from bot.domain.watched.telemetry import MetricRules, Watched
+from bot.domain.watched.telemetry import LogRules, MetricRules, Watched
 from handlers.sources.registry import Malformed
 from handlers.telemetry.applications import Applications
 from handlers.telemetry.gathering import Gathering, Watching
@@ -199,6 +199,8 @@ def test_scores_are_read_from_events_and_lists_of_spans_and_from_log_records_of_
     assert tallies(named) == {("score", "gpt-4o", "answer", "3", "relevance"): [(0.4, 1)]}
     older = {**record, "spanId": "", "attributes": attributes({**result, "event.name": "gen_ai.evaluation.result"})}
     assert tallies(senders.logs(older)) == {("score", "", "", "", "relevance"): [(0.4, 1)]}
+    watched = Rules(logs=LogRules(watch={"all": Watched.model_validate({"match": ["service=~.+"]})}))
+    assert Senders(watched).logs(older).rejected == 0
 
 
 def test_nothing_of_the_content_is_kept_or_said_however_large_it_is() -> None:
