@@ -26,6 +26,7 @@ from bot.notify.channels.reach import Reach
 from bot.notify.channels.routed import Routed
 from bot.notify.channels.served import Channels
 from bot.notify.charts.uploads import ChartUploads
+from bot.notify.digest.quiet import QuietDigests
 from bot.notify.findings.replies import FindingReplies
 from bot.notify.home.homes import Homes
 from bot.notify.kinds import Opening, open_channel
@@ -175,6 +176,9 @@ def slack_components(process: Process, slack: Slack) -> Iterator[Component]:
     channel = open_channel(process.config.slack.channel, _opening(process, slack.client))
     silences = SilenceNotices(services.database, channel, services.clock)
     yield Component("silence notices", run=silences.run, role=ROLE)
+    opens = partial(open_channel, opening=_opening(process, slack.client))
+    quiet = QuietDigests(services.database, opens, slack.channels.keys, slack.channels.routed(), services.clock)
+    yield Component("quiet hours", run=quiet.run, role=ROLE)
     yield from rewriter_components(process)
 
 

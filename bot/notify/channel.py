@@ -90,6 +90,11 @@ def digest_mark(since: datetime) -> Mark:
     return Mark("digest", {"since": since.isoformat()})
 
 
+def quiet_mark(until: datetime) -> Mark:
+    """Of the digest at the end of quiet hours."""
+    return Mark("quiet", {"until": until.isoformat()})
+
+
 def page_mark(key: str) -> Mark:
     """``key`` is that of the call."""
     return Mark("page", {"call": key})

@@ -7,14 +7,15 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.incident import Incident
+from bot.domain.incident import Incident, TimelineEntry, TimelineKind
+from bot.domain.routing.quiet import quiet_until
 from bot.notify.channel import Channel
 from bot.notify.channels.routed import Routed
 from bot.storage.collisions import begun_anew
 from bot.storage.database import Database
-from bot.storage.queries import routing
+from bot.storage.queries import incidents, routing
 from bot.storage.queries.routing import Place
-from bot.storage.queries.shown import channel_messages
+from bot.storage.queries.shown import channel_messages, quiet
 from bot.storage.queries.shown.channel_messages import ChannelMessage, Names
 
 SETTLE = 3.0
@@ -66,8 +67,26 @@ class Outlet:
 
     async def whom(self, places: Collection[Place], incident: Incident) -> list[str]:
         """The ids of who is mentioned here."""
-        here = [place for place in places if place.current and self._is_here(place)]
+        here = await self._awake([place for place in places if place.current and self._is_here(place)], incident)
         return await self.routed.ids_of(here, incident.team) if self.routed else []
+
+    async def _awake(self, here: Sequence[Place], incident: Incident) -> list[Place]:
+        """Those in which somebody may be mentioned now; in quiet hours the digest at their end is left to do so."""
+        now = self.clock()
+        ends = [quiet_until(place.quiet, incident.severity, now) for place in here]
+        until = min((end for end in ends if end is not None), default=None)
+        if until is not None:
+            await self._leave_to_digest(incident.id, until)
+        return [place for place, end in zip(here, ends, strict=True) if end is None]
+
+    @begun_anew
+    async def _leave_to_digest(self, incident_id: str, until: datetime) -> None:
+        key = await self.channel.key()
+        text = f"Quiet hours until {until:%H:%M} UTC: nobody is called, the digest then names it"
+        note = TimelineEntry(incident_id=incident_id, at=self.clock(), kind=TimelineKind.NOTE, text=text)
+        async with self.database.write() as connection:
+            if await quiet.hold(connection, key, until, incident_id):
+                await incidents.add_to_timeline(connection, [note])
 
     async def on_call(self, escalation: str | None, places: Collection[Place]) -> list[str]:
         """The ids of who is on call now for an incident."""

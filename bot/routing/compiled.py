@@ -16,6 +16,7 @@ import msgspec
 from bot.domain.access.team import Teams
 from bot.domain.routing.decision import Decision, Facts, Target
 from bot.domain.routing.mention import Mention
+from bot.domain.routing.quiet import QuietHours
 from bot.domain.routing.route import Route
 from bot.domain.severity import Severity
 from bot.routing.predicate import Predicate, predicate_of
@@ -151,14 +152,23 @@ class Routes:
         if not taken:
             return Decision((Target(self.channel),), team)
         targets: dict[str, dict[Mention, None]] = {}
+        quiet: dict[str, list[QuietHours | None]] = {}
         for one in taken:
-            targets.setdefault(one.route.channel or self.channel, {}).update(dict.fromkeys(one.route.mention))
+            channel = one.route.channel or self.channel
+            targets.setdefault(channel, {}).update(dict.fromkeys(one.route.mention))
+            quiet.setdefault(channel, []).append(one.route.quiet)
         return Decision(
-            tuple(Target(channel, tuple(mention)) for channel, mention in targets.items()),
+            tuple(Target(channel, tuple(mention), _all_of(quiet[channel])) for channel, mention in targets.items()),
             team,
             next((one.route.escalation for one in taken if one.route.escalation), None),
             places,
         )
+
+
+def _all_of(quiet: Sequence[QuietHours | None]) -> tuple[QuietHours, ...]:
+    """Nothing where one of several routes to a channel has none."""
+    known = tuple(one for one in quiet if one is not None)
+    return known if len(known) == len(quiet) else ()
 
 
 def compiled(routes: Sequence[Route], severities: Mapping[str, Severity] | None = None) -> list[Compiled]:

@@ -161,7 +161,9 @@ class Router:
         if default in self._refusing or not self._refusing.issuperset(decision.channels):
             return decision
         mentioned = dict.fromkeys(one for target in decision.targets for one in target.mention)
-        return decision._replace(targets=(Target(default, tuple(mentioned)), *decision.targets))
+        all_quiet = all(target.quiet for target in decision.targets)
+        quiet = tuple(one for target in decision.targets for one in target.quiet) if all_quiet else ()
+        return decision._replace(targets=(Target(default, tuple(mentioned), quiet), *decision.targets))
 
     @property
     def _digest(self) -> str:
@@ -215,7 +217,7 @@ def _current(places: Sequence[Place]) -> list[str]:
 
 
 def _differs(incident: Incident, before: Sequence[Place], decision: Decision) -> bool:
-    places = [Place(target.channel, target.mention) for target in decision.targets]
+    places = [Place(target.channel, target.mention, quiet=target.quiet) for target in decision.targets]
     same = (incident.team, incident.escalation) == (decision.team, decision.escalation)
     return not same or [place for place in before if place.current] != places
 

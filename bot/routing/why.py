@@ -48,7 +48,8 @@ def explained(routes: Routes, facts: Facts) -> Iterator[str]:
 def outcome(decision: Decision) -> Iterator[str]:
     for target in decision.targets:
         whom = f", mentions {', '.join(map(str, target.mention))}" if target.mention else ""
-        yield f"channel {target.channel}{whom}"
+        quiet = "".join(f", quiet from {one.in_words()}" for one in target.quiet)
+        yield f"channel {target.channel}{whom}{quiet}"
     yield f"team {decision.team}" if decision.team else "no team"
     yield f"escalation {decision.escalation}" if decision.escalation else "no escalation"
 

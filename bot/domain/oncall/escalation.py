@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from bot.domain.access.person import Whom
 from bot.domain.duration import Duration
 from bot.domain.incident import Incident, IncidentStatus
+from bot.domain.routing.quiet import GRACE, QuietHours
 
 PAUSE = timedelta(minutes=5)
 """Before the steps are repeated, where they do not say themselves how far they are apart."""
@@ -104,6 +105,8 @@ class Escalation(_Section):
     """How often all steps are done again where still nobody has."""
     remind: Annotated[Duration | None, AfterValidator(_check_remind)] = None
     """Remind whoever acknowledged it, each time that so much has passed and it is not resolved."""
+    quiet: QuietHours | None = None
+    """Hours in which nobody is called for incidents that are not severe; beside those of the route."""
 
     @model_validator(mode="after")
     def _goes_forward(self) -> Self:
@@ -208,6 +211,18 @@ def after_step(known: Escalating, escalation: Escalation, now: datetime, reached
         return _waiting(moved, timedelta(0), now)
     on_time = known.due_at is not None and timedelta(0) <= known.late_by(now) < LATE
     return _waiting(moved, escalation.wait_before(following), known.due_at if known.due_at and on_time else now)
+
+
+def put_off(known: Escalating, until: datetime, now: datetime) -> Escalating:
+    """Quiet hours last until then: the step, or the reminder, comes some time after."""
+    return _waiting(known, until + GRACE - now, now)
+
+
+def brought_back(known: Escalating, escalation: Escalation, now: datetime) -> Escalating:
+    """What quiet hours have put off, and no longer do, comes as if they had not been."""
+    wait = escalation.wait_before(known.place)
+    late = known.state is State.CALLING and known.due_at is not None and known.due_at - now > wait
+    return _waiting(known, timedelta(0), now) if late else known
 
 
 def after_reminder(known: Escalating, escalation: Escalation, now: datetime) -> Escalating:

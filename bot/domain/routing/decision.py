@@ -7,6 +7,7 @@ import msgspec
 
 from bot.domain.cause import CauseKind
 from bot.domain.routing.mention import Mention
+from bot.domain.routing.quiet import QuietHours
 from bot.domain.severity import Severity
 
 SHARED = ("service", "severity", "source", "cause", "domain", "team")
@@ -35,10 +36,11 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Target(NamedTuple):
-    """A channel, as it is written in tandem.yaml, and who is mentioned there."""
+    """A channel, as it is written in tandem.yaml, and who is mentioned there, but for its quiet hours."""
 
     channel: str
     mention: tuple[Mention, ...] = ()
+    quiet: tuple[QuietHours, ...] = ()
 
 
 class Decision(NamedTuple):

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from bot.domain.matcher import Matcher, parse_matcher
 from bot.domain.routing.mention import Mention
+from bot.domain.routing.quiet import QuietHours
 
 _CHANNEL = re.compile(r"#?[^\s#]{1,80}")
 
@@ -48,6 +49,8 @@ class Route(BaseModel):
     """The escalation that begins with it, by name."""
     team: str | None = None
     """The team that it belongs to, by name; default: as its alerts and services say."""
+    quiet: QuietHours | None = None
+    """Hours in which nobody is mentioned or called for incidents that are not severe; a digest comes at their end."""
     goes_on: Annotated[bool, Field(alias="continue")] = False
     """Whether the routes after this one are looked at, too: the incident is then shown in several channels."""
 

@@ -49,13 +49,17 @@ class Channels:
         self._open, self._make, self._on_call, self._beside = open_channel, make, on_call, beside
         self._limits = RateLimits(time.monotonic)
         self.lags = Lags(time.monotonic)
-        self._keys: dict[str, str] = {}
+        self.keys: dict[str, str] = {}
         self._opened: dict[str, Channel] = {}
         self._notifiers: dict[str, Notifier] = {}
         self._owners: dict[str, str] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None
         self.default = self._notifier_of(default)
+
+    def routed(self) -> Routed:
+        """Who is mentioned in no channel in particular."""
+        return Routed(set(), self.keys, self._on_call, adopts=False, reach=self.reach)
 
     def show(self, names: Collection[str]) -> None:
         """Something of these channels has changed, or is to be looked at."""
@@ -66,7 +70,7 @@ class Channels:
 
     async def run(self) -> None:
         """Serve the channels until cancelled."""
-        self._keys.clear()
+        self.keys.clear()
         self._owners.clear()
         if self._budget is not None:
             self._budget.begin()
@@ -110,7 +114,7 @@ class Channels:
     def _notifier_of(self, name: str) -> Notifier:
         if name not in self._notifiers:
             self._opened[name] = self._open(name)
-            routed = Routed({name}, self._keys, self._on_call, adopts=name == self._name, limits=self._limits)
+            routed = Routed({name}, self.keys, self._on_call, adopts=name == self._name, limits=self._limits)
             routed.budget, routed.lags, routed.reach = self._budget, self.lags, self.reach
             routed.seldom = self._seldom
             self._notifiers[name] = self._make(self._opened[name], routed)
@@ -124,7 +128,7 @@ class Channels:
         which goes to who serves it."""
         notifier = self._notifier_of(name)
         key = await notifier.key()
-        self._keys[name] = key
+        self.keys[name] = key
         owner = self._owners.setdefault(key, name)
         if owner == name:
             return notifier

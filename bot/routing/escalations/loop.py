@@ -7,7 +7,7 @@ an acknowledgement.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 
@@ -22,18 +22,23 @@ from bot.domain.oncall.escalation import (
     State,
     after_reminder,
     after_step,
+    brought_back,
     brought_forward,
+    put_off,
     settled,
 )
 from bot.domain.oncall.page import IN_SLACK, Act, Page, Way
+from bot.domain.routing.quiet import GRACE, quiet_until
 from bot.errors import StorageUnavailable
 from bot.observability.metrics import ESCALATION_LATENESS, ESCALATIONS_LIVE
 from bot.routing.escalations.pages import following, reminder, step_pages
 from bot.routing.schedules.roster import NowOnCall, Roster
 from bot.storage.collisions import begun_anew
 from bot.storage.database import Database
-from bot.storage.queries import incidents
+from bot.storage.queries import incidents, routing
 from bot.storage.queries.oncall import calls, escalations
+from bot.storage.queries.routing import Place
+from bot.storage.queries.shown import channel_messages, quiet
 
 POLL = 1.0
 SETTLE_EVERY = 0.25
@@ -136,13 +141,26 @@ class EscalationLoop:
         async with self._database.write() as connection:
             found = await incidents.by_ids(connection, ids, lock=True)
             before = await escalations.of_incidents(connection, found)
-            after = {one.id: self._settled(before[one.id], one, now) for one in found.values()}
+            places = await routing.places_of(connection, found)
+            after = {one.id: self._settled(before[one.id], one, places[one.id], now) for one in found.values()}
             await escalations.save(connection, list(after.values()))
             await self._follow(connection, found, before, after, now)
 
-    def _settled(self, known: Escalating, incident: Incident, now: datetime) -> Escalating:
+    def _settled(self, known: Escalating, incident: Incident, places: Sequence[Place], now: datetime) -> Escalating:
         name = incident.escalation or ""
-        return settled(known, incident, name, self._rules.get(name), now)
+        rules = self._rules.get(name)
+        after = settled(known, incident, name, rules, now)
+        lately = (self._quiet_until(incident, places, at) for at in (now, now - GRACE))
+        return after if rules is None or any(lately) else brought_back(after, rules, now)
+
+    def _quiet_until(self, incident: Incident, places: Sequence[Place], now: datetime) -> datetime | None:
+        """When quiet hours end, if they hold now: those of the escalation, or of all channels of the incident."""
+        rules = self._rules.get(incident.escalation or "")
+        own = rules.quiet.until(incident.severity, now) if rules and rules.quiet else None
+        current = [place for place in places if place.current]
+        ends = [quiet_until(place.quiet, incident.severity, now) for place in current]
+        everywhere = min((end for end in ends if end), default=None) if ends and all(ends) else None
+        return max((end for end in (own, everywhere) if end is not None), default=None)
 
     async def _follow(
         self,
@@ -180,24 +198,38 @@ class EscalationLoop:
         async with self._database.write() as connection:
             found = await incidents.by_ids(connection, ids, lock=True)
             known = await escalations.of_incidents(connection, ids)
+            places = await routing.places_of(connection, ids)
             on_call = await self._roster.at(connection, now)
             moved: list[Escalating] = []
             pages: list[Page] = []
+            quiet_until_of: dict[str, datetime] = {}
             for incident_id, one in known.items():
                 incident = found.get(incident_id)
                 if incident is None or one.due_at is None or one.due_at > now:
                     moved += (
                         [] if incident is not None else [msgspec.structs.replace(one, state=State.OVER, due_at=None)]
                     )
+                elif one.version >= incident.version and (
+                    until := self._quiet_until(incident, places[incident_id], now)
+                ):
+                    moved.append(put_off(one, until, now))
+                    quiet_until_of[incident_id] = until
                 elif one.version >= incident.version:
                     ESCALATION_LATENESS.observe(max(one.late_by(now).total_seconds(), 0.0))
                     after, wanted = self._step(incident, one, on_call, now)
                     moved.append(after)
                     pages += wanted
+            await self._leave_to_digest(connection, quiet_until_of)
             stepped = {page.incident_id for page in pages}
             await calls.supersede(connection, stepped, IN_SLACK)
             await calls.add(connection, pages)
             await escalations.save(connection, moved)
+
+    async def _leave_to_digest(self, connection: AsyncConnection, until: Mapping[str, datetime]) -> None:
+        """What is not called in quiet hours is named by the digest at their end, where the incident is shown."""
+        shown = await channel_messages.places_of(connection, until) if until else {}
+        for incident_id, (channel, _) in shown.items():
+            await quiet.hold(connection, channel, until[incident_id], incident_id)
 
     def _step(
         self, incident: Incident, one: Escalating, on_call: Mapping[str, NowOnCall], now: datetime

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.incident import Incident, IncidentStatus
 from bot.domain.routing.decision import Decision
 from bot.domain.routing.mention import Mention, OnCall
+from bot.domain.routing.quiet import QuietHours
 from bot.storage.database import chunks, table_of, upsert
 from bot.storage.queries.label_values import ACTIVE, label_column
 from bot.storage.tables.core import AlertRow, IncidentRow
@@ -27,12 +28,13 @@ _OPEN = _INCIDENT.c.status.in_([status.value for status in IncidentStatus if sta
 
 
 class Place(NamedTuple):
-    """A channel of an incident by its name, and who is mentioned there; the incident has left one that is not
-    ``current``."""
+    """A channel of an incident by its name, and who is mentioned there, but for quiet hours; the incident has left
+    one that is not ``current``."""
 
     channel: str
     mention: tuple[Mention, ...] = ()
     current: bool = True
+    quiet: tuple[QuietHours, ...] = ()
 
 
 class Shared(NamedTuple):
@@ -111,6 +113,7 @@ async def save(connection: AsyncConnection, decided: Sequence[tuple[Incident, De
             "channel": target.channel,
             "position": position,
             "mention": [_written(mention) for mention in target.mention],
+            "quiet": [one.model_dump(mode="json", by_alias=True) for one in target.quiet] or None,
         }
         for incident, decision in decided
         for position, target in enumerate(decision.targets)
@@ -141,7 +144,8 @@ async def places_of(connection: AsyncConnection, incident_ids: Collection[str]) 
         order = (_CHANNEL.c.position.is_(None), _CHANNEL.c.position, _CHANNEL.c.channel)
         for row in (await connection.execute(query.order_by(*order))).mappings():
             mention = tuple(map(_read, row["mention"]))
-            found[row["incident_id"]].append(Place(row["channel"], mention, row["position"] is not None))
+            quiet = tuple(map(QuietHours.model_validate, row["quiet"] or ()))
+            found[row["incident_id"]].append(Place(row["channel"], mention, row["position"] is not None, quiet))
     return found
 
 
