@@ -128,7 +128,7 @@ def _names_the_change(message: Message) -> bool:
 
 def _says_fixed(message: Message) -> bool:
     shown = str(message)
-    return "succeeded" in shown and "— resolved," in shown and "run.approve" not in shown
+    return "succeeded" in shown and "resolved" in shown and "run.approve" not in shown
 
 
 def _is(message: Message, holds: Callable[[str], bool]) -> Callable[[Message], bool]:

@@ -9,7 +9,7 @@ from bot.domain.incident import Incident
 from bot.domain.run import Run, RunStatus
 from bot.domain.severity import Severity
 
-MOST_ROWS = 12
+MOST_ROWS, MOST_MARKS = 12, 30
 _LEAST = timedelta(seconds=1)
 _MARGIN = 0.02
 
@@ -65,6 +65,7 @@ def course_of(incident: Incident, alerts: Sequence[Alert], runs: Sequence[Run], 
 
 
 def _moments(incident: Incident, runs: Sequence[Run]) -> list[tuple[str, str, datetime]]:
+    """In order of time; of very many the first, and the end."""
     found = [("A", "acknowledged", incident.acknowledged_at)]
     for run in runs:
         if run.approvals:
@@ -72,7 +73,8 @@ def _moments(incident: Incident, runs: Sequence[Run]) -> list[tuple[str, str, da
         if run.status is RunStatus.SUCCEEDED:
             found.append(("V", f"verified: {run.plan.title}", run.ended_at))
     found.append(("E", "over", incident.resolved_at))
-    return sorted(((letter, what, at) for letter, what, at in found if at is not None), key=lambda one: one[2])
+    known = sorted(((letter, what, at) for letter, what, at in found if at is not None), key=lambda one: one[2])
+    return [*known[: MOST_MARKS - 1], *known[MOST_MARKS - 1 :][-1:]]
 
 
 def _row(name: str, service: str, alerts: Sequence[Alert], begins: datetime, ends: datetime) -> Row:
