@@ -20,6 +20,7 @@ from bot.commands.parts.checks.reload import check_reload
 from bot.commands.parts.checks.shown import check_shown
 from bot.commands.parts.checks.slack_answers import advice_for, asked, clock_skew, is_about_reaching
 from bot.commands.parts.checks.slack_app import SCOPES, check_home, check_scopes
+from bot.commands.parts.checks.tickets import check_tickets
 from bot.config import Config, Environment, read_environment
 from bot.domain.duration import format_duration
 from bot.errors import ConfigError, TandemError
@@ -56,6 +57,7 @@ async def diagnose(load: Callable[[], Config]) -> list[Finding]:
     findings += await _storage(environment, config)
     findings += _doors(environment)
     findings += _engines(config)
+    findings += check_tickets(config)
     findings += await check_assistant(config, environment)
     findings += await check_kubernetes(config)
     findings += [finding async for finding in _slack(environment, config)]

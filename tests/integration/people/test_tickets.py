@@ -10,6 +10,8 @@ import aiohttp
 import pytest
 from pydantic import ValidationError
 
+from bot.commands.parts.checks.finding import Mark
+from bot.commands.parts.checks.tickets import check_tickets
 from bot.components.people.tickets import tracker_of
 from bot.config.model import Config
 from bot.config.tickets import TicketsSection
@@ -229,3 +231,15 @@ async def test_without_a_tracker_nobody_offers_a_ticket(pipeline: Pipeline, aler
 def test_what_makes_no_tracker_is_no_configuration(written: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         Config.model_validate({"tickets": written})
+
+
+def test_the_doctor_names_a_secret_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    token = {"Authorization": {"secret": "TRACKER", "prefix": "Bearer "}}
+    config = Config.model_validate({"tickets": {"github": {"repository": "acme/shop", "headers": token}}})
+    assert [one.mark for one in check_tickets(config)] == [Mark.OK]
+    monkeypatch.delenv("TANDEM_SECRET_TRACKER")
+    [found] = check_tickets(config)
+    assert (found.mark, "TANDEM_SECRET_TRACKER" in found.text) == (Mark.FAIL, True)
+    bare = Config.model_validate({"tickets": {"github": {"repository": "acme/shop"}}})
+    assert [one.mark for one in check_tickets(bare)] == [Mark.WARN]
+    assert check_tickets(Config()) == []
