@@ -9,6 +9,7 @@ import pytest
 from aiohttp import web
 
 from bot.domain.change import Change
+from bot.errors import LostLease
 from bot.integrations.kubernetes import following, watching
 from bot.integrations.kubernetes.watching import ClusterWatch
 from bot.kubernetes import Cluster
@@ -296,3 +297,16 @@ async def test_edges_count_in_the_domains_that_alerts_come_in_where_the_configur
             return ("checkout", "payments") in await night.edges("eu")
 
         await until(known, "the topology is known where alerts come from")
+
+
+async def test_a_replica_that_lost_the_role_says_so_and_not_as_a_group_of_errors(
+    cluster: Cluster, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = ClusterWatch(pipeline.services, cluster, pipeline.inbox.append, {})
+
+    async def lost() -> None:
+        raise LostLease("another replica has the role")
+
+    monkeypatch.setattr(watch, "_save", lost)
+    with pytest.raises(LostLease):
+        await watch.run()
