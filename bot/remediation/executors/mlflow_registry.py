@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import aiohttp
 import msgspec
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_exponential
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_before_delay, wait_exponential
 from yarl import URL
 
 from bot.errors import TandemError
@@ -61,7 +61,7 @@ class Registry:
         self._client = client
         away = retry_if_exception_type((aiohttp.ClientConnectionError, Away))
         pause = wait_exponential(0.25, max=5)
-        self._patiently = AsyncRetrying(retry=away, wait=pause, stop=stop_after_delay(patience), reraise=True)
+        self._patiently = AsyncRetrying(retry=away, wait=pause, stop=stop_before_delay(patience), reraise=True)
         self._api = entry.server / "api/2.0/mlflow"
         self.model = entry.name
         self._also = " AND tags.`mlflow.prompt.is_prompt` = 'true'" if entry.is_prompt else ""
