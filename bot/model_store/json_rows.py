@@ -114,6 +114,8 @@ def table_of_inline(raw: bytes, kind: RowsKind) -> pa.Table:
 
 def inline_of(table: pa.Table, kind: RowsKind) -> bytes | None:
     """A small table as it can travel in a RowsEvent; None where it is too large, or JSON has no word for a value."""
+    if any(name.startswith(FEATURE) and pa.types.is_timestamp(table[name].type) for name in table.column_names):
+        return None  # read back it would be text
     if not all(np.isfinite(array[~np.isnan(array)]).all() for array in _floats(table)):
         return None
     groups = {key: _of_group(table, prefix) for key, prefix in _GROUPS.items()}
@@ -187,9 +189,16 @@ def _without_nested(name: str, values: Sequence[Any], notes: dict[str, str]) -> 
     return [None if isinstance(value, list | dict) else value for value in values]
 
 
+def _id(value: Any) -> str:
+    """A whole number is one and the same, whether it is written as 7 or, as pandas does beside gaps, as 7.0."""
+    if isinstance(value, list | dict | bool):
+        raise Unfit(f"id must hold text or whole numbers, and not {str(value)[:40]}")
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
 def _column(name: str, values: Sequence[Any]) -> pa.Array:
     if name == "id":
-        return pa.array([None if value is None else str(value) for value in values], pa.string())
+        return pa.array([None if value is None else _id(value) for value in values], pa.string())
     if name == "timestamp" and any(isinstance(value, datetime) for value in values):
         return pa.array([None if value is None else value.astimezone(UTC) for value in values], MOMENT)
     return column_of(name, values)

@@ -12,6 +12,7 @@ from bot.model_store.columns import (
     FEATURE,
     KNOWN,
     LABELS,
+    MOST_NAME,
     QUANTILE,
     SCORE,
     Unfit,
@@ -24,6 +25,7 @@ from bot.model_store.columns import (
 Columns = Sequence[tuple[str, pa.ChunkedArray]]
 _INDEX = re.compile(r"__index_level_\d+__")
 _MOST_NOTES = 50
+_MOST_SHOWN = 80
 
 
 class LaidOut(NamedTuple):
@@ -48,7 +50,7 @@ def laid_out(columns: Columns, kind: str) -> LaidOut:
         if (why := _unfit(name, column)) is not None:
             if ours in KNOWN[kind]:
                 raise Unfit(f"{name} cannot hold {why}")
-            notes[name] = f"left out: {why}"
+            notes[_shown(name)] = f"left out: {why}"
         elif ours in twice:
             continue
         elif ours not in taken:
@@ -97,8 +99,15 @@ def _unfit(name: str, column: pa.ChunkedArray) -> str | None:
     """Why a column cannot be taken, as what it would hold."""
     if _INDEX.fullmatch(name):
         return "the index of pandas, which is no feature"
+    if len(name) > MOST_NAME or not name.isprintable() or not name.strip():
+        return f"its name is empty, not printable, or longer than {MOST_NAME} characters"
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     return None if is_plain(kind) else f"{kind}; only numbers, booleans, text and moments are taken"
+
+
+def _shown(name: str) -> str:
+    """A name as it can be read, however long it is and whatever it holds."""
+    return name if name.isprintable() and len(name) <= MOST_NAME else repr(name)[:_MOST_SHOWN]
 
 
 def _alike(one: pa.ChunkedArray, other: pa.ChunkedArray) -> bool:

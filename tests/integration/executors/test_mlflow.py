@@ -217,6 +217,6 @@ async def test_a_registry_that_is_away_for_a_moment_is_asked_again_and_one_that_
     registry.status, registry.answer = 200, {"model_version": {"version": "2"}}
     assert await began == Outcome(True, "champion of m is version 2 already")
     registry.status = 503
-    assert await step(registry, timeout="6s") == Outcome(False, "HTTP 503 of the registry: it is away")
-    outcome = await step(registry, timeout="6s", url="http://127.0.0.1:9")
+    assert await step(registry, timeout="3s") == Outcome(False, "HTTP 503 of the registry: it is away")
+    outcome = await step(registry, timeout="3s", url="http://127.0.0.1:9")
     assert not outcome.ok and "Cannot connect to host" in outcome.output

@@ -135,6 +135,8 @@ COLUMNS: list[tuple[str, pa.Array, str]] = [
     ("photo", pa.array([b"\xff", b"\x00"]).dictionary_encode(), "left out: binary"),
     ("at", pa.array([1, 2], pa.time64("us")), "left out: time64"),
     ("shop", pa.array([{"a": 1}, None]), "left out: struct"),
+    ("", pa.array([1, 2]), "left out: its name is empty"),
+    (" x", pa.array([[1], [2]]), "left out: list"),
 ]
 
 
@@ -147,6 +149,14 @@ def test_a_column_that_is_no_feature_is_named_and_costs_the_others_nothing(
     assert list(notes) == [name] and why in notes[name]
     with pytest.raises(Unfit, match="prediction cannot hold list"):
         laid_out(pa.table({"id": ["a"], "prediction": [[1.0]]}))
+
+
+@pytest.mark.parametrize("name", ["x\n", "x" * 300, " "])
+def test_a_name_that_cannot_be_shown_costs_the_other_columns_nothing(name: str) -> None:
+    table, notes = laid_out(pa.table({"id": ["a"], "price": [1.0], name: [2.0]}))
+    assert table.column_names == ["feature.price", "id"]
+    [(shown, why)] = notes.items()
+    assert shown.isprintable() and len(shown) <= 200 and "its name is empty, not printable, or longer" in why
 
 
 def test_of_one_name_for_two_columns_the_same_values_are_taken_once_and_others_left_out() -> None:
@@ -281,7 +291,8 @@ def test_a_small_batch_travels_with_its_event_and_reads_back_the_same() -> None:
 
 
 def test_a_batch_that_json_cannot_say_or_that_is_large_does_not_travel() -> None:
-    for values in ([float("inf")], ["x" * 2**18]):
+    moment = pa.array([10**13], pa.timestamp("s")).cast(pa.timestamp("us", tz="UTC"), safe=False)
+    for values in ([float("inf")], ["x" * 2**18], moment):
         assert inline_of(pa.table({"id": ["a"], "feature.x": values}), RowsKind.PREDICTIONS) is None
 
 
