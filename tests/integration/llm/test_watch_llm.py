@@ -12,6 +12,7 @@ from bot.domain.llm.observed import Measure, Tally, rounded
 from bot.domain.llm.rules import LlmRules
 from bot.domain.rules import Rules
 from bot.inbox.inbox import Inbox
+from bot.maintenance.telemetry import TelemetryPruning
 from bot.pipeline.worker import Worker
 from bot.storage.database import Database
 from bot.watches.configured import watches
@@ -122,9 +123,9 @@ async def test_what_rises_is_an_alert_and_what_is_as_ever_is_none(
     application: Application, measure: Measure, name: str, usual: Draw, bad: Draw
 ) -> None:
     random = application.random
-    await application.observe(measure, lambda: usual(random), minutes=60)
+    await application.observe(measure, lambda: usual(random), minutes=30)
     assert await application.alerts() == []
-    await application.observe(measure, lambda: float(bad(random)), minutes=15)
+    await application.observe(measure, lambda: float(bad(random)), minutes=10)
     [alert] = await application.alerts()
     assert (alert.name, alert.service) == (name, "assistant")
     assert "usually" in alert.annotations["summary"]
@@ -140,6 +141,21 @@ async def test_what_has_been_so_for_a_day_is_usual(application: Application) -> 
     assert alert.status == "resolved"
     await application.score(0.55)
     assert [one.status for one in await application.alerts()] == ["resolved"]
+
+
+async def test_what_was_learnt_from_leaves_the_inbox_after_an_hour(application: Application) -> None:
+    await application.score(0.85, minutes=10)
+    application.clock.pass_(hours=1, minutes=1)
+    await application.score(0.85, minutes=2)
+    pruning = TelemetryPruning(application.pipeline.services)
+    while await pruning.prune():
+        pass
+    left = await application.pipeline.inbox.entries_after(0, 0, 100)
+    assert len(left) == 2
+    application.restart()
+    await application.score(0.85, minutes=20)
+    await application.score(0.5, minutes=10)
+    assert len(await application.alerts()) == 1
 
 
 async def test_two_thousand_versions_and_prompts_are_bounded(database: Database, inbox: Inbox, clock: Clock) -> None:
