@@ -47,7 +47,7 @@ class Permissions(BaseModel):
     severity: Allowed = [EVERYONE]
     """Set the severity of an incident."""
     note: Allowed = [EVERYONE]
-    """Write notes and updates, and open a ticket."""
+    """Write notes, updates and the report, and open a ticket."""
     resolve: Allowed = [EVERYONE]
     """Resolve or reopen an incident."""
     silence: Allowed = [EVERYONE]
