@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, JsonValue, StringConstraints, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, JsonValue, StringConstraints, model_validator
 
 from bot.domain.duration import Duration
 from bot.kubernetes.actions import Order, Unfit, actions, kinds_of
@@ -67,6 +67,8 @@ def _check_set(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 class KubernetesParameters(StepParameters):
+    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
+
     timeout: Duration = timedelta(minutes=5)
     """How long it may take until its effect is there."""
     repeatable: bool = True

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from bot.config import load_config
+from bot.domain.runbook import Runbook
 from bot.errors import ConfigError
+from bot.remediation.planning import check_templates, make_plan
 
 _RUNBOOK = """runbooks:
   restart:
@@ -77,3 +79,41 @@ def test_what_the_page_shows_is_valid(tmp_path: Path, example: str) -> None:
     path = tmp_path / "tandem.yaml"
     path.write_text(example if example.startswith("kubernetes:") else f"kubernetes: {{}}\n{example}")
     assert load_config(path)[0].kubernetes is not None
+
+
+def test_placeholders_and_numbers_are_filled_in_as_what_they_are() -> None:
+    steps = [
+        {
+            "kubernetes": {
+                "action": "scale",
+                "object": "deployment/${service}",
+                "namespace": "shop",
+                "replicas": "${parameters.replicas}",
+            }
+        },
+        {"kubernetes": {"action": "undo", "object": "deployment/${service}", "namespace": "shop", "to_revision": 3}},
+        {
+            "kubernetes": {
+                "action": "patch",
+                "object": "hpa/${service}",
+                "namespace": "shop",
+                "set": {"spec.minReplicas": "${parameters.replicas}"},
+            }
+        },
+    ]
+    runbook = Runbook.model_validate(
+        {
+            "title": "Scale",
+            "when": {"service": "checkout"},
+            "parameters": {"replicas": {"type": "integer", "min": 1, "max": 9, "default": 5}},
+            "steps": steps,
+            "approval": {"approvers": ["U012AB3CD"]},
+        }
+    )
+    check_templates(runbook)
+    plan = make_plan("scale", runbook, {"service": "checkout"})
+    scale, undo, patch = (step.parameters for step in plan.steps)
+    assert (scale["object"], scale["replicas"]) == ("deployment/checkout", 5)
+    assert undo["to_revision"] == "3"
+    assert patch["set"] == {"spec.minReplicas": 5}
+    assert plan.steps[0].text.startswith("kubernetes: scale deployment/checkout in shop to 5 replicas")
