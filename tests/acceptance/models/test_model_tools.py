@@ -53,6 +53,9 @@ def test_mlflow_signs_now_as_before_and_tells_the_same_changes() -> None:
     assert {_title(one) for one in changes} == {_title(one) for told in before for one in told} != set()
 
 
-def _title(change: Any) -> str:
-    assert isinstance(change, ChangeEvent)
-    return change.title
+def _title(told: Any) -> str:
+    """Of a change; of a budget that is exceeded, which is an alert, what it says."""
+    if isinstance(told, AlertEvent):
+        return told.annotations["summary"]
+    assert isinstance(told, ChangeEvent)
+    return told.title
