@@ -116,6 +116,9 @@ class Stage:
             answer.raise_for_status()
             return Stats(**await answer.json())
 
+    async def scale_in(self) -> None:
+        await self._run(self.scale_in_argv)
+
     async def start_hog(self) -> None:
         await self._control("start", "noisy-neighbour")
 

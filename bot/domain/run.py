@@ -220,6 +220,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     stopped_by: str = ""
     preview: Preview | None = None
     drill: bool = False
+    end_seal: str = ""
 
     @property
     def alone(self) -> bool:

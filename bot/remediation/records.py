@@ -23,6 +23,7 @@ from bot.storage.database import Database
 from bot.storage.queries import audit, incidents, runs
 from bot.storage.queries.audit import AuditEntry
 from bot.storage.queries.runs import Claim
+from bot.storage.run_ends import with_sealed_end
 
 _MOST_ENDED = 10_000
 
@@ -101,6 +102,7 @@ class RunRecords:
         details: Mapping[str, str] | None = None,
     ) -> None:
         """As :meth:`save`, in a transaction of :meth:`writing`. A run that has ended gives its targets back."""
+        run = with_sealed_end(connection, run)
         if await runs.by_id(connection, run.id) == run:
             return  # the database committed, and went away before it could say so
         now = self.clock()

@@ -64,6 +64,7 @@ class Database:
         self.mark = mark
         self.is_sqlite = engine.dialect.name == "sqlite"
         self._writer = engine.execution_options(**{_WRITE: True})
+        self._reader = engine
         self._lock = asyncio.Lock() if self.is_sqlite else nullcontext()
         self._file = DatabaseFile(str(engine.url.database)) if self.is_sqlite else None
 
@@ -86,7 +87,7 @@ class Database:
         """A transaction that only reads. Raises StorageUnavailable like :meth:`write`."""
         self._check_file()
         with _outages():
-            async with self.engine.begin() as connection:
+            async with self._reader.begin() as connection:
                 yield connection
 
     async def execute_alone(self, statement: str, values: Sequence[object]) -> None:
@@ -115,9 +116,10 @@ class Database:
         return same
 
     def use_seal(self, seal: Seal) -> None:
-        """From now on what is written that has to be authentic bears this seal."""
+        """From now on what is written that has to be authentic bears this seal, and what is read is held against it."""
         self.seal = seal
         self._writer = self._writer.execution_options(**{OPTION: seal})
+        self._reader = self._reader.execution_options(**{OPTION: seal})
 
     def beside(self, part: str) -> str:
         """The address of a SQLite file beside this one, for a part that has a writer of its own."""

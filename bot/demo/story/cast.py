@@ -15,6 +15,7 @@ import yaml
 
 from bot.demo.stage import START_SECONDS, Stage
 from bot.demo.story.audience import StoryBroke, wait_until
+from bot.demo.story.past import live_through
 from bot.demo.story.teams import FORECASTING, PEOPLE, PLATFORM, Commands, config
 from bot.localslack import LocalSlack
 
@@ -37,8 +38,12 @@ async def cast(folder: Path) -> AsyncIterator[tuple[LocalSlack, Stage]]:
         settings = folder / "tandem.yaml"
         commands = Commands(stage.scale_out_argv, stage.scale_in_argv, stage.roll_back_argv)
         settings.write_text(yaml.safe_dump(config(commands), sort_keys=False))
-        async with _bot(folder, settings, port, _environment(folder, slack, token)), stage:
-            yield slack, stage
+        environment = _environment(folder, slack, token)
+        async with stage:
+            await live_through(environment["TANDEM_DATABASE_URL"], settings)
+            await stage.scale_in()
+            async with _bot(folder, settings, port, environment):
+                yield slack, stage
 
 
 def _environment(folder: Path, slack: LocalSlack, token: str) -> dict[str, str]:

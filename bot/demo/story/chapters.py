@@ -10,10 +10,13 @@ from rich.console import Console
 from bot.demo.features import DATASET, MODEL
 from bot.demo.stage import START_SECONDS, Stage, Stats
 from bot.demo.story.audience import Message, expect_messages, mentioned, message_in, wait_until
+from bot.demo.story.past import DAYS_AGO
 from bot.demo.story.teams import FORECASTING, ON_CALL, PEOPLE, PLATFORM
 from bot.localslack import LocalSlack
 
 CALM_SECONDS = 4
+EARLIER = len(DAYS_AGO)
+"""Incidents of the platform team earlier in the week."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ async def noisy_neighbour(chapter: Chapter) -> None:
     after = await stage.stats()
     chapter.tell(f"The pool has {after.workers} workers now; p95 {after.p95_ms:.0f} ms, accuracy {after.accuracy:.0%}.")
     chapter.tell(f"Tandem: {message['text']}")
-    await message_in(slack, FORECASTING, 30, "the other team sees that it is over", _says_fixed)
+    await message_in(slack, FORECASTING, 30, "the other team sees that it is over", says_fixed)
     _expect(chapter, 1, 1)
 
 
@@ -94,12 +97,12 @@ async def _approve(chapter: Chapter, message: Message, team: str) -> Message:
         name = PEOPLE[user]
         chapter.tell(f"Your turn, in #{team} as {name}, who is on call: click Acknowledge, to own it, and Approve.")
     patience = 240 if chapter.auto else 3600  # longer than a verification may take
-    fixed = _is(message, lambda shown: _says_fixed({"shown": shown}))
+    fixed = _is(message, lambda shown: says_fixed({"shown": shown}))
     return await message_in(chapter.slack, team, patience, "the run succeeds and the incident resolves", fixed)
 
 
 def _expect(chapter: Chapter, platform: int, forecasting: int) -> None:
-    expect_messages(chapter.slack, PLATFORM, platform)
+    expect_messages(chapter.slack, PLATFORM, EARLIER + platform)
     expect_messages(chapter.slack, FORECASTING, forecasting)
 
 
@@ -126,7 +129,7 @@ def _names_the_change(message: Message) -> bool:
     return all(part in shown for part in ("run.approve", "temperature", f"{DATASET} v2")) and "Scale out" not in shown
 
 
-def _says_fixed(message: Message) -> bool:
+def says_fixed(message: Message) -> bool:
     shown = str(message)
     return "succeeded" in shown and "resolved" in shown and "run.approve" not in shown
 

@@ -71,6 +71,7 @@ def _scale_out(commands: Commands) -> dict[str, Any]:
         "rollback": [_command(commands.scale_in)],
         "verify": {"alerts_resolved": True, "within": "3m", "stable_for": STABLE},
         "approval": {"approvers": [{"schedule": PLATFORM}], "required": 1, "expires": "1h"},
+        "autonomy": {"after": 3, "at_least": 0.25, "severity_at_most": "critical", "notice": "5s"},
     }
 
 

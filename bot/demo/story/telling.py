@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from bot.demo.story.alone import fourth_time
 from bot.demo.story.audience import StoryBroke
 from bot.demo.story.cast import cast, tail_of_log
 from bot.demo.story.chapters import Chapter, data_changes, noisy_neighbour
@@ -26,6 +27,7 @@ async def run_story(auto: bool, out: Console) -> int:
                 chapter = Chapter(slack, stage, auto, out)
                 await noisy_neighbour(chapter)
                 await data_changes(chapter)
+                await fourth_time(chapter)
                 out.print(f"The end, after {time.monotonic() - began:.0f} s.")
                 if not auto:
                     out.print("Everything keeps running: look around, try /incident list. Ctrl-C ends it.")

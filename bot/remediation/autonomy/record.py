@@ -12,6 +12,7 @@ from bot.domain.run import Plan, PlannedStep, Run, RunStatus
 from bot.domain.runs.autonomy import TANDEM, Past
 from bot.storage.queries import alerts, incidents, silences
 from bot.storage.queries.records.ended import Ended, ended_runs
+from bot.storage.seal import seal_of
 
 UNKNOWN = "unknown"
 
@@ -24,12 +25,22 @@ def cause_of(incident: Incident) -> str:
 async def record_of(connection: AsyncConnection, domain: str, runbook: str, definition: str, cause: str) -> list[Past]:
     """The runs of a runbook, as it is written now, for a kind of cause, the oldest first."""
     ended = await ended_runs(connection, domain, runbook)
-    return [_past(one) for one in ended if one.plan.definition == definition and one.cause == cause]
+    seal = seal_of(connection)
+    mine = [one for one in ended if one.plan.definition == definition and one.cause == cause]
+    return [_past(one, one.is_authentic(seal)) for one in mine]
 
 
-def _past(run: Ended) -> Past:
+def _past(run: Ended, authentic: bool) -> Past:
+    """What somebody has changed in the database counts as a bad run: what it was is not known."""
     alone = TANDEM in (decision.user for decision in run.decisions)
-    return Past(run.id, _good(run), not alone, run.plan.targets, run.plan.parameters, work_of(run.plan.steps))
+    return Past(
+        run.id,
+        _good(run) if authentic else False,
+        not alone,
+        run.plan.targets,
+        run.plan.parameters,
+        work_of(run.plan.steps),
+    )
 
 
 def _good(run: Ended) -> bool | None:

@@ -13,6 +13,7 @@ from bot.domain.runs.preview import Preview
 from bot.domain.runs.verification import Progress
 from bot.errors import LostLease
 from bot.storage.database import insert_missing, row_of, table_of, upsert
+from bot.storage.run_ends import with_sealed_end
 from bot.storage.seal import Seal, seal_of
 from bot.storage.tables.core import IncidentRow
 from bot.storage.tables.runs import RunRow, RunTargetRow, StepRow
@@ -54,7 +55,8 @@ def _run(row: RowMapping) -> Run:
 
 
 async def save(connection: AsyncConnection, runs: Sequence[Run]) -> None:
-    await upsert(connection, _RUN, [row_of(run) for run in runs])
+    """Write runs; those that have ended are sealed with how they did."""
+    await upsert(connection, _RUN, [row_of(with_sealed_end(connection, run)) for run in runs])
 
 
 def sealed(connection: AsyncConnection, run: Run) -> Run:
@@ -125,6 +127,12 @@ async def of_incidents(connection: AsyncConnection, incident_ids: Iterable[str])
     for row in rows.mappings():
         found[row["incident_id"]].append(_run(row))
     return found
+
+
+async def page_by_id(connection: AsyncConnection, after: str, most: int) -> list[Run]:
+    """So many runs, in the order of their ids, behind one."""
+    rows = await connection.execute(select(_RUN).where(_RUN.c.id > after).order_by(_RUN.c.id).limit(most))
+    return [_run(row) for row in rows.mappings()]
 
 
 async def with_status(connection: AsyncConnection, statuses: Iterable[RunStatus]) -> list[Run]:

@@ -44,6 +44,7 @@ class RunRow(SQLModel, table=True):
     stopped_by: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": ""})
     preview: Any = Field(default=None, sa_type=Json, nullable=True)
     drill: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    end_seal: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": ""})
 
 
 class RunbookDrillRow(SQLModel, table=True):

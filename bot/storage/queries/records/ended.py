@@ -7,12 +7,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.run import Announcement, Decision, PlannedStep, RunStatus
 from bot.domain.runs.parameter import Value
 from bot.storage.database import table_of
+from bot.storage.run_ends import End
+from bot.storage.seal import Seal
 from bot.storage.tables.core import IncidentRow
 from bot.storage.tables.runs import RunRow
 
 MOST = 1000
 _RUN, _INCIDENT = table_of(RunRow), table_of(IncidentRow)
-_COLUMNS = [_RUN.c[name] for name in ("id", "status", "plan", "decisions", "cause", "earned", "announced")]
+_NAMES = ("id", "status", "plan", "decisions", "cause", "earned", "announced", "runbook", "end_seal")
+_COLUMNS = [_RUN.c[name] for name in _NAMES]
 
 
 class EndedPlan(msgspec.Struct, frozen=True):
@@ -33,6 +36,25 @@ class Ended(msgspec.Struct, frozen=True):
     earned: bool | None
     announced: Announcement | None
     part_of: str | None
+    runbook: str
+    end_seal: str
+
+    def is_authentic(self, seal: Seal | None) -> bool:
+        """Whether it ended so by Tandem's own word."""
+        end = End(
+            id=self.id,
+            runbook=self.runbook,
+            status=self.status,
+            earned=self.earned,
+            cause=self.cause,
+            announced=self.announced is not None,
+            decisions=self.decisions,
+            definition=self.plan.definition,
+            targets=self.plan.targets,
+            parameters=self.plan.parameters,
+            steps=self.plan.steps,
+        )
+        return end.is_authentic(seal, self.end_seal)
 
 
 async def ended_runs(connection: AsyncConnection, domain: str, runbook: str) -> list[Ended]:
