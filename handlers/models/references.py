@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -13,14 +13,17 @@ from bot.domain.watched.monitor import FeatureKind, WatchedModel
 from bot.model_store import references
 from bot.model_store.columns import FEATURE, REFERENCE
 from bot.model_store.frames import Frames
+from bot.model_store.production import Span, rows_of
 from bot.model_store.references import Lineage, Reference, Stored
 from bot.storage.database import Database
 from handlers.models.access import Access, Refusal, query_of, version_of
 from handlers.models.uploads import Uploads
 
 _LINEAGE = Lineage.__struct_fields__
-_PARAMETERS = (*_LINEAGE, "expires_in", "replace")
+_SPAN = ("since", "until")
+_PARAMETERS = (*_LINEAGE, "expires_in", "replace", *_SPAN)
 _AT = "/models/{model}/references"
+_CLOSE = {"Connection": "close"}
 
 
 class ReferenceEndpoint:
@@ -56,7 +59,11 @@ class ReferenceEndpoint:
         replace, now = _replace_of(query), self._clock()
         expires_at = _expires_at(query, now)
         lineage = msgspec.convert({name: query[name] for name in _LINEAGE if name in query}, Lineage)
-        stored, notes = await self._store(request, model)
+        span = _span_of(query)
+        if span is None:
+            stored, notes = await self._store(request, model)
+        else:
+            stored, notes = await self._from_production(request, model, span), {}
         async with self._database.write() as connection:
             reference, new = await references.save(
                 connection, model, version, stored, lineage, now, expires_at, replace
@@ -64,10 +71,18 @@ class ReferenceEndpoint:
         return _json(_described(reference) | ({"notes": notes} if notes else {}), 201 if new else 200)
 
     async def _store(self, request: web.Request, model: str) -> tuple[Stored, Mapping[str, str]]:
-        features = self._models[model].features
-        categories = {name for name, rules in features.items() if rules.kind is FeatureKind.CATEGORICAL}
         async with self._uploads.table(request, REFERENCE) as given:
-            return await references.store(self._frames, given.table, categories), given.notes
+            return await references.store(self._frames, given.table, self._categories(model)), given.notes
+
+    async def _from_production(self, request: web.Request, model: str, span: Span) -> Stored:
+        if request.body_exists and await request.content.read(1):
+            raise Refusal(400, "With since and until the rows are those that are kept: send no body.", _CLOSE)
+        table = await rows_of(self._database, self._frames, model, span)
+        return await references.store(self._frames, table, self._categories(model))
+
+    def _categories(self, model: str) -> set[str]:
+        features = self._models[model].features
+        return {name for name, rules in features.items() if rules.kind is FeatureKind.CATEGORICAL}
 
     async def list(self, request: web.Request) -> web.Response:
         model = request.match_info["model"]
@@ -124,6 +139,19 @@ def _replace_of(query: Mapping[str, str]) -> bool:
     if query.get("replace", "false") not in ("true", "false"):
         raise Refusal(400, "replace is true or false.", {"Connection": "close"})
     return query.get("replace") == "true"
+
+
+def _span_of(query: Mapping[str, str]) -> Span | None:
+    """Of which time the kept predictions are to be the reference; None where the rows are in the body."""
+    if not any(name in query for name in _SPAN):
+        return None
+    try:
+        since, until = (datetime.fromisoformat(query[name]) for name in _SPAN)
+    except (KeyError, ValueError) as error:
+        raise Refusal(400, "since and until are moments in RFC 3339; give both.", _CLOSE) from error
+    if since.tzinfo is None or until.tzinfo is None or since >= until:
+        raise Refusal(400, "since and until have a zone, as in 2026-11-01T00:00:00Z, and since is earlier.", _CLOSE)
+    return Span(since.astimezone(UTC), until.astimezone(UTC), query.get("model_version"))
 
 
 def _expires_at(query: Mapping[str, str], now: datetime) -> datetime | None:

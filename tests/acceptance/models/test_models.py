@@ -29,7 +29,10 @@ MODEL = "/models/demand-forecast"
 PARQUET = {"Content-Type": "application/vnd.apache.parquet"}
 FEATURES = {"features": {"price": "numeric", "shop": "categorical"}}
 CONFIG = {
-    "models": {name: FEATURES for name in ("demand-forecast", "same", "replaced", "listed", "joined", "iris", "large")}
+    "models": {
+        name: FEATURES
+        for name in ("demand-forecast", "same", "replaced", "listed", "joined", "iris", "large", "produced")
+    }
 }
 
 
@@ -186,6 +189,31 @@ async def test_what_was_accepted_can_be_read_as_a_window_joined_with_late_labels
         labels = {"rows": [{"id": "7", "label": label}, {"id": "unknown", "label": 1}]}
         assert await call(tandem, "POST", "/models/joined/labels", labels) == (202, {"accepted": 2})
     assert await joined(tandem, "joined", batches=3) == (100, [1], 1)
+
+
+async def test_a_reference_is_made_of_what_was_predicted_in_a_span_of_time(tandem: Tandem) -> None:
+    def row(at: int) -> dict[str, Any]:
+        moment = datetime(2026, 3, 1, tzinfo=UTC) + timedelta(hours=at)
+        given = {"id": str(at), "features": {"price": at, "shop": "a"}, "prediction": at, "version": str(at % 2)}
+        return given | {"timestamp": moment.isoformat()}
+
+    await call(tandem, "POST", "/models/produced/predictions", {"rows": [row(at) for at in range(48)]})
+    await call(tandem, "POST", "/models/produced/labels", {"rows": [{"id": "3", "label": 4}]})
+    await joined(tandem, "produced", batches=2)
+    at, span = "/models/produced/references", "since=2026-03-01T00:00:00Z&until=2026-03-02T00:00:00Z"
+    status, made = await call(tandem, "PUT", f"{at}/day?{span}")
+    assert (status, made["rows"]) == (201, 24)
+    assert made["columns"] | {"price": "int64", "label": "int64", "prediction": "int64"} == made["columns"]
+    status, made = await call(tandem, "PUT", f"{at}/odd?{span}&model_version=1")
+    assert (status, made["rows"], made["lineage"]["model_version"]) == (201, 12, "1")
+    for query, body, said in (
+        ("since=2026-03-01T00:00:00Z", None, "give both"),
+        ("since=2026-03-02T00:00:00Z&until=2026-03-01T00:00:00Z", None, "since is earlier"),
+        (span, {"rows": []}, "send no body"),
+        (span.replace("2026", "2020"), None, "one row"),
+    ):
+        status, problem = await call(tandem, "PUT", f"{at}/no?{query}", body)
+        assert status == 400 and said in problem["detail"]
 
 
 async def test_what_kserve_logs_becomes_predictions(tandem: Tandem) -> None:
