@@ -117,7 +117,7 @@ def _make_channels(process: Process, client: AsyncWebClient, roster: Roster) -> 
     async def draw(channel: Channel, notifier: Notifier) -> None:
         setbacks, wanted = notifier.setbacks, notifier.thread_published
         charts = ChartUploads(services.database, channel, services.clock, setbacks=setbacks, wanted=wanted)
-        findings = FindingReplies(services.database, channel, services.clock)
+        findings = FindingReplies(services.database, channel, services.clock, wanted=notifier.thread_grown)
         async with asyncio.TaskGroup() as group:
             group.create_task(charts.run())
             group.create_task(findings.run())

@@ -50,8 +50,8 @@ class Notifier:
 
     ``channels_of`` says which incidents those are; without it, all. ``problem`` says why the channel could not be
     reached or refuses; None while all is well. ``reached`` turns true with the first call that succeeds. ``described``
-    are the names in the topology of the configuration, which attest an incident in a flood. ``thread_published`` is set
-    when charts may be wanted. ``routed``: it shows what
+    are the names in the topology of the configuration, which attest an incident in a flood. ``thread_published``
+    is set when charts may be wanted, ``thread_grown`` when findings may be. ``routed``: it shows what
     routes lead to it, and is woken for that (:mod:`bot.notify.channels.served`), so it need not look as often.
     """
 
@@ -81,7 +81,7 @@ class Notifier:
         self._limits = RateLimits(timer, routed.limits if routed else None)
         self.setbacks = Setbacks(timer)
         self._woken = asyncio.Event()
-        self.thread_published = asyncio.Event()
+        self.thread_published, self.thread_grown = asyncio.Event(), asyncio.Event()
         self._plan = Plan(timer, self.wake, routed.budget if routed else None, routed.lags if routed else None)
         self._key = ""
         self._counted = 0
@@ -211,6 +211,7 @@ class Notifier:
             if item.kind == "thread":
                 await self._threads.publish(item.id)
                 self.thread_published.set()
+                self.thread_grown.set()
             elif item.kind == "digest":
                 await self._digests.publish(item.id)
             elif await self._messages.show(item.id):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime
 
 import structlog
@@ -16,14 +17,17 @@ from bot.storage.database import Database
 from bot.storage.queries.records import investigations
 from bot.storage.queries.records.investigations import Unshown
 
-POLL, INTERVAL = 3.0, 1.0
+POLL, SELDOM, INTERVAL = 2.0, 60.0, 1.0
 _REFUSAL_WAIT = 300.0
 
 log = structlog.get_logger(__name__)
 
 
 class FindingReplies:
-    """Of one channel, one at a time, beside the notifier: no message of an incident waits for it."""
+    """Of one channel, one at a time, beside the notifier: no message of an incident waits for it.
+
+    ``wanted`` is set when there may be some; then it looks seldom otherwise.
+    """
 
     def __init__(
         self,
@@ -31,8 +35,10 @@ class FindingReplies:
         channel: Channel,
         clock: Callable[[], datetime],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        wanted: asyncio.Event | None = None,
     ) -> None:
         self._database, self._channel, self._clock, self._sleep = database, channel, clock, sleep
+        self._wanted = wanted
 
     async def run(self) -> None:
         """Post and edit until cancelled."""
@@ -43,7 +49,19 @@ class FindingReplies:
                 sleep=self._sleep,
                 before_sleep=_note_failure,
             )
-            await self._sleep(INTERVAL if await retrying(self.show_next) else POLL)
+            if await retrying(self.show_next):
+                await self._sleep(INTERVAL)
+            else:
+                await self._rest()
+
+    async def _rest(self) -> None:
+        if self._wanted is None:
+            await self._sleep(POLL)
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SELDOM):
+                await self._wanted.wait()
+        self._wanted.clear()
 
     async def show_next(self) -> bool:
         """Bring one thread up to date; False where all are. Raises ChannelFailure, StorageUnavailable."""

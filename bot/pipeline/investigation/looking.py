@@ -35,7 +35,7 @@ async def look(
     known = await investigations.of_incidents(connection, open_ones)
     looked = [
         await look_into(batch, one, known.get(one.id), suspects.get(one.id, ()), connection)
-        for one in due(batch, known)
+        for one in due(batch, known, suspects)
     ]
     if looked:
         await investigations.save(connection, looked)
@@ -44,16 +44,22 @@ async def look(
     return {one.incident_id: one.findings for one in (*known.values(), *looked)}
 
 
-def due(batch: Batch, known: dict[str, Investigation]) -> list[Incident]:
-    """The open young incidents of the batch that were not looked into lately, the worst first."""
+def due(batch: Batch, known: Mapping[str, Investigation], suspects: Mapping[str, Sequence[str]]) -> list[Incident]:
+    """The open young incidents of the batch that were not looked into lately, or whose likely cause is another one now;
+    the worst first."""
     found = [
         one
         for one in batch.touched_incidents()
         if one.open
         and batch.now - one.troubled_since <= YOUNG
-        and (one.id not in known or batch.now - known[one.id].at >= AGAIN_AFTER)
+        and (one.id not in known or batch.now - known[one.id].at >= AGAIN_AFTER or _renamed(one, suspects))
     ]
     return sorted(found, key=lambda one: (one.severity.rank, one.number))[:AT_A_TIME]
+
+
+def _renamed(incident: Incident, suspects: Mapping[str, Sequence[str]]) -> bool:
+    first = suspects.get(incident.id, ())[:1]
+    return bool(first) and list(first) != [cause.service for cause in incident.causes[:1]]
 
 
 async def look_into(

@@ -66,14 +66,16 @@ async def test_the_same_events_bring_the_same_findings_and_a_quiet_shop_brings_n
     first = await found_of(pipeline)
     assert first.findings == [] and first.rounds == 1
     clock.pass_(seconds=30)
-    await pipeline.send(alert(service="api"))
+    await pipeline.send(alert(service="web", alertname="Second"))
     assert (await found_of(pipeline)).rounds == 1  # once a minute
-    clock.pass_(seconds=40)
-    await pipeline.send(alert(service="app"))
-    assert (await found_of(pipeline)).rounds == 2
+    await pipeline.send(alert(service="api"))
+    assert (await found_of(pipeline)).rounds == 2  # but another cause is likely now
+    clock.pass_(seconds=70)
+    await pipeline.send(alert(service="web", alertname="Third"))
+    assert (await found_of(pipeline)).rounds == 3
     clock.pass_(minutes=20)
-    await pipeline.send(alert(service="app", alertname="Other"))
-    assert (await found_of(pipeline)).rounds == 2  # it is no longer young
+    await pipeline.send(alert(service="web", alertname="Fourth"))
+    assert (await found_of(pipeline)).rounds == 3  # it is no longer young
 
 
 def test_checks_weigh_the_cause_contradict_it_and_name_one_where_alerts_name_none() -> None:
