@@ -1,4 +1,7 @@
-"""Whom a route's mentions reach: a group that was emptied or disabled, and somebody who has left, are not mentioned."""
+"""Whom a route's mentions reach: an empty group, and somebody who has left, are not mentioned.
+
+A group that Slack does not know, which may be disabled, is: it costs nothing. Where nobody is reached, the team is.
+"""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
@@ -7,6 +10,7 @@ import structlog
 from bot.domain.access.person import is_group
 from bot.errors import TandemError
 from bot.notify.budget.allowance import Allowance, Rate
+from bot.notify.slack.people import NO_GROUP
 
 KEPT = 60.0
 """For so many seconds it is not asked again whether a mention reaches somebody."""
@@ -31,11 +35,13 @@ class Reach:
         self._known: dict[str, tuple[float, str]] = {}
 
     async def present(self, ids: Sequence[str], team: str | None) -> list[str]:
-        """Those of them who are reached; where nobody is left, the members of the incident's team."""
-        present = [one for one in ids if not await self._why_absent(one)]
-        if present or not ids:
-            return present
-        return [one for one in self._members.get(team or "", ()) if not await self._why_absent(one)]
+        """Whom to mention: those who are reached; where nobody is, the members of the incident's team as well."""
+        absent = {one: await self._why_absent(one) for one in ids}
+        kept = [one for one in ids if absent[one] in ("", NO_GROUP)]
+        if not ids or not all(absent.values()):
+            return kept
+        others = [one for one in self._members.get(team or "", ()) if one not in ids]
+        return kept + [one for one in others if not await self._why_absent(one)]
 
     def in_words(self) -> str:
         """Who is mentioned by a route and reached by nothing; empty where that is nobody."""

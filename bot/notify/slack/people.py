@@ -21,6 +21,8 @@ from bot.notify.slack.failures import code_of
 KEPT = timedelta(minutes=1)
 ANSWERS_WITHIN = 2.0
 """Seconds: what a person did is acknowledged within three."""
+NO_GROUP = "is no user group"
+"""What is said of one that somebody deleted or disabled, or that never was."""
 _MOST = 5000
 _LASTING = ("missing_scope", "no_such_subteam", "subteam_not_found")
 _GONE = frozenset({"deactivated"})
@@ -80,7 +82,7 @@ class People:
         members = await asyncio.gather(*map(self._group, groups))
         gone = {user: "is deactivated" for user, known in zip(users, people, strict=True) if known.answer == _GONE}
         empty = {
-            group: "is a user group with nobody in it" if not known.why else "is no user group"
+            group: "is a user group with nobody in it" if not known.why else NO_GROUP
             for group, known in zip(groups, members, strict=True)
             if (not known.why and not known.answer)
             or (known.why and not known.passing and "no user group" in known.why)

@@ -122,7 +122,8 @@ async def test_who_is_mentioned_and_gone_is_said_and_the_team_is_mentioned(
         office.start([SHOP | {"mention": ["U0ANA0001"]}, PAY])
     await office.send(alert())
     assert office.mentions("shop", BOSS) != []
-    assert office.mentions("shop") == office.mentions("shop", "U0ANA0001") == []
+    assert office.mentions("shop", "U0ANA0001") == []
+    assert len(office.mentions("shop")) == (1 if gone in ("disabled", "deleted") else 0), "what Slack does not know"
     assert office.channels.reach is not None
     who = "U0ANA0001 is deactivated" if gone == "deactivated" else f"{GROUP} is "
     assert who in office.channels.reach.in_words()
