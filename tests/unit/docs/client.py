@@ -6,6 +6,7 @@ python -m tests.unit.docs.client
 import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,14 @@ def synchronous() -> str:
 
 
 def _formatted(text: str) -> str:
-    done = subprocess.run(["ruff", "format", "-"], input=text, capture_output=True, text=True, check=True, cwd=CLIENT)
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", "format", "-"],
+        input=text,
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=CLIENT,
+    )
     return done.stdout
 
 
