@@ -231,7 +231,6 @@ async def test_it_is_opened_where_its_service_alerts(pipeline: Pipeline, alert: 
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("open", "Say what is wrong"),
         ("open service=cart", "Say what is wrong"),
         ("open Slow servce=cart", "servce is no option: did you mean service?"),
         ("open Slow severity=purple", "is no severity"),
