@@ -75,8 +75,11 @@ def _sparkline(values: Sequence[float | None]) -> str:
     shown = [_number(value) for value in values[-WIDTH:]]
     known = [value for value in shown if value is not None]
     low, high = min(known, default=0.0), max(known, default=0.0)
-    scale = (len(_BARS) - 1) / (high - low) if high > low else 0.0
-    return "".join(" " if value is None else _BARS[math.ceil((value - low) * scale)] for value in shown)
+    span, most = (high - low) or 1.0, len(_BARS) - 1
+    # rounding may make a little more than all of the greatest value
+    return "".join(
+        " " if value is None else _BARS[min(math.ceil((value - low) / span * most), most)] for value in shown
+    )
 
 
 def _number(value: float | None) -> float | None:
