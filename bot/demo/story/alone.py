@@ -9,7 +9,7 @@ async def fourth_time(chapter: Chapter) -> None:
     """The pool starves again: Tandem announces, scales out, verifies and reports. Then somebody stops it."""
     slack, stage = chapter.slack, chapter.stage
     chapter.out.print("Chapter 3: the fourth time this week")
-    chapter.tell("Two nights ago, the night before and just now: three times people approved the same, and it helped.")
+    chapter.tell("Three nights ago, two nights ago and just now: three times people approved the same, and it helped.")
     await message_in(slack, PLATFORM, 240, "the run of the first chapter has been verified", _was_verified)
     await stage.scale_in()
     chapter.tell("The pool was made small again, and the batch job still takes its CPU …")
