@@ -35,6 +35,8 @@ class MadeCheck(msgspec.Struct, frozen=True, kw_only=True):
     rows: int
     version: str
     summary: str
+    model_version: str = ""
+    """That of the rows, where the monitor judges versions apart."""
 
 
 class CheckFilter(msgspec.Struct, frozen=True, kw_only=True):

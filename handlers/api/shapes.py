@@ -1,7 +1,7 @@
 """What the API answers, as types: they are encoded as they are, and described by ``/openapi.json``."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -14,7 +14,6 @@ from bot.domain.memory import PastIncident
 from bot.domain.run import Announcement, Decision, Phase, RunStatus, StepStatus
 from bot.domain.runs.parameter import Value
 from bot.domain.severity import Severity
-from bot.model_store.checks import CheckState
 
 Domain = Annotated[str, Meta(description="The values of the labels `correlation.partition_by`, joined by `/`.")]
 
@@ -226,71 +225,6 @@ class ServiceShape(msgspec.Struct, frozen=True):
 
 class ServicePage(msgspec.Struct, frozen=True):
     services: list[ServiceShape]
-    next: str | None
-
-
-class MonitorShape(msgspec.Struct, frozen=True):
-    name: str
-    kind: str
-    domain: Domain
-    state: Literal["unchecked", "ok", "firing", "stale", "failed"]
-    checks: int
-    checked_at: datetime | None
-    reference: Annotated[str, Meta(description="The version that the last check compared with.")]
-    summary: str
-
-
-class ReferenceShape(msgspec.Struct, frozen=True):
-    version: str
-    rows: int
-    pinned: bool
-    created_at: datetime
-    model_version: str
-
-
-class ModelShape(msgspec.Struct, frozen=True):
-    name: str
-    depends_on: list[str]
-    newest_at: Annotated[datetime | None, Meta(description="When its newest predictions came.")]
-    reference: ReferenceShape | None
-    monitors: list[MonitorShape]
-
-
-class ModelPage(msgspec.Struct, frozen=True):
-    models: list[ModelShape]
-    next: str | None
-
-
-class EpisodeShape(msgspec.Struct, frozen=True, kw_only=True):
-    """From when to when a monitor found something."""
-
-    monitor: str
-    alertname: str
-    severity: Severity
-    began_at: datetime
-    ended_at: datetime | None
-    domain: Domain
-    summary: str
-    incident_id: str | None
-
-
-class CheckShape(msgspec.Struct, frozen=True, kw_only=True):
-    """What one check said of so many rows, compared with the version of the reference."""
-
-    monitor: str
-    domain: Domain
-    at: datetime
-    state: CheckState
-    rows: int
-    reference: str
-    summary: str
-
-
-class HistoryPage(msgspec.Struct, frozen=True):
-    """``history`` are the checks, the newest first; ``episodes`` from when to when the monitors found something."""
-
-    history: list[CheckShape]
-    episodes: Annotated[list[EpisodeShape], Meta(description="On the first page.")]
     next: str | None
 
 

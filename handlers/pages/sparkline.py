@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from bot.model_store.checks import CheckState
-from handlers.api.shapes import CheckShape
+from handlers.api.shapes_of_models import CheckShape
 
 MOST_CHECKS = 48
 HEIGHT = 24

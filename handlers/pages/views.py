@@ -20,16 +20,8 @@ from handlers.api.operation import Call, NoBody, NoQuery
 from handlers.api.operations.incidents import ListQuery, list_incidents
 from handlers.api.operations.models import HistoryQuery, ModelsQuery, list_models, model_history, show_model
 from handlers.api.operations.services import ServiceQuery, list_services
-from handlers.api.shapes import (
-    CheckShape,
-    HistoryPage,
-    IncidentPage,
-    ModelPage,
-    ModelShape,
-    MonitorShape,
-    ServicePage,
-    ServiceShape,
-)
+from handlers.api.shapes import IncidentPage, ServicePage, ServiceShape
+from handlers.api.shapes_of_models import CheckShape, HistoryPage, ModelPage, ModelShape, MonitorShape
 from handlers.pages.course import course_picture
 from handlers.pages.rendering import ROWS
 from handlers.pages.sparkline import Sparkline, sparkline
@@ -127,10 +119,11 @@ def _with(call: Asked, query: msgspec.Struct) -> Call[Any, NoBody]:
 
 
 def _monitors(model: ModelShape, newest_first: Sequence[CheckShape]) -> list[ShownMonitor]:
-    made: dict[tuple[str, str], list[CheckShape]] = {}
+    made: dict[tuple[str, str, str], list[CheckShape]] = {}
     for check in newest_first:
-        made.setdefault((check.monitor, check.domain), []).append(check)
-    return [ShownMonitor(one, sparkline(made.get((one.name, one.domain), []))) for one in model.monitors]
+        made.setdefault((check.monitor, check.domain, check.model_version), []).append(check)
+    keys = [(one.name, one.domain, one.model_version or "") for one in model.monitors]
+    return [ShownMonitor(one, sparkline(made.get(key, []))) for one, key in zip(model.monitors, keys, strict=True)]
 
 
 def _labels(alert: Alert) -> str:

@@ -66,7 +66,9 @@ def monitor_in_words(name: str, state: MonitorState | None) -> str:
     icon = "🔴" if state and state.fires else "🟢" if state and state.is_checked else "⚪"
     if state is None or state.checked_at is None:
         return f"{icon} *{literal(name, 100)}* has not checked yet"
-    where = f" in {literal(state.domain, 100)}" if state.domain else ""
+    version = state.model_version
+    where = "" if version is None else f" of version {literal(version, 100)}" if version else " of rows without version"
+    where += f" in {literal(state.domain, 100)}" if state.domain else ""
     again = f", for {state.unchecked} checks" if state.unchecked > 1 else ""
     checked = f"({when(state.checked_at)}, check {state.checks}{again})"
     return f"{icon} *{literal(name, 100)}*{where} {one_line(state.summary, 400)} {checked}"

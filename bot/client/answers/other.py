@@ -53,6 +53,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     rows: int = 0
     reference: str = ""
     summary: str = ""
+    model_version: str = ""
 
 
 class Episode(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +65,7 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
     domain: str = ""
     summary: str = ""
     incident_id: str | None = None
+    model_version: str = ""
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,6 +125,7 @@ class Monitor(msgspec.Struct, frozen=True, kw_only=True):
     checked_at: datetime | None = None
     reference: str = ""
     summary: str = ""
+    model_version: str | None = None
 
 
 class Reference(msgspec.Struct, frozen=True, kw_only=True):

@@ -89,6 +89,8 @@ class MonitorRules(_Section):
     """Who computes: Tandem, or alibi-detect (drift, prediction_drift, multivariate)."""
     severity: Severity = Severity.WARNING
     """The severity of its alerts."""
+    by: Literal["version"] | None = None
+    """`version`: the rows of each version of the model are judged apart; their predictions name it."""
     checked_within: Duration | None = None
     """No check that could be made for so long is `MonitorFailed`; default: a day of checks that could not be made."""
 
@@ -96,6 +98,12 @@ class MonitorRules(_Section):
     def _has_time(self) -> Self:
         if self.checked_within is not None and self.checked_within <= timedelta(0):
             raise ValueError("checked_within is longer than nothing")
+        return self
+
+    @model_validator(mode="after")
+    def _by_what_can_be(self) -> Self:
+        if self.by is not None and self.engine == "alibi":
+            raise ValueError("by: version is for Tandem's own engine: leave out engine: alibi, or by")
         return self
 
     @property

@@ -94,6 +94,7 @@ class ModelCheckRow(SQLModel, table=True):
     rows: int = Field(sa_type=BigInteger)
     version: str = Field(sa_type=Text)
     summary: str = Field(sa_type=Text)
+    model_version: str = Field(default="", sa_type=Text)
 
 
 class ModelPullRow(SQLModel, table=True):

@@ -1,6 +1,7 @@
 """The alerts of the models' watch: what fires, what is resolved, on which model."""
 
 from datetime import datetime
+from typing import NamedTuple
 
 from bot.domain.event import AlertEvent, AlertStatus, fingerprint_of
 from bot.domain.severity import Severity
@@ -13,11 +14,23 @@ FAILED = "MonitorFailed"
 _SOURCE = "tandem"
 
 
-def finding(
-    cursor: ModelCursor, name: str, monitor: MonitorRules, outcome: Outcome, since: datetime, reference: str
-) -> AlertEvent:
+class Subject(NamedTuple):
+    """A monitor of a model, as a whole or for one version; "" is that of rows that name none."""
+
+    cursor: ModelCursor
+    name: str
+    version: str | None = None
+
+    def sentence(self, summary: str) -> str:
+        """What is said of it, with the version."""
+        if self.version is None:
+            return summary
+        return f"version {self.version}: {summary}" if self.version else f"rows without a version: {summary}"
+
+
+def finding(of: Subject, monitor: MonitorRules, outcome: Outcome, since: datetime, reference: str) -> AlertEvent:
     """A check found something."""
-    annotations = {"summary": outcome.summary, "monitor": name}
+    annotations = {"summary": of.sentence(outcome.summary), "monitor": of.name}
     if outcome.details:
         annotations["description"] = "\n".join(outcome.details)
     if outcome.features:
@@ -26,45 +39,44 @@ def finding(
         annotations["reference"] = reference
     if outcome.guarantee:
         annotations["guarantee"] = outcome.guarantee
-    labels = _labels(cursor, name, kind_of(monitor).alertname, monitor.severity)
+    alertname = kind_of(monitor).alertname
+    labels = _labels(of, alertname, monitor.severity)
     if outcome.features:
         labels["feature"] = few(outcome.features)
-    fingerprint = _fingerprint(cursor, name, kind_of(monitor).alertname)
+    fingerprint, group = _fingerprint(of, alertname), of.cursor.model
     return AlertEvent(
-        _SOURCE, fingerprint, AlertStatus.FIRING, labels, since, annotations, group=cursor.model, chart=outcome.chart
+        _SOURCE, fingerprint, AlertStatus.FIRING, labels, since, annotations, group=group, chart=outcome.chart
     )
 
 
-def firing(
-    cursor: ModelCursor, name: str, alertname: str, severity: Severity, since: datetime, summary: str
-) -> AlertEvent:
+def firing(of: Subject, alertname: str, severity: Severity, since: datetime, summary: str) -> AlertEvent:
     """Something fires that is no check's finding: no data, or a check that cannot be made."""
-    annotations = {"summary": summary, "monitor": name}
-    labels = _labels(cursor, name, alertname, severity)
-    fingerprint = _fingerprint(cursor, name, alertname)
-    return AlertEvent(_SOURCE, fingerprint, AlertStatus.FIRING, labels, since, annotations, group=cursor.model)
+    annotations = {"summary": of.sentence(summary), "monitor": of.name}
+    labels, fingerprint = _labels(of, alertname, severity), _fingerprint(of, alertname)
+    return AlertEvent(_SOURCE, fingerprint, AlertStatus.FIRING, labels, since, annotations, group=of.cursor.model)
 
 
-def resolved(
-    cursor: ModelCursor, name: str, alertname: str, since: datetime, now: datetime, summary: str
-) -> AlertEvent:
+def resolved(of: Subject, alertname: str, since: datetime, now: datetime, summary: str) -> AlertEvent:
     """What fired is gone."""
     return AlertEvent(
         _SOURCE,
-        _fingerprint(cursor, name, alertname),
+        _fingerprint(of, alertname),
         AlertStatus.RESOLVED,
-        _labels(cursor, name, alertname, None),
+        _labels(of, alertname, None),
         min(since, now),
-        {"summary": summary, "monitor": name},
+        {"summary": of.sentence(summary), "monitor": of.name},
         ends_at=now,
-        group=cursor.model,
+        group=of.cursor.model,
     )
 
 
-def _labels(cursor: ModelCursor, name: str, alertname: str, severity: Severity | None) -> dict[str, str]:
-    labels = {"alertname": alertname, "service": cursor.model, "model": cursor.model, "monitor": name}
-    return {**cursor.labels, **labels, **({"severity": severity.value} if severity else {})}
+def _labels(of: Subject, alertname: str, severity: Severity | None) -> dict[str, str]:
+    model = of.cursor.model
+    labels = {"alertname": alertname, "service": model, "model": model, "monitor": of.name}
+    labels |= {"version": of.version} if of.version else {}
+    return {**of.cursor.labels, **labels, **({"severity": severity.value} if severity else {})}
 
 
-def _fingerprint(cursor: ModelCursor, name: str, alertname: str) -> str:
-    return fingerprint_of({"alertname": alertname, "model": cursor.model, "monitor": name})
+def _fingerprint(of: Subject, alertname: str) -> str:
+    known = {"alertname": alertname, "model": of.cursor.model, "monitor": of.name}
+    return fingerprint_of(known if of.version is None else known | {"version": of.version})

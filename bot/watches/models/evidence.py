@@ -12,7 +12,9 @@ async def look_at_monitor(connection: AsyncConnection, monitor: str, since: date
     """What ``MODEL/MONITOR`` found in its last check, if all rows of that came after a moment."""
     model, _, name = monitor.partition("/")
     overview = await overview_of(connection, model, partitions)
-    fresh = [state for state in overview.states if state.monitor == name and _is_fresh(state, since)]
+    mine = [state for state in overview.states if state.monitor == name]
+    apart = [state for state in mine if state.model_version is not None]
+    fresh = [state for state in apart or mine if _is_fresh(state, since)]
     if any(state.firing_since for state in fresh):
         return Look(firing=[f"the monitor {monitor}"])
     if not fresh:

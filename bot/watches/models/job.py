@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -22,6 +23,8 @@ from bot.watches.models.alibi_checks import check_by_alibi
 from bot.watches.models.alibi_process import Alibi, EngineUnavailable
 from bot.watches.models.kinds.registry import CheckInput, CheckSkipped, Outcome, kind_of, written_as_before
 from bot.watches.models.memory import Key, MonitorState, Waiting
+from bot.watches.models.versions import splitting
+from bot.watches.models.versions.splitting import Parts
 from bot.watches.models.window import LoadedReference, LoadedReferences, Window, labelled, predictions, without
 
 _MOST_BATCHES = 10_000
@@ -36,13 +39,16 @@ class Due(NamedTuple):
     rules: MonitorRules
     state: MonitorState
     waiting: Waiting
+    versions: Mapping[str, MonitorState] = {}
+    """Its states by version of the model, where it judges them apart."""
 
 
 class Result(NamedTuple):
     """A check that was made over batches up to ``seq``, of so many ``rows``, which came from ``since`` to ``until``.
 
     Without ``outcome`` it could not be made: ``problem`` says why, ``failed`` whether that is anybody's fault,
-    ``again`` whether the same rows are to be tried again.
+    ``again`` whether the same rows are to be tried again. ``model_version`` is that of the rows where versions are
+    judged apart, ``place`` how many there had been with it; ``ended`` are those that give way to others.
     """
 
     name: str
@@ -57,6 +63,9 @@ class Result(NamedTuple):
     since: datetime | None = None
     again: bool = False
     delay: timedelta | None = None
+    model_version: str | None = None
+    place: int = 0
+    ended: Sequence[str] = ()
 
 
 class Checks:
@@ -69,14 +78,17 @@ class Checks:
         self._references = LoadedReferences(frames)
 
     async def make(self, key: Key, model: WatchedModel, due: list[Due], now: datetime) -> list[Result]:
-        """One result a check that is due. Raises StorageUnavailable: then the same is due again."""
+        """One result a check that is due, and one a version that it judges apart.
+
+        Raises StorageUnavailable: then the same is due again.
+        """
         async with self._database.read() as connection:
             reference = await references.current(connection, key[0], now)
         results = []
         for one in due:
             kept = await self._kept(key, one)
             if kept:
-                results.append(await self._make(key, model, one, kept, reference, now))
+                results += await self._make(key, model, one, kept, reference, now)
         return results
 
     async def _kept(self, key: Key, due: Due) -> list[KeptRows]:
@@ -94,28 +106,44 @@ class Checks:
 
     async def _make(
         self, of: Key, model: WatchedModel, due: Due, kept: list[KeptRows], reference: Reference | None, now: datetime
-    ) -> Result:
+    ) -> list[Result]:
         key = key_of(due.rules, model, reference)
         version = reference.version if reference else ""
         rows = sum(one.rows for one in kept)
         result = Result(due.name, kept[-1].seq, rows, kept[-1].received_at, key, version, since=kept[0].received_at)
-        blob = due.state.blob if due.state.reference == key else b""
         try:
             loaded = await self._references.get(reference) if reference else None
             window = await self._window(of, due.rules, kept, now)
             result = result._replace(delay=window.delay)
-            return result._replace(outcome=await self._check(due, model, blob, window, loaded))
-        except CheckSkipped as error:
-            return result._replace(problem=str(error))
-        except EngineUnavailable as error:
-            return result._replace(problem=str(error), failed=True, again=True)
-        except Lost as error:
-            return result._replace(problem=str(error), failed=True)
+            if due.rules.by is not None and window.table.rows:
+                return await self._each_version(due, model, window, loaded, result)
+            blob = due.state.blob if due.state.reference == key else b""
+            return [result._replace(outcome=await self._check(due.rules, model, blob, window, loaded))]
         except StorageUnavailable:
             raise
         except Exception as error:
-            log.error("models.check_failed", model=of[0], monitor=due.name, exc_info=error)
-            return result._replace(problem=f"the check failed: {type(error).__name__}", failed=True)
+            return [_not_made(result, of[0], error)]
+
+    async def _each_version(
+        self, due: Due, model: WatchedModel, window: Window, loaded: LoadedReference | None, whole: Result
+    ) -> list[Result]:
+        """A result of the monitor as a whole, and one of each version that has rows."""
+        parts = await asyncio.to_thread(splitting.parts_of, window, due.versions, due.state.place)
+        results = list[Result]()
+        for part in parts.parts:
+            state = due.versions.get(part.version)
+            blob = state.blob if state is not None and state.reference == whole.key else b""
+            rows = part.window.table.rows
+            result = whole._replace(model_version=part.version, place=part.place, rows=rows, delay=None)
+            rules = splitting.rules_of(due.rules, part)
+            try:
+                outcome = await self._check(rules, model, blob, part.window, loaded)
+                results.append(result._replace(outcome=outcome))
+            except StorageUnavailable:
+                raise
+            except Exception as error:
+                results.append(_not_made(result, due.state.model, error))
+        return [_as_a_whole(whole, results, parts), *results]
 
     async def _window(self, of: Key, rules: MonitorRules, kept: list[KeptRows], now: datetime) -> Window:
         if not kind_of(rules).of_labels:
@@ -123,9 +151,9 @@ class Checks:
         return await labelled(self._database, self._frames, of, kept, now, rules.features_of_labels)
 
     async def _check(
-        self, due: Due, model: WatchedModel, blob: bytes, window: Window, loaded: LoadedReference | None
+        self, rules: MonitorRules, model: WatchedModel, blob: bytes, window: Window, loaded: LoadedReference | None
     ) -> Outcome:
-        rules, kind = due.rules, kind_of(due.rules)
+        kind = kind_of(rules)
         if kind.needs_reference and loaded is None:
             raise CheckSkipped("there is no reference yet: PUT /models/{model}/references/{version}")
         if kind.needs_reference and not window.table.rows:
@@ -134,6 +162,33 @@ class Checks:
             return await check_by_alibi(self._alibi, rules, model, window, loaded)
         loaded = without(loaded, model.ignore) if loaded is not None else None
         return await asyncio.to_thread(kind.check, rules, CheckInput(model, blob, window, loaded))
+
+
+def _not_made(result: Result, model: str, error: Exception) -> Result:
+    match error:
+        case CheckSkipped():
+            return result._replace(problem=str(error))
+        case EngineUnavailable():
+            return result._replace(problem=str(error), failed=True, again=True)
+        case Lost():
+            return result._replace(problem=str(error), failed=True)
+    log.error("models.check_failed", model=model, monitor=result.name, exc_info=error)
+    return result._replace(problem=f"the check failed: {type(error).__name__}", failed=True)
+
+
+def _as_a_whole(whole: Result, results: Sequence[Result], parts: Parts) -> Result:
+    """The monitor as a whole finds nothing itself; where no version could be checked, it could not check."""
+    whole = whole._replace(ended=parts.ended, place=max((part.place for part in parts.parts), default=0))
+    if not any(result.outcome for result in results):
+        return whole._replace(problem=results[0].problem)
+    return whole._replace(
+        outcome=splitting.whole(
+            [result.model_version or "" for result in results if result.outcome and result.outcome.firing],
+            [result.model_version or "" for result in results if result.outcome and not result.outcome.firing],
+            [result.model_version or "" for result in results if not result.outcome],
+            parts,
+        )
+    )
 
 
 def holds_of(rules: MonitorRules) -> RowsKind:

@@ -17,9 +17,19 @@ WATCH = "models"
 NOT_CHECKED = "not checked: "
 Key = tuple[str, str]
 """A model and a correlation domain."""
+_Place = tuple[str, str, str, str | None]
+"""A model, a domain, a monitor, and the version of the model that it judges apart."""
 _CURSOR, _MONITOR = "head:", "monitor:"  # the names in stored snapshots
+_VERSION = "version:"  # of a monitor's state for one version of the model
 
 log = structlog.get_logger(__name__)
+
+
+class Moment(NamedTuple):
+    """Where in the inbox, and when, something changes."""
+
+    position: int
+    now: datetime
 
 
 class Waiting(msgspec.Struct):
@@ -80,6 +90,12 @@ class MonitorState(msgspec.Struct):
     retry_at: datetime | None = None
     """Before this the same rows are not tried again, which an engine that was away could not check."""
     tries: int = 0
+    model_version: str | None = None
+    """With ``by: version``: the version of the model that it is of; None for the monitor as a whole."""
+    place: int = 0
+    """Of a version: how many the monitor had judged when it came, with it. Of the whole: how many it ever judged."""
+    absent: int = 0
+    """Of a version: how many checks there were since one had rows of it."""
 
     @property
     def fires(self) -> bool:
@@ -119,7 +135,7 @@ _decode_monitor = msgspec.msgpack.Decoder(MonitorState).decode
 
 
 class Memory:
-    """A partition's models by name and domain, and the states of their monitors by model, domain and monitor.
+    """A partition's models by name and domain, and the states of their monitors by model, domain, monitor and version.
 
     Every change is saved in the transaction of its batch. ``made`` are the checks that it is about to write down.
     """
@@ -127,12 +143,18 @@ class Memory:
     def __init__(self, changes: Changes, partition_by: Sequence[str] = ()) -> None:
         self.made: list[MadeCheck] = []
         self.cursors: dict[Key, ModelCursor] = {}
-        self.monitors: dict[tuple[str, str, str], MonitorState] = {}
+        self.monitors: dict[_Place, MonitorState] = {}
+        self._apart: dict[tuple[str, str, str], dict[str, MonitorState]] = {}
         self._changes = changes
         self._partition_by = partition_by
 
-    def monitor(self, model: str, name: str, domain: str = "") -> MonitorState:
-        return self.monitors.get((model, domain, name)) or MonitorState(model, name, domain=domain)
+    def monitor(self, model: str, name: str, domain: str = "", version: str | None = None) -> MonitorState:
+        known = self.monitors.get((model, domain, name, version))
+        return known or MonitorState(model, name, domain=domain, model_version=version)
+
+    def versions_of(self, model: str, name: str, domain: str = "") -> dict[str, MonitorState]:
+        """The states of a monitor that judges versions apart, by version."""
+        return dict(self._apart.get((model, domain, name), {}))
 
     def take_made(self) -> list[MadeCheck]:
         """The checks that are not written down yet, once."""
@@ -144,16 +166,32 @@ class Memory:
         self._changes.add(_name_of_cursor(cursor), position)
 
     def monitor_changed(self, state: MonitorState, position: int) -> None:
-        self.monitors[state.model, state.domain, state.monitor] = state
+        self._keep(state)
         self._changes.add(_name_of(state), position)
+
+    def forget_monitor(self, state: MonitorState) -> None:
+        """A version is judged no more."""
+        place = _place_of(state)
+        del self.monitors[place]
+        self._apart[place[:3]].pop(place[3] or "")
+        self._changes.remove(_name_of(state))
+
+    def _keep(self, state: MonitorState) -> None:
+        place = _place_of(state)
+        self.monitors[place] = state
+        if state.model_version is not None:
+            self._apart.setdefault(place[:3], {})[state.model_version] = state
 
     def serialise(self, name: str) -> bytes | None:
         if name.startswith(_CURSOR):
             model, _, domain = name.removeprefix(_CURSOR).partition(_SEPARATOR)
             return _encode(self.cursors[model, domain])
+        if name.startswith(_VERSION):
+            model, monitor, version, domain = name.removeprefix(_VERSION).split(_SEPARATOR, 3)
+            return _encode(self.monitors[model, domain, monitor, version])
         model, _, rest = name.removeprefix(_MONITOR).partition(_SEPARATOR)
         monitor, _, domain = rest.partition(_SEPARATOR)
-        return _encode(self.monitors[model, domain, monitor])
+        return _encode(self.monitors[model, domain, monitor, None])
 
     def restore(self, name: str, state: bytes) -> bool:
         """A monitor whose snapshot is of an older version that cannot be read begins anew.
@@ -170,8 +208,8 @@ class Memory:
             return name == _name_of_cursor(read)
         read.domain = read.domain or self._only_domain(read.model)
         if name == _name_of(read):
-            self.monitors[read.model, read.domain, read.monitor] = read
-        elif (read.model, read.domain, read.monitor) not in self.monitors:
+            self._keep(read)
+        elif _place_of(read) not in self.monitors:
             self.monitor_changed(read, 0)
         return name == _name_of(read)
 
@@ -189,15 +227,21 @@ def _name_of_cursor(cursor: ModelCursor) -> str:
 
 
 def _name_of(state: MonitorState) -> str:
+    if state.model_version is not None:
+        return _VERSION + _SEPARATOR.join([state.model, state.monitor, state.model_version, state.domain])
     return f"{_MONITOR}{state.model}{_SEPARATOR}{state.monitor}" + (
         f"{_SEPARATOR}{state.domain}" if state.domain else ""
     )
 
 
+def _place_of(state: MonitorState) -> _Place:
+    return state.model, state.domain, state.monitor, state.model_version
+
+
 async def overview_of(connection: AsyncConnection, model: str, partitions: int) -> ModelOverview:
     """What was saved of a model in all partitions, whichever replicas work on them."""
     cursor = f"{_CURSOR}{model}"
-    prefixes = (cursor + _SEPARATOR, _name_of(MonitorState(model, "")))
+    prefixes = (cursor + _SEPARATOR, *(f"{kind}{model}{_SEPARATOR}" for kind in (_MONITOR, _VERSION)))
     found = await snapshots.named(connection, range(partitions), WATCH, cursor, prefixes)
     overview = ModelOverview([], [])
     for name, stored in found.items():
@@ -218,6 +262,6 @@ def _read(name: str, state: bytes) -> ModelCursor | MonitorState:
     """Raises MsgspecError, ValueError."""
     if name.startswith(_CURSOR):
         return _decode_cursor(state)
-    if name.startswith(_MONITOR):
+    if name.startswith((_MONITOR, _VERSION)):
         return _decode_monitor(state)
     raise ValueError(f"{name!r} is no snapshot of this watch")

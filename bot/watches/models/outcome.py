@@ -1,7 +1,6 @@
 """What finished checks mean: the monitors' new states, and the alerts that begin, go on or end."""
 
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 import msgspec
 
@@ -12,10 +11,11 @@ from bot.domain.severity import Severity
 from bot.domain.watched.monitor import MonitorRules
 from bot.model_store.checks import MOST_SUMMARY, CheckState, MadeCheck
 from bot.observability.metrics import MODEL_CHECKS as CHECKS
-from bot.watches.models.alerts import FAILED, STALE, finding, firing, resolved
+from bot.watches.models.alerts import FAILED, STALE, Subject, finding, firing, resolved
 from bot.watches.models.job import Result
 from bot.watches.models.kinds.registry import Outcome, kind_of
-from bot.watches.models.memory import NOT_CHECKED, Memory, ModelCursor, MonitorState, Waiting
+from bot.watches.models.memory import NOT_CHECKED, Memory, ModelCursor, Moment, MonitorState, Waiting
+from bot.watches.models.versions.settling import Judged, settle_versions
 from detectors.drift.quality import stale
 
 _UNCHECKED_FOR = timedelta(days=1)
@@ -24,13 +24,6 @@ _UNCHECKED_FOR = timedelta(days=1)
 
 _RETRY, _RARELY = timedelta(minutes=1), timedelta(hours=1)
 """How long to wait for an engine that is away: at first, and at most."""
-
-
-class Moment(NamedTuple):
-    """Where in the inbox, and when, something changes."""
-
-    position: int
-    now: datetime
 
 
 def apply_results(
@@ -43,13 +36,17 @@ def apply_results(
     for result in results:
         if result.delay is not None:
             cursor.label_delay = result.delay
-        if not result.again:
+        if not result.again and result.model_version is None:
             cursor.waiting[result.name] = _rest(cursor.waiting.get(result.name) or Waiting(), result)
-        before = memory.monitor(cursor.model, result.name, cursor.domain)
+        before = memory.monitor(cursor.model, result.name, cursor.domain, result.model_version)
         after, alerts = _applied(cursor, before, monitors[result.name], result, at.now)
         memory.monitor_changed(after, at.position)
-        memory.made.append(_made(cursor, after, result, at.now))
+        if result.model_version is not None or result.outcome is None or monitors[result.name].by is None:
+            memory.made.append(_made(cursor, after, result, at.now))
         found += alerts
+    for whole in (result for result in results if result.model_version is None):
+        served = {one.model_version for one in results if one.name == whole.name}
+        found += settle_versions(memory, cursor, monitors[whole.name], Judged(whole, served), at)
     memory.cursor_changed(cursor, at.position)
     return found
 
@@ -69,6 +66,7 @@ def _made(cursor: ModelCursor, state: MonitorState, result: Result, now: datetim
         rows=result.rows,
         version=result.version,
         summary=state.summary[:MOST_SUMMARY],
+        model_version=result.model_version or "",
     )
 
 
@@ -80,7 +78,8 @@ def _rest(waiting: Waiting, result: Result) -> Waiting:
 def _applied(
     cursor: ModelCursor, before: MonitorState, rules: MonitorRules, result: Result, now: datetime
 ) -> tuple[MonitorState, list[AlertEvent]]:
-    state = msgspec.structs.replace(before, checks=before.checks + 1, checked_at=now)
+    state = msgspec.structs.replace(before, checks=before.checks + 1, checked_at=now, absent=0)
+    state.place = max(before.place, result.place)
     CHECKS.labels("failed" if result.failed else "not made" if result.outcome is None else "made").inc()
     if result.outcome is None:
         state.summary = f"{NOT_CHECKED}{result.problem}"
@@ -89,45 +88,47 @@ def _applied(
         state.retry_at = now + min(_RETRY * 2 ** (state.tries - 1), _RARELY) if result.again else None
         return state, _failing(cursor, state, rules, result, now)
     state.made_at, state.unchecked, state.unchecked_since, state.tries, state.retry_at = now, 0, None, 0, None
-    found = _checks_again(cursor, state, result.name, now)
+    of = Subject(cursor, result.name, state.model_version)
+    found = _checks_again(of, state, now)
     if before.firing_since and before.reference != result.key:
         why = f"it begins anew with the reference {result.version or 'none'}"
-        ended = resolved(cursor, result.name, kind_of(rules).alertname, before.firing_since, now, why)
+        ended = resolved(of, kind_of(rules).alertname, before.firing_since, now, why)
         found.append(msgspec.structs.replace(ended, ended_by=EndedBy.NEW_REFERENCE))
         state.firing_since = None
     outcome = result.outcome
     state.rows_since = result.since
     state.reference, state.version, state.blob = result.key, result.version, outcome.state
     state.summary, state.features, state.chart = outcome.summary, outcome.features[:50], outcome.chart or state.chart
-    return state, found + _findings(cursor, state, rules, result.name, outcome, now)
+    return state, found + _findings(of, state, rules, outcome, now)
 
 
 def _findings(
-    cursor: ModelCursor, state: MonitorState, rules: MonitorRules, name: str, outcome: Outcome, now: datetime
+    of: Subject, state: MonitorState, rules: MonitorRules, outcome: Outcome, now: datetime
 ) -> list[AlertEvent]:
     if outcome.firing:
         state.firing_since = state.firing_since or now
-        return [finding(cursor, name, rules, outcome, state.firing_since, state.version)]
+        return [finding(of, rules, outcome, state.firing_since, state.version)]
     since, state.firing_since = state.firing_since, None
-    return [resolved(cursor, name, kind_of(rules).alertname, since, now, outcome.summary)] if since else []
+    return [resolved(of, kind_of(rules).alertname, since, now, outcome.summary)] if since else []
 
 
 def _failing(
     cursor: ModelCursor, state: MonitorState, rules: MonitorRules, result: Result, now: datetime
 ) -> list[AlertEvent]:
     """A monitor that cannot check, or could not for too long, is an alert until it can."""
-    overdue = _overdue(cursor, state, rules, now)
+    overdue = "" if state.model_version is not None else _overdue(cursor, state, rules, now)
     blame = result.failed and state.tries != 1
     if not blame and not overdue and state.failed_since is None:
         return []
     state.failed_since = state.failed_since or now
     summary = overdue or f"the monitor {result.name} of {cursor.model} cannot check: {result.problem}"
-    return [firing(cursor, result.name, FAILED, Severity.WARNING, state.failed_since, summary)]
+    of = Subject(cursor, result.name, state.model_version)
+    return [firing(of, FAILED, Severity.WARNING, state.failed_since, summary)]
 
 
-def _checks_again(cursor: ModelCursor, state: MonitorState, name: str, now: datetime) -> list[AlertEvent]:
+def _checks_again(of: Subject, state: MonitorState, now: datetime) -> list[AlertEvent]:
     since, state.failed_since = state.failed_since, None
-    return [resolved(cursor, name, FAILED, since, now, "the monitor checks again")] if since else []
+    return [resolved(of, FAILED, since, now, "the monitor checks again")] if since else []
 
 
 def _overdue(cursor: ModelCursor, state: MonitorState, rules: MonitorRules, now: datetime) -> str:
@@ -162,7 +163,7 @@ def check_overdue(memory: Memory, cursor: ModelCursor, rules: Rules, at: Moment,
         overdue = "" if elsewhere else _overdue(cursor, state, monitor, at.now)
         if overdue and state.failed_since is None:
             memory.monitor_changed(msgspec.structs.replace(state, failed_since=at.now), at.position)
-            found.append(firing(cursor, name, FAILED, Severity.WARNING, at.now, overdue))
+            found.append(firing(Subject(cursor, name), FAILED, Severity.WARNING, at.now, overdue))
     return found
 
 
@@ -183,8 +184,9 @@ def check_freshness(memory: Memory, cursor: ModelCursor, rules: Rules, at: Momen
             memory.monitor_changed(msgspec.structs.replace(state, stale_since=at.now), at.position)
             since = f"since {cursor.newest_at:%Y-%m-%d %H:%M} UTC" if cursor.newest_at else "since it is watched"
             summary = f"{cursor.model} got no predictions {since}; they should come every {format_duration(every)}"
-            found.append(firing(cursor, name, STALE, monitor.severity, at.now, summary))
+            found.append(firing(Subject(cursor, name), STALE, monitor.severity, at.now, summary))
         elif late is None and state.stale_since is not None:
             memory.monitor_changed(msgspec.structs.replace(state, stale_since=None), at.position)
-            found.append(resolved(cursor, name, STALE, state.stale_since, at.now, "predictions come again"))
+            since_when = state.stale_since
+            found.append(resolved(Subject(cursor, name), STALE, since_when, at.now, "predictions come again"))
     return found

@@ -25,8 +25,8 @@ from bot.pipeline.batch import Batch
 from bot.storage.database import Database
 from bot.watches.models.alibi_process import Alibi
 from bot.watches.models.job import Checks, Due, Result, holds_of
-from bot.watches.models.memory import WATCH, Key, Memory, ModelCursor, ModelOverview, Waiting, overview_of
-from bot.watches.models.outcome import Moment, apply_results, check_freshness, check_overdue
+from bot.watches.models.memory import WATCH, Key, Memory, ModelCursor, ModelOverview, Moment, Waiting, overview_of
+from bot.watches.models.outcome import apply_results, check_freshness, check_overdue
 from bot.watches.snapshots import Changes, SnapshotStore
 
 TICK = timedelta(seconds=15)
@@ -226,7 +226,9 @@ class ModelsWatch:
 
     def _due(self, memory: Memory, cursor: ModelCursor, monitor: str) -> Due:
         rules = self._monitors(cursor.model)[monitor]
-        return Due(monitor, rules, memory.monitor(cursor.model, monitor, cursor.domain), cursor.waiting[monitor])
+        state = memory.monitor(cursor.model, monitor, cursor.domain)
+        versions = memory.versions_of(cursor.model, monitor, cursor.domain)
+        return Due(monitor, rules, state, cursor.waiting[monitor], versions)
 
     def _due_monitors(self, partition: int, memory: Memory, cursor: ModelCursor, now: datetime) -> Iterable[str]:
         """The monitors whose windows are full and that need not wait for their engine, or that a person requested."""

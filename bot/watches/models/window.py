@@ -39,6 +39,8 @@ class Table(NamedTuple):
     label: Array | None = None
     scores: Mapping[str, Array] = {}
     quantiles: Mapping[float, Array] = {}
+    versions: Array | None = None
+    """The version of the model that predicted each row, of a window."""
 
     def outputs(self) -> dict[str, Array]:
         """What the model answered: predictions and scores."""
@@ -127,7 +129,12 @@ def _window_of(batches: Sequence[pa.Table]) -> Window:
     table = stacked(batches)
     if "id" not in table.column_names:
         return Window(Table(0, {}))
-    return Window(table_of(once_per_id(table)), table["id"].to_pylist())
+    return Window(_versioned(once_per_id(table)), table["id"].to_pylist())
+
+
+def _versioned(table: pa.Table) -> Table:
+    versions = array_of(pc.cast(table["version"], pa.string())) if _there(table, "version") else None
+    return table_of(table)._replace(versions=versions)
 
 
 async def labelled(
@@ -158,7 +165,7 @@ async def labelled(
     unknown = len(wanted) - joined.num_rows
     told = [f"{unknown} of {len(wanted)} labels are for no prediction that is kept"] if unknown else []
     told += [f"{contradicting} predictions have different labels, of which the last counts"] if contradicting else []
-    return Window(await asyncio.to_thread(table_of, joined), (), "; ".join(told), delay_of(joined), coverage)
+    return Window(await asyncio.to_thread(_versioned, joined), (), "; ".join(told), delay_of(joined), coverage)
 
 
 async def _rows_of(frames: Frames, kept: KeptRows, rows: Array, features: Sequence[str] | None) -> pa.Table:
@@ -186,4 +193,4 @@ def chosen(table: Table, mask: Array) -> Table:
     return Table(int(np.count_nonzero(mask)), features, **some, scores=scores, quantiles=quantiles)
 
 
-_COLUMNS = ("ids", "prediction", "score", "label")
+_COLUMNS = ("ids", "prediction", "score", "label", "versions")

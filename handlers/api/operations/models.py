@@ -18,7 +18,7 @@ from bot.model_store.references import Reference
 from bot.storage.queries.listed.episodes import episodes_of_model
 from bot.watches.models.memory import ModelOverview, MonitorState, overview_of
 from handlers.api.operation import Answer, Call, Invalid, NoBody, NoQuery, operation
-from handlers.api.shapes import (
+from handlers.api.shapes_of_models import (
     CheckShape,
     EpisodeShape,
     HistoryPage,
@@ -115,7 +115,7 @@ async def _model(connection: AsyncConnection, call: Call[Any, Any], name: str) -
         overview.newest_at,
         _reference(reference) if reference else None,
         [
-            _monitor(monitor, one, state)
+            _monitor(monitor, one, state, _state_of(state, states.get(monitor, [])) if state else "unchecked")
             for monitor, one in rules.models[name].monitors.items()
             for state in states.get(monitor, [None])
         ],
@@ -129,12 +129,26 @@ def _seen(call: Call[Any, Any], overview: ModelOverview) -> ModelOverview:
     return ModelOverview(cursors, [state for state in overview.states if sees(state.domain)])
 
 
-def _monitor(name: str, rules: MonitorRules, state: MonitorState | None) -> MonitorShape:
+def _monitor(name: str, rules: MonitorRules, state: MonitorState | None, found: State) -> MonitorShape:
     if state is None:
         return MonitorShape(name, rules.kind, "", "unchecked", 0, None, "", "")
     return MonitorShape(
-        name, rules.kind, state.domain, _state(state), state.checks, state.checked_at, state.version, state.summary
+        name,
+        rules.kind,
+        state.domain,
+        found,
+        state.checks,
+        state.checked_at,
+        state.version,
+        state.summary,
+        state.model_version,
     )
+
+
+def _state_of(state: MonitorState, of_monitor: list[MonitorState]) -> State:
+    """A monitor that judges versions apart finds something where one of them does."""
+    mine = [one for one in of_monitor if state.model_version is None and one.domain == state.domain]
+    return "firing" if any(one.firing_since for one in mine) else _state(state)
 
 
 def _state(state: MonitorState) -> State:
@@ -160,6 +174,7 @@ def _check(one: MadeCheck) -> CheckShape:
         rows=one.rows,
         reference=one.version,
         summary=one.summary,
+        model_version=one.model_version,
     )
 
 
@@ -177,4 +192,5 @@ def _episode(alert: Alert) -> EpisodeShape:
         domain=alert.domain,
         summary=alert.annotations.get("summary", ""),
         incident_id=alert.incident_id,
+        model_version=alert.labels.get("version", ""),
     )

@@ -25,6 +25,8 @@ class LabelRules(MonitorRules):
             raise ValueError("say coverage_at_least, delay_at_most, or both")
         if self.delay_at_most is not None and self.delay_at_most <= timedelta(0):
             raise ValueError("delay_at_most is longer than nothing")
+        if self.by is not None:
+            raise ValueError("labels are counted for the whole model: leave out by")
         return self
 
 

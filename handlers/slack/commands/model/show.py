@@ -15,6 +15,9 @@ from handlers.slack.models import (
 )
 from handlers.slack.registry import MODEL, command
 
+_SHOWN = 8
+"""States of a monitor: versions of the model, or domains."""
+
 
 @command(
     "show",
@@ -39,7 +42,11 @@ async def show(call: Call) -> str:
     states = states_of(watch, name, overview)
     for monitor in watch.models[name].monitors:
         there = [state for state in states if state.monitor == monitor]
-        lines += [monitor_in_words(monitor, state) for state in there] or [monitor_in_words(monitor, None)]
+        apart = [state for state in there if state.model_version is not None]
+        whole = [state for state in there if state.model_version is None and (state.fires or not state.is_checked)]
+        there = sorted(apart, key=lambda state: not state.fires) + whole if apart else there
+        lines += [monitor_in_words(monitor, state) for state in there[:_SHOWN]] or [monitor_in_words(monitor, None)]
+        lines += [f"… and {len(there) - _SHOWN} more of it"] if len(there) > _SHOWN else []
     charts = [state.chart for state in states if state.chart and state.fires]
     charts += [state.chart for state in states if state.chart]
     return "\n".join([*lines, *([drawn(charts[0])] if charts else [])])

@@ -1,0 +1,1 @@
+"""Monitors that judge each version of a model apart."""
