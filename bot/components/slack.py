@@ -38,6 +38,7 @@ from bot.notify.slack.links import Links
 from bot.notify.slack.people import People
 from bot.notify.slack.proxy import make_client
 from bot.notify.slack.sharing.files import Files
+from bot.notify.slack.sharing.unfurls import Unfurls
 from bot.notify.slack.socket_mode import SocketMode
 from bot.questions.question import Knowledge
 from bot.remediation.starting import PersonLookup
@@ -212,6 +213,7 @@ def slack_endpoint(
         messages=Messages(slack.client),
         knowledge=Knowledge(services.database, services.rules, roster, services.histories),
         assistant=assistant.ask if assistant else None,
+        unfurls=Unfurls(slack.client),
     )
     bolt = make_bolt_app(slack.client, secret.get_secret_value() if secret else None, slack_requests, slack.identity)
     yield identity_component(slack)

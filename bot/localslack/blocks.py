@@ -158,14 +158,26 @@ def _options(element: dict[str, Any], where: str, problems: Problems) -> None:
     if not isinstance(options, list) or not 1 <= len(options) <= most:
         problems.append(f"must have 1 to {most} items [json-pointer:{where}/options]")
         return
+    _each_option(options, where, problems)
+    _text_input(element, where, problems)
+
+
+def _each_option(options: list[Any], where: str, problems: Problems) -> None:
     for i, option in enumerate(options):
         if not isinstance(option, dict):
             problems.append(f"must be an option [json-pointer:{where}/options/{i}]")
             continue
         _text(option.get("text"), 75, f"{where}/options/{i}/text", problems)
         _length(option.get("value"), 150, f"{where}/options/{i}/value", problems)
-    if "placeholder" in element:
-        _plain(element["placeholder"], 150, f"{where}/placeholder", problems)
+
+
+def problems_of_options(options: Any) -> Problems:
+    """What Slack would refuse of what is offered in a list with a search; it takes an empty one."""
+    problems: Problems = []
+    if not isinstance(options, list) or len(options) > _MOST_OPTIONS["static_select"]:
+        return [f"must have up to {_MOST_OPTIONS['static_select']} items [json-pointer:/options]"]
+    _each_option(options, "", problems)
+    return problems
 
 
 def _text_input(element: dict[str, Any], where: str, problems: Problems) -> None:
@@ -190,6 +202,7 @@ _ELEMENTS: dict[str, tuple[set[str], Check]] = {
     "overflow": ({"options"}, _options),
     "radio_buttons": ({"options", "initial_option"}, _options),
     "checkboxes": ({"options", "initial_options"}, _options),
+    "external_select": ({"placeholder", "initial_option", "min_query_length"}, _text_input),
     "users_select": ({"placeholder", "initial_user"}, _text_input),
     "plain_text_input": (
         {"placeholder", "initial_value", "multiline", "min_length", "max_length", "dispatch_action_config"},

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from bot.localslack.delivery import Delivery
+from bot.localslack.events import SHORTCUTS
 from bot.localslack.faults import Faults
 from bot.localslack.people import People
 from bot.localslack.state import USERGROUP, Channel, Json, Workspace
@@ -38,6 +39,7 @@ class Control:
             "post": lambda g: self._people.post(g["user"], g["channel"], g["text"], g.get("thread_ts")),
             "react": lambda g: self._people.react(g["user"], g["channel"], g["ts"], g["name"]),
             "shortcut": lambda g: self._people.shortcut(g["user"], g["callback_id"], g.get("channel"), g.get("ts")),
+            "suggest": lambda g: self._people.suggest(g["user"], g["action_id"], str(g.get("value") or "")),
             "open_home": lambda g: self._people.open_home(g["user"]),
             "submit_view": lambda g: self._people.submit_view(g["user"], g["values"]),
             "close_view": lambda g: self._people.close_view(g["user"]),
@@ -66,6 +68,7 @@ class Control:
                 "ephemerals": list(self._workspace.ephemerals),
                 "views": self._workspace.views,
                 "homes": self._workspace.homes,
+                "shortcuts": [shortcut._asdict() for shortcut in SHORTCUTS],
             }
         )
 

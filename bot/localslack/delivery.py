@@ -51,8 +51,11 @@ class Delivery:
     async def command(self, form: Json) -> tuple[int, Json]:
         return await self._send("slash_commands", form, urlencode(form))
 
-    async def event(self, event: Json) -> tuple[int, Json]:
-        """Something that happened in the workspace, to which the app subscribed. https://docs.slack.dev/apis/events-api"""
+    async def event(self, event: Json, ext_shared: bool = False) -> tuple[int, Json]:
+        """Something that happened in the workspace, to which the app subscribed. https://docs.slack.dev/apis/events-api
+
+        ``ext_shared``: in a channel that another organisation reads, too.
+        """
         known = {"team_id": TEAM, "user_id": BOT_USER, "is_bot": True, "enterprise_id": None}
         payload: Json = {
             "type": "event_callback",
@@ -63,6 +66,7 @@ class Delivery:
             "event_id": f"Ev{uuid.uuid4().hex[:10].upper()}",
             "event_time": int(self.clock()),
             "authorizations": [known],
+            "is_ext_shared_channel": ext_shared,
         }
         self._last_event = json.dumps(payload).encode()
         return await self._send("events_api", payload, self._last_event.decode(), "application/json")

@@ -4,8 +4,10 @@ import re
 import uuid
 from typing import Any
 
+from bot.localslack.blocks import problems_of_options
 from bot.localslack.delivery import Delivery
 from bot.localslack.state import APP_ID, BOT_USER, TEAM, Channel, Json, Workspace, reacted
+from bot.localslack.unfurls import links_in
 
 _BY_NAME = re.compile(r"(?<![\w<])@tandem\b", re.IGNORECASE)
 
@@ -107,6 +109,23 @@ class People:
         status, _ = await self._delivery.interaction(payload)
         return status
 
+    async def suggest(self, user: str, action: str, text: str) -> list[Json]:
+        """What a list with a search in a person's form offers for what they type. Raises KeyError.
+
+        https://docs.slack.dev/reference/interaction-payloads/block_suggestion-payload
+        """
+        view = self._workspace.views[user]
+        block = next((b for b in view["blocks"] if (b.get("element") or {}).get("action_id") == action), None)
+        if block is None or block["element"]["type"] != "external_select":
+            raise KeyError(f"there is no list {action}")
+        about: Json = {"view": {**view, "state": {"values": {}}}, "container": {"type": "view", "view_id": view["id"]}}
+        about |= {"action_id": action, "block_id": block["block_id"], "value": text}
+        _, answer = await self._delivery.interaction(self._payload("block_suggestion", user) | about)
+        options = answer.get("options") or []
+        if problems := problems_of_options(options):
+            raise ValueError("; ".join(problems))
+        return list(options)
+
     async def submit_view(self, user: str, values: dict[str, Any]) -> Json:
         """Submit the form that is open for a user; returns the errors by block id.
 
@@ -159,7 +178,16 @@ class People:
             await self._happened("message.im", event | {"channel_type": "im"})
         elif place.is_member and f"<@{BOT_USER}" in text:
             await self._happened("app_mention", event | {"type": "app_mention"})
+        if links := links_in(text):
+            await self._shared(place, message, links)
         return str(message["ts"])
+
+    async def _shared(self, place: Channel, message: Json, links: list[Json]) -> None:
+        about = {"type": "link_shared", "channel": place.id, "user": message["user"], "message_ts": message["ts"]}
+        about |= {"thread_ts": message["thread_ts"]} if "thread_ts" in message else {}
+        about |= {"is_bot_user_member": place.is_member, "source": "conversations_history", "links": links}
+        about |= {"unfurl_id": f"{place.id}.{message['ts']}", "event_ts": message["ts"]}
+        await self._happened("link_shared", about, place.is_ext_shared)
 
     async def open_home(self, user: str) -> None:
         """Look at the app's page. The app is notified of each time. Raises KeyError."""
@@ -183,10 +211,10 @@ class People:
             about |= {"item": item, "event_ts": self._workspace.next_ts()}
             await self._happened("reaction_added", about)
 
-    async def _happened(self, kind: str, event: Json) -> None:
+    async def _happened(self, kind: str, event: Json, ext_shared: bool = False) -> None:
         """Notify the app, if it subscribes to events of this kind."""
         if kind in self._workspace.events:
-            await self._delivery.event(event)
+            await self._delivery.event(event, ext_shared)
 
     async def take_response(self, token: str, response: Json) -> bool:
         """What an app says through a response URL, which holds five times."""

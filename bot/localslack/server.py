@@ -13,7 +13,7 @@ from typing import Any
 from aiohttp import web
 
 from bot.localslack import channels as made_channels
-from bot.localslack import files, methods, views
+from bot.localslack import files, methods, unfurls, views
 from bot.localslack.control import Control, same_origin
 from bot.localslack.delivery import Delivery, sign
 from bot.localslack.events import EVENT_SCOPES
@@ -27,14 +27,15 @@ STATIC = Path(__file__).parent / "static"
 SCOPES = (
     "chat:write,files:write,channels:read,channels:history,groups:read,groups:history,commands,"
     "users:read,users:read.email,usergroups:read,im:write,im:history,app_mentions:read,reactions:read,"
-    "channels:manage"
+    "channels:manage,links:read,links:write"
 )
-EVENTS = ("app_mention", "message.im", "reaction_added", "app_home_opened")
+EVENTS = ("app_mention", "message.im", "reaction_added", "app_home_opened", "link_shared")
 """To which the app of deploy/slack-manifest.yaml subscribes."""
 _NEEDED = {
     "chat.postMessage": "chat:write",
     "chat.postEphemeral": "chat:write",
     "chat.update": "chat:write",
+    "chat.unfurl": "links:write",
     "conversations.list": "channels:read",
     "conversations.info": "channels:read",
     "conversations.create": "channels:manage",
@@ -52,7 +53,7 @@ _NEEDED = {
     "files.getUploadURLExternal": "files:write",
     "files.completeUploadExternal": "files:write",
 }
-assert methods and files and views and made_channels  # importing them fills METHODS
+assert methods and files and views and made_channels and unfurls  # importing them fills METHODS
 MAX_BODY = 20 * 2**20
 
 
@@ -104,6 +105,7 @@ class LocalSlack:
         self.click, self.command, self.submit_view = self._people.click, self._people.command, self._people.submit_view
         self.users, self.open_home = self._workspace.users, self._people.open_home
         self.click_view, self.shortcut = self._people.click_view, self._people.shortcut
+        self.suggest = self._people.suggest
         self.post, self.react, self.clear_faults = self._people.post, self._people.react, self._faults.clear
         self.disconnect, self.send_again = self._delivery.disconnect, self._delivery.send_again
         self.send_event_again = self._delivery.send_event_again

@@ -46,7 +46,7 @@ class Channel:
 
     ``is_member`` says whether the app was invited; one that is private the app does not see at all otherwise.
     ``members`` are who is in a channel that it made; in the others all are.
-    ``person`` is with whom it is a conversation, empty for channels.
+    ``person`` is with whom it is a conversation, empty for channels. ``is_ext_shared``: another organisation reads it.
     """
 
     id: str
@@ -55,6 +55,7 @@ class Channel:
     person: str = ""
     is_private: bool = False
     is_archived: bool = False
+    is_ext_shared: bool = False
     creator: str = ""
     created: int = 0
     members: list[str] = field(default_factory=list)

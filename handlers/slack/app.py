@@ -19,19 +19,33 @@ from bot.notify.slack.blocks import MENU, chosen
 from bot.notify.slack.identity import Identity
 from handlers.slack.actors import actor_in, actor_of_event
 from handlers.slack.answers import NotDone, or_words
-from handlers.slack.calls import Click, Event, OpenForm, Shortcut, SlackEndpoint, Submission, Written
+from handlers.slack.calls import Click, Event, OpenForm, Search, Shortcut, SlackEndpoint, Submission, Written
 from handlers.slack.forms import MAX_ERROR, BadFields, metadata_in, values_of
+from handlers.slack.forms.elements import listed
 from handlers.slack.mentions import listen_to_messages
 from handlers.slack.pages import show_anew
 from handlers.slack.posting import place_of, post
 from handlers.slack.privately import answer_command, channel_of, is_on_page, tell_in_thread, tell_privately, words_view
-from handlers.slack.registry import RunAction, RunForm, RunShortcut, Wanted, actions, events, forms, shortcuts, slashes
+from handlers.slack.registry import (
+    RunAction,
+    RunForm,
+    RunOptions,
+    RunShortcut,
+    Wanted,
+    actions,
+    events,
+    forms,
+    searches,
+    shortcuts,
+    slashes,
+)
 from handlers.slack.replays import first_time
 from handlers.slack.reply import Later, Reply
 from handlers.slack.slash import answer, unescaped
 
 log = structlog.get_logger(__name__)
 Listener = Callable[..., Any]
+MOST_OPTIONS, MOST_TYPED = 100, 200
 
 
 def make_bolt_app(
@@ -73,6 +87,8 @@ def make_bolt_app(
         app.view(callback_id)(_on_form(client, endpoint, submit))
     for callback_id, begin_with in shortcuts().items():
         app.shortcut(callback_id)(_on_shortcut(client, endpoint, begin_with))
+    for action_id, find in searches().items():
+        app.options(action_id)(_on_search(endpoint, find))
     listen_to_messages(app, client, endpoint)
     for kind, wanted in events().items():
         app.event(kind)(_on_event(client, endpoint, wanted))
@@ -182,6 +198,23 @@ def _on_shortcut(client: AsyncWebClient, endpoint: SlackEndpoint, run: RunShortc
     return listen
 
 
+def _on_search(endpoint: SlackEndpoint, run: RunOptions) -> Listener:
+    """https://docs.slack.dev/reference/interaction-payloads/block_suggestion-payload"""
+
+    async def listen(ack: AsyncAck, body: dict[str, Any]) -> None:
+        _, about = metadata_in(body.get("view") or {})
+        typed = "".join(filter(str.isprintable, unescaped(str(body.get("value") or ""))))[:MOST_TYPED]
+        search = Search(endpoint, await actor_in(body, endpoint), endpoint.clock(), typed, about)
+        try:
+            found = await or_words(run(search))
+        except NotDone as error:
+            log.info("slack.nothing_to_choose", reason=str(error))
+            found = []
+        await ack(options=listed(found[:MOST_OPTIONS]))
+
+    return listen
+
+
 def _chosen_message(body: dict[str, Any]) -> Written | None:
     """https://docs.slack.dev/reference/interaction-payloads/shortcuts-interaction-payload"""
     message = body.get("message")
@@ -208,7 +241,8 @@ def _on_event(client: AsyncWebClient, endpoint: SlackEndpoint, wanted: Wanted) -
         event_id = str(body.get("event_id") or "")
         if not wanted.concerns(event) or (event_id and not await first_time(endpoint, f"event {event_id}")):
             return
-        taken = Event(endpoint, await actor_of_event(body, event, endpoint), endpoint.clock(), event, event_id)
+        actor, shared = await actor_of_event(body, event, endpoint), bool(body.get("is_ext_shared_channel"))
+        taken = Event(endpoint, actor, endpoint.clock(), event, event_id, shared)
         try:
             text = await or_words(wanted.run(taken))
         except NotDone as error:

@@ -17,6 +17,7 @@ from bot.notify.slack.conversations.messages import Messages
 from bot.notify.slack.links import Links
 from bot.notify.slack.people import People
 from bot.notify.slack.sharing.files import Files
+from bot.notify.slack.sharing.unfurls import Unfurls
 from bot.questions.question import Knowledge
 from bot.routing.schedules.roster import Roster
 from bot.storage.database import Database
@@ -36,7 +37,8 @@ class SlackEndpoint:
     what Slack knows about them, ``origins`` whose requests are taken, ``links`` where messages are, and ``files`` shows
     text files; ``confirmations`` are the questions that wait for an answer, ``guards`` what forbids runs, ``rules``
     what the pipeline works by, ``roster`` says who is on call, ``messages`` reads what people wrote, and ``knowledge``
-    is what questions are answered from; ``assistant`` lets a language model answer one about a domain.
+    is what questions are answered from; ``assistant`` lets a language model answer one about a domain;
+    ``unfurls`` shows cards under links.
     """
 
     database: Database
@@ -58,6 +60,7 @@ class SlackEndpoint:
     messages: Messages | None = None
     knowledge: Knowledge | None = None
     assistant: "Callable[[Asking, str], Awaitable[Spoken]] | None" = None
+    unfurls: Unfurls | None = None
 
     @property
     def known(self) -> Knowledge:
@@ -150,10 +153,22 @@ class Submission(Deed):
 
 @dataclass(frozen=True)
 class Event(Deed):
-    """Something that happened in Slack. ``about`` are its fields, ``id`` is the same when Slack sends it again."""
+    """Something that happened in Slack. ``about`` are its fields, ``id`` is the same when Slack sends it again.
+
+    ``outsiders_read``: it was in a channel that is shared with another organisation.
+    """
 
     about: Mapping[str, Any]
     id: str = ""
+    outsiders_read: bool = False
+
+
+@dataclass(frozen=True)
+class Search(Deed):
+    """What a person types in a list with a search. ``about`` is the value of the button that opened the form."""
+
+    text: str
+    about: str = ""
 
 
 @dataclass(frozen=True)

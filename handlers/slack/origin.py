@@ -80,6 +80,8 @@ class Origins:
             return BoltResponse(status=200, body={"response_type": "ephemeral", "text": _NOT_YET})
         if body.get("type") == "event_callback":
             return BoltResponse(status=503, body=_NOT_YET)  # Slack sends it again
+        if body.get("type") == "block_suggestion":
+            return BoltResponse(status=200, body={"options": []})
         if body.get("type") == "view_submission":
             first = next((block["block_id"] for block in body["view"]["blocks"] if block["type"] == "input"), "")
             return BoltResponse(status=200, body={"response_action": "errors", "errors": {first: _NOT_YET}})

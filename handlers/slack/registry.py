@@ -1,5 +1,6 @@
-"""The slash commands, buttons, forms, mentions, shortcuts and events that are known. A new one is a new file below
-``commands/``, ``actions/``, ``forms/``, ``mentioned/``, ``shortcuts/`` or ``events/``, found by itself:
+"""The slash commands, buttons, forms, lists with a search, mentions, shortcuts and events that are known. A new one is
+a new file below ``commands/``, ``actions/``, ``forms/``, ``options/``, ``mentioned/``, ``shortcuts/`` or ``events/``,
+found by itself:
 
 @command("ack", args="12", help="acknowledge it: you look after it")
 async def acknowledge(call: Call) -> str: ...
@@ -9,6 +10,9 @@ async def acknowledge(click: Click) -> None: ...
 
 @form("incident.silence")
 async def submit(submission: Submission) -> str: ...
+
+@options("incident.merge.into")
+async def others(search: Search) -> list[tuple[str, str]]: ...
 
 @mention("note")
 async def note(mention: Mention) -> Reply: ...
@@ -29,18 +33,19 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
-from handlers.slack.calls import Call, Click, Event, Mention, OpenForm, Shortcut, Submission
+from handlers.slack.calls import Call, Click, Event, Mention, OpenForm, Search, Shortcut, Submission
 from handlers.slack.reply import Later, Reply
 
 RunCommand = Callable[[Call], Awaitable[str | Reply | OpenForm]]
 RunAction = Callable[[Click], Awaitable[str | OpenForm | Reply | None]]
 RunForm = Callable[[Submission], Awaitable[str | Later]]
+RunOptions = Callable[[Search], Awaitable[list[tuple[str, str]]]]
 RunMention = Callable[[Mention], Awaitable[Reply | None]]
 RunShortcut = Callable[[Shortcut], Awaitable[str | OpenForm]]
 RunEvent = Callable[[Event], Awaitable[str | None]]
 Fields = Mapping[str, Any]
-_Run = TypeVar("_Run", RunCommand, RunAction, RunForm, RunMention, RunShortcut)
-_FOLDERS = ("commands", "actions", "forms", "mentioned", "shortcuts", "events")
+_Run = TypeVar("_Run", RunCommand, RunAction, RunForm, RunOptions, RunMention, RunShortcut)
+_FOLDERS = ("commands", "actions", "forms", "options", "mentioned", "shortcuts", "events")
 ANYTHING = ""
 """The word of the mention that takes what begins with no other's."""
 INCIDENT, MODEL = "/incident", "/model"
@@ -71,6 +76,7 @@ class Wanted(NamedTuple):
 _commands: dict[tuple[str, str], Command] = {}
 _actions: dict[str, RunAction] = {}
 _forms: dict[str, RunForm] = {}
+_options: dict[str, RunOptions] = {}
 _mentions: dict[str, RunMention] = {}
 _shortcuts: dict[str, RunShortcut] = {}
 _events: dict[str, Wanted] = {}
@@ -108,6 +114,12 @@ def action(begins_with: str) -> Callable[[RunAction], RunAction]:
 def form(callback_id: str) -> Callable[[RunForm], RunForm]:
     """Register what becomes of a form that was filled in. Raises ValueError where the name is taken."""
     return _registering(_forms, callback_id, "forms")
+
+
+def options(action_id: str) -> Callable[[RunOptions], RunOptions]:
+    """Register what a list with a search offers for what is typed: values, each with what is shown. Raises ValueError
+    where the name is taken."""
+    return _registering(_options, action_id, "lists")
 
 
 def mention(word: str) -> Callable[[RunMention], RunMention]:
@@ -166,6 +178,12 @@ def actions() -> dict[str, RunAction]:
 def forms() -> dict[str, RunForm]:
     _load()
     return dict(_forms)
+
+
+def searches() -> dict[str, RunOptions]:
+    """By the ``action_id`` of the list."""
+    _load()
+    return dict(_options)
 
 
 def mentions() -> dict[str, RunMention]:

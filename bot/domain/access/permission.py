@@ -61,7 +61,7 @@ class Permissions(BaseModel):
     feedback: Allowed = [EVERYONE]
     """Say that an alert was not useful, and take that back."""
     ask: Allowed = [EVERYONE]
-    """Ask about an incident by mentioning the bot."""
+    """Ask about an incident by mentioning the bot, and show how it is under a link to its report."""
 
     def named(self, right: str) -> list[str]:
         """As it is written for a right."""

@@ -38,6 +38,8 @@ NEEDED = (
 WITHOUT = {
     "app_mentions:read": "nobody who mentions the bot is answered",
     "reactions:read": "no reaction makes a note",
+    "links:read": "no card under a link to a report",
+    "links:write": "no card under a link to a report",
     "channels:manage": "no incident gets a channel of its own",
 }
 """Scopes without which all else goes on, each with what does not work then."""

@@ -13,11 +13,12 @@ from handlers.slack.registry import action
 async def merge(click: Click) -> OpenForm:
     async with click.database.read() as connection:
         incident = await incidents.by_id(connection, click.value)
-        opened = await incidents.open_worst_first(connection, MOST + 1)
+        domain = incident.domain if incident else None
+        opened = await incidents.open_worst_first(connection, MOST + 2, domain=domain)
     if incident is None or not incident.open:
         raise Refused("This incident is over: its grouping stays as it is.")
     permissions.require(click.who, Action.MERGE, incident)
-    others = [one for one in opened if one.domain == incident.domain and one.id != incident.id]
+    others = [one for one in opened if one.id != incident.id]
     if not others:
         raise Refused(f"No other incident is open that #{incident.number} could become part of.")
     return OpenForm(merge_view(click.channel, incident, others))

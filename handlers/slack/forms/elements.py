@@ -14,9 +14,21 @@ def plain(text: str) -> dict[str, Any]:
 
 def choice(field: str, label: str, options: Sequence[tuple[str, str]], *, first: bool = False) -> dict[str, Any]:
     """A list to choose from: each option is a value and what is shown; ``first``: the first one is chosen already."""
-    listed = [{"text": plain(one_line(shown, _MAX_OPTION)), "value": value} for value, shown in options]
-    element: dict[str, Any] = {"type": "static_select", "action_id": "value", "options": listed}
-    return field_of(field, label, element | ({"initial_option": listed[0]} if first else {}))
+    offered = listed(options)
+    element: dict[str, Any] = {"type": "static_select", "action_id": "value", "options": offered}
+    return field_of(field, label, element | ({"initial_option": offered[0]} if first else {}))
+
+
+def search(field: str, label: str, action_id: str) -> dict[str, Any]:
+    """A list of which Slack shows what the registered ``options`` find for what is typed; at first for nothing."""
+    hint = plain("Type a number, or a part of the title")
+    element = {"type": "external_select", "action_id": action_id, "min_query_length": 0, "placeholder": hint}
+    return field_of(field, label, element)
+
+
+def listed(options: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
+    """Values, each with what is shown, as Slack takes them."""
+    return [{"text": plain(one_line(shown, _MAX_OPTION)), "value": value} for value, shown in options]
 
 
 def field_of(field: str, label: str, element: Mapping[str, Any]) -> dict[str, Any]:

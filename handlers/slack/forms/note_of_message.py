@@ -8,11 +8,12 @@ import msgspec
 from bot.domain.incident import Incident
 from bot.incidents.noting import Message, note_message
 from handlers.slack.calls import Submission, Written
-from handlers.slack.forms.elements import choice, modal
+from handlers.slack.forms.elements import choice, modal, search
 from handlers.slack.forms.open import packed
 from handlers.slack.registry import form
 
 CALLBACK_ID = "incident.note_of_message"
+SEARCH = "incident.note_of_message.incident"
 INCIDENT = "incident"
 MOST = 100
 
@@ -27,8 +28,12 @@ async def submit(submission: Submission) -> str:
     return f"Noted in the timeline of incident #{changed.number}."
 
 
+def choices(opened: Sequence[Incident]) -> list[tuple[str, str]]:
+    return [(one.id, f"#{one.number} {one.title}") for one in opened]
+
+
 def note_view(message: Written, opened: Sequence[Incident]) -> dict[str, Any]:
-    """Slack lets people search in the list as they type."""
-    options = [(one.id, f"#{one.number} {one.title}") for one in opened[:MOST]]
-    fields = [choice(INCIDENT, "Incident", options, first=True)]
-    return modal(CALLBACK_ID, f" {packed(message)}", "Add to the timeline", "Add", fields)
+    """More than Slack takes in one list are searched in."""
+    some = len(opened) <= MOST
+    field = choice(INCIDENT, "Incident", choices(opened), first=True) if some else search(INCIDENT, "Incident", SEARCH)
+    return modal(CALLBACK_ID, f" {packed(message)}", "Add to the timeline", "Add", [field])

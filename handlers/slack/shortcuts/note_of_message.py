@@ -16,7 +16,7 @@ async def note_of_message(shortcut: Shortcut) -> str | OpenForm:
         raise Refused("This is for a message.")
     async with shortcut.database.read() as connection:
         incident_id = await channel_messages.shown_as(connection, message.channel, message.thread)
-        opened = [] if incident_id else await incidents.open_worst_first(connection, MOST)
+        opened = [] if incident_id else await incidents.open_worst_first(connection, MOST + 1)
     if incident_id is None:
         if not opened:
             raise Refused("No incident is open. “Make an incident of this” opens one.")

@@ -20,6 +20,7 @@ from bot.notify.slack.identity import Identity
 from bot.notify.slack.links import Links
 from bot.notify.slack.people import People
 from bot.notify.slack.sharing.files import Files
+from bot.notify.slack.sharing.unfurls import Unfurls
 from bot.routing.schedules.roster import Roster
 from handlers.slack import SlackEndpoint, add_slack_route, make_bolt_app
 from handlers.slack.origin import Origins
@@ -97,7 +98,7 @@ class Office:
 
 @asynccontextmanager
 async def office(
-    pipeline: Pipeline, written: Mapping[str, Any], scopes: str | None = None, assistant: Any = None
+    pipeline: Pipeline, written: Mapping[str, Any], scopes: str | None = None, assistant: Any = None, models: Any = None
 ) -> AsyncIterator[Office]:
     """``written`` is what tandem.yaml says; ``assistant`` is asked beside the rules."""
     config = Config.model_validate(written)
@@ -125,6 +126,8 @@ async def office(
             roster=roster,
             rules=pipeline.rules,
             assistant=assistant,
+            models=models,
+            unfurls=Unfurls(client),
         )
         app = web.Application()
         bolt = make_bolt_app(client, slack.signing_secret, endpoint)

@@ -6,12 +6,11 @@ from typing import Any
 import yaml
 
 from bot.commands.parts.doctor import SCOPES
-from bot.localslack.events import EVENT_SCOPES
+from bot.localslack.events import EVENT_SCOPES, SHORTCUTS
 from handlers.slack.registry import commands_of, events, shortcuts, slashes
 
-MANIFEST: dict[str, Any] = yaml.safe_load(
-    (Path(__file__).parents[3] / "deploy" / "slack-manifest.yaml").read_text(encoding="utf-8")
-)
+LINES = (Path(__file__).parents[3] / "deploy" / "slack-manifest.yaml").read_text(encoding="utf-8").splitlines()
+MANIFEST: dict[str, Any] = yaml.safe_load("\n".join(LINES))
 
 
 def test_the_scopes_are_those_that_the_doctor_checks() -> None:
@@ -29,6 +28,7 @@ def test_it_declares_every_slash_command_that_is_registered_and_hints_only_at_wo
 def test_it_declares_every_shortcut_that_is_registered() -> None:
     declared = MANIFEST["features"]["shortcuts"]
     assert sorted(one["callback_id"] for one in declared) == sorted(shortcuts())
+    assert [(one["callback_id"], one["name"], one["type"]) for one in declared] == list(SHORTCUTS), "the local Slack's"
     assert len(declared) <= 10
     assert all(len(one["name"]) <= 24 and len(one["description"]) <= 150 for one in declared)
 
@@ -38,6 +38,14 @@ def test_it_subscribes_to_the_events_that_something_follows_from_and_to_no_other
     assert sorted(subscribed) == sorted([*events(), "app_mention", "message.im"])
     needed = {EVENT_SCOPES[event] for event in subscribed} - {""}
     assert needed <= set(MANIFEST["oauth_config"]["scopes"]["bot"])
+
+
+def test_cards_under_links_need_no_more_than_a_host() -> None:
+    """It is the user's own, so there is none in it; what stands there as a comment is taken by Slack as it is."""
+    assert "unfurl_domains" not in MANIFEST["features"]
+    [start] = [at for at, line in enumerate(LINES) if line.startswith("  # unfurl_domains:")]
+    filled = [line.replace("# ", "", 1) if at in (start, start + 1) else line for at, line in enumerate(LINES)]
+    assert yaml.safe_load("\n".join(filled))["features"]["unfurl_domains"] == ["tandem.example.com"]
 
 
 def test_buttons_and_forms_reach_the_bot() -> None:

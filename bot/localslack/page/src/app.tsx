@@ -7,9 +7,11 @@ import type { Press } from "./message";
 import { MessageList } from "./message_list";
 import { Modal } from "./modal";
 import { Names } from "./names";
+import { Suggest } from "./search";
+import { type Offered, Shortcuts } from "./shortcuts";
 import { HOME, Sidebar } from "./sidebar";
 import { ThreadPane } from "./thread_pane";
-import type { Channel, Ephemeral, Message, State } from "./types";
+import type { Channel, Ephemeral, Message, Option, State } from "./types";
 
 const EARLIER = 100;
 const ME = "tandem-local-me";
@@ -117,6 +119,10 @@ export function App() {
     (message: { ts: string }, name: string) => void ask("react", { user, channel: channelId, ts: message.ts, name }).catch(() => undefined),
     [user, channelId],
   );
+  const suggest = useCallback(
+    (action: string, text: string) => ask<Option[]>("suggest", { user, action_id: action, value: text }).catch(() => []),
+    [user],
+  );
   const openThread = useCallback((ts: string) => setThreads((before) => ({ ...before, [channelId]: ts })), [channelId]);
   const closeThread = useCallback(() => {
     const ts = threads[channelId];
@@ -147,6 +153,15 @@ export function App() {
       tell(`Your message was not sent: ${error.message}.`);
     }
   };
+  const offered: Offered = {
+    known: state.shortcuts,
+    use: (shortcut, message) => {
+      const about = message ? { channel: channelId, ts: message.ts } : {};
+      void problemIn(ask("shortcut", { user, callback_id: shortcut.callback_id, ...about })).then((problem) => {
+        if (problem) tell(`“${shortcut.name}” failed: ${problem}.`);
+      });
+    },
+  };
   const visit = (where: string): void => {
     location.hash = where;
   };
@@ -174,89 +189,93 @@ export function App() {
   };
   return (
     <Names.Provider value={names}>
-      <div class="rail" aria-hidden="true">
-        <BotAvatar size={36} />
-        <Avatar user={user} name={state.users[user] ?? ""} />
-      </div>
-      <Sidebar
-        state={state}
-        me={user}
-        place={home ? HOME : channelId}
-        unread={(known) => known.id !== channelId && known.messages.length > 0 && newestOf(known) > (read[known.id] ?? "0")}
-        mentions={(known) => (known.id === channelId ? 0 : unseenMentions(known))}
-        visit={visit}
-        become={become}
-      />
-      <main class="main">
-        <header>
-          <h2>{home || !channel ? "Tandem" : titleOf(channel)}</h2>
-          <span class="members" title="Members">
-            {Object.entries(state.users).map(([id, name]) => (
-              <Avatar key={id} user={id} name={name} size={22} />
-            ))}
-            <b>{Object.keys(state.users).length + 1}</b>
-          </span>
-        </header>
-        {!connected && (
-          <p class="offline" role="status">
-            The local Slack is not running; what you see may be out of date.
-          </p>
-        )}
-        {home ? (
-          <div class="home-view" data-testid="home-view">
-            {state.homes[user] ? (
-              <Blocks key={user} blocks={state.homes[user].blocks} act={inView("home")} />
-            ) : (
-              <p class="only">Nothing is here yet: the app shows a page once it has learnt that you opened this.</p>
-            )}
+      <Shortcuts.Provider value={offered}>
+        <Suggest.Provider value={suggest}>
+          <div class="rail" aria-hidden="true">
+            <BotAvatar size={36} />
+            <Avatar user={user} name={state.users[user] ?? ""} />
           </div>
-        ) : (
-          channel && (
-            <>
-              <MessageList
-                key={channelId}
-                messages={messages}
-                hidden={channel.total - channel.messages.length}
-                highlighted={linked}
-                press={press}
-                showEarlier={showEarlier}
-                openThread={openThread}
-                dismiss={dismiss}
-              />
-              <Composer key={`to-${channelId}`} placeholder={`Message ${titleOf(channel).replace(" ", "")}, or a command: /incident help`} testid="composer" send={send} />
-            </>
-          )
-        )}
-      </main>
-      {parent && channel && (
-        <ThreadPane
-          key={parent.ts}
-          channel={channel.name}
-          parent={parent}
-          replies={replies}
-          press={press}
-          react={react}
-          reply={(text) => send(text, parent.ts)}
-          dismiss={dismiss}
-          close={closeThread}
-        />
-      )}
-      {view && (
-        <Modal
-          key={view.id}
-          view={view}
-          act={inView("modal")}
-          submit={async (values) => {
-            try {
-              return await ask<Record<string, string>>("submit_view", { user, values });
-            } catch (error) {
-              if (error instanceof Refused) return { "": error.message };
-              throw error;
-            }
-          }}
-          close={() => void problemIn(ask("close_view", { user }))}
-        />
-      )}
+          <Sidebar
+            state={state}
+            me={user}
+            place={home ? HOME : channelId}
+            unread={(known) => known.id !== channelId && known.messages.length > 0 && newestOf(known) > (read[known.id] ?? "0")}
+            mentions={(known) => (known.id === channelId ? 0 : unseenMentions(known))}
+            visit={visit}
+            become={become}
+          />
+          <main class="main">
+            <header>
+              <h2>{home || !channel ? "Tandem" : titleOf(channel)}</h2>
+              <span class="members" title="Members">
+                {Object.entries(state.users).map(([id, name]) => (
+                  <Avatar key={id} user={id} name={name} size={22} />
+                ))}
+                <b>{Object.keys(state.users).length + 1}</b>
+              </span>
+            </header>
+            {!connected && (
+              <p class="offline" role="status">
+                The local Slack is not running; what you see may be out of date.
+              </p>
+            )}
+            {home ? (
+              <div class="home-view" data-testid="home-view">
+                {state.homes[user] ? (
+                  <Blocks key={user} blocks={state.homes[user].blocks} act={inView("home")} />
+                ) : (
+                  <p class="only">Nothing is here yet: the app shows a page once it has learnt that you opened this.</p>
+                )}
+              </div>
+            ) : (
+              channel && (
+                <>
+                  <MessageList
+                    key={channelId}
+                    messages={messages}
+                    hidden={channel.total - channel.messages.length}
+                    highlighted={linked}
+                    press={press}
+                    showEarlier={showEarlier}
+                    openThread={openThread}
+                    dismiss={dismiss}
+                  />
+                  <Composer key={`to-${channelId}`} placeholder={`Message ${titleOf(channel).replace(" ", "")}, or a command: /incident help`} testid="composer" send={send} shortcuts />
+                </>
+              )
+            )}
+          </main>
+          {parent && channel && (
+            <ThreadPane
+              key={parent.ts}
+              channel={channel.name}
+              parent={parent}
+              replies={replies}
+              press={press}
+              react={react}
+              reply={(text) => send(text, parent.ts)}
+              dismiss={dismiss}
+              close={closeThread}
+            />
+          )}
+          {view && (
+            <Modal
+              key={view.id}
+              view={view}
+              act={inView("modal")}
+              submit={async (values) => {
+                try {
+                  return await ask<Record<string, string>>("submit_view", { user, values });
+                } catch (error) {
+                  if (error instanceof Refused) return { "": error.message };
+                  throw error;
+                }
+              }}
+              close={() => void problemIn(ask("close_view", { user }))}
+            />
+          )}
+        </Suggest.Provider>
+      </Shortcuts.Provider>
     </Names.Provider>
   );
 }

@@ -1,13 +1,16 @@
 import { useRef, useState } from "preact/hooks";
+import { ShortcutMenu } from "./shortcuts";
 
 interface Composing {
   placeholder: string;
   testid: string;
   send: (text: string) => Promise<void>;
+  /** Whether the app's shortcuts are offered beside it. */
+  shortcuts?: boolean;
 }
 
 /** Where a person writes: Enter sends, Shift+Enter begins a line, ↑ brings back what was sent last. */
-export function Composer({ placeholder, testid, send }: Composing) {
+export function Composer({ placeholder, testid, send, shortcuts }: Composing) {
   const [text, setText] = useState("");
   const [busy, setBusy] = useState(false);
   const last = useRef("");
@@ -47,6 +50,7 @@ export function Composer({ placeholder, testid, send }: Composing) {
         onKeyDown={typed}
       />
       <div class="bar">
+        {shortcuts && <ShortcutMenu label="Shortcuts" face="⚡" />}
         <span class="tip" aria-hidden="true">
           {text.startsWith("/") ? "Enter runs the command" : ""}
         </span>

@@ -3,6 +3,7 @@ import type { InputHTMLAttributes } from "preact";
 import { useContext, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Text, unescaped } from "./mrkdwn";
 import { Names } from "./names";
+import { SearchedSelect } from "./search";
 import type { Chosen, Confirm, Element, Option } from "./types";
 
 interface Use {
@@ -179,6 +180,7 @@ function Input({ element, label, id, chosen, busy, invalid, choose }: Use) {
 export function Field(use: Use) {
   const { type } = use.element;
   if (type === "static_select" || type === "users_select") return <Select {...use} />;
+  if (type === "external_select") return <SearchedSelect {...{ label: undefined, id: undefined, invalid: undefined, ...use }} />;
   if (type === "radio_buttons" || type === "checkboxes") return <Choices {...use} />;
   if (type === "overflow") return <Overflow {...use} />;
   if (INPUTS[type]) return <Input {...use} />;

@@ -7,6 +7,7 @@ import { ago, clock, momentOf } from "./dates";
 import { emoji } from "./emoji";
 import { Mrkdwn } from "./mrkdwn";
 import { Names } from "./names";
+import { ShortcutMenu } from "./shortcuts";
 import { type Block, type Chosen, type Element, type Ephemeral, isEphemeral, type Message as Said } from "./types";
 
 /** Does what a person did with an element of a message; returns what went wrong. */
@@ -79,6 +80,7 @@ function MessageItem({ message, press, following, highlighted, openThread, dismi
       </div>
       {openThread && !dismiss && (
         <div class="toolbar">
+          <ShortcutMenu message={message} label="More actions" face="⋮" />
           <button type="button" title="Reply in thread" aria-label="Reply in thread" data-testid="reply" onClick={() => openThread(message.thread_ts ?? message.ts)}>
             💬
           </button>
@@ -86,6 +88,7 @@ function MessageItem({ message, press, following, highlighted, openThread, dismi
       )}
       {react && !dismiss && (
         <div class="toolbar">
+          <ShortcutMenu message={message} label="More actions" face="⋮" />
           {REACTIONS.map((name) => (
             <button key={name} type="button" title={`:${name}:`} aria-label={`React with ${name}`} data-testid={`react-${name}`} onClick={() => react(message, name)}>
               {emoji(name) ?? name}
@@ -132,6 +135,11 @@ function Author({ message, children }: { message: Said | Ephemeral; children: Co
 function Attached({ message }: { message: Said }) {
   return (
     <>
+      {message.attachments?.map((card) => (
+        <div key={card.from_url} class="unfurl" data-testid="unfurl">
+          <Blocks blocks={card.blocks} act={async () => undefined} />
+        </div>
+      ))}
       {message.files?.map((file) =>
         file.mimetype?.startsWith("image/") ? (
           <figure key={file.id} class="file-image">

@@ -81,6 +81,19 @@ export interface Block {
   title?: Text;
 }
 
+/** What the app shows under a link. */
+export interface Attachment {
+  from_url: string;
+  blocks: Block[];
+}
+
+/** https://docs.slack.dev/interactivity/implementing-shortcuts */
+export interface OwnShortcut {
+  callback_id: string;
+  name: string;
+  type: "global" | "message";
+}
+
 export interface Message {
   ts: string;
   user: string;
@@ -89,6 +102,7 @@ export interface Message {
   /** `thread_broadcast`: a reply that the channel shows, too. */
   subtype?: string;
   blocks?: Block[];
+  attachments?: Attachment[];
   edited?: { ts: string };
   thread_ts?: string;
   reply_count?: number;
@@ -134,6 +148,7 @@ export interface State {
   ephemerals: Ephemeral[];
   views: Record<string, View>;
   homes: Record<string, View>;
+  shortcuts: OwnShortcut[];
 }
 
 /** What a person has chosen in an element, in the words of Slack's payloads. */

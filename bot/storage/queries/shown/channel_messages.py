@@ -109,6 +109,15 @@ async def shows_any(connection: AsyncConnection, channel: str) -> bool:
     return bool(await connection.scalar(query) or await own_channels.incident_in(connection, channel))
 
 
+async def shows_domain(connection: AsyncConnection, channel: str, domain: str) -> bool:
+    """Whether a channel shows an incident of a correlation domain, or is one's own."""
+    shown = select(_MESSAGE.c.incident_id).where(_MESSAGE.c.channel == channel, _MESSAGE.c.ts.is_not(None))
+    own = await own_channels.incident_in(connection, channel)
+    here = or_(_INCIDENT.c.id.in_(shown), _INCIDENT.c.id == own) if own else _INCIDENT.c.id.in_(shown)
+    query = select(_INCIDENT.c.id).where(_INCIDENT.c.domain == domain, here).limit(1)
+    return await connection.scalar(query) is not None
+
+
 async def digest_of(connection: AsyncConnection, incident_id: str) -> str | None:
     """The channel in whose digest an incident waits for its message."""
     waiting = (_MESSAGE.c.incident_id == incident_id, _MESSAGE.c.digest_rank.is_not(None))

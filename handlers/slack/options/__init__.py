@@ -1,0 +1,1 @@
+"""One file a list with a search in it: what a form offers for what a person types."""
