@@ -120,7 +120,9 @@ class People:
             raise KeyError(f"there is no list {action}")
         about: Json = {"view": {**view, "state": {"values": {}}}, "container": {"type": "view", "view_id": view["id"]}}
         about |= {"action_id": action, "block_id": block["block_id"], "value": text}
-        _, answer = await self._delivery.interaction(self._payload("block_suggestion", user) | about)
+        payload = self._payload("block_suggestion", user) | about
+        del payload["trigger_id"]  # so that two that are alike are the same request
+        _, answer = await self._delivery.interaction(payload)
         options = answer.get("options") or []
         if problems := problems_of_options(options):
             raise ValueError("; ".join(problems))

@@ -32,6 +32,7 @@ from handlers.slack.replays import REMEMBERED
 
 AUDITED_PER_MINUTE = 30
 MAX_BODY = 1 * 2**20
+SEARCHED_AGAIN_SECONDS = 5
 _TIMESTAMP = re.compile(r"[0-9]{1,12}")
 
 log = structlog.get_logger(__name__)
@@ -76,7 +77,7 @@ class SlackRequests:
             return problem(503, "The database is not available: try again.")
         if not fresh and request.content_type == "application/json":
             return web.Response()  # an event that Slack sends again at once; it was taken
-        if not fresh:
+        if not fresh and not _is_search(body, request.headers.get("X-Slack-Request-Timestamp", ""), now):
             return await self._refuse_replay(body, now)
         headers: dict[str, str | Sequence[str]] = dict(request.headers)
         taken = AsyncBoltRequest(body=body.decode(), query=request.query_string, headers=headers)
@@ -124,6 +125,12 @@ class SlackRequests:
             entry = AuditEntry(now, actor, "slack.refused", "door /slack/events", {"reason": reason, **details})
             async with self._endpoint.database.write() as connection:
                 await audit.append(connection, entry)
+
+
+def _is_search(body: bytes, timestamp: str, now: datetime) -> bool:
+    """What a person types in a list twice within a second is the same request, and changes nothing."""
+    just_now = now.timestamp() - int(timestamp) <= SEARCHED_AGAIN_SECONDS
+    return just_now and _interaction(body).get("type") == "block_suggestion"
 
 
 def _interaction(body: bytes) -> dict[str, Any]:

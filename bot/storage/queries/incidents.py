@@ -5,22 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import (
-    ColumnElement,
-    RowMapping,
-    String,
-    and_,
-    case,
-    cast,
-    delete,
-    false,
-    func,
-    insert,
-    or_,
-    select,
-    true,
-    update,
-)
+from sqlalchemy import ColumnElement, RowMapping, and_, case, delete, false, func, insert, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.incident import Incident, IncidentStatus, TimelineEntry
@@ -225,32 +210,18 @@ async def list_incidents(
     return [_incident(row) for row in (await connection.execute(query)).mappings()]
 
 
-async def open_worst_first(
-    connection: AsyncConnection, limit: int, *, matching: str = "", domain: str | None = None
-) -> list[Incident]:
-    """Open incidents: the most severe first, of these those that nobody looks after, then the oldest.
-
-    ``matching`` is what a person typed: the beginning of a number or a part of the title. ``domain``: only of this one.
-    """
+async def open_worst_first(connection: AsyncConnection, limit: int, *conditions: ColumnElement[bool]) -> list[Incident]:
+    """Open incidents: the most severe first, of these those that nobody looks after, then the oldest."""
     rank = case(
         {severity.value: severity.rank for severity in Severity}, value=_INCIDENT.c.severity, else_=len(Severity)
     )
     query = (
         select(_INCIDENT)
-        .where(_INCIDENT.c.status != IncidentStatus.RESOLVED.value, *_wanted(matching.strip(), domain))
+        .where(_INCIDENT.c.status != IncidentStatus.RESOLVED.value, *conditions)
         .order_by(rank, _INCIDENT.c.acknowledged_by.is_not(None), _INCIDENT.c.opened_at, _INCIDENT.c.number)
         .limit(limit)
     )
     return [_incident(row) for row in (await connection.execute(query)).mappings()]
-
-
-def _wanted(matching: str, domain: str | None) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = [] if domain is None else [_INCIDENT.c.domain == domain]
-    if matching:
-        number = matching.removeprefix("#")
-        in_number = cast(_INCIDENT.c.number, String).startswith(number, autoescape=True) if number else true()
-        conditions.append(or_(in_number, _INCIDENT.c.title.icontains(matching, autoescape=True)))
-    return conditions
 
 
 async def resolved_since(connection: AsyncConnection, since: datetime, limit: int) -> list[Incident]:

@@ -4,6 +4,7 @@ from bot.errors import Refused
 from bot.incidents import permissions
 from bot.incidents.permissions import Action
 from bot.storage.queries import incidents
+from bot.storage.queries.listed import opened as opened_incidents
 from handlers.slack.calls import Click, OpenForm
 from handlers.slack.forms.merge import MOST, merge_view
 from handlers.slack.registry import action
@@ -14,7 +15,7 @@ async def merge(click: Click) -> OpenForm:
     async with click.database.read() as connection:
         incident = await incidents.by_id(connection, click.value)
         domain = incident.domain if incident else None
-        opened = await incidents.open_worst_first(connection, MOST + 2, domain=domain)
+        opened = await opened_incidents.find(connection, "", MOST + 2, domain)
     if incident is None or not incident.open:
         raise Refused("This incident is over: its grouping stays as it is.")
     permissions.require(click.who, Action.MERGE, incident)

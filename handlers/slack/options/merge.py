@@ -2,6 +2,7 @@
 
 from bot.incidents.permissions import Action, require
 from bot.storage.queries import incidents
+from bot.storage.queries.listed import opened
 from handlers.slack.calls import Search
 from handlers.slack.forms.merge import MOST, SEARCH, choices
 from handlers.slack.registry import options
@@ -14,5 +15,5 @@ async def others(search: Search) -> list[tuple[str, str]]:
         if gone is None:
             return []
         require(search.who, Action.MERGE, gone)
-        found = await incidents.open_worst_first(connection, MOST + 1, matching=search.text, domain=gone.domain)
+        found = await opened.find(connection, search.text, MOST + 1, gone.domain)
     return choices(gone, [one for one in found if one.id != gone.id])

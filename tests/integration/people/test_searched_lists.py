@@ -9,7 +9,7 @@ from bot.domain.event import AlertEvent
 from bot.domain.rules import CorrelationRules, Rules
 from bot.inbox.inbox import Inbox
 from bot.storage.database import Database
-from bot.storage.queries import incidents
+from bot.storage.queries.listed import opened
 from tests.acceptance.harness import until
 from tests.conftest import Clock
 from tests.integration.handlers.slack_workspace import CHANNEL, GUEST, MEMBER, Office, office
@@ -51,7 +51,11 @@ async def test_a_message_is_noted_in_an_incident_that_was_searched_for(many: Pip
         element = (await _form(at))["blocks"][0]["element"]
         assert element["type"] == "external_select"
         assert len(await at.slack.suggest(MEMBER, element["action_id"], "")) == 100
-        [option] = await at.slack.suggest(MEMBER, element["action_id"], "SHOP-101")
+        typed = [
+            await at.slack.suggest(MEMBER, element["action_id"], text) for text in ("SHOP-101", "shop", "SHOP-101") * 2
+        ]
+        assert [len(options) for options in typed] == [1, 100, 1, 1, 100, 1], "typed twice within a second"
+        [option] = typed[-1]
         assert await at.slack.suggest(MEMBER, element["action_id"], "100% nothing_like\x00 this") == []
         assert await at.slack.submit_view(MEMBER, {"incident": {"selected_option": option}}) == {}
     [noted] = [one for one in await many.incidents() if one.id == option["value"]]
@@ -88,8 +92,7 @@ async def test_incidents_are_found_by_the_beginning_of_a_number_or_a_part_of_the
     found: dict[str, list[int]] = {}
     async with pipeline.database.read() as connection:
         for typed in ("1", "#1", "#", "_X%", "e_x", "%a", "  ", "nothing"):
-            opened = await incidents.open_worst_first(connection, 100, matching=typed)
-            found[typed] = sorted(one.number for one in opened)
+            found[typed] = sorted(one.number for one in await opened.find(connection, typed, 100))
     everything = list(range(1, 13))
     assert found["1"] == found["#1"] == [1, 10, 11, 12]
     assert found["#"] == found["_X%"] == found["  "] == everything

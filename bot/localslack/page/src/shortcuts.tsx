@@ -28,7 +28,7 @@ export function ShortcutMenu({ message, label, face }: { message?: Message; labe
         close(event.currentTarget);
         event.currentTarget.querySelector("summary")?.focus();
       }}
-      onBlur={(event) => {
+      onFocusOut={(event) => {
         if (!event.currentTarget.contains(event.relatedTarget as Node | null)) event.currentTarget.removeAttribute("open");
       }}
     >
