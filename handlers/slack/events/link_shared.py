@@ -96,7 +96,7 @@ async def _model(event: Event, connection: AsyncConnection, channel: str, name: 
         for domain in {state.domain for state in states}
     }
     shown = sorted((state for state in states if seen[state.domain]), key=lambda one: (not one.fires, one.monitor))
-    firing = sum(state.fires for state in shown)
+    firing = len({state.monitor for state in shown if state.fires})
     how = f"🔴 {firing} of its monitors {'fires' if firing == 1 else 'fire'}" if firing else "🟢 no monitor fires"
     if not firing and unchecked(watch, name, overview):
         how = "⚪ no monitor fires; some could not check"
