@@ -189,7 +189,7 @@ def build(process: Process) -> Configured:
     remediation = make_remediation(process, people, cluster) if role.works else None
     work = list(_work(process, models, remediation)) if remediation else []
     http = web.Application(middlewares=middlewares())
-    fast = add_routes(http, process, partial(health_of, slack), partial(socket_health_of, slack))
+    fast = add_routes(http, process, roster, partial(health_of, slack), partial(socket_health_of, slack))
     interaction = list(slack_endpoint(process, slack, http, models, roster)) if slack and role.has_endpoints else []
     components = [
         *([models_component(models)] if models else []),

@@ -48,6 +48,7 @@ class RunStatus(StrEnum):
 
 _UNDER_WAY = {RunStatus.PROPOSED, RunStatus.APPROVED, RunStatus.RUNNING, RunStatus.VERIFYING}
 _NEVER_RAN = {RunStatus.REJECTED, RunStatus.EXPIRED}
+NOT_APPROVED = {RunStatus.PROPOSED, RunStatus.REJECTED, RunStatus.EXPIRED}
 
 
 class PlannedStep(msgspec.Struct, frozen=True):

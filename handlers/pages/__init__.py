@@ -1,4 +1,4 @@
-"""Pages for people: an overview, an incident, a model. Made here, without a script; they change nothing."""
+"""Pages for people: an overview, an incident, a model. Made here, without a script."""
 
 from handlers.pages.endpoint import Pages
 

@@ -2,80 +2,126 @@
 
 import asyncio
 import re
+import secrets
 from collections.abc import Awaitable, Callable
 from math import ceil
-from urllib.parse import parse_qs
+from typing import NamedTuple
+from urllib.parse import parse_qs, quote
 
 from aiohttp import web
 
 from bot.domain.access.scope import Scope
-from bot.errors import InboxFull, NotFound, Refused, StorageUnavailable
-from handlers.api.operation import Backend, Call, NoBody, NoQuery
-from handlers.api.serving import RETRY_AFTER_OUTAGE
+from bot.errors import Forbidden, InboxFull, NotFound, Outdated, Refused, StorageUnavailable
+from bot.routing.schedules.roster import Roster
+from handlers.api.operation import Backend, Call, Invalid, NoBody, NoQuery
+from handlers.api.serving import RETRY_AFTER_OUTAGE, Serving
 from handlers.api.tokens import Caller, Tokens
 from handlers.http.body import Unreadable, read_body
 from handlers.http.memory import share_of
 from handlers.http.problem import come_again
-from handlers.pages import sessions
+from handlers.pages import actions, sessions
 from handlers.pages.rendering import page, policy
 from handlers.pages.views import Asked, View, incident_report, model_report, overview
 
 COOKIE = "tandem_session"
-_MOST_FORM = 8192
+_MOST_SIGN_IN = 8192
 _OURS = re.compile(r"/(?:(?:incidents|models)/[\w.~%-]{1,300}/report)?", re.ASCII)
 _INCIDENTS, _MODELS = (Scope.INCIDENTS_READ,), (Scope.MODELS_READ,)
 Show = Callable[[Asked], Awaitable[View]]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Reader(NamedTuple):
+    """Who looks at a page; only whoever is signed in is shown forms, which have the key of their session."""
+
+    caller: Caller
+    form_key: str = ""
 
 
 class Pages:
-    """They change nothing: even a request that somebody else made a browser send does no harm."""
+    """Pages, and what is done on them: only by a form of a page that the same session was shown."""
 
-    def __init__(self, backend: Backend, tokens: Tokens) -> None:
-        self._backend, self._tokens = backend, tokens
+    def __init__(self, backend: Backend, tokens: Tokens, roster: Roster | None = None) -> None:
+        self._backend, self._tokens, self._roster = backend, tokens, roster
+        self._serving = Serving(backend, tokens)
 
     def add_routes(self, app: web.Application) -> None:
-        app.router.add_get("/", self._shows(overview, _INCIDENTS + _MODELS))
+        app.router.add_get("/", self._shows(self._overview, _INCIDENTS + _MODELS))
         app.router.add_get("/incidents/{id}/report", self._shows(incident_report, _INCIDENTS))
         app.router.add_get("/models/{model}/report", self._shows(model_report, _MODELS))
+        app.router.add_post("/incidents/{id}/acknowledge", self._does("acknowledge"))
+        app.router.add_post("/incidents/{id}/resolve", self._does("resolve"))
+        app.router.add_post("/incidents/{id}/notes", self._does("note"))
         app.router.add_get("/sign-in", _sign_in_page)
         app.router.add_post("/sign-in", self._sign_in)
         app.router.add_post("/sign-out", self._sign_out)
 
-    def _shows(self, show: Show, scopes: tuple[Scope, ...]) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def _overview(self, call: Asked) -> View:
+        return await overview(call, self._roster)
+
+    def _shows(self, show: Show, scopes: tuple[Scope, ...]) -> Handler:
         async def handle(request: web.Request) -> web.StreamResponse:
-            caller = self._caller_of(request)
-            if caller is None:
+            reader = self._reader_of(request)
+            if reader is None:
                 return await self._who_are_you(request)
-            if wait := self._tokens.wait_of(caller):
-                why = f"{caller.name} may ask {caller.per_minute} times a minute."
-                return await _problem(429, why, {"Retry-After": str(ceil(wait))})
-            if not any(scope in caller.scopes for scope in scopes):
-                return await _problem(403, f"The token {caller.name} lacks the scope {' or '.join(scopes)}.")
-            return await self._answer(request, show, caller)
+            try:
+                self._admit(reader.caller, scopes)
+                return await self._answer(request, show, reader)
+            except _NOT_DONE as error:
+                return await _refusal(error)
 
         return handle
 
-    async def _answer(self, request: web.Request, show: Show, caller: Caller) -> web.Response:
-        path = dict(request.match_info)
-        call = Call(self._backend, caller, NoQuery(), NoBody(), path, self._backend.clock())
-        try:
-            view = await show(call)
-        except NotFound as error:
-            return await _problem(404, str(error))
-        except Refused as error:
-            return await _problem(409, str(error))
-        except StorageUnavailable:
-            why = "The database is not available: load the page again in a moment."
-            return await _problem(503, why, come_again(RETRY_AFTER_OUTAGE))
-        signed_in = COOKIE in request.cookies
-        return await _html(200, View(view.template, {"reader": caller.name, "signed_in": signed_in, **view.content}))
+    def _does(self, name: str) -> Handler:
+        wanted = actions.action(name)
 
-    def _caller_of(self, request: web.Request) -> Caller | None:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            report = f"/incidents/{quote(request.match_info['id'], safe='')}/report"
+            try:
+                session = self._session_of(request)
+                if session is None:
+                    return await _sign_in_form(report, "Your session is over: sign in again. Nothing was done.")
+                form = await _form_of(request, actions.MOST_FORM)
+                if _from_elsewhere(request) or not actions.is_of(form, session.form_key):
+                    raise Forbidden("This form is not one of your session: load the page again. Nothing was done.")
+                self._admit(session.caller, wanted.operation.scopes)
+                at = request.match_info["id"]
+                await actions.perform(self._backend, self._serving, wanted, session.caller, at, form)
+            except _NOT_DONE as error:
+                return await _refusal(error, report)
+            return _see_other(report)
+
+        return handle
+
+    def _admit(self, caller: Caller, scopes: tuple[Scope, ...]) -> None:
+        """Raises Busy, Forbidden."""
+        if wait := self._tokens.wait_of(caller):
+            raise Busy(f"{caller.name} may ask {caller.per_minute} times a minute.", ceil(wait))
+        if not any(scope in caller.scopes for scope in scopes):
+            raise Forbidden(f"The token {caller.name} lacks the scope {' or '.join(scopes)}.")
+
+    async def _answer(self, request: web.Request, show: Show, reader: Reader) -> web.Response:
+        path = dict(request.match_info)
+        view = await show(Call(self._backend, reader.caller, NoQuery(), NoBody(), path, self._backend.clock()))
+        writes = reader.form_key and Scope.INCIDENTS_WRITE in reader.caller.scopes
+        content = {
+            "reader": reader.caller.name,
+            "signed_in": COOKIE in request.cookies,
+            "form_key": reader.form_key if writes else "",
+            "once": secrets.token_hex(16),
+        }
+        return await _html(200, View(view.template, {**content, **view.content}))
+
+    def _reader_of(self, request: web.Request) -> Reader | None:
         """Who shows a token; else who is signed in."""
-        now = self._backend.clock()
         if authorization := request.headers.get("Authorization"):
-            return self._tokens.caller_of(authorization, now)
-        return sessions.caller_of(self._tokens, request.cookies.get(COOKIE, ""), now)
+            caller = self._tokens.caller_of(authorization, self._backend.clock())
+            return Reader(caller) if caller else None
+        session = self._session_of(request)
+        return Reader(session.caller, session.form_key) if session else None
+
+    def _session_of(self, request: web.Request) -> sessions.Session | None:
+        return sessions.find(self._tokens, request.cookies.get(COOKIE, ""), self._backend.clock())
 
     async def _who_are_you(self, request: web.Request) -> web.Response:
         if not self._tokens.any:
@@ -90,14 +136,11 @@ class Pages:
         if _from_elsewhere(request):
             return await _problem(403, "Sign in on the page of Tandem itself.")
         try:
-            with share_of(request) as share:
-                form = parse_qs((await read_body(request, _MOST_FORM, share)).decode(errors="replace"))
-        except (Unreadable, InboxFull) as error:
-            return await _problem(error.status if isinstance(error, Unreadable) else 429, str(error))
-        except ValueError:
-            return await _problem(400, "The form cannot be read.")
+            form = await _form_of(request, _MOST_SIGN_IN)
+        except _NOT_DONE as error:
+            return await _refusal(error)
         wanted = form.get("to", ["/"])[0]
-        session = sessions.begin(self._tokens, form.get("token", [""])[0], self._backend.clock())
+        session = sessions.begin(self._tokens, actions.field(form, "token"), self._backend.clock())
         if session is None:
             return await _sign_in_form(wanted, "This token is unknown or has expired.")
         response = _see_other(wanted if _OURS.fullmatch(wanted) else "/")
@@ -113,6 +156,47 @@ class Pages:
         response = _see_other("/")
         response.del_cookie(COOKIE, path="/", httponly=True, samesite="Strict", secure=_is_https(request))
         return response
+
+
+class Busy(Refused):
+    """The token has asked as often as it may for now."""
+
+    def __init__(self, why: str, wait: int) -> None:
+        super().__init__(why)
+        self.wait = wait
+
+
+_NOT_DONE = (Refused, Invalid, Unreadable, InboxFull, StorageUnavailable)
+
+
+async def _refusal(
+    error: Refused | Invalid | Unreadable | InboxFull | StorageUnavailable, back: str = ""
+) -> web.Response:
+    """What stood in the way, as a page; ``back`` is where it was tried."""
+    match error:
+        case Busy():
+            return await _problem(429, str(error), {"Retry-After": str(error.wait)}, back)
+        case Unreadable():
+            return await _problem(error.status, str(error), None, back)
+        case Invalid():
+            return await _problem(400, str(error), None, back)
+        case InboxFull():
+            return await _problem(429, str(error), come_again(error.retry_after), back)
+        case Refused():
+            status = {NotFound: 404, Forbidden: 403, Outdated: 412}.get(type(error), 409)
+            return await _problem(status, str(error), None, back)
+    why = "The database is not available: load the page again in a moment."
+    return await _problem(503, why, come_again(RETRY_AFTER_OUTAGE), back)
+
+
+async def _form_of(request: web.Request, most: int) -> actions.Form:
+    """Raises Unreadable, InboxFull, Invalid."""
+    with share_of(request) as share:
+        body = await read_body(request, most, share)
+    try:
+        return parse_qs(body.decode(errors="replace"), max_num_fields=20)
+    except ValueError as error:
+        raise Invalid("The form cannot be read.") from error
 
 
 def _from_elsewhere(request: web.Request) -> bool:
@@ -134,8 +218,8 @@ async def _sign_in_form(path: str, wrong: str) -> web.Response:
     return await _html(401, View("sign_in.html", {"to": wanted, "wrong": wrong}), {"WWW-Authenticate": "Bearer"})
 
 
-async def _problem(status: int, why: str, headers: dict[str, str] | None = None) -> web.Response:
-    return await _html(status, View("problem.html", {"why": why}), headers)
+async def _problem(status: int, why: str, headers: dict[str, str] | None = None, back: str = "") -> web.Response:
+    return await _html(status, View("problem.html", {"why": why, "back": back}), headers)
 
 
 async def _html(status: int, view: View, headers: dict[str, str] | None = None) -> web.Response:

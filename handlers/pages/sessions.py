@@ -9,11 +9,20 @@ import hmac
 import re
 import secrets
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from handlers.api.tokens import Caller, Tokens, digest
 
 LASTS = timedelta(hours=12)
 _SESSION = re.compile(r"(?P<signed>1\.(?P<ends>[0-9]{1,12})\.[0-9a-f]{32})\.(?P<signature>[0-9a-f]{64})")
+
+
+class Session(NamedTuple):
+    """``form_key`` is in every form of a page of this session: another site can make a browser send the cookie
+    in one way or another, but cannot know this."""
+
+    caller: Caller
+    form_key: str
 
 
 def begin(tokens: Tokens, token: str, now: datetime) -> str | None:
@@ -28,18 +37,17 @@ def begin(tokens: Tokens, token: str, now: datetime) -> str | None:
     return None
 
 
-def caller_of(tokens: Tokens, session: str, now: datetime) -> Caller | None:
+def find(tokens: Tokens, session: str, now: datetime) -> Session | None:
     """Whose session it is; None where it is not ours, is over, or its token is no longer valid."""
     found = _SESSION.fullmatch(session)
     if found is None or datetime.fromtimestamp(int(found["ends"]), UTC) <= now:
         return None
     for caller, known in tokens.known(now):
-        if caller and any(
-            hmac.compare_digest(_signature(key, caller, found["signed"]), found["signature"]) for key in known
-        ):
-            return caller
+        for key in known if caller else ():
+            if hmac.compare_digest(_signature(key, caller, found["signed"]), found["signature"]):
+                return Session(caller, _signature(key, caller, found["signed"], "form"))
     return None
 
 
-def _signature(key: bytes, caller: Caller, signed: str) -> str:
-    return hmac.new(key, f"tandem session\0{caller.name}\0{signed}".encode(), hashlib.sha256).hexdigest()
+def _signature(key: bytes, caller: Caller, signed: str, use: str = "session") -> str:
+    return hmac.new(key, f"tandem {use}\0{caller.name}\0{signed}".encode(), hashlib.sha256).hexdigest()

@@ -11,6 +11,7 @@ from bot.domain.duration import format_duration
 from bot.domain.review.course import course_of
 from bot.domain.review.texts import Texts
 from bot.notify.readings import reading_in_words
+from bot.routing.schedules.roster import Roster
 from bot.storage.queries import alerts, runs
 from bot.storage.queries.deeds import reports
 from bot.storage.queries.listed.timeline import newest_entries
@@ -23,8 +24,10 @@ from handlers.api.operations.services import ServiceQuery, list_services
 from handlers.api.shapes import IncidentPage, ServicePage, ServiceShape
 from handlers.api.shapes_of_models import CheckShape, HistoryPage, ModelPage, ModelShape, MonitorShape
 from handlers.pages.course import course_picture
+from handlers.pages.lately import approved_lately, noisy_lately, on_call_now
 from handlers.pages.rendering import ROWS
 from handlers.pages.sparkline import Sparkline, sparkline
+from handlers.pages.topology import service_graph
 
 Asked = Call[NoQuery, NoBody]
 _MOST_CHECKS = 500
@@ -48,13 +51,18 @@ class ShownMonitor(NamedTuple):
     history: Sparkline | None
 
 
-async def overview(call: Asked) -> View:
+async def overview(call: Asked, roster: Roster | None) -> View:
     reads_incidents, reads_models = (scope in call.caller.scopes for scope in (Scope.INCIDENTS_READ, Scope.MODELS_READ))
     opened = await _open_incidents(call) if reads_incidents else None
+    services = await _services(call) if reads_incidents else []
     content = {
         "opened": opened and sorted(opened.incidents, key=lambda one: one.severity.rank),
         "more_opened": opened is not None and opened.next is not None,
-        "services": await _services(call) if reads_incidents else [],
+        "services": services,
+        "graph": service_graph(services),
+        "on_call": await on_call_now(roster) if reads_incidents and roster else [],
+        "approved": await approved_lately(call) if reads_incidents else [],
+        "noisy": await noisy_lately(call) if reads_incidents else [],
         "models": await _models(call) if reads_models else None,
         "now": call.now,
     }

@@ -39,7 +39,7 @@ async def take(picture: Path) -> None:
     async with _starved(VIEWPORT) as (tandem, browser):
         message = await _own(tandem)
         await tandem.slack.post(ANA, PLATFORM, "On it. The plan looks right to me.", message["ts"])
-        picture.write_bytes(_with_a_palette(await _photograph(browser, tandem.slack.url)))
+        picture.write_bytes(with_a_palette(await _photograph(browser, tandem.slack.url)))
 
 
 async def take_on_a_telephone(folder: Path) -> None:
@@ -49,7 +49,7 @@ async def take_on_a_telephone(folder: Path) -> None:
             await browser.see(".main [data-testid=message]", "Likely cause")
             await browser.run("document.querySelector('.main .header').scrollIntoView()")
             picture = await asyncio.to_thread(browser.driver.get_screenshot_as_png)
-            (folder / f"telephone-{name}.png").write_bytes(_with_a_palette(picture))
+            (folder / f"telephone-{name}.png").write_bytes(with_a_palette(picture))
             if name == "firing":
                 await _mend(tandem)
 
@@ -151,7 +151,7 @@ async def _photograph(browser: Browser, url: str) -> bytes:
     return await asyncio.to_thread(browser.driver.get_screenshot_as_png)
 
 
-def _with_a_palette(png: bytes) -> bytes:
+def with_a_palette(png: bytes) -> bytes:
     """A picture of a page has few colours: with a palette it is a third of the size."""
     packed = BytesIO()
     Image.open(BytesIO(png)).convert("RGB").quantize(128, dither=Image.Dither.NONE).save(packed, "PNG", optimize=True)

@@ -63,6 +63,10 @@ class Roster:
         self._database, self._clock = database, clock
         self.schedules, self._people = schedules, people
 
+    def name_of(self, user: str) -> str:
+        """What tandem.yaml calls somebody; their id where it does not."""
+        return next((name for name, known in self._people.items() if known == user and "@" not in name), user)
+
     async def now(self) -> dict[str, NowOnCall]:
         """Of every schedule, in the order of tandem.yaml. Raises StorageUnavailable."""
         async with self._database.read() as connection:

@@ -9,16 +9,25 @@ from aiohttp import CookieJar, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from bot.config.api import ApiToken
+from bot.routing.schedules.roster import Roster
 from handlers.api.operation import Backend
 from handlers.api.tokens import Tokens
 from handlers.pages import Pages
 from tests.integration.pipeline_driver import Pipeline
 
-ENVIRON = {"TANDEM_SECRET_ALL": "all-secret", "TANDEM_SECRET_EU": "eu-secret", "TANDEM_SECRET_MODELS": "models-secret"}
+ENVIRON = {
+    "TANDEM_SECRET_ALL": "all-secret",
+    "TANDEM_SECRET_EU": "eu-secret",
+    "TANDEM_SECRET_MODELS": "models-secret",
+    "TANDEM_SECRET_DESK": "desk-secret",
+    "TANDEM_SECRET_EU_DESK": "eu-desk-secret",
+}
 TOKENS: list[dict[str, Any]] = [
     {"name": "all", "secret": "ALL", "scopes": ["incidents:read", "models:read"]},
     {"name": "eu", "secret": "EU", "scopes": ["incidents:read", "models:read"], "domains": ["eu-1"]},
     {"name": "models", "secret": "MODELS", "scopes": ["models:read"]},
+    {"name": "desk", "secret": "DESK", "scopes": ["incidents:read", "incidents:write"]},
+    {"name": "eu-desk", "secret": "EU_DESK", "scopes": ["incidents:read", "incidents:write"], "domains": ["eu-1"]},
 ]
 
 
@@ -44,6 +53,17 @@ class Page(HTMLParser):
         if not self._style:
             self.text += data
 
+    def form(self, path: str) -> dict[str, str]:
+        """The hidden fields of the form that is sent there."""
+        ours = False
+        found: dict[str, str] = {}
+        for tag, attributes in self.elements:
+            if tag == "form":
+                ours = attributes["action"] == path
+            elif ours and tag == "input" and attributes["type"] == "hidden":
+                found[str(attributes["name"])] = str(attributes["value"])
+        return found
+
     def all(self, tag: str) -> list[dict[str, str | None]]:
         return [attributes for name, attributes in self.elements if name == tag]
 
@@ -65,17 +85,22 @@ class Browser:
         async with self.client.post(path, data=form, headers=sent, allow_redirects=False) as answer:
             return Page(answer.status, answer.headers, await answer.read())
 
+    async def sign_in(self, token: str) -> None:
+        assert (await self.send("/sign-in", {"token": token})).status == 303
+
     @property
     def cookies(self) -> dict[str, str]:
         return {cookie.key: cookie.value for cookie in self.client.session.cookie_jar}
 
 
 @asynccontextmanager
-async def browser(pipeline: Pipeline, configured: list[dict[str, Any]] = TOKENS) -> AsyncIterator[Browser]:
+async def browser(
+    pipeline: Pipeline, configured: list[dict[str, Any]] = TOKENS, roster: Roster | None = None
+) -> AsyncIterator[Browser]:
     environ = dict(ENVIRON)
     app = web.Application()
     seconds = iter(range(0, 10**6, 10))
     tokens = Tokens("sole", [ApiToken.model_validate(one) for one in configured], environ, lambda: float(next(seconds)))
-    Pages(Backend(pipeline.database, pipeline.rules, pipeline.clock), tokens).add_routes(app)
+    Pages(Backend(pipeline.database, pipeline.rules, pipeline.clock), tokens, roster).add_routes(app)
     async with TestClient(TestServer(app), cookie_jar=CookieJar(unsafe=True)) as client:
         yield Browser(client, environ)

@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 import numpy as np
@@ -14,15 +15,20 @@ from bot.app import App
 from bot.config import Config, Environment
 from bot.domain.cause import Cause, CauseKind
 from bot.domain.event import AlertEvent
+from bot.domain.oncall.schedule import Schedule
 from bot.domain.rules import Rules
 from bot.inbox.inbox import Inbox
 from bot.incidents import lifecycle, ownership
+from bot.incidents.guarding import guards_of
+from bot.remediation.approval import Terms, decide
+from bot.routing.schedules.roster import Roster
 from bot.storage.database import Database
 from bot.storage.queries import incidents
 from tests.conftest import Clock
 from tests.integration.handlers.slack_workspace import MEMBER
 from tests.integration.pages.browsers import Browser, browser
 from tests.integration.pipeline_driver import Pipeline
+from tests.integration.remediation.runs_driver import book
 from tests.integration.watches.models_driver import MODEL, Models, rules_for
 from tests.integration.watches.test_models_apart import reference, send
 
@@ -209,17 +215,53 @@ async def _hostile(pipeline: Models, alert: MakeAlert, clock: Clock, count: int 
             await incidents.save(connection, [changed], {})
 
 
-async def test_every_text_from_outside_stays_text(models: Models, clock: Clock, alert: MakeAlert) -> None:
-    await _hostile(models, alert, clock)
-    async with browser(models) as opened:
-        pages = [await opened.open(path, "all-secret") for path in ("/", "/incidents/1/report")]
+async def _hostile_everywhere(models: Models, clock: Clock, alert: MakeAlert, folder: Path) -> tuple[Models, Roster]:
+    """Also in services that depend on each other, an approved run, the domain of a model and whoever is on call."""
+    random = np.random.default_rng(7)
+    rules = msgspec.structs.replace(
+        models.rules,
+        runbooks={"restart": book(when={"severity": "warning"}, title=HOSTILE)},
+        depends_on={f"{n}{HOSTILE}"[:150]: [f"{n + 1}{HOSTILE}"[:150]] for n in range(3)},
+    )
+    here = Models(models.database, models.inbox, clock, rules, folder)
+    await here.prepare()
+    await _hostile(here, alert, clock)
+    [run] = await here.runs_of(await here.only_incident())
+    terms = Terms(rules.runbooks, guards_of(rules))
+    await decide(here.database, terms, run.id, run.plan_hash, "U1", "approve", clock())
+    await here.send(alert(alertname=HOSTILE, service=HOSTILE, cluster="us-2"))
+    await reference(here, random)
+    await send(here, {"random": random, "rows": 500}, shift=3, cluster=HOSTILE)
+    await here.watch.close()
+    on_call = {"shop": Schedule.model_validate({"rotation": [HOSTILE]})}
+    return here, Roster(here.database, on_call, {}, clock)
+
+
+async def test_every_text_from_outside_stays_text(
+    models: Models, clock: Clock, alert: MakeAlert, tmp_path: Path
+) -> None:
+    here, roster = await _hostile_everywhere(models, clock, alert, tmp_path)
+    async with browser(here, roster=roster) as opened:
+        paths = ("/", "/incidents/1/report", f"/models/{MODEL}/report")
+        pages = [await opened.open(path, "all-secret") for path in paths]
         pages.append(await opened.open(f"/incidents/{HOSTILE[:20]}/report", "all-secret"))
+        pages.append(await opened.send("/sign-in", {"token": HOSTILE, "to": HOSTILE}))
+        await opened.sign_in("desk-secret")
+        pages.append(await opened.open("/incidents/1/report"))
+        form = pages[-1].form("/incidents/1/notes")
+        pages.append(await opened.send(f"/incidents/{quote(HOSTILE)}/notes", form | {"text": HOSTILE}))
     for page in pages:
         assert not {tag for tag, _ in page.elements} & _ACTIVE
         assert not [name for _, attributes in page.elements for name in attributes if name.startswith("on")]
         assert "javascript:" not in " ".join(str(link["href"]) for link in page.all("a"))
         assert "\u202e" not in page.text
-    assert [page.text.count("<script>alert(1)</script>") > 2 for page in pages] == [True, True, False]
+    overview, report, model, *others = pages
+    assert [page.text.count("<script>alert(1)</script>") > 2 for page in (overview, report)] == [True, True]
+    assert "<script>alert(1)</script>" in model.text, "as the domain of its monitors"
+    assert [page.status for page in others] == [404, 401, 200, 404]
+    assert "<script>" in str(overview.all("svg")[0]["aria-label"])
+    for heading, following in (("On call", "Services"), ("Approved in", "Noise of"), ("Noise of", "Models")):
+        assert "<script>alert(1)</script>" in overview.text.partition(heading)[2].partition(following)[0], heading
     assert "{{ 7 * 7 }}" in pages[1].text
 
 

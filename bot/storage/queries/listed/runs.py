@@ -1,6 +1,7 @@
 """Runs that fit what somebody looks for, a page at a time."""
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
@@ -8,7 +9,7 @@ from sqlalchemy import and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.incident import Incident, IncidentStatus
-from bot.domain.run import Run, RunStatus
+from bot.domain.run import NOT_APPROVED, Run, RunStatus
 from bot.storage.database import table_of
 from bot.storage.tables.core import IncidentRow
 from bot.storage.tables.runs import RunRow
@@ -42,6 +43,30 @@ async def listed(connection: AsyncConnection, wanted: RunFilter, before: Run | N
         same = and_(_RUN.c.created_at == before.created_at, _RUN.c.id < before.id)
         query = query.where(or_(_RUN.c.created_at < before.created_at, same))
     return [msgspec.convert(dict(row), Run) for row in (await connection.execute(query)).mappings()]
+
+
+class Approved(NamedTuple):
+    """A run that was approved, and the number of its incident."""
+
+    run: Run
+    number: int
+
+
+async def approved_since(
+    connection: AsyncConnection, moment: datetime, domains: Collection[str] | None, limit: int
+) -> list[Approved]:
+    """Of those proposed since a moment for incidents of these domains, or of all, the newest first; without drills."""
+    query = (
+        select(_RUN, _INCIDENT.c.number.label("of_number"))
+        .join(_INCIDENT, _INCIDENT.c.id == _RUN.c.incident_id)
+        .where(_RUN.c.status.not_in(NOT_APPROVED), _RUN.c.drill.is_(False), _RUN.c.created_at >= moment)
+        .order_by(_RUN.c.created_at.desc(), _RUN.c.id.desc())
+        .limit(limit)
+    )
+    if domains is not None:
+        query = query.where(_INCIDENT.c.domain.in_(sorted(domains)))
+    rows = [dict(row) for row in (await connection.execute(query)).mappings()]
+    return [Approved(number=row.pop("of_number"), run=msgspec.convert(row, Run)) for row in rows]
 
 
 async def incident_of_last(connection: AsyncConnection, runbook: str) -> Incident | None:

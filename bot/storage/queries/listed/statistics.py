@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.review.statistics import Life
-from bot.domain.run import RunStatus
+from bot.domain.run import NOT_APPROVED, RunStatus
 from bot.storage.database import table_of
 from bot.storage.tables.core import IncidentRow
 from bot.storage.tables.runs import RunRow
@@ -15,7 +15,6 @@ from bot.storage.tables.runs import RunRow
 MOST = 20_000
 _INCIDENT = table_of(IncidentRow)
 _RUN = table_of(RunRow)
-_NOT_APPROVED = [status.value for status in (RunStatus.PROPOSED, RunStatus.REJECTED, RunStatus.EXPIRED)]
 
 
 async def lives_since(
@@ -28,7 +27,7 @@ async def lives_since(
     i = _INCIDENT.c
     runs = select(_RUN.c.id).where(_RUN.c.incident_id == i.id)
     verified = runs.where(_RUN.c.status == RunStatus.SUCCEEDED.value).exists()
-    approved = runs.where(_RUN.c.status.not_in(_NOT_APPROVED)).exists()
+    approved = runs.where(_RUN.c.status.not_in(NOT_APPROVED)).exists()
     query = (
         select(i.number, i.services, i.opened_at, i.created_at, i.acknowledged_at, i.acknowledged_by, i.resolved_at)
         .add_columns(i.healthy_seconds, i.reopened_at, i.team, verified.label("verified"), approved.label("approved"))

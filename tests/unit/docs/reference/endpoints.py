@@ -72,6 +72,12 @@ MEANINGS: dict[tuple[str, str], tuple[str, str]] = {
     ),
     ("GET", "/incidents/{id}/report"): ("`incidents:read`, or signed in", "An incident as a page."),
     ("GET", "/models/{model}/report"): ("`models:read`, or signed in", "A model and its monitors as a page."),
+    ("POST", "/incidents/{id}/acknowledge"): (
+        "signed in, `incidents:write`",
+        "Acknowledges it, by the form of its page.",
+    ),
+    ("POST", "/incidents/{id}/resolve"): ("signed in, `incidents:write`", "Resolves it, by the form of its page."),
+    ("POST", "/incidents/{id}/notes"): ("signed in, `incidents:write`", "Writes a note, by the form of its page."),
     ("GET, POST", "/sign-in"): ("none", "Signs in to the pages with a token, for 12 hours."),
     ("POST", "/sign-out"): ("none", "Ends that."),
     ("GET", "/openapi.json"): ("none", "OpenAPI 3.1 of everything below `/api`."),
