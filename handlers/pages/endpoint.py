@@ -20,6 +20,7 @@ from handlers.http.body import Unreadable, read_body
 from handlers.http.memory import share_of
 from handlers.http.problem import come_again
 from handlers.pages import actions, sessions
+from handlers.pages.lately import LatelyNoisy
 from handlers.pages.rendering import page, policy
 from handlers.pages.views import Asked, View, incident_report, model_report, overview
 
@@ -43,7 +44,7 @@ class Pages:
 
     def __init__(self, backend: Backend, tokens: Tokens, roster: Roster | None = None) -> None:
         self._backend, self._tokens, self._roster = backend, tokens, roster
-        self._serving = Serving(backend, tokens)
+        self._serving, self._noisy = Serving(backend, tokens), LatelyNoisy()
 
     def add_routes(self, app: web.Application) -> None:
         app.router.add_get("/", self._shows(self._overview, _INCIDENTS + _MODELS))
@@ -57,7 +58,7 @@ class Pages:
         app.router.add_post("/sign-out", self._sign_out)
 
     async def _overview(self, call: Asked) -> View:
-        return await overview(call, self._roster)
+        return await overview(call, self._roster, self._noisy)
 
     def _shows(self, show: Show, scopes: tuple[Scope, ...]) -> Handler:
         async def handle(request: web.Request) -> web.StreamResponse:

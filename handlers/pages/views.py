@@ -24,7 +24,7 @@ from handlers.api.operations.services import ServiceQuery, list_services
 from handlers.api.shapes import IncidentPage, ServicePage, ServiceShape
 from handlers.api.shapes_of_models import CheckShape, HistoryPage, ModelPage, ModelShape, MonitorShape
 from handlers.pages.course import course_picture
-from handlers.pages.lately import approved_lately, noisy_lately, on_call_now
+from handlers.pages.lately import LatelyNoisy, approved_lately, on_call_now
 from handlers.pages.rendering import ROWS
 from handlers.pages.sparkline import Sparkline, sparkline
 from handlers.pages.topology import service_graph
@@ -51,7 +51,7 @@ class ShownMonitor(NamedTuple):
     history: Sparkline | None
 
 
-async def overview(call: Asked, roster: Roster | None) -> View:
+async def overview(call: Asked, roster: Roster | None, noisy: LatelyNoisy) -> View:
     reads_incidents, reads_models = (scope in call.caller.scopes for scope in (Scope.INCIDENTS_READ, Scope.MODELS_READ))
     opened = await _open_incidents(call) if reads_incidents else None
     services = await _services(call) if reads_incidents else []
@@ -62,7 +62,7 @@ async def overview(call: Asked, roster: Roster | None) -> View:
         "graph": service_graph(services),
         "on_call": await on_call_now(roster) if reads_incidents and roster else [],
         "approved": await approved_lately(call) if reads_incidents else [],
-        "noisy": await noisy_lately(call) if reads_incidents else [],
+        "noisy": await noisy.of(call) if reads_incidents else [],
         "models": await _models(call) if reads_models else None,
         "now": call.now,
     }

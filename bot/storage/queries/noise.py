@@ -62,10 +62,12 @@ async def noisiest_since(
     connection: AsyncConnection, moment: datetime, domains: Collection[str] | None, limit: int
 ) -> list[Noisy]:
     """What came most often since a moment and led to nothing, of these domains, or of all: counted by the database."""
-    a, led_on = _ALERT.c, func.sum(case((_led_on(), 1), else_=0))
+    a = _ALERT.c
+    approved = select(_RUN.c.incident_id).where(_RUN.c.status.not_in(NOT_APPROVED))
+    acted_upon = select(_INCIDENT.c.id).where(_INCIDENT.c.acknowledged_by.is_not(None)).union(approved)
+    led_on = func.sum(case((a.incident_id.in_(acted_upon), 1), else_=0))
     query = (
         select(a.name, a.service, func.count(), led_on)
-        .outerjoin(_INCIDENT, _INCIDENT.c.id == a.incident_id)
         .where(a.starts_at >= moment, a.incident_id.is_not(None))
         .group_by(a.name, a.service)
         .having(led_on < func.count())

@@ -92,6 +92,10 @@ async def test_noise_is_what_came_most_often_and_led_to_nothing(
     await lifecycle.acknowledge(pipeline.database, acted.id, MEMBER, clock())
     async with browser(pipeline) as opened:
         page, domain = await opened.open("/", "all-secret"), await opened.open("/", "eu-secret")
+        await pipeline.send(*[alert(alertname="New", service="mail", pod=f"{n}", cluster="us-2") for n in range(9)])
+        assert "New" not in _section(await opened.open("/", "all-secret"), "Noise of", "Models"), "once a minute"
+        clock.pass_(minutes=1)
+        assert "New" in _section(await opened.open("/", "all-secret"), "Noise of", "Models")
         clock.pass_(days=8)
         later = await opened.open("/", "all-secret")
     said = _section(page, "Noise of the last 7 days", "Models").split()
