@@ -43,8 +43,8 @@ def find(tokens: Tokens, session: str, now: datetime) -> Session | None:
     if found is None or datetime.fromtimestamp(int(found["ends"]), UTC) <= now:
         return None
     for caller, known in tokens.known(now):
-        for key in known if caller else ():
-            if hmac.compare_digest(_signature(key, caller, found["signed"]), found["signature"]):
+        for key in known:
+            if caller and hmac.compare_digest(_signature(key, caller, found["signed"]), found["signature"]):
                 return Session(caller, _signature(key, caller, found["signed"], "form"))
     return None
 
