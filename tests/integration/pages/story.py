@@ -50,10 +50,12 @@ async def shop(database: Database, inbox: Inbox, clock: Clock, alert: Callable[.
     await here.prepare()
     await _flaky(here, alert, clock)
     full = alert(alertname="DiskFull", service="db", severity="critical")
-    await here.send(_said(full, "the disk of db is 97 % full"))
+    await here.send(linked(full, {"summary": "the disk of db is 97 % full"}, ""))
     clock.pass_(seconds=40)
     slow = alert(alertname="HighLatency", service="checkout", severity="high")
-    await here.send(_said(slow, "p95 of checkout is 2.4 s"), alert(alertname="SlowQueries", service="payments"))
+    await here.send(
+        linked(slow, {"summary": "p95 of checkout is 2.4 s"}, ""), alert(alertname="SlowQueries", service="payments")
+    )
     await _approve(here, rules, clock)
     clock.pass_(minutes=4)
     random = np.random.default_rng(7)
@@ -89,5 +91,6 @@ def _roster(database: Database, clock: Clock) -> Roster:
     return Roster(database, known, {"Ana": "UANA000", "Ben": "UBEN000", "Chen": "UCHEN00"}, clock)
 
 
-def _said(alert: AlertEvent, summary: str) -> AlertEvent:
-    return msgspec.structs.replace(alert, annotations={"summary": summary})
+def linked(alert: AlertEvent, said: dict[str, str], link: str) -> AlertEvent:
+    """With annotations, and a link to its source."""
+    return msgspec.structs.replace(alert, annotations=said, link=link)
