@@ -33,7 +33,7 @@ from bot.domain.runbook import Runbook
 from bot.domain.severity import Severity, spelling
 from bot.domain.watched.heartbeat import Heartbeat
 from bot.domain.watched.metric import Average
-from bot.domain.watched.monitor import Feature, MonitorRules, Scalar, WatchedModel, by_name
+from bot.domain.watched.monitor import Feature, MonitorRules, ReferenceRules, Scalar, WatchedModel, by_name
 from bot.domain.watched.pull import Pulls
 from bot.domain.watched.telemetry import LogRules, MetricRules
 from bot.remediation.executors.web import Headers
@@ -146,10 +146,11 @@ class Model(Section):
     classes: list[Scalar] = Field(default=[], max_length=1_000)
     """All classes, for metrics of several."""
     average: Average | None = None
-    """How a metric of one class becomes one of several: `macro` (the default with `classes`), `micro`, `weighted`,
-    or `per_class`, which judges each by itself."""
+    """How a metric of one class is one of several: `macro` (default), `micro`, `weighted`; `per_class` judges each."""
     ignore: list[str] = Field(default=[], max_length=10_000)
     """Columns that are no features, such as a row's number: no monitor looks at them."""
+    references: ReferenceRules | None = None
+    """Which of its references rows are compared with: `{by: version}`; without it the current one."""
     monitors: list[Annotated[MonitorRules, BeforeValidator(rules_from)]] = []
     """What is checked about it; see monitors.md."""
     pull: Pulls = []
@@ -178,8 +179,8 @@ class Model(Section):
     @property
     def watched(self) -> WatchedModel:
         """The part that its monitors work by."""
-        classes = {"positive": self.positive, "classes": self.classes, "average": self.average, "ignore": self.ignore}
-        return WatchedModel.model_validate({"features": self.features, "monitors": by_name(self.monitors)} | classes)
+        shared = {key: getattr(self, key) for key in WatchedModel.model_fields}
+        return WatchedModel.model_validate(shared | {"monitors": by_name(self.monitors)})
 
     @property
     def dependencies(self) -> list[tuple[Place, str]]:

@@ -137,6 +137,15 @@ async def current(connection: AsyncConnection, model: str, now: datetime) -> Ref
     return found[0] if found else None
 
 
+async def of_model_version(
+    connection: AsyncConnection, model: str, model_version: str, now: datetime
+) -> Reference | None:
+    """The newest that is of this version of the model and has not expired; a pinned one before others."""
+    mine = [one for one in await versions(connection, model) if one.lineage.model_version == model_version]
+    in_force = [one for one in mine if one.pinned or one.expires_at is None or one.expires_at > now]
+    return min(in_force, key=lambda one: not one.pinned, default=None)
+
+
 async def pin(connection: AsyncConnection, model: str, version: str) -> bool:
     """Make this version the current one until another is pinned; says whether it exists."""
     if await get(connection, model, version, lock=True) is None:

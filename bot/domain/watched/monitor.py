@@ -117,9 +117,21 @@ class MonitorRules(_Section):
         return None
 
     @property
+    def compares(self) -> bool:
+        """Whether it looks at a reference, where there is one."""
+        return True
+
+    @property
     def data_every(self) -> timedelta | None:
         """How often predictions have to come; None where the monitor does not care."""
         return None
+
+
+class ReferenceRules(_Section):
+    """Which of a model's references its rows are compared with."""
+
+    by: Literal["version"]
+    """`version`: rows of a model version with the newest reference whose `model_version` it is, else the usual one."""
 
 
 class WatchedModel(_Section):
@@ -135,6 +147,12 @@ class WatchedModel(_Section):
     classes: list[Scalar] = []
     average: Average | None = None
     ignore: list[str] = []
+    references: ReferenceRules | None = None
+
+    def judges_apart(self, monitor: MonitorRules) -> bool:
+        """Whether a monitor judges each version of the model by itself."""
+        own_references = self.references is not None and monitor.compares and monitor.engine == "tandem"
+        return monitor.by is not None or own_references
 
 
 def by_name(monitors: list[MonitorRules]) -> dict[str, MonitorRules]:

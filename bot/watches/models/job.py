@@ -68,6 +68,14 @@ class Result(NamedTuple):
     ended: Sequence[str] = ()
 
 
+class Usual(NamedTuple):
+    """The reference that the rows of ``model`` are compared with, unless they have one of their own."""
+
+    model: str
+    reference: Reference | None
+    now: datetime
+
+
 class Checks:
     """Makes checks: reads what they need, and computes in threads."""
 
@@ -115,8 +123,9 @@ class Checks:
             loaded = await self._references.get(reference) if reference else None
             window = await self._window(of, due.rules, kept, now)
             result = result._replace(delay=window.delay)
-            if due.rules.by is not None and window.table.rows:
-                return await self._each_version(due, model, window, loaded, result)
+            if model.judges_apart(due.rules) and window.table.rows:
+                usual = Usual(of[0], reference, now)
+                return await self._each_version(due, model, window, usual, result)
             blob = due.state.blob if due.state.reference == key else b""
             return [result._replace(outcome=await self._check(due.rules, model, blob, window, loaded))]
         except StorageUnavailable:
@@ -125,25 +134,37 @@ class Checks:
             return [_not_made(result, of[0], error)]
 
     async def _each_version(
-        self, due: Due, model: WatchedModel, window: Window, loaded: LoadedReference | None, whole: Result
+        self, due: Due, model: WatchedModel, window: Window, usual: Usual, whole: Result
     ) -> list[Result]:
         """A result of the monitor as a whole, and one of each version that has rows."""
         parts = await asyncio.to_thread(splitting.parts_of, window, due.versions, due.state.place)
         results = list[Result]()
         for part in parts.parts:
             state = due.versions.get(part.version)
-            blob = state.blob if state is not None and state.reference == whole.key else b""
-            rows = part.window.table.rows
-            result = whole._replace(model_version=part.version, place=part.place, rows=rows, delay=None)
+            own = await self._own_reference(model, usual, part.version)
+            reference = own or usual.reference
+            key, rows = key_of(due.rules, model, reference), part.window.table.rows
+            result = whole._replace(model_version=part.version, place=part.place, rows=rows, delay=None, key=key)
+            result = result._replace(version=reference.version if reference else "")
+            blob = state.blob if state is not None and state.reference == key else b""
             rules = splitting.rules_of(due.rules, part)
             try:
+                loaded = await self._references.get(reference) if reference else None
                 outcome = await self._check(rules, model, blob, part.window, loaded)
+                if model.references is not None and own is None:
+                    outcome = splitting.with_usual(outcome, part.version, result.version)
                 results.append(result._replace(outcome=outcome))
             except StorageUnavailable:
                 raise
             except Exception as error:
                 results.append(_not_made(result, due.state.model, error))
         return [_as_a_whole(whole, results, parts), *results]
+
+    async def _own_reference(self, model: WatchedModel, usual: Usual, version: str) -> Reference | None:
+        if model.references is None or not version:
+            return None
+        async with self._database.read() as connection:
+            return await references.of_model_version(connection, usual.model, version, usual.now)
 
     async def _window(self, of: Key, rules: MonitorRules, kept: list[KeptRows], now: datetime) -> Window:
         if not kind_of(rules).of_labels:

@@ -31,7 +31,8 @@ def apply_results(
 ) -> list[AlertEvent]:
     """Work results into the state of the monitors; returns what fires or ends."""
     found: list[AlertEvent] = []
-    monitors = rules.models[cursor.model].monitors
+    model = rules.models[cursor.model]
+    monitors = model.monitors
     cursor = msgspec.structs.replace(cursor, waiting=dict(cursor.waiting))
     for result in results:
         if result.delay is not None:
@@ -41,12 +42,13 @@ def apply_results(
         before = memory.monitor(cursor.model, result.name, cursor.domain, result.model_version)
         after, alerts = _applied(cursor, before, monitors[result.name], result, at.now)
         memory.monitor_changed(after, at.position)
-        if result.model_version is not None or result.outcome is None or monitors[result.name].by is None:
+        if result.model_version is not None or result.outcome is None or not model.judges_apart(monitors[result.name]):
             memory.made.append(_made(cursor, after, result, at.now))
         found += alerts
     for whole in (result for result in results if result.model_version is None):
         served = {one.model_version for one in results if one.name == whole.name}
-        found += settle_versions(memory, cursor, monitors[whole.name], Judged(whole, served), at)
+        judged = Judged(whole, model.judges_apart(monitors[whole.name]), served)
+        found += settle_versions(memory, cursor, monitors[whole.name], judged, at)
     memory.cursor_changed(cursor, at.position)
     return found
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from bot.domain.event import ChangeEvent, ChangeKind, RowsEvent, RowsKind
 from bot.domain.rules import Rules
-from bot.domain.watched.monitor import FeatureRules, WatchedModel, by_name
+from bot.domain.watched.monitor import FeatureRules, ReferenceRules, WatchedModel, by_name
 from bot.inbox.inbox import Inbox
 from bot.model_store import references
 from bot.model_store.columns import FEATURE
@@ -28,10 +28,16 @@ Array = np.ndarray[Any, np.dtype[Any]]
 MODEL = "demand-forecast"
 
 
-def rules_for(*monitors: Mapping[str, Any], features: Mapping[str, Any] | None = None, **others: Any) -> Rules:
+def rules_for(
+    *monitors: Mapping[str, Any],
+    features: Mapping[str, Any] | None = None,
+    references: Mapping[str, Any] | None = None,
+    **others: Any,
+) -> Rules:
     named = by_name([rules_from(monitor) for monitor in monitors])
     told = {name: FeatureRules.model_validate(said) for name, said in (features or {}).items()}
-    return Rules(models={MODEL: WatchedModel(features=told, monitors=named)}, **others)
+    own = ReferenceRules.model_validate(references) if references else None
+    return Rules(models={MODEL: WatchedModel(features=told, monitors=named, references=own)}, **others)
 
 
 class Models(Pipeline):
@@ -50,10 +56,17 @@ class Models(Pipeline):
         self.watch = ModelsWatch(self.rules, self.clock, self.database, self.frames, self.alibi)
         self.worker = Worker(self.services, plan_without_values, [self.watch])
 
-    async def reference(self, version: str, features: Mapping[str, Any], model: str = MODEL, **columns: Any) -> None:
+    async def reference(
+        self,
+        version: str,
+        features: Mapping[str, Any],
+        model: str = MODEL,
+        lineage: Lineage = Lineage(),  # noqa: B008
+        **columns: Any,
+    ) -> None:
         stored = await references.store(self.frames, table_from(features, columns))
         async with self.database.write() as connection:
-            await references.save(connection, model, version, stored, Lineage(), self.clock.now)
+            await references.save(connection, model, version, stored, lineage, self.clock.now)
 
     async def predict(self, features: Mapping[str, Any], ids: Sequence[str] | None = None, **columns: Any) -> list[str]:
         """One batch of predictions, and all that follows from it; returns the rows' ids."""

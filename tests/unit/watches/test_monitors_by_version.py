@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from bot.domain.watched.monitor import ReferenceRules, WatchedModel
 from bot.watches.models.kinds.registry import rules_from
 from bot.watches.models.memory import Memory, MonitorState
 from bot.watches.models.versions.splitting import MOST, Part, parts_of, rules_of
@@ -90,3 +91,19 @@ def test_a_version_is_named_where_its_state_is_shown() -> None:
     assert monitor_in_words("p", state).startswith("🔴 *p* of version &lt;v2&gt; f1 is 0.4")
     assert "of rows without version" in monitor_in_words("p", msgspec.structs.replace(state, model_version=""))
     assert "version" not in monitor_in_words("p", msgspec.structs.replace(state, model_version=None))
+
+
+@pytest.mark.parametrize(
+    "monitor, apart",
+    [
+        ({"kind": "drift"}, True),
+        ({"kind": "drift", "engine": "alibi"}, False),
+        ({"kind": "labels", "coverage_at_least": 0.1}, False),
+    ],
+)
+def test_references_by_version_have_monitors_of_references_judge_versions_apart(
+    monitor: dict[str, object], apart: bool
+) -> None:
+    rules = rules_from(monitor)
+    assert WatchedModel(references=ReferenceRules(by="version")).judges_apart(rules) is apart
+    assert not WatchedModel().judges_apart(rules)

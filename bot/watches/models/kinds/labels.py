@@ -29,6 +29,10 @@ class LabelRules(MonitorRules):
             raise ValueError("labels are counted for the whole model: leave out by")
         return self
 
+    @property
+    def compares(self) -> bool:
+        return False
+
 
 @monitor("labels", alertname="LabelsMissing", rules=LabelRules, of_labels=True, needs_reference=False)
 def check(rules: LabelRules, given: CheckInput) -> Outcome:

@@ -17,9 +17,10 @@ GONE_AFTER = 5
 
 
 class Judged(NamedTuple):
-    """A check as a whole, and the versions that had rows in it."""
+    """A check as a whole, whether it judged versions ``apart``, and those that had rows in it."""
 
     whole: Result
+    apart: bool
     served: Collection[str | None]
 
 
@@ -30,8 +31,8 @@ def settle_versions(
     name, found = judged.whole.name, list[AlertEvent]()
     for version, state in memory.versions_of(cursor.model, name, cursor.domain).items():
         of = Subject(cursor, name, version)
-        if rules.by is None or version in judged.whole.ended:
-            why = "versions are judged apart no more" if rules.by is None else "newer versions took its place"
+        if not judged.apart or version in judged.whole.ended:
+            why = "versions are judged apart no more" if not judged.apart else "newer versions took its place"
             found += _ended(of, rules, state, why, at)
             memory.forget_monitor(state)
         elif len(judged.served) > 1 and version not in judged.served and state.absent < GONE_AFTER:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 
 from bot.domain.watched.monitor import MonitorRules
@@ -65,6 +66,13 @@ def rules_of(rules: MonitorRules, part: Part) -> MonitorRules:
 
 def in_words(version: str) -> str:
     return f"version {version}" if version else "rows without a version"
+
+
+def with_usual(outcome: Outcome, version: str, reference: str) -> Outcome:
+    """The outcome, which says that the version had no reference of its own."""
+    beside = f"it is compared with {reference}" if reference else "and the model has none"
+    note = f"there is no reference of {in_words(version)}: {beside}"
+    return msgspec.structs.replace(outcome, summary=f"{outcome.summary} ({note})", details=[*outcome.details, note])
 
 
 def whole(firing: list[str], good: list[str], unchecked: list[str], parts: Parts) -> Outcome:
