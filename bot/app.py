@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import structlog
 from aiohttp import web
 
+from bot import GC_THRESHOLDS
 from bot.components.audit_head import audit_head_component
 from bot.components.component import Component, Components, Started
 from bot.components.descriptors import connections_of, descriptors_component
@@ -221,5 +222,6 @@ def _work(process: Process, models: "ModelsWatch | None", remediation: Remediati
 
 def _keep_what_was_made() -> None:
     """No collection need look again at what was made until now: it stays."""
+    gc.set_threshold(*GC_THRESHOLDS)
     gc.collect()
     gc.freeze()

@@ -9,6 +9,9 @@
 :class:`AsyncTandem` has the same methods for asyncio. docs/client.md has more.
 """
 
+import gc
+
+from bot import GC_OF_OTHERS
 from bot.client.asynchronous import AsyncTandem
 from bot.client.errors import (
     ApiError,
@@ -22,6 +25,8 @@ from bot.client.errors import (
     Unreachable,
 )
 from bot.client.synchronous import Tandem
+
+gc.set_threshold(*GC_OF_OTHERS)
 
 __all__ = [
     "ApiError",

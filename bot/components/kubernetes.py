@@ -1,25 +1,33 @@
 """The cluster of tandem.yaml: what is seen in it teaches the topology, tells of changes, and is evidence."""
 
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from bot.components.component import Component
 from bot.components.process import Process
 from bot.components.tools import ROLE as TOOLS
 from bot.config.environment import secrets_from
-from bot.integrations.kubernetes.evidence.gathering import Evidence
-from bot.integrations.kubernetes.watching import ClusterWatch
-from bot.kubernetes.cluster import Cluster
 from bot.observability.logs import secret_values
 from bot.remediation.executors.masking import masked
 
+if TYPE_CHECKING:
+    from bot.kubernetes.cluster import Cluster
 
-def make_cluster(process: Process) -> Cluster | None:
+
+def make_cluster(process: Process) -> "Cluster | None":
     """Connected to with the first call: nothing is imported before."""
     section = process.config.kubernetes
-    return Cluster(section.access) if section else None
+    if section is None:
+        return None
+    from bot.kubernetes.cluster import Cluster  # noqa: PLC0415 - only for who has one
+
+    return Cluster(section.access)
 
 
-def kubernetes_components(process: Process, cluster: Cluster) -> Iterator[Component]:
+def kubernetes_components(process: Process, cluster: "Cluster") -> Iterator[Component]:
+    from bot.integrations.kubernetes.evidence.gathering import Evidence  # noqa: PLC0415 - only for who has a cluster
+    from bot.integrations.kubernetes.watching import ClusterWatch  # noqa: PLC0415
+
     yield Component("connections to Kubernetes", stop=cluster.close)
     section = process.config.kubernetes
     assert section is not None  # or there is no cluster
