@@ -225,3 +225,6 @@ def _keep_what_was_made() -> None:
     gc.set_threshold(*GC_THRESHOLDS)
     gc.collect()
     gc.freeze()
+
+
+gc.freeze()  # what was imported stays: no collection need look at it, the one at the end included

@@ -7,12 +7,15 @@ from functools import partial
 from bot.components.component import Component
 from bot.components.oncall import TOOLS
 from bot.components.process import Process
-from bot.integrations.pull.pulling import Pull, address_in
-from bot.integrations.rows import RowsIntake
 
 
 def pull_components(process: Process) -> Iterator[Component]:
     """Nothing where no model of tandem.yaml says so."""
+    if not any(section.pull for section in process.config.models.values()):
+        return
+    from bot.integrations.pull.pulling import Pull, address_in  # noqa: PLC0415 - only for who pulls
+    from bot.integrations.rows import RowsIntake  # noqa: PLC0415
+
     services = process.services.under(TOOLS)
     intake = RowsIntake(services.inbox.append, process.frames, services.clock, services.rules)
     for model, section in process.config.models.items():
