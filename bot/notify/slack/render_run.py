@@ -109,7 +109,7 @@ def _preview(look: GatePreview) -> str:
 def _seen(preview: PreviewCard) -> list[Block]:
     """What the steps that can be previewed would change; the thread has what is cut off here."""
     if preview.at is None:
-        return [context("👁️ What it would change is being found out.")] if preview.expected else []
+        return [context("🔎 What it would change is being found out.")] if preview.expected else []
     found = [one for one in preview.lines if one.possible]
     if not found:
         return []
@@ -118,7 +118,7 @@ def _seen(preview: PreviewCard) -> list[Block]:
     shown = [_previewed(one, room, alone=len(preview.lines) == 1) for one in found[: MAX_PREVIEW // 100]]
     others = len(preview.lines) - len(shown)
     more = f"\nOf {others} other step{'s' if others > 1 else ''} no preview is shown." if others else ""
-    text = f"👁️ *Preview:* what it would change · as of {when(preview.at)}{fails}"
+    text = f"🔎 *Preview:* what it would change · as of {when(preview.at)}{fails}"
     return [section(f"{text}\n{code_block(chr(10).join(shown), MAX_PREVIEW + 100)}{more}")]
 
 

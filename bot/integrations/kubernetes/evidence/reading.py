@@ -125,7 +125,7 @@ class Looking:
             Request("get", where, query | ({"previous": "true"} if previous else {}), timeout=_CALL)
         )
         lines = [line.strip() for line in self.mask(redacted(body.decode(errors="replace"))).splitlines()]
-        said = " ⏎ ".join([line for line in lines if line][-_SHOWN_LINES:])
+        said = " ↵ ".join([line for line in lines if line][-_SHOWN_LINES:])
         if said:
             whose = f"the container before in {pod.metadata.name}" if previous else pod.metadata.name
             self.found.append(Observed(service, f"Last log lines of {whose}: {said[-_SHOWN:]}", self.now))
