@@ -29,7 +29,7 @@ class LlmWatch:
     def __init__(self, rules: Rules, clock: Callable[[], datetime]) -> None:
         self._rules = rules
         self._clock = clock
-        self._began = clock()
+        self._began: datetime | None = None
         self._snapshots: SnapshotStore[Memory] = SnapshotStore(WATCH, self._begin)
         self._ticked_at: dict[int, datetime] = {}
 
@@ -66,6 +66,7 @@ class LlmWatch:
 
     def awaiting(self) -> set[int]:
         now = self._clock()
+        self._began = self._began or now
         return {partition for partition in range(self._rules.partitions) if self._is_due(partition, now)}
 
     def forget(self, partition: int) -> None:
@@ -74,7 +75,7 @@ class LlmWatch:
     def _is_due(self, partition: int, now: datetime) -> bool:
         memory, ticked_at = self._snapshots.get(partition), self._ticked_at.get(partition)
         if memory is None:
-            return ticked_at is None and now - self._began >= _LOADED_AFTER
+            return ticked_at is None and self._began is not None and now - self._began >= _LOADED_AFTER
         return bool(memory.courses) and (ticked_at is None or not now - ticked_at < TICK)
 
     def _alerts_of(self, course: Course, now: datetime) -> list[AlertEvent]:
