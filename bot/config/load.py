@@ -13,6 +13,7 @@ from bot.config.document import Document, Place, read_document
 from bot.config.enrichment import read_tables
 from bot.config.kubernetes import problems_of_kubernetes
 from bot.config.model import Config, keys_of
+from bot.config.monitors import with_monitors
 from bot.config.nearest import nearest
 from bot.config.oncall import problems_of_on_call
 from bot.config.routes import problems_of_routes
@@ -39,6 +40,8 @@ def load_config(path: Path) -> tuple[Config, list[str]]:
     document = read_document(path)
     try:
         config = Config.model_validate(document.value)
+        monitors = {name: model.monitors for name, model in config.models.items()}
+        config = config.model_copy(update={"runbooks": config.runbooks | with_monitors(monitors, config.runbooks)})
     except ValidationError as error:
         raise ConfigError("\n".join(_lines_of(error, document))) from error
     found = (*channels_swallowed(config, document), *_problems_of(config))
