@@ -1,4 +1,4 @@
-"""What a release with schema 0022 kept of a model goes on: see tests/fixtures/models_0022/make.py."""
+"""What a release with schema 0022 kept of a model goes on: see tests/fixtures/models_0022/make_models.py."""
 
 import sqlite3
 import tarfile
@@ -15,7 +15,7 @@ from bot.model_store.reference_diff import difference
 from bot.storage.database import open_database
 from bot.watches.models.memory import MonitorState
 from tests.conftest import Clock
-from tests.fixtures.models_0022.make import MONITORS, rows, truth
+from tests.fixtures.models_0022.make_models import MONITORS, rows, truth
 from tests.integration.watches.models_driver import MODEL, Models, rules_for
 
 LEFT = Path(__file__).parents[2] / "fixtures" / "models_0022"
