@@ -94,7 +94,9 @@ def _preview(run: Run) -> PreviewCard:
     seen = run.preview
     if seen is None:
         return PreviewCard(None, (), expected=any(step.previewable for step in run.plan.steps))
-    lines = [PreviewLine(run.plan.steps[one.position].name, one.possible, one.ok, one.output) for one in seen.steps]
+    steps = run.plan.steps
+    names = [steps[one.position].name if one.position < len(steps) else "step" for one in seen.steps]
+    lines = [PreviewLine(name, one.possible, one.ok, one.output) for name, one in zip(names, seen.steps, strict=True)]
     return PreviewCard(seen.at, tuple(lines))
 
 
