@@ -75,13 +75,13 @@ class AsyncTandem:
 
     async def incident(self, name: Name) -> answers.Incident:
         """One of them, with its alerts and its timeline."""
-        return await self._ask(read(address("api", "incidents", name)), answers.Incident)
+        return await self._fetch(read(address("api", "incidents", name)), answers.Incident)
 
     async def open_incident(
         self, title: str, *, service: str = "", severity: str | None = None, labels: Mapping[str, str] | None = None
     ) -> answers.Incident:
         body = {"title": title, "service": service, "severity": severity, "labels": dict(labels or {})}
-        return await self._ask(change("POST", "api/incidents", body), answers.Incident)
+        return await self._fetch(change("POST", "api/incidents", body), answers.Incident)
 
     async def acknowledge(self, name: Name, *, seen: int | None = None) -> answers.Incident:
         return await self._do(name, "acknowledge", {}, seen)
@@ -126,12 +126,12 @@ class AsyncTandem:
 
     async def runbooks(self, name: Name) -> list[answers.Runbook]:
         """Those that fit an incident."""
-        return (await self._ask(read(address("api", "incidents", name, "runbooks")), answers.RunbooksPage)).runbooks
+        return (await self._fetch(read(address("api", "incidents", name, "runbooks")), answers.RunbooksPage)).runbooks
 
     async def propose_run(self, name: Name, runbook: str) -> answers.Run:
         """Propose a runbook. People approve it, in Slack."""
         request = change("POST", address("api", "incidents", name, "runs"), {"runbook": runbook})
-        return await self._ask(request, answers.Run)
+        return await self._fetch(request, answers.Run)
 
     async def runs(
         self, *, status: str | None = None, runbook: str | None = None, incident: Name | None = None
@@ -142,7 +142,7 @@ class AsyncTandem:
 
     async def verdict(self, service: str, since: datetime, *, settle: str | None = None) -> answers.Verdict:
         """Whether a service is worse since a change: ``ok`` is None while it is too early."""
-        return await self._ask(read("api/verdict", service=service, since=since, settle=settle), answers.Verdict)
+        return await self._fetch(read("api/verdict", service=service, since=since, settle=settle), answers.Verdict)
 
     # silences
 
@@ -155,7 +155,7 @@ class AsyncTandem:
         self, matchers: Sequence[str], duration: str, comment: str = "", *, anyway: bool = False
     ) -> answers.Silence:
         body = {"matchers": list(matchers), "duration": duration, "comment": comment, "anyway": anyway}
-        return await self._ask(change("POST", "api/silences", body), answers.Silence)
+        return await self._fetch(change("POST", "api/silences", body), answers.Silence)
 
     async def declare_silence(
         self,
@@ -169,12 +169,12 @@ class AsyncTandem:
     ) -> answers.Silence:
         """Have the silence of this id be so; declaring it again changes nothing."""
         body = {"matchers": list(matchers), "ends_at": ends_at, "starts_at": starts_at, "comment": comment}
-        return await self._ask(
+        return await self._fetch(
             change("PUT", address("api", "silences", id), body | {"anyway": anyway}), answers.Silence
         )
 
     async def end_silence(self, id: str) -> answers.Silence:
-        return await self._ask(change("DELETE", address("api", "silences", id), {}), answers.Silence)
+        return await self._fetch(change("DELETE", address("api", "silences", id), {}), answers.Silence)
 
     # what is known
 
@@ -188,7 +188,7 @@ class AsyncTandem:
     ) -> list[answers.Change]:
         """Deploys and other changes of a service, the latest first."""
         return (
-            await self._ask(read("api/changes", service=service, since=since, until=until), answers.ChangesPage)
+            await self._fetch(read("api/changes", service=service, since=since, until=until), answers.ChangesPage)
         ).changes
 
     async def audit(
@@ -207,7 +207,7 @@ class AsyncTandem:
 
     async def stats(self, days: int = 30, *, by: str | None = None) -> answers.Stats:
         """MTTA, MTTR, noise and the like, in all and by ``service`` or ``team``."""
-        return await self._ask(read("api/stats", days=days, by=by), answers.Stats)
+        return await self._fetch(read("api/stats", days=days, by=by), answers.Stats)
 
     async def events(self, after: int | None = None) -> AsyncIterator[tuple[int, answers.Event]]:
         """What happens, as it happens, without end, each with its place: who comes back with it gets what followed.
@@ -237,7 +237,7 @@ class AsyncTandem:
                 yield one
 
     async def model(self, name: str) -> answers.Model:
-        return await self._ask(read(address("api", "models", name)), answers.Model)
+        return await self._fetch(read(address("api", "models", name)), answers.Model)
 
     async def history(
         self, model: str, *, monitor: str | None = None, since: datetime | None = None
@@ -263,16 +263,16 @@ class AsyncTandem:
     # how it is done
 
     async def _do(self, name: Name, deed: str, body: Mapping[str, Any], seen: int | None = None) -> answers.Incident:
-        return await self._ask(change("POST", address("api", "incidents", name, deed), body, seen), answers.Incident)
+        return await self._fetch(change("POST", address("api", "incidents", name, deed), body, seen), answers.Incident)
 
-    async def _ask(self, request: Request, answer: type[T]) -> T:
+    async def _fetch(self, request: Request, answer: type[T]) -> T:
         return msgspec.json.decode((await self._send(request)).content, type=answer)
 
     async def _pages(self, answer: type[P], path: str, **query: Query) -> AsyncIterator[P]:
         """The pages of a list, each asked for when it is taken."""
         cursor: str | None = None
         while True:
-            page = await self._ask(read(path, **query, cursor=cursor), answer)
+            page = await self._fetch(read(path, **query, cursor=cursor), answer)
             yield page
             if (cursor := page.next) is None:
                 return

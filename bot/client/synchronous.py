@@ -74,13 +74,13 @@ class Tandem:
 
     def incident(self, name: Name) -> answers.Incident:
         """One of them, with its alerts and its timeline."""
-        return self._ask(read(address("api", "incidents", name)), answers.Incident)
+        return self._fetch(read(address("api", "incidents", name)), answers.Incident)
 
     def open_incident(
         self, title: str, *, service: str = "", severity: str | None = None, labels: Mapping[str, str] | None = None
     ) -> answers.Incident:
         body = {"title": title, "service": service, "severity": severity, "labels": dict(labels or {})}
-        return self._ask(change("POST", "api/incidents", body), answers.Incident)
+        return self._fetch(change("POST", "api/incidents", body), answers.Incident)
 
     def acknowledge(self, name: Name, *, seen: int | None = None) -> answers.Incident:
         return self._do(name, "acknowledge", {}, seen)
@@ -125,12 +125,12 @@ class Tandem:
 
     def runbooks(self, name: Name) -> list[answers.Runbook]:
         """Those that fit an incident."""
-        return (self._ask(read(address("api", "incidents", name, "runbooks")), answers.RunbooksPage)).runbooks
+        return (self._fetch(read(address("api", "incidents", name, "runbooks")), answers.RunbooksPage)).runbooks
 
     def propose_run(self, name: Name, runbook: str) -> answers.Run:
         """Propose a runbook. People approve it, in Slack."""
         request = change("POST", address("api", "incidents", name, "runs"), {"runbook": runbook})
-        return self._ask(request, answers.Run)
+        return self._fetch(request, answers.Run)
 
     def runs(
         self, *, status: str | None = None, runbook: str | None = None, incident: Name | None = None
@@ -140,7 +140,7 @@ class Tandem:
 
     def verdict(self, service: str, since: datetime, *, settle: str | None = None) -> answers.Verdict:
         """Whether a service is worse since a change: ``ok`` is None while it is too early."""
-        return self._ask(read("api/verdict", service=service, since=since, settle=settle), answers.Verdict)
+        return self._fetch(read("api/verdict", service=service, since=since, settle=settle), answers.Verdict)
 
     # silences
 
@@ -152,7 +152,7 @@ class Tandem:
         self, matchers: Sequence[str], duration: str, comment: str = "", *, anyway: bool = False
     ) -> answers.Silence:
         body = {"matchers": list(matchers), "duration": duration, "comment": comment, "anyway": anyway}
-        return self._ask(change("POST", "api/silences", body), answers.Silence)
+        return self._fetch(change("POST", "api/silences", body), answers.Silence)
 
     def declare_silence(
         self,
@@ -166,10 +166,10 @@ class Tandem:
     ) -> answers.Silence:
         """Have the silence of this id be so; declaring it again changes nothing."""
         body = {"matchers": list(matchers), "ends_at": ends_at, "starts_at": starts_at, "comment": comment}
-        return self._ask(change("PUT", address("api", "silences", id), body | {"anyway": anyway}), answers.Silence)
+        return self._fetch(change("PUT", address("api", "silences", id), body | {"anyway": anyway}), answers.Silence)
 
     def end_silence(self, id: str) -> answers.Silence:
-        return self._ask(change("DELETE", address("api", "silences", id), {}), answers.Silence)
+        return self._fetch(change("DELETE", address("api", "silences", id), {}), answers.Silence)
 
     # what is known
 
@@ -181,7 +181,9 @@ class Tandem:
         self, service: str, *, since: datetime | None = None, until: datetime | None = None
     ) -> list[answers.Change]:
         """Deploys and other changes of a service, the latest first."""
-        return (self._ask(read("api/changes", service=service, since=since, until=until), answers.ChangesPage)).changes
+        return (
+            self._fetch(read("api/changes", service=service, since=since, until=until), answers.ChangesPage)
+        ).changes
 
     def audit(
         self,
@@ -198,7 +200,7 @@ class Tandem:
 
     def stats(self, days: int = 30, *, by: str | None = None) -> answers.Stats:
         """MTTA, MTTR, noise and the like, in all and by ``service`` or ``team``."""
-        return self._ask(read("api/stats", days=days, by=by), answers.Stats)
+        return self._fetch(read("api/stats", days=days, by=by), answers.Stats)
 
     def events(self, after: int | None = None) -> Iterator[tuple[int, answers.Event]]:
         """What happens, as it happens, without end, each with its place: who comes back with it gets what followed.
@@ -227,7 +229,7 @@ class Tandem:
             yield from page.models
 
     def model(self, name: str) -> answers.Model:
-        return self._ask(read(address("api", "models", name)), answers.Model)
+        return self._fetch(read(address("api", "models", name)), answers.Model)
 
     def history(
         self, model: str, *, monitor: str | None = None, since: datetime | None = None
@@ -252,16 +254,16 @@ class Tandem:
     # how it is done
 
     def _do(self, name: Name, deed: str, body: Mapping[str, Any], seen: int | None = None) -> answers.Incident:
-        return self._ask(change("POST", address("api", "incidents", name, deed), body, seen), answers.Incident)
+        return self._fetch(change("POST", address("api", "incidents", name, deed), body, seen), answers.Incident)
 
-    def _ask(self, request: Request, answer: type[T]) -> T:
+    def _fetch(self, request: Request, answer: type[T]) -> T:
         return msgspec.json.decode((self._send(request)).content, type=answer)
 
     def _pages(self, answer: type[P], path: str, **query: Query) -> Iterator[P]:
         """The pages of a list, each asked for when it is taken."""
         cursor: str | None = None
         while True:
-            page = self._ask(read(path, **query, cursor=cursor), answer)
+            page = self._fetch(read(path, **query, cursor=cursor), answer)
             yield page
             if (cursor := page.next) is None:
                 return

@@ -5,20 +5,18 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 import structlog
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
+from tenacity import RetryCallState
 
-from bot.errors import StorageUnavailable
 from bot.incidents.reach import reach_of
-from bot.notify.backoff import wait_for_channel
+from bot.notify.backoff import POLL, until_taken
 from bot.notify.card import SilenceCard
-from bot.notify.channel import Channel, ChannelFailure, ContentRefused, MessageRefused, silence_mark
+from bot.notify.channel import Channel, ContentRefused, MessageRefused, silence_mark
 from bot.storage.database import Database
 from bot.storage.queries import silences
 from bot.storage.queries.deeds import silence_notices
 from bot.storage.queries.deeds.silence_notices import SilenceNotice
 
-POLL, INTERVAL = 2.0, 1.0
-_REFUSAL_WAIT = 300.0
+INTERVAL = 1.0
 
 log = structlog.get_logger(__name__)
 
@@ -38,13 +36,8 @@ class SilenceNotices:
     async def run(self) -> None:
         """Announce until cancelled."""
         while True:
-            retrying = AsyncRetrying(
-                retry=retry_if_exception_type((ChannelFailure, StorageUnavailable)),
-                wait=lambda state: wait_for_channel(state, _REFUSAL_WAIT),
-                sleep=self._sleep,
-                before_sleep=_note_failure,
-            )
-            await self._sleep(INTERVAL if await retrying(self.announce_next) else POLL)
+            announced = await until_taken(self.announce_next, self._sleep, _note_failure)
+            await self._sleep(INTERVAL if announced else POLL)
 
     async def announce_next(self) -> bool:
         """Announce one; False where there is none. Raises ChannelFailure, StorageUnavailable."""

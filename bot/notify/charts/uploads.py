@@ -3,16 +3,14 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
+from tenacity import RetryCallState
 
 from bot.domain.event import Chart
-from bot.errors import StorageUnavailable
-from bot.notify.backoff import wait_for_channel
+from bot.notify.backoff import rest, until_taken
 from bot.notify.channel import Channel, ChannelFailure, ChannelRefusal, ContentRefused, MessageGone, MessageRefused
 from bot.notify.charts.chart import in_words, render_chart
 from bot.notify.plain_text import shortened
@@ -24,11 +22,10 @@ from bot.storage.queries.charts import UploadState, WantedChart
 MAX_CHARTS = 5
 """In one incident."""
 INTERVAL = 1.0
-POLL, SELDOM = 2.0, 300.0
+SELDOM = 300.0
 _SET_ASIDE = 10.0
 FRESH = timedelta(hours=1)
 """A chart that could not be sent for so long is left out: it would say nothing new."""
-_REFUSAL_WAIT = 300.0
 
 log = structlog.get_logger(__name__)
 
@@ -58,25 +55,10 @@ class ChartUploads:
     async def run(self) -> None:
         """Upload until cancelled."""
         while True:
-            retrying = AsyncRetrying(
-                retry=retry_if_exception_type((ChannelFailure, StorageUnavailable)),
-                wait=lambda state: wait_for_channel(state, _REFUSAL_WAIT),
-                sleep=self._sleep,
-                before_sleep=_note_failure,
-            )
-            if await retrying(self.upload_next):
+            if await until_taken(self.upload_next, self._sleep, _note_failure):
                 await self._sleep(INTERVAL)
             else:
-                await self._rest()
-
-    async def _rest(self) -> None:
-        if self._wanted is None:
-            await self._sleep(POLL)
-            return
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_SET_ASIDE if self._setbacks else SELDOM):
-                await self._wanted.wait()
-        self._wanted.clear()
+                await rest(self._wanted, _SET_ASIDE if self._setbacks else SELDOM, self._sleep)
 
     async def upload_next(self) -> bool:
         """Bring one chart into its thread; False where none is wanted. Raises ChannelFailure, StorageUnavailable."""

@@ -2,23 +2,20 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from datetime import datetime
 
 import structlog
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
+from tenacity import RetryCallState
 
 from bot.domain.review.investigation import Investigation
-from bot.errors import StorageUnavailable
-from bot.notify.backoff import wait_for_channel
-from bot.notify.channel import Channel, ChannelFailure, ContentRefused, MessageGone, MessageRefused, findings_mark
+from bot.notify.backoff import rest, until_taken
+from bot.notify.channel import Channel, ContentRefused, MessageGone, MessageRefused, findings_mark
 from bot.notify.findings.findings_card import card_of
 from bot.storage.database import Database
 from bot.storage.queries.records import investigations
 from bot.storage.queries.records.investigations import Unshown
 
-POLL, SELDOM, INTERVAL = 2.0, 60.0, 1.0
-_REFUSAL_WAIT = 300.0
+SELDOM, INTERVAL = 60.0, 1.0
 
 log = structlog.get_logger(__name__)
 
@@ -43,25 +40,10 @@ class FindingReplies:
     async def run(self) -> None:
         """Post and edit until cancelled."""
         while True:
-            retrying = AsyncRetrying(
-                retry=retry_if_exception_type((ChannelFailure, StorageUnavailable)),
-                wait=lambda state: wait_for_channel(state, _REFUSAL_WAIT),
-                sleep=self._sleep,
-                before_sleep=_note_failure,
-            )
-            if await retrying(self.show_next):
+            if await until_taken(self.show_next, self._sleep, _note_failure):
                 await self._sleep(INTERVAL)
             else:
-                await self._rest()
-
-    async def _rest(self) -> None:
-        if self._wanted is None:
-            await self._sleep(POLL)
-            return
-        with suppress(TimeoutError):
-            async with asyncio.timeout(SELDOM):
-                await self._wanted.wait()
-        self._wanted.clear()
+                await rest(self._wanted, SELDOM, self._sleep)
 
     async def show_next(self) -> bool:
         """Bring one thread up to date; False where all are. Raises ChannelFailure, StorageUnavailable."""

@@ -22,7 +22,6 @@ version works with those before and after.
 from __future__ import annotations
 
 '''
-_OWN = {"StatsShape": "Stats"}
 _SYNCHRONOUS = (
     ("The client for asyncio. ``synchronous.py`` is made of this file", "The client, made of ``asynchronous.py``"),
     ("sleep_async", "sleep"),
@@ -125,7 +124,7 @@ def _class(name: str, schema: dict[str, Any], schemas: dict[str, Any]) -> str:
 
 def _own(name: str) -> str:
     """Its name here: what the server calls a shape is the thing itself for a client."""
-    plain = _OWN.get(name, name.removesuffix("Shape"))
+    plain = name.removesuffix("Shape")
     return {"Audit": "AuditEntry", "Timeline": "TimelineEntry"}.get(plain, plain)
 
 
