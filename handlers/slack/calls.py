@@ -12,6 +12,7 @@ from bot.domain.rules import Rules
 from bot.domain.runbook import Runbook
 from bot.domain.watched.telemetry import Watched
 from bot.incidents.guarding import Guards
+from bot.incidents.noting import Message
 from bot.incidents.permissions import Who, actor_of
 from bot.notify.slack.conversations.messages import Messages
 from bot.notify.slack.links import Links
@@ -131,6 +132,10 @@ class Written:
     thread: str
     text: str
     author: str
+
+    def note(self, *, posted: bool) -> Message:
+        """As it becomes a note; ``posted``: it stands in the thread of that incident."""
+        return Message(self.channel, self.ts, self.text, self.author, posted=posted)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from bot.domain.incident import Incident
-from bot.incidents.noting import Message, note_message
+from bot.incidents.noting import note_message
 from handlers.slack.calls import Submission, Written
 from handlers.slack.forms.elements import choice, modal, search
 from handlers.slack.forms.open import packed
@@ -21,7 +21,7 @@ MOST = 100
 @form(CALLBACK_ID)
 async def submit(submission: Submission) -> str:
     message = msgspec.json.decode(submission.about, type=Written)
-    noted = Message(message.channel, message.ts, message.text, message.author, posted=False)
+    noted = message.note(posted=False)
     changed = await note_message(
         submission.database, submission.values[INCIDENT], noted, submission.who, submission.now
     )

@@ -9,7 +9,7 @@ from bot.domain.deed import MOST_TITLE
 from bot.domain.severity import Severity
 from bot.errors import Refused
 from bot.incidents.declaring import USUAL, Declaration, declare
-from bot.incidents.noting import Message, note_message
+from bot.incidents.noting import note_message
 from handlers.slack.calls import Submission, Written
 from handlers.slack.forms import BadFields
 from handlers.slack.forms.elements import choice, field_of, modal, plain
@@ -33,7 +33,7 @@ async def submit(submission: Submission) -> str:
     if not submission.about:
         return words
     message = msgspec.json.decode(submission.about, type=Written)
-    noted = Message(message.channel, message.ts, message.text, message.author, posted=False)
+    noted = message.note(posted=False)
     try:
         await note_message(submission.database, opened.id, noted, submission.who, submission.now)
     except Refused as refused:

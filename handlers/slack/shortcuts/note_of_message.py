@@ -1,7 +1,7 @@
 """“Add to the timeline”, in a message's menu: of the incident in whose thread it stands, else of one that is chosen."""
 
 from bot.errors import Refused
-from bot.incidents.noting import Message, note_message
+from bot.incidents.noting import note_message
 from bot.storage.queries import incidents
 from bot.storage.queries.shown import channel_messages
 from handlers.slack.calls import OpenForm, Shortcut
@@ -21,6 +21,6 @@ async def note_of_message(shortcut: Shortcut) -> str | OpenForm:
         if not opened:
             raise Refused("No incident is open. “Make an incident of this” opens one.")
         return OpenForm(note_view(message, opened))
-    noted = Message(message.channel, message.ts, message.text, message.author, posted=True)
+    noted = message.note(posted=True)
     changed = await note_message(shortcut.database, incident_id, noted, shortcut.who, shortcut.now)
     return f"Noted in the timeline of incident #{changed.number}."
