@@ -5,6 +5,8 @@ expand, so it may go on: the newest says in ``schema_version`` from which versio
 """
 
 import asyncio
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import structlog
@@ -27,6 +29,31 @@ _LOCK = 0x74616E64
 _BUSY_SECONDS = 60.0
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class KnownSchemas:
+    """What the scripts of a folder know: the newest version, all of them, and the oldest that may work beside."""
+
+    newest: str
+    revisions: frozenset[str]
+    works_with: str
+
+
+@cache  # reading the scripts costs more than all else that a start does with a schema that is up to date
+def _known(scripts: Path) -> KnownSchemas:
+    directory = ScriptDirectory.from_config(_alembic(scripts))
+    newest = directory.get_current_head()
+    assert newest is not None
+    found = list(directory.walk_revisions())
+    works_with = max((getattr(script.module, "works_with", OLDEST) for script in found), default=OLDEST)
+    return KnownSchemas(newest, frozenset(script.revision for script in found), works_with)
+
+
+def _alembic(scripts: Path) -> AlembicConfig:
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(scripts))
+    return config
 
 
 async def migrate_postgresql(engine: AsyncEngine, scripts: Path) -> None:
@@ -62,32 +89,29 @@ def upgrade(connection: Connection, scripts: Path) -> None:
 
     A newer one stays as it is; raises ConfigError where this program may not work with it.
     """
-    config = AlembicConfig()
-    config.set_main_option("script_location", str(scripts))
-    config.attributes["connection"] = connection
-    known = ScriptDirectory.from_config(config)
-    newest = known.get_current_head()
-    assert newest is not None
-    found = MigrationContext.configure(connection).get_current_revision()
-    if found is not None and found not in {script.revision for script in known.walk_revisions()}:
-        _accept(connection, found, newest)
+    known = _known(scripts)
+    found = _found(connection)
+    if found is not None and found not in known.revisions:
+        _accept(connection, found, known.newest)
         return
-    if connection.dialect.name == "postgresql":
-        connection.commit()  # alembic begins a transaction for each migration
-    command.upgrade(config, "head")
-    _write_down(connection, newest, _oldest_beside(known))
+    if found != known.newest:
+        if connection.dialect.name == "postgresql":
+            connection.commit()  # alembic begins a transaction for each migration
+        config = _alembic(scripts)
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    _write_down(connection, known.newest, known.works_with)
 
 
 def see_that_it_is_known(connection: Connection, scripts: Path) -> None:
     """Raises ConfigError where this program may not work with the schema, as :func:`upgrade` does; changes nothing."""
-    config = AlembicConfig()
-    config.set_main_option("script_location", str(scripts))
-    known = ScriptDirectory.from_config(config)
-    newest = known.get_current_head()
-    assert newest is not None
-    found = MigrationContext.configure(connection).get_current_revision()
-    if found is not None and found not in {script.revision for script in known.walk_revisions()}:
-        _accept(connection, found, newest)
+    known, found = _known(scripts), _found(connection)
+    if found is not None and found not in known.revisions:
+        _accept(connection, found, known.newest)
+
+
+def _found(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
 
 
 def _accept(connection: Connection, found: str, newest: str) -> None:
@@ -100,11 +124,6 @@ def _accept(connection: Connection, found: str, newest: str) -> None:
             f"with: run the version that made it, or restore the backup from before the upgrade"
         )
     log.warning("schema.newer", schema=found, known=newest)
-
-
-def _oldest_beside(known: ScriptDirectory) -> str:
-    versions = (getattr(script.module, "works_with", OLDEST) for script in known.walk_revisions())
-    return max(versions, default=OLDEST)
 
 
 def _write_down(connection: Connection, revision: str, works_with: str) -> None:
