@@ -2,56 +2,25 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
-from types import TracebackType
-from typing import Any, Self, TypeVar
-
-import httpx2
-import msgspec
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
+from typing import Any
 
 from bot.client import answers
-from bot.client.errors import Unavailable, Unreachable, failure
-from bot.client.frames import parquet_of
-from bot.client.requests import Query, Request, address, change, read, rows
-from bot.client.retries import PAUSE, may_repeat, sleep_async, wait_of
+from bot.client.connected_async import AsyncConnection
+from bot.client.errors import Unavailable, Unreachable
+from bot.client.frames import Sent, parquet_of, parts_of, written
+from bot.client.requests import Query, address, change, read, rows
+from bot.client.retries import PAUSE, sleep_async
 
-T = TypeVar("T")
-P = TypeVar(
-    "P",
-    answers.AuditPage,
-    answers.HistoryPage,
-    answers.IncidentPage,
-    answers.ModelPage,
-    answers.RunPage,
-    answers.ServicePage,
-    answers.SilencePage,
-)
 Name = str | int
 """An incident by its id or by its number."""
 
 
-class AsyncTandem:
+class AsyncTandem(AsyncConnection):
     """Tandem behind ``url``, with a token of its API; what sends model data takes the token of the webhooks.
 
     Whatever is answered by 429 or 503 is sent again, ``attempts`` times in all, when the server says; so is what was
     not answered at all where that does nothing twice. Raises :class:`ApiError` and what is derived from it.
     """
-
-    def __init__(self, url: str, token: str, *, timeout: float = 30.0, attempts: int = 5) -> None:
-        headers = {"Authorization": f"Bearer {token}", "User-Agent": "tandem-client"}
-        self._http = httpx2.AsyncClient(base_url=url.rstrip("/") + "/", headers=headers, timeout=timeout)
-        self._attempts = attempts
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        await self._http.aclose()
 
     # incidents
 
@@ -120,7 +89,7 @@ class AsyncTandem:
 
     async def report(self, name: Name) -> str:
         """The post-incident report, as Markdown."""
-        return (await self._send(read(address("api", "incidents", name, "report.md")))).text
+        return (await self.send(read(address("api", "incidents", name, "report.md")))).text
 
     # remediation
 
@@ -247,70 +216,32 @@ class AsyncTandem:
         async for page in self._pages(answers.HistoryPage, path, monitor=monitor, from_=since):
             yield page
 
-    async def log_predictions(self, model: str, data: Any, **query: Query) -> None:
-        """Send predictions: a DataFrame, an Arrow table, columns or rows. docs/models.md names the columns."""
-        await self._send(rows("POST", address("models", model, "predictions"), parquet_of(data), **query))
+    async def log_predictions(self, model: str, data: Any, **query: Query) -> Sent:
+        """Send predictions: a DataFrame, an Arrow table, columns or rows. docs/models.md names the columns.
 
-    async def log_labels(self, model: str, data: Any, **query: Query) -> None:
+        Many go in parts. Raises Invalid for the first part that is refused; those before it are kept.
+        """
+        return await self._log(model, "predictions", data, query)
+
+    async def log_labels(self, model: str, data: Any, **query: Query) -> Sent:
         """Send what turned out to be true of predictions, by their ids."""
-        await self._send(rows("POST", address("models", model, "labels"), parquet_of(data), **query))
+        return await self._log(model, "labels", data, query)
 
-    async def put_reference(self, model: str, version: str, data: Any, *, model_version: str | None = None) -> None:
-        """Store what the monitors compare with."""
+    async def put_reference(
+        self, model: str, version: str, data: Any, *, model_version: str | None = None, **query: Query
+    ) -> None:
+        """Store what the monitors compare with; ``query`` is any parameter of it in docs/models.md."""
         path = address("models", model, "references", version)
-        await self._send(rows("PUT", path, parquet_of(data), model_version=model_version))
+        await self.send(rows("PUT", path, parquet_of(data), model_version=model_version, **query))
 
     # how it is done
 
+    async def _log(self, model: str, what: str, data: Any, query: Mapping[str, Query]) -> Sent:
+        sent = Sent()
+        for part in parts_of(data):
+            request = rows("POST", address("models", model, what), written(part), **query)
+            sent = sent.with_part(await self._fetch(request, Sent))
+        return sent
+
     async def _do(self, name: Name, deed: str, body: Mapping[str, Any], seen: int | None = None) -> answers.Incident:
         return await self._fetch(change("POST", address("api", "incidents", name, deed), body, seen), answers.Incident)
-
-    async def _fetch(self, request: Request, answer: type[T]) -> T:
-        return msgspec.json.decode((await self._send(request)).content, type=answer)
-
-    async def _pages(self, answer: type[P], path: str, **query: Query) -> AsyncIterator[P]:
-        """The pages of a list, each asked for when it is taken."""
-        cursor: str | None = None
-        while True:
-            page = await self._fetch(read(path, **query, cursor=cursor), answer)
-            yield page
-            if (cursor := page.next) is None:
-                return
-
-    async def _send(self, request: Request) -> httpx2.Response:
-        again = retry_if_exception(lambda error: may_repeat(error, request))
-        async for attempt in AsyncRetrying(
-            stop=stop_after_attempt(self._attempts), wait=wait_of, retry=again, reraise=True
-        ):
-            with attempt:
-                return await self._send_once(request)
-        raise AssertionError("an attempt returns or raises")
-
-    async def _send_once(self, request: Request) -> httpx2.Response:
-        try:
-            answer = await self._http.request(
-                request.method,
-                request.path,
-                params=dict(request.query),
-                content=request.content,
-                headers=dict(request.headers),
-            )
-        except httpx2.TransportError as error:
-            raise Unreachable(0, f"{type(error).__name__}: {error}") from error
-        if not answer.is_success:
-            raise failure(answer.status_code, answer.content, answer.headers)
-        return answer
-
-    async def _stream(self, after: int | None) -> AsyncIterator[tuple[int, answers.Event | None]]:
-        """Places, and what happened there: first of all the one from which on it tells."""
-        headers = {"Last-Event-ID": str(after)} if after is not None else {}
-        timeout = httpx2.Timeout(30.0, read=60.0)
-        try:
-            async with self._http.stream("GET", "api/events", headers=headers, timeout=timeout) as answer:
-                if not answer.is_success:
-                    raise failure(answer.status_code, await answer.aread(), answer.headers)
-                async for one in httpx2.EventSource(answer):
-                    if one.id:
-                        yield int(one.id), msgspec.json.decode(one.data, type=answers.Event) if one.data else None
-        except httpx2.TransportError as error:
-            raise Unreachable(0, f"{type(error).__name__}: {error}") from error

@@ -1,10 +1,25 @@
 """Rows as a sender has them (pandas, polars, Arrow, plain lists), as Parquet."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Self
 
+import msgspec
 import pyarrow as pa
 from pyarrow import parquet
+
+MOST_ROWS = 100_000
+MOST_BYTES = 64 * 2**20
+"""Of a table in memory: more rows or bytes are sent in parts."""
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """How many rows were taken in, and by name what became of columns that were not taken as they came."""
+
+    accepted: int = 0
+    notes: dict[str, str] = {}
+
+    def with_part(self, other: Self) -> "Sent":
+        return Sent(self.accepted + other.accepted, self.notes | other.notes)
 
 
 def parquet_of(rows: Any) -> bytes:
@@ -14,12 +29,29 @@ def parquet_of(rows: Any) -> bytes:
     >>> parquet_of([{"price": 1.5}])[:4], parquet_of({"price": [1.5]})[:4]
     (b'PAR1', b'PAR1')
     """
+    return written(table_of(rows))
+
+
+def written(table: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
-    parquet.write_table(_table(rows), sink)
+    parquet.write_table(table, sink)
     return bytes(sink.getvalue())
 
 
-def _table(rows: Any) -> pa.Table:
+def parts_of(rows: Any) -> Iterator[pa.Table]:
+    """The rows as tables of a size that is taken in one request; one of no rows is one part.
+
+    >>> [part.num_rows for part in parts_of({"id": list(range(250_000))})]
+    [100000, 100000, 50000]
+    """
+    table = table_of(rows)
+    size = max(1, min(MOST_ROWS, MOST_BYTES * table.num_rows // max(table.nbytes, 1)))
+    for start in range(0, max(table.num_rows, 1), size):
+        yield table.slice(start, size)
+
+
+def table_of(rows: Any) -> pa.Table:
+    """Raises TypeError for what holds no rows."""
     if isinstance(rows, pa.Table):
         return rows
     if hasattr(rows, "to_arrow"):  # polars

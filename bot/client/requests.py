@@ -38,9 +38,11 @@ def change(method: str, path: str, body: Mapping[str, Any], seen: int | None = N
 
 
 def rows(method: str, path: str, parquet: bytes, **query: Query) -> Request:
-    """Rows as Parquet. What is put is repeatable; what is posted would be there twice."""
+    """Rows as Parquet, with a key of its own where they are posted: they are kept once however often they are sent."""
     headers = {"Content-Type": "application/vnd.apache.parquet"}
-    return Request(method, path, _written(query), parquet, headers, repeatable=method == "PUT")
+    if method == "POST":
+        headers["Idempotency-Key"] = str(uuid.uuid4())
+    return Request(method, path, _written(query), parquet, headers)
 
 
 def address(*parts: str | int) -> str:

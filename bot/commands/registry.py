@@ -23,17 +23,33 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+GROUPS = {"model": "Data of models."}
+"""What the help says of each group of commands."""
 
-def command(name: str | None = None) -> Callable[[_Function], _Function]:
-    """Register a command under its function's name, or this one. Raises ValueError where the name is taken."""
+
+def command(name: str | None = None, group: str | None = None) -> Callable[[_Function], _Function]:
+    """Register a command under its function's name, or this one; in a group it is ``tandem GROUP NAME``.
+
+    Raises ValueError where the name is taken.
+    """
 
     def register(function: _Function) -> _Function:
-        chosen = name or function.__name__
-        if any(one.name == chosen for one in cli.registered_commands):
+        chosen, among = name or function.__name__, _group(group) if group else cli
+        if any(one.name == chosen for one in among.registered_commands):
             raise ValueError(f"two commands are named {chosen!r}")
-        return cli.command(chosen)(function)
+        return among.command(chosen)(function)
 
     return register
+
+
+def _group(name: str) -> typer.Typer:
+    """The group of a name, made where it is not there yet."""
+    for known in cli.registered_groups:
+        if known.name == name and known.typer_instance is not None:
+            return known.typer_instance
+    made = typer.Typer(no_args_is_help=True, callback=lambda: None, help=GROUPS.get(name, ""))
+    cli.add_typer(made, name=name)
+    return made
 
 
 def assemble() -> typer.Typer:

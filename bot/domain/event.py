@@ -170,7 +170,8 @@ class RowsEvent(msgspec.Struct, frozen=True, tag="rows", tag_field="kind", omit_
     A few rows may come ``inline`` instead, a JSON list of rows as the models' endpoint takes them; then no frame is
     kept and the digest may be empty. :mod:`bot.pipeline.stages.keep_rows` puts both kinds where
     :mod:`bot.model_store.batches` reads them from.
-    ``first_at`` and ``last_at`` are the first and last moment of the rows, None for that of the receipt.
+    ``first_at`` and ``last_at`` are the first and last moment of the rows, None for that of the receipt. ``key`` is
+    what the sender calls the batch: the same rows under the same key are kept once.
     """
 
     source: str
@@ -183,6 +184,7 @@ class RowsEvent(msgspec.Struct, frozen=True, tag="rows", tag_field="kind", omit_
     first_at: datetime | None = None
     last_at: datetime | None = None
     inline: msgspec.Raw = NOT_INLINE
+    key: str = ""
 
 
 class PingEvent(msgspec.Struct, frozen=True, tag="ping", tag_field="kind", omit_defaults=True):

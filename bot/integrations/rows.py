@@ -28,14 +28,22 @@ class RowsIntake:
         self._append, self._frames, self._clock = append, frames, clock
         self._partition_by, self._partitions = rules.correlation.partition_by, rules.partitions
 
-    async def take(self, model: str, holds: RowsKind, given: LaidOut, labels: Mapping[str, str]) -> Mapping[str, str]:
-        """Take in rows; returns what is to be noted of their columns. Raises StorageUnavailable, InboxFull."""
+    async def take(
+        self, model: str, holds: RowsKind, given: LaidOut, labels: Mapping[str, str], key: str = ""
+    ) -> Mapping[str, str]:
+        """Take in rows; returns what is to be noted of their columns. Raises StorageUnavailable, InboxFull.
+
+        The same rows again under the same ``key`` are kept once.
+        """
         received_at, came, notes = self._clock(), [(holds, given.table)], dict(given.notes)
         if holds is RowsKind.PREDICTIONS and (apart := labels_apart(given.table))[1] is not None:
             came = [(holds, apart[0]), (RowsKind.LABELS, apart[1])]
             notes["label"] = f"{apart[1].num_rows} labels were taken along"
         if given.table.num_rows:
-            events = [await self._event(model, *one, dict(labels), received_at) for one in came]
+            events = [
+                msgspec.structs.replace(await self._event(model, *one, dict(labels), received_at), key=key)
+                for one in came
+            ]
             await self._append(entries_for(events, SOURCE, received_at, self._partition_by, self._partitions))
         return notes
 

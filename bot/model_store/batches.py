@@ -69,10 +69,12 @@ class Labelled(NamedTuple):
 async def note_rows(
     connection: AsyncConnection, came: Sequence[tuple[datetime, RowsEvent]], partition_by: Sequence[str] = ()
 ) -> None:
-    """Keep account of batches, each with the moment of its receipt. The same predictions again are not noted again."""
+    """Keep account of batches, each with the moment of its receipt. The same predictions again are not noted again, nor
+    the same labels under the same key."""
     for received_at, event in came:
         domain = domain_of(event.labels, partition_by)
-        if event.digest and event.holds is RowsKind.PREDICTIONS and await _is_noted(connection, event, domain):
+        told_apart = event.holds is RowsKind.PREDICTIONS or event.key
+        if event.digest and told_apart and await _is_noted(connection, event, domain):
             continue
         row = {
             "model": event.model,
@@ -85,6 +87,7 @@ async def note_rows(
             "last_at": event.last_at or received_at,
             "received_at": received_at,
             "domain": domain,
+            "key": event.key or None,
         }
         await connection.execute(insert(_ROWS), row)
 
@@ -228,12 +231,16 @@ async def _is_noted(connection: AsyncConnection, event: RowsEvent, domain: str) 
         _ROWS.c.model == event.model,
         _ROWS.c.holds == event.holds.value,
     )
+    if event.holds is not RowsKind.PREDICTIONS:  # a label may come back to what it was; only its sender can tell
+        same = (*same, _ROWS.c.key == event.key)
     return await connection.scalar(select(_ROWS.c.seq).where(*same).limit(1)) is not None
 
 
 async def _kept(connection: AsyncConnection, query: Select[Any]) -> list[KeptRows]:
     rows = (await connection.execute(query)).mappings().all()
-    return [KeptRows(**{**row, "holds": RowsKind(row["holds"])}) for row in rows]
+    return [
+        KeptRows(**{name: row[name] for name in KeptRows._fields} | {"holds": RowsKind(row["holds"])}) for row in rows
+    ]
 
 
 async def _newest_first(connection: AsyncConnection, query: Select[Any]) -> AsyncIterator[KeptRows]:

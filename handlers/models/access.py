@@ -1,5 +1,6 @@
 """What the endpoints of models share: who may send, which models there are, and the refusals."""
 
+import re
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import wraps
 from typing import TypeAlias
@@ -22,6 +23,7 @@ from handlers.sources.clean import clean
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.Response]]
 _CLOSE = {"Connection": "close"}
 _MOST_NAME = 200
+_KEY = re.compile(r"[!-~]{1,255}")
 
 
 class Refusal(TandemError):
@@ -83,6 +85,14 @@ def query_of(request: web.Request, known: Collection[str]) -> dict[str, str]:
     if len(request.query) > len(set(request.query)):
         raise Refusal(400, "A parameter is there twice.", _CLOSE)
     return dict(request.query)
+
+
+def key_of(request: web.Request) -> str:
+    """What the sender calls the body, so that it is kept once; empty where it says nothing. Raises Refusal."""
+    given = request.headers.get("Idempotency-Key")
+    if given is not None and not _KEY.fullmatch(given.strip()):
+        raise Refusal(400, "Idempotency-Key: 1 to 255 letters, digits and signs are expected.", _CLOSE)
+    return (given or "").strip()
 
 
 _ANSWERED = (

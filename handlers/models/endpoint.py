@@ -13,7 +13,7 @@ from bot.integrations.rows import SOURCE, RowsIntake
 from bot.model_store.frames import Frames
 from bot.observability.metrics import EVENTS_ACCEPTED
 from bot.storage.database import Database
-from handlers.models.access import Access, query_of
+from handlers.models.access import Access, key_of, query_of
 from handlers.models.references import ReferenceEndpoint
 from handlers.models.uploads import Uploads
 
@@ -29,9 +29,9 @@ class RowsEndpoint:
         return await self._take(request, RowsKind.LABELS)
 
     async def _take(self, request: web.Request, holds: RowsKind) -> web.Response:
-        labels = query_of(request, self._partition_by)
+        labels, key = query_of(request, self._partition_by), key_of(request)
         async with self._uploads.table(request, holds) as given:
-            notes = await self._intake.take(request.match_info["model"], holds, given, labels)
+            notes = await self._intake.take(request.match_info["model"], holds, given, labels, key)
         EVENTS_ACCEPTED.labels(SOURCE).inc(bool(given.table.num_rows))
         answer = {"accepted": given.table.num_rows} | ({"notes": notes} if notes else {})
         return web.Response(body=msgspec.json.encode(answer), status=202, content_type="application/json")

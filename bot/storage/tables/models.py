@@ -31,7 +31,8 @@ class ReferenceRow(SQLModel, table=True):
 class ModelRowsRow(SQLModel, table=True):
     """Predictions or labels that came in together: in the frame ``digest``, or a few of them ``inline``.
 
-    ``domain`` is the correlation domain that they came in, null where that was not kept yet.
+    ``domain`` is the correlation domain that they came in, null where that was not kept yet; ``key`` what the sender
+    calls them.
     """
 
     __tablename__ = "model_rows"
@@ -54,6 +55,7 @@ class ModelRowsRow(SQLModel, table=True):
     last_at: datetime = Field(sa_type=UtcDateTime)
     received_at: datetime = Field(sa_type=UtcDateTime)
     domain: str | None = Field(default=None, sa_type=Text)
+    key: str | None = Field(default=None, sa_type=Text)
 
 
 class IdSegmentRow(SQLModel, table=True):

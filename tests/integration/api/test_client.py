@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from bot.client import AsyncTandem, Conflict, Forbidden, Invalid, NotFound, Outdated, Tandem, Unavailable, Unreachable
+from bot.client import AsyncTandem, Conflict, Forbidden, Invalid, NotFound, Outdated, Tandem, Unavailable
 from bot.client.answers import SilencePage
 from bot.domain.event import AlertEvent
 from tests.integration.api.programs import Programs, api
@@ -144,11 +144,17 @@ async def test_a_change_whose_answer_never_came_is_sent_again_with_the_same_key(
         assert (len(asked), len(keys)) == (2, 1)
 
 
-async def test_predictions_whose_answer_never_came_are_not_sent_twice() -> None:
+async def test_rows_whose_answer_never_came_are_sent_again_with_the_same_key() -> None:
     async with failing(lambda _request: None) as (tandem, asked):
-        with pytest.raises(Unreachable):
-            await tandem.log_predictions("fraud", [{"id": "1", "prediction": 0.5}])
-        assert len(asked) == 1
+        await tandem.log_labels("fraud", [{"id": "1", "label": 1}])
+        assert [request.path for request in asked] == ["/models/fraud/labels"] * 2
+        assert len({request.headers["Idempotency-Key"] for request in asked}) == 1
+
+
+async def test_many_rows_go_in_parts_each_with_a_key_of_its_own() -> None:
+    async with failing(lambda _request: web.json_response({"accepted": 100_000})) as (tandem, asked):
+        await tandem.log_predictions("fraud", {"id": list(range(250_000))})
+        assert (len(asked), len({request.headers["Idempotency-Key"] for request in asked})) == (3, 3)
 
 
 async def test_a_server_that_is_away_is_said_after_as_many_attempts() -> None:

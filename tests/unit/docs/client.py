@@ -24,6 +24,12 @@ from __future__ import annotations
 '''
 _SYNCHRONOUS = (
     ("The client for asyncio. ``synchronous.py`` is made of this file", "The client, made of ``asynchronous.py``"),
+    (
+        "The connection of the client for asyncio. ``connected.py`` is made of this file",
+        "The connection of the client, made of ``connected_async.py``",
+    ),
+    ("connected_async import", "connected import"),
+    ("AsyncConnection", "Connection"),
     ("sleep_async", "sleep"),
     ("AsyncIterator", "Iterator"),
     ("AsyncRetrying", "Retrying"),
@@ -69,8 +75,8 @@ def _module(names: list[str], schemas: dict[str, Any]) -> str:
     return _HEAD + "\n".join(lines) + "\n\n\n" + classes
 
 
-def synchronous() -> str:
-    text = (CLIENT / "asynchronous.py").read_text()
+def synchronous(name: str) -> str:
+    text = (CLIENT / name).read_text()
     for before, after in _SYNCHRONOUS:
         text = text.replace(before, after)
     text = re.sub(r"for (\w+) in ([^\n]+|[\w.]+\(\n[^:]+?\n +\)):\n +yield \1\n", r"yield from \2\n", text)
@@ -167,7 +173,10 @@ def _plain(schema: dict[str, Any], schemas: dict[str, Any]) -> str:
 
 
 def files() -> dict[str, str]:
-    return {name: _formatted(text) for name, text in answers().items()} | {"synchronous.py": synchronous()}
+    return {name: _formatted(text) for name, text in answers().items()} | {
+        "synchronous.py": synchronous("asynchronous.py"),
+        "connected.py": synchronous("connected_async.py"),
+    }
 
 
 if __name__ == "__main__":

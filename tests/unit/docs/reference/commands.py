@@ -42,9 +42,17 @@ def _of_slash(slash: str) -> list[tuple[str, str]]:
 def _of_program() -> list[tuple[str, str]]:
     group = typer.main.get_command(cli)
     assert isinstance(group, typer.core.TyperGroup)
-    return [
-        (f"`tandem {name}{_arguments(one.params)}`", one.help or "") for name, one in sorted(group.commands.items())
-    ]
+    return _of_group("tandem", group)
+
+
+def _of_group(name: str, group: typer.core.TyperGroup) -> list[tuple[str, str]]:
+    rows = []
+    for short, one in sorted(group.commands.items()):
+        if isinstance(one, typer.core.TyperGroup):
+            rows += _of_group(f"{name} {short}", one)
+        else:
+            rows.append((f"`{name} {short}{_arguments(one.params)}`", one.help or ""))
+    return rows
 
 
 def _arguments(parameters: Sequence[object]) -> str:
