@@ -225,7 +225,7 @@ def _of_domain(domain: str) -> ColumnElement[bool]:
 
 
 async def _is_noted(connection: AsyncConnection, event: RowsEvent, domain: str) -> bool:
-    same = (
+    same: tuple[ColumnElement[bool], ...] = (
         _of_domain(domain),
         _ROWS.c.digest == event.digest,
         _ROWS.c.model == event.model,

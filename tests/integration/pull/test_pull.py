@@ -112,8 +112,10 @@ async def test_more_rows_of_one_value_than_a_page_holds_come_together(
 class Dying(RowsIntake):
     """Ends in the moment after the rows are in the inbox."""
 
-    async def take(self, model: str, holds: RowsKind, given: LaidOut, labels: Mapping[str, str]) -> Mapping[str, str]:
-        await super().take(model, holds, given, labels)
+    async def take(
+        self, model: str, holds: RowsKind, given: LaidOut, labels: Mapping[str, str], key: str = ""
+    ) -> Mapping[str, str]:
+        await super().take(model, holds, given, labels, key)
         raise TandemError("killed")
 
 

@@ -13,8 +13,9 @@ def test_every_file_with_a_command_is_found() -> None:
     files = {file.stem for file in folder.glob("*.py") if "\n@command(" in file.read_text()} - {"registry"}
     assert "run" in files
     found = registry.assemble()
-    named = [*found.registered_commands, *found.registered_groups]  # a group is a file, too
-    assert {str(one.name).replace("-", "_") for one in named} == files
+    names = [one.name for one in found.registered_commands]
+    names += [one.name for one in found.registered_groups]  # a group is a file, too
+    assert {str(name).replace("-", "_") for name in names} == files
 
 
 def test_no_two_have_one_name() -> None:
