@@ -33,6 +33,7 @@ from bot.notify.kinds import Opening, open_channel
 from bot.notify.notifier import Notifier
 from bot.notify.silence_notices import SilenceNotices
 from bot.notify.slack.conversations.messages import Messages
+from bot.notify.slack.conversations.panes import Panes
 from bot.notify.slack.identity import Identity
 from bot.notify.slack.links import Links
 from bot.notify.slack.people import People
@@ -214,6 +215,7 @@ def slack_endpoint(
         knowledge=Knowledge(services.database, services.rules, roster, services.histories),
         assistant=assistant.ask if assistant else None,
         unfurls=Unfurls(slack.client),
+        panes=Panes(slack.client),
     )
     bolt = make_bolt_app(slack.client, secret.get_secret_value() if secret else None, slack_requests, slack.identity)
     yield identity_component(slack)

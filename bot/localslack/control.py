@@ -12,6 +12,7 @@ from aiohttp import web
 from bot.localslack.delivery import Delivery
 from bot.localslack.events import SHORTCUTS
 from bot.localslack.faults import Faults
+from bot.localslack.panes import look_at, open_assistant
 from bot.localslack.people import People
 from bot.localslack.state import USERGROUP, Channel, Json, Workspace
 
@@ -41,6 +42,8 @@ class Control:
             "shortcut": lambda g: self._people.shortcut(g["user"], g["callback_id"], g.get("channel"), g.get("ts")),
             "suggest": lambda g: self._people.suggest(g["user"], g["action_id"], str(g.get("value") or "")),
             "open_home": lambda g: self._people.open_home(g["user"]),
+            "open_assistant": lambda g: open_assistant(self._workspace, self._people, g["user"], g.get("viewed")),
+            "look_at": self._look_at,
             "submit_view": lambda g: self._people.submit_view(g["user"], g["values"]),
             "close_view": lambda g: self._people.close_view(g["user"]),
             "faults": self._plan_fault,
@@ -68,6 +71,10 @@ class Control:
                 "ephemerals": list(self._workspace.ephemerals),
                 "views": self._workspace.views,
                 "homes": self._workspace.homes,
+                "panes": [
+                    {"channel": channel, "thread": thread, **pane}
+                    for (channel, thread), pane in self._workspace.panes.items()
+                ],
                 "shortcuts": [shortcut._asdict() for shortcut in SHORTCUTS],
             }
         )
@@ -104,6 +111,10 @@ class Control:
     async def _click_view(self, given: Json) -> int:
         user, kind, action = (given[key] for key in ("user", "view", "action_id"))
         return await self._people.click_view(user, kind, action, given.get("state"), given.get("block_id"))
+
+    async def _look_at(self, given: Json) -> None:
+        thread, message = str(given.get("thread_ts") or ""), str(given.get("message_ts") or "")
+        await look_at(self._workspace, self._people, given["user"], given["viewed"], thread, message)
 
     async def _plan_fault(self, given: Json) -> None:
         if given.get("clear"):

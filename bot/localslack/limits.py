@@ -28,6 +28,8 @@ A_MINUTE = {
     "conversations.join": _TIER_3,
     "conversations.invite": _TIER_3,
     "conversations.members": _TIER_4,
+    "assistant.threads.setSuggestedPrompts": _TIER_4,
+    "assistant.threads.setTitle": _TIER_4,
     "reactions.add": _TIER_3,
     "users.info": _TIER_4,
     "users.list": _TIER_2,

@@ -62,6 +62,8 @@ def post_message(workspace: Workspace, given: Json, base: str) -> Json:
         if given.get("reply_broadcast") in (True, 1, "1", "true"):
             message["subtype"] = "thread_broadcast"
     workspace.add(channel, message)
+    if pane := workspace.panes.get((channel.id, str(thread or ""))):
+        pane["status"] = ""  # the bot has answered
     return {"channel": channel.id, "ts": message["ts"], "message": message}
 
 

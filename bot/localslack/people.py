@@ -177,9 +177,9 @@ class People:
         await self._workspace.touch()
         event = message | {"channel": place.id, "event_ts": message["ts"]}
         if place.person:
-            await self._happened("message.im", event | {"channel_type": "im"})
+            await self.happened("message.im", event | {"channel_type": "im"})
         elif place.is_member and f"<@{BOT_USER}" in text:
-            await self._happened("app_mention", event | {"type": "app_mention"})
+            await self.happened("app_mention", event | {"type": "app_mention"})
         if links := links_in(text):
             await self._shared(place, message, links)
         return str(message["ts"])
@@ -189,14 +189,14 @@ class People:
         about |= {"thread_ts": message["thread_ts"]} if "thread_ts" in message else {}
         about |= {"is_bot_user_member": place.is_member, "source": "conversations_history", "links": links}
         about |= {"unfurl_id": f"{place.id}.{message['ts']}", "event_ts": message["ts"]}
-        await self._happened("link_shared", about, place.is_ext_shared)
+        await self.happened("link_shared", about, place.is_ext_shared)
 
     async def open_home(self, user: str) -> None:
         """Look at the app's page. The app is notified of each time. Raises KeyError."""
         home = self._workspace.homes.get(user)
         event = {"type": "app_home_opened", "user": user, "channel": f"D0{user[1:]}", "tab": "home"}
         shown: Json = {"view": home} if home else {}
-        await self._happened("app_home_opened", {**event, "event_ts": self._workspace.next_ts(), **shown})
+        await self.happened("app_home_opened", {**event, "event_ts": self._workspace.next_ts(), **shown})
 
     async def react(self, user: str, channel: str, ts: str, name: str) -> None:
         """Add a reaction to a message; once by each person, as Slack has it. Raises KeyError."""
@@ -211,9 +211,9 @@ class People:
             item = {"type": "message", "channel": place.id, "ts": ts}
             about = {"type": "reaction_added", "user": user, "reaction": name, "item_user": message.get("user")}
             about |= {"item": item, "event_ts": self._workspace.next_ts()}
-            await self._happened("reaction_added", about)
+            await self.happened("reaction_added", about)
 
-    async def _happened(self, kind: str, event: Json, ext_shared: bool = False) -> None:
+    async def happened(self, kind: str, event: Json, ext_shared: bool = False) -> None:
         """Notify the app, if it subscribes to events of this kind."""
         if kind in self._workspace.events:
             await self._delivery.event(event, ext_shared)

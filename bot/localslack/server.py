@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import deepcopy
 from email.utils import formatdate
+from functools import partial
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,10 @@ from typing import Any
 from aiohttp import web
 
 from bot.localslack import channels as made_channels
-from bot.localslack import files, methods, unfurls, views
+from bot.localslack import files, methods, panes, unfurls, views
 from bot.localslack.control import Control, same_origin
 from bot.localslack.delivery import Delivery, sign
-from bot.localslack.events import EVENT_SCOPES
+from bot.localslack.events import EVENT_SCOPES, EVENTS, NEEDED, SCOPES
 from bot.localslack.faults import SLOW_SECONDS, Fault, Faults
 from bot.localslack.limits import Limits
 from bot.localslack.method import METHODS, Failed
@@ -24,36 +25,7 @@ from bot.localslack.people import People
 from bot.localslack.state import DEFAULT_USERS, USERGROUP, Channel, Json, Workspace, channel_id_of
 
 STATIC = Path(__file__).parent / "static"
-SCOPES = (
-    "chat:write,files:write,channels:read,channels:history,groups:read,groups:history,commands,"
-    "users:read,users:read.email,usergroups:read,im:write,im:history,app_mentions:read,reactions:read,"
-    "channels:manage,links:read,links:write"
-)
-EVENTS = ("app_mention", "message.im", "reaction_added", "app_home_opened", "link_shared")
-"""To which the app of deploy/slack-manifest.yaml subscribes."""
-_NEEDED = {
-    "chat.postMessage": "chat:write",
-    "chat.postEphemeral": "chat:write",
-    "chat.update": "chat:write",
-    "chat.unfurl": "links:write",
-    "conversations.list": "channels:read",
-    "conversations.info": "channels:read",
-    "conversations.create": "channels:manage",
-    "conversations.invite": "channels:manage",
-    "conversations.archive": "channels:manage",
-    "conversations.history": "channels:history",
-    "conversations.replies": "channels:history",
-    "users.info": "users:read",
-    "users.list": "users:read",
-    "users.lookupByEmail": "users:read.email",
-    "conversations.open": "im:write",
-    "bots.info": "users:read",
-    "usergroups.list": "usergroups:read",
-    "usergroups.users.list": "usergroups:read",
-    "files.getUploadURLExternal": "files:write",
-    "files.completeUploadExternal": "files:write",
-}
-assert methods and files and views and made_channels and unfurls  # importing them fills METHODS
+assert methods and files and views and made_channels and unfurls and panes  # importing them fills METHODS
 MAX_BODY = 20 * 2**20
 
 
@@ -66,7 +38,8 @@ class LocalSlack:
     ``scopes`` are what the token may do, ``not_joined`` the channels to which nobody invited the app. ``guests``,
     ``foreign``, ``deactivated``, ``usergroups`` and ``disabled`` say who of ``users`` is what (see
     :class:`Workspace`), and may be changed; so may what :meth:`channel` gives. ``events`` are the kinds of events that
-    the app subscribes to: it gets those that its scopes allow.
+    the app subscribes to: it gets those that its scopes allow. Without ``agent_view`` its conversations are threads
+    that are opened at the side, as in older apps.
     """
 
     def __init__(
@@ -85,6 +58,7 @@ class LocalSlack:
         not_joined: Collection[str] = (),
         clock: Callable[[], float] = time.time,
         events: Collection[str] = EVENTS,
+        agent_view: bool = True,
     ) -> None:
         self.bot_token, self.app_token, self.signing_secret = bot_token, app_token, signing_secret
         self._host, self._port = host, port
@@ -92,6 +66,7 @@ class LocalSlack:
         made = [Channel(channel_id_of(name), name, name not in not_joined) for name in (*channels, *not_joined)]
         self._workspace = Workspace(dict(users), {channel.id: channel for channel in made})
         self._workspace.events |= {one for one in events if EVENT_SCOPES.get(one, "") in ("", *scopes.split(","))}
+        self._workspace.agent_view = agent_view
         self._workspace.usergroups[USERGROUP] = [next(iter(users))] if users else []
         self.guests, self.foreign = self._workspace.guests, self._workspace.foreign
         self.deactivated = self._workspace.deactivated
@@ -106,6 +81,9 @@ class LocalSlack:
         self.users, self.open_home = self._workspace.users, self._people.open_home
         self.click_view, self.shortcut = self._people.click_view, self._people.shortcut
         self.suggest = self._people.suggest
+        self.open_assistant = partial(panes.open_assistant, self._workspace, self._people)
+        self.happened = self._people.happened
+        self.look_at = partial(panes.look_at, self._workspace, self._people)
         self.post, self.react, self.clear_faults = self._people.post, self._people.react, self._faults.clear
         self.disconnect, self.send_again = self._delivery.disconnect, self._delivery.send_again
         self.send_event_again = self._delivery.send_event_again
@@ -147,6 +125,10 @@ class LocalSlack:
     def view(self, user: str) -> Json | None:
         """The form that is open for a person."""
         return self._workspace.views.get(user)
+
+    def pane(self, user: str, thread: str = "") -> Json:
+        """What stands around a conversation with the app: title, status, prompts and the heading of these."""
+        return deepcopy(panes.pane_at(self._workspace, self._workspace.direct(user), thread))
 
     def all_channels(self) -> list[Channel]:
         return deepcopy([one for one in self._workspace.channels.values() if not one.person])
@@ -241,7 +223,7 @@ class LocalSlack:
             wait = self._limits.wait_for(name, str(given.get("channel", ""))) if self._enforce else 0.0
             if wait > 0:
                 return {"ok": False, "error": "ratelimited"}, 429, {**headers, "Retry-After": str(ceil(wait))}
-            needed = _NEEDED.get(name)
+            needed = NEEDED.get(name)
             if needed and needed not in self._scopes.split(","):
                 raise Failed("missing_scope", needed=needed, provided=self._scopes)
             if name not in METHODS:

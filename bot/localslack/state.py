@@ -71,7 +71,8 @@ class Channel:
 class Workspace:
     """``guests`` are of the users those who are not full members, ``foreign`` those of another workspace, with its id.
     ``deactivated`` are people who have left. ``usergroups`` are who is in which, by the group's id; ``disabled`` are
-    those of them that somebody has disabled. ``events`` are the kinds of events that the app is sent.
+    those of them that somebody has disabled. ``events`` are the kinds of events that the app is sent. ``panes`` are
+    what stands around a thread of a conversation with the app; with ``agent_view`` suggestions belong to no thread.
     """
 
     users: dict[str, str]
@@ -86,6 +87,8 @@ class Workspace:
     views: dict[str, Json] = field(default_factory=dict)
     homes: dict[str, Json] = field(default_factory=dict)
     files: dict[str, Json] = field(default_factory=dict)
+    panes: dict[tuple[str, str], Json] = field(default_factory=dict)
+    agent_view: bool = False
     calls: deque[Json] = field(default_factory=lambda: deque(maxlen=MAX_CALLS))
     triggers: dict[str, tuple[str, float]] = field(default_factory=dict)
     response_urls: dict[str, Json] = field(default_factory=dict)

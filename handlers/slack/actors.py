@@ -25,7 +25,15 @@ async def actor_in(body: Mapping[str, Any], endpoint: SlackEndpoint) -> Actor:
 async def actor_of_event(body: Mapping[str, Any], event: Mapping[str, Any], endpoint: SlackEndpoint) -> Actor:
     """Whoever an event is about. It names their workspace where that is not the one it was sent for."""
     team = event.get("user_team") or event.get("team")
-    return await actor_in({**body, "user": {"id": str(event.get("user") or ""), "team_id": team}}, endpoint)
+    return await actor_in({**body, "user": {"id": _user_of(body, event), "team_id": team}}, endpoint)
+
+
+def _user_of(body: Mapping[str, Any], event: Mapping[str, Any]) -> str:
+    """Some events have it in what they are about, and some only in whose behalf they were sent."""
+    pane = event.get("assistant_thread")
+    found = event.get("user") or (pane.get("user_id") if isinstance(pane, Mapping) else "")
+    sent_for = (one.get("user_id") for one in body.get("authorizations") or () if one.get("is_bot") is False)
+    return str(found or next(sent_for, "") or "")
 
 
 def _groups_that_matter(endpoint: SlackEndpoint) -> set[str]:

@@ -15,6 +15,7 @@ from bot.incidents.guarding import Guards
 from bot.incidents.noting import Message
 from bot.incidents.permissions import Who, actor_of
 from bot.notify.slack.conversations.messages import Messages
+from bot.notify.slack.conversations.panes import Panes
 from bot.notify.slack.links import Links
 from bot.notify.slack.people import People
 from bot.notify.slack.sharing.files import Files
@@ -39,7 +40,7 @@ class SlackEndpoint:
     text files; ``confirmations`` are the questions that wait for an answer, ``guards`` what forbids runs, ``rules``
     what the pipeline works by, ``roster`` says who is on call, ``messages`` reads what people wrote, and ``knowledge``
     is what questions are answered from; ``assistant`` lets a language model answer one about a domain;
-    ``unfurls`` shows cards under links.
+    ``unfurls`` shows cards under links, and ``panes`` what stands around a conversation with the bot.
     """
 
     database: Database
@@ -62,6 +63,7 @@ class SlackEndpoint:
     knowledge: Knowledge | None = None
     assistant: "Callable[[Asking, str], Awaitable[Spoken]] | None" = None
     unfurls: Unfurls | None = None
+    panes: Panes | None = None
 
     @property
     def known(self) -> Knowledge:

@@ -4,6 +4,7 @@ What becomes of one is decided by the word that it begins with (``mentioned/``),
 Slack sends an event again where it saw no answer: each is taken once. https://docs.slack.dev/reference/events/app_mention
 """
 
+import asyncio
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -17,6 +18,7 @@ from bot.storage.queries.shown import channel_messages
 from handlers.slack.actors import actor_in
 from handlers.slack.answers import NotDone, or_words
 from handlers.slack.calls import Mention, Place, SlackEndpoint
+from handlers.slack.panes.answering import at_work, pane_of, settle
 from handlers.slack.posting import post
 from handlers.slack.registry import ANYTHING, mentions
 from handlers.slack.replays import first_time
@@ -65,16 +67,19 @@ async def take(client: AsyncWebClient, endpoint: SlackEndpoint, event: Mapping[s
     if run is None:
         run, rest = mentions()[ANYTHING], text
 
+    pane, actor = await pane_of(endpoint, place), await actor_in({"user": user}, endpoint)
+
     async def done() -> Reply | None:
-        incident, actor = await _incident_of(endpoint, place), await actor_in({"user": user}, endpoint)
+        incident = await _incident_of(endpoint, place)
         return await run(Mention(endpoint, actor, endpoint.clock(), rest, place, incident))
 
-    try:
-        reply = await or_words(done())
-    except NotDone as error:
-        reply = Reply(str(error))
+    async with at_work(endpoint, place, pane):
+        try:
+            reply = await or_words(done())
+        except NotDone as error:
+            reply = Reply(str(error))
     if reply is not None:
-        await post(client, place, reply)
+        await asyncio.gather(post(client, place, reply), settle(endpoint, place, actor, pane))
     endpoint.on_change()
 
 

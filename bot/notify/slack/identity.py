@@ -40,6 +40,7 @@ WITHOUT = {
     "reactions:read": "no reaction makes a note",
     "links:read": "no card under a link to a report",
     "links:write": "no card under a link to a report",
+    "assistant:write": "no questions are suggested beside a conversation with the bot",
     "channels:manage": "no incident gets a channel of its own",
 }
 """Scopes without which all else goes on, each with what does not work then."""

@@ -136,3 +136,17 @@ class HomeRow(SQLModel, table=True):
     asked: int
     answered: int
     digest: str = Field(sa_type=Text)
+
+
+class PaneRow(SQLModel, table=True):
+    """A conversation with the bot beside what a person looks at: ``viewed`` is that channel, ``incident_id`` the
+    incident that was asked about last. ``thread`` is empty for what holds in all threads of the conversation."""
+
+    __tablename__ = "pane"
+    __table_args__ = (Index("pane_by_change", "changed_at"),)
+
+    channel: str = Field(primary_key=True, sa_type=Text)
+    thread: str = Field(primary_key=True, sa_type=Text)
+    viewed: str = Field(sa_type=Text)
+    incident_id: str = Field(sa_type=Text)
+    changed_at: datetime = Field(sa_type=UtcDateTime)

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from bot.assistant.assistant import Asking
 from bot.assistant.chat import Unanswered
 from bot.domain.incident import Incident
@@ -16,15 +14,17 @@ from bot.notify.plain_text import shortened
 from bot.questions.answering import answer, load, question_of
 from bot.questions.question import Answer, Line, Question, Situation, all_questions, suggested
 from bot.storage.queries import incidents
-from bot.storage.queries.shown import channel_messages
 from detectors.logs.secrets import mask_secrets
 from handlers.slack.answered import MOST_BUTTONS, ByModel, reply_of
 from handlers.slack.calls import Deed, Mention, SlackEndpoint
+from handlers.slack.panes.answering import pane_of, remember
+from handlers.slack.panes.open_incidents import open_for, open_in, shows
+from handlers.slack.panes.viewing import which
 from handlers.slack.registry import ANYTHING, mention
 from handlers.slack.reply import Reply
 
 _NUMBER = re.compile(r"(?:#|\bincident\s+#?)(\d{1,12})\b", re.IGNORECASE)
-_MOST_LISTED, _MOST_READ = 10, 50
+_MOST_LISTED = 10
 
 
 @mention(ANYTHING)
@@ -33,6 +33,7 @@ async def ask(mention: Mention) -> Reply:
     if incident is None:
         return await _which(mention)
     require(mention.who, Action.ASK, incident)
+    await remember(mention, incident.id)
     return await answered(mention, incident, mention.text)
 
 
@@ -82,7 +83,8 @@ def _not_understood(situation: Situation, text: str) -> Answer:
 
 
 async def _meant(mention: Mention) -> Incident | None:
-    """Outside of an incident's thread: the one that is named by its number, else the only open one that is shown here.
+    """Outside of an incident's thread: the one that is named by its number, else in a conversation with the bot the one
+    that was asked about last, or that is shown where the person looks; else the only open one that is shown here.
 
     In a channel that is one which the channel shows: what is answered there, all its members read.
     """
@@ -90,32 +92,36 @@ async def _meant(mention: Mention) -> Incident | None:
     async with mention.database.read() as connection:
         if named:
             found = await incidents.by_number(connection, int(named[1]))
-            shown = found and (mention.place.direct or await _shows(connection, found, mention.place.channel))
+            shown = found and (mention.place.direct or await shows(connection, found, mention.place.channel))
             if not found or not shown:
                 where = "" if mention.place.direct else " here"
                 raise Refused(f"There is no incident #{named[1]}{where}.")
             return found
-    opened = await _open_here(mention)
+    opened = await _looked_at(mention) or await _open_here(mention)
     return opened[0] if len(opened) == 1 else None
 
 
-async def _shows(connection: AsyncConnection, incident: Incident, channel: str) -> bool:
-    return any(one.channel == channel for one in await channel_messages.in_channels(connection, incident.id))
+async def _looked_at(mention: Mention) -> list[Incident]:
+    pane = await pane_of(mention.endpoint, mention.place)
+    if pane is None:
+        return []
+    async with mention.database.read() as connection:
+        return await which(connection, pane, mention.who)
 
 
 async def _open_here(mention: Mention) -> list[Incident]:
-    """The open incidents that the channel shows, the worst first; to one person alone, all of them."""
+    """The open incidents that the channel shows, the worst first; to one person alone, all that they may ask about."""
     async with mention.database.read() as connection:
-        opened = await incidents.open_worst_first(connection, _MOST_READ)
         if mention.place.direct:
-            return opened
-        return [one for one in opened if await _shows(connection, one, mention.place.channel)]
+            return await open_for(connection, mention.who)
+        return await open_in(connection, mention.place.channel)
 
 
 async def _which(mention: Mention) -> Reply:
-    opened = await _open_here(mention)
+    opened = await _looked_at(mention) or await _open_here(mention)
     if not opened:
-        return reply_of(Answer("No incident is open here. Ask in the thread of one, or name its number: #12."))
+        where = "that you may ask about" if mention.place.direct else "here"
+        return reply_of(Answer(f"No incident is open {where}. Ask in the thread of one, or name its number: #12."))
     lines = [Line(f"#{one.number} {one.title}, {one.severity}", one.opened_at) for one in opened[:_MOST_LISTED]]
     more = f" The first {_MOST_LISTED}:" if len(opened) > _MOST_LISTED else ""
     return reply_of(

@@ -16,6 +16,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.config.model import Config
 from bot.localslack import LocalSlack
 from bot.notify.slack.conversations.messages import Messages
+from bot.notify.slack.conversations.panes import Panes
 from bot.notify.slack.identity import Identity
 from bot.notify.slack.links import Links
 from bot.notify.slack.people import People
@@ -98,14 +99,19 @@ class Office:
 
 @asynccontextmanager
 async def office(
-    pipeline: Pipeline, written: Mapping[str, Any], scopes: str | None = None, assistant: Any = None, models: Any = None
+    pipeline: Pipeline,
+    written: Mapping[str, Any],
+    scopes: str | None = None,
+    assistant: Any = None,
+    models: Any = None,
+    agent_view: bool = True,
 ) -> AsyncIterator[Office]:
     """``written`` is what tandem.yaml says; ``assistant`` is asked beside the rules."""
     config = Config.model_validate(written)
     users = {MEMBER: "mia", GUEST: "gus", STRANGER: "sam"}
     more: dict[str, Any] = {"scopes": scopes} if scopes is not None else {}
     clock = ShiftedClock()
-    async with LocalSlack(users=users, clock=lambda: clock().timestamp(), **more) as slack:
+    async with LocalSlack(users=users, clock=lambda: clock().timestamp(), agent_view=agent_view, **more) as slack:
         slack.guests.add(GUEST)
         slack.foreign[STRANGER] = "T0FOREIGN"
         client = AsyncWebClient(slack.bot_token, base_url=slack.api_url)
@@ -128,6 +134,7 @@ async def office(
             assistant=assistant,
             models=models,
             unfurls=Unfurls(client),
+            panes=Panes(client),
         )
         app = web.Application()
         bolt = make_bolt_app(client, slack.signing_secret, endpoint)

@@ -11,7 +11,7 @@ from bot.domain.event import AlertEvent
 from bot.domain.incident import IncidentStatus
 from bot.domain.run import RunStatus
 from bot.inbox.inbox import Inbox
-from bot.localslack.server import SCOPES
+from bot.localslack.events import SCOPES
 from bot.storage.database import Database
 from tests.acceptance.harness import until
 from tests.conftest import Clock

@@ -12,7 +12,7 @@ from bot.domain.event import AlertEvent
 from bot.domain.rules import CorrelationRules, Rules
 from bot.inbox.inbox import Inbox
 from bot.incidents.lifecycle import acknowledge
-from bot.localslack.server import SCOPES
+from bot.localslack.events import SCOPES
 from bot.storage.database import Database
 from bot.storage.queries.shown import channel_messages
 from bot.storage.queries.shown.channel_messages import ChannelMessage

@@ -14,7 +14,7 @@ from bot.errors import Refused
 from bot.incidents import lifecycle, ownership
 from bot.incidents.beside.own_channel import ask_for_channel
 from bot.localslack import LocalSlack
-from bot.localslack.server import SCOPES
+from bot.localslack.events import SCOPES
 from bot.localslack.state import BOT_USER
 from bot.notify.incident_card import card_of
 from bot.notify.own_channels.keeping import ARCHIVED_AFTER, OwnChannels

@@ -10,7 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.event import AlertEvent
 from bot.domain.incident import TimelineEntry, TimelineKind
-from bot.localslack.server import SCOPES
+from bot.localslack.events import SCOPES
 from bot.notify.notifier import Notifier
 from bot.notify.slack.channel import SlackChannel
 from bot.storage.queries import audit, incidents

@@ -11,6 +11,8 @@ from handlers.slack.registry import commands_of, events, shortcuts, slashes
 
 LINES = (Path(__file__).parents[3] / "deploy" / "slack-manifest.yaml").read_text(encoding="utf-8").splitlines()
 MANIFEST: dict[str, Any] = yaml.safe_load("\n".join(LINES))
+_OF_ASSISTANT_VIEW = {"assistant_thread_started", "assistant_thread_context_changed"}
+"""Slack sends these to apps with `assistant_view` alone, which a new app cannot have."""
 
 
 def test_the_scopes_are_those_that_the_doctor_checks() -> None:
@@ -35,9 +37,18 @@ def test_it_declares_every_shortcut_that_is_registered() -> None:
 
 def test_it_subscribes_to_the_events_that_something_follows_from_and_to_no_others() -> None:
     subscribed = MANIFEST["settings"]["event_subscriptions"]["bot_events"]
-    assert sorted(subscribed) == sorted([*events(), "app_mention", "message.im"])
+    assert sorted(subscribed) == sorted([*events().keys() - _OF_ASSISTANT_VIEW, "app_mention", "message.im"])
     needed = {EVENT_SCOPES[event] for event in subscribed} - {""}
     assert needed <= set(MANIFEST["oauth_config"]["scopes"]["bot"])
+
+
+def test_an_app_with_the_older_view_of_conversations_takes_what_stands_there_as_a_comment() -> None:
+    marks = ("# assistant_view:", "#   assistant_description:", "# - assistant_thread_")
+    older = [line.replace("# ", "", 1) if line.strip().startswith(marks) else line for line in LINES]
+    manifest = yaml.safe_load("\n".join(older))
+    assert set(manifest["features"]) - set(MANIFEST["features"]) == {"assistant_view"}
+    assert set(manifest["settings"]["event_subscriptions"]["bot_events"]) >= _OF_ASSISTANT_VIEW
+    assert 0 < len(manifest["features"]["assistant_view"]["assistant_description"]) <= 300
 
 
 def test_cards_under_links_need_no_more_than_a_host() -> None:
