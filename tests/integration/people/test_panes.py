@@ -100,7 +100,7 @@ async def test_whoever_goes_to_the_channel_of_another_incident_means_that_one(
         title = found.slack.pane(MEMBER, thread)["title"]
 
         async def titled() -> bool:
-            return found.slack.pane(MEMBER, thread)["title"].startswith("#2 ")
+            return str(found.slack.pane(MEMBER, thread)["title"]).startswith("#2 ")
 
         await until(titled, f"a title, not {title}")
         await found.slack.look_at(MEMBER, CHANNEL, thread)
