@@ -1,10 +1,15 @@
 """What is checked about single values of tandem.yaml. It returns the value, or raises ValueError: what to write."""
 
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 from urllib.parse import urlsplit
 
 from bot.domain.routing.route import check_channel
+from bot.domain.watched.metric import Average
+from bot.domain.watched.monitor import Scalar
+from detectors.drift.spellings import Spellings
+from detectors.drift.texts import category
 
 _WORKSPACE = re.compile(r"[TE][A-Z0-9]{2,30}")
 
@@ -50,3 +55,16 @@ def check_timeout(timeout: timedelta) -> timedelta:
     if not timedelta(seconds=0.1) <= timeout <= timedelta(minutes=2):
         raise ValueError("write a time from 100ms to 2m")
     return timeout
+
+
+def check_classes(classes: Sequence[Scalar], positive: Scalar | None, average: Average | None) -> None:
+    """The classes of a model: each once, two at least, the positive one among them; or an average over several."""
+    named = Spellings.of(map(category, classes))
+    if len(named.by_meaning) < len(classes):
+        raise ValueError("two classes are one and the same")
+    if len(classes) == 1:
+        raise ValueError("there are two classes at least")
+    if positive is not None and classes and named.known_as(category(positive)) not in named.known:
+        raise ValueError(f"positive is none of the classes: {positive}")
+    if positive is not None and average is not None:
+        raise ValueError("give the positive class, or an average over several")

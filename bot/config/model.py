@@ -8,7 +8,15 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from bot.config.api import ApiSection
 from bot.config.assistant import AssistantSection
-from bot.config.checks import check_after, check_ops_channel, check_server, check_timeout, check_url, check_workspace
+from bot.config.checks import (
+    check_after,
+    check_classes,
+    check_ops_channel,
+    check_server,
+    check_timeout,
+    check_url,
+    check_workspace,
+)
 from bot.config.document import Place
 from bot.config.enrichment import EnrichSection
 from bot.config.kubernetes import KubernetesSection
@@ -34,13 +42,11 @@ from bot.domain.severity import Severity, spelling
 from bot.domain.watched.heartbeat import Heartbeat
 from bot.domain.watched.metric import Average
 from bot.domain.watched.monitor import Feature, MonitorRules, ReferenceRules, Scalar, WatchedModel, by_name
-from bot.domain.watched.pull import Pulls
+from bot.domain.watched.pull import Pulls, ReferenceSection
 from bot.domain.watched.telemetry import LogRules, MetricRules
 from bot.remediation.executors.web import Headers
 from bot.routing.compiled import Routes
 from bot.watches.models.kinds.registry import rules_from
-from detectors.drift.spellings import Spellings
-from detectors.drift.texts import category
 
 NAME = r"^[a-z0-9][a-z0-9-]{0,59}$"
 """What may stand in an address."""
@@ -155,6 +161,8 @@ class Model(Section):
     """What is checked about it; see monitors.md."""
     pull: Pulls = []
     """Its rows are read from a database: one such section, or a list; see models.md."""
+    reference: ReferenceSection | None = None
+    """Its references are read from a database."""
 
     @model_validator(mode="after")
     def _monitors_have_names_of_their_own(self) -> Self:
@@ -163,15 +171,7 @@ class Model(Section):
 
     @model_validator(mode="after")
     def _classes_are_one_by_one(self) -> Self:
-        named = Spellings.of(map(category, self.classes))
-        if len(named.by_meaning) < len(self.classes):
-            raise ValueError("two classes are one and the same")
-        if len(self.classes) == 1:
-            raise ValueError("there are two classes at least")
-        if self.positive is not None and self.classes and named.known_as(category(self.positive)) not in named.known:
-            raise ValueError(f"positive is none of the classes: {self.positive}")
-        if self.positive is not None and self.average is not None:
-            raise ValueError("give the positive class, or an average over several")
+        check_classes(self.classes, self.positive, self.average)
         if both := sorted(set(self.ignore) & self.features.keys()):
             raise ValueError(f"{both[0]} is ignored, and one of the features")
         return self

@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 import pyarrow as pa
 
-from bot.domain.event import NOT_INLINE, RowsEvent, RowsKind
+from bot.domain.event import NOT_INLINE, AlertEvent, RowsEvent, RowsKind
 from bot.domain.rules import Rules
 from bot.inbox.entries import NewEntry
 from bot.inbox.intake import entries_for
@@ -25,7 +25,7 @@ class RowsIntake:
     """``append`` takes entries durably."""
 
     def __init__(self, append: Append, frames: Frames, clock: Callable[[], datetime], rules: Rules) -> None:
-        self._append, self._frames, self._clock = append, frames, clock
+        self._append, self.frames, self._clock = append, frames, clock
         self._partition_by, self._partitions = rules.correlation.partition_by, rules.partitions
 
     async def take(
@@ -47,12 +47,17 @@ class RowsIntake:
             await self._append(entries_for(events, SOURCE, received_at, self._partition_by, self._partitions))
         return notes
 
+    async def alert(self, alerts: Sequence[AlertEvent]) -> None:
+        """Take in alerts about the rows. Raises StorageUnavailable, InboxFull."""
+        if alerts:
+            await self._append(entries_for(alerts, SOURCE, self._clock(), self._partition_by, self._partitions))
+
     async def _event(
         self, model: str, holds: RowsKind, table: pa.Table, labels: dict[str, str], received_at: datetime
     ) -> RowsEvent:
         """The rows are on disk, or in the event."""
         inline = inline_of(table, holds) if table.num_rows <= MOST_INLINE else None
-        digest = digest_of(table) if inline else await self._frames.put(table)
+        digest = digest_of(table) if inline else await self.frames.put(table)
         first, last = span_of(table, received_at)
         return RowsEvent(
             source=SOURCE,

@@ -33,7 +33,7 @@ KNOWN: Mapping[str, tuple[str, ...]] = {
 }
 """The columns that are no features, by what a table holds."""
 MOST_NAME = 200
-_EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 _FIXED = {"id": pa.string(), "timestamp": MOMENT, "score": pa.float64(), "version": pa.string()}
 
 
@@ -144,7 +144,7 @@ def _check_filled(table: pa.Table, name: str) -> None:
 
 
 def _check_moments(column: pa.ChunkedArray) -> None:
-    odd = pc.or_(pc.less(column, pa.scalar(_EARLIEST, MOMENT)), pc.greater(column, pa.scalar(_LATEST, MOMENT)))
+    odd = pc.or_(pc.less(column, pa.scalar(EARLIEST, MOMENT)), pc.greater(column, pa.scalar(LATEST, MOMENT)))
     row = pc.index(pc.fill_null(odd, False), True).as_py()
     if row >= 0:
         raise Unfit(f"timestamp in row {row} (counted from 0) is not between the years 1970 and 2200")

@@ -15,9 +15,28 @@ Value = datetime | int | float | str
 """Of a column that grows."""
 
 
+class Pending(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows that may have been taken in: the frame ``digest``. ``after`` and ``seen`` hold once they are."""
+
+    digest: str
+    after: dict[str, Any]
+    seen: "Seen"
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """The frame of the ids that are known of rows behind ``floor``, which is written like a cursor's value."""
+
+    digest: str
+    floor: dict[str, Any]
+
+
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """``after`` is the greatest value that was read. ``until`` is set while rows up to it may have been taken in: then
-    just these are read again, and what was taken in already is known by its content."""
+    just these are read again, and what was taken in already is known by its content.
+
+    ``firing`` are the alerts about the pull by name, each with the moment at which it began and what it says.
+    ``columns`` are the kinds of the columns that the query usually gives.
+    """
 
     key: str
     model: str
@@ -25,6 +44,18 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     until: dict[str, Any] | None = None
     at: datetime
     failure: str = ""
+    pending: Pending | None = None
+    seen: Seen | None = None
+    columns: dict[str, str] | None = None
+    firing: dict[str, "Firing"] | None = None
+    data: dict[str, Any] | None = None
+
+
+class Firing(msgspec.Struct, frozen=True):
+    """An alert about a pull."""
+
+    since: datetime
+    says: str
 
 
 def written(value: Value) -> dict[str, Any]:
@@ -49,10 +80,17 @@ async def progress_of(connection: AsyncConnection, key: str) -> Progress | None:
     return msgspec.convert(dict(row), Progress) if row else None
 
 
+async def frames_in_use(connection: AsyncConnection) -> set[str]:
+    """The digests of the frames that pulls still need."""
+    known = await all_progress(connection)
+    return {one.digest for progress in known for one in (progress.pending, progress.seen) if one is not None}
+
+
 async def all_progress(connection: AsyncConnection) -> list[Progress]:
     rows = await connection.execute(select(_PULL).order_by(_PULL.c.model, _PULL.c.key))
     return [msgspec.convert(dict(row), Progress) for row in rows.mappings()]
 
 
 async def save(connection: AsyncConnection, progress: Progress) -> None:
-    await upsert(connection, _PULL, [row_of(progress)])
+    kept = {name: msgspec.to_builtins(getattr(progress, name)) for name in ("pending", "seen", "firing")}
+    await upsert(connection, _PULL, [row_of(progress) | kept])

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.model_store import pulls
 from bot.model_store.frames import Frames
 from bot.storage.database import Database, insert_missing, table_of
 from bot.storage.tables.models import IdSegmentRow, ModelRowsRow, ReferenceRow, UnusedFileRow
@@ -32,7 +33,8 @@ async def remove(database: Database, frames: Frames, now: datetime) -> int:
     async with database.read() as connection:
         waiting = select(_UNUSED.c.name).where(_UNUSED.c.since <= now - GRACE).order_by(_UNUSED.c.since).limit(_AT_ONCE)
         names = [name for (name,) in await connection.execute(waiting)]
-        used = {name for name in names if await _is_used(connection, name)}
+        pulled = await pulls.frames_in_use(connection) if names else set[str]()
+        used = {name for name in names if name.partition(".")[0] in pulled or await _is_used(connection, name)}
     gone = [name for name in names if name not in used and await frames.drop_idle(name, GRACE.total_seconds())]
     async with database.write() as connection:
         await connection.execute(delete(_UNUSED).where(_UNUSED.c.name.in_([*used, *gone])))

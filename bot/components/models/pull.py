@@ -7,13 +7,15 @@ from functools import partial
 from bot.components.component import Component
 from bot.components.oncall import TOOLS
 from bot.components.process import Process
+from bot.domain.watched.monitor import FeatureKind
 
 
 def pull_components(process: Process) -> Iterator[Component]:
     """Nothing where no model of tandem.yaml says so."""
-    if not any(section.pull for section in process.config.models.values()):
+    if not any(section.pull or section.reference for section in process.config.models.values()):
         return
     from bot.integrations.pull.pulling import Pull, address_in  # noqa: PLC0415 - only for who pulls
+    from bot.integrations.pull.reference import ReferencePull  # noqa: PLC0415
     from bot.integrations.rows import RowsIntake  # noqa: PLC0415
 
     services = process.services.under(TOOLS)
@@ -23,3 +25,10 @@ def pull_components(process: Process) -> Iterator[Component]:
             address = partial(address_in, os.environ, pull.from_)
             work = Pull(model, pull, address, services.database, intake, services.clock)
             yield Component(f"pull of {work.key}", run=work.run, role=TOOLS)
+        if section.reference is not None:
+            address = partial(address_in, os.environ, section.reference.from_)
+            categorical = {name for name, rule in section.features.items() if rule.kind is FeatureKind.CATEGORICAL}
+            reads = ReferencePull(
+                model, section.reference, address, services.database, intake, services.clock, categorical
+            )
+            yield Component(f"pull of {reads.key}", run=reads.run, role=TOOLS)

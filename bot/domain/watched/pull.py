@@ -1,4 +1,4 @@
-"""``pull`` of a model: its predictions or labels are read from a database, by a column that grows."""
+"""``pull`` and ``reference`` of a model: its predictions, labels or references are read from a database."""
 
 from datetime import timedelta
 from typing import Annotated, Literal
@@ -24,14 +24,18 @@ def _check_select(sql: str) -> str:
     return plain
 
 
+Sql = Annotated[str, Field(min_length=1, max_length=20_000), AfterValidator(_check_select)]
+AddressName = Annotated[str, Field(alias="from", pattern=r"^[A-Za-z][A-Za-z0-9_]{0,99}$")]
+
+
 class PullSection(BaseModel):
     """Where a model's rows are read, and how often."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    sql: Annotated[str, Field(min_length=1, max_length=20_000), AfterValidator(_check_select)]
+    sql: Sql
     """The query. Its columns are those of predictions (or labels); no `order by`, no `limit`: both are added."""
-    from_: Annotated[str, Field(alias="from", pattern=r"^[A-Za-z][A-Za-z0-9_]{0,99}$")]
+    from_: AddressName
     """Names the address, such as `postgresql://…` or `duckdb:///…`: `X` is read from `TANDEM_SECRET_X`, or else `X`."""
     cursor: Annotated[str, Field(min_length=1, max_length=200)]
     """The column that grows: only rows behind the greatest value so far are read. A moment is the rows' timestamp."""
@@ -41,10 +45,28 @@ class PullSection(BaseModel):
     """What the rows are."""
     settle: Duration = timedelta(0)
     """Rows whose cursor is a moment wait so long before they are read: for who writes with a delay."""
+    late: Duration = timedelta(0)
+    """So far behind the greatest value is read again each time, for rows that come late; those that are known are
+    dropped by their id. The cursor is a moment then."""
     since: AwareDatetime | None = None
     """Where the first pull begins; default: at the first row."""
     labels: dict[str, str] = {}
     """Labels of the rows, for `correlation.partition_by`."""
+
+
+class ReferenceSection(BaseModel):
+    """Where a model's references are read: each content that is new becomes a version, named by the moment."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sql: Sql
+    """The query. Its columns are those of references; 2,000,000 rows at most."""
+    from_: AddressName
+    """Names the address, as for `pull`."""
+    every: Annotated[Duration, AfterValidator(_check_every)] | None = None
+    """How often; without it once for each query."""
+    model_version: Annotated[str, Field(max_length=200)] = ""
+    """The version of the model that was trained with it."""
 
 
 def _as_list(value: object) -> object:

@@ -2,41 +2,37 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 
 import msgspec
-import pyarrow as pa
-import pyarrow.compute as pc
 import structlog
 
 from bot.domain.event import RowsKind
 from bot.domain.watched.pull import PullSection
 from bot.errors import InboxFull, StorageUnavailable, TandemError
 from bot.integrations.http import ToolFailure
-from bot.integrations.pull.warehouse import Query, Warehouse, open_warehouse
+from bot.integrations.pull.late import Late
+from bot.integrations.pull.pages import MOST_ROWS, Page, Pages
+from bot.integrations.pull.schema import kinds_of
+from bot.integrations.pull.troubles import ADOPTED_AFTER, COLUMNS, Troubles
 from bot.integrations.rows import RowsIntake
-from bot.model_store import pulls
-from bot.model_store.columns import checked
-from bot.model_store.layout import LaidOut, laid_out
-from bot.model_store.pulls import Progress, Value
+from bot.model_store import pulls, unused_files
+from bot.model_store.frames import file_of
+from bot.model_store.layout import LaidOut
+from bot.model_store.pulls import Progress
 from bot.observability.metrics import PULL_FAILURES, PULLED_ROWS
 from bot.storage.database import Database
 
-MOST_ROWS = 100_000
-"""Of a page."""
 _FIRST_RETRY, _LAST_RETRY = 5.0, 300.0
+TELL_AFTER = 3
+"""Failures in a row that are an alert."""
+_LOOK_EVERY = 86_400.0
+"""Seconds between two counts of the rows that have no cursor."""
+_TAKEN_BY = timedelta(days=7)
+"""By then rows that were written down are among those that came in, or never will be."""
 
 log = structlog.get_logger(__name__)
-
-
-class Page(NamedTuple):
-    """Rows, and the greatest value of their cursor; ``more``: there are further ones."""
-
-    rows: pa.Table
-    until: Value
-    more: bool
 
 
 class Pull:
@@ -54,24 +50,18 @@ class Pull:
     ) -> None:
         self.model, self.section = model, section
         self._address, self._database, self._intake, self._clock = address, database, intake, clock
-        self._most = most
         self.key = _key(model, section)
+        self._pages = Pages(section, clock, most)
+        self._late = Late(section, self._pages, intake.frames, most)
+        self._troubles = Troubles(model, self.key, section.holds, section.labels)
+        self._looked_at: datetime | None = None
+        self._without_cursor = ""
 
     async def run(self) -> None:
         """Pull until cancelled."""
-        wait = await self._wait_at_first()
-        failed = 0
-        while True:
-            await asyncio.sleep(wait)
-            try:
-                more = await self.pull_page()
-            except (TandemError, StorageUnavailable) as error:
-                failed += 1
-                await self._note_failure(str(error))
-                wait = min(_FIRST_RETRY * 2 ** (failed - 1), _LAST_RETRY)
-            else:
-                failed = 0
-                wait = 0.0 if more else self.section.every.total_seconds()
+        await repeated(
+            self.pull_page, self.section.every.total_seconds(), await self._wait_at_first(), self.note_failure
+        )
 
     async def _wait_at_first(self) -> float:
         """Seconds, so that who restarts the program does not ask the database more often."""
@@ -88,71 +78,98 @@ class Pull:
         """Take in the next page, and say whether there is another one. Raises ToolFailure, StorageUnavailable, Unfit.
 
         The bound is written down before the rows are taken in: after a crash in between, just these rows are read
-        again, and their content says whether they are there already.
+        again, and their content says whether they are there already. Where late rows are read, the rows themselves
+        are written down, as there may be more of them by then.
         """
         known = await self._progress() or Progress(key=self.key, model=self.model, at=self._clock())
-        page = await self._next(known)
+        if known.pending is not None:
+            await self._take_pending(known)
+            return True
+        address = self._reached()
+        page = await self._next(known, address)
         if page is None:
-            await self._save(known, failure="", at=self._clock())
-            return False
-        if known.until is None:
-            known = await self._save(known, until=pulls.written(page.until))
-        given = self._laid_out(page.rows)
-        await self._intake.take(self.model, RowsKind(self.section.holds), given, self.section.labels)
-        PULLED_ROWS.labels(self.model).inc(page.rows.num_rows)
-        await self._save(known, after=pulls.written(page.until), until=None, at=self._clock(), failure="")
-        return page.more
+            await self._count_without_cursor(address)
+            firing, alerts = self._troubles.with_success(known.firing, self._clock())
+            await self._intake.alert(alerts)
+            known = await self._save(known, failure="", at=self._clock(), firing=firing or None)
+            return await self._reread(known, address)
+        rows, problems, usual = self._pages.fitting(page.rows, known.columns)
+        if self.section.late:
+            known = await self._save(known, pending=await self._late.pending(known, page, rows))
+            known = await self._take_pending(known)
+        else:
+            if known.until is None:
+                known = await self._save(known, until=pulls.written(page.until))
+            await self._take(await asyncio.to_thread(self._pages.laid_out, rows))
+            known = await self._save(known, after=pulls.written(page.until), until=None, at=self._clock(), failure="")
+        if self._looked_at is None:
+            await self._count_without_cursor(address)
+        known = await self._judge(known, problems, usual, kinds_of(page.rows))
+        return page.more or await self._reread(known, address)
 
-    async def _next(self, known: Progress) -> Page | None:
-        """What is to be taken in now; None where nothing is."""
-        address = self._address()
-        if address is None:
-            raise ToolFailure(f"TANDEM_SECRET_{self.section.from_} is not set")
+    async def _reread(self, known: Progress, address: str) -> bool:
+        """Take in the rows that came late; says whether there may be more of them."""
+        if not self.section.late or known.seen is None:
+            return False
+        pending, more = await self._late.reread(known, address)
+        if pending is None:
+            return False
+        await self._take_pending(await self._save(known, pending=pending))
+        return more
+
+    async def _take_pending(self, known: Progress) -> Progress:
+        assert known.pending is not None
+        pending = known.pending
+        await self._take(LaidOut(await self._intake.frames.get(pending.digest), {}))
+        done = msgspec.structs.replace(
+            known, after=pending.after, seen=pending.seen, pending=None, at=self._clock(), failure=""
+        )
+        async with self._database.write() as connection:
+            await pulls.save(connection, done)
+            if known.seen is not None and known.seen.digest != pending.seen.digest:
+                await unused_files.note(connection, [file_of(known.seen.digest)], self._clock())
+            await unused_files.note(connection, [file_of(pending.digest)], self._clock() + _TAKEN_BY)
+        return done
+
+    async def _take(self, given: LaidOut) -> None:
+        await self._intake.take(self.model, RowsKind(self.section.holds), given, self.section.labels, self.key)
+        PULLED_ROWS.labels(self.model).inc(given.table.num_rows)
+
+    async def _next(self, known: Progress, address: str) -> Page | None:
         after, until = pulls.read(known.after), pulls.read(known.until)
         if after is None and self.section.since is not None:
             after = self.section.since
-        return await asyncio.to_thread(self._read, address, after, until)
+        return await asyncio.to_thread(self._pages.next, address, after, until)
 
-    def _read(self, address: str, after: Value | None, until: Value | None) -> Page | None:
-        warehouse = open_warehouse(address)
-        query = Query(self.section.sql, self.section.cursor, after, until)
-        if until is not None:
-            rows = warehouse.rows(query)
-            return Page(rows, until, more=True)
-        settled = self._clock() - self.section.settle if self.section.settle else None
-        rows = warehouse.rows(query._replace(until=settled, most=self._most + 1))
-        if rows.num_rows == 0:
-            return None
-        return self._cut(warehouse, query, rows)
+    def _reached(self) -> str:
+        address = self._address()
+        if address is None:
+            raise ToolFailure(f"TANDEM_SECRET_{self.section.from_} is not set")
+        return address
 
-    def _cut(self, warehouse: Warehouse, query: Query, rows: pa.Table) -> Page:
-        """Never between two rows of one value: those behind the cut would be missed."""
-        if self.section.cursor not in rows.column_names:
-            raise ToolFailure(f"its query gives no column {self.section.cursor}")
-        values = rows[self.section.cursor]
-        last = _value(values[-1])
-        if rows.num_rows <= self._most:
-            return Page(rows, last, more=False)
-        whole = rows.filter(pc.not_equal(values, values[-1]))
-        if whole.num_rows:
-            return Page(whole, _value(whole[self.section.cursor][-1]), more=True)
-        return Page(warehouse.rows(query._replace(until=last)), last, more=True)
+    async def _count_without_cursor(self, address: str) -> None:
+        """Once a day: such rows are never read, and that is said."""
+        now = self._clock()
+        if self._looked_at is not None and (now - self._looked_at).total_seconds() < _LOOK_EVERY:
+            return
+        count = await asyncio.to_thread(self._pages.without_cursor, address)
+        self._looked_at = now
+        names = f"{count:,} row{'s have' if count != 1 else ' has'}"
+        self._without_cursor = f"{names} no {self.section.cursor} and cannot be read" if count else ""
 
-    def _laid_out(self, rows: pa.Table) -> LaidOut:
-        """The rows in our columns: a cursor that is a moment is their timestamp, and any other is no feature."""
-        cursor = self.section.cursor
-        columns = [(name, rows.column(place)) for place, name in enumerate(rows.column_names)]
-        if cursor != "timestamp":
-            is_moment = pa.types.is_timestamp(rows.schema.field(cursor).type)
-            renamed = "timestamp" if is_moment and "timestamp" not in rows.column_names else None
-            own = ("id", "prediction", "label", "score", "version")
-            columns = [
-                (renamed if name == cursor and renamed else name, column)
-                for name, column in columns
-                if name != cursor or renamed or cursor in own
-            ]
-        given = laid_out(columns, self.section.holds)
-        return given._replace(table=checked(given.table, self.section.holds))
+    async def _judge(
+        self, known: Progress, problems: Sequence[str], usual: Mapping[str, str], now: Mapping[str, str]
+    ) -> Progress:
+        """Tell people of columns and rows that are not as usual; what stays so for a day is usual."""
+        before = (known.firing or {}).get(COLUMNS)
+        if before is not None and self._clock() - before.since >= ADOPTED_AFTER:
+            problems, usual = [], now
+        told = [*problems, *([self._without_cursor] if self._without_cursor and not problems else [])]
+        firing, alerts = self._troubles.with_problems(known.firing, told, self._clock())
+        await self._intake.alert(alerts)
+        if alerts or usual != known.columns:
+            return await self._save(known, firing=firing or None, columns=dict(usual))
+        return known
 
     async def _progress(self) -> Progress | None:
         async with self._database.read() as connection:
@@ -164,29 +181,46 @@ class Pull:
             await pulls.save(connection, progress)
         return progress
 
-    async def _note_failure(self, reason: str) -> None:
+    async def note_failure(self, reason: str, failed: int) -> None:
         PULL_FAILURES.labels(self.model).inc()
         log.warning("pull.failed", model=self.model, reason=reason)
         try:
             known = await self._progress() or Progress(key=self.key, model=self.model, at=self._clock())
-            await self._save(known, failure=reason)
+            firing = known.firing
+            if failed >= TELL_AFTER:
+                firing, alerts = self._troubles.with_failure(known.firing, reason, self._clock())
+                await self._intake.alert(alerts)
+            await self._save(known, failure=reason, firing=firing)
         except (StorageUnavailable, InboxFull) as error:
             log.warning("pull.not_noted", model=self.model, reason=str(error))
+
+
+async def repeated(
+    work: Callable[[], Awaitable[bool]],
+    every: float,
+    first: float,
+    failed: Callable[[str, int], Awaitable[None]],
+) -> None:
+    """Do the work after ``first`` seconds and then as often as it is due, until cancelled; at once while it says that
+    there is more. ``failed`` takes the reason of a failure and how many there were in a row."""
+    wait, failures = first, 0
+    while True:
+        await asyncio.sleep(wait)
+        try:
+            more = await work()
+        except (TandemError, StorageUnavailable) as error:
+            failures += 1
+            await failed(str(error), failures)
+            wait = min(_FIRST_RETRY * 2 ** (failures - 1), _LAST_RETRY)
+        else:
+            failures = 0
+            wait = 0.0 if more else every
 
 
 def _key(model: str, section: PullSection) -> str:
     """Another query, or another cursor, is another pull, and begins anew."""
     about = f"{section.sql}\n{section.from_}\n{section.cursor}\n{section.holds}"
     return f"{model} {hashlib.sha256(about.encode()).hexdigest()[:16]}"
-
-
-def _value(scalar: pa.Scalar) -> Value:
-    value = scalar.as_py()
-    if isinstance(value, datetime):
-        return value if value.tzinfo is None else value.astimezone(UTC)
-    if isinstance(value, int | float | str):
-        return value
-    raise ToolFailure(f"its cursor is neither a moment nor a number nor a text, but {type(value).__name__}")
 
 
 def address_in(environ: Mapping[str, str], name: str) -> str | None:

@@ -1,7 +1,8 @@
 """A database that rows are read from: whatever SQLAlchemy reaches, and DuckDB over files."""
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
@@ -18,10 +19,13 @@ _MOST_REASON = 300
 
 
 class Query(NamedTuple):
-    """Rows of ``sql`` with ``after`` < ``cursor`` <= ``until``, the least first, at most ``most``."""
+    """Rows of ``sql`` with ``after`` < ``cursor`` <= ``until``, the least first, at most ``most``.
+
+    Without a cursor all rows, in any order.
+    """
 
     sql: str
-    cursor: str
+    cursor: str = ""
     after: Value | None = None
     until: Value | None = None
     most: int | None = None
@@ -31,6 +35,10 @@ class Warehouse(Protocol):
     """Blocks: called in a thread. Raises ToolFailure with a reason that holds no password."""
 
     def rows(self, query: Query) -> pa.Table: ...
+
+    def without_cursor(self, query: Query) -> int:
+        """How many rows have no value of the cursor."""
+        ...
 
 
 def open_warehouse(address: str) -> Warehouse:
@@ -44,14 +52,32 @@ def open_warehouse(address: str) -> Warehouse:
     return _Sql(url.set(drivername=_DRIVERS.get(url.drivername, url.drivername)))
 
 
-def _statement(query: Query, quoted: str, mark: str) -> tuple[str, dict[str, Any]]:
+def _where(query: Query, quoted: str, mark: str) -> tuple[str, dict[str, Any]]:
     """``mark`` is how a parameter is written before its name."""
     bounds = [("after", ">", query.after), ("until", "<=", query.until)]
-    given = {name: value for name, _, value in bounds if value is not None}
+    naive = any(isinstance(value, datetime) and value.tzinfo is None for _, _, value in bounds)
+    given = {name: _alike(value, naive) for name, _, value in bounds if value is not None}
     wanted = [f"{quoted} {sign} {mark}{name}" for name, sign, value in bounds if value is not None]
-    where = " AND ".join([f"{quoted} IS NOT NULL", *wanted])
+    return f"({query.sql}\n) AS pulled WHERE " + " AND ".join([f"{quoted} IS NOT NULL", *wanted]), given
+
+
+def _alike(value: Value, naive: bool) -> Value:
+    """A moment without a zone is in UTC, as are those that it is compared with."""
+    if naive and isinstance(value, datetime) and value.tzinfo is not None:
+        return value.astimezone(UTC).replace(tzinfo=None)
+    return value
+
+
+def _statement(query: Query, quoted: str, mark: str) -> tuple[str, dict[str, Any]]:
     limit = f" LIMIT {query.most}" if query.most is not None else ""
-    return f"SELECT * FROM ({query.sql}) AS pulled WHERE {where} ORDER BY {quoted}{limit}", given
+    if not query.cursor:
+        return f"SELECT * FROM ({query.sql}\n) AS pulled WHERE 1 = 1{limit}", {}
+    source, given = _where(query, quoted, mark)
+    return f"SELECT * FROM {source} ORDER BY {quoted}{limit}", given
+
+
+def _unread(query: Query, quoted: str) -> str:
+    return f"SELECT COUNT(*) FROM ({query.sql}\n) AS pulled WHERE {quoted} IS NULL"
 
 
 class _Sql:
@@ -62,18 +88,29 @@ class _Sql:
             raise ToolFailure(f"no driver for {url.drivername}: {type(error).__name__}") from None
 
     def rows(self, query: Query) -> pa.Table:
-        quoted = self._engine.dialect.identifier_preparer.quote(query.cursor)
-        statement, given = _statement(query, quoted, ":")
-        try:
-            with self._engine.connect() as connection:
-                result = connection.execute(text(_plain(statement, given)), given)
-                names, rows = list(result.keys()), result.fetchall()
-        except (SQLAlchemyError, OSError) as error:
-            raise ToolFailure(_reason(error)) from None
+        statement, given = _statement(query, self._quoted(query.cursor), ":")
+        names, rows = self._answer(statement, given)
         return _table(names, list(zip(*rows, strict=True)) if rows else [[] for _ in names])
 
+    def without_cursor(self, query: Query) -> int:
+        _, [[count]] = self._answer(_unread(query, self._quoted(query.cursor)), {})
+        return int(count)
 
-def _plain(statement: str, given: Mapping[str, Any]) -> str:
+    def _answer(self, statement: str, given: Mapping[str, Any]) -> tuple[list[str], Sequence[Any]]:
+        try:
+            with self._engine.connect() as connection:
+                if self._engine.dialect.name == "postgresql":  # what names no zone is UTC
+                    connection.execute(text("SET TIME ZONE 'UTC'"))
+                result = connection.execute(text(_plain(statement)), given)
+                return list(result.keys()), result.fetchall()
+        except Exception as error:  # also a driver's own, where the connection breaks while rows come
+            raise ToolFailure(_reason(error)) from None
+
+    def _quoted(self, name: str) -> str:
+        return self._engine.dialect.identifier_preparer.quote(name)
+
+
+def _plain(statement: str) -> str:
     """Colons of the query itself are no parameters: ``'10:00'::time``."""
     begin, _, end = statement.rpartition(") AS pulled WHERE ")
     return f"{begin.replace(':', chr(92) + ':')}) AS pulled WHERE {end}"
@@ -88,13 +125,22 @@ class _DuckDb:
         self._path = url.database or ":memory:"
 
     def rows(self, query: Query) -> pa.Table:
-        quoted = '"' + query.cursor.replace('"', '""') + '"'
-        statement, given = _statement(query, quoted, "$")
+        return self._answer(*_statement(query, _in_quotes(query.cursor), "$"))
+
+    def without_cursor(self, query: Query) -> int:
+        return int(self._answer(_unread(query, _in_quotes(query.cursor)), {}).column(0)[0].as_py())
+
+    def _answer(self, statement: str, given: Mapping[str, Any]) -> pa.Table:
         try:
             with self._duckdb.connect(self._path, read_only=self._path != ":memory:") as connection:
+                connection.execute("SET TimeZone = 'UTC'")
                 return connection.sql(statement, params=given).to_arrow_table()
         except (self._duckdb.Error, OSError) as error:
             raise ToolFailure(_reason(error)) from None
+
+
+def _in_quotes(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _table(names: list[str], columns: list[Any]) -> pa.Table:

@@ -100,7 +100,11 @@ class ModelCheckRow(SQLModel, table=True):
 
 
 class ModelPullRow(SQLModel, table=True):
-    """How far a pull of a model has come; ``key`` tells it apart from others of the model."""
+    """How far a pull of a model has come; ``key`` tells it apart from others of the model.
+
+    ``pending`` are rows that are being taken in, ``seen`` the ids of late rows that are known, ``columns`` what the
+    query usually gives, ``firing`` the alerts about the pull, ``data`` the last versions of the data that it reads.
+    """
 
     __tablename__ = "model_pull"
 
@@ -110,3 +114,8 @@ class ModelPullRow(SQLModel, table=True):
     until: dict[str, Any] | None = Field(default=None, sa_type=Json)
     at: datetime = Field(sa_type=UtcDateTime)
     failure: str = Field(default="", sa_type=Text)
+    pending: dict[str, Any] | None = Field(default=None, sa_type=Json)
+    seen: dict[str, Any] | None = Field(default=None, sa_type=Json)
+    columns: dict[str, Any] | None = Field(default=None, sa_type=Json)
+    firing: dict[str, Any] | None = Field(default=None, sa_type=Json)
+    data: dict[str, Any] | None = Field(default=None, sa_type=Json)

@@ -160,7 +160,7 @@ async def test_a_failure_is_kept_and_over_with_the_next_success(
 ) -> None:
     add(warehouse, 1)
     broken = make(f"sqlite:///{warehouse}", sql="select * from scored")
-    await broken._note_failure("the warehouse is away")
+    await broken.note_failure("the warehouse is away", 1)
     async with pipeline.database.read() as connection:
         assert [one.failure for one in await pulls.all_progress(connection)] == ["the warehouse is away"]
     await all_of(broken)

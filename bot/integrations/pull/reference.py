@@ -1,0 +1,114 @@
+"""The references of a model, read from a database: each content that is new becomes a version."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Collection
+from datetime import datetime
+
+import pyarrow as pa
+import structlog
+
+from bot.domain.watched.pull import ReferenceSection
+from bot.errors import StorageUnavailable
+from bot.integrations.http import ToolFailure
+from bot.integrations.pull.pulling import TELL_AFTER, repeated
+from bot.integrations.pull.troubles import Troubles
+from bot.integrations.pull.warehouse import Query, open_warehouse
+from bot.integrations.rows import RowsIntake
+from bot.model_store import pulls, references
+from bot.model_store.columns import REFERENCE, checked
+from bot.model_store.layout import laid_out
+from bot.model_store.pulls import Progress
+from bot.model_store.references import Lineage, Reference
+from bot.observability.metrics import PULL_FAILURES
+from bot.storage.database import Database
+
+MOST_ROWS = 2_000_000
+_RARELY = 86_400.0
+
+log = structlog.get_logger(__name__)
+
+
+class ReferencePull:
+    """``address`` gives the address of the database each time, ``categorical`` are features that are categories."""
+
+    def __init__(
+        self,
+        model: str,
+        section: ReferenceSection,
+        address: Callable[[], str | None],
+        database: Database,
+        intake: RowsIntake,
+        clock: Callable[[], datetime],
+        categorical: Collection[str] = (),
+    ) -> None:
+        self.model, self.section = model, section
+        self._address, self._database, self._intake, self._clock = address, database, intake, clock
+        self._categorical = categorical
+        about = f"{section.sql}\n{section.from_}"
+        self.key = f"{model} reference {hashlib.sha256(about.encode()).hexdigest()[:16]}"
+        self._troubles = Troubles(model, self.key, "references", {})
+
+    async def run(self) -> None:
+        """Pull until cancelled."""
+        every = self.section.every.total_seconds() if self.section.every else _RARELY
+        await repeated(self.pull, every, 0.0, self.note_failure)
+
+    async def pull(self) -> bool:
+        """Read the reference if that is due. Raises ToolFailure, StorageUnavailable, Unfit."""
+        now, known = self._clock(), await self._progress()
+        if known is not None and not known.failure and not self._is_due(known, now):
+            return False
+        address = self._address()
+        if address is None:
+            raise ToolFailure(f"TANDEM_SECRET_{self.section.from_} is not set")
+        table = await asyncio.to_thread(self._read, address)
+        stored = await references.store(self._intake.frames, table, self._categorical)
+        firing, alerts = self._troubles.with_problems(known.firing if known else None, [], now)
+        async with self._database.write() as connection:
+            newest = next(iter(await references.versions(connection, self.model)), None)
+            if newest is None or newest.digest != stored.digest:
+                lineage = Lineage(model_version=self.section.model_version, created_by="pull")
+                made, _ = await references.save(connection, self.model, _version(now), stored, lineage, now)
+                _log(made)
+            progress = Progress(key=self.key, model=self.model, at=now, firing=firing or None)
+            await pulls.save(connection, progress)
+        await self._intake.alert(alerts)
+        return False
+
+    def _is_due(self, known: Progress, now: datetime) -> bool:
+        return self.section.every is not None and now - known.at >= self.section.every
+
+    def _read(self, address: str) -> pa.Table:
+        rows = open_warehouse(address).rows(Query(self.section.sql, most=MOST_ROWS + 1))
+        if rows.num_rows > MOST_ROWS:
+            raise ToolFailure(f"its query gives more than {MOST_ROWS:,} rows: take a sample of them in the query")
+        given = laid_out([(name, rows.column(place)) for place, name in enumerate(rows.column_names)], REFERENCE)
+        return checked(given.table, REFERENCE)
+
+    async def _progress(self) -> Progress | None:
+        async with self._database.read() as connection:
+            return await pulls.progress_of(connection, self.key)
+
+    async def note_failure(self, reason: str, failed: int) -> None:
+        PULL_FAILURES.labels(self.model).inc()
+        log.warning("pull.failed", model=self.model, reason=reason)
+        try:
+            known = await self._progress() or Progress(key=self.key, model=self.model, at=self._clock())
+            firing = known.firing
+            if failed >= TELL_AFTER:
+                firing, alerts = self._troubles.with_failure(known.firing, reason, self._clock())
+                await self._intake.alert(alerts)
+            async with self._database.write() as connection:
+                progress = Progress(key=self.key, model=self.model, at=known.at, failure=reason, firing=firing)
+                await pulls.save(connection, progress)
+        except StorageUnavailable as error:
+            log.warning("pull.not_noted", model=self.model, reason=str(error))
+
+
+def _version(now: datetime) -> str:
+    return f"{now:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _log(made: Reference) -> None:
+    log.info("pull.reference", model=made.model, version=made.version, rows=made.rows)
