@@ -41,15 +41,15 @@ from bot.domain.runbook import Runbook
 from bot.domain.severity import Severity, spelling
 from bot.domain.watched.heartbeat import Heartbeat
 from bot.domain.watched.metric import Average
-from bot.domain.watched.monitor import Feature, MonitorRules, ReferenceRules, Scalar, WatchedModel, by_name
+from bot.domain.watched.monitor import Feature, MonitorRules, Scalar, WatchedModel, by_name
 from bot.domain.watched.pull import Pulls, ReferenceSection
+from bot.domain.watched.reference import ReferenceRules
 from bot.domain.watched.telemetry import LogRules, MetricRules
 from bot.remediation.executors.web import Headers
 from bot.routing.compiled import Routes
 from bot.watches.models.kinds.registry import rules_from
 
-NAME = r"^[a-z0-9][a-z0-9-]{0,59}$"
-"""What may stand in an address."""
+NAME = r"^[a-z0-9][a-z0-9-]{0,59}$"  # what may stand in an address
 
 
 class Section(BaseModel):
@@ -156,7 +156,7 @@ class Model(Section):
     ignore: list[str] = Field(default=[], max_length=10_000)
     """Columns that are no features, such as a row's number: no monitor looks at them."""
     references: ReferenceRules | None = None
-    """Which of its references rows are compared with: `{by: version}`; without it the current one."""
+    """Which references rows are compared with, as in `{by: [weekday, hour]}`; default: the current one."""
     monitors: list[Annotated[MonitorRules, BeforeValidator(rules_from)]] = []
     """What is checked about it; see monitors.md."""
     pull: Pulls = []

@@ -137,6 +137,15 @@ async def current(connection: AsyncConnection, model: str, now: datetime) -> Ref
     return found[0] if found else None
 
 
+async def newest_of(connection: AsyncConnection, model: str, prefix: str, now: datetime) -> Reference | None:
+    """The last, by name, of the versions that begin so and have not expired."""
+    mine = (_REFERENCE.c.model == model, _REFERENCE.c.version.startswith(prefix, autoescape=True))
+    in_force = or_(_REFERENCE.c.expires_at.is_(None), _REFERENCE.c.expires_at > now)
+    query = select(_REFERENCE).where(*mine, in_force).order_by(_REFERENCE.c.version.desc()).limit(1)
+    found = await _found(connection, query)
+    return found[0] if found else None
+
+
 async def of_model_version(
     connection: AsyncConnection, model: str, model_version: str, now: datetime
 ) -> Reference | None:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from bot.domain.duration import Duration
 from bot.domain.severity import Severity
 from bot.domain.watched.metric import Average
+from bot.domain.watched.reference import ReferenceRules
 
 Scalar = bool | int | float | str
 
@@ -122,16 +123,14 @@ class MonitorRules(_Section):
         return True
 
     @property
+    def has_seasons(self) -> bool:
+        """Whether a seasonal reference is split for it."""
+        return self.compares and self.engine == "tandem"
+
+    @property
     def data_every(self) -> timedelta | None:
         """How often predictions have to come; None where the monitor does not care."""
         return None
-
-
-class ReferenceRules(_Section):
-    """Which of a model's references its rows are compared with."""
-
-    by: Literal["version"]
-    """`version`: rows of a model version with the newest reference whose `model_version` it is, else the usual one."""
 
 
 class WatchedModel(_Section):
@@ -151,8 +150,13 @@ class WatchedModel(_Section):
 
     def judges_apart(self, monitor: MonitorRules) -> bool:
         """Whether a monitor judges each version of the model by itself."""
-        own_references = self.references is not None and monitor.compares and monitor.engine == "tandem"
-        return monitor.by is not None or own_references
+        own_references = self.references is not None and self.references.of_versions
+        return monitor.by is not None or (own_references and monitor.compares and monitor.engine == "tandem")
+
+    def seasons_of(self, monitor: MonitorRules) -> ReferenceRules | None:
+        """How the reference is split by season for a monitor; None where it is not."""
+        rules = self.references
+        return rules if rules is not None and rules.seasons and monitor.has_seasons else None
 
 
 def by_name(monitors: list[MonitorRules]) -> dict[str, MonitorRules]:

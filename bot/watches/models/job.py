@@ -9,6 +9,7 @@ from typing import NamedTuple
 import structlog
 from pydantic_core import to_json
 
+from bot.domain.duration import format_duration
 from bot.domain.event import RowsKind
 from bot.domain.watched.monitor import MonitorRules, WatchedModel
 from bot.errors import StorageUnavailable
@@ -17,15 +18,18 @@ from bot.model_store import references
 from bot.model_store.batches import KeptRows
 from bot.model_store.frames import Frames
 from bot.model_store.references import Reference
+from bot.model_store.rolling import RollingReferences
 from bot.storage.blobs import Lost
 from bot.storage.database import Database
 from bot.watches.models.alibi_checks import check_by_alibi
 from bot.watches.models.alibi_process import Alibi, EngineUnavailable
 from bot.watches.models.kinds.registry import CheckInput, CheckSkipped, Outcome, kind_of, written_as_before
 from bot.watches.models.memory import Key, MonitorState, Waiting
+from bot.watches.models.seasons.check import BySeason, check_by_season
+from bot.watches.models.seasons.memory import SeasonState, unpacked
 from bot.watches.models.versions import splitting
 from bot.watches.models.versions.splitting import Parts
-from bot.watches.models.window import LoadedReference, LoadedReferences, Window, labelled, predictions, without
+from bot.watches.models.window import LoadedReferences, Window, labelled, predictions, without
 
 _MOST_BATCHES = 10_000
 
@@ -41,6 +45,8 @@ class Due(NamedTuple):
     waiting: Waiting
     versions: Mapping[str, MonitorState] = {}
     """Its states by version of the model, where it judges them apart."""
+    seasons: Mapping[str | None, Mapping[str, SeasonState]] = {}
+    """What it has learnt by season, of each version and as a whole."""
 
 
 class Result(NamedTuple):
@@ -76,6 +82,26 @@ class Usual(NamedTuple):
     now: datetime
 
 
+class Against(NamedTuple):
+    """What some rows are checked against: a reference, and what was learnt of it, of one version or of all."""
+
+    reference: Reference | None
+    key: str
+    state: MonitorState
+    seasons: Mapping[str, SeasonState]
+    now: datetime
+
+    @property
+    def blob(self) -> bytes:
+        return self.state.blob if self.state.reference == self.key else b""
+
+    def life(self, rules: MonitorRules, model: WatchedModel) -> MonitorRules:
+        """The k-th rolling reference has the part 6/(π²k²) of alpha: a monitor keeps its promise over all of them."""
+        if model.references is None or model.references.rolling is None:
+            return rules
+        return splitting.shared(rules, max(self.state.lives, 1) + (self.state.reference not in ("", self.key)))
+
+
 class Checks:
     """Makes checks: reads what they need, and computes in threads."""
 
@@ -84,14 +110,14 @@ class Checks:
         self._frames = frames
         self._alibi = alibi
         self._references = LoadedReferences(frames)
+        self._rolling = RollingReferences(database, frames)
 
     async def make(self, key: Key, model: WatchedModel, due: list[Due], now: datetime) -> list[Result]:
         """One result a check that is due, and one a version that it judges apart.
 
         Raises StorageUnavailable: then the same is due again.
         """
-        async with self._database.read() as connection:
-            reference = await references.current(connection, key[0], now)
+        reference = await self._rolling.current(key[0], model, now)
         results = []
         for one in due:
             kept = await self._kept(key, one)
@@ -115,19 +141,18 @@ class Checks:
     async def _make(
         self, of: Key, model: WatchedModel, due: Due, kept: list[KeptRows], reference: Reference | None, now: datetime
     ) -> list[Result]:
-        key = key_of(due.rules, model, reference)
-        version = reference.version if reference else ""
+        usual = Usual(of[0], await self._rolling.held(reference, due.state.version, due.state.firing_since, model), now)
+        against = self._against(due, due.state, model, usual.reference, now)
         rows = sum(one.rows for one in kept)
-        result = Result(due.name, kept[-1].seq, rows, kept[-1].received_at, key, version, since=kept[0].received_at)
+        result = Result(
+            due.name, kept[-1].seq, rows, kept[-1].received_at, against.key, _version(usual), since=kept[0].received_at
+        )
         try:
-            loaded = await self._references.get(reference) if reference else None
             window = await self._window(of, due.rules, kept, now)
             result = result._replace(delay=window.delay)
             if model.judges_apart(due.rules) and window.table.rows:
-                usual = Usual(of[0], reference, now)
-                return await self._each_version(due, model, window, usual, result)
-            blob = due.state.blob if due.state.reference == key else b""
-            return [result._replace(outcome=await self._check(due.rules, model, blob, window, loaded))]
+                return await self._each_version(due, model, window, usual._replace(reference=reference), result)
+            return [result._replace(outcome=await self._check(due.rules, model, window, against))]
         except StorageUnavailable:
             raise
         except Exception as error:
@@ -140,18 +165,16 @@ class Checks:
         parts = await asyncio.to_thread(splitting.parts_of, window, due.versions, due.state.place)
         results = list[Result]()
         for part in parts.parts:
-            state = due.versions.get(part.version)
+            state = due.versions.get(part.version) or MonitorState(usual.model, due.name, model_version=part.version)
             own = await self._own_reference(model, usual, part.version)
-            reference = own or usual.reference
-            key, rows = key_of(due.rules, model, reference), part.window.table.rows
-            result = whole._replace(model_version=part.version, place=part.place, rows=rows, delay=None, key=key)
-            result = result._replace(version=reference.version if reference else "")
-            blob = state.blob if state is not None and state.reference == key else b""
+            reference = own or await self._rolling.held(usual.reference, state.version, state.firing_since, model)
+            against = self._against(due, state, model, reference, usual.now)
+            result = whole._replace(model_version=part.version, place=part.place, rows=part.window.table.rows)
+            result = result._replace(delay=None, key=against.key, version=reference.version if reference else "")
             rules = splitting.rules_of(due.rules, part)
             try:
-                loaded = await self._references.get(reference) if reference else None
-                outcome = await self._check(rules, model, blob, part.window, loaded)
-                if model.references is not None and own is None:
+                outcome = await self._check(rules, model, part.window, against)
+                if model.references is not None and model.references.of_versions and own is None:
                     outcome = splitting.with_usual(outcome, part.version, result.version)
                 results.append(result._replace(outcome=outcome))
             except StorageUnavailable:
@@ -160,8 +183,14 @@ class Checks:
                 results.append(_not_made(result, due.state.model, error))
         return [_as_a_whole(whole, results, parts), *results]
 
+    def _against(
+        self, due: Due, state: MonitorState, model: WatchedModel, reference: Reference | None, now: datetime
+    ) -> Against:
+        key = key_of(due.rules, model, reference)
+        return Against(reference, key, state, due.seasons.get(state.model_version, {}), now)
+
     async def _own_reference(self, model: WatchedModel, usual: Usual, version: str) -> Reference | None:
-        if model.references is None or not version:
+        if model.references is None or not model.references.of_versions or not version:
             return None
         async with self._database.read() as connection:
             return await references.of_model_version(connection, usual.model, version, usual.now)
@@ -171,18 +200,35 @@ class Checks:
             return await predictions(self._frames, kept)
         return await labelled(self._database, self._frames, of, kept, now, rules.features_of_labels)
 
-    async def _check(
-        self, rules: MonitorRules, model: WatchedModel, blob: bytes, window: Window, loaded: LoadedReference | None
-    ) -> Outcome:
-        kind = kind_of(rules)
+    async def _check(self, rules: MonitorRules, model: WatchedModel, window: Window, against: Against) -> Outcome:
+        kind, loaded = kind_of(rules), None
+        if against.reference is not None:
+            loaded = await self._references.get(against.reference)
         if kind.needs_reference and loaded is None:
-            raise CheckSkipped("there is no reference yet: PUT /models/{model}/references/{version}")
+            raise CheckSkipped(_no_reference(model))
         if kind.needs_reference and not window.table.rows:
             raise CheckSkipped(window.missed or "no rows")
         if rules.engine == "alibi" and loaded is not None:
             return await check_by_alibi(self._alibi, rules, model, window, loaded)
+        rules, seasons = against.life(rules, model), model.seasons_of(rules)
+        if loaded is not None and seasons is not None and window.table.rows:
+            given = CheckInput(model, against.blob, window, loaded)
+            by = BySeason(seasons, unpacked(against.seasons, against.key), against.now)
+            return await asyncio.to_thread(check_by_season, kind.check, rules, given, by)
         loaded = without(loaded, model.ignore) if loaded is not None else None
-        return await asyncio.to_thread(kind.check, rules, CheckInput(model, blob, window, loaded))
+        return await asyncio.to_thread(kind.check, rules, CheckInput(model, against.blob, window, loaded))
+
+
+def _version(usual: Usual) -> str:
+    return usual.reference.version if usual.reference else ""
+
+
+def _no_reference(model: WatchedModel) -> str:
+    rolling = model.references.rolling if model.references is not None else None
+    if rolling is None or model.references is None:
+        return "there is no reference yet: PUT /models/{model}/references/{version}"
+    behind = format_duration(model.references.behind)
+    return f"there is no reference yet: the rolling one is made of predictions that are older than {behind}"
 
 
 def _not_made(result: Result, model: str, error: Exception) -> Result:
@@ -224,5 +270,7 @@ def key_of(rules: MonitorRules, model: WatchedModel, reference: Reference | None
     )
     classes = model.model_dump(mode="json", include={"positive", "classes", "average", "ignore"}, exclude_defaults=True)
     written += to_json(classes).decode() if classes else ""
+    if (seasons := model.seasons_of(rules)) is not None:
+        written += f"\0seasons {list(seasons.seasons)} {seasons.zone}"
     digest = hashlib.blake2b(written.encode(), digest_size=8).hexdigest()
     return f"{reference.profile if reference else ''}:{digest}"

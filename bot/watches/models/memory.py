@@ -11,14 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.event import Chart, domain_of
 from bot.model_store.checks import MadeCheck
 from bot.storage.queries import snapshots
+from bot.watches.models.seasons.memory import SEASON, Place, SeasonMemory
 from bot.watches.snapshots import Changes
 
 WATCH = "models"
 NOT_CHECKED = "not checked: "
 Key = tuple[str, str]
 """A model and a correlation domain."""
-_Place = tuple[str, str, str, str | None]
-"""A model, a domain, a monitor, and the version of the model that it judges apart."""
 _CURSOR, _MONITOR = "head:", "monitor:"  # the names in stored snapshots
 _VERSION = "version:"  # of a monitor's state for one version of the model
 
@@ -96,6 +95,8 @@ class MonitorState(msgspec.Struct):
     """Of a version: how many the monitor had judged when it came, with it. Of the whole: how many it ever judged."""
     absent: int = 0
     """Of a version: how many checks there were since one had rows of it."""
+    lives: int = 0
+    """How often it began, with each reference and each change of rules."""
 
     @property
     def fires(self) -> bool:
@@ -143,13 +144,14 @@ class Memory:
     def __init__(self, changes: Changes, partition_by: Sequence[str] = ()) -> None:
         self.made: list[MadeCheck] = []
         self.cursors: dict[Key, ModelCursor] = {}
-        self.monitors: dict[_Place, MonitorState] = {}
+        self.monitors: dict[Place, MonitorState] = {}
         self._apart: dict[tuple[str, str, str], dict[str, MonitorState]] = {}
+        self.seasons = SeasonMemory(changes)
         self._changes = changes
         self._partition_by = partition_by
 
     def monitor(self, model: str, name: str, domain: str = "", version: str | None = None) -> MonitorState:
-        known = self.monitors.get((model, domain, name, version))
+        known = self.monitors.get(Place(model, domain, name, version))
         return known or MonitorState(model, name, domain=domain, model_version=version)
 
     def versions_of(self, model: str, name: str, domain: str = "") -> dict[str, MonitorState]:
@@ -171,33 +173,38 @@ class Memory:
 
     def forget_monitor(self, state: MonitorState) -> None:
         """A version is judged no more."""
-        place = _place_of(state)
+        place = place_of(state)
         del self.monitors[place]
+        self.seasons.forget(place)
         self._apart[place[:3]].pop(place[3] or "")
         self._changes.remove(_name_of(state))
 
     def _keep(self, state: MonitorState) -> None:
-        place = _place_of(state)
+        place = place_of(state)
         self.monitors[place] = state
         if state.model_version is not None:
             self._apart.setdefault(place[:3], {})[state.model_version] = state
 
     def serialise(self, name: str) -> bytes | None:
+        if name.startswith(SEASON):
+            return self.seasons.serialise(name)
         if name.startswith(_CURSOR):
             model, _, domain = name.removeprefix(_CURSOR).partition(_SEPARATOR)
             return _encode(self.cursors[model, domain])
         if name.startswith(_VERSION):
             model, monitor, version, domain = name.removeprefix(_VERSION).split(_SEPARATOR, 3)
-            return _encode(self.monitors[model, domain, monitor, version])
+            return _encode(self.monitors[Place(model, domain, monitor, version)])
         model, _, rest = name.removeprefix(_MONITOR).partition(_SEPARATOR)
         monitor, _, domain = rest.partition(_SEPARATOR)
-        return _encode(self.monitors[model, domain, monitor, None])
+        return _encode(self.monitors[Place(model, domain, monitor, None)])
 
     def restore(self, name: str, state: bytes) -> bool:
         """A monitor whose snapshot is of an older version that cannot be read begins anew.
 
         What was stored before domains were told apart is of the domain of the model's labels, and stored anew.
         """
+        if name.startswith(SEASON):
+            return self.seasons.restore(state)
         read = _read(name, state)
         if isinstance(read, ModelCursor):
             read.domain = read.domain or domain_of(read.labels, self._partition_by)
@@ -209,7 +216,7 @@ class Memory:
         read.domain = read.domain or self._only_domain(read.model)
         if name == _name_of(read):
             self._keep(read)
-        elif _place_of(read) not in self.monitors:
+        elif place_of(read) not in self.monitors:
             self.monitor_changed(read, 0)
         return name == _name_of(read)
 
@@ -234,8 +241,8 @@ def _name_of(state: MonitorState) -> str:
     )
 
 
-def _place_of(state: MonitorState) -> _Place:
-    return state.model, state.domain, state.monitor, state.model_version
+def place_of(state: MonitorState) -> Place:
+    return Place(state.model, state.domain, state.monitor, state.model_version)
 
 
 async def overview_of(connection: AsyncConnection, model: str, partitions: int) -> ModelOverview:

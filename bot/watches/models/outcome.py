@@ -14,7 +14,7 @@ from bot.observability.metrics import MODEL_CHECKS as CHECKS
 from bot.watches.models.alerts import FAILED, STALE, Subject, finding, firing, resolved
 from bot.watches.models.job import Result
 from bot.watches.models.kinds.registry import Outcome, kind_of
-from bot.watches.models.memory import NOT_CHECKED, Memory, ModelCursor, Moment, MonitorState, Waiting
+from bot.watches.models.memory import NOT_CHECKED, Memory, ModelCursor, Moment, MonitorState, Waiting, place_of
 from bot.watches.models.versions.settling import Judged, settle_versions
 from detectors.drift.quality import stale
 
@@ -42,6 +42,8 @@ def apply_results(
         before = memory.monitor(cursor.model, result.name, cursor.domain, result.model_version)
         after, alerts = _applied(cursor, before, monitors[result.name], result, at.now)
         memory.monitor_changed(after, at.position)
+        if result.outcome is not None:
+            memory.seasons.learn(place_of(after), result.key, result.outcome.seasons, at.position)
         if result.model_version is not None or result.outcome is None or not model.judges_apart(monitors[result.name]):
             memory.made.append(_made(cursor, after, result, at.now))
         found += alerts
@@ -99,6 +101,7 @@ def _applied(
         state.firing_since = None
     outcome = result.outcome
     state.rows_since = result.since
+    state.lives = max(before.lives, 1) + 1 if before.reference and before.reference != result.key else before.lives or 1
     state.reference, state.version, state.blob = result.key, result.version, outcome.state
     state.summary, state.features, state.chart = outcome.summary, outcome.features[:50], outcome.chart or state.chart
     return state, found + _findings(of, state, rules, outcome, now)

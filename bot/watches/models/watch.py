@@ -25,7 +25,17 @@ from bot.pipeline.batch import Batch
 from bot.storage.database import Database
 from bot.watches.models.alibi_process import Alibi
 from bot.watches.models.job import Checks, Due, Result, holds_of
-from bot.watches.models.memory import WATCH, Key, Memory, ModelCursor, ModelOverview, Moment, Waiting, overview_of
+from bot.watches.models.memory import (
+    WATCH,
+    Key,
+    Memory,
+    ModelCursor,
+    ModelOverview,
+    Moment,
+    Waiting,
+    overview_of,
+    place_of,
+)
 from bot.watches.models.outcome import apply_results, check_freshness, check_overdue
 from bot.watches.snapshots import Changes, SnapshotStore
 
@@ -228,7 +238,8 @@ class ModelsWatch:
         rules = self._monitors(cursor.model)[monitor]
         state = memory.monitor(cursor.model, monitor, cursor.domain)
         versions = memory.versions_of(cursor.model, monitor, cursor.domain)
-        return Due(monitor, rules, state, cursor.waiting[monitor], versions)
+        learnt = {one.model_version: memory.seasons.of(place_of(one)) for one in [state, *versions.values()]}
+        return Due(monitor, rules, state, cursor.waiting[monitor], versions, learnt)
 
     def _due_monitors(self, partition: int, memory: Memory, cursor: ModelCursor, now: datetime) -> Iterable[str]:
         """The monitors whose windows are full and that need not wait for their engine, or that a person requested."""

@@ -41,6 +41,8 @@ class Table(NamedTuple):
     quantiles: Mapping[float, Array] = {}
     versions: Array | None = None
     """The version of the model that predicted each row, of a window."""
+    moments: Array | None = None
+    """When each row was predicted, in seconds since 1970; NaN where a reference does not say."""
 
     def outputs(self) -> dict[str, Array]:
         """What the model answered: predictions and scores."""
@@ -113,6 +115,7 @@ class LoadedReferences:
 
 def table_of(table: pa.Table) -> Table:
     columns = {name: array_of(table[name]) for name in ("prediction", "score", "label") if _there(table, name)}
+    columns |= {"moments": array_of(table["timestamp"])} if _there(table, "timestamp") else {}
     ids = array_of(table["id"]) if "id" in table.column_names else None
     scores = {name.removeprefix(SCORE): array_of(table[name]) for name in _there_of(table, SCORE)}
     quantiles = {float(name.removeprefix(QUANTILE)): array_of(table[name]) for name in _there_of(table, QUANTILE)}
@@ -193,4 +196,4 @@ def chosen(table: Table, mask: Array) -> Table:
     return Table(int(np.count_nonzero(mask)), features, **some, scores=scores, quantiles=quantiles)
 
 
-_COLUMNS = ("ids", "prediction", "score", "label", "versions")
+_COLUMNS = ("ids", "prediction", "score", "label", "versions", "moments")

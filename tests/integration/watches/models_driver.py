@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from bot.domain.event import ChangeEvent, ChangeKind, RowsEvent, RowsKind
 from bot.domain.rules import Rules
-from bot.domain.watched.monitor import FeatureRules, ReferenceRules, WatchedModel, by_name
+from bot.domain.watched.monitor import FeatureRules, WatchedModel, by_name
+from bot.domain.watched.reference import ReferenceRules
 from bot.inbox.inbox import Inbox
 from bot.model_store import references
 from bot.model_store.columns import FEATURE

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from bot.domain.watched.monitor import ReferenceRules, WatchedModel
+from bot.domain.watched.monitor import WatchedModel
+from bot.domain.watched.reference import ReferenceRules
 from bot.watches.models.kinds.registry import rules_from
 from bot.watches.models.memory import Memory, MonitorState
 from bot.watches.models.versions.splitting import MOST, Part, parts_of, rules_of
@@ -105,5 +106,5 @@ def test_references_by_version_have_monitors_of_references_judge_versions_apart(
     monitor: dict[str, object], apart: bool
 ) -> None:
     rules = rules_from(monitor)
-    assert WatchedModel(references=ReferenceRules(by="version")).judges_apart(rules) is apart
+    assert WatchedModel(references=ReferenceRules(by=["version"])).judges_apart(rules) is apart
     assert not WatchedModel().judges_apart(rules)

@@ -42,6 +42,12 @@ class PerformanceRules(MonitorRules):
         return self.name or f"{self.kind}-{self.metric}"
 
     @property
+    def has_seasons(self) -> bool:
+        """A limit that is given is that of all hours."""
+        given = self.minimum is not None or self.maximum is not None
+        return super().has_seasons and not (given and self.kind == FindingKind.PERFORMANCE)
+
+    @property
     def features_of_labels(self) -> Sequence[str] | None:
         """The column of the query and those of slices; all where slices are looked for."""
         if self.slices == "auto":

@@ -24,6 +24,11 @@ class QualityRules(MonitorRules):
         return self
 
     @property
+    def has_seasons(self) -> bool:
+        """Types, ranges and categories are those of all hours."""
+        return False
+
+    @property
     def data_every(self) -> timedelta | None:
         return self.fresh_within
 

@@ -47,6 +47,8 @@ class Outcome(msgspec.Struct, frozen=True):
     features: list[str] = []
     chart: Chart | None = None
     guarantee: str = ""
+    seasons: Mapping[str, bytes] = {}
+    """With a seasonal reference: what the check learnt, by season."""
 
 
 @dataclass(frozen=True)

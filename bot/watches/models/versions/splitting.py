@@ -61,7 +61,12 @@ def parts_of(window: Window, states: Mapping[str, MonitorState], judged: int) ->
 
 def rules_of(rules: MonitorRules, part: Part) -> MonitorRules:
     """The k-th version has the part 6/(π²k²) of alpha, so that the monitor keeps its promise over all of them."""
-    return rules.model_copy(update={"alpha": rules.alpha * 6 / (math.pi * part.place) ** 2})
+    return shared(rules, part.place)
+
+
+def shared(rules: MonitorRules, place: int) -> MonitorRules:
+    """The rules of the k-th test of a monitor, of however many there will be."""
+    return rules.model_copy(update={"alpha": rules.alpha * 6 / (math.pi * place) ** 2})
 
 
 def in_words(version: str) -> str:

@@ -1,0 +1,1 @@
+"""References by the weekday and hour of their rows."""
