@@ -12,6 +12,7 @@ import structlog
 from aiohttp import web
 
 from bot import GC_THRESHOLDS
+from bot.components.assistant import make_answering
 from bot.components.audit_head import audit_head_component
 from bot.components.component import Component, Components, Started
 from bot.components.descriptors import connections_of, descriptors_component
@@ -184,14 +185,15 @@ def build(process: Process) -> Configured:
     role = process.environment.role
     models = make_models_watch(process)
     roster = make_roster(process)
+    answering = make_answering(process, roster)
     slack = connect_to_slack(process, roster)
     cluster = make_cluster(process) if role.works else None
     people = person_lookup(process, slack, roster)
     remediation = make_remediation(process, people, cluster) if role.works else None
     work = list(_work(process, models, remediation)) if remediation else []
     http = web.Application(middlewares=middlewares())
-    fast = add_routes(http, process, roster, partial(health_of, slack), partial(socket_health_of, slack))
-    interaction = list(slack_endpoint(process, slack, http, models, roster)) if slack and role.has_endpoints else []
+    fast = add_routes(http, process, answering, partial(health_of, slack), partial(socket_health_of, slack))
+    interaction = list(slack_endpoint(process, slack, http, models, answering)) if slack and role.has_endpoints else []
     components = [
         *([models_component(models)] if models else []),
         *(kubernetes_components(process, cluster) if cluster else []),
@@ -202,6 +204,7 @@ def build(process: Process) -> Configured:
         *([routes_component(process)] if slack is None and role.works else []),
         *(on_call_components(process, slack, roster) if role.works else []),
         *health_components(process, slack),
+        *answering.components,
         *interaction,
     ]
     return Configured(components, http, {} if tracing.on() else fast, remediation)  # a span needs a request

@@ -72,6 +72,12 @@ class AsyncTandem(AsyncConnection):
         """A status update, which the channel shows too."""
         return await self._do(name, "updates", {"text": text})
 
+    async def ask(self, name: Name, question: str, *, model: bool = True) -> answers.Answer:
+        """A question in free words, answered from evidence. A language model is asked too, where there is
+        one: for it give the client a longer ``timeout`` than `assistant.timeout`. Without ``model`` it is not."""
+        body = {"question": question, "model": model}
+        return await self._fetch(change("POST", address("api", "incidents", name, "ask"), body), answers.Answer)
+
     async def assign(self, name: Name, user: str, *, seen: int | None = None) -> answers.Incident:
         """Give it to a user of Slack, by id."""
         return await self._do(name, "assign", {"user": user}, seen)
@@ -90,6 +96,11 @@ class AsyncTandem(AsyncConnection):
     async def report(self, name: Name) -> str:
         """The post-incident report, as Markdown."""
         return (await self.send(read(address("api", "incidents", name, "report.md")))).text
+
+    async def on_call(self, *, service: str | None = None, team: str | None = None) -> list[answers.OnCall]:
+        """Who is on call now, of every schedule, or of those of a service or a team."""
+        page = await self._fetch(read("api/oncall", service=service, team=team), answers.OnCallPage)
+        return page.on_call
 
     # remediation
 

@@ -71,6 +71,12 @@ class Tandem(Connection):
         """A status update, which the channel shows too."""
         return self._do(name, "updates", {"text": text})
 
+    def ask(self, name: Name, question: str, *, model: bool = True) -> answers.Answer:
+        """A question in free words, answered from evidence. A language model is asked too, where there is
+        one: for it give the client a longer ``timeout`` than `assistant.timeout`. Without ``model`` it is not."""
+        body = {"question": question, "model": model}
+        return self._fetch(change("POST", address("api", "incidents", name, "ask"), body), answers.Answer)
+
     def assign(self, name: Name, user: str, *, seen: int | None = None) -> answers.Incident:
         """Give it to a user of Slack, by id."""
         return self._do(name, "assign", {"user": user}, seen)
@@ -89,6 +95,11 @@ class Tandem(Connection):
     def report(self, name: Name) -> str:
         """The post-incident report, as Markdown."""
         return (self.send(read(address("api", "incidents", name, "report.md")))).text
+
+    def on_call(self, *, service: str | None = None, team: str | None = None) -> list[answers.OnCall]:
+        """Who is on call now, of every schedule, or of those of a service or a team."""
+        page = self._fetch(read("api/oncall", service=service, team=team), answers.OnCallPage)
+        return page.on_call
 
     # remediation
 

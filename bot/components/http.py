@@ -8,9 +8,9 @@ from typing import Any
 import structlog
 from aiohttp import web
 
+from bot.components.assistant import Answering
 from bot.components.process import Process
 from bot.observability.metrics import DOORS_OPEN
-from bot.routing.schedules.roster import Roster
 from handlers.api.operation import Backend
 from handlers.api.server import Api, Health
 from handlers.api.tokens import Tokens
@@ -35,21 +35,27 @@ log = structlog.get_logger(__name__)
 
 
 def add_routes(
-    http: web.Application, process: Process, roster: Roster, slack_health: SlackHealth, socket_health: SlackHealth
+    http: web.Application, process: Process, answering: Answering, slack_health: SlackHealth, socket_health: SlackHealth
 ) -> Mapping[bytes, Deliver]:
     """What this process answers; returns what the fast path may deliver to, by path."""
     has_endpoints = process.environment.role.has_endpoints
-    _add_api(http, process, roster, Health(slack_health, process.membership.status, socket_health))
+    _add_api(http, process, answering, Health(slack_health, process.membership.status, socket_health))
     DOORS_OPEN.set(has_endpoints)
     return _add_sender_endpoints(http, process) if has_endpoints else {}
 
 
-def _add_api(http: web.Application, process: Process, roster: Roster, health: Health) -> None:
+def _add_api(http: web.Application, process: Process, answering: Answering, health: Health) -> None:
     """What is asked of Tandem; of a process without endpoints for senders, only its health."""
     token, services, config = process.environment.api_token, process.services, process.config
     sole = token.get_secret_value() if token else None
     backend = Backend(
-        services.database, services.rules, services.clock, services.broadcast.publish_change, config.policy
+        services.database,
+        services.rules,
+        services.clock,
+        services.broadcast.publish_change,
+        config.policy,
+        answering.knowledge,
+        answering.ask_model,
     )
     tokens = Tokens(sole, config.api.tokens)
     api = Api(services.database, services.inbox, sole, health, tokens=tokens, backend=backend)
@@ -57,7 +63,7 @@ def _add_api(http: web.Application, process: Process, roster: Roster, health: He
     if process.environment.role.has_endpoints:
         api.add_routes(http)
         McpEndpoint(api.serving).add_routes(http)
-        Pages(backend, tokens, roster).add_routes(http)
+        Pages(backend, tokens, answering.roster).add_routes(http)
     else:
         api.add_health_routes(http)
 

@@ -12,7 +12,7 @@ import structlog
 from aiohttp import web
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.components.assistant import make_assistant
+from bot.components.assistant import Answering
 from bot.components.component import Component
 from bot.components.process import Process
 from bot.components.rewriter import rewriter_components
@@ -41,7 +41,6 @@ from bot.notify.slack.proxy import make_client
 from bot.notify.slack.sharing.files import Files
 from bot.notify.slack.sharing.unfurls import Unfurls
 from bot.notify.slack.socket_mode import SocketMode
-from bot.questions.question import Knowledge
 from bot.remediation.starting import PersonLookup
 from bot.routing.schedules.roster import Roster
 from handlers.slack import SlackEndpoint, add_slack_route, first_time, make_bolt_app
@@ -185,16 +184,14 @@ def slack_components(process: Process, slack: Slack) -> Iterator[Component]:
 
 
 def slack_endpoint(
-    process: Process, slack: Slack, http: web.Application, models: "ModelsWatch | None", roster: Roster
+    process: Process, slack: Slack, http: web.Application, models: "ModelsWatch | None", answering: Answering
 ) -> Iterator[Component]:
     """For what people click and type: a route, or a connection of our own in Socket Mode."""
     services, config = process.services, process.config
     secret, app_token = process.environment.slack_signing_secret, process.environment.slack_app_token
     watched = {**config.logs.watch, **config.metrics.watch}
     changed, behind = services.broadcast.publish_change, process.backlog.behind
-    assistant = make_assistant(process)
-    if assistant:
-        yield assistant.component
+    roster = answering.roster
     slack_requests = SlackEndpoint(
         services.database,
         config.runbooks,
@@ -212,8 +209,8 @@ def slack_endpoint(
         rules=services.rules,
         roster=roster,
         messages=Messages(slack.client),
-        knowledge=Knowledge(services.database, services.rules, roster, services.histories),
-        assistant=assistant.ask if assistant else None,
+        knowledge=answering.knowledge,
+        assistant=answering.ask_model,
         unfurls=Unfurls(slack.client),
         panes=Panes(slack.client),
     )

@@ -16,12 +16,14 @@ from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 import msgspec
 
+from bot.assistant.answering import AskModel
 from bot.domain.access.permission import Policy
 from bot.domain.access.person import Person
 from bot.domain.access.scope import Scope
 from bot.domain.rules import Rules
 from bot.errors import TandemError
 from bot.incidents.permissions import Actor
+from bot.questions.question import Knowledge
 from bot.storage.database import Database
 from handlers.api.tokens import Caller
 
@@ -46,13 +48,21 @@ class Invalid(TandemError):
 
 @dataclass(frozen=True)
 class Backend:
-    """What operations work with. ``on_change`` is called when Slack should show something new."""
+    """What operations work with. ``on_change`` is called when Slack should show something new; ``knowledge`` is what
+    questions are answered from, and ``ask_model`` lets a language model answer them too, where one is configured."""
 
     database: Database
     rules: Rules
     clock: Callable[[], datetime]
     on_change: Callable[[], None] = lambda: None
     policy: Policy = field(default_factory=Policy)
+    knowledge: Knowledge | None = None
+    ask_model: AskModel | None = None
+
+    @property
+    def known(self) -> Knowledge:
+        """What questions are answered from."""
+        return self.knowledge or Knowledge(self.database, self.rules)
 
 
 @dataclass(frozen=True)

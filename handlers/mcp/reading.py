@@ -54,6 +54,7 @@ class ReadTools:
 
 
 def _reads(tool: Tool) -> bool:
+    """A question is no tool of what is asked itself."""
     return not tool.operation.changes and any(scope in READS for scope in tool.operation.scopes)
 
 

@@ -11,6 +11,7 @@ from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from starlette.requests import Request
 
 import bot
+from bot.domain.access.scope import READS
 from bot.errors import InboxFull, Refused, StorageUnavailable
 from handlers.api.operation import Invalid
 from handlers.api.serving import Serving, encoded
@@ -106,8 +107,8 @@ def _may(caller: Caller, tool: Tool) -> bool:
 
 
 def _described(tool: Tool) -> types.Tool:
-    changes = tool.operation.changes
-    hints = types.ToolAnnotations(read_only_hint=not changes, destructive_hint=False, open_world_hint=False)
+    reads = not tool.operation.changes or set(tool.operation.scopes) <= READS
+    hints = types.ToolAnnotations(read_only_hint=reads, destructive_hint=False, open_world_hint=False)
     return types.Tool(name=tool.name, description=tool.description, input_schema=tool.schema, annotations=hints)
 
 

@@ -21,6 +21,11 @@ TOOLS = {
     "list_services": ("list_services", "The topology: what each service depends on, its teams and open incidents."),
     "fitting_runbooks": ("list_runbooks", "The remediations that fit an incident: names that propose_run takes."),
     "list_runs": ("list_runs", "Remediations that were proposed or run, and how they ended."),
+    "who_is_on_call": ("get_oncall", "Whom to call: of every schedule, or of a service or a team."),
+    "ask": (
+        "ask_incident",
+        "Ask in plain words: what changed, why, is it still happening, what was it last time, what depends on it.",
+    ),
     "list_silences": ("list_silences", "What is silenced, by whom and until when."),
     "read_stats": ("get_stats", "MTTA, MTTR, noise and what was verified, by service or team."),
     "list_models": ("list_models", "Machine-learning models and the state of their monitors."),

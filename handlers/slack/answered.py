@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from bot.assistant.answering import MOST_FURTHER
 from bot.assistant.assistant import Spoken
 from bot.notify.card import Button
 from bot.notify.slack.blocks import actions, context, packed, section
@@ -10,7 +11,6 @@ from bot.notify.slack.text import inline_code, link, literal, one_line, when, wh
 from bot.questions.question import Answer, Line, Question
 from handlers.slack.reply import Reply
 
-MOST_BUTTONS = 5
 _MOST_LINE, _MOST_SAID, _MOST_TEXT = 700, 1500, 2900
 
 
@@ -40,7 +40,7 @@ def _made(answer: Answer, incident_id: str, further: Sequence[Question], model: 
     if model:
         blocks.append(context(literal(model.note, 600)))
     if further:
-        buttons = [Button(f"ask.{one.name}", one.label, f"{incident_id}:{one.name}") for one in further[:MOST_BUTTONS]]
+        buttons = [Button(f"ask.{one.name}", one.label, f"{incident_id}:{one.name}") for one in further[:MOST_FURTHER]]
         blocks.append(actions("ask", buttons))
     note = [literal(model.note, 600)] if model else []
     text = "\n".join([one_line(answer.says, _MOST_SAID), *lines, *added, *note])

@@ -1,11 +1,11 @@
 """What people do in Slack, as the functions that carry it out are given it."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from bot.assistant.assistant import Asking, Spoken
+from bot.assistant.answering import AskModel
 from bot.domain.access.permission import Policy
 from bot.domain.incident import Incident
 from bot.domain.rules import Rules
@@ -61,7 +61,7 @@ class SlackEndpoint:
     roster: Roster | None = None
     messages: Messages | None = None
     knowledge: Knowledge | None = None
-    assistant: "Callable[[Asking, str], Awaitable[Spoken]] | None" = None
+    assistant: AskModel | None = None
     unfurls: Unfurls | None = None
     panes: Panes | None = None
 

@@ -14,6 +14,22 @@ import msgspec
 from bot.client.answers.incident import Incident, Run
 
 
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    answer: str = ""
+    asked: str | None = None
+    evidence: list[Evidence] = []
+    chart: AnswerChart | None = None
+    suggestions: list[Suggestion] = []
+    model: ByModel | None = None
+
+
+class AnswerChart(msgspec.Struct, frozen=True, kw_only=True):
+    title: str = ""
+    unit: str = ""
+    x: list[int] = []
+    lines: dict[str, list[float | None]] = {}
+
+
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
     seq: int = 0
     at: datetime
@@ -27,6 +43,13 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
 class AuditPage(msgspec.Struct, frozen=True, kw_only=True):
     entries: list[AuditEntry] = []
     next: str | None = None
+
+
+class ByModel(msgspec.Struct, frozen=True, kw_only=True):
+    sentences: list[Sentence] = []
+    sources: dict[str, str] = {}
+    left_out: int = 0
+    problem: str | None = None
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,6 +105,13 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     domain: str = ""
 
 
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    text: str = ""
+    at: datetime | None = None
+    people: list[str] = []
+    url: str = ""
+
+
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
     incidents: int = 0
     mtta: float | None = None
@@ -128,6 +158,24 @@ class Monitor(msgspec.Struct, frozen=True, kw_only=True):
     model_version: str | None = None
 
 
+class OnCall(msgspec.Struct, frozen=True, kw_only=True):
+    schedule: str = ""
+    teams: list[str] = []
+    people: list[OnCallPerson] = []
+    until: datetime | None = None
+    next: list[str] = []
+    notes: list[str] = []
+
+
+class OnCallPage(msgspec.Struct, frozen=True, kw_only=True):
+    on_call: list[OnCall] = []
+
+
+class OnCallPerson(msgspec.Struct, frozen=True, kw_only=True):
+    user: str | None = None
+    name: str = ""
+
+
 class Reference(msgspec.Struct, frozen=True, kw_only=True):
     version: str = ""
     rows: int = 0
@@ -156,6 +204,11 @@ class Runbook(msgspec.Struct, frozen=True, kw_only=True):
 
 class RunbooksPage(msgspec.Struct, frozen=True, kw_only=True):
     runbooks: list[Runbook] = []
+
+
+class Sentence(msgspec.Struct, frozen=True, kw_only=True):
+    text: str = ""
+    cites: list[str] = []
 
 
 class Service(msgspec.Struct, frozen=True, kw_only=True):
@@ -191,6 +244,11 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
     since: datetime
     all: Figures
     by: dict[str, Figures] = {}
+
+
+class Suggestion(msgspec.Struct, frozen=True, kw_only=True):
+    name: str = ""
+    question: str = ""
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):

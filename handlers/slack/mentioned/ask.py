@@ -1,21 +1,18 @@
 """Whatever else is written to the bot is a question about the incident of the thread."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from bot.assistant.assistant import Asking
+from bot.assistant.answering import AskModel, Given, by_model, by_rules
 from bot.assistant.chat import Unanswered
 from bot.domain.incident import Incident
 from bot.errors import Refused, StorageUnavailable
 from bot.incidents.permissions import Action, require
-from bot.notify.plain_text import shortened
-from bot.questions.answering import answer, load, question_of
-from bot.questions.question import Answer, Line, Question, Situation, all_questions, suggested
+from bot.questions.answering import load
+from bot.questions.question import Answer, Line, Question, Situation
 from bot.storage.queries import incidents
-from detectors.logs.secrets import mask_secrets
-from handlers.slack.answered import MOST_BUTTONS, ByModel, reply_of
+from handlers.slack.answered import ByModel, reply_of
 from handlers.slack.calls import Deed, Mention, SlackEndpoint
 from handlers.slack.panes.answering import pane_of, remember
 from handlers.slack.panes.open_incidents import open_for, open_in, shows
@@ -42,44 +39,27 @@ async def answered(deed: Deed, incident: Incident, text: str, chosen: Question |
     asked what was typed, too, and what it says is added."""
     knowledge = deed.endpoint.known
     situation = await load(knowledge, incident, deed.now)
-    question = chosen or question_of(text)
-    if question is None:
-        given, further = _not_understood(situation, text), suggested(situation, MOST_BUTTONS)
-    else:
-        given, further = await answer(knowledge, situation, question, text), []
+    given = await by_rules(knowledge, situation, text, chosen)
     if deed.endpoint.assistant is None or chosen or not text.strip():
-        return reply_of(given, incident.id, further)
-    first = reply_of(given, incident.id, further, ByModel("⏳ The language model is asked, too …"))
-    later = partial(_with_model, deed.endpoint, situation, text, given, further)
+        return reply_of(given.answer, incident.id, given.further)
+    first = reply_of(given.answer, incident.id, given.further, ByModel("⏳ The language model is asked, too …"))
+    later = partial(_with_model, deed.endpoint, deed.endpoint.assistant, situation, text, given)
     return replace(first, later=later)
 
 
-async def _with_model(
-    endpoint: SlackEndpoint, situation: Situation, text: str, given: Answer, further: Sequence[Question]
-) -> Reply:
+async def _with_model(endpoint: SlackEndpoint, ask: AskModel, situation: Situation, text: str, given: Given) -> Reply:
     """The same answer with what a language model says, or why it says nothing."""
-    assert endpoint.assistant is not None
+    incident_id = situation.incident.id
     try:
-        standing = await answer(endpoint.known, situation, all_questions()["status"])
-        known = f"{standing.text}\n{given.text if given.asked and given.asked != standing.asked else ''}"
-        names = {*situation.around, *situation.topology.described}
-        masked = "\n".join(map(mask_secrets, known.strip().splitlines()))
-        spoken = await endpoint.assistant(Asking(mask_secrets(text), masked, names), situation.incident.domain)
+        spoken = await by_model(ask, endpoint.known, situation, text, given.answer)
     except (Unanswered, StorageUnavailable) as error:
-        without = "this is answered without it" if given.asked else "ask in other words, or choose a question"
-        return reply_of(
-            given, situation.incident.id, further, ByModel(f"No help from the language model: {error}; {without}.")
-        )
+        without = "this is answered without it" if given.answer.asked else "ask in other words, or choose a question"
+        note = f"No help from the language model: {error}; {without}."
+        return reply_of(given.answer, incident_id, given.further, ByModel(note))
     left_out = len(spoken.checked.dropped)
     cut = f" {left_out} of its sentences did not, and are left out." if left_out else ""
     note = f"🤖 By a language model; names and numbers of each sentence stand in the evidence that it cites.{cut}"
-    return reply_of(given, situation.incident.id, further, ByModel(note, spoken))
-
-
-def _not_understood(situation: Situation, text: str) -> Answer:
-    labels = [one.label for one in all_questions().values() if one.fits(situation)]
-    says = f"I have no answer to “{shortened(text, 200)}”." if text.strip() else "Ask me about this incident."
-    return Answer(f"{says} I can answer questions like these:", [Line(label) for label in labels])
+    return reply_of(given.answer, incident_id, given.further, ByModel(note, spoken))
 
 
 async def _meant(mention: Mention) -> Incident | None:

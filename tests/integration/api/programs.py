@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 from typing import Any
 
 from aiohttp import web
@@ -62,12 +63,17 @@ class Programs:
 
 @asynccontextmanager
 async def api(
-    pipeline: Pipeline, configured: list[dict[str, Any]] = TOKENS, environ: dict[str, str] = ENVIRON, **more: Any
+    pipeline: Pipeline,
+    configured: list[dict[str, Any]] = TOKENS,
+    environ: dict[str, str] = ENVIRON,
+    backed_by: Mapping[str, Any] = MappingProxyType({}),
+    **more: Any,
 ) -> AsyncIterator[Programs]:
+    """``backed_by`` is what operations work with beside the usual."""
     app = web.Application()
     tokens = Tokens("sole-secret", [ApiToken.model_validate(one) for one in configured], environ, **more)
     policy = Policy(teams=Teams({"shop": Team(services=["check*"]), "stock": Team(services=["stock"])}))
-    backend = Backend(pipeline.database, pipeline.rules, pipeline.clock, policy=policy)
+    backend = Backend(pipeline.database, pipeline.rules, pipeline.clock, policy=policy, **backed_by)
     health = Health(lambda: ("off", True))
     server = Api(
         pipeline.database, pipeline.inbox, "sole-secret", health, pipeline.clock, tokens=tokens, backend=backend
