@@ -216,7 +216,7 @@ def _work(process: Process, models: "ModelsWatch | None", remediation: Remediati
     yield worker_component(process, models)
     yield remediation_component(remediation)
     yield audit_head_component(process)
-    yield from maintenance_components(process)
+    yield from maintenance_components(process, remediation.forget)
     yield from tool_components(process)
     yield from outgoing_components(process)
     yield from ticket_components(process)

@@ -14,6 +14,7 @@ from contextlib import closing
 from pathlib import Path
 
 PARTS = ("tandem.db", "tandem.inbox.db", "tandem.workflows.db")
+WORKFLOWS = PARTS[-1]  # made with the first offer of a runbook
 MODELS = "tandem.models"
 KEY = "tandem.db.seal-key"
 
@@ -23,7 +24,8 @@ def main(data: Path, backup: Path) -> None:
     if any(backup.iterdir()):
         sys.exit(f"{backup} is not empty")
     for part in PARTS:
-        copy(data / part, backup / part)
+        if part != WORKFLOWS or (data / part).exists():
+            copy(data / part, backup / part)
     if (data / KEY).is_file():
         shutil.copy2(data / KEY, backup / KEY)
     if (data / MODELS).is_dir():

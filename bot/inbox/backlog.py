@@ -13,6 +13,7 @@ from bot.inbox import offsets
 from bot.inbox.inbox import Inbox
 from bot.observability.metrics import BACKLOG_FULL
 from bot.storage.database import Database
+from bot.storage.quiet import Quiet
 
 EVERY = 1.0
 RARELY = 10.0
@@ -68,6 +69,7 @@ class Backlog:
         self._partitions = partitions
         self._most = most
         self._behind: set[int] = set()
+        self._quiet = Quiet(database.commits, inbox.commits)
         self._full_since: datetime | None = None
         self.waiting = Waiting()
         self.looked_at = clock()
@@ -84,7 +86,11 @@ class Backlog:
     async def look(self) -> None:
         """Where the database does not answer, what was seen last stands, and grows older."""
         try:
-            self.waiting = await look(self._database, self._inbox)
+            if not self._quiet.lasts:
+                self._quiet.begin()
+                self.waiting = await look(self._database, self._inbox)
+                if not self.waiting.since:
+                    self._quiet.found_nothing()
         except StorageUnavailable as error:
             if self.problem is None:
                 log.warning("backlog.unknown", reason=str(error))

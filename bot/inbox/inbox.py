@@ -40,6 +40,10 @@ class Inbox(Protocol):
         """How much more it takes, as far as one can see; nothing is written."""
         ...
 
+    def commits(self) -> int | None:
+        """Another number after each change of what it holds; None where only a look can tell."""
+        ...
+
     async def close(self) -> None: ...
 
     def fitted(self, entries: Sequence[NewEntry]) -> Sequence[NewEntry]:

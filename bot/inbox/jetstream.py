@@ -84,6 +84,9 @@ class JetStreamInbox:
             return room._replace(full=self._refused[1])
         return room
 
+    def commits(self) -> int | None:
+        return None
+
     async def close(self) -> None:
         await self.server.close()
 

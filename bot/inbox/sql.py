@@ -58,6 +58,9 @@ class SqlInbox:
         """The disk's bound is not one of the table."""
         return Room()
 
+    def commits(self) -> int | None:
+        return self.database.commits()
+
     async def close(self) -> None:
         if not self._shared:
             await self.database.close()

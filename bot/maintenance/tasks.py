@@ -7,11 +7,10 @@ from bot.domain.retention import RetentionRules
 from bot.maintenance.archive import open_archive
 from bot.maintenance.loop import Task
 from bot.maintenance.model_data import remove_unused
-from bot.maintenance.retention import Retention
+from bot.maintenance.retention import ForgetRuns, Retention
 from bot.maintenance.telemetry import TelemetryPruning
 from bot.model_store.frames import Frames
 from bot.observability.metrics import RETENTION_FAILED
-from bot.remediation.durable import forget as forget_runs
 from bot.services import Services
 
 MODEL_DATA = "tidying"  # the name of the lease stays as it is: replicas of two releases share it during an upgrade
@@ -28,12 +27,12 @@ class Limits:
     archive: str | None = None
 
 
-def all_tasks(services: Services, frames: Frames, limits: Limits) -> list[Task]:
+def all_tasks(services: Services, frames: Frames, limits: Limits, forget_runs: ForgetRuns) -> list[Task]:
     """Raises ConfigError where the archive cannot be where it is configured."""
     return [
         *model_data_tasks(services.under(MODEL_DATA), frames, limits.model_data),
         *telemetry_tasks(services.under(TELEMETRY)),
-        *retention_tasks(services.under(RETENTION), limits),
+        *retention_tasks(services.under(RETENTION), limits, forget_runs),
     ]
 
 
@@ -49,7 +48,7 @@ def telemetry_tasks(services: Services) -> list[Task]:
     return [Task("samples and log lines", TELEMETRY, timedelta(minutes=1), TelemetryPruning(services).prune)]
 
 
-def retention_tasks(services: Services, limits: Limits) -> list[Task]:
+def retention_tasks(services: Services, limits: Limits, forget_runs: ForgetRuns) -> list[Task]:
     """One for each kind of what is archived: an outage of the archive while one is written is none of the others'."""
     archive = open_archive(services.database, limits.archive) if limits.retention.archive else None
     retention = Retention(services, limits.retention, archive, forget_runs)

@@ -19,6 +19,7 @@ from bot.pipeline.watch import Watch
 from bot.services import Services
 from bot.storage.queries import alerts
 from bot.storage.queries.deeds import anew, held
+from bot.storage.quiet import Quiet
 from detectors.topology import Topology
 
 TICK = 1.0
@@ -61,6 +62,7 @@ class Worker:
         self._woken = asyncio.Event()
         self._looks = False
         self._size = BatchSize()
+        self._quiet = Quiet(services.database.commits, services.inbox.commits)
 
     def wake(self, partitions: Iterable[int]) -> None:
         """Say that these partitions have new entries."""
@@ -110,17 +112,25 @@ class Worker:
         """What time alone brings; and entries that came in through another process."""
         for partition in list(self._epochs):
             self._holds(partition)
-        await self._look_for_waiting()
-        async with self._database.read() as connection:
-            held_back = set(await alerts.partitions_held_back(connection))
-            held_back |= await anew.partitions(connection)
-            held_back |= await held.partitions_due(connection, self._clock() - self._rules.alerts.resolve_holds)
+        held_back = set() if self._quiet.lasts else await self._look()
         loop = asyncio.get_running_loop()
         for partition in sorted(held_back.union(*(watch.awaiting() for watch in self._watches))):
             if self._holds(partition):
                 began = loop.time()
                 await self._tick(partition)
                 await asyncio.sleep(self._pace(loop.time() - began))
+
+    async def _look(self) -> set[int]:
+        """The partitions in which time alone may change something; what waits in the inbox is noted."""
+        self._quiet.begin()
+        await self._look_for_waiting()
+        async with self._database.read() as connection:
+            found = set(await alerts.partitions_held_back(connection)) | await anew.partitions(connection)
+            waiting = await held.partitions(connection)
+        if not (found or waiting or self._waiting):
+            self._quiet.found_nothing()
+        due = self._clock() - self._rules.alerts.resolve_holds
+        return found | {partition for partition, resolved_at in waiting.items() if resolved_at <= due}
 
     async def _tick(self, partition: int) -> None:
         """One partition's tick; where it fails, the others have theirs, and it has another one soon."""

@@ -154,10 +154,8 @@ async def decide(
 
 
 @begun_anew
-async def lapse(database: Database, runbooks: Mapping[str, Runbook], now: datetime) -> bool:
+async def lapse(database: Database, runbooks: Mapping[str, Runbook], offered: Sequence[Run], now: datetime) -> bool:
     """Withdraw the offers that expired or whose runbook was edited; True where there were any."""
-    async with database.read() as connection:
-        offered = await runs.with_status(connection, [RunStatus.PROPOSED])
     lapsed = [run.id for run in offered if now >= run.expires_at or _edited(runbooks, run)]
     for run_id in lapsed:
         async with database.write() as connection:

@@ -11,6 +11,7 @@ lives: https://docs.dbos.dev/production/workflow-recovery
 """
 
 import asyncio
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -37,6 +38,7 @@ from bot.remediation.offers.step_previews import StepPreviews
 from bot.remediation.steps import Steps
 from bot.services import Services
 from bot.storage.queries import runs
+from bot.storage.quiet import Quiet
 from bot.storage.timeouts import SOCKET
 
 ROLE = "remediation"
@@ -70,20 +72,39 @@ class Remediation:
         self._woken = asyncio.Event()
         self._started: set[str] = set()
         self._gone_since: dict[str, float] = {}
-        self._workflow: durable.Workflow
+        self._quiet = Quiet(self._database.commits)
+        self._launching = asyncio.Lock()
+        self._workflow: durable.Workflow | None = None
 
     async def launch(self) -> None:
-        """Open DBOS's database and take up the workflows that a crash interrupted."""
+        """Wait for the steps of an earlier process. Of several replicas each opens DBOS's database at once: it may be
+        handed the workflows of another. One that is alone does so with the first offer: see :meth:`reconcile`."""
         await self._steps.wait_for_earlier()
-        loop = asyncio.get_running_loop()
-        DBOS(config=self._config)
-        self._workflow = durable.define_workflow(self._steps, loop)
-        await asyncio.to_thread(DBOS.launch)
+        if not self._database.is_sqlite:
+            await self._opened()
+
+    async def _opened(self) -> durable.Workflow:
+        """With DBOS's database open; the first time, the workflows that a crash interrupted are taken up."""
+        async with self._launching:
+            if self._workflow is None:
+                DBOS(config=self._config)
+                workflow = durable.define_workflow(self._steps, asyncio.get_running_loop())
+                await asyncio.to_thread(DBOS.launch)
+                self._workflow = workflow
+        return self._workflow
+
+    async def forget(self, run_ids: Collection[str]) -> None:
+        """Delete what DBOS remembers of runs that are over for long. Raises StorageUnavailable."""
+        if run_ids:
+            await self._opened()
+            await durable.forget(run_ids)
 
     async def close(self, grace: float = 10.0) -> None:
         """Let the steps that are being performed end, and leave; the rest of a run goes on at the next launch."""
         await asyncio.gather(self._gates.close(), self._previews.close(), self._drills.close())
         await self._steps.stop(grace)
+        if self._workflow is None:
+            return
         await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
         # A workflow that ran has made DBOS's threads those of our loop, and now they are gone.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
@@ -105,18 +126,22 @@ class Remediation:
             self._woken.clear()
 
     async def reconcile(self) -> None:
-        if await lapse(self._database, self._runbooks, self._clock()):
-            self._publish_change()
-        if self._has_gates:
-            await self._gates.look()
-        await self._previews.look()
         self._drills.look()
-        if await close_drills(self._database, self._clock()):
-            self._publish_change()
-        if await self._guards.look() | await self._announcing.look():
+        if self._quiet.lasts:
+            return
+        self._quiet.begin()
+        async with self._database.read() as connection:
+            offered = await runs.with_status(connection, [RunStatus.PROPOSED])
+        await self._look_at_offers(offered)
+        closed = await close_drills(self._database, self._clock())
+        if closed:
             self._publish_change()
         async with self._database.read() as connection:
             under_way = await runs.with_status(connection, [RunStatus.APPROVED, RunStatus.RUNNING, RunStatus.VERIFYING])
+        if not (offered or closed or under_way):
+            self._quiet.found_nothing()
+            return
+        await self._opened()  # with the first offer already: a click is not to wait for it
         self._started &= {run.id for run in under_way}
         for run in under_way:
             if run.id not in self._started:
@@ -124,8 +149,19 @@ class Remediation:
         if under_way:
             await self._take_up_orphans()
 
+    async def _look_at_offers(self, offered: Sequence[Run]) -> None:
+        if await lapse(self._database, self._runbooks, offered, self._clock()):
+            self._publish_change()
+            return  # and look again at once, at those that are left
+        if self._has_gates:
+            await self._gates.look(offered)
+        await self._previews.look(offered)
+        if offered and await self._guards.look() | await self._announcing.look():
+            self._publish_change()
+
     async def recover(self, replica: str) -> None:
         """Take up the workflows of a replica that is gone. Calling it twice does no harm."""
+        await self._opened()
         if handed := await durable.recover(replica):
             log.info("run.recovered", replica=replica, runs=handed)
 
@@ -144,8 +180,9 @@ class Remediation:
                 await self.recover(replica)
 
     async def _start(self, run: Run) -> None:
+        workflow = await self._opened()
         with SetWorkflowID(run.id):
-            await DBOS.start_workflow_async(self._workflow, run.id)
+            await DBOS.start_workflow_async(workflow, run.id)
         self._started.add(run.id)
         log.info("run.started", run=run.id, runbook=run.runbook)
 

@@ -12,7 +12,7 @@ import sqlite3
 import time
 from typing import Any
 
-from dbos import DBOSConfig, DBOSPortableJSONSerializer
+from dbos import DBOSConfig, DBOSPortableJSONSerializer, _workflow_commands
 from dbos._serialization import DBOSDefaultSerializer
 from sqlalchemy import make_url
 
@@ -20,6 +20,8 @@ from sqlalchemy import make_url
 WORKFLOW_VERSION = "1"
 IDLE_TRANSACTION = 5.0
 """For so many seconds a replica that stalls in the middle of one of DBOS's transactions can hold up who takes over."""
+BACKGROUND_JOBS = 60.0
+"""Seconds between looks for workflows that were delayed or have a deadline; none of ours is or has."""
 _HAS_SUBSECONDS = (3, 42)
 """The first SQLite that knows ``unixepoch('subsec')``, which DBOS uses on Python 3.12 and later; Debian 12 has 3.40."""
 
@@ -27,6 +29,7 @@ _HAS_SUBSECONDS = (3, 42)
 def settings(url: str, executor_id: str) -> DBOSConfig:
     """What DBOS is launched with, its database being at ``url``."""
     read_pickles_as_values()
+    _workflow_commands._BACKGROUND_JOBS_INTERVAL_SEC = BACKGROUND_JOBS
     config = DBOSConfig(
         name="tandem",
         system_database_url=url,

@@ -23,6 +23,7 @@ from bot.storage.collisions import begun_anew
 from bot.storage.database import Database
 from bot.storage.queries import incidents, routing
 from bot.storage.queries.routing import Place, Shared, Wanted
+from bot.storage.quiet import Quiet
 
 POLL = 2.0
 _REST = 0.2
@@ -73,6 +74,7 @@ class Router:
         self._labels = sorted(routes.labels)
         self._timer = timer
         self._known = LatelyShared(timer)
+        self._quiet = Quiet(database.commits)
         self._woken = asyncio.Event()
         self._all_looked_at: float | None = None
 
@@ -101,17 +103,22 @@ class Router:
             self._all_looked_at = None
             self._known.forget()
         every = self._all_looked_at is None or loop.time() - self._all_looked_at > _LOOK_AT_ALL
+        if self._quiet.lasts and not every:
+            return
+        self._quiet.begin()
         since = None if every else self._clock() - _LATELY
         if self._all_looked_at is None:
             async with self._database.read() as connection:
                 self._shown.show(await routing.channels_in_use(connection))
-        for new in (True, False):
-            await self._route_each(Wanted(self._digest, new, since))
+        found = [await self._route_each(Wanted(self._digest, new, since)) for new in (True, False)]
+        if not any(found):
+            self._quiet.found_nothing()
         if every:
             self._all_looked_at = loop.time()
 
-    async def _route_each(self, wanted: Wanted) -> None:
-        """A page after the other, each in one transaction."""
+    async def _route_each(self, wanted: Wanted) -> bool:
+        """A page after the other, each in one transaction; whether there were any."""
+        any_found = False
         while True:
             async with self._database.read() as connection:
                 found = await routing.to_route(connection, wanted, AT_ONCE)
@@ -119,8 +126,9 @@ class Router:
             if found:
                 await self._route(found, before)
                 wanted = wanted._replace(after=found[-1].number)
+            any_found = any_found or bool(found)
             if len(found) < AT_ONCE:
-                return
+                return any_found
 
     async def _route(self, found: Sequence[Incident], before: Mapping[str, Sequence[Place]]) -> None:
         due = [one for one in found if not self._known.settled(one)]

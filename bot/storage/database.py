@@ -21,6 +21,7 @@ from sqlmodel import SQLModel
 
 from bot.errors import Collision, ConfigError, StorageUnavailable
 from bot.storage.file import DatabaseFile
+from bot.storage.quiet import FileCommits
 from bot.storage.seal import OPTION, Seal
 from bot.storage.timeouts import connector, with_timeouts
 
@@ -67,6 +68,7 @@ class Database:
         self._reader = engine
         self._lock = asyncio.Lock() if self.is_sqlite else nullcontext()
         self._file = DatabaseFile(str(engine.url.database)) if self.is_sqlite else None
+        self._commit_count = FileCommits(str(engine.url.database)) if self.is_sqlite else None
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
@@ -104,6 +106,14 @@ class Database:
         if self._file is not None:
             self._file.check()
 
+    def commits(self) -> int | None:
+        """Another number after each commit, of whichever process; None where only a look at the rows can tell."""
+        try:
+            self._check_file()
+        except StorageUnavailable:
+            return None
+        return self._commit_count.count() if self._commit_count is not None else None
+
     def check_space(self) -> None:
         """Raises StorageUnavailable where the disk of SQLite's file is full."""
         if self._file is not None:
@@ -140,6 +150,8 @@ class Database:
             await schema.migrate_postgresql(unhurried, scripts)
 
     async def close(self) -> None:
+        if self._commit_count is not None:
+            self._commit_count.close()
         await self.engine.dispose()
         if self._alone is not None:
             await asyncio.to_thread(self._alone.dispose)

@@ -3,10 +3,10 @@
 import asyncio
 import hmac
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from bot.domain.run import Run, RunStatus, plan_hash
+from bot.domain.run import Run, plan_hash
 from bot.storage.database import Database
 from bot.storage.queries import runs
 
@@ -30,10 +30,8 @@ class Looking(ABC):
         self._may = may
         self._under_way: dict[str, asyncio.Task[None]] = {}
 
-    async def look(self) -> None:
+    async def look(self, offered: Sequence[Run]) -> None:
         """Begin to look at the offers whose turn it is; break off for those that wait no longer."""
-        async with self._database.read() as connection:
-            offered = await runs.with_status(connection, [RunStatus.PROPOSED])
         waiting = {(run.id, run.plan_hash) for run in offered}
         for run_id, task in self._under_way.items():
             if (run_id, task.get_name()) not in waiting:

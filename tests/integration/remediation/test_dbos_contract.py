@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dbos import DBOS, SetWorkflowID
+from dbos import DBOS, SetWorkflowID, _workflow_commands
 from dbos import _serialization as serialization
 from dbos import error as dbos_errors
 from dbos._context import assert_current_dbos_context
@@ -121,6 +121,11 @@ async def test_a_workflow_that_raises_dbos_conflict_records_nothing_and_stays_pe
         why = "DBOS records the step of a run that another process took over: see _held in durable.py"
         assert _rows(tmp_path, "SELECT status FROM workflow_status") == [("PENDING",)], why
         assert _rows(tmp_path, "SELECT * FROM operation_outputs") == [], why
+
+
+def test_the_interval_of_dbos_background_jobs_is_where_it_is_set() -> None:
+    why = "DBOS keeps the interval of its background jobs elsewhere: an idle process takes more CPU (workflow_store.py)"
+    assert "_BACKGROUND_JOBS_INTERVAL_SEC" in inspect.getsource(_workflow_commands.background_jobs_thread), why
 
 
 async def test_a_workflow_of_a_process_that_is_gone_is_taken_up_once_however_often_it_is_recovered(

@@ -56,9 +56,14 @@ class DryRun:
         [run] = await self.on.pipeline.runs_of(await self.on.pipeline.only_incident())
         return run
 
+    async def look(self) -> None:
+        async with self.database.read() as connection:
+            offered = await runs.with_status(connection, [RunStatus.PROPOSED])
+        await self.previews.look(offered)
+
     async def previewed(self) -> Run:
         """The offer, once it was previewed at this moment."""
-        await self.previews.look()
+        await self.look()
 
         async def kept() -> bool:
             preview = (await self.run()).preview
@@ -135,7 +140,7 @@ async def test_what_an_offer_would_change_stands_in_its_message_and_nothing_has_
 async def test_an_offer_of_which_no_step_can_be_previewed_says_so(begin: Begin) -> None:
     night = await begin({"command": {"argv": ["true"]}})
     assert "no preview is possible" in await night.message()
-    await night.previews.look()
+    await night.look()
     assert (await night.run()).preview is None, "and there is nothing to find out"
 
 

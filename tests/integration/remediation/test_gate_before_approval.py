@@ -10,7 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.event import AlertEvent
 from bot.domain.rules import Rules
-from bot.domain.run import Run
+from bot.domain.run import Run, RunStatus
 from bot.domain.runbook import Runbook
 from bot.inbox.inbox import Inbox
 from bot.localslack import LocalSlack
@@ -65,9 +65,14 @@ class Offered:
         [run] = await self.pipeline.runs_of(await self.pipeline.only_incident())
         return run
 
+    async def look(self) -> None:
+        async with self.database.read() as connection:
+            offered = await runs.with_status(connection, [RunStatus.PROPOSED])
+        await self.gates.look(offered)
+
     async def asked(self) -> Run:
         """The run, once its gate has been asked at this moment."""
-        await self.gates.look()
+        await self.look()
 
         async def kept() -> bool:
             look = (await self.run()).gate
@@ -154,7 +159,7 @@ async def test_it_is_asked_once_and_again_when_its_time_has_come_and_only_news_i
     await offered.asked()
     told, version = await offered.message(), (await offered.pipeline.only_incident()).version
     offered.clock.pass_(seconds=EVERY.total_seconds() - 1)
-    await offered.gates.look()
+    await offered.look()
     assert len(offered.scorer.asked) == 2
     offered.clock.pass_(seconds=1)
     await offered.asked()
@@ -175,7 +180,7 @@ async def test_a_gate_whose_answer_steps_before_it_change_or_that_may_not_be_rep
 ) -> None:
     steps = [PROMOTE, offered.gate("better")] if behind else [offered.gate("better", repeatable=False), PROMOTE]
     await offered.offer(alert(), *steps)
-    await offered.gates.look()
+    await offered.look()
     await offered.gates.close()
     assert offered.scorer.asked == []
     assert (
@@ -190,7 +195,7 @@ async def test_a_plan_that_was_changed_behind_our_back_asks_nobody(offered: Offe
     changed = msgspec.structs.replace(run, plan=msgspec.structs.replace(run.plan, title="Another"))
     async with offered.database.write() as connection:
         await runs.save(connection, [changed])
-    await offered.gates.look()
+    await offered.look()
     await offered.gates.close()
     assert offered.scorer.asked == []
 
@@ -200,10 +205,10 @@ async def test_of_an_offer_that_is_withdrawn_while_its_gate_is_asked_nothing_is_
 ) -> None:
     await offered.offer(alert(), offered.gate("better"), PROMOTE)
     offered.scorer.free.clear()
-    await offered.gates.look()
+    await offered.look()
     await until(lambda: _there(offered.scorer.asked), "the scorer is asked")
     await offered.pipeline.send(alert("resolved"))
-    await offered.gates.look()
+    await offered.look()
     offered.scorer.free.set()
     await offered.gates.close()
     assert (await offered.run()).gate is None
@@ -216,7 +221,7 @@ async def test_who_has_lost_the_role_while_it_asked_keeps_nothing(offered: Offer
     offered.may = False
 
     async def asked_again() -> bool:
-        await offered.gates.look()
+        await offered.look()
         return len(offered.scorer.asked) > 2
 
     await until(asked_again, "the first look has ended")

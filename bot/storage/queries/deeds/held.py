@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.storage.database import chunks, table_of, upsert
@@ -16,10 +16,10 @@ async def hold(connection: AsyncConnection, incident_id: str, partition: int, no
     await upsert(connection, _HELD, [row])
 
 
-async def partitions_due(connection: AsyncConnection, resolved_before: datetime) -> set[int]:
-    """The partitions with incidents that have been held for long enough."""
-    rows = await connection.execute(select(_HELD.c.partition).where(_HELD.c.resolved_at <= resolved_before).distinct())
-    return {partition for (partition,) in rows}
+async def partitions(connection: AsyncConnection) -> dict[int, datetime]:
+    """The partitions with incidents that are held, and when the first of these was resolved."""
+    query = select(_HELD.c.partition, func.min(_HELD.c.resolved_at)).group_by(_HELD.c.partition)
+    return {partition: at for partition, at in await connection.execute(query)}
 
 
 async def take_due(connection: AsyncConnection, partition: int, resolved_before: datetime) -> dict[str, datetime]:
