@@ -9,6 +9,7 @@ from bot.components.routes import ROLE
 from bot.components.slack import Slack, health_of, others_of
 from bot.components.tools import ROLE as TOOLS
 from bot.health.dead_mans_switch import ping_while_healthy
+from bot.health.model_metrics import ModelMetrics
 from bot.health.ops_channel import OpsChannel
 from bot.health.refusals import publish_refusals
 from bot.health.review_metrics import ReviewMetrics
@@ -30,6 +31,7 @@ def health_components(process: Process, slack: Slack | None) -> Iterator[Compone
     known = {*topology, *(below for names in topology.values() for below in names)}
     review = ReviewMetrics(services.database, process.config.responsible, known, services.clock)
     yield Component("figures of incidents", run=review.run, role=TOOLS)
+    yield Component("figures of models", run=ModelMetrics(services.database, services.rules).run, role=TOOLS)
     if url := environment.deadman_url:
         run = partial(ping_while_healthy, url.get_secret_value(), environment.deadman_every, check)
         yield Component("dead man's switch", run=run)

@@ -49,11 +49,21 @@ class ChangeKind(StrEnum):
     DATA = "data"
 
 
+class Trend(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How a figure went over time, up to now: ``at`` are milliseconds since 1970 (UTC)."""
+
+    title: str
+    at: list[int]
+    values: list[float]
+    limit: float | None = None
+
+
 class Chart(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a detector saw, small enough to travel with its alert: lines over time, or bars over bins.
 
     ``x`` holds milliseconds since 1970 (UTC) for lines, and the bins' names for bars; every line of ``lines`` has as
-    many values, None where there was none. ``low`` and ``high`` bound what was expected, where that is known.
+    many values, None where there was none. ``low`` and ``high`` bound what was expected, where that is known. ``trend``
+    is drawn beside bars.
     """
 
     title: str
@@ -62,6 +72,7 @@ class Chart(msgspec.Struct, frozen=True, omit_defaults=True):
     low: list[float | None] = []
     high: list[float | None] = []
     unit: str = ""
+    trend: Trend | None = None
 
 
 class AlertEvent(msgspec.Struct, frozen=True, tag="alert", tag_field="kind", omit_defaults=True):

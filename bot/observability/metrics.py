@@ -86,6 +86,35 @@ MODEL_CHECKS = Counter("tandem_model_checks_total", "Checks of models: made, not
 MONITORS_UNCHECKED = Gauge(
     "tandem_model_monitors_unchecked", "Monitors of models whose last check could not be made, or that never checked."
 )
+_OF_MONITOR = ["model", "monitor", "domain", "model_version"]
+MODEL_FIRING = Gauge(
+    "tandem_model_monitor_firing",
+    "1 if the last check of a monitor found something, 0 if not, NaN if it could not be made. At most 1,000 monitors.",
+    _OF_MONITOR,
+)
+MODEL_CHECKED_AT = Gauge(
+    "tandem_model_monitor_checked_timestamp_seconds", "When the last check of a monitor was made or tried.", _OF_MONITOR
+)
+MODEL_VALUE = Gauge(
+    "tandem_model_monitor_value",
+    "What the last check of a monitor measured; metric says what, psi is that of the column that moved most.",
+    [*_OF_MONITOR, "metric"],
+)
+MODEL_LIMIT = Gauge("tandem_model_monitor_limit", "What that value must not cross.", [*_OF_MONITOR, "metric"])
+MODEL_COLUMN_PSI = Gauge(
+    "tandem_model_column_psi",
+    "The population stability index of a column in the last check: the 10 of a monitor that moved most, 2,000 in all.",
+    [*_OF_MONITOR, "column"],
+)
+MODEL_COLUMN_MISSING = Gauge(
+    "tandem_model_column_missing",
+    "The share of missing values of a column in the last check: 10 of a monitor, 2,000 in all.",
+    [*_OF_MONITOR, "column"],
+)
+MODEL_SERIES_LEFT_OUT = Gauge(
+    "tandem_model_series_left_out",
+    "Monitors and columns of models that are not among these metrics, as there are more.",
+)
 SERIES_WATCHED = Gauge("tandem_metric_series_watched", "Metric series that are being learnt.")
 SERIES_REFUSED = Counter(
     "tandem_metric_series_refused_total", "Times that a series was left out because there were too many."

@@ -71,6 +71,11 @@ class CheckShape(msgspec.Struct, frozen=True, kw_only=True):
     reference: str
     summary: str
     model_version: str = ""
+    metric: Annotated[str, Meta(description="What value is of; psi is that of the column that moved most.")] = ""
+    value: float | None = None
+    limit: float | None = None
+    psi: Annotated[dict[str, float], Meta(description="Of the columns that moved most.")] = {}
+    missing: Annotated[dict[str, float], Meta(description="The shares of missing values, where there are any.")] = {}
 
 
 class HistoryPage(msgspec.Struct, frozen=True):
@@ -79,3 +84,31 @@ class HistoryPage(msgspec.Struct, frozen=True):
     history: list[CheckShape]
     episodes: Annotated[list[EpisodeShape], Meta(description="On the first page.")]
     next: str | None
+
+
+class ColumnShape(msgspec.Struct, frozen=True, kw_only=True):
+    """A column of the last check beside its reference: shares of the rows in percent, by bin or category."""
+
+    column: str
+    psi: float | None
+    missing_reference: float
+    missing_now: float
+    bins: list[str]
+    reference: list[float]
+    now: list[float]
+
+
+class LookShape(msgspec.Struct, frozen=True, kw_only=True):
+    """What the last check of a monitor that could be made saw of the columns, those that moved most first."""
+
+    monitor: str
+    domain: Domain
+    at: datetime
+    rows: int
+    reference: str
+    columns: list[ColumnShape]
+    model_version: str = ""
+
+
+class LooksPage(msgspec.Struct, frozen=True):
+    looks: list[LookShape]

@@ -21,8 +21,10 @@ from handlers.http.memory import share_of
 from handlers.http.problem import come_again
 from handlers.pages import actions, sessions
 from handlers.pages.lately import LatelyNoisy
+from handlers.pages.model import model_report
 from handlers.pages.rendering import page, policy
-from handlers.pages.views import Asked, View, incident_report, model_report, overview
+from handlers.pages.view import Asked, View
+from handlers.pages.views import incident_report, overview
 
 COOKIE = "tandem_session"
 _MOST_SIGN_IN = 8192

@@ -1,9 +1,7 @@
 """What each page shows, read as the API reads it: with the scopes and domains of the token."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, cast
-
-import msgspec
+from collections.abc import Sequence
+from typing import NamedTuple, cast
 
 from bot.domain.access.scope import Scope
 from bot.domain.alert import Alert
@@ -17,38 +15,22 @@ from bot.storage.queries.deeds import reports
 from bot.storage.queries.listed.timeline import newest_entries
 from handlers.api.descriptions import describe
 from handlers.api.found import incident_in
-from handlers.api.operation import Call, NoBody, NoQuery
 from handlers.api.operations.incidents import ListQuery, list_incidents
-from handlers.api.operations.models import HistoryQuery, ModelsQuery, list_models, model_history, show_model
+from handlers.api.operations.models import ModelsQuery, list_models
 from handlers.api.operations.services import ServiceQuery, list_services
 from handlers.api.shapes import IncidentPage, ServicePage, ServiceShape
-from handlers.api.shapes_of_models import CheckShape, HistoryPage, ModelPage, ModelShape, MonitorShape
+from handlers.api.shapes_of_models import ModelPage, ModelShape
 from handlers.pages.course import course_picture
 from handlers.pages.lately import LatelyNoisy, approved_lately, on_call_now
 from handlers.pages.rendering import ROWS
-from handlers.pages.sparkline import Sparkline, sparkline
 from handlers.pages.topology import service_graph
-
-Asked = Call[NoQuery, NoBody]
-_MOST_CHECKS = 500
-
-
-class View(NamedTuple):
-    """A template, and what it shows."""
-
-    template: str
-    content: Mapping[str, Any]
+from handlers.pages.view import Asked, View, asked_with
 
 
 class ShownAlert(NamedTuple):
     alert: Alert
     reading: str
     labels: str
-
-
-class ShownMonitor(NamedTuple):
-    monitor: MonitorShape
-    history: Sparkline | None
 
 
 async def overview(call: Asked, roster: Roster | None, noisy: LatelyNoisy) -> View:
@@ -92,46 +74,20 @@ async def incident_report(call: Asked) -> View:
     return View("incident.html", content)
 
 
-async def model_report(call: Asked) -> View:
-    model = cast(ModelShape, (await show_model(call)).value)
-    asked = _with(call, HistoryQuery(limit=_MOST_CHECKS))
-    history = cast(HistoryPage, (await model_history(asked)).value)
-    content = {
-        "model": model,
-        "monitors": _monitors(model, history.history),
-        "checks": history.history,
-        "episodes": history.episodes,
-        "now": call.now,
-    }
-    return View("model.html", content)
-
-
 async def _open_incidents(call: Asked) -> IncidentPage:
     """Of very many the newest."""
-    asked = _with(call, ListQuery(status="open", alerts=False, limit=ROWS))
+    asked = asked_with(call, ListQuery(status="open", alerts=False, limit=ROWS))
     return cast(IncidentPage, (await list_incidents(asked)).value)
 
 
 async def _services(call: Asked) -> Sequence[ServiceShape]:
     """Those in trouble first."""
-    page = cast(ServicePage, (await list_services(_with(call, ServiceQuery()))).value)
+    page = cast(ServicePage, (await list_services(asked_with(call, ServiceQuery()))).value)
     return sorted(page.services, key=lambda one: (one.severity is None, one.severity.rank if one.severity else 0))
 
 
 async def _models(call: Asked) -> Sequence[ModelShape]:
-    return cast(ModelPage, (await list_models(_with(call, ModelsQuery()))).value).models
-
-
-def _with(call: Asked, query: msgspec.Struct) -> Call[Any, NoBody]:
-    return Call(call.backend, call.caller, query, call.body, call.path, call.now)
-
-
-def _monitors(model: ModelShape, newest_first: Sequence[CheckShape]) -> list[ShownMonitor]:
-    made: dict[tuple[str, str, str], list[CheckShape]] = {}
-    for check in newest_first:
-        made.setdefault((check.monitor, check.domain, check.model_version), []).append(check)
-    keys = [(one.name, one.domain, one.model_version or "") for one in model.monitors]
-    return [ShownMonitor(one, sparkline(made.get(key, []))) for one, key in zip(model.monitors, keys, strict=True)]
+    return cast(ModelPage, (await list_models(asked_with(call, ModelsQuery()))).value).models
 
 
 def _labels(alert: Alert) -> str:

@@ -77,6 +77,21 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     reference: str = ""
     summary: str = ""
     model_version: str = ""
+    metric: str = ""
+    value: float | None = None
+    limit: float | None = None
+    psi: dict[str, float] = {}
+    missing: dict[str, float] = {}
+
+
+class Column(msgspec.Struct, frozen=True, kw_only=True):
+    column: str = ""
+    psi: float | None = None
+    missing_reference: float = 0.0
+    missing_now: float = 0.0
+    bins: list[str] = []
+    reference: list[float] = []
+    now: list[float] = []
 
 
 class Episode(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,6 +146,20 @@ class HistoryPage(msgspec.Struct, frozen=True, kw_only=True):
 class IncidentPage(msgspec.Struct, frozen=True, kw_only=True):
     incidents: list[Incident] = []
     next: str | None = None
+
+
+class Look(msgspec.Struct, frozen=True, kw_only=True):
+    monitor: str = ""
+    domain: str = ""
+    at: datetime
+    rows: int = 0
+    reference: str = ""
+    columns: list[Column] = []
+    model_version: str = ""
+
+
+class LooksPage(msgspec.Struct, frozen=True, kw_only=True):
+    looks: list[Look] = []
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):

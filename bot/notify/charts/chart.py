@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from itertools import zip_longest
 from typing import TYPE_CHECKING, NamedTuple
 
-from bot.domain.event import Chart
+from bot.domain.event import Chart, Trend
 from bot.notify.plain_text import shortened
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ _DPI = 100
 _MOST_POINTS, _MOST_BINS, _MOST_LINES = 2000, 40, 6
 _END_OF_TIME = 221_845_392_000_000  # the year 9000: matplotlib knows no five-digit year, and leaves a margin
 _HUGE = 1e100
+_MOST_LETTERS = 80
+"""Under all bars; more are written aslant."""
 _COLOURS = ("#1264a3", "#e8912d", "#2bac76", "#7c3085", "#616061", "#36c5f0")
 _BAND, _OUTSIDE, _INK = "#1264a3", "#e01e5a", "#1d1c1d"
 
@@ -88,19 +90,23 @@ def render_chart(chart: Chart) -> bytes:
     with rc_context({"text.parse_math": False}):  # a dollar sign in a name begins no formula
         figure = Figure(figsize=(WIDTH / _DPI, HEIGHT / _DPI), dpi=_DPI, facecolor="white", layout="constrained")
         canvas = FigureCanvasAgg(figure)
-        axes = figure.add_subplot()
+        beside = bool(chart.trend and chart.trend.at and chart.trend.values) and not drawn.times
+        grid = figure.add_gridspec(1, 2 if beside else 1, width_ratios=[3, 2] if beside else None)
+        axes = figure.add_subplot(grid[0])
         if drawn.times:
             _draw_lines(axes, drawn)
         else:
-            _draw_bars(axes, drawn)
-        _dress(axes, shortened(chart.title, 90), shortened(chart.unit, 24))
+            _draw_bars(axes, drawn, _MOST_LETTERS // 2 if beside else _MOST_LETTERS)
+        _dress(axes, shortened(chart.title, 55 if beside else 90), shortened(chart.unit, 24))
+        if chart.trend is not None and beside:
+            _draw_trend(figure.add_subplot(grid[1]), chart.trend)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # it draws a box in its place
             canvas.print_png(picture)
     return picture.getvalue()
 
 
-def _draw_lines(axes: "Axes", drawn: Drawn) -> None:
+def _draw_lines(axes: "Axes", drawn: Drawn, ticks: int = 8) -> None:
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num  # noqa: PLC0415
 
     times = [float(number) for number in date2num(drawn.times)]
@@ -113,10 +119,23 @@ def _draw_lines(axes: "Axes", drawn: Drawn) -> None:
         axes.plot(
             [times[i] for i in outside], [values[i] for i in outside], "o", color=_OUTSIDE, markersize=4, label=label
         )
-    locator = AutoDateLocator(tz=UTC, minticks=3, maxticks=8)
+    locator = AutoDateLocator(tz=UTC, minticks=min(3, ticks - 2), maxticks=ticks)
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=UTC, show_offset=False))
     axes.set_xlabel(f"until {max(drawn.times):%Y-%m-%d %H:%M} UTC", loc="right", fontsize=7, color=_INK)
+
+
+def _draw_trend(axes: "Axes", trend: Trend) -> None:
+    from matplotlib.dates import date2num  # noqa: PLC0415
+
+    points = list(zip(trend.at, trend.values, strict=False))[-_MOST_POINTS:]
+    times, values = [_moment(at) for at, _ in points], [_number(value) for _, value in points]
+    _draw_lines(axes, Drawn(times, [], {"each check": values}, [], []), ticks=4)
+    axes.plot([float(date2num(times[-1]))], values[-1:], "o", color=_OUTSIDE, markersize=4)
+    if trend.limit is not None and math.isfinite(trend.limit):
+        limit = _number(trend.limit)
+        axes.axhline(limit, color=_OUTSIDE, linewidth=1, linestyle="--", label=f"limit {limit:.3g}")
+    _dress(axes, shortened(trend.title, 40), "")
 
 
 def _draw_band(axes: "Axes", times: list[float], drawn: Drawn) -> None:
@@ -137,13 +156,13 @@ def _marker(values: Values) -> str:
     return "." if lonely else ""
 
 
-def _draw_bars(axes: "Axes", drawn: Drawn) -> None:
+def _draw_bars(axes: "Axes", drawn: Drawn, letters: int) -> None:
     width = 0.8 / max(len(drawn.lines), 1)
     for n, (name, values) in enumerate(drawn.lines.items()):
         places = [i + (n - (len(drawn.lines) - 1) / 2) * width for i in range(len(values))]
         heights = [0.0 if math.isnan(value) else value for value in values]
         axes.bar(places, heights, width, color=_COLOURS[n], label=_labelled(name))
-    crowded = sum(map(len, drawn.bins)) > 80
+    crowded = sum(map(len, drawn.bins)) > letters
     axes.set_xticks(
         range(len(drawn.bins)), drawn.bins, rotation=30 if crowded else 0, ha="right" if crowded else "center"
     )
@@ -172,8 +191,21 @@ def in_words(chart: Chart) -> str:
     drawn = bounded(chart)
     unit = f" {shortened(chart.unit, 24)}" if chart.unit else ""
     words = _lines_in_words(drawn, unit) if drawn.times else _bars_in_words(drawn, unit)
-    whole = f"{shortened(chart.title, 200) or 'Chart'}. {words}"
+    whole = f"{shortened(chart.title, 200) or 'Chart'}. {_trend_in_words(chart.trend)}{words}"
     return whole if len(whole) <= MAX_ALT else f"{whole[: MAX_ALT - 1]}…"
+
+
+def _trend_in_words(trend: Trend | None) -> str:
+    """
+    >>> _trend_in_words(Trend("recall", [0, 1], [0.9, 0.7], 0.8))
+    'Over the last 2 checks recall went from 0.9 to 0.7, limit 0.8. '
+    """
+    if trend is None or not trend.values:
+        return ""
+    limit = "" if trend.limit is None else f", limit {trend.limit:.3g}"
+    first, last = trend.values[0], trend.values[-1]
+    title = shortened(trend.title, 60)
+    return f"Over the last {len(trend.values)} checks {title} went from {first:.3g} to {last:.3g}{limit}. "
 
 
 def _lines_in_words(drawn: Drawn, unit: str) -> str:

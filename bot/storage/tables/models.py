@@ -97,6 +97,25 @@ class ModelCheckRow(SQLModel, table=True):
     version: str = Field(sa_type=Text)
     summary: str = Field(sa_type=Text)
     model_version: str = Field(default="", sa_type=Text)
+    measured: dict[str, Any] | None = Field(default=None, sa_type=Json)
+
+
+class ModelStandingRow(SQLModel, table=True):
+    """What the last check of a monitor said and measured, and its ``looks``: columns beside their reference."""
+
+    __tablename__ = "model_standing"
+
+    model: str = Field(primary_key=True, sa_type=Text)
+    domain: str = Field(primary_key=True, sa_type=Text)
+    monitor: str = Field(primary_key=True, sa_type=Text)
+    model_version: str = Field(primary_key=True, sa_type=Text)
+    at: datetime = Field(sa_type=UtcDateTime)
+    state: str = Field(sa_type=Text)
+    rows: int = Field(sa_type=BigInteger)
+    version: str = Field(sa_type=Text)
+    summary: str = Field(sa_type=Text)
+    measured: dict[str, Any] | None = Field(default=None, sa_type=Json)
+    looks: list[Any] | None = Field(default=None, sa_type=Json)
 
 
 class ModelPullRow(SQLModel, table=True):

@@ -14,6 +14,7 @@ from bot.watches.models.alibi_process import Alibi
 from bot.watches.models.data_checks import Sides, chart_of, compared, moved
 from bot.watches.models.kinds.drift import DriftRules
 from bot.watches.models.kinds.registry import Outcome, few
+from bot.watches.models.measuring.looks import with_looks
 from bot.watches.models.window import LoadedReference, Window, chosen
 from detectors.drift.categories import Categorical
 from detectors.drift.counted import population_stability
@@ -95,8 +96,9 @@ def _by_column(monitor: MonitorRules, p_values: dict[str, float], sides: Sides) 
     if not columns:
         least = min(p_values.values(), default=1.0)
         summary = f"no drift of {len(results)} columns (the least p is {least:.2g})"
-        return Outcome(b"", False, summary, guarantee=_guarantee(monitor))
+        return with_looks(Outcome(b"", False, summary, guarantee=_guarantee(monitor)), sides.before, sides.after)
     lines = moved(sides, columns)
     summary = f"{few(columns)} drifted from the reference {sides.version}: {'; '.join(lines[:2])}"
     chart = chart_of(sides, columns[0])
-    return Outcome(b"", True, summary, lines, columns, chart, _guarantee(monitor))
+    outcome = Outcome(b"", True, summary, lines, columns, chart, _guarantee(monitor))
+    return with_looks(outcome, sides.before, sides.after)

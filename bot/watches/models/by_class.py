@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import msgspec
 
 from bot.domain.event import Chart
+from bot.domain.watched.figures import Measured
 from bot.watches.models.judge import Judge, Judged
 from bot.watches.models.kinds.performance import PerformanceRules
 from bot.watches.models.kinds.registry import CheckSkipped, Outcome, few
@@ -47,7 +48,18 @@ def check_each_class(
     summary = lines[0] if len(lines) == 1 or not worse else f"{lines[0]}; and {len(lines) - 1} more"
     if not worse:
         summary = f"{monitor.metric} of each of {len(judges)} classes is good enough"
-    return Outcome(pack(state), bool(worse), summary, details, [], _chart(monitor, judges, judged), chance)
+    chart = _chart(monitor, judges, judged)
+    return Outcome(pack(state), bool(worse), summary, details, [], chart, chance, _measured(monitor, judges, judged))
+
+
+def _measured(monitor: PerformanceRules, judges: Mapping[str, Judge], judged: Mapping[str, Judged]) -> Measured:
+    """Of the class that is nearest to its limit, or the farthest beyond."""
+    known = [(one.value - judges[name].scale.limit, name) for name, one in judged.items() if one.value is not None]
+    if not known:
+        return Measured(f"{monitor.metric}")
+    name = (max if monitor.metric and monitor.metric.is_error else min)(known)[1]
+    judge = judges[name]
+    return Measured(f"{monitor.metric} of {name}"[:100], judged[name].value, judge.scale.limit, judge.baseline)
 
 
 def _state(monitor: PerformanceRules, judges: Mapping[str, Judge], blob: bytes) -> ByClass:

@@ -9,11 +9,13 @@ from typing import NamedTuple
 import numpy as np
 
 from bot.domain.event import Chart
+from bot.domain.watched.figures import Measured
 from bot.domain.watched.finding import FindingKind
 from bot.domain.watched.monitor import FeatureKind, FeatureRules, MonitorRules, WatchedModel
 from bot.watches.models.concept import errors_of, profile_of_errors
 from bot.watches.models.kinds.drift import DriftRules, LeastEffect
 from bot.watches.models.kinds.registry import CheckSkipped, Outcome, few
+from bot.watches.models.measuring.looks import with_looks
 from bot.watches.models.window import LoadedReference, Table, Window, chosen
 from detectors.drift import quality
 from detectors.drift.compared import bars, in_words
@@ -76,12 +78,17 @@ def check_quality(model: WatchedModel, window: Window, loaded: LoadedReference |
     found.sort(key=lambda finding: -finding.share)
     features = list(dict.fromkeys(finding.column for finding in found if finding.column))
     lines = [finding.text for finding in found]
-    if not found:
-        return Outcome(b"", False, f"{window.table.rows} rows are well formed")
     sides = Sides(loaded.features, loaded.features.read(table), loaded.version) if loaded else None
+    if not found:
+        return _shown(Outcome(b"", False, f"{window.table.rows} rows are well formed"), sides, "missing")
     chart = chart_of(sides, features[0]) if sides and features else None
     more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
-    return Outcome(b"", True, lines[0], [*lines[:_SHOWN], *more], features, chart, _QUALITY)
+    outcome = Outcome(b"", True, lines[0], [*lines[:_SHOWN], *more], features, chart, _QUALITY)
+    return _shown(outcome, sides, "missing")
+
+
+def _shown(outcome: Outcome, sides: Sides | None, metric: str = "psi") -> Outcome:
+    return with_looks(outcome, sides.before, sides.after, metric) if sides else outcome
 
 
 _QUALITY = "a finding that depends on counts comes by chance once in a million checks of a column"
@@ -153,11 +160,11 @@ def check_drift(
     if not standing.drifted:
         small = ", or less than counts" if life.monitor.drift else ""
         summary = f"no drift of {len(before.columns)} columns in {window.table.rows} rows{small}"
-        return Outcome(life.state(), False, summary, guarantee=guarantee)
+        return _shown(Outcome(life.state(), False, summary, guarantee=guarantee), sides)
     lines = moved(sides, standing.columns)
     summary = f"{few(standing.columns)} drifted from the reference {loaded.version}: {'; '.join(lines[:2])}"
     chart = chart_of(sides, standing.columns[0])
-    return Outcome(life.state(), True, summary, lines, standing.columns, chart, guarantee)
+    return _shown(Outcome(life.state(), True, summary, lines, standing.columns, chart, guarantee), sides)
 
 
 def _tolerated(least: LeastEffect) -> str:
@@ -199,9 +206,10 @@ def check_together(
     domain = Domain.restore(blob) if blob else Domain(monitor.alpha, seed_of(monitor))
     seen = domain.update(Halves.of(reference_rows(before, loaded, names)), encoded(before, table, names))
     guarantee = f"a false alarm in its whole life with a chance of {monitor.alpha:.2g} at most"
+    measured = Measured("roc_auc", round(float(seen.apart), 6), reference=0.5)
     if not seen.drifted:
         summary = f"{len(names)} columns together are as in the reference {loaded.version}"
-        return Outcome(domain.state(), False, summary, guarantee=guarantee)
+        return Outcome(domain.state(), False, summary, guarantee=guarantee, measured=measured)
     features = [names[place] for place in seen.shares]
     sides = Sides(before, before.read(table), loaded.version)
     shares = [
@@ -210,7 +218,7 @@ def check_together(
     where = f", by {few(features)}" if features else ""
     summary = f"new rows are told from the reference {loaded.version}{where} (ROC AUC {seen.apart:.2f})"
     chart = chart_of(sides, features[0]) if features else None
-    return Outcome(domain.state(), True, summary, shares, features, chart, guarantee)
+    return Outcome(domain.state(), True, summary, shares, features, chart, guarantee, measured)
 
 
 def reference_rows(before: Profile, loaded: LoadedReference, names: list[str], most: int = _REFERENCE_ROWS) -> Array:

@@ -9,7 +9,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.event import Chart, domain_of
-from bot.model_store.checks import MadeCheck
+from bot.model_store.checks import Standing
 from bot.storage.queries import snapshots
 from bot.watches.models.seasons.memory import SEASON, Place, SeasonMemory
 from bot.watches.snapshots import Changes
@@ -93,6 +93,8 @@ class MonitorState(msgspec.Struct):
     """With ``by: version``: the version of the model that it is of; None for the monitor as a whole."""
     place: int = 0
     """Of a version: how many the monitor had judged when it came, with it. Of the whole: how many it ever judged."""
+    trend: list[tuple[int, float]] = []
+    """What its last checks measured, each with its moment in milliseconds since 1970 (UTC)."""
     absent: int = 0
     """Of a version: how many checks there were since one had rows of it."""
     lives: int = 0
@@ -142,7 +144,7 @@ class Memory:
     """
 
     def __init__(self, changes: Changes, partition_by: Sequence[str] = ()) -> None:
-        self.made: list[MadeCheck] = []
+        self.made: list[Standing] = []
         self.cursors: dict[Key, ModelCursor] = {}
         self.monitors: dict[Place, MonitorState] = {}
         self._apart: dict[tuple[str, str, str], dict[str, MonitorState]] = {}
@@ -158,7 +160,7 @@ class Memory:
         """The states of a monitor that judges versions apart, by version."""
         return dict(self._apart.get((model, domain, name), {}))
 
-    def take_made(self) -> list[MadeCheck]:
+    def take_made(self) -> list[Standing]:
         """The checks that are not written down yet, once."""
         made, self.made = self.made, []
         return made

@@ -9,11 +9,12 @@ from bot.domain.event import AlertEvent, EndedBy
 from bot.domain.rules import Rules
 from bot.domain.severity import Severity
 from bot.domain.watched.monitor import MonitorRules
-from bot.model_store.checks import MOST_SUMMARY, CheckState, MadeCheck
+from bot.model_store.checks import MOST_SUMMARY, CheckState, Standing
 from bot.observability.metrics import MODEL_CHECKS as CHECKS
 from bot.watches.models.alerts import FAILED, STALE, Subject, finding, firing, resolved
 from bot.watches.models.job import Result
 from bot.watches.models.kinds.registry import Outcome, kind_of
+from bot.watches.models.measuring.trend import with_trend
 from bot.watches.models.memory import NOT_CHECKED, Memory, ModelCursor, Moment, MonitorState, Waiting, place_of
 from bot.watches.models.versions.settling import Judged, settle_versions
 from detectors.drift.quality import stale
@@ -55,13 +56,14 @@ def apply_results(
     return found
 
 
-def _made(cursor: ModelCursor, state: MonitorState, result: Result, now: datetime) -> MadeCheck:
+def _made(cursor: ModelCursor, state: MonitorState, result: Result, now: datetime) -> Standing:
     """The check as the history of the model has it."""
     if result.outcome is None:
         how = CheckState.FAILED if result.failed else CheckState.UNCHECKED
     else:
         how = CheckState.FIRING if result.outcome.firing else CheckState.OK
-    return MadeCheck(
+    outcome = result.outcome
+    return Standing(
         model=cursor.model,
         domain=cursor.domain,
         monitor=result.name,
@@ -71,6 +73,8 @@ def _made(cursor: ModelCursor, state: MonitorState, result: Result, now: datetim
         version=result.version,
         summary=state.summary[:MOST_SUMMARY],
         model_version=result.model_version or "",
+        measured=outcome.measured if outcome else None,
+        looks=(outcome.looks or None) if outcome else None,
     )
 
 
@@ -103,6 +107,7 @@ def _applied(
     state.rows_since = result.since
     state.lives = max(before.lives, 1) + 1 if before.reference and before.reference != result.key else before.lives or 1
     state.reference, state.version, state.blob = result.key, result.version, outcome.state
+    state.trend, outcome = with_trend(before.trend, outcome, now)
     state.summary, state.features, state.chart = outcome.summary, outcome.features[:50], outcome.chart or state.chart
     return state, found + _findings(of, state, rules, outcome, now)
 

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from bot.domain.event import Chart
+from bot.domain.watched.figures import Measured
 from bot.domain.watched.metric import Average, Metric
 from bot.domain.watched.monitor import WatchedModel
 from bot.watches.models.by_class import check_each_class
@@ -187,4 +188,6 @@ def _outcome(
     details = [*lines, *filter(None, (odd, window.missed))]
     chance = f"{monitor.alpha:.2g}"
     guarantee = f"a false alarm in its whole life with a chance of {chance} at most, as long as it is {bound}"
-    return Outcome(blob, worse or bool(inside), summary, details, features, _chart(judge, whole, values), guarantee)
+    measured = Measured(str(metric), whole.value, scale.limit, judge.baseline if known else None)
+    chart = _chart(judge, whole, values)
+    return Outcome(blob, worse or bool(inside), summary, details, features, chart, guarantee, measured)

@@ -10,18 +10,22 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.access.scope import Scope
 from bot.domain.alert import Alert
 from bot.domain.event import domain_of
+from bot.domain.watched.figures import Measured
 from bot.domain.watched.monitor import MonitorRules
 from bot.errors import NotFound
 from bot.model_store import checks, references
-from bot.model_store.checks import CheckFilter, MadeCheck
+from bot.model_store.checks import CheckFilter, MadeCheck, Standing
 from bot.model_store.references import Reference
 from bot.storage.queries.listed.episodes import episodes_of_model
 from bot.watches.models.memory import ModelOverview, MonitorState, overview_of
 from handlers.api.operation import Answer, Call, Invalid, NoBody, NoQuery, operation
 from handlers.api.shapes_of_models import (
     CheckShape,
+    ColumnShape,
     EpisodeShape,
     HistoryPage,
+    LookShape,
+    LooksPage,
     ModelPage,
     ModelShape,
     MonitorShape,
@@ -92,6 +96,21 @@ async def model_history(call: Call[HistoryQuery, NoBody]) -> Answer:
     following = str(shown[-1][0]) if len(made) > query.limit else None
     episodes = [_episode(one) for one in found if query.monitor in (None, _monitor_of(one))]
     return Answer(HistoryPage([_check(one) for _, one in shown], episodes, following))
+
+
+@operation(
+    "GET",
+    "/api/models/{model}/columns",
+    Scope.MODELS_READ,
+    summary="The columns of its monitors' last checks beside the reference, those that moved most first",
+    answer=LooksPage,
+)
+async def model_columns(call: Call[NoQuery, NoBody]) -> Answer:
+    name = _known(call)
+    async with call.database.read() as connection:
+        found = await checks.standings(connection, [name], call.caller.domains, looks=True)
+    monitors = call.backend.rules.models[name].monitors
+    return Answer(LooksPage([_looks(one) for one in found if one.looks and one.monitor in monitors]))
 
 
 def _known(call: Call[Any, Any]) -> str:
@@ -166,6 +185,7 @@ def _reference(one: Reference) -> ReferenceShape:
 
 
 def _check(one: MadeCheck) -> CheckShape:
+    measured = one.measured or Measured()
     return CheckShape(
         monitor=one.monitor,
         domain=one.domain,
@@ -174,6 +194,23 @@ def _check(one: MadeCheck) -> CheckShape:
         rows=one.rows,
         reference=one.version,
         summary=one.summary,
+        model_version=one.model_version,
+        metric=measured.metric,
+        value=measured.value,
+        limit=measured.limit,
+        psi=measured.psi,
+        missing=measured.missing,
+    )
+
+
+def _looks(one: Standing) -> LookShape:
+    return LookShape(
+        monitor=one.monitor,
+        domain=one.domain,
+        at=one.at,
+        rows=one.rows,
+        reference=one.version,
+        columns=[ColumnShape(**msgspec.structs.asdict(look)) for look in one.looks or []],
         model_version=one.model_version,
     )
 

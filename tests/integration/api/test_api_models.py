@@ -5,11 +5,17 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
+from prometheus_client import REGISTRY
 
+from bot.health import model_metrics
+from bot.health.model_metrics import ModelMetrics, withdraw
 from bot.inbox.inbox import Inbox
 from bot.maintenance.model_data import remove_unused
+from bot.model_store import checks
+from bot.model_store.checks import CheckState
 from bot.storage.database import Database
 from tests.conftest import Clock
 from tests.integration.api.programs import api
@@ -69,3 +75,84 @@ async def test_a_check_that_could_not_be_made_is_in_the_history_and_old_ones_go(
         clock.pass_(days=91)
         await remove_unused(models.database, models.frames, clock(), timedelta(days=90))
         assert (await programs.ci.ok("GET", at))["history"] == []
+
+
+async def test_what_a_check_measured_is_in_the_history_and_its_columns_are_beside_the_reference(
+    models: Models, clock: Clock
+) -> None:
+    random = np.random.default_rng(7)
+    rows: dict[str, Any] = {"random": random, "rows": 500}
+    await reference(models, random)
+    for shift in (0, 3):
+        await send(models, rows, shift=shift, cluster="eu-1")
+        clock.pass_(hours=1)
+    await send(models, rows, cluster="us-2")
+    at = f"/api/models/{MODEL}"
+    async with api(models) as programs:
+        newest, before = (await programs.eu.ok("GET", f"{at}/history?monitor=drift"))["history"]
+        assert (newest["metric"], newest["value"], newest["limit"]) == ("psi", newest["psi"]["price"], None)
+        assert newest["value"] > 1 > before["value"]
+        look, answers = (await programs.eu.ok("GET", f"{at}/columns"))["looks"]
+        assert [column["column"] for column in answers["columns"]] == ["prediction"]
+        assert (look["monitor"], look["domain"], look["rows"], look["reference"]) == ("drift", "eu-1", 500, "v1")
+        [column] = look["columns"]
+        assert (column["column"], column["psi"], column["missing_now"]) == ("price", newest["value"], 0)
+        assert len(column["bins"]) == len(column["reference"]) == len(column["now"]) == 11
+        assert sum(column["now"]) == pytest.approx(100, abs=0.1)
+        assert "us-2" in {one["domain"] for one in (await programs.ci.ok("GET", f"{at}/columns"))["looks"]}
+        await programs.ci.problem(404, "GET", "/api/models/none/columns")
+
+
+async def test_what_was_seen_of_columns_stays_where_a_check_cannot_be_made_and_goes_with_old_checks(
+    models: Models, clock: Clock
+) -> None:
+    random = np.random.default_rng(7)
+    await reference(models, random)
+    await send(models, {"random": random, "rows": 500})
+    before = await standing_of(models)
+    made = msgspec.structs.replace(before, state=CheckState.FAILED, at=clock(), measured=None, looks=None)
+    async with models.database.write() as connection:
+        await checks.add(connection, [made])
+    after = await standing_of(models)
+    assert (after.state, after.measured, after.looks) == (CheckState.FAILED, None, before.looks)
+    clock.pass_(days=91)
+    await remove_unused(models.database, models.frames, clock(), timedelta(days=90))
+    async with models.database.read() as connection:
+        assert await checks.standings(connection, [MODEL]) == []
+
+
+async def standing_of(models: Models) -> checks.Standing:
+    async with models.database.read() as connection:
+        [one] = await checks.standings(connection, [MODEL], looks=True)
+    return one
+
+
+async def test_metrics_show_where_monitors_stand_and_no_more_series_than_their_bound(
+    models: Models, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = np.random.default_rng(7)
+    rows: dict[str, Any] = {"random": random, "rows": 500}
+    await reference(models, random)
+    await send(models, rows, cluster="eu-1")
+    await send(models, rows, shift=3, cluster="us-2")
+    metrics = ModelMetrics(models.database, models.rules)
+    await metrics.publish()
+    labels = {"model": MODEL, "monitor": "drift", "model_version": ""}
+    firing = {domain: sample("monitor_firing", labels | {"domain": domain}) for domain in ("eu-1", "us-2")}
+    assert firing == {"eu-1": 0, "us-2": 1}
+    there = labels | {"domain": "us-2"}
+    value = sample("monitor_value", there | {"metric": "psi"})
+    assert value is not None and value > 1
+    assert sample("column_psi", there | {"column": "price"}) == value
+    assert sample("monitor_checked_timestamp_seconds", there) == clock().timestamp()
+    monkeypatch.setattr(model_metrics, "MOST_MONITORS", 1)
+    await metrics.publish()
+    assert sample("monitor_firing", there) == 1, "what fires comes first"
+    assert sample("monitor_firing", labels | {"domain": "eu-1"}) is None
+    assert sample("series_left_out", {}) == 1
+    withdraw()
+    assert sample("monitor_firing", there) is None
+
+
+def sample(name: str, labels: dict[str, str]) -> float | None:
+    return REGISTRY.get_sample_value(f"tandem_model_{name}", labels)

@@ -93,8 +93,10 @@ async def test_a_model_is_a_page_with_its_monitors_and_each_ones_checks_as_a_cha
         domain = await opened.open(f"/models/{MODEL}/report", "eu-secret")
         assert (await opened.open("/models/none/report", "all-secret")).status == 404
     assert page.status == 200
-    words = {str(chart["aria-label"]) for chart in page.all("svg")}
+    words = {str(chart["aria-label"]) for chart in page.all("svg") if "last check" in str(chart["aria-label"])}
     assert words == {"The last check: 1 ok. The last one: ok.", "The last check: 1 firing. The last one: firing."}
+    drawn = [str(chart["aria-label"]) for chart in page.all("svg") if "reference and now" in str(chart["aria-label"])]
+    assert len(drawn) == 2 and all(one.startswith("price, reference and now. ") for one in drawn)
     assert {bar["class"]: bar["height"] for bar in page.all("rect")} == {"ok": "6", "firing": "24"}
     assert "us-2" in page.text
     assert "eu-1" in domain.text

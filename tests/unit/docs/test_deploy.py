@@ -139,6 +139,16 @@ def test_one_dashboard_shows_how_incidents_go_for_teams_and_services() -> None:
     assert choices["days"] == "7,30"
 
 
+def test_one_dashboard_shows_models_and_asks_for_every_metric_of_them() -> None:
+    dashboard = _dashboard("models.json")
+    asked = " ".join(target["expr"] for panel in dashboard["panels"] for target in panel["targets"])
+    kept = [one._name for one in vars(tandem_metrics).values() if isinstance(one, MetricWrapperBase)]
+    ours = [name for name in kept if re.match(r"tandem_model_(monitor_(?!s)|column_|series_|checks)", name)]
+    assert len(ours) == 8
+    assert [name for name in ours if name not in asked] == []
+    assert {"model", "monitor"} <= {one["name"] for one in dashboard["templating"]["list"]}
+
+
 def test_the_manifests_run_one_replica_that_a_new_version_replaces(manifests: dict[str, Any]) -> None:
     assert set(manifests) == KINDS - {"ConfigMap"}
     deployment = manifests["Deployment"]["spec"]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from bot.domain.event import Chart
+from bot.domain.event import Chart, Trend
 from bot.notify.charts.chart import HEIGHT, MAX_ALT, WIDTH, bounded, in_words, render_chart
 from bot.notify.slack.text import file_title
 
@@ -25,6 +25,14 @@ charts = st.builds(
     low=columns,
     high=columns,
     unit=texts,
+    trend=st.none()
+    | st.builds(
+        Trend,
+        title=texts,
+        at=st.lists(st.integers(), max_size=30),
+        values=st.lists(st.floats(), max_size=30),
+        limit=st.none() | st.floats(),
+    ),
 )
 
 
@@ -113,3 +121,11 @@ def test_a_name_is_shown_as_it_is_and_a_dollar_sign_begins_no_formula() -> None:
     assert size_of(render_chart(tricky)) == (WIDTH, HEIGHT)
     assert in_words(tricky).startswith(r"a $\frac{$ & <!channel>.")
     assert "<" not in file_title(tricky.title)
+
+
+def test_bars_have_beside_them_how_their_figure_came_there_in_words_too() -> None:
+    trend = Trend("recall", [START + n * MINUTE for n in range(3)], [0.9, 0.8, 0.6], 0.7)
+    alone = Chart("recall, limit 0.7", ["reference", "now"], {"recall": [0.9, 0.6]})
+    both = Chart("recall, limit 0.7", ["reference", "now"], {"recall": [0.9, 0.6]}, trend=trend)
+    assert "Over the last 3 checks recall went from 0.9 to 0.6, limit 0.7." in in_words(both)
+    assert render_chart(both) != render_chart(alone)

@@ -22,6 +22,7 @@ from pydantic import BaseModel
 from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
 from bot.domain.event import Chart
+from bot.domain.watched.figures import ColumnLook, Measured
 from bot.domain.watched.finding import FindingKind
 from bot.domain.watched.monitor import MonitorRules, WatchedModel
 from bot.errors import TandemError
@@ -37,7 +38,8 @@ class CheckSkipped(TandemError):
 class Outcome(msgspec.Struct, frozen=True):
     """The result of a check: ``state`` is what it learnt, ``summary`` one line, ``details`` a line each.
 
-    ``features`` are those that it is about, the surest first.
+    ``features`` are those that it is about, the surest first; ``measured`` are its figures, ``looks`` columns beside
+    their reference.
     """
 
     state: bytes
@@ -47,6 +49,8 @@ class Outcome(msgspec.Struct, frozen=True):
     features: list[str] = []
     chart: Chart | None = None
     guarantee: str = ""
+    measured: Measured | None = None
+    looks: list[ColumnLook] = []
     seasons: Mapping[str, bytes] = {}
     """With a seasonal reference: what the check learnt, by season."""
 

@@ -1,0 +1,1 @@
+"""What checks measure, to be shown: columns beside their reference, and figures for the history."""
