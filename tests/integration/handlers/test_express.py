@@ -22,6 +22,7 @@ from handlers.http.fast_path import Lane
 from handlers.http.problem import add_unknown_paths
 from tests.conftest import database_of
 
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # how it is read is alike on both
 TOKEN = "a-token-of-some-length"
 ALERT = {"status": "firing", "labels": {"alertname": "Slow"}, "startsAt": "2026-03-01T00:00:00Z"}
 BODY = json.dumps({"version": "4", "status": "firing", "alerts": [ALERT, {**ALERT, "labels": {"a": "b"}}]}).encode()
@@ -177,6 +178,7 @@ async def _exchange(port: int, requests: list[list[bytes]]) -> list[tuple[int, b
     return answers
 
 
+@on_sqlite
 @pytest.mark.parametrize("oddity", ODD)
 async def test_each_odd_request_has_the_answer_that_aiohttp_gives(doors: Doors, oddity: str) -> None:
     requests = [[_request()], [ODD[oddity]], [_request()]]
@@ -192,6 +194,7 @@ def _cut(draw: st.DrawFn) -> list[bytes]:
     return [whole[a:b] for a, b in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
 
 
+@on_sqlite
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(requests=st.lists(_cut(), min_size=1, max_size=4))
 async def test_however_requests_are_cut_and_mixed_the_answers_are_those_of_aiohttp(

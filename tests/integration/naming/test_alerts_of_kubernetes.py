@@ -14,6 +14,7 @@ from bot.storage.queries import learnt_edges
 from tests.conftest import Clock
 from tests.integration.pipeline_driver import Pipeline
 
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # no other statement is made here
 Send = Callable[..., AlertEvent]
 HOUR = timedelta(hours=1)
 BY_CLUSTER = '{}:{cluster="eu"}'
