@@ -28,7 +28,13 @@ from bot.components.people.homes import homes_component
 from bot.components.people.own_channels import own_channels_component
 from bot.components.people.tickets import ticket_components
 from bot.components.pipeline import make_models_watch, models_component, worker_component
-from bot.components.process import Process, backlog_component, intake_component, open_process
+from bot.components.process import (
+    Process,
+    backlog_component,
+    intake_component,
+    lookups_component,
+    open_process,
+)
 from bot.components.remediation import make_remediation, remediation_component, workflows_component
 from bot.components.routes import routes_component
 from bot.components.slack import (
@@ -195,6 +201,7 @@ def build(process: Process) -> Configured:
     fast = add_routes(http, process, answering, partial(health_of, slack), partial(socket_health_of, slack))
     interaction = list(slack_endpoint(process, slack, http, models, answering)) if slack and role.has_endpoints else []
     components = [
+        lookups_component(process),
         *([models_component(models)] if models else []),
         *(kubernetes_components(process, cluster) if cluster else []),
         *work,

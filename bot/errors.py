@@ -1,5 +1,8 @@
 """The errors that parts of the bot raise for other parts to handle."""
 
+from collections.abc import Sequence
+from typing import Any
+
 
 class TandemError(Exception):
     """Root of every error that is ours."""
@@ -31,6 +34,14 @@ class Conflict(TandemError):
 
 class Collision(Conflict, StorageUnavailable):
     """The database undid a transaction that met another one: begun anew, it is likely to succeed."""
+
+
+class Unasked(Conflict):
+    """Another system knows more of these alerts and was never asked: outside of the transaction it can be."""
+
+    def __init__(self, alerts: Sequence[Any]) -> None:
+        super().__init__("labels of alerts are to be looked up first")
+        self.alerts = alerts
 
 
 class LostLease(Conflict):

@@ -1,12 +1,13 @@
 """Services: what the parts of one process share. Built once, by the composition root, and never changed afterwards."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bot.cluster.broadcast import Broadcast
 from bot.cluster.leases import Leases, SoleLeases, role_lease
+from bot.domain.event import Event
 from bot.domain.rules import Rules
 from bot.inbox.inbox import Inbox
 from bot.storage.database import Database
@@ -15,10 +16,16 @@ if TYPE_CHECKING:
     from detectors.rootcause.history import History  # brings numpy
 
 Clock = Callable[[], datetime]
+LookUp = Callable[[Iterable[Event]], Awaitable[None]]
+"""Asks other systems for labels of alerts, for a bounded time, so that the enrichment knows of them."""
 
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+async def nothing_to_look_up(_events: Iterable[Event]) -> None:
+    """Where no other system is asked."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +42,7 @@ class Services:
     leases: Leases = field(default_factory=SoleLeases)
     broadcast: Broadcast = field(default_factory=Broadcast)
     histories: dict[int, Mapping[str, "History"]] = field(default_factory=dict)
+    look_up: LookUp = nothing_to_look_up
 
     def under(self, role: str) -> "Services":
         """The same, for work of a role: writes raise LostLease once this replica does not hold the role any more."""

@@ -1,5 +1,7 @@
 """``tandem try-source``"""
 
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +13,8 @@ from bot.commands.registry import command
 from bot.errors import ConfigError, TandemError
 
 if TYPE_CHECKING:
-    from bot.domain.event import AlertEvent
+    from bot.config import Config
+    from bot.domain.event import AlertEvent, Event
     from bot.domain.rules import Rules
 
 
@@ -37,20 +40,47 @@ def try_source(
         except (LookupError, TandemError, UnicodeError) as error:
             raise ConfigError(f"{file}: {error}") from error
         rules = settings.rules()
-        events = rules.enrichment.of(one for one in found if not isinstance(one, Refusal))
+        events = [one for one in found if not isinstance(one, Refusal)]
+        reasons = asyncio.run(_look_up(events, settings, rules))
         for event in events:
-            out.print_json(encode_events(event).decode())
+            [enriched] = rules.enrichment.of([event])
+            out.print_json(encode_events(enriched).decode())
             if isinstance(event, AlertEvent):
-                out.print(_read(event, rules), markup=False, highlight=False, soft_wrap=True)
+                told = [_read(enriched, rules), *_added(event, rules, reasons)]
+                out.print("\n".join(told), markup=False, highlight=False, soft_wrap=True)
         for refused in (one for one in found if isinstance(one, Refusal)):
             out.print(f"refused, number {refused.index}: {refused.reason}", markup=False)
-        out.print(f"{len(events)} {'event' if len(events) == 1 else 'events'} of {name}; nothing was sent or stored")
+        hosts = ", ".join(sorted({one.name for one in rules.enrichment.lookups}))
+        sent = f"nothing was sent but lookups to {hosts}, and nothing" if hosts else "nothing was sent or"
+        out.print(f"{len(events)} {'event' if len(events) == 1 else 'events'} of {name}; {sent} stored", soft_wrap=True)
 
 
-def _read(event: "AlertEvent", rules: "Rules") -> str:
+async def _look_up(events: "Sequence[Event]", config: "Config", rules: "Rules") -> dict[str, str]:
+    """Let other systems be asked, as when alerts come in; returns why they do not answer, by host."""
+    from bot.components.process import make_lookups
+
+    lookups = make_lookups(config, rules)
+    try:
+        await lookups.prepare(events)
+    finally:
+        await lookups.close()
+    return lookups.reasons
+
+
+def _added(event: "AlertEvent", rules: "Rules", reasons: Mapping[str, str]) -> Iterator[str]:
+    """What each entry of ``enrich`` adds, in their order."""
+    for number, one in enumerate(rules.enrichment.applied_to(event)):
+        found = ", ".join(f"{label}={value}" for label, value in one.labels.items()) or "nothing"
+        why = one.stale or ("" if one.labels else reasons.get(one.step.name, ""))
+        yield f"  enrich.{number} ({one.step.name}, {one.step.version}) adds {found}{f': {why}' if why else ''}"
+
+
+def _read(event: "Event", rules: "Rules") -> str:
     """What the alert is taken to be about, and which of its labels says so."""
+    from bot.domain.event import AlertEvent
     from detectors.topology import Topology
 
+    assert isinstance(event, AlertEvent)
     name = event.labels.get("alertname") or "alert"
     if heartbeats := rules.heartbeats_in(event.labels):
         return f"{name} is the heartbeat {', '.join(heartbeats)}: it opens no incident"

@@ -76,7 +76,7 @@ def _add_sender_endpoints(http: web.Application, process: Process) -> Mapping[by
     services, intake = process.services, process.intake
     clock, rules = services.clock, services.rules
     by, count = rules.correlation.partition_by, rules.partitions
-    limits = Limits(process.environment.max_body, process.refusals.note)
+    limits = Limits(process.environment.max_body, process.refusals.note, services.look_up)
     secrets, mapped = source_secrets(), process.config.sources
     fast = add_webhook_routes(http, intake, token, clock, by, count, secrets, mapped, limits, rules.enrichment)
     add_heartbeat_routes(http, intake, token, clock, rules)

@@ -3,18 +3,24 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 
 from bot.cluster.broadcast import Broadcast
 from bot.cluster.membership import Membership, make_leases
 from bot.components.component import Component
 from bot.config import Config, Environment
+from bot.config.enrichment import LookupSection
+from bot.config.environment import secrets_from
+from bot.domain.rules import Rules
 from bot.errors import ConfigError
 from bot.health.refusals import Refusals
 from bot.inbox.backlog import Backlog
 from bot.inbox.inbox import Inbox, open_inbox
 from bot.inbox.intake import Intake
 from bot.inbox.switch import claim_offsets
+from bot.integrations.enrichment import Lookups, Source
 from bot.model_store.frames import Frames, open_frames
+from bot.remediation.executors.web import filled
 from bot.services import Services, utc_now
 from bot.storage.database import Database, open_database
 from bot.storage.lock import hold_alone, note_file
@@ -34,12 +40,17 @@ class Process:
     backlog: Backlog
     intake: Intake
     refusals: Refusals
+    lookups: Lookups
 
     def configured(self, config: Config) -> "Process":
         """The same with another configuration. Raises ConfigError where that takes a restart."""
-        if config.rules().partitions != self.services.rules.partitions:
+        rules = config.rules()
+        if rules.partitions != self.services.rules.partitions:
             raise ConfigError("the number of partitions changes only with a restart")
-        return replace(self, config=config, services=replace(self.services, rules=config.rules()))
+        rules.enrichment.adopt(self.services.rules.enrichment)
+        lookups = make_lookups(config, rules)
+        services = replace(self.services, rules=rules, look_up=lookups.prepare)
+        return replace(self, config=config, services=services, lookups=lookups)
 
 
 @asynccontextmanager
@@ -52,7 +63,8 @@ async def open_process(environment: Environment, config: Config) -> AsyncIterato
         stack.push_async_callback(leases.stop)
         await leases.start()
         broadcast = Broadcast(leases.broadcast)
-        services = Services(database, inbox, rules, utc_now, leases, broadcast)
+        lookups = make_lookups(config, rules)
+        services = Services(database, inbox, rules, utc_now, leases, broadcast, look_up=lookups.prepare)
         membership = Membership(leases, broadcast)
         backlog = Backlog(database, inbox, utc_now, rules.partitions, environment.most_waiting)
         yield Process(
@@ -64,7 +76,27 @@ async def open_process(environment: Environment, config: Config) -> AsyncIterato
             backlog,
             Intake(inbox, full_for=backlog.retry_after, on_commit=membership.publish_work),
             Refusals(utc_now),
+            lookups,
         )
+
+
+def make_lookups(config: Config, rules: Rules) -> Lookups:
+    """What asks the systems of ``enrich``; it calls nobody before an alert needs it."""
+    sections = [one.http for one in config.enrich if one.http is not None]
+    sources = [
+        Source(lookup, section.allow_private, partial(_headers_of, section))
+        for lookup, section in zip(rules.enrichment.lookups, sections, strict=True)
+    ]
+    return Lookups(rules.enrichment, sources, utc_now)
+
+
+def _headers_of(section: LookupSection) -> dict[str, str]:
+    return filled(section.headers, secrets_from())
+
+
+def lookups_component(process: Process) -> Component:
+    """Closes connections when nobody asks any more: the endpoints go on while the configuration changes."""
+    return Component("lookups", stop=process.lookups.close, lingers=True)
 
 
 async def _open_database(stack: AsyncExitStack, environment: Environment, config: Config) -> tuple[Database, Inbox]:

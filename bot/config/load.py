@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from bot.config.document import Document, Place, read_document
-from bot.config.enrichment import read_tables
+from bot.config.enrichment import read_steps
 from bot.config.kubernetes import problems_of_kubernetes
 from bot.config.model import Config, keys_of
 from bot.config.monitors import with_monitors
@@ -57,8 +57,8 @@ def load_config(path: Path) -> tuple[Config, list[str]]:
     )
     graph.add(imported)
     sections = [(document.where(("enrich", i)), one) for i, one in enumerate(config.enrich)]
-    tables = read_tables(sections, path.parent)
-    return config.importing(imported.depends_on, imported.owners, tables), [
+    steps = read_steps(sections, path.parent)
+    return config.importing(imported.depends_on, imported.owners, steps), [
         *warnings_of(graph),
         *warnings_of_config(config, document, graph),
     ]
@@ -110,10 +110,10 @@ def _problems_of(config: Config) -> Iterator[tuple[Place, str]]:
                 yield ("permissions", right), "team is nobody, as there are no teams: describe them under teams"
     yield from problems_of_routes(config, config.schedules, config.escalations)
     yield from problems_of_on_call(config)
-    for i, table in enumerate(config.enrich):
-        for label in sorted({*table.add} & {*config.correlation.partition_by}):
+    for i, entry in enumerate(config.enrich):
+        for label in sorted({*entry.labels} & {*config.correlation.partition_by}):
             why = f"{label} parts what may meet (correlation.partition_by): there only the alert's own word counts"
-            yield ("enrich", i, "add"), why
+            yield ("enrich", i, *entry.key_of_labels), why
     if config.kubernetes and config.kubernetes.problem:
         yield ("kubernetes",), config.kubernetes.problem
     for name, runbook in config.runbooks.items():

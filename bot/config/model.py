@@ -26,7 +26,7 @@ from bot.domain.access.permission import Permissions, Policy
 from bot.domain.access.team import Team, Teams
 from bot.domain.alert import AlertRules
 from bot.domain.duration import Duration
-from bot.domain.enrichment import Enrichment, Table
+from bot.domain.enrichment import Enrichment, Step
 from bot.domain.guards.freeze import GuardRules
 from bot.domain.llm.rules import LlmRules
 from bot.domain.maintenance import MaintenanceWindow
@@ -242,22 +242,22 @@ class Config(Section):
     """Words of your own for severities, beside the usual ones (P0, SEV-1, emerg, blocker, `P1 - Critical` …)."""
 
     enrich: Annotated[list[EnrichSection], Field(max_length=50)] = []
-    """Labels that are added to alerts when they come in, from tables, in this order."""
+    """Labels that are added to alerts when they come in, entry by entry in this order."""
 
     _imported: Mapping[str, list[str]] = PrivateAttr({})
     _owners: Mapping[str, str] = PrivateAttr({})
-    _tables: Sequence[Table] = PrivateAttr(())
+    _steps: Sequence[Step] = PrivateAttr(())
 
     def importing(
         self,
         depends_on: Mapping[str, list[str]],
         owners: Mapping[str, str] | None = None,
-        tables: Sequence[Table] = (),
+        steps: Sequence[Step] = (),
     ) -> Self:
-        """The same with what the files said that it imports; ``owners`` are the teams that own services, ``tables``
+        """The same with what the files said that it imports; ``owners`` are the teams that own services, ``steps``
         add labels to alerts."""
         config = self.model_copy()
-        config._imported, config._owners, config._tables = depends_on, owners or {}, tables
+        config._imported, config._owners, config._steps = depends_on, owners or {}, steps
         return config
 
     def described(self) -> Iterator[tuple[str, str, Service | Model]]:
@@ -297,7 +297,7 @@ class Config(Section):
     def enrichment(self) -> Enrichment:
         """What is added to alerts when they come in."""
         described = frozenset(self.depends_on) | {name for others in self.depends_on.values() for name in others}
-        return Enrichment(self._tables, lambda labels: self.correlation.about(labels, described))
+        return Enrichment(self._steps, lambda labels: self.correlation.about(labels, described))
 
     def rules(self) -> Rules:
         """The part that the pipeline works by."""

@@ -10,6 +10,7 @@ import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
 from bot.domain.duration import Duration
+from bot.domain.enrichment.step import STALE
 from bot.domain.event import AlertEvent, AlertStatus, Chart, EndedBy
 from bot.domain.severity import Severity, severity_of
 
@@ -228,10 +229,18 @@ def _described(alert: Alert, event: AlertEvent, severities: Mapping[str, Severit
         alert,
         severity=severity_of(word, severities) if word else alert.severity,
         labels=event.labels or alert.labels,
-        annotations=event.annotations or alert.annotations,
+        annotations=_annotations(event, alert),
         link=event.link or alert.link,
         chart=event.chart or alert.chart,
     )
+
+
+def _annotations(event: AlertEvent, alert: Alert) -> dict[str, str]:
+    """The sender's newest ones; that labels are of an earlier time is said as long as they are."""
+    stale = {STALE: event.annotations[STALE]} if STALE in event.annotations else {}
+    if event.annotations and event.annotations.keys() != stale.keys():
+        return event.annotations
+    return {name: text for name, text in alert.annotations.items() if name != STALE} | stale
 
 
 def note_change(alert: Alert, now: datetime, flapping: Flapping) -> Alert:

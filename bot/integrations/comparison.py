@@ -129,6 +129,7 @@ class AlertComparison:
         rules = self._services.rules
         ended = sum(event.status is AlertStatus.RESOLVED for event in events)
         log.warning("tools.alerts_differed", tool=self.name, ended=ended, begun=len(events) - ended)
+        await self._services.look_up(events)
         events = rules.enrichment.of_alerts(events)
         entries = entries_for(events, self.name, now, rules.correlation.partition_by, rules.partitions)
         await self._services.inbox.append(self._services.inbox.fitted(entries))

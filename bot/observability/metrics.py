@@ -16,6 +16,11 @@ PULL_FAILURES = Counter("tandem_pull_failures_total", "Pulls of a model's rows t
 ALERTS_REFUSED = Counter(
     "tandem_alerts_refused_total", "Alerts that could not be taken, of deliveries whose others were.", ["source"]
 )
+ENRICHMENT_LOOKUPS = Counter(
+    "tandem_enrichment_lookups_total",
+    "Lookups of `enrich` over HTTP: answered, unknown there, failed, or not asked because too much or nothing works.",
+    ["outcome"],
+)
 CONFIG_RELOADS = Counter("tandem_config_reloads_total", "Reloads of tandem.yaml, taken or refused.", ["result"])
 CONFIG_REFUSED = Gauge(
     "tandem_config_refused", "1 while the process goes on with an older tandem.yaml, because it refused the newest one."

@@ -54,8 +54,9 @@ class Observation(NamedTuple):
 class Batch:
     """Stages read it, add to it, and leave it to the next; each declares what it reads and writes (:mod:`.stage`).
 
-    Those up to ``watches`` are given: no stage writes them, but ``topology``, to which is added what was learnt.
+    Those up to ``asks`` are given: no stage writes them, but ``topology``, to which is added what was learnt.
 
+    - ``asks``: what other systems know of findings is asked before, if that means to begin the batch anew.
     - ``position``, ``entries``: what is taken from the inbox, and behind which position.
     - ``findings``: the alerts that our own detectors raise or resolve.
     - ``alerts``: every alert to be written, by identity.
@@ -79,6 +80,7 @@ class Batch:
     size: BatchSize = field(default_factory=BatchSize)
     trigger: Trigger = Trigger.ENTRIES
     watches: Sequence["Watch"] = ()
+    asks: bool = False
     position: int = 0
     entries: list[Entry] = field(default_factory=list)
     findings: list[AlertEvent] = field(default_factory=list)

@@ -9,14 +9,14 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.cluster.leases import partition_lease
-from bot.errors import Conflict, LostLease, StorageUnavailable
+from bot.errors import Conflict, LostLease, StorageUnavailable, Unasked
 from bot.inbox import offsets
 from bot.observability.metrics import BATCH_SECONDS, EVENTS_PROCESSED, SET_ASIDE, TICKS_FAILED
 from bot.pipeline.batch import Batch, PlanMaker, Trigger
 from bot.pipeline.size import ONE, BatchSize
 from bot.pipeline.stage import stages_on
 from bot.pipeline.watch import Watch
-from bot.services import Services
+from bot.services import Services, nothing_to_look_up
 from bot.storage.queries import alerts
 from bot.storage.queries.deeds import anew, held
 from bot.storage.quiet import Quiet
@@ -52,6 +52,7 @@ class Worker:
         self._clock = services.clock
         self._rules = services.rules
         self._broadcast = services.broadcast
+        self._look_up = services.look_up
         self._topology = Topology(services.rules.depends_on)
         self._make_plan = make_plan
         self._watches = watches
@@ -188,7 +189,15 @@ class Worker:
             yield connection
 
     async def _process(self, partition: int, trigger: Trigger, size: BatchSize | None = None) -> int:
-        """One transaction; returns how many entries it worked through."""
+        """One transaction; returns how many entries it worked through. It is begun anew where findings are of what
+        another system knows more: that is asked in between."""
+        try:
+            return await self._attempt(partition, trigger, size, self._look_up is not nothing_to_look_up)
+        except Unasked as unasked:
+            await self._look_up(unasked.alerts)
+            return await self._attempt(partition, trigger, size)
+
+    async def _attempt(self, partition: int, trigger: Trigger, size: BatchSize | None, asks: bool = False) -> int:
         with BATCH_SECONDS.time():
             batch = Batch(
                 partition=partition,
@@ -200,6 +209,7 @@ class Worker:
                 size=size or self._size,
                 trigger=trigger,
                 watches=self._watches,
+                asks=asks,
             )
             try:
                 async with self._transaction(partition) as connection:

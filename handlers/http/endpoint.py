@@ -3,15 +3,14 @@
 import asyncio
 import contextvars
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from itertools import islice
 from types import MappingProxyType
 
-import msgspec
 import structlog
 from aiohttp import web
 from multidict import CIMultiDict
@@ -20,13 +19,14 @@ from bot.domain.enrichment import NOTHING_ADDED, Enrichment
 from bot.domain.event import Event
 from bot.domain.mapping import SourceMapping
 from bot.errors import ConfigError, InboxFull, StorageUnavailable
-from bot.inbox.inbox import NewEntry
 from bot.inbox.intake import Intake, entries_for
 from bot.observability.metrics import ALERTS_REFUSED, EVENTS_ACCEPTED, REQUESTS_REFUSED
+from bot.services import LookUp, nothing_to_look_up
 from handlers.http.body import Unreadable, check_objects, read_body
 from handlers.http.fast_path import Deliver, Delivery
 from handlers.http.memory import share_of
 from handlers.http.problem import RETRY_AFTER_OUTAGE, come_again, not_stored, problem
+from handlers.http.taken import Taken, at_once
 from handlers.sources.mapped import mapped_sources
 from handlers.sources.registry import Malformed, NotAuthentic, Refusal, Source, Unverifiable, all_sources, nearest
 
@@ -34,11 +34,8 @@ MAX_BODY = 32 * 2**20
 """The default of ``TANDEM_MAX_BODY``."""
 _SLICE = 250
 """So many events are made before others have their turn, and are one entry of the inbox: some 5 ms."""
-_AT_ONCE = 2**20
-"""So many bytes of entries are committed at once: a large delivery holds up no other."""
 _ASIDE = 2**16
 """A body of more than this is worked on in a thread, one at a time, and the other requests go on."""
-_MOST_REASONS = 100
 
 _JSON = {"Content-Type": "application/json"}
 
@@ -49,19 +46,12 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Limits:
-    """``refused`` is called with a source and the reason where something of its was refused for good."""
+    """``refused`` is called with a source and the reason where something of its was refused for good; ``look_up`` with
+    alerts of which other systems may know more."""
 
     max_body: int = MAX_BODY
     refused: Callable[[str, str], None] = lambda _source, _reason: None
-
-
-@dataclass
-class _Taken:
-    """What a delivery came to: how many events, their entries, and what of it cannot be taken."""
-
-    events: int = 0
-    entries: list[NewEntry] = field(default_factory=list)
-    refused: list[Refusal] = field(default_factory=list)
+    look_up: LookUp = nothing_to_look_up
 
 
 class WebhookEndpoint:
@@ -78,6 +68,7 @@ class WebhookEndpoint:
         enrichment: Enrichment,
     ) -> None:
         self._intake, self._enrichment = intake, enrichment
+        self._asks = bool(enrichment.lookups)
         self._token = token.encode() if token else None
         self._clock = clock
         self._partition_by, self._partitions = partition_by, partitions
@@ -110,14 +101,16 @@ class WebhookEndpoint:
                 if source.prove:
                     await source.prove(headers, body)
                 taken = await self._read_aside(source, headers, body)
-                for entries in _at_once(taken.entries):
+                if taken.waiting:
+                    await self._look_up(taken, source)
+                for entries in at_once(taken.entries):
                     await self._intake.append(entries)
         except _REFUSALS as error:
             return self._not_taken(error, source, signs)
         self._accepted[name].inc(taken.events)
         if taken.refused:
             self._note_refused(name, taken.refused)
-        return web.Response(body=_answer(taken), status=202, headers=_JSON)
+        return web.Response(body=taken.answer(), status=202, headers=_JSON)
 
     def _not_taken(self, error: Exception, source: Source, signs: bool) -> web.Response:
         """The answer; where coming again would not help, those who run Tandem are to know of it."""
@@ -136,6 +129,8 @@ class WebhookEndpoint:
 
     def fast_path(self) -> dict[bytes, Deliver]:
         """What the fast path delivers to, by path: sources that need nothing but headers and body."""
+        if self._asks:
+            return {}
         sources = [source for source in self._sources.values() if source.prove is None]
         return {
             f"/webhooks/{source.name}".encode(): partial(self._deliver, source, self._signs(source))
@@ -147,34 +142,48 @@ class WebhookEndpoint:
         if not (self._signed(source, headers, body) if signs else self._shows_token(source, headers)):
             raise NotAuthentic(source.name)
         received_at = self._clock()
-        taken = _Taken()
+        taken = Taken()
         self._add(taken, source, source.parse(body, headers, received_at), received_at)
         if taken.refused:
             raise Malformed(taken.refused[0].reason)
         return Delivery(self._intake.put(taken.entries), taken.events, self._accepted[source.name].inc)
 
-    async def _read_aside(self, source: Source, headers: Mapping[str, str], body: bytes) -> _Taken:
+    async def _read_aside(self, source: Source, headers: Mapping[str, str], body: bytes) -> Taken:
         if len(body) <= _ASIDE:
             return self._read(source, headers, body)
         check_objects(body)
         read = partial(contextvars.copy_context().run, self._read, source, headers, body)
         return await asyncio.get_running_loop().run_in_executor(self._aside, read)
 
-    def _read(self, source: Source, headers: Mapping[str, str], body: bytes) -> _Taken:
+    def _read(self, source: Source, headers: Mapping[str, str], body: bytes) -> Taken:
         """What a body holds, made a slice at a time. Raises Malformed where nothing can be taken, UnicodeError."""
         received_at = self._clock()
-        found, taken = iter(source.parse(body, headers, received_at)), _Taken()
+        found, taken = iter(source.parse(body, headers, received_at)), Taken()
         while part := list(islice(found, _SLICE)):
             self._add(taken, source, part, received_at)
         if taken.refused and not taken.events:
             raise Malformed(taken.refused[0].reason)
         return taken
 
-    def _add(self, taken: _Taken, source: Source, found: Iterable[Event | Refusal], received_at: datetime) -> None:
+    def _add(self, taken: Taken, source: Source, found: Iterable[Event | Refusal], received_at: datetime) -> None:
         events: list[Event] = []
         for one in found:
             taken.refused.append(one) if isinstance(one, Refusal) else events.append(one)
         taken.events += len(events)
+        if self._asks:
+            taken.waiting += events
+        else:
+            self._add_entries(taken, source, events, received_at)
+
+    async def _look_up(self, taken: Taken, source: Source) -> None:
+        """Make entries of what waits for the answers of other systems, which are waited for a little while."""
+        await self._limits.look_up(taken.waiting)
+        received_at, waiting = self._clock(), iter(taken.waiting)
+        while part := list(islice(waiting, _SLICE)):
+            self._add_entries(taken, source, part, received_at)
+            await asyncio.sleep(0)
+
+    def _add_entries(self, taken: Taken, source: Source, events: Sequence[Event], received_at: datetime) -> None:
         events = self._enrichment.of(events)
         taken.entries += entries_for(events, source.name, received_at, self._partition_by, self._partitions)
 
@@ -198,26 +207,6 @@ class WebhookEndpoint:
         if self._token is None:
             return problem(401, "No token is set: start Tandem with TANDEM_WEBHOOK_TOKEN.", headers)
         return problem(401, "Send the header Authorization: Bearer <TANDEM_WEBHOOK_TOKEN>.", headers)
-
-
-def _at_once(entries: Sequence[NewEntry]) -> Iterator[list[NewEntry]]:
-    """The entries in groups of a size that one commit takes."""
-    group: list[NewEntry] = []
-    size = 0
-    for entry in entries:
-        size += len(entry.payload)
-        if size > _AT_ONCE and group:
-            yield group
-            group, size = [], len(entry.payload)
-        group.append(entry)
-    yield group
-
-
-def _answer(taken: _Taken) -> bytes:
-    if not taken.refused:
-        return b'{"accepted": %d}' % taken.events
-    refusals = [{"index": one.index, "reason": one.reason[:300]} for one in taken.refused[:_MOST_REASONS]]
-    return msgspec.json.encode({"accepted": taken.events, "refused": refusals})
 
 
 def with_token(request: web.Request) -> Mapping[str, str]:

@@ -1,6 +1,6 @@
-"""``enrich:`` of tandem.yaml: which tables there are, and what they hold."""
+"""``enrich:`` of tandem.yaml: what is added to alerts, and by what."""
 
-from bot.config.enrichment.reading import read_tables
-from bot.config.enrichment.section import EnrichSection
+from bot.config.enrichment.reading import read_steps
+from bot.config.enrichment.section import EnrichSection, LookupSection
 
-__all__ = ["EnrichSection", "read_tables"]
+__all__ = ["EnrichSection", "LookupSection", "read_steps"]

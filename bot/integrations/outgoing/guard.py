@@ -6,6 +6,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.helpers import get_env_proxy_for_url
 from yarl import URL
 
 from bot.errors import TandemError
@@ -52,6 +53,29 @@ async def check_name(url: str) -> None:
         return
     for *_, address in found:
         check_address(str(address[0]))
+
+
+async def check_destination(url: str) -> None:
+    """What is to be checked before a session of :func:`open_guarded` is used. Raises AddressRefused."""
+    check_literal(url)
+    if goes_by_proxy(url):
+        await check_name(url)
+
+
+def open_guarded(url: str, allow_private: bool, most: int) -> aiohttp.ClientSession:
+    """Connects to what was checked; or to the proxy of the environment, which mostly has a private address itself."""
+    resolver = None if allow_private or goes_by_proxy(url) else GuardedResolver()
+    connector = aiohttp.TCPConnector(resolver=resolver, use_dns_cache=False, limit=most)
+    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=True)
+
+
+def goes_by_proxy(url: str) -> bool:
+    """By the rule of aiohttp itself, so that no call is neither guarded nor sent to a proxy."""
+    try:
+        get_env_proxy_for_url(URL(url))
+    except LookupError:
+        return False
+    return True
 
 
 class GuardedResolver(AbstractResolver):

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import aiohttp
-from aiohttp.helpers import get_env_proxy_for_url
 from yarl import URL
 
 from bot.domain.outgoing.event import OutgoingEvent, message_id
 from bot.errors import CallRefused
 from bot.integrations.http import call
-from bot.integrations.outgoing.guard import GuardedResolver, check_literal, check_name
+from bot.integrations.outgoing.guard import check_destination, open_guarded
 from bot.integrations.standard_webhooks import signed_headers
 
 _CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
@@ -39,19 +38,7 @@ class Receiver:
 
 
 def open_session(receiver: Receiver, most: int) -> aiohttp.ClientSession:
-    """Connects to what was checked; or to the proxy of the environment, which mostly has a private address itself."""
-    resolver = None if receiver.allow_private or goes_by_proxy(receiver.url) else GuardedResolver()
-    connector = aiohttp.TCPConnector(resolver=resolver, use_dns_cache=False, limit=most)
-    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=True)
-
-
-def goes_by_proxy(url: str) -> bool:
-    """By the rule of aiohttp itself, so that no call is neither guarded nor sent to a proxy."""
-    try:
-        get_env_proxy_for_url(URL(url))
-    except LookupError:
-        return False
-    return True
+    return open_guarded(receiver.url, receiver.allow_private, most)
 
 
 async def send(
@@ -65,9 +52,7 @@ async def send(
     if receiver.secret is not None and receiver.secret not in secrets:
         raise CallRefused(f"not sent: TANDEM_SECRET_{receiver.secret} is not set")
     if not receiver.allow_private:
-        check_literal(receiver.url)
-        if goes_by_proxy(receiver.url):
-            await check_name(receiver.url)
+        await check_destination(receiver.url)
     body = event.body.encode()
     secret = secrets[receiver.secret] if receiver.secret is not None else None
     own = signed_headers(message_id(event.incident_id, event.position), now, body, secret)

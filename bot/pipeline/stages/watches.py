@@ -2,6 +2,7 @@
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.errors import Unasked
 from bot.pipeline.batch import Batch, Trigger
 from bot.pipeline.stage import stage
 
@@ -17,4 +18,6 @@ async def watches(batch: Batch, connection: AsyncConnection) -> None:
             await watch.tick(batch, connection)
         else:
             await watch.take(batch, connection)
+    if batch.asks and batch.rules.enrichment.has_unasked(batch.findings):
+        raise Unasked(batch.findings)
     batch.findings = batch.rules.enrichment.of_alerts(batch.findings)

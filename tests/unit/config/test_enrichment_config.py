@@ -9,6 +9,10 @@ from bot.errors import ConfigError
 
 OWNERS = "service,team,tier,runbook_url\ncart,shop,1,https://wiki.example/cart\npayments,money,,\n"
 ENRICH = "enrich:\n  - {csv: owners.csv, on: [service], add: [team, tier, runbook_url]}\n"
+HTTP = """enrich:
+  - {http: {url: "https://cmdb.example/{service}", fields: {team: owner.name}, ttl: 5m}, add: [team]}
+"""
+REGEX = "enrich: [{regex: {from: instance, pattern: '(?P<service>[a-z]+)-'}}]"
 
 
 def load(tmp_path: Path, text: str = ENRICH, owners: str | bytes = OWNERS) -> object:
@@ -26,9 +30,9 @@ def problem(tmp_path: Path, text: str = ENRICH, owners: str | bytes = OWNERS) ->
 
 @pytest.mark.parametrize("text", [OWNERS, "\ufeff" + OWNERS, OWNERS.replace("\n", "\r\n"), OWNERS + "\n\n"])
 def test_a_table_is_read_with_its_version(tmp_path: Path, text: str) -> None:
-    [table] = load(tmp_path, owners=text).rules().enrichment.tables  # type: ignore[attr-defined]
+    [table] = load(tmp_path, owners=text).rules().enrichment.steps  # type: ignore[attr-defined]
     assert (table.name, table.rows[("cart",)]) == ("owners.csv", ("shop", "1", "https://wiki.example/cart"))
-    again = load(tmp_path, owners=text + "mail,post,3,\n").rules().enrichment.tables  # type: ignore[attr-defined]
+    again = load(tmp_path, owners=text + "mail,post,3,\n").rules().enrichment.steps  # type: ignore[attr-defined]
     assert table.version != again[0].version
 
 
@@ -40,6 +44,18 @@ def test_a_table_is_read_with_its_version(tmp_path: Path, text: str) -> None:
         (ENRICH.replace("on:", "by:"), OWNERS, "tandem.yaml:2: enrich.0.by: is no known key"),
         (ENRICH.replace("[service]", "[team]"), OWNERS, "team is looked up, so that it cannot be added, too"),
         (ENRICH.replace("[service]", "[]"), OWNERS, "enrich.0.on:"),
+        (HTTP.replace("/{service}", ""), OWNERS, "tandem.yaml:2: enrich.0.http.url: no label stands in it"),
+        (HTTP.replace("cmdb.example", "{service}.example"), OWNERS, "enrich.0.http.url: labels may stand in its path"),
+        (HTTP.replace("ttl: 5m", "ttl: 5m, timeout: 9s"), OWNERS, "enrich.0.http.timeout: write 50ms to 5s"),
+        (HTTP.replace("ttl", "tll"), OWNERS, "enrich.0.http.tll: is no known key; did you mean 'ttl'"),
+        (HTTP.replace("owner.name", "owner."), OWNERS, "is no JMESPath expression"),
+        (HTTP.replace("{team:", "{tem:"), OWNERS, "http.fields has tem, which is not in add"),
+        (HTTP.replace(", add: [team]", ""), OWNERS, "tandem.yaml:2: enrich.0: add is missing"),
+        (REGEX.replace("?P<service>", "?:"), OWNERS, "enrich.0.regex.pattern: '(?:[a-z]+)-' has no named group"),
+        (REGEX.replace("service", "cluster"), OWNERS, "enrich.0.regex.pattern: cluster parts what may meet"),
+        ("enrich: [{jmespath: {cluster: labels.x}}]", OWNERS, "enrich.0.jmespath: cluster parts what may meet"),
+        ("enrich: [{csv: owners.csv, jmespath: {a: b}}]", OWNERS, "this one has csv and jmespath"),
+        ("enrich: [{add: [team]}]", OWNERS, "this one has none"),
         ("correlation: {partition_by: [tier]}\n" + ENRICH, OWNERS, "tier parts what may meet"),
         (ENRICH, OWNERS + "cart,other,2,\n", "owners.csv:4: cart was in a line before"),
         (ENRICH, OWNERS + "mail,post\n", "owners.csv:4: 2 cells, and the first line has 4"),
