@@ -12,7 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.alert import Alert
 from bot.domain.incident import Incident
+from bot.domain.review.investigation import MOST_FINDINGS
 from bot.storage.queries import alerts, incident_tokens, incidents
+from bot.storage.queries.records import investigations
 from detectors.correlation import tokens_of
 
 
@@ -31,6 +33,7 @@ async def rehome(connection: AsyncConnection, left: Incident, joined: Incident, 
     if part is None:
         await alerts.move(connection, left.id, joined.id)
         await incidents.move_keys(connection, left.id, joined.id)
+        await investigations.join(connection, left.id, joined.id, joined.partition, MOST_FINDINGS)
         tokens: Iterable[int] = (await incident_tokens.of_incidents(connection, [left.id])).get(left.id, ())
         await incident_tokens.add(connection, {joined.id: tokens})
         return

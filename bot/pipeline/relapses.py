@@ -18,7 +18,7 @@ from bot.domain.event import ChangeKind
 from bot.domain.incident import Incident, TimelineKind
 from bot.pipeline.batch import Batch, Observation
 from bot.storage.queries import changes, incidents
-from detectors.rootcause.alerts import CHANGE_WITHIN
+from detectors.rootcause.changes import CHANGE_WITHIN
 
 _REMEDIES = (ChangeKind.ROLLBACK, ChangeKind.SCALING)
 """Changes that are made to end an incident; where it comes back, they have not."""

@@ -21,7 +21,7 @@ from bot.pipeline.batch import Batch, Trigger
 
 Work = Callable[[Batch, AsyncConnection], Awaitable[None]]
 
-GIVEN = frozenset({"partition", "now", "rules", "make_plan", "inbox", "size", "trigger", "watches"})
+GIVEN = frozenset({"partition", "now", "rules", "make_plan", "inbox", "size", "trigger", "watches", "asks"})
 """What every stage may read without saying so, and none may write."""
 FIELDS = frozenset(field.name for field in fields(Batch)) - GIVEN
 

@@ -1,6 +1,7 @@
 """Root cause: what most likely broke."""
 
-from detectors.rootcause.alerts import Changed, Symptom, rank
+from detectors.rootcause.alerts import rank
 from detectors.rootcause.finding import Finding
+from detectors.rootcause.seen import Changed, Symptom
 
 __all__ = ["Changed", "Finding", "Symptom", "rank"]

@@ -10,18 +10,16 @@ from collections.abc import Mapping, Sequence
 from math import exp, log
 from typing import NamedTuple
 
+from detectors.rootcause.changes import LATER, is_near
+from detectors.rootcause.changes import later as changed_later
 from detectors.rootcause.finding import Finding, rounded_score
+from detectors.rootcause.seen import Changed, Symptom
 from detectors.topology import Topology
 
 CLEAR = 0.5
 """Below this score the cause is not clear: what would be named is wrong more often than right."""
 HELD = 0.3
 """Likewise of a cause that was named before: one more alert that says little is no reason to take it back."""
-CHANGE_WITHIN = 1800.0
-"""A change so many seconds before the first alert may be what broke it."""
-DATA_CHANGE_WITHIN = 86_400.0
-"""Likewise a change of data or of a model, where a model's data or its performance is what went wrong: that shows only
-when enough rows or labels have come."""
 _ALSO = 0.1
 _MOST = 3
 
@@ -32,6 +30,7 @@ _SILENT = -2.4  # it has no alert, and nothing that was changed there says why
 _SPREADS = 2.4  # for the share of its direct dependants that are affected
 _ELSE = -1.3  # it is something else
 _CHANGED = 1.3  # it was changed shortly before; in storms of seeds 1 to 12 one in four services is, within the hour
+_JUST = 1.4  # it was changed during the incident, minutes before its own part of it; not fitted, see changes.later
 _FITS = 1.5  # and that was a change of data or of a model, which is what the alerts speak of; not fitted
 
 _KINDS = {
@@ -54,63 +53,6 @@ _OF_OUTPUTS = re.compile("prediction|concept", re.IGNORECASE)
 _PATTERNS = {kind: re.compile(pattern, re.IGNORECASE) for kind, pattern in _KINDS.items()}
 
 
-class Symptom(NamedTuple):
-    """Alerts of one kind on one service. ``first_at`` is in seconds, and by so many it may have been later in truth.
-
-    Parameters
-    ----------
-    service
-        Where it shows.
-    name
-        Of the alerts.
-    alerts
-        How many.
-    first_at
-        Seconds since the epoch.
-    tolerance
-        Seconds: what sees only that something happened within a minute cannot tell when.
-
-    Examples
-    --------
-    >>> Symptom("web", "Slow", alerts=2, first_at=10.0).alerts
-    2
-    """
-
-    service: str
-    name: str
-    alerts: int
-    first_at: float
-    tolerance: float = 0.0
-
-
-class Changed(NamedTuple):
-    """A change of a service, as people would say it: ``deployed v3``. ``at`` is in seconds.
-
-    ``kind`` is ``data`` or ``model`` where it was one of these that was changed.
-
-    Parameters
-    ----------
-    service
-        What was changed.
-    what
-        In words.
-    at
-        Seconds since the epoch.
-    kind
-        data, model or empty.
-
-    Examples
-    --------
-    >>> Changed("web", "deployed v3", at=10.0).what
-    'deployed v3'
-    """
-
-    service: str
-    what: str
-    at: float
-    kind: str = ""
-
-
 class _Candidate(NamedTuple):
     service: str
     own: list[Symptom]
@@ -119,6 +61,7 @@ class _Candidate(NamedTuple):
     deeper: bool
     change: Changed | None
     fits: bool
+    just: bool
 
     @property
     def supported(self) -> bool:
@@ -130,6 +73,9 @@ def rank(
     symptoms: Sequence[Symptom], topology: Topology, changes: Sequence[Changed] = (), held: str = ""
 ) -> list[Finding]:
     """Rank the services that may be the cause, the likeliest first. Empty where the cause is not clear.
+
+    A change may be the cause of what began after it. One that was made while others already fired explains only what
+    came later, and only where its service was well for some minutes of the incident.
 
     Candidates are the affected services, and those without alerts on which several of them depend. One is named only
     with something to show for it: another affected service depends on it, its alerts speak of a resource that runs
@@ -191,36 +137,40 @@ def _candidates(
     own: dict[str, list[Symptom]] = {}
     for symptom in symptoms:
         own.setdefault(symptom.service, []).append(symptom)
-    near = [c for c in sorted(changes, key=lambda c: c.at) if _is_near(c, (began, at_latest), of_models)]
+    near = [c for c in sorted(changes, key=lambda c: c.at) if is_near(c, (began, at_latest), of_models)]
     changed = {c.service: c for c in near if _may_cause(c, own.get(c.service, []))}
     above: dict[str, list[str]] = {}
     for service in sorted(affected):
         for below in topology.below(service):
             above.setdefault(below, []).append(service)
+    later = changed_later(changes, own, above, (began, at_latest))
+    later = {name: c for name, c in later.items() if name not in changed and _may_cause(c, own.get(name, []))}
+    changed |= later
+    after = {name: {one for one in affected if affected[one] >= c.at} for name, c in later.items()}
+    claimed = {one for name in later for one in (name, *above.get(name, ())) if one in after[name]}
+    others = affected.keys() - claimed
     silent = {
         name
         for name in above.keys() - affected.keys()
         if name in changed or sum(other in affected for other in topology.dependants(name)) > 1
     }
-    return [
+    found = [
         _Candidate(
             name,
             own.get(name, []),
-            above.get(name, []),
-            sum(other in affected for other in topology.dependants(name)),
-            any(other in affected and name not in topology.below(other) for other in topology.below(name)),
+            [other for other in above.get(name, []) if other in after.get(name, others)],
+            sum(other in after.get(name, others) for other in topology.dependants(name)),
+            any(
+                other in after.get(name, affected) and name not in topology.below(other)
+                for other in topology.below(name)
+            ),
             changed.get(name),
             of_models and name in changed and changed[name].kind in _OF_MODELS,
+            name in later and any(one.first_at - later[name].at <= LATER for one in own.get(name, ())),
         )
         for name in sorted(affected.keys() | silent)
     ]
-
-
-def _is_near(change: Changed, began: tuple[float, float], of_models: bool) -> bool:
-    """``began``: at the earliest and at the latest."""
-    within = DATA_CHANGE_WITHIN if of_models and change.kind in _OF_MODELS else CHANGE_WITHIN
-    earliest, latest = began
-    return earliest - within <= change.at <= max(latest, earliest)
+    return [one for one in found if one.own or one.dependants]
 
 
 def _may_cause(change: Changed, own: Sequence[Symptom]) -> bool:
@@ -240,6 +190,7 @@ def _utility(one: _Candidate, affected: int, topology: Topology) -> float:
         + _SPREADS * spreads
         + _CHANGED * (one.change is not None)
         + _FITS * one.fits
+        + _JUST * one.just
     )
 
 
@@ -259,7 +210,7 @@ def _evidence(one: _Candidate, affected: Mapping[str, float], topology: Topology
     evidence = []
     others = len(affected.keys() - {one.service})
     if one.change:
-        evidence.append(f"{one.change.what}, {_before(min(affected.values()) - one.change.at)}")
+        evidence.append(f"{one.change.what}, {_before(_shown_at(one, affected) - one.change.at)}")
     if others and (names := next(filter(None, (_named(one.own, kind) for kind in _TELLING)), [])):
         evidence.append(f"{_some(names)} {'fires' if len(names) == 1 else 'fire'} on {one.service}")
     if one.dependants:
@@ -274,6 +225,13 @@ def _evidence(one: _Candidate, affected: Mapping[str, float], topology: Topology
     if not others and not one.change:  # its own alert is what is to be explained, and no evidence
         evidence.append("no other service has an alert")
     return evidence
+
+
+def _shown_at(one: _Candidate, affected: Mapping[str, float]) -> float:
+    """When what a change may explain began."""
+    after = [affected[name] for name in (*one.dependants, one.service) if name in affected]
+    first = min(affected.values())
+    return first if one.change is None or one.change.at <= first else min(after, default=first)
 
 
 def _before(seconds: float) -> str:

@@ -4,6 +4,9 @@ from datetime import datetime
 
 import msgspec
 
+MOST_FINDINGS = 12
+"""Of one incident."""
+
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
     """What one check found. ``service`` is what it is about, empty where it is about none.

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+import msgspec
+
 from bot.domain.incident import Incident, Tally
 from bot.pipeline.batch import Batch
 from bot.pipeline.causes.histories import Histories
@@ -16,6 +18,8 @@ from detectors.topology import Topology
 
 MOST_COMPARED = 100
 """The target and what is nearest below it."""
+APART = timedelta(minutes=15)
+"""What began so long after an incident is compared with the time before itself, too."""
 REACH = timedelta(minutes=60)
 """After so long too little is left of the times before an incident: what was found in them stands."""
 
@@ -37,9 +41,38 @@ def weigh_metrics(batch: Batch, incident: Incident, by_alerts: list[Finding]) ->
     if opinion is None:
         return by_alerts
     if batch.now - incident.troubled_since > REACH and incident.causes:
-        return [Finding(one.service, one.kind, one.score, one.evidence) for one in incident.causes]
+        stands = [Finding(one.service, one.kind, one.score, one.evidence) for one in incident.causes]
+        later = _with_later(batch, incident, histories, by_alerts)
+        return _surer(stands, later or _of_later(batch, incident, by_alerts))
     histories.look_again_at(incident.id, incident.troubled_since, batch.now)
+    found = combine(by_alerts, opinion.findings, opinion.measured, opinion.graph)
+    return _surer(found, _with_later(batch, incident, histories, by_alerts))
+
+
+def _with_later(batch: Batch, incident: Incident, histories: Histories, by_alerts: list[Finding]) -> list[Finding]:
+    """What metrics say of the alerts that began well after the incident, with what all alerts say; empty where none
+    did, or no metric is off there. An incident that took in another one has the evidence of both."""
+    later = _later(batch, incident)
+    part = msgspec.structs.replace(incident, created_at=min((one.first_at for one in later), default=batch.now))
+    opinion = opinion_on(histories, part, later, batch.topology, batch.now) if later else None
+    if opinion is None or not opinion.findings:
+        return []
     return combine(by_alerts, opinion.findings, opinion.measured, opinion.graph)
+
+
+def _of_later(batch: Batch, incident: Incident, by_alerts: list[Finding]) -> list[Finding]:
+    """What alerts say, where the first that they name is a service whose alerts began well after the incident."""
+    named = by_alerts[0].service if by_alerts else ""
+    return by_alerts if any(one.service == named for one in _later(batch, incident)) else []
+
+
+def _later(batch: Batch, incident: Incident) -> list[Tally]:
+    return [one for one in batch.tallies[incident.id] if one.first_at - incident.troubled_since >= APART]
+
+
+def _surer(stands: list[Finding], other: list[Finding]) -> list[Finding]:
+    """What is known stands until something says more for another cause than was said for it."""
+    return other if other and (not stands or other[0].score > stands[0].score) else stands
 
 
 def opinion_on(

@@ -8,7 +8,7 @@ from bot.domain.event import ChangeKind
 from bot.domain.review.investigation import Checked
 from bot.pipeline.investigation.check import Case, check
 from bot.storage.queries import changes
-from detectors.rootcause.alerts import CHANGE_WITHIN
+from detectors.rootcause.changes import CHANGE_WITHIN
 
 BACK = timedelta(hours=6)
 COUNTED = timedelta(seconds=CHANGE_WITHIN)

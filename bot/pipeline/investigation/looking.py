@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.change import domains_that_count
 from bot.domain.incident import Incident, TimelineEntry, TimelineKind
-from bot.domain.review.investigation import Checked, Investigation
+from bot.domain.review.investigation import MOST_FINDINGS, Checked, Investigation
 from bot.pipeline.batch import Batch
 from bot.pipeline.investigation.check import Case, all_checks
 from bot.storage.queries import alerts
@@ -19,7 +19,7 @@ YOUNG = timedelta(minutes=15)
 AGAIN_AFTER = timedelta(minutes=1)
 AT_A_TIME = 1
 """Incidents in a batch: in a storm the others wait for their next alert."""
-MOST_SUSPECTS, MOST_BELOW, MOST_ALERTS, MOST_FINDINGS = 10, 50, 200, 12
+MOST_SUSPECTS, MOST_BELOW, MOST_ALERTS = 10, 50, 200
 
 
 async def look(

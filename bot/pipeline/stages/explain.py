@@ -1,7 +1,7 @@
 """Stage: the likely cause of each touched incident that is open, from alerts, changes, metrics and checks."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -18,7 +18,7 @@ from bot.pipeline.investigation.looking import YOUNG, look
 from bot.pipeline.stage import stage
 from bot.storage.queries import changes
 from detectors.rootcause import Changed, Finding, Symptom, rank
-from detectors.rootcause.alerts import DATA_CHANGE_WITHIN
+from detectors.rootcause.changes import DATA_CHANGE_WITHIN
 from detectors.rootcause.checked import Said, sharpen
 
 _NAMED = {ChangeKind.CONFIG: "config change", ChangeKind.DATA: "data change", ChangeKind.MODEL: "model change"}
@@ -51,7 +51,8 @@ def _domains(batch: Batch, incident: Incident) -> list[str]:
 async def _recent_changes(
     batch: Batch, explained: list[Incident], connection: AsyncConnection
 ) -> dict[str, list[Changed]]:
-    """By domain, the changes near the beginning of incidents, of their services and of what these depend on."""
+    """By domain, the changes near the beginning of incidents, and until their last alerts began; of their services and
+    of what these depend on."""
     if not explained:
         return {}
     services = {service for incident in explained for service in incident.services}
@@ -59,12 +60,23 @@ async def _recent_changes(
     since = min(incident.learnt_at for incident in explained) - timedelta(seconds=DATA_CHANGE_WITHIN)
     until = max(incident.troubled_since for incident in explained)
     domains = {domain for incident in explained for domain in _domains(batch, incident)}
+    some = await changes.between(connection, domains, services, since, until)
+    if (last := _last_began(batch, explained)) > until:
+        some += await changes.between(connection, domains, services, until + timedelta(microseconds=1), last)
     found: dict[str, list[Changed]] = {}
-    for change in await changes.between(connection, domains, services, since, until):
+    for change in some:
         named = _NAMED.get(change.change, str(change.change))
         what = f"{named} of {change.service}: {change.title}" if change.title else f"{named} of {change.service}"
         found.setdefault(change.domain, []).append(Changed(change.service, what, change.at.timestamp(), change.change))
     return found
+
+
+def _last_began(batch: Batch, explained: list[Incident]) -> datetime:
+    """When the last kind of alert of these incidents began, at the latest."""
+    return max(
+        (one.first_at + timedelta(seconds=one.tolerance) for it in explained for one in batch.tallies[it.id]),
+        default=datetime.min.replace(tzinfo=UTC),
+    )
 
 
 def _explain(batch: Batch, incident: Incident, found: list[Cause]) -> Incident:

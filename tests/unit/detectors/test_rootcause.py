@@ -212,3 +212,50 @@ def test_a_cause_that_was_named_is_not_lost_to_one_more_alert_that_says_little()
     assert held[0].service == "api" and held[0].score < CLEAR
     assert rank(affected, WIDE, held="mail") == [], "only the likeliest is held"
     assert rank([*affected, symptom("queue"), symptom("index")], WIDE, held="api") == [], "and not for ever"
+
+
+def test_a_deploy_during_an_incident_is_the_cause_of_what_began_after_it_and_of_nothing_else() -> None:
+    """What fired before has another cause; it neither hides the deploy, nor is explained by it."""
+    before = [Symptom("mail", "QueueGrows", 1, 0.0)]
+    after = [Symptom("api", "MetricAnomaly", 1, 900.0), Symptom("web", "Slow", 1, 930.0)]
+    deploy = Changed("api", "deployed v3", 840.0)
+    found = rank([*before, *after], WIDE, [deploy])
+    assert (found[0].service, found[0].kind, found[0].evidence[0]) == ("api", "change", "deployed v3, 60 s earlier")
+
+
+def test_a_deploy_below_what_fired_already_for_another_reason_is_named_for_what_came_after_it() -> None:
+    shop = Topology({"web": ["api", "cdn"], "api": ["db"], "cart": ["db"]})
+    older = [Symptom("web", "Slow", 1, 0.0), Symptom("cdn", "HighCPU", 1, 0.0)]
+    joined = [Symptom("db", "MetricAnomaly", 1, 720.0), Symptom("api", "Slow", 1, 730.0)]
+    assert rank(older, shop)[0].service == "cdn"
+    found = rank([*older, *joined], shop, [Changed("db", "deployed v3", 670.0)], held="cdn")
+    assert (found[0].service, found[0].kind) == ("db", "change")
+    assert found[0].evidence[1] == "api depends on it (1 of 3 other affected)", "web fired before the deploy"
+
+
+def test_a_deploy_of_a_service_that_one_alert_is_of_takes_no_cause_from_what_explains_the_rest() -> None:
+    affected = [Symptom(name, "Slow", 1, 10.0) for name in ("web", "api", "cart")] + [Symptom("db", "Down", 1, 0.0)]
+    late = Symptom("cdn", "Slow", 1, 700.0)
+    assert rank([*affected, late], WIDE, [Changed("cdn", "deployed v3", 690.0)])[0].service == "db"
+
+
+@pytest.mark.parametrize(
+    ("first_api", "deployed"),
+    [(900.0, 901.0), (100.0, 60.0), (4000.0, 900.0)],
+    ids=["after its alert", "while trouble spreads", "long before its alert"],
+)
+def test_a_change_during_an_incident_that_explains_nothing_changes_nothing(first_api: float, deployed: float) -> None:
+    affected = [Symptom("mail", "QueueGrows", 1, 0.0), Symptom("api", "Slow", 1, first_api)]
+    assert rank(affected, WIDE, [Changed("api", "deployed v3", deployed)]) == rank(affected, WIDE)
+
+
+def test_what_fires_below_since_before_a_deploy_does_not_hide_it() -> None:
+    affected = [
+        Symptom("db", "Slow", 1, 0.0),
+        Symptom("api", "MetricAnomaly", 1, 900.0),
+        Symptom("web", "Slow", 1, 910.0),
+    ]
+    hidden = [one.service for one in rank(affected, WIDE)]
+    found = rank(affected, WIDE, [Changed("api", "deployed v3", 870.0)])
+    assert hidden[:1] == ["db"]
+    assert "api" in [one.service for one in found if one.kind == "change"]

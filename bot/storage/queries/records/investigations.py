@@ -31,6 +31,20 @@ async def save(connection: AsyncConnection, some: Sequence[Investigation]) -> No
     await upsert(connection, _FOUND, rows, keep=_SHOWING)
 
 
+async def join(connection: AsyncConnection, left: str, joined: str, partition: int, most: int) -> None:
+    """What was found out about an incident is known of the one that it became part of, too."""
+    known = await of_incidents(connection, [left, joined])
+    if left not in known:
+        return
+    mine = known.get(joined) or Investigation(
+        incident_id=joined, partition=partition, at=known[left].at, rounds=0, version=0
+    )
+    new = [one for one in known[left].findings if one not in mine.findings][: max(most - len(mine.findings), 0)]
+    if new:
+        together = msgspec.structs.replace(mine, findings=[*mine.findings, *new], version=mine.version + 1)
+        await save(connection, [together])
+
+
 class Unshown(msgspec.Struct, frozen=True):
     """Findings that the thread under ``message`` in ``thread_channel`` does not show yet."""
 
