@@ -10,8 +10,10 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.cluster.roles import Role
+from bot.config.secret_files import secret_in
 from bot.errors import ConfigError
 
+SECRET_FILE = "_FILE"
 SECRET_PREFIX = "TANDEM_SECRET_"
 
 
@@ -133,7 +135,11 @@ def read_environment() -> Environment:
 
 
 def secrets_from(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The secrets that runbooks may name: ``TANDEM_SECRET_X`` is the secret ``X``."""
-    return {
+    """The secrets that tandem.yaml may name: ``TANDEM_SECRET_X`` is the secret ``X``, and so is what stands in the file
+    that ``TANDEM_SECRET_X_FILE`` names."""
+    given = {
         name.removeprefix(SECRET_PREFIX): value for name, value in environ.items() if name.startswith(SECRET_PREFIX)
     }
+    files = {name.removesuffix(SECRET_FILE): path for name, path in given.items() if name.endswith(SECRET_FILE)}
+    in_files = {name: secret_in(path, SECRET_PREFIX + name) for name, path in files.items() if name and path}
+    return {name: value for name, value in in_files.items() if value is not None} | given

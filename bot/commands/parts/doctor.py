@@ -16,6 +16,7 @@ from bot.commands.parts.checks.groups import look_at_groups
 from bot.commands.parts.checks.inbox import check_inbox
 from bot.commands.parts.checks.kubernetes import check_kubernetes
 from bot.commands.parts.checks.oncall import check_on_call
+from bot.commands.parts.checks.outgoing import check_outgoing
 from bot.commands.parts.checks.reload import check_reload
 from bot.commands.parts.checks.shown import check_shown
 from bot.commands.parts.checks.slack_answers import advice_for, asked, clock_skew, is_about_reaching
@@ -84,7 +85,7 @@ async def _storage(environment: Environment, config: Config) -> list[Finding]:
             models = await _model_store(database, environment) if config.models else []
             alerts = await check_alerts(database, config)
             slack = [*await check_home(database), *await check_shown(database, environment)]
-            rest = [*await check_on_call(database, config), *slack]
+            rest = [*await check_on_call(database, config), *await check_outgoing(database, config), *slack]
             return [takes, await _audit_log(database, environment), archive, *models, *inbox, *alerts, *rest]
         finally:
             await database.close()

@@ -48,7 +48,7 @@ class Sending:
     """One receiver's delivery; ``restart`` leaves nothing of it but the database."""
 
     def __init__(self, database: Database, clock: Clock, receiver: Receiver, session: aiohttp.ClientSession) -> None:
-        self._database, self.clock, self.receiver, self._session = database, clock, receiver, session
+        self._database, self.clock, self.receiver, self.session = database, clock, receiver, session
         self.wrap: Callable[[Any], Any] = lambda attempt: attempt
         self.restart()
 
@@ -57,7 +57,7 @@ class Sending:
         self.delivery = Delivery(self._database, self.receiver, attempt, self.clock)
 
     async def _attempt(self, event: OutgoingEvent) -> None:
-        await send(self._session, self.receiver, event, SECRETS, self.clock())
+        await send(self.session, self.receiver, event, SECRETS, self.clock())
 
     async def works(self, **span: float) -> None:
         """So much time passes, and everything is sent that is due then."""

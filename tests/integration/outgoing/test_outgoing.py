@@ -3,12 +3,16 @@
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 
 import msgspec
 import pytest
 
 from bot.commands.parts import outgoing as command
-from bot.config import Environment
+from bot.commands.parts.checks.finding import Mark
+from bot.commands.parts.checks.outgoing import check_outgoing
+from bot.components.outgoing import _attempt
+from bot.config import Config, Environment
 from bot.domain.event import AlertEvent
 from bot.domain.incident import Incident, TimelineEntry, TimelineKind
 from bot.domain.outgoing.event import OutgoingEvent
@@ -33,6 +37,10 @@ async def _note(pipeline: Pipeline, incident: Incident, text: str, kind: Timelin
 async def _failing(database: Database) -> list[OutgoingEvent]:
     async with database.read() as connection:
         return await deliveries.failing(connection, 100)
+
+
+def _receives(itsm: Itsm, **more: object) -> Config:
+    return Config.model_validate({"outgoing": [{"url": itsm.url, "allow_private": True, **more}]})
 
 
 def _texts(itsm: Itsm, incident: Incident) -> list[str]:
@@ -132,7 +140,13 @@ async def test_after_a_day_it_is_given_up_and_a_replay_sends_it_before_what_wait
         for _ in range(23):
             await one.works(hours=1)
         assert f"{one.receiver.shown}: 1 waiting, 0 given up" in await command.listed(environment)
+        [finding] = await check_outgoing(pipeline.database, _receives(itsm))
+        assert finding.mark is Mark.WARN and "it answers with status 503; 1 wait" in finding.text
         await one.works(hours=2)
+        [finding] = await check_outgoing(pipeline.database, _receives(itsm))
+        assert finding.mark is Mark.FAIL and "1 given up, last because" in finding.text and "503" in finding.text
+        assert "tandem outgoing replay" in finding.advice and itsm.url not in finding.text
+        assert await check_outgoing(pipeline.database, Config()) == [finding], "also of a receiver that was taken out"
         tried = len(itsm.requests)
         assert 20 < tried < 200
         await one.works(hours=20)
@@ -150,6 +164,37 @@ async def test_after_a_day_it_is_given_up_and_a_replay_sends_it_before_what_wait
         pipeline.clock.now = max(pipeline.clock.now, datetime.now(pipeline.clock.now.tzinfo))
         await one.works(seconds=5)
         assert itsm.names() == ["incident.opened", "incident.note"]
+        [finding] = await check_outgoing(pipeline.database, _receives(itsm))
+        assert finding.mark is Mark.OK and await check_outgoing(pipeline.database, Config()) == []
+        [missing, _] = await check_outgoing(pipeline.database, _receives(itsm, secret="NOWHERE"))
+        assert missing.mark is Mark.FAIL and "TANDEM_SECRET_NOWHERE is not set" in missing.text
+
+
+@on_sqlite
+async def test_a_secret_in_a_file_is_replaced_without_a_restart(
+    pipeline: Pipeline, alert: MakeAlert, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, old, new = tmp_path / "itsm", "whsec_b2xkIGtleQ==", "whsec_bmV3IGtleQ=="
+    file.write_text(old)
+    monkeypatch.setenv("TANDEM_SECRET_ROTATED_FILE", str(file))
+
+    def configured(attempt: object) -> Callable[[OutgoingEvent], Awaitable[None]]:
+        return partial(_attempt, one.session, one.receiver, pipeline.clock)
+
+    async with sending(pipeline.database, pipeline.clock, secret="ROTATED") as (itsm, one):
+        one.wrap = configured
+        one.restart()
+        await pipeline.send(alert())
+        await one.works()
+        before = len(itsm.requests)
+        for lines in (f"{old}\n{new}\n", new):
+            other = tmp_path / "other"
+            other.write_text(lines)
+            other.replace(file)
+            await _note(pipeline, await pipeline.only_incident(), "a note")
+            await one.works(seconds=5)
+    signatures = [headers["webhook-signature"].split() for _, headers, _ in itsm.requests[before - 1 :]]
+    assert [len(some) for some in signatures] == [1, 2, 1], "while one replaces the other, both sign"
 
 
 @on_sqlite

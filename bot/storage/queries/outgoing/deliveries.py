@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
-from sqlalchemy import delete, exists, func, select, update
+from sqlalchemy import case, delete, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.outgoing.event import EventState, OutgoingEvent
@@ -110,6 +110,15 @@ async def failing(connection: AsyncConnection, limit: int) -> list[OutgoingEvent
     tried = (_EVENT.c.state == EventState.DEAD.value) | (_EVENT.c.attempts > 0)
     query = select(_EVENT).where(tried).order_by(_EVENT.c.state, _EVENT.c.id).limit(limit)
     return [_event(row) for row in (await connection.execute(query)).mappings()]
+
+
+async def worst(connection: AsyncConnection, receiver: str) -> OutgoingEvent | None:
+    """What was given up last, else what was tried in vain most often."""
+    tried = (_EVENT.c.receiver == receiver, (_EVENT.c.state == EventState.DEAD.value) | (_EVENT.c.attempts > 0))
+    given_up_first = case((_EVENT.c.state == EventState.DEAD.value, 0), else_=1)
+    query = select(_EVENT).where(*tried).order_by(given_up_first, _EVENT.c.attempts.desc(), _EVENT.c.id.desc()).limit(1)
+    row = (await connection.execute(query)).mappings().first()
+    return _event(row) if row else None
 
 
 async def replay(connection: AsyncConnection, now: datetime, ids: Collection[int] | None = None) -> int:
