@@ -37,6 +37,7 @@ from bot.components.process import (
 )
 from bot.components.remediation import make_remediation, remediation_component, workflows_component
 from bot.components.routes import routes_component
+from bot.components.sign_in import make_sign_in
 from bot.components.slack import (
     connect_to_slack,
     health_of,
@@ -50,6 +51,7 @@ from bot.config import Config, Environment
 from bot.errors import ConfigError
 from bot.observability import tracing
 from bot.remediation.workflow import Remediation
+from handlers.api.server import Health
 from handlers.http.fast_path import Deliver
 from handlers.http.tracing import middlewares
 
@@ -198,7 +200,9 @@ def build(process: Process) -> Configured:
     remediation = make_remediation(process, people, cluster) if role.works else None
     work = list(_work(process, models, remediation)) if remediation else []
     http = web.Application(middlewares=middlewares())
-    fast = add_routes(http, process, answering, partial(health_of, slack), partial(socket_health_of, slack))
+    sign_in = make_sign_in(process, slack, roster)
+    health = Health(partial(health_of, slack), process.membership.status, partial(socket_health_of, slack))
+    fast = add_routes(http, process, answering, health, sign_in)
     interaction = list(slack_endpoint(process, slack, http, models, answering)) if slack and role.has_endpoints else []
     components = [
         lookups_component(process),
@@ -212,6 +216,7 @@ def build(process: Process) -> Configured:
         *(on_call_components(process, slack, roster) if role.works else []),
         *health_components(process, slack),
         *answering.components,
+        *sign_in.components,
         *interaction,
     ]
     return Configured(components, http, {} if tracing.on() else fast, remediation)  # a span needs a request

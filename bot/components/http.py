@@ -10,6 +10,7 @@ from aiohttp import web
 
 from bot.components.assistant import Answering
 from bot.components.process import Process
+from bot.components.sign_in import SignIn
 from bot.observability.metrics import DOORS_OPEN
 from handlers.api.operation import Backend
 from handlers.api.server import Api, Health
@@ -29,22 +30,20 @@ from handlers.telemetry import add_telemetry_routes
 CLOSE_SECONDS = 10.0
 _PLAIN: dict[str, Any] = {"access_log": None, "auto_decompress": False}
 
-SlackHealth = Callable[[], tuple[str, bool]]
-
 log = structlog.get_logger(__name__)
 
 
 def add_routes(
-    http: web.Application, process: Process, answering: Answering, slack_health: SlackHealth, socket_health: SlackHealth
+    http: web.Application, process: Process, answering: Answering, health: Health, sign_in: SignIn
 ) -> Mapping[bytes, Deliver]:
     """What this process answers; returns what the fast path may deliver to, by path."""
     has_endpoints = process.environment.role.has_endpoints
-    _add_api(http, process, answering, Health(slack_health, process.membership.status, socket_health))
+    _add_api(http, process, answering, health, sign_in)
     DOORS_OPEN.set(has_endpoints)
     return _add_sender_endpoints(http, process) if has_endpoints else {}
 
 
-def _add_api(http: web.Application, process: Process, answering: Answering, health: Health) -> None:
+def _add_api(http: web.Application, process: Process, answering: Answering, health: Health, sign_in: SignIn) -> None:
     """What is asked of Tandem; of a process without endpoints for senders, only its health."""
     token, services, config = process.environment.api_token, process.services, process.config
     sole = token.get_secret_value() if token else None
@@ -63,7 +62,7 @@ def _add_api(http: web.Application, process: Process, answering: Answering, heal
     if process.environment.role.has_endpoints:
         api.add_routes(http)
         McpEndpoint(api.serving).add_routes(http)
-        Pages(backend, tokens, answering.roster).add_routes(http)
+        Pages(backend, tokens, answering.roster, sign_in.slack).add_routes(http)
     else:
         api.add_health_routes(http)
 

@@ -44,6 +44,12 @@ class Environment(BaseSettings):
     """Checks Slack's signature in HTTP mode."""
     slack_app_token: SecretStr | None = Field(default=None, validation_alias="SLACK_APP_TOKEN")
     """The app-level token, `xapp-…`; where it is set, Socket Mode is used."""
+    slack_client_id: str | None = Field(default=None, max_length=200, validation_alias="SLACK_CLIENT_ID")
+    """The app's Client ID, to sign in to the pages with Slack."""
+    slack_client_secret: SecretStr | None = Field(default=None, validation_alias="SLACK_CLIENT_SECRET")
+    """The app's Client Secret, likewise."""
+    public_url: str | None = Field(default=None, pattern=r"^https?://[^\s?#]+$", validation_alias="TANDEM_PUBLIC_URL")
+    """Under which address browsers open the pages, as in `https://tandem.example.com`; to sign in with Slack."""
     seal_key: SecretStr | None = Field(default=None, validation_alias="TANDEM_SEAL_KEY")
     """Keys the seals of plans and audit rows, the same for all replicas; default: a file beside the data."""
     model_store: str | None = Field(default=None, validation_alias="TANDEM_MODEL_STORE")

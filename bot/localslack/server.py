@@ -21,6 +21,7 @@ from bot.localslack.events import EVENT_SCOPES, EVENTS, NEEDED, SCOPES
 from bot.localslack.faults import SLOW_SECONDS, Fault, Faults
 from bot.localslack.limits import Limits
 from bot.localslack.method import METHODS, Failed
+from bot.localslack.openid import SignIn
 from bot.localslack.people import People
 from bot.localslack.state import DEFAULT_USERS, USERGROUP, Channel, Json, Workspace, channel_id_of
 
@@ -74,6 +75,7 @@ class LocalSlack:
         self._delivery = Delivery(signing_secret, request_url, clock)
         self._faults = Faults()
         self._people = People(self._workspace, self._delivery)
+        self.sign_in = SignIn(self._workspace, clock)
         self._control = Control(self._workspace, self._people, self._delivery, self._faults)
         self._enforce, self._limits = enforce_rate_limit, Limits(burst)
         self.url = self.api_url = ""
@@ -163,6 +165,7 @@ class LocalSlack:
 
     async def __aenter__(self) -> "LocalSlack":
         app = web.Application(client_max_size=MAX_BODY, middlewares=[same_origin])
+        self.sign_in.add_routes(app)
         app.router.add_route("*", "/api/{method}", self._call)
         app.router.add_get("/_socket", self._socket)
         app.router.add_post("/_response/{token}", self._respond)
@@ -174,7 +177,7 @@ class LocalSlack:
         await self._runner.setup()
         await web.TCPSite(self._runner, self._host, self._port).start()
         port = self._runner.addresses[0][1]
-        self.url = self._people.base = f"http://{self._host}:{port}"
+        self.url = self._people.base = self.sign_in.base = f"http://{self._host}:{port}"
         self.api_url = f"{self.url}/api/"
         return self
 

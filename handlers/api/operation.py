@@ -9,7 +9,7 @@ What it takes and answers are msgspec types: the same that validate requests are
 import importlib
 import pkgutil
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
@@ -83,7 +83,9 @@ class Call(Generic[Q, B]):
 
     @property
     def who(self) -> Actor:
-        """The token's name is the actor; what it may do is in its scopes."""
+        """The token's name is the actor, and what it may do is in its scopes; a person is themselves."""
+        if self.caller.actor is not None:
+            return replace(self.caller.actor, seen=self.seen)
         return Actor(Person(self.caller.name), domains=self.caller.domains, seen=self.seen)
 
 

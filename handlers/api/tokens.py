@@ -13,6 +13,7 @@ import structlog
 from bot.config.api import ApiToken
 from bot.config.environment import SECRET_PREFIX
 from bot.domain.access.scope import READS, Scope
+from bot.incidents.permissions import Actor
 from handlers.http.authentication import shown_token
 
 _LOOK_SECONDS = 1.0
@@ -23,12 +24,14 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Caller:
-    """``name`` is the actor of what it does; ``domains`` is None where it sees all."""
+    """``name`` is the actor of what it does; ``domains`` is None where it sees all. ``actor`` is a person who is signed
+    in, whose permissions count; None for a program."""
 
     name: str
     scopes: Collection[Scope]
     domains: frozenset[str] | None = None
     per_minute: int | None = None
+    actor: Actor | None = None
 
     def sees(self, domain: str) -> bool:
         return self.domains is None or domain in self.domains

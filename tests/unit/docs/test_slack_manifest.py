@@ -7,6 +7,7 @@ import yaml
 
 from bot.commands.parts.doctor import SCOPES
 from bot.localslack.events import EVENT_SCOPES, SHORTCUTS
+from handlers.pages.slack_sign_in import PATH
 from handlers.slack.registry import commands_of, events, shortcuts, slashes
 
 LINES = (Path(__file__).parents[3] / "deploy" / "slack-manifest.yaml").read_text(encoding="utf-8").splitlines()
@@ -49,6 +50,14 @@ def test_an_app_with_the_older_view_of_conversations_takes_what_stands_there_as_
     assert set(manifest["features"]) - set(MANIFEST["features"]) == {"assistant_view"}
     assert set(manifest["settings"]["event_subscriptions"]["bot_events"]) >= _OF_ASSISTANT_VIEW
     assert 0 < len(manifest["features"]["assistant_view"]["assistant_description"]) <= 300
+
+
+def test_signing_in_with_slack_needs_an_address_and_one_scope() -> None:
+    marks = ("# redirect_urls:", "#   - https://tandem", "# user:", "#   - openid")
+    filled = [line.replace("# ", "", 1) if line.strip().startswith(marks) else line for line in LINES]
+    found = yaml.safe_load("\n".join(filled))["oauth_config"]
+    assert found["redirect_urls"] == [f"https://tandem.example.com{PATH}/back"]
+    assert found["scopes"]["user"] == ["openid"] and "user" not in MANIFEST["oauth_config"]["scopes"]
 
 
 def test_cards_under_links_need_no_more_than_a_host() -> None:

@@ -79,6 +79,8 @@ MEANINGS: dict[tuple[str, str], tuple[str, str]] = {
     ("POST", "/incidents/{id}/resolve"): ("signed in, `incidents:write`", "Resolves it, by the form of its page."),
     ("POST", "/incidents/{id}/notes"): ("signed in, `incidents:write`", "Writes a note, by the form of its page."),
     ("GET, POST", "/sign-in"): ("none", "Signs in to the pages with a token, for 12 hours."),
+    ("GET", "/sign-in/slack"): ("none", "Sends the browser to Slack to sign in to the pages, where that is set up."),
+    ("GET", "/sign-in/slack/back"): ("Slack's code", "Signs in whoever Slack sends back, for 12 hours."),
     ("POST", "/sign-out"): ("none", "Ends that."),
     ("GET", "/openapi.json"): ("none", "OpenAPI 3.1 of everything below `/api`."),
     ("GET", "/healthz"): ("none", "200 while the process answers."),
