@@ -7,7 +7,10 @@ from urllib.parse import urlsplit
 
 from bot.domain.routing.route import check_channel
 from bot.domain.watched.metric import Average
-from bot.domain.watched.monitor import Scalar
+from bot.domain.watched.monitor import MonitorRules, Scalar
+from bot.domain.watched.pull import PullSection
+from bot.domain.watched.reference import ReferenceRules
+from bot.watches.models.kinds.registry import needs_rows
 from detectors.drift.spellings import Spellings
 from detectors.drift.texts import category
 
@@ -55,6 +58,21 @@ def check_timeout(timeout: timedelta) -> timedelta:
     if not timedelta(seconds=0.1) <= timeout <= timedelta(minutes=2):
         raise ValueError("write a time from 100ms to 2m")
     return timeout
+
+
+def check_counted(
+    pulls: Sequence[PullSection], monitors: Sequence[MonitorRules], references: ReferenceRules | None
+) -> None:
+    """Where a database counts, no monitor of the model may need rows, and no rows come beside."""
+    if not any(pull.statistics for pull in pulls):
+        return
+    if any(pull.statistics is None for pull in pulls):
+        raise ValueError("statistics: the model's other pull brings rows, and its monitors judge one or the other")
+    if references is not None:
+        raise ValueError("statistics: which of several references counts is chosen by rows; leave out references")
+    for monitor in monitors:
+        if why := needs_rows(monitor):
+            raise ValueError(f"statistics: the monitor {monitor.known_as} needs rows: {why}")
 
 
 def check_classes(classes: Sequence[Scalar], positive: Scalar | None, average: Average | None) -> None:

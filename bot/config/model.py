@@ -11,6 +11,7 @@ from bot.config.assistant import AssistantSection
 from bot.config.checks import (
     check_after,
     check_classes,
+    check_counted,
     check_ops_channel,
     check_server,
     check_timeout,
@@ -165,12 +166,9 @@ class Model(Section):
     """Its references are read from a database."""
 
     @model_validator(mode="after")
-    def _monitors_have_names_of_their_own(self) -> Self:
+    def _fits_together(self) -> Self:
         by_name(self.monitors)
-        return self
-
-    @model_validator(mode="after")
-    def _classes_are_one_by_one(self) -> Self:
+        check_counted(self.pull, self.monitors, self.references)
         check_classes(self.classes, self.positive, self.average)
         if both := sorted(set(self.ignore) & self.features.keys()):
             raise ValueError(f"{both[0]} is ignored, and one of the features")
@@ -179,8 +177,9 @@ class Model(Section):
     @property
     def watched(self) -> WatchedModel:
         """The part that its monitors work by."""
-        shared = {key: getattr(self, key) for key in WatchedModel.model_fields}
-        return WatchedModel.model_validate(shared | {"monitors": by_name(self.monitors)})
+        shared = {key: getattr(self, key) for key in WatchedModel.model_fields if key in Model.model_fields}
+        counted = any(pull.statistics for pull in self.pull)
+        return WatchedModel.model_validate(shared | {"monitors": by_name(self.monitors), "by_statistics": counted})
 
     @property
     def dependencies(self) -> list[tuple[Place, str]]:

@@ -173,6 +173,8 @@ NOT_INLINE = msgspec.Raw()
 class RowsKind(StrEnum):
     PREDICTIONS = "predictions"
     LABELS = "labels"
+    STATISTICS = "statistics"
+    """Of predictions that stayed in a database."""
 
 
 class RowsEvent(msgspec.Struct, frozen=True, tag="rows", tag_field="kind", omit_defaults=True):

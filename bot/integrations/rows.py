@@ -18,6 +18,7 @@ from bot.model_store.layout import LaidOut, labels_apart
 MOST_INLINE = 200
 """Rows that need no file of their own: who sends them one by one shall not fill the store with files of one row."""
 SOURCE = "models"
+Span = tuple[datetime, datetime]
 Append = Callable[[Sequence[NewEntry]], Awaitable[None]]
 
 
@@ -46,6 +47,25 @@ class RowsIntake:
             ]
             await self._append(entries_for(events, SOURCE, received_at, self._partition_by, self._partitions))
         return notes
+
+    async def take_statistics(
+        self, model: str, digest: str, rows: int, span: Span | None, labels: Mapping[str, str], key: str
+    ) -> None:
+        """Take in the statistics of so many rows, which are in the store. Raises StorageUnavailable, InboxFull."""
+        received_at = self._clock()
+        first, last = span or (received_at, received_at)
+        event = RowsEvent(
+            source=SOURCE,
+            model=model,
+            holds=RowsKind.STATISTICS,
+            digest=digest,
+            rows=rows,
+            labels=dict(labels),
+            first_at=first,
+            last_at=last,
+            key=key,
+        )
+        await self._append(entries_for([event], SOURCE, received_at, self._partition_by, self._partitions))
 
     async def alert(self, alerts: Sequence[AlertEvent]) -> None:
         """Take in alerts about the rows. Raises StorageUnavailable, InboxFull."""

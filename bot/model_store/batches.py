@@ -120,7 +120,8 @@ async def by_seq(connection: AsyncConnection, model: str, seqs: Sequence[int], d
 
 async def newest(connection: AsyncConnection, model: str, holds: RowsKind) -> KeptRows | None:
     """The batch of a model that came last: how fresh its data is."""
-    mine = (_ROWS.c.model == model, _ROWS.c.holds == holds.value)
+    kinds = [holds.value, *([RowsKind.STATISTICS.value] if holds is RowsKind.PREDICTIONS else [])]
+    mine = (_ROWS.c.model == model, _ROWS.c.holds.in_(kinds))
     found = await _kept(connection, select(_ROWS).where(*mine).order_by(_ROWS.c.seq.desc()).limit(1))
     return found[0] if found else None
 

@@ -16,11 +16,17 @@ Value = datetime | int | float | str
 
 
 class Pending(msgspec.Struct, frozen=True, kw_only=True):
-    """Rows that may have been taken in: the frame ``digest``. ``after`` and ``seen`` hold once they are."""
+    """Rows or statistics that may have been taken in: the frame ``digest``. ``after`` and ``seen`` hold once they are.
+
+    Of statistics ``rows`` is how many they are of, from ``first`` to ``last``.
+    """
 
     digest: str
     after: dict[str, Any]
-    seen: "Seen"
+    seen: "Seen | None" = None
+    rows: int = 0
+    first: datetime | None = None
+    last: datetime | None = None
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,17 +13,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import TandemError
 from bot.model_store import unused_files
-from bot.model_store.columns import FEATURE, array_of, canonical, schema_of
+from bot.model_store.columns import FEATURE, QUANTILE, SCORE, array_of, canonical, schema_of
 from bot.model_store.frames import Frames, file_of
 from bot.storage.database import insert_missing, row_of, table_of, upsert
 from bot.storage.tables.models import ReferenceRow
 from detectors.drift.categories import Categorical
 from detectors.drift.packing import Array
-from detectors.drift.profile import Profile
+from detectors.drift.profile import Profile, build
 from detectors.drift.sketch import build_in_parts
 
 _REFERENCE = table_of(ReferenceRow)
 MOST_VERSIONS = 1000
+_ANSWERS = ("prediction", "score")
 _OUTPUTS = ("prediction", "score", "label")
 _PART = 2**18
 """Rows that are unpacked at once to build a profile."""
@@ -200,6 +201,13 @@ async def outputs_of(frames: Frames, reference: Reference) -> Profile:
     """The profile of the reference's ``prediction``, ``score`` and ``label``, as far as it has them. Raises Lost."""
     whole = Profile.restore(await frames.get_bytes(reference.profile))
     return Profile(whole.rows, {name: column for name, column in whole.columns.items() if name in _OUTPUTS})
+
+
+async def answers_of(frames: Frames, reference: Reference) -> Profile:
+    """The profile of all that the model answered on the reference: predictions, scores, quantiles. Raises Lost."""
+    table = await frames.get_some(reference.digest, lambda name: name in _ANSWERS or name.startswith((SCORE, QUANTILE)))
+    there = [name for name in table.column_names if table[name].null_count < max(table.num_rows, 1)]
+    return await asyncio.to_thread(lambda: build({name: array_of(table[name]) for name in there}))
 
 
 def _profile(table: pa.Table, categorical: Collection[str]) -> Profile:

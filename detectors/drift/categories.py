@@ -18,6 +18,7 @@ from bisect import bisect
 from collections import Counter
 from collections.abc import Mapping
 from functools import cached_property
+from itertools import islice
 from typing import Protocol
 
 import msgspec
@@ -77,6 +78,12 @@ class Categorical(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
         tally.add(raw)
         return tally.spilt() if self.hashed else self._in_my_spelling(tally.column())
 
+    def read_counted(self, values: Mapping[object, int], missing: int) -> "Categorical":
+        """Another table's column whose values were counted elsewhere, as this one has it."""
+        tally = Tally({} if self.hashed else self.counts, Buckets() if self.hashed else _Between(self.counts))
+        tally.add_counted({**values, None: missing})
+        return tally.spilt() if self.hashed else self._in_my_spelling(tally.column())
+
     def _in_my_spelling(self, other: "Categorical") -> "Categorical":
         """Where 1.0, "1" or true stand for a category that is known in another spelling, they count as that."""
         strange = [text for text in other.counts if text not in self.counts]
@@ -130,6 +137,14 @@ class Tally:
         """Take more values, of shape (rows,)."""
         for start in range(0, len(raw), _PIECE):
             self._take(Counter(raw[start : start + _PIECE].tolist()))
+            if len(self._seen) > MOST_CATEGORIES:
+                self._spill()
+
+    def add_counted(self, values: Mapping[object, int]) -> None:
+        """Take values that were counted elsewhere."""
+        pairs = iter(values.items())
+        while piece := dict(islice(pairs, _PIECE)):
+            self._take(piece)
             if len(self._seen) > MOST_CATEGORIES:
                 self._spill()
 

@@ -185,9 +185,7 @@ def _of_numbers(before: Numeric, after: Numeric) -> Bars:
 
 
 def _counts(column: Numeric, edges: Array) -> Array:
-    scale = column.rows / max(len(column.values), 1)
-    upto = column.values.searchsorted(edges, "right") * scale
-    return np.array([*np.diff([0.0, *upto, column.rows]), column.missing])
+    return np.array([*np.diff([0.0, *column.ranks(edges, "right"), column.rows]), column.missing])
 
 
 def _of_categories(before: Categorical, after: Categorical) -> Bars:

@@ -117,7 +117,7 @@ def _tables(reference: Profile, now: Profile) -> dict[str, Array]:
 
 def _table(before: Column, after: Column) -> Array:
     if isinstance(before, Numeric) and isinstance(after, Numeric):
-        edges = _edges(before)
+        edges = tenths(before)
         return np.array([_in_bins(before, edges), _in_bins(after, edges)])
     if not (isinstance(before, Categorical) and isinstance(after, Categorical)):
         return np.zeros((2, 0))
@@ -130,8 +130,23 @@ def _with_missing(column: Categorical) -> dict[str | None, int]:
     return counts | column.counts
 
 
-def _edges(column: Numeric) -> Array:
-    """The values that part the reference in ten, as far as it has that many different ones."""
+def tenths(column: Numeric) -> Array:
+    """The values that part the reference in ten, as far as it has that many different ones.
+
+    Parameters
+    ----------
+    column
+        The reference's.
+
+    Returns
+    -------
+    Ascending values, nine at most.
+
+    Examples
+    --------
+    >>> tenths(Numeric(np.arange(20.0), 20, 0)).tolist()
+    [2.0, 4.0, 6.0, 8.0, 10.0, 12.0, 14.0, 16.0, 18.0]
+    """
     if not column.rows:
         return column.values
     return np.unique(column.values[(_TENTHS * len(column.values)).astype(np.int64)])
@@ -139,6 +154,4 @@ def _edges(column: Numeric) -> Array:
 
 def _in_bins(column: Numeric, edges: Array) -> Array:
     """The rows up to each edge, beyond the last, and missing; scaled up where only some of the values were kept."""
-    scale = column.rows / max(len(column.values), 1)
-    upto = column.values.searchsorted(edges, "right") * scale
-    return np.array([*np.diff([0, *upto, column.rows]), column.missing])
+    return np.array([*np.diff([0, *column.ranks(edges, "right"), column.rows]), column.missing])

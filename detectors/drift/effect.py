@@ -31,6 +31,8 @@ _SHARE = 0.2
 """Of the money held back, ``_SHARE / t`` is put in at batch ``t``: so that a drift may begin at any time."""
 _EMPTIED = 0.2
 """What is left of a bin at least, by a guess: that bounds what can be lost."""
+_MOST_DEALT = 10**9
+"""Rows of a batch that NumPy deals into parts of one size."""
 _BEYOND = 3.0
 """Values farther out than so many deviations from the reference's extremes count as that far."""
 
@@ -248,6 +250,13 @@ class Effects(msgspec.Struct):
 def _dealt(counts: Array, random: np.random.Generator) -> Iterator[Array]:
     """A batch in parts, dealt by lot: what one part shows can be bet on with the next."""
     left = counts.astype(np.int64)
+    if left.sum(axis=1).max(initial=0) >= _MOST_DEALT:  # each row by a coin: the parts' sizes are then random, too
+        for part in range(_PARTS, 1, -1):
+            taken = random.binomial(left, 1 / part)
+            yield taken.astype(np.float64)
+            left = left - taken
+        yield left.astype(np.float64)
+        return
     for part in range(_PARTS, 1, -1):
         taken = np.array([random.multivariate_hypergeometric(row, int(row.sum()) // part) for row in left])
         yield taken.astype(np.float64)

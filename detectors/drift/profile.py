@@ -1,7 +1,7 @@
 """The profile of a table: all that a check needs of it, made once, so that no check sorts the reference again."""
 
 from collections.abc import Collection, Mapping
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 import numpy as np
@@ -16,7 +16,28 @@ MOST = 1_000_000
 """Values kept of a column: up to so many rows it is exact."""
 
 
-class Numeric(msgspec.Struct, frozen=True, tag=True):
+class Ranks(msgspec.Struct, frozen=True):
+    """How many rows of a column are less than some values, and how many are up to them: exactly.
+
+    Parameters
+    ----------
+    at
+        Values in ascending order, of shape (values,).
+    below, upto
+        Rows less than each, and less than or equal to each.
+
+    Examples
+    --------
+    >>> Ranks(np.array([2.0]), np.array([1]), np.array([3])).upto.tolist()
+    [3]
+    """
+
+    at: Array
+    below: Array
+    upto: Array
+
+
+class Numeric(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     """A column of numbers: ``values`` sorted, of the ``rows`` that have one; ``missing`` rows have none.
 
     ``values`` are all of them, or so many order statistics at even distances: then the distribution function read off
@@ -30,6 +51,8 @@ class Numeric(msgspec.Struct, frozen=True, tag=True):
         How many rows have a value.
     missing
         How many have none.
+    known
+        Ranks that are exact, where the values are only some of the rows'.
 
     Examples
     --------
@@ -40,6 +63,16 @@ class Numeric(msgspec.Struct, frozen=True, tag=True):
     values: Array
     rows: int
     missing: int
+    known: Ranks | None = None
+
+    def ranks(self, values: Array, side: Literal["left", "right"]) -> Array:
+        """How many rows are less than each value, or with ``right`` up to it; scaled up where some were kept."""
+        found = self.values.searchsorted(values, side) * (self.rows / max(len(self.values), 1))
+        if self.known is None or not len(self.known.at):
+            return np.asarray(found)
+        place = self.known.at.searchsorted(values).clip(max=len(self.known.at) - 1)
+        exact = self.known.below if side == "left" else self.known.upto
+        return np.where(self.known.at[place] == values, exact[place], found)
 
     def read(self, raw: Array) -> "Numeric":
         """Another table's column, in this one's precision."""

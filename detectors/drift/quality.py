@@ -1,10 +1,10 @@
 """Data quality: whether a batch is well formed, compared with its reference."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import betabinom, binom, hypergeom
+from scipy.stats import binom, hypergeom
 
 from detectors.drift.categories import MOST_CATEGORIES, Categorical
 from detectors.drift.ordered import kolmogorov_smirnov
@@ -78,10 +78,41 @@ def findings(reference: Profile, table: Mapping[str, Array], alpha: float = 1e-6
     Schelter et al.: Automating large-scale data quality verification. VLDB 2018.
     """
     now = reference.read(table)
-    found = [Finding("schema", name, 1.0, f"{name} is not there") for name in reference.columns if name not in table]
-    found += [Finding("schema", name, 1.0, f"{name} is new") for name in table if name not in reference.columns]
+    odd = {name: _no_numbers(reference.columns[name], np.asarray(table[name])) for name in now.columns}
+    return findings_of(reference, now, odd, table, alpha)
+
+
+def findings_of(
+    reference: Profile, now: Profile, odd: Mapping[str, int], names: Collection[str], alpha: float = 1e-6
+) -> list[Finding]:
+    """What is wrong with a batch that was counted elsewhere, as :func:`findings` says it of rows.
+
+    Parameters
+    ----------
+    reference, now
+        The reference's profile, and the batch as the reference reads it.
+    odd
+        By column of numbers how many values are none, which count as missing in ``now``.
+    names
+        The batch's columns.
+    alpha
+        As for :func:`findings`.
+
+    Returns
+    -------
+    One finding a column and kind.
+
+    Examples
+    --------
+    >>> from detectors.drift.profile import build
+    >>> reference = build({"size": np.arange(9.0)})
+    >>> [one.text for one in findings_of(reference, reference.read({}), {}, ["length"])]
+    ['size is not there', 'length is new']
+    """
+    found = [Finding("schema", name, 1.0, f"{name} is not there") for name in reference.columns if name not in names]
+    found += [Finding("schema", name, 1.0, f"{name} is new") for name in names if name not in reference.columns]
     for name, column in now.columns.items():
-        found += _of_column(name, reference.columns[name], column, np.asarray(table[name]), alpha)
+        found += _of_column(name, reference.columns[name], column, odd.get(name, 0), alpha)
     return found
 
 
@@ -102,8 +133,27 @@ def duplicates(ids: Sequence[object]) -> Finding | None:
     >>> duplicates(["a", "b", "a", "a"])
     Finding(kind='duplicate', column=None, share=0.5, text='2 of 4 ids came before')
     """
-    again = len(ids) - len(set(ids))
-    return Finding("duplicate", None, again / len(ids), f"{again} of {len(ids)} ids came before") if again else None
+    return repeated(len(ids) - len(set(ids)), len(ids))
+
+
+def repeated(again: int, rows: int) -> Finding | None:
+    """Rows whose id came before, of so many.
+
+    Parameters
+    ----------
+    again, rows
+        How many came before, and how many there are.
+
+    Returns
+    -------
+    The finding; None where no id came twice.
+
+    Examples
+    --------
+    >>> repeated(2, 4)
+    Finding(kind='duplicate', column=None, share=0.5, text='2 of 4 ids came before')
+    """
+    return Finding("duplicate", None, again / rows, f"{again} of {rows} ids came before") if again else None
 
 
 def stale(newest: float | None, now: float, within: float) -> Finding | None:
@@ -131,11 +181,12 @@ def stale(newest: float | None, now: float, within: float) -> Finding | None:
     return Finding("freshness", None, 1.0, f"no data for {late:.0f} s") if late > within else None
 
 
-def _of_column(name: str, before: Column, after: Column, raw: Array, alpha: float) -> Iterator[Finding]:
-    if len(raw) == 0:
+def _of_column(name: str, before: Column, after: Column, odd: int, alpha: float) -> Iterator[Finding]:
+    rows = after.rows + after.missing
+    if rows == 0:
         return
-    if wrong := list(_type(name, before, raw)):
-        yield from wrong  # what else could be said of the column follows from this
+    if odd:  # what else could be said of the column follows from this
+        yield Finding("type", name, odd / rows, f"{odd} of {rows} values of {name} are no numbers")
         return
     yield from _missing(name, before, after, alpha)
     yield from _infinite(name, before, after, alpha)
@@ -147,18 +198,16 @@ def _of_column(name: str, before: Column, after: Column, raw: Array, alpha: floa
         yield from _category(name, before, after, alpha)
 
 
-def _type(name: str, before: Column, raw: Array) -> Iterator[Finding]:
+def _no_numbers(before: Column, raw: Array) -> int:
     if isinstance(before, Categorical) or raw.dtype.kind in "iufb":
-        return
-    odd = sum(not is_missing(value) for value in raw[np.isnan(before.numbers(raw))])
-    if odd:
-        yield Finding("type", name, odd / len(raw), f"{odd} of {len(raw)} values of {name} are no numbers")
+        return 0
+    return sum(not is_missing(value) for value in raw[np.isnan(before.numbers(raw))])
 
 
 def _missing(name: str, before: Column, after: Column, alpha: float) -> Iterator[Finding]:
     """Fisher's exact test, one-sided."""
     known, rows = before.rows + before.missing, after.rows + after.missing
-    p = hypergeom.sf(after.missing - 1, known + rows, before.missing + after.missing, rows)
+    p = _as_many(after.missing, rows, before.missing, known)
     if after.missing and p < alpha:
         share = after.missing / rows
         usual = before.missing / max(known, 1)
@@ -169,17 +218,27 @@ def _infinite(name: str, before: Column, after: Column, alpha: float) -> Iterato
     """Fisher's exact test, one-sided, on how many values are infinite."""
     if not isinstance(before, Numeric) or not isinstance(after, Numeric):
         return
-    usual = round(_count_infinite(before) * before.rows / max(len(before.values), 1))
-    many = _count_infinite(after)
-    p = hypergeom.sf(many - 1, before.rows + after.rows, usual + many, after.rows)
+    usual, many = _count_infinite(before), _count_infinite(after)
+    p = _as_many(many, after.rows, usual, before.rows)
     if many and (p < alpha or not usual):
         yield Finding("infinite", name, many / after.rows, f"{many} of {after.rows} values of {name} are infinite")
 
 
 def _count_infinite(column: Numeric) -> int:
     """Values that are infinite: sorted, they are at both ends."""
-    low, high = column.values.searchsorted(-np.inf, "right"), column.values.searchsorted(np.inf, "left")
-    return int(low + len(column.values) - high)
+    low, high = column.ranks(np.array([-np.inf]), "right"), column.ranks(np.array([np.inf]), "left")
+    return round(float(low[0] + column.rows - high[0]))
+
+
+def _as_many(many: int, rows: int, usual: int, known: int) -> float:
+    """Fisher's exact test, one-sided: the chance that so many of all are among these rows, or more.
+
+    As many here or more is as few there or fewer, and the sum is over the side that has fewer rows.
+    """
+    total, together = rows + known, many + usual
+    if rows <= known:
+        return float(hypergeom.sf(many - 1, total, together, rows))
+    return float(hypergeom.cdf(usual, total, together, known))
 
 
 def _constant(name: str, before: Column, after: Column, alpha: float) -> Iterator[Finding]:
@@ -204,10 +263,12 @@ def _range(name: str, before: Numeric, after: Numeric, alpha: float) -> Iterator
     if before.rows < 2 or not after.rows:
         return
     low, high = before.values[0], before.values[-1]
-    outside = after.values.searchsorted(low, "left") + after.rows - after.values.searchsorted(high, "right")
-    if betabinom.sf(outside - 1, after.rows, 2, before.rows - 1) < alpha:
+    under, upto = after.ranks(np.array([low]), "left"), after.ranks(np.array([high]), "right")
+    outside = round(float(under[0] + after.rows - upto[0]))
+    # Beta-binomial, as a sum of two terms: of outside + 1 rows of both sides together, one at most is the reference's
+    if hypergeom.cdf(1, before.rows + after.rows, before.rows, outside + 1) < alpha:
         text = f"{outside} of {after.rows} values of {name} are outside {low:g} … {high:g}"
-        yield Finding("range", name, float(outside / after.rows), text)
+        yield Finding("range", name, outside / after.rows, text)
 
 
 def _category(name: str, before: Categorical, after: Categorical, alpha: float) -> Iterator[Finding]:

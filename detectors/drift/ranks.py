@@ -133,8 +133,7 @@ def _around(column: Column, numbers: Array, texts: list[str], missing: int) -> t
         below = counts[[bisect_left(names, text) for text in texts]]
         upto = counts[[bisect_right(names, text) for text in texts]]
     else:
-        scale = column.rows / max(len(column.values), 1)
-        below, upto = (np.round(column.values.searchsorted(numbers, side) * scale) for side in ("left", "right"))
+        below, upto = np.round(column.ranks(numbers, "left")), np.round(column.ranks(numbers, "right"))
     ends = np.full((2, missing), [[column.rows], [column.rows + column.missing]])
     return np.append(below, ends[0]).astype(np.int64), np.append(upto, ends[1]).astype(np.int64)
 

@@ -128,7 +128,7 @@ class Monitor(msgspec.Struct):
         """A monitor of the reference's columns; ``reference`` needs one row at least."""
         if not reference.rows:
             raise ValueError("a reference needs one row at least")
-        count = min(_BINS, 2 ** int(math.log2(reference.rows + 1)))
+        count = bin_count(reference.rows)
         random = np.random.default_rng([seed, 0])
         bins = {name: bins_of(column, count, random) for name, column in reference.columns.items()}
         urn = np.array([b.sizes for b in bins.values()], dtype=np.float64)
@@ -180,6 +180,26 @@ class Monitor(msgspec.Struct):
         self.drift = self.drift or evidence >= 1 / self.alpha
         named = _surest(dict(zip(self.bins, money.tolist(), strict=True)), self.alpha) if self.drift else []
         return Verdict(evidence, self.drift, named)
+
+
+def bin_count(rows: int) -> int:
+    """In how many bins a column of a reference of so many rows is parted: a power of 2.
+
+    Parameters
+    ----------
+    rows
+        Of the reference.
+
+    Returns
+    -------
+    The number of bins.
+
+    Examples
+    --------
+    >>> bin_count(10), bin_count(1_000_000)
+    (8, 32)
+    """
+    return int(min(_BINS, 2 ** int(math.log2(rows + 1))))
 
 
 def _surest(money: Mapping[str, float], alpha: float) -> list[str]:

@@ -8,6 +8,7 @@ from bot.components.component import Component
 from bot.components.oncall import TOOLS
 from bot.components.process import Process
 from bot.domain.watched.monitor import FeatureKind
+from bot.watches.models.kinds.registry import kind_of
 
 
 def pull_components(process: Process) -> Iterator[Component]:
@@ -16,6 +17,7 @@ def pull_components(process: Process) -> Iterator[Component]:
         return
     from bot.integrations.pull.pulling import Pull, address_in  # noqa: PLC0415 - only for who pulls
     from bot.integrations.pull.reference import ReferencePull  # noqa: PLC0415
+    from bot.integrations.pull.statistics.pulling import StatisticsPull  # noqa: PLC0415
     from bot.integrations.rows import RowsIntake  # noqa: PLC0415
 
     services = process.services.under(TOOLS)
@@ -23,7 +25,12 @@ def pull_components(process: Process) -> Iterator[Component]:
     for model, section in process.config.models.items():
         for pull in section.pull:
             address = partial(address_in, os.environ, pull.from_)
-            work = Pull(model, pull, address, services.database, intake, services.clock)
+            if pull.statistics:
+                given = (address, services.database, intake, services.clock, section.watched)
+                needs_reference = any(kind_of(monitor).needs_reference for monitor in section.monitors)
+                work: Pull = StatisticsPull(model, pull, *given, needs_reference)
+            else:
+                work = Pull(model, pull, address, services.database, intake, services.clock)
             yield Component(f"pull of {work.key}", run=work.run, role=TOOLS)
         if section.reference is not None:
             address = partial(address_in, os.environ, section.reference.from_)

@@ -118,6 +118,11 @@ class MonitorRules(_Section):
         return None
 
     @property
+    def needs_rows(self) -> str:
+        """Why what is written of it needs rows, though its kind does not; empty where it does not."""
+        return ""
+
+    @property
     def compares(self) -> bool:
         """Whether it looks at a reference, where there is one."""
         return True
@@ -147,6 +152,8 @@ class WatchedModel(_Section):
     average: Average | None = None
     ignore: list[str] = []
     references: ReferenceRules | None = None
+    by_statistics: bool = False
+    """Whether its monitors judge statistics that a database made, and not rows."""
 
     def judges_apart(self, monitor: MonitorRules) -> bool:
         """Whether a monitor judges each version of the model by itself."""

@@ -1,9 +1,9 @@
 """``pull`` and ``reference`` of a model: its predictions, labels or references are read from a database."""
 
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from bot.domain.duration import Duration
 
@@ -28,6 +28,19 @@ Sql = Annotated[str, Field(min_length=1, max_length=20_000), AfterValidator(_che
 AddressName = Annotated[str, Field(alias="from", pattern=r"^[A-Za-z][A-Za-z0-9_]{0,99}$")]
 
 
+class StatisticsSection(BaseModel):
+    """Statistics that the database makes of rows, which stay there."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    window: Annotated[Duration, AfterValidator(_check_every)] | None = None
+    """Each is of so long a time by the cursor, and made once that is over; without it of all that is new."""
+
+
+def _from_yes(value: object) -> object:
+    return {} if value is True else None if value is False else value
+
+
 class PullSection(BaseModel):
     """Where a model's rows are read, and how often."""
 
@@ -50,8 +63,18 @@ class PullSection(BaseModel):
     dropped by their id. The cursor is a moment then."""
     since: AwareDatetime | None = None
     """Where the first pull begins; default: at the first row."""
+    statistics: Annotated[StatisticsSection | None, BeforeValidator(_from_yes)] = None
+    """`true`: the database counts, and the rows stay there; for monitors that need no more than statistics."""
     labels: dict[str, str] = {}
     """Labels of the rows, for `correlation.partition_by`."""
+
+    @model_validator(mode="after")
+    def _can_be_counted(self) -> Self:
+        if self.statistics is not None and self.holds == "labels":
+            raise ValueError("statistics: labels are joined with the rows that they are for; leave it out")
+        if self.statistics is not None and self.late:
+            raise ValueError("statistics: rows that come late are told from others by their ids; use settle, not late")
+        return self
 
 
 class ReferenceSection(BaseModel):

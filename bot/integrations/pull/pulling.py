@@ -89,10 +89,7 @@ class Pull:
         page = await self._next(known, address)
         if page is None:
             await self._count_without_cursor(address)
-            firing, alerts = self._troubles.with_success(known.firing, self._clock())
-            await self._intake.alert(alerts)
-            known = await self._save(known, failure="", at=self._clock(), firing=firing or None)
-            return await self._reread(known, address)
+            return await self._reread(await self._worked(known), address)
         rows, problems, usual = self._pages.fitting(page.rows, known.columns)
         if self.section.late:
             known = await self._save(known, pending=await self._late.pending(known, page, rows))
@@ -106,6 +103,12 @@ class Pull:
             await self._count_without_cursor(address)
         known = await self._judge(known, problems, usual, kinds_of(page.rows))
         return page.more or await self._reread(known, address)
+
+    async def _worked(self, known: Progress) -> Progress:
+        """The database answered."""
+        firing, alerts = self._troubles.with_success(known.firing, self._clock())
+        await self._intake.alert(alerts)
+        return await self._save(known, failure="", at=self._clock(), firing=firing or None)
 
     async def _reread(self, known: Progress, address: str) -> bool:
         """Take in the rows that came late; says whether there may be more of them."""
@@ -126,7 +129,7 @@ class Pull:
         )
         async with self._database.write() as connection:
             await pulls.save(connection, done)
-            if known.seen is not None and known.seen.digest != pending.seen.digest:
+            if known.seen is not None and pending.seen is not None and known.seen.digest != pending.seen.digest:
                 await unused_files.note(connection, [file_of(known.seen.digest)], self._clock())
             await unused_files.note(connection, [file_of(pending.digest)], self._clock() + _TAKEN_BY)
         return done

@@ -1,7 +1,8 @@
 """A database that rows are read from: whatever SQLAlchemy reaches, and DuckDB over files."""
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol
 
@@ -39,6 +40,19 @@ class Warehouse(Protocol):
     def without_cursor(self, query: Query) -> int:
         """How many rows have no value of the cursor."""
         ...
+
+    def session(self, query: Query) -> "AbstractContextManager[Session]":
+        """Statements about the query's rows, on one state of the database where it has such."""
+        ...
+
+
+class Session(NamedTuple):
+    """``source`` is what a statement says after FROM, with its WHERE; ``answer`` raises ToolFailure."""
+
+    dialect: str
+    source: str
+    quoted: Callable[[str], str]
+    answer: Callable[[str], pa.Table]
 
 
 def open_warehouse(address: str) -> Warehouse:
@@ -106,6 +120,29 @@ class _Sql:
         except Exception as error:  # also a driver's own, where the connection breaks while rows come
             raise ToolFailure(_reason(error)) from None
 
+    @contextmanager
+    def session(self, query: Query) -> Iterator[Session]:
+        source, given = _where(query, self._quoted(query.cursor), ":")
+        dialect = self._engine.dialect.name
+        with ExitStack() as stack:
+            try:
+                connection = stack.enter_context(self._engine.connect())
+                if dialect == "postgresql":
+                    connection = connection.execution_options(isolation_level="REPEATABLE READ")
+                    connection.execute(text("SET TIME ZONE 'UTC'"))
+            except Exception as error:
+                raise ToolFailure(_reason(error)) from None
+
+            def answer(statement: str) -> pa.Table:
+                try:
+                    result = connection.execute(text(_plain(statement)), given)
+                    names, rows = list(result.keys()), result.fetchall()
+                except Exception as error:
+                    raise ToolFailure(_reason(error)) from None
+                return _table(names, list(zip(*rows, strict=True)) if rows else [[] for _ in names])
+
+            yield Session(dialect, source, self._quoted, answer)
+
     def _quoted(self, name: str) -> str:
         return self._engine.dialect.identifier_preparer.quote(name)
 
@@ -122,7 +159,7 @@ class _DuckDb:
             self._duckdb = importlib.import_module("duckdb")
         except ImportError:
             raise ToolFailure("DuckDB is not installed: pip install 'tandem-chatops[duckdb]'") from None
-        self._path = url.database or ":memory:"
+        self._path, self._settings = url.database or ":memory:", {name: str(value) for name, value in url.query.items()}
 
     def rows(self, query: Query) -> pa.Table:
         return self._answer(*_statement(query, _in_quotes(query.cursor), "$"))
@@ -132,11 +169,35 @@ class _DuckDb:
 
     def _answer(self, statement: str, given: Mapping[str, Any]) -> pa.Table:
         try:
-            with self._duckdb.connect(self._path, read_only=self._path != ":memory:") as connection:
-                connection.execute("SET TimeZone = 'UTC'")
+            with self._connected() as connection:
                 return connection.sql(statement, params=given).to_arrow_table()
         except (self._duckdb.Error, OSError) as error:
             raise ToolFailure(_reason(error)) from None
+
+    @contextmanager
+    def session(self, query: Query) -> Iterator[Session]:
+        source, given = _where(query, _in_quotes(query.cursor), "$")
+        with ExitStack() as stack:
+            try:
+                connection = stack.enter_context(self._connected())
+                connection.execute("BEGIN TRANSACTION")
+            except (self._duckdb.Error, OSError) as error:
+                raise ToolFailure(_reason(error)) from None
+
+            def answer(statement: str) -> pa.Table:
+                try:
+                    return connection.sql(statement, params=given).to_arrow_table()
+                except (self._duckdb.Error, OSError) as error:
+                    raise ToolFailure(_reason(error)) from None
+
+            yield Session("duckdb", source, _in_quotes, answer)
+
+    @contextmanager
+    def _connected(self) -> Iterator[Any]:
+        read_only = self._path != ":memory:"
+        with self._duckdb.connect(self._path, read_only=read_only, config=self._settings) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            yield connection
 
 
 def _in_quotes(name: str) -> str:

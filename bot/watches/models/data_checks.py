@@ -3,7 +3,7 @@
 Pure: a window and a reference in, an outcome out. Each may take seconds: they are for threads.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -75,12 +75,17 @@ def check_quality(model: WatchedModel, window: Window, loaded: LoadedReference |
     found += [one for one in _against_rules(model.features, table) if (one.kind, one.column) not in known]
     again = quality.duplicates([str(one) for one in window.ids])
     found += [again] if again else []
+    sides = Sides(loaded.features, loaded.features.read(table), loaded.version) if loaded else None
+    return told_of_quality(found, window.table.rows, sides)
+
+
+def told_of_quality(found: list[quality.Finding], rows: int, sides: Sides | None) -> Outcome:
+    """The outcome of a check of quality, the most frequent finding first."""
     found.sort(key=lambda finding: -finding.share)
     features = list(dict.fromkeys(finding.column for finding in found if finding.column))
     lines = [finding.text for finding in found]
-    sides = Sides(loaded.features, loaded.features.read(table), loaded.version) if loaded else None
     if not found:
-        return _shown(Outcome(b"", False, f"{window.table.rows} rows are well formed"), sides, "missing")
+        return _shown(Outcome(b"", False, f"{rows} rows are well formed"), sides, "missing")
     chart = chart_of(sides, features[0]) if sides and features else None
     more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
     outcome = Outcome(b"", True, lines[0], [*lines[:_SHOWN], *more], features, chart, _QUALITY)
@@ -148,21 +153,25 @@ def check_drift(
 ) -> Outcome:
     """Whether any column's distribution is another than the reference's: the features', or of what the model says."""
     before, table = compared(monitor, model, window.table, loaded)
-    after = before.read(table)
+    return judge_drift(monitor, blob, window.table.rows, Sides(before, before.read(table), loaded.version))
+
+
+def judge_drift(monitor: DriftRules, blob: bytes, rows: int, sides: Sides) -> Outcome:
+    """The next step in the life of a drift monitor."""
+    before, after = sides.before, sides.after
     life = Life.restore(blob) if blob else None
     if life is None or life.monitor.bins.keys() != before.columns.keys():
         life = Life.against(before, monitor.alpha, seed_of(monitor))
     least = monitor.effect
     standing = life.update(before, after, Least(least.psi, least.wasserstein, least.columns))
-    sides = Sides(before, after, loaded.version)
     guarantee = f"a false alarm in its whole life with a chance of {monitor.alpha:.2g} at most, over all columns"
     guarantee += _tolerated(least)
     if not standing.drifted:
         small = ", or less than counts" if life.monitor.drift else ""
-        summary = f"no drift of {len(before.columns)} columns in {window.table.rows} rows{small}"
+        summary = f"no drift of {len(before.columns)} columns in {rows} rows{small}"
         return _shown(Outcome(life.state(), False, summary, guarantee=guarantee), sides)
     lines = moved(sides, standing.columns)
-    summary = f"{few(standing.columns)} drifted from the reference {loaded.version}: {'; '.join(lines[:2])}"
+    summary = f"{few(standing.columns)} drifted from the reference {sides.version}: {'; '.join(lines[:2])}"
     chart = chart_of(sides, standing.columns[0])
     return _shown(Outcome(life.state(), True, summary, lines, standing.columns, chart, guarantee), sides)
 
@@ -178,23 +187,28 @@ def compared(
 ) -> tuple[Profile, Mapping[str, Array]]:
     """The reference's profile of what the monitor looks at, and the window's columns. Raises CheckSkipped."""
     if monitor.kind == FindingKind.PREDICTION_DRIFT:
-        before, now = loaded.outputs, table.outputs()
-        wanted: Collection[str] = before.columns.keys()
-        if not wanted:
-            raise CheckSkipped(f"the reference {loaded.version} has no predictions: put prediction or score in it")
-    elif monitor.kind == FindingKind.CONCEPT_DRIFT:
+        return outputs_compared(loaded), table.outputs()
+    if monitor.kind == FindingKind.CONCEPT_DRIFT:
         if "errors" not in loaded.fitted:
             loaded.fitted["errors"] = profile_of_errors(loaded)
-        before, now = loaded.fitted["errors"], errors_of(table, loaded.table)
-        wanted = before.columns.keys()
-    else:
-        before, now = loaded.features, dict(table.features)
-        wanted = model.features or before.columns.keys()
-        wanted = [name for name in wanted if name not in model.ignore]
-    columns = {name: column for name, column in before.columns.items() if name in wanted}
+        return loaded.fitted["errors"], errors_of(table, loaded.table)
+    return features_compared(model, loaded), table.features
+
+
+def outputs_compared(loaded: LoadedReference) -> Profile:
+    """What the model answered on the reference. Raises CheckSkipped."""
+    if not loaded.outputs.columns:
+        raise CheckSkipped(f"the reference {loaded.version} has no predictions: put prediction or score in it")
+    return loaded.outputs
+
+
+def features_compared(model: WatchedModel, loaded: LoadedReference) -> Profile:
+    """The reference's features that are watched. Raises CheckSkipped."""
+    before, wanted = loaded.features, model.features or loaded.features.columns.keys()
+    columns = {name: column for name, column in before.columns.items() if name in wanted and name not in model.ignore}
     if not columns:
         raise CheckSkipped(f"the reference {loaded.version} has none of the columns that are watched")
-    return Profile(before.rows, columns), now
+    return Profile(before.rows, columns)
 
 
 def check_together(

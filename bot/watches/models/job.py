@@ -27,9 +27,10 @@ from bot.watches.models.kinds.registry import CheckInput, CheckSkipped, Outcome,
 from bot.watches.models.memory import Key, MonitorState, Waiting
 from bot.watches.models.seasons.check import BySeason, check_by_season
 from bot.watches.models.seasons.memory import SeasonState, unpacked
+from bot.watches.models.statistics.judging import statistics_of
 from bot.watches.models.versions import splitting
 from bot.watches.models.versions.splitting import Parts
-from bot.watches.models.window import LoadedReferences, Window, labelled, predictions, without
+from bot.watches.models.window import LoadedReferences, Table, Window, labelled, predictions, without
 
 _MOST_BATCHES = 10_000
 
@@ -120,16 +121,16 @@ class Checks:
         reference = await self._rolling.current(key[0], model, now)
         results = []
         for one in due:
-            kept = await self._kept(key, one)
+            kept = await self._kept(key, model, one)
             if kept:
                 results += await self._make(key, model, one, kept, reference, now)
         return results
 
-    async def _kept(self, key: Key, due: Due) -> list[KeptRows]:
+    async def _kept(self, key: Key, rules: WatchedModel, due: Due) -> list[KeptRows]:
         """The batches of the window: as many as it takes, or all where it is a window of time."""
         async with self._database.read() as connection:
             model, domain = key
-            after, holds = due.waiting.seq, holds_of(due.rules)
+            after, holds = due.waiting.seq, holds_of(rules, due.rules)
             kept = await model_data.rows_after(connection, model, after, _MOST_BATCHES, holds, domain)
         enough, rows = due.rules.window.rows, 0
         for place, one in enumerate(kept):
@@ -148,6 +149,8 @@ class Checks:
             due.name, kept[-1].seq, rows, kept[-1].received_at, against.key, _version(usual), since=kept[0].received_at
         )
         try:
+            if model.by_statistics:
+                return [result._replace(outcome=await self._check_counted(due.rules, model, kept, against))]
             window = await self._window(of, due.rules, kept, now)
             result = result._replace(delay=window.delay)
             if model.judges_apart(due.rules) and window.table.rows:
@@ -157,6 +160,20 @@ class Checks:
             raise
         except Exception as error:
             return [_not_made(result, of[0], error)]
+
+    async def _check_counted(
+        self, rules: MonitorRules, model: WatchedModel, kept: list[KeptRows], against: Against
+    ) -> Outcome:
+        kind, loaded = kind_of(rules), None
+        if against.reference is not None:
+            loaded = await self._references.get(against.reference)
+        if kind.check_counted is None:
+            raise CheckSkipped("it needs rows, and the model's rows stay in a database")
+        if kind.needs_reference and loaded is None:
+            raise CheckSkipped(_no_reference(model))
+        counted = await statistics_of(self._frames, kept, loaded)
+        given = CheckInput(model, against.blob, Window(Table(counted.rows, {})), loaded, counted)
+        return await asyncio.to_thread(kind.check_counted, rules, given)
 
     async def _each_version(
         self, due: Due, model: WatchedModel, window: Window, usual: Usual, whole: Result
@@ -258,8 +275,10 @@ def _as_a_whole(whole: Result, results: Sequence[Result], parts: Parts) -> Resul
     )
 
 
-def holds_of(rules: MonitorRules) -> RowsKind:
+def holds_of(model: WatchedModel, rules: MonitorRules) -> RowsKind:
     """What fills a monitor's window."""
+    if model.by_statistics:
+        return RowsKind.STATISTICS
     return RowsKind.LABELS if kind_of(rules).of_labels else RowsKind.PREDICTIONS
 
 

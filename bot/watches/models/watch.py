@@ -178,10 +178,10 @@ class ModelsWatch:
         while kept := await model_data.rows_after(connection, event.model, cursor.seq, _PAGE, domain=domain):
             for one in kept:
                 cursor.seq = one.seq
-                if one.holds is RowsKind.PREDICTIONS and one.rows:
+                if one.holds is not RowsKind.LABELS and one.rows:
                     cursor.newest_at = max(cursor.newest_at or one.received_at, one.received_at)
                 for name, monitor in rules.items():
-                    if holds_of(monitor) is one.holds:
+                    if holds_of(self._rules.models[event.model], monitor) is one.holds:
                         before = cursor.waiting.get(name) or Waiting(one.seq - 1)
                         since = before.since or (one.received_at if one.rows else None)
                         cursor.waiting[name] = Waiting(before.seq, before.rows + one.rows, since)

@@ -84,3 +84,45 @@ def test_the_example_of_the_documentation_is_valid(tmp_path: Path) -> None:
     example = DOCS.read_text(encoding="utf-8").partition("```yaml\n")[2].partition("```")[0]
     config, _ = load(tmp_path, example)
     assert len(config.models["demand-forecast"].monitors) == 8
+
+
+COUNTED = "    pull: {sql: select 1, from: W, cursor: ts, every: 1h, statistics: true}\n"
+
+
+@pytest.mark.parametrize(
+    "model, error",
+    [
+        ("    monitors: [{kind: performance, metric: mae, maximum: 1}]", "performance-mae needs rows: it joins labels"),
+        ("    monitors: [{kind: multivariate}]", "multivariate needs rows: it looks at each row as a whole"),
+        ("    monitors: [{kind: estimated_performance, metric: f1}]", "needs rows: it looks at each row as a whole"),
+        ("    monitors: [{kind: drift, by: version}]", "drift needs rows: by: version judges the rows of each version"),
+        ("    monitors: [{kind: drift, engine: alibi}]", "drift needs rows: engine: alibi is given rows"),
+        ("    monitors: [{kind: drift, least_effect: {wasserstein: 0.1}}]", "wasserstein bets on the distance of each"),
+        ("    references: {by: version}", "which of several references counts is chosen by rows"),
+    ],
+)
+def test_what_a_database_cannot_count_is_refused_with_the_reason(tmp_path: Path, model: str, error: str) -> None:
+    with pytest.raises(ConfigError, match=error):
+        load(tmp_path, MODEL + COUNTED + model)
+
+
+@pytest.mark.parametrize(
+    "changed, error",
+    [
+        ("holds: labels", "labels are joined with the rows"),
+        ("late: 1h", "use settle, not late"),
+        ("statistics: {windw: 1h}", "did you mean 'window'"),
+    ],
+)
+def test_pulls_of_statistics_that_cannot_be_are_refused(tmp_path: Path, changed: str, error: str) -> None:
+    begin = COUNTED.strip().removesuffix("}") if "statistics" not in changed else COUNTED.strip()[:-18].rstrip(", ")
+    with pytest.raises(ConfigError, match=error):
+        load(tmp_path, f"{MODEL}    {begin}, {changed}}}")
+
+
+def test_what_a_database_can_count_is_taken(tmp_path: Path) -> None:
+    config, _ = load(
+        tmp_path, MODEL + COUNTED + "    monitors: [{kind: drift}, {kind: prediction_drift}, {kind: quality}]"
+    )
+    assert config.rules().models["m"].by_statistics
+    assert not load(tmp_path, MODEL + COUNTED.replace("true", "false"))[0].rules().models["m"].by_statistics

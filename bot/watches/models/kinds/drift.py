@@ -34,18 +34,38 @@ class DriftRules(MonitorRules):
         return []
 
     @property
+    def needs_rows(self) -> str:
+        """The bets on a distance are on each row."""
+        return "least_effect: wasserstein bets on the distance of each row" if self.effect.wasserstein else ""
+
+    @property
     def effect(self) -> LeastEffect:
         """What is given, or the default."""
         return self.least_effect or LeastEffect(psi=0.02)
 
 
-@monitor(FindingKind.DRIFT, alertname=FindingKind.DRIFT.alertname, rules=DriftRules, by_alibi=True, family="drift")
+def check_counted_columns(rules: DriftRules, given: CheckInput) -> Outcome:
+    """The same of statistics that a database made."""
+    from bot.watches.models.statistics.judging import check_drift
+
+    return check_drift(rules, given)
+
+
+@monitor(
+    FindingKind.DRIFT,
+    alertname=FindingKind.DRIFT.alertname,
+    rules=DriftRules,
+    by_alibi=True,
+    family="drift",
+    check_counted=check_counted_columns,
+)
 @monitor(
     FindingKind.PREDICTION_DRIFT,
     alertname=FindingKind.PREDICTION_DRIFT.alertname,
     rules=DriftRules,
     by_alibi=True,
     family="drift",
+    check_counted=check_counted_columns,
 )
 @monitor(
     FindingKind.CONCEPT_DRIFT,

@@ -33,7 +33,20 @@ class QualityRules(MonitorRules):
         return self.fresh_within
 
 
-@monitor(FindingKind.QUALITY, alertname=FindingKind.QUALITY.alertname, rules=QualityRules, needs_reference=False)
+def check_counted(rules: QualityRules, given: CheckInput) -> Outcome:
+    """The same of statistics that a database made."""
+    from bot.watches.models.statistics.judging import check_quality
+
+    return check_quality(given)
+
+
+@monitor(
+    FindingKind.QUALITY,
+    alertname=FindingKind.QUALITY.alertname,
+    rules=QualityRules,
+    needs_reference=False,
+    check_counted=check_counted,
+)
 def check(rules: QualityRules, given: CheckInput) -> Outcome:
     from bot.watches.models.data_checks import check_quality
 

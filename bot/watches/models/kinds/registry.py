@@ -28,6 +28,7 @@ from bot.domain.watched.monitor import MonitorRules, WatchedModel
 from bot.errors import TandemError
 
 if TYPE_CHECKING:
+    from bot.model_store.statistics import Statistics
     from bot.watches.models.window import LoadedReference, Window
 
 
@@ -63,6 +64,7 @@ class CheckInput:
     state: bytes
     window: Window
     reference: LoadedReference | None
+    counted: Statistics | None = None
 
     def loaded(self) -> LoadedReference:
         """The reference, for kinds that need one."""
@@ -86,6 +88,8 @@ class MonitorKind(NamedTuple):
     needs_reference: bool
     by_alibi: bool
     family: str
+    check_counted: Check | None = None
+    """The check of statistics that a database made, for kinds that need no rows."""
 
 
 _known: dict[str, MonitorKind] = {}
@@ -100,6 +104,7 @@ def monitor(
     needs_reference: bool = True,
     by_alibi: bool = False,
     family: str = "",
+    check_counted: Check | None = None,
 ) -> Callable[[Check], Check]:
     """Register the check of a kind. Raises ValueError where the kind is taken."""
 
@@ -107,7 +112,9 @@ def monitor(
         if kind in _known:
             raise ValueError(f"two kinds of monitors are named {kind!r}")
         called = family or f"kind {kind}"
-        _known[kind] = MonitorKind(kind, alertname, rules, check, of_labels, needs_reference, by_alibi, called)
+        _known[kind] = MonitorKind(
+            kind, alertname, rules, check, of_labels, needs_reference, by_alibi, called, check_counted
+        )
         return check
 
     return register
@@ -131,6 +138,20 @@ def all_kinds() -> Mapping[str, MonitorKind]:
 
 def kind_of(rules: MonitorRules) -> MonitorKind:
     return all_kinds()[rules.kind]
+
+
+def needs_rows(rules: MonitorRules) -> str:
+    """Why statistics that a database made do not suffice for a monitor; empty where they do."""
+    kind = kind_of(rules)
+    if rules.by is not None:
+        return "by: version judges the rows of each version apart"
+    if rules.engine != "tandem":
+        return f"engine: {rules.engine} is given rows"
+    if kind.of_labels:
+        return "it joins labels with the rows that they are for"
+    if kind.check_counted is None:
+        return "it looks at each row as a whole"
+    return rules.needs_rows
 
 
 def rules_from(raw: Any) -> Any:

@@ -1,0 +1,138 @@
+"""One pull of statistics: windows of a query's rows, counted where they lie, each exactly once."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+import msgspec
+
+from bot.domain.watched.monitor import WatchedModel
+from bot.domain.watched.pull import PullSection
+from bot.integrations.http import ToolFailure
+from bot.integrations.pull.moments import back, microseconds, value_of
+from bot.integrations.pull.pulling import Pull
+from bot.integrations.pull.statistics import statements
+from bot.integrations.pull.statistics.counting import Counting, Reading
+from bot.integrations.pull.warehouse import Query, open_warehouse
+from bot.integrations.rows import RowsIntake
+from bot.model_store import pulls, references, statistics
+from bot.model_store.pulls import Pending, Progress, Value
+from bot.model_store.statistics import Statistics
+from bot.observability.metrics import PULLED_ROWS
+from bot.storage.database import Database
+from detectors.drift.profile import Profile
+
+_NOTHING = Reading("", Profile(0, {}), Profile(0, {}))
+_LEAST = timedelta(microseconds=1)
+
+
+class Bounds(NamedTuple):
+    """A window of rows by their cursor: behind ``after``, ``first`` to ``until``; ``more``: there are further ones."""
+
+    after: Value | None
+    first: Value
+    until: Value
+    more: bool
+
+
+class StatisticsPull(Pull):
+    """As a :class:`Pull`; what comes are statistics, as the model's current reference reads its columns.
+
+    Where the model ``needs_reference``, nothing is counted before there is one.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        section: PullSection,
+        address: Callable[[], str | None],
+        database: Database,
+        intake: RowsIntake,
+        clock: Callable[[], datetime],
+        watched: WatchedModel,
+        needs_reference: bool = False,
+    ) -> None:
+        super().__init__(model, section, address, database, intake, clock)
+        self._watched, self._needs_reference = watched, needs_reference
+        self._reading = _NOTHING
+
+    async def pull_page(self) -> bool:
+        """Count the next window, and say whether there may be another one. Raises ToolFailure, StorageUnavailable."""
+        known = await self._progress() or Progress(key=self.key, model=self.model, at=self._clock())
+        if known.pending is None:
+            address, reading = self._reached(), await self._read()
+            if reading is _NOTHING and self._needs_reference:
+                return False
+            after = pulls.read(known.after) if known.after else self.section.since
+            bounds = await asyncio.to_thread(self._bounds, address, after)
+            if bounds is None:
+                await self._worked(known)
+                return False
+            counted = await asyncio.to_thread(self._count, address, bounds, reading)
+            digest = await statistics.put(self._intake.frames, counted)
+            first, last = _moment(bounds.first), _moment(bounds.until)
+            until = pulls.written(bounds.until)
+            pending = Pending(digest=digest, after=until, rows=counted.rows, first=first, last=last)
+            known = await self._save(await self._worked(known), pending=pending)
+            await self._take_pending(known)
+            return bounds.more
+        await self._take_pending(known)
+        return True
+
+    async def _take_pending(self, known: Progress) -> Progress:
+        pending = known.pending
+        assert pending is not None
+        span = (pending.first, pending.last) if pending.first and pending.last else None
+        key = f"{self.key} {msgspec.json.encode(pending.after).decode()}"
+        await self._intake.take_statistics(self.model, pending.digest, pending.rows, span, self.section.labels, key)
+        PULLED_ROWS.labels(self.model).inc(pending.rows)
+        return await self._save(known, after=pending.after, pending=None, at=self._clock(), failure="")
+
+    async def _read(self) -> Reading:
+        """How the current reference reads the columns."""
+        async with self._database.read() as connection:
+            reference = await references.current(connection, self.model, self._clock())
+        if reference is None:
+            return _NOTHING
+        if reference.profile != self._reading.profile:
+            frames = self._intake.frames
+            features = await references.profile_of(frames, reference)
+            self._reading = Reading(reference.profile, features, await references.answers_of(frames, reference))
+        return self._reading
+
+    def _bounds(self, address: str, after: Value | None) -> Bounds | None:
+        """The next window that is over; None where there is none."""
+        settled = self._clock() - self.section.settle if self.section.settle else None
+        query = Query(self.section.sql, self.section.cursor, after, settled)
+        with open_warehouse(address).session(query) as session:
+            asked = session.answer(statements.filled(session.source, [], session.quoted(self.section.cursor)))
+        if not asked["n"][0].as_py():
+            return None
+        first, last = value_of(asked["first_value"][0]), value_of(asked["last_value"][0])
+        window = self.section.statistics.window if self.section.statistics else None
+        if window is None:
+            return Bounds(after, first, last, more=False)
+        if isinstance(first, int | float):
+            raise ToolFailure("statistics: a window of time needs a cursor that is a moment")
+        micros = window // _LEAST
+        left = micros - microseconds(first) % micros
+        end = back(first, -left * _LEAST)
+        over = settled if settled is not None else self._clock()
+        if microseconds(last) < microseconds(end) and microseconds(over) < microseconds(end):
+            return None
+        return Bounds(after, first, back(end, _LEAST), more=microseconds(last) >= microseconds(end))
+
+    def _count(self, address: str, bounds: Bounds, reading: Reading) -> Statistics:
+        query = Query(self.section.sql, self.section.cursor, bounds.after, bounds.until)
+        with open_warehouse(address).session(query) as session:
+            return Counting(session, self.section.cursor, self._watched, reading).statistics()
+
+
+def _moment(value: Value) -> datetime | None:
+    if isinstance(value, int | float):
+        return None
+    try:
+        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds(value))
+    except ToolFailure:
+        return None

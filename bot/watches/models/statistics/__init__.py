@@ -1,0 +1,1 @@
+"""Checks of statistics that a database made of rows, which stayed there."""
