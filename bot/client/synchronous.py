@@ -122,6 +122,22 @@ class Tandem(Connection):
         """Whether a service is worse since a change: ``ok`` is None while it is too early."""
         return self._fetch(read("api/verdict", service=service, since=since, settle=settle), answers.Verdict)
 
+    def verdict_on_version(
+        self,
+        model: str,
+        version: str,
+        since: datetime,
+        *,
+        against: str | None = None,
+        worse_by: float | None = None,
+        settle: str | None = None,
+    ) -> answers.Verdict:
+        """Whether a version of a model is worse than another that serves beside it."""
+        tolerated = None if worse_by is None else str(worse_by)
+        beside = {"against": against, "worse_by": tolerated, "settle": settle}
+        path = read("api/verdict", model=model, version=version, since=since, **beside)
+        return self._fetch(path, answers.Verdict)
+
     # silences
 
     def silences(self) -> Iterator[answers.Silence]:

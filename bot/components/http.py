@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from aiohttp import web
@@ -26,6 +27,9 @@ from handlers.mcp import McpEndpoint
 from handlers.models import add_model_routes
 from handlers.pages import Pages
 from handlers.telemetry import add_telemetry_routes
+
+if TYPE_CHECKING:
+    from bot.watches.models.challenge.verdict import Challenges
 
 CLOSE_SECONDS = 10.0
 _PLAIN: dict[str, Any] = {"access_log": None, "auto_decompress": False}
@@ -55,6 +59,7 @@ def _add_api(http: web.Application, process: Process, answering: Answering, heal
         config.policy,
         answering.knowledge,
         answering.ask_model,
+        cache(lambda: _challenges(process)),
     )
     tokens = Tokens(sole, config.api.tokens)
     api = Api(services.database, services.inbox, sole, health, tokens=tokens, backend=backend)
@@ -65,6 +70,12 @@ def _add_api(http: web.Application, process: Process, answering: Answering, heal
         Pages(backend, tokens, answering.roster, sign_in.slack).add_routes(http)
     else:
         api.add_health_routes(http)
+
+
+def _challenges(process: Process) -> "Challenges":
+    from bot.watches.models.challenge.verdict import Challenges
+
+    return Challenges(process.services.database, process.frames)
 
 
 def _add_sender_endpoints(http: web.Application, process: Process) -> Mapping[bytes, Deliver]:

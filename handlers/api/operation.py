@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
-from typing import Any, Generic, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeVar
 
 import msgspec
 
@@ -26,6 +26,9 @@ from bot.incidents.permissions import Actor
 from bot.questions.question import Knowledge
 from bot.storage.database import Database
 from handlers.api.tokens import Caller
+
+if TYPE_CHECKING:
+    from bot.watches.models.challenge.verdict import Challenges
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 
@@ -49,7 +52,8 @@ class Invalid(TandemError):
 @dataclass(frozen=True)
 class Backend:
     """What operations work with. ``on_change`` is called when Slack should show something new; ``knowledge`` is what
-    questions are answered from, and ``ask_model`` lets a language model answer them too, where one is configured."""
+    questions are answered from, and ``ask_model`` lets a language model answer them too, where one is configured.
+    ``challenges`` is made when it is needed first, as it takes a while to import."""
 
     database: Database
     rules: Rules
@@ -58,6 +62,7 @@ class Backend:
     policy: Policy = field(default_factory=Policy)
     knowledge: Knowledge | None = None
     ask_model: AskModel | None = None
+    challenges: "Callable[[], Challenges] | None" = None
 
     @property
     def known(self) -> Knowledge:

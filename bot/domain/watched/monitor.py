@@ -154,6 +154,7 @@ class WatchedModel(_Section):
     references: ReferenceRules | None = None
     by_statistics: bool = False
     """Whether its monitors judge statistics that a database made, and not rows."""
+    served_by: str | None = None
 
     def judges_apart(self, monitor: MonitorRules) -> bool:
         """Whether a monitor judges each version of the model by itself."""

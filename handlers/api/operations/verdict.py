@@ -1,5 +1,6 @@
 """The verdict on a service since a change, for what decides on a rollout: Argo Rollouts, Flagger, pipelines."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -8,6 +9,7 @@ from msgspec import Meta
 
 from bot.domain.access.scope import Scope
 from bot.domain.duration import format_duration, parse_duration
+from bot.domain.watched.contest import Contest
 from bot.errors import Refused
 from bot.incidents.verdict import BEFORE, Question, judge, look
 from bot.storage.queries import changes
@@ -18,8 +20,17 @@ _CHANGED_WITHIN = timedelta(days=1)
 
 
 class VerdictQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    service: Annotated[str, Meta(min_length=1, max_length=300, description="The service, or the model.")]
     since: Annotated[datetime, Meta(tz=True, description="When it was changed, in RFC 3339; up to 30 days ago.")]
+    service: Annotated[str, Meta(max_length=300, description="The service, or the model as a whole.")] = ""
+    model: Annotated[str, Meta(max_length=300, description="Instead of `service`: the model of a `version`.")] = ""
+    version: Annotated[str, Meta(max_length=200, description="The version of the model that is judged.")] = ""
+    against: Annotated[
+        str, Meta(max_length=200, description="The version beside which; default: the one that predicts most.")
+    ] = ""
+    worse_by: Annotated[
+        Annotated[float, Meta(gt=0, lt=1)] | None,
+        Meta(description="How much worse is tolerated; default: that of its monitor."),
+    ] = None
     settle: Annotated[
         str, Meta(max_length=20, description="For how long nothing new is to be wrong, as in `10m`; up to 7d.")
     ] = "10m"
@@ -35,6 +46,10 @@ class FlaggerMetadata(msgspec.Struct, frozen=True):
     service: Annotated[str, Meta(max_length=300, description="The service; default: the canary's name.")] = ""
     settle: Annotated[str, Meta(max_length=20, description="As for GET.")] = "10m"
     settled: Annotated[str, Meta(description="`true`: what is too early to say is refused, too: for gates.")] = ""
+    model: Annotated[str, Meta(max_length=300, description="As for GET.")] = ""
+    version: Annotated[str, Meta(max_length=200, description="As for GET.")] = ""
+    against: Annotated[str, Meta(max_length=200, description="As for GET.")] = ""
+    since: Annotated[str, Meta(max_length=40, description="As for GET; default: its last change.")] = ""
 
 
 class FlaggerHook(msgspec.Struct, frozen=True):
@@ -55,10 +70,13 @@ class FlaggerHook(msgspec.Struct, frozen=True):
     answer=VerdictShape,
 )
 async def verdict(call: Call[VerdictQuery, NoBody]) -> Answer:
-    query, since = call.query, call.query.since.astimezone(UTC)
-    if not call.now - _LONGEST <= since <= call.now + timedelta(minutes=1):
-        raise Invalid("since: a moment of the last 30 days is expected.")
-    return Answer(await _verdict(call, query.service, since, query.settle))
+    query, since = call.query, _since(call, call.query.since)
+    if bool(query.service) == bool(query.model):
+        raise Invalid("service, or model and version: one of them is expected.")
+    if not query.model:
+        _refuse_of_model(query.version, query.against, query.worse_by)
+        return Answer(await _verdict(call, query.service, since, query.settle))
+    return Answer(await verdict_on_version(call, _contest(call, query, since), query.settle, query.worse_by))
 
 
 @operation(
@@ -73,17 +91,82 @@ async def verdict(call: Call[VerdictQuery, NoBody]) -> Answer:
 )
 async def verdict_for_flagger(call: Call[NoQuery, FlaggerHook]) -> Answer:
     asked = call.body.metadata
-    service = asked.service or call.body.name
-    async with call.database.read() as connection:
-        since = await changes.last_change(connection, service, call.now - _CHANGED_WITHIN, call.caller.domains)
+    service = asked.model or asked.service or call.body.name
+    since = _since(call, _moment(asked.since)) if asked.since else await _last_change(call, service)
     if since is None:
         span = format_duration(_CHANGED_WITHIN)
         found = VerdictShape(None, 0.0, [f"no change of {service} is known of the last {span}"])
+    elif asked.model:
+        found = await verdict_on_version(call, _contest(call, asked, since), asked.settle, None)
     else:
+        _refuse_of_model(asked.version, asked.against, None)
         found = await _verdict(call, service, since, asked.settle)
     if found.ok is False or (found.ok is None and asked.settled == "true"):
         raise Refused(f"{'It is worse' if found.ok is False else 'Too early to say'}: {'; '.join(found.reasons)}.")
     return Answer(found)
+
+
+async def verdict_on_version(
+    call: Call[Any, Any], contest: Contest, settle: str, worse_by: float | None
+) -> VerdictShape:
+    """How a version of a model does beside another, and whether the service that answers with it is worse."""
+    model = call.backend.rules.models.get(contest.model)
+    if call.backend.challenges is None:
+        raise Invalid("model: this process keeps no rows of models.")
+    challenges = await asyncio.to_thread(call.backend.challenges)
+    judged = await challenges.verdict(contest, model, worse_by, call.now)
+    found = VerdictShape(judged.ok, judged.confidence, judged.reasons)
+    if model is None or model.served_by is None or judged.ok is False:
+        return found
+    served = await _verdict(call, model.served_by, contest.since, settle)
+    if served.ok is False:
+        return VerdictShape(False, served.confidence, [*_of(model.served_by, served), *found.reasons])
+    if found.ok and served.ok is None:
+        return VerdictShape(None, 0.0, [*_of(model.served_by, served), *found.reasons])
+    return found
+
+
+def _of(service: str, found: VerdictShape) -> list[str]:
+    return [f"{service}: {reason}" for reason in found.reasons]
+
+
+def _contest(call: Call[Any, Any], asked: VerdictQuery | FlaggerMetadata, since: datetime) -> Contest:
+    version, against = asked.version.strip(), asked.against.strip()
+    if not version:
+        raise Invalid("version: the version of the model that is judged is expected.")
+    if version == against:
+        raise Invalid("against: another version than the one that is judged is expected.")
+    return Contest(asked.model, version, against, since, call.caller.domains)
+
+
+def _refuse_of_model(version: str, against: str, worse_by: float | None) -> None:
+    if version or against or worse_by is not None:
+        raise Invalid("version, against and worse_by are of a model: name it as model, not as service.")
+
+
+def _moment(text: str) -> datetime:
+    try:
+        found: datetime = msgspec.convert(text, Annotated[datetime, Meta(tz=True)], strict=False)
+    except msgspec.ValidationError as error:
+        raise Invalid(f"since: {error}.") from error
+    return found
+
+
+def _since(call: Call[Any, Any], given: datetime) -> datetime:
+    since = given.astimezone(UTC)
+    if not call.now - _LONGEST <= since <= call.now + timedelta(minutes=1):
+        raise Invalid("since: a moment of the last 30 days is expected.")
+    return since
+
+
+async def _last_change(call: Call[Any, Any], name: str) -> datetime | None:
+    """Of a model, or of the service that answers with it."""
+    model = call.backend.rules.models.get(name)
+    names = [name, *([model.served_by] if model is not None and model.served_by else [])]
+    after = call.now - _CHANGED_WITHIN
+    async with call.database.read() as connection:
+        found = [await changes.last_change(connection, one, after, call.caller.domains) for one in names]
+    return max((at for at in found if at is not None), default=None)
 
 
 async def _verdict(call: Call[Any, Any], service: str, since: datetime, settle: str) -> VerdictShape:

@@ -96,7 +96,8 @@ class Models(Pipeline):
 
     async def _send(self, table: pa.Table, holds: RowsKind, model: str = MODEL) -> None:
         digest = await self.frames.put(table)
-        version = str(table["version"][0]) if "version" in table.column_names else ""
+        versions = table["version"].unique().to_pylist() if "version" in table.column_names else []
+        version = str(versions[0] or "") if len(versions) == 1 else ""
         await self.send(RowsEvent("models", model, holds, digest, table.num_rows, {"cluster": "eu"}, version))
 
     async def settle(self) -> None:

@@ -1,0 +1,1 @@
+"""A version of a model beside another, on live traffic."""
