@@ -261,6 +261,14 @@ class AsyncTandem(AsyncConnection):
         path = address("models", model, "references", version)
         await self.send(rows("PUT", path, parquet_of(data), model_version=model_version, **query))
 
+    async def put_importance(self, model: str, version: str, importance: Mapping[str, float]) -> None:
+        """Note with a reference how much the model goes by each feature, on any scale.
+
+        ``bot.client.importance.permutation_importance`` finds it for a scikit-learn model.
+        """
+        path = address("models", model, "references", version, "importance")
+        await self.send(change("PUT", path, {"importance": dict(importance)}))
+
     # how it is done
 
     async def _log(self, model: str, what: str, data: Any, query: Mapping[str, Query]) -> Sent:

@@ -12,7 +12,8 @@ from pydantic_core import ErrorDetails
 from bot.config.document import Document, Place, read_document
 from bot.config.enrichment import read_steps
 from bot.config.kubernetes import problems_of_kubernetes
-from bot.config.model import Config, keys_of
+from bot.config.model import Config
+from bot.config.models import keys_of
 from bot.config.monitors import with_monitors
 from bot.config.nearest import nearest
 from bot.config.oncall import problems_of_on_call

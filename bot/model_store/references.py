@@ -33,7 +33,8 @@ _PART = 2**18
 class Lineage(msgspec.Struct, frozen=True, omit_defaults=True):
     """Where a reference comes from; ``source_digest`` is what DVC (an md5) or MLflow (a digest) calls the data.
 
-    ``positive`` is the class that metrics of one class are of.
+    ``positive`` is the class that metrics of one class are of; ``importance`` is how much the model goes by
+    each feature.
     """
 
     model_version: str = ""
@@ -41,6 +42,7 @@ class Lineage(msgspec.Struct, frozen=True, omit_defaults=True):
     created_by: str = ""
     source_digest: str = ""
     positive: str = ""
+    importance: dict[str, float] = {}
 
 
 class Reference(msgspec.Struct, frozen=True):
@@ -154,6 +156,19 @@ async def of_model_version(
     mine = [one for one in await versions(connection, model) if one.lineage.model_version == model_version]
     in_force = [one for one in mine if one.pinned or one.expires_at is None or one.expires_at > now]
     return min(in_force, key=lambda one: not one.pinned, default=None)
+
+
+async def set_importance(
+    connection: AsyncConnection, model: str, version: str, importance: Mapping[str, float]
+) -> Reference | None:
+    """Note how much the model goes by each feature; None where there is no such version."""
+    known = await get(connection, model, version, lock=True)
+    if known is None:
+        return None
+    lineage = msgspec.structs.replace(known.lineage, importance=dict(importance))
+    mine = (_REFERENCE.c.model == model, _REFERENCE.c.version == version)
+    await connection.execute(update(_REFERENCE).where(*mine).values(lineage=msgspec.to_builtins(lineage)))
+    return msgspec.structs.replace(known, lineage=lineage)
 
 
 async def pin(connection: AsyncConnection, model: str, version: str) -> bool:

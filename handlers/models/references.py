@@ -17,9 +17,10 @@ from bot.model_store.production import Span, rows_of
 from bot.model_store.references import Lineage, Reference, Stored
 from bot.storage.database import Database
 from handlers.models.access import Access, Refusal, query_of, version_of
+from handlers.models.importance import importance_in
 from handlers.models.uploads import Uploads
 
-_LINEAGE = Lineage.__struct_fields__
+_LINEAGE = tuple(name for name in Lineage.__struct_fields__ if name != "importance")
 _SPAN = ("since", "until")
 _PARAMETERS = (*_LINEAGE, "expires_in", "replace", *_SPAN)
 _AT = "/models/{model}/references"
@@ -48,6 +49,7 @@ class ReferenceEndpoint:
         app.router.add_put(_AT + "/{version}", access.guarded(self.put))
         app.router.add_get(_AT + "/{version}", access.guarded(self.get), allow_head=False)
         app.router.add_delete(_AT + "/{version}", access.guarded(self.end))
+        app.router.add_put(_AT + "/{version}/importance", access.guarded(self.set_importance))
         app.router.add_post(_AT + "/{version}/pin", access.guarded(self.pin))
         app.router.add_delete(_AT + "/{version}/pin", access.guarded(self.unpin))
         app.router.add_get(_AT + "/{version}/diff/{other}", access.guarded(self.compare), allow_head=False)
@@ -104,6 +106,18 @@ class ReferenceEndpoint:
         found = await asyncio.to_thread(difference, one, other)
         named = {"from": before.version, "to": after.version, "same_content": before.digest == after.digest}
         return _json(named | msgspec.to_builtins(found))
+
+    async def set_importance(self, request: web.Request) -> web.Response:
+        """How much the model goes by each feature, on any scale."""
+        given = await importance_in(request)
+        reference = await self._known(request)
+        if strange := sorted(name for name in given if FEATURE + name not in reference.columns):
+            raise Refusal(400, f"{reference.version!r} has no feature {strange[0][:60]!r}.")
+        async with self._database.write() as connection:
+            found = await references.set_importance(connection, reference.model, reference.version, given)
+        if found is None:
+            raise Refusal(404, f"{reference.model} has no reference {reference.version!r}.")
+        return _json(_described(found))
 
     async def pin(self, request: web.Request) -> web.Response:
         reference = await self._known(request)

@@ -22,7 +22,7 @@ from bot.domain.event import RowsEvent, RowsKind
 from bot.model_store import batches
 from bot.model_store.frames import Frames, open_frames
 from bot.storage.database import Database, open_database
-from bot.watches.models.window import Window, labelled
+from bot.watches.models.window import Wanted, Window, labelled
 from tests.benchmarks.command import parser_for, report, require
 
 MODEL, BATCH, FEATURES = "m", 100_000, 5
@@ -57,7 +57,7 @@ class Store:
             newest = await batches.newest(connection, MODEL, RowsKind.LABELS)
         assert newest is not None
         begin = time.perf_counter()
-        window = await labelled(self.database, self.frames, (MODEL, ""), [newest], now, [])
+        window = await labelled(self.database, self.frames, (MODEL, ""), [newest], now, Wanted([]))
         return time.perf_counter() - begin, window
 
     async def _note(self, holds: RowsKind, table: pa.Table, at: datetime) -> None:

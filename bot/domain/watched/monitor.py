@@ -123,6 +123,16 @@ class MonitorRules(_Section):
         return ""
 
     @property
+    def of_labels(self) -> bool | None:
+        """Whether labels fill its window; None where its kind says so."""
+        return None
+
+    @property
+    def features_beside(self) -> int:
+        """How many features it looks at beside these where few enough labels came."""
+        return 0
+
+    @property
     def compares(self) -> bool:
         """Whether it looks at a reference, where there is one."""
         return True
@@ -151,6 +161,8 @@ class WatchedModel(_Section):
     classes: list[Scalar] = []
     average: Average | None = None
     ignore: list[str] = []
+    importance: dict[str, float] = {}
+    """How much it goes by each feature, on any scale."""
     references: ReferenceRules | None = None
     by_statistics: bool = False
     """Whether its monitors judge statistics that a database made, and not rows."""

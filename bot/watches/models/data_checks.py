@@ -15,6 +15,7 @@ from bot.domain.watched.monitor import FeatureKind, FeatureRules, MonitorRules, 
 from bot.watches.models.concept import errors_of, profile_of_errors
 from bot.watches.models.kinds.drift import DriftRules, LeastEffect
 from bot.watches.models.kinds.registry import CheckSkipped, Outcome, few
+from bot.watches.models.measuring.importance import by_importance, importance_of, with_importance
 from bot.watches.models.measuring.looks import with_looks
 from bot.watches.models.window import LoadedReference, Table, Window, chosen
 from detectors.drift import quality
@@ -39,6 +40,8 @@ class Sides(NamedTuple):
     before: Profile
     after: Profile
     version: str
+    importance: Mapping[str, float] = {}
+    """The share that each feature has in what the model goes by, where that is known."""
 
 
 def moved(sides: Sides, columns: Sequence[str]) -> list[str]:
@@ -153,7 +156,9 @@ def check_drift(
 ) -> Outcome:
     """Whether any column's distribution is another than the reference's: the features', or of what the model says."""
     before, table = compared(monitor, model, window.table, loaded)
-    return judge_drift(monitor, blob, window.table.rows, Sides(before, before.read(table), loaded.version))
+    importance = importance_of(model, loaded) if monitor.kind == FindingKind.DRIFT else {}
+    sides = Sides(before, before.read(table), loaded.version, importance)
+    return judge_drift(monitor, blob, window.table.rows, sides)
 
 
 def judge_drift(monitor: DriftRules, blob: bytes, rows: int, sides: Sides) -> Outcome:
@@ -170,10 +175,11 @@ def judge_drift(monitor: DriftRules, blob: bytes, rows: int, sides: Sides) -> Ou
         small = ", or less than counts" if life.monitor.drift else ""
         summary = f"no drift of {len(before.columns)} columns in {rows} rows{small}"
         return _shown(Outcome(life.state(), False, summary, guarantee=guarantee), sides)
-    lines = moved(sides, standing.columns)
-    summary = f"{few(standing.columns)} drifted from the reference {sides.version}: {'; '.join(lines[:2])}"
-    chart = chart_of(sides, standing.columns[0])
-    return _shown(Outcome(life.state(), True, summary, lines, standing.columns, chart, guarantee), sides)
+    columns = by_importance(standing.columns, sides.importance, before, after)
+    lines = with_importance(moved(sides, columns), columns, sides.importance)
+    summary = f"{few(columns)} drifted from the reference {sides.version}: {'; '.join(lines[:2])}"
+    chart = chart_of(sides, columns[0])
+    return _shown(Outcome(life.state(), True, summary, lines, columns, chart, guarantee), sides)
 
 
 def _tolerated(least: LeastEffect) -> str:

@@ -30,7 +30,7 @@ from bot.watches.models.seasons.memory import SeasonState, unpacked
 from bot.watches.models.statistics.judging import statistics_of
 from bot.watches.models.versions import splitting
 from bot.watches.models.versions.splitting import Parts
-from bot.watches.models.window import LoadedReferences, Table, Window, labelled, predictions, without
+from bot.watches.models.window import LoadedReferences, Table, Wanted, Window, labelled, predictions, without
 
 _MOST_BATCHES = 10_000
 
@@ -215,7 +215,7 @@ class Checks:
     async def _window(self, of: Key, rules: MonitorRules, kept: list[KeptRows], now: datetime) -> Window:
         if not kind_of(rules).of_labels:
             return await predictions(self._frames, kept)
-        return await labelled(self._database, self._frames, of, kept, now, rules.features_of_labels)
+        return await labelled(self._database, self._frames, of, kept, now, Wanted.of(rules))
 
     async def _check(self, rules: MonitorRules, model: WatchedModel, window: Window, against: Against) -> Outcome:
         kind, loaded = kind_of(rules), None

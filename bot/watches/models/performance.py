@@ -16,6 +16,7 @@ from bot.watches.models.by_class import check_each_class
 from bot.watches.models.judge import Judge, Judged, judge_for
 from bot.watches.models.kinds.performance import PerformanceRules
 from bot.watches.models.kinds.registry import CheckSkipped, Outcome, few
+from bot.watches.models.measuring.attribution import explained
 from bot.watches.models.task import Task, task_of
 from bot.watches.models.window import LoadedReference, Table, Window, chosen
 from detectors.drift.packing import pack, unpack
@@ -71,7 +72,7 @@ def check_performance(
     if monitor.slices == "auto" and not worse:
         _look_for_slices(state, monitor, model, judge, window.table, loaded)
     values = {bet.slice.text: _value(judge, bet, window.table) for bet in inside}
-    return _outcome(monitor, pack(state), judge, whole, worse, inside, values, window, loaded)
+    return _outcome(monitor, model, pack(state), judge, whole, worse, inside, values, window, loaded)
 
 
 def _goes_on(state: Judgement, judge: Judge) -> bool:
@@ -163,6 +164,7 @@ def _chart(judge: Judge, whole: Judged, values: dict[str, tuple[float | None, in
 
 def _outcome(
     monitor: PerformanceRules,
+    model: WatchedModel,
     blob: bytes,
     judge: Judge,
     whole: Judged,
@@ -185,7 +187,9 @@ def _outcome(
         summary = f"{about}{metric} is too bad {lines[0]}, though {value} on the whole"
     unusable = judge.unusable(window.table)
     odd = f"{unusable} of {window.table.rows} rows have no label or prediction that is finite" if unusable else ""
-    details = [*lines, *filter(None, (odd, window.missed))]
+    goes_with = explained(judge, model, window.table, loaded) if worse else []
+    summary += "".join(f"; {line}" for line in goes_with[:1])
+    details = [*lines, *goes_with, *filter(None, (odd, window.missed))]
     chance = f"{monitor.alpha:.2g}"
     guarantee = f"a false alarm in its whole life with a chance of {chance} at most, as long as it is {bound}"
     measured = Measured(str(metric), whole.value, scale.limit, judge.baseline if known else None)

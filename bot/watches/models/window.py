@@ -10,11 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from bot.domain.watched.monitor import MonitorRules
 from bot.model_store import batches as model_data
 from bot.model_store import id_index, id_segments, references
 from bot.model_store.batches import KeptRows
 from bot.model_store.columns import FEATURE, QUANTILE, SCORE, array_of, features_of, stacked
-from bot.model_store.frames import Frames
+from bot.model_store.frames import Columns, Frames
 from bot.model_store.joining import delay_of, joined_with, once_per_id
 from bot.model_store.references import Reference
 from bot.storage.database import Database
@@ -23,6 +24,8 @@ from detectors.drift.packing import Array
 from detectors.drift.profile import Profile, build
 
 _REFERENCES_KEPT = 4
+_MOST_BESIDE = 200_000
+"""Labels at once up to which more features are read than are needed."""
 
 
 class Table(NamedTuple):
@@ -63,6 +66,33 @@ class Window(NamedTuple):
     missed: str = ""
     delay: timedelta | None = None
     coverage: float | None = None
+
+
+class Wanted(NamedTuple):
+    """Which features of labelled rows are read: all, or ``features`` and more beside where that costs little."""
+
+    features: Sequence[str] | None = None
+    beside: int = 0
+
+    @classmethod
+    def of(cls, rules: MonitorRules) -> "Wanted":
+        return cls(rules.features_of_labels, rules.features_beside)
+
+    def takes(self, labels: int) -> Columns | None:
+        """Which columns are read of a batch, for so many labels; None for all."""
+        if self.features is None:
+            return None
+        named, more = {FEATURE + name for name in self.features}, set[str]()
+        beside = self.beside if labels <= _MOST_BESIDE else 0
+
+        def taken(name: str) -> bool:
+            if not name.startswith(FEATURE) or name in named or name in more:
+                return True
+            if len(more) < beside:
+                more.add(name)
+            return name in more
+
+        return taken
 
 
 class LoadedReference(NamedTuple):
@@ -146,9 +176,9 @@ async def labelled(
     of: Key,
     kept: Sequence[KeptRows],
     now: datetime,
-    features: Sequence[str] | None = None,
+    wanted: Wanted | None = None,
 ) -> Window:
-    """The predictions that these batches of labels are for, however long ago they were made, with these features.
+    """The predictions that these batches of labels are for, however long ago they were made, with what is wanted.
 
     Raises Lost.
     """
@@ -156,24 +186,22 @@ async def labelled(
     labels = await asyncio.to_thread(stacked, batches)
     if not labels.num_rows:
         return Window(Table(0, {}))
-    wanted = await asyncio.to_thread(pc.unique, labels["id"])
+    named = await asyncio.to_thread(pc.unique, labels["id"])
     model, domain = of
-    hashes = await asyncio.to_thread(lambda: np.unique(id_segments.hashes_of(pa.chunked_array([wanted]))))
+    hashes = await asyncio.to_thread(lambda: np.unique(id_segments.hashes_of(pa.chunked_array([named]))))
     places = await id_index.places_of(database, frames, model, hashes, now)
     async with database.read() as connection:
         holding = await model_data.by_seq(connection, model, list(places), domain)
         coverage = await model_data.coverage(connection, model)
-    parts = [await _rows_of(frames, one, places[one.seq], features) for one in holding]
+    parts = [await _rows_of(frames, one, places[one.seq], (wanted or Wanted()).takes(len(named))) for one in holding]
     joined, contradicting = await asyncio.to_thread(joined_with, parts, labels)
-    unknown = len(wanted) - joined.num_rows
-    told = [f"{unknown} of {len(wanted)} labels are for no prediction that is kept"] if unknown else []
+    unknown = len(named) - joined.num_rows
+    told = [f"{unknown} of {len(named)} labels are for no prediction that is kept"] if unknown else []
     told += [f"{contradicting} predictions have different labels, of which the last counts"] if contradicting else []
     return Window(await asyncio.to_thread(_versioned, joined), (), "; ".join(told), delay_of(joined), coverage)
 
 
-async def _rows_of(frames: Frames, kept: KeptRows, rows: Array, features: Sequence[str] | None) -> pa.Table:
-    wanted = None if features is None else {FEATURE + name for name in features}
-    takes = None if wanted is None else lambda name: not name.startswith(FEATURE) or name in wanted
+async def _rows_of(frames: Frames, kept: KeptRows, rows: Array, takes: Columns | None) -> pa.Table:
     return await model_data.read(frames, kept, takes, np.unique(rows))
 
 

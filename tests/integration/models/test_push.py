@@ -21,6 +21,7 @@ from typer.testing import CliRunner, Result
 
 from bot.app import App
 from bot.cli import cli
+from bot.client import AsyncTandem, Invalid, NotFound
 from bot.config import Environment, load_config
 from tests.acceptance.harness import until
 
@@ -142,6 +143,19 @@ async def test_a_server_that_goes_away_in_the_middle_is_said_and_what_was_taken(
     assert "20 rows of predictions accepted for fraud, 0 refused" in result.output
     assert "took no more: no storage. The same command sends the rest" in result.output
     assert len(asked) == 7 and len(set(asked)) == 3
+
+
+async def test_importance_is_sent_with_a_reference_and_refused_for_what_is_no_feature_of_it(running: Running) -> None:
+    async with AsyncTandem(running.url, TOKEN) as tandem:
+        await tandem.put_reference("fraud", "2026-02", {"amount": [1.0, 2.0], "hour": [3, 4]})
+        await tandem.put_importance("fraud", "2026-02", {"amount": 0.4, "hour": 0.0})
+        [known] = await running.references()
+        assert known["lineage"]["importance"] == {"amount": 0.4, "hour": 0.0}
+        for importance, why in (({"amonut": 1.0}, "no feature 'amonut'"), ({"amount": -1.0}, ">= 0")):
+            with pytest.raises(Invalid, match=why):
+                await tandem.put_importance("fraud", "2026-02", importance)
+        with pytest.raises(NotFound):
+            await tandem.put_importance("fraud", "2026-03", {"amount": 1.0})
 
 
 async def test_what_is_wrong_with_the_command_is_said(running: Running) -> None:

@@ -10,6 +10,7 @@ from bot.domain.watched.metric import AVERAGED, ESTIMABLE, Average, Metric
 from bot.domain.watched.monitor import MonitorRules
 from bot.watches.models.kinds.registry import CheckInput, Outcome, monitor
 
+MOST_EXPLAINED = 64
 _LARGEST = {"brier": 2.0, "calibration_error": 1.0}
 """Beyond which a metric cannot be."""
 
@@ -35,6 +36,8 @@ class PerformanceRules(MonitorRules):
     """Over the classes of the model, for this monitor; default: the model's."""
     quantile: float | None = Field(default=None, gt=0, lt=1)
     """The level that pinball is of, such as 0.9."""
+    explain: Literal["auto"] | list[str] = "auto"
+    """Features with whose shift a loss may go; `auto`: 64 of them at most, of 200,000 labels at once at most."""
 
     @property
     def known_as(self) -> str:
@@ -52,7 +55,13 @@ class PerformanceRules(MonitorRules):
         """The column of the query and those of slices; all where slices are looked for."""
         if self.slices == "auto":
             return None
-        return [*(self.slices or []), *([self.group] if self.group else [])]
+        named = self.explain if isinstance(self.explain, list) else []
+        return [*(self.slices or []), *([self.group] if self.group else []), *named]
+
+    @property
+    def features_beside(self) -> int:
+        """How many more features are read where that costs little: for saying what a loss goes with."""
+        return MOST_EXPLAINED if self.explain == "auto" and self.kind == FindingKind.PERFORMANCE else 0
 
     @property
     def margin(self) -> float:

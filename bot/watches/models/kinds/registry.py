@@ -137,7 +137,8 @@ def all_kinds() -> Mapping[str, MonitorKind]:
 
 
 def kind_of(rules: MonitorRules) -> MonitorKind:
-    return all_kinds()[rules.kind]
+    kind = all_kinds()[rules.kind]
+    return kind if rules.of_labels is None else kind._replace(of_labels=rules.of_labels)
 
 
 def needs_rows(rules: MonitorRules) -> str:
@@ -177,9 +178,14 @@ def keys_of_monitors() -> list[str]:
 
 
 def _refuse_key_of_others(key: str, value: object, kind: MonitorKind) -> None:
-    families = dict.fromkeys(one.family for one in all_kinds().values() if key in one.rules.model_fields)
+    families = {one.family for one in all_kinds().values() if key in one.rules.model_fields}
     if families and value is not None:
-        raise ValueError(f"{key} is for monitors of {', '.join(families)}, and this one is of kind {kind.name}")
+        able = ", ".join(sorted(families, key=_alone_last))
+        raise ValueError(f"{key} is for monitors of {able}, and this one is of kind {kind.name}")
+
+
+def _alone_last(family: str) -> tuple[bool, str]:
+    return family.startswith("kind "), family
 
 
 def _unknown_kind(raw: Mapping[str, Any]) -> ValidationError:
@@ -207,7 +213,7 @@ def written_as_before(rules: BaseModel) -> dict[str, Any]:
     """
     keys = ("kind", "name", "window", "alpha", "engine", "metric", "worse_by", "minimum", "maximum", "group", "slices")
     given = rules.model_dump(mode="json")
-    later = {key for key in _LATER if given.get(key) is None} | {"checked_within"}
+    later = {key for key in _LATER if given.get(key) is None} | {"checked_within", "explain"}
     written = {key: value for key, value in given.items() if key not in later}
     return dict.fromkeys((*keys, "fresh_within", "severity")) | written
 

@@ -11,6 +11,7 @@ from bot.model_store.statistics import ColumnStatistics, Statistics
 from bot.watches.models.data_checks import Sides, features_compared, judge_drift, outputs_compared, told_of_quality
 from bot.watches.models.kinds.drift import DriftRules
 from bot.watches.models.kinds.registry import CheckInput, CheckSkipped, Outcome, few
+from bot.watches.models.measuring.importance import importance_of
 from bot.watches.models.window import LoadedReference
 from detectors.drift import quality
 from detectors.drift.profile import Profile
@@ -35,7 +36,8 @@ def check_drift(rules: DriftRules, given: CheckInput) -> Outcome:
     else:
         before, now = features_compared(given.model, loaded), counted.features
     after = _profile(counted.rows, {name: one for name, one in now.items() if name in before.columns})
-    return judge_drift(rules, given.state, counted.rows, Sides(before, after, loaded.version))
+    importance = importance_of(given.model, loaded) if rules.kind == FindingKind.DRIFT else {}
+    return judge_drift(rules, given.state, counted.rows, Sides(before, after, loaded.version, importance))
 
 
 def check_quality(given: CheckInput) -> Outcome:

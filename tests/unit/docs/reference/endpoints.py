@@ -49,6 +49,7 @@ MEANINGS: dict[tuple[str, str], tuple[str, str]] = {
     ("PUT", "/models/{model}/references/{version}"): (_TOKEN, "Put a version of the reference."),
     ("GET", "/models/{model}/references/{version}"): (_TOKEN, "What is known of one version."),
     ("DELETE", "/models/{model}/references/{version}"): (_TOKEN, "End a version."),
+    ("PUT", "/models/{model}/references/{version}/importance"): (_TOKEN, "How much the model goes by each feature."),
     ("POST", "/models/{model}/references/{version}/pin"): (_TOKEN, "Compare with this version from now on."),
     ("DELETE", "/models/{model}/references/{version}/pin"): (_TOKEN, "Compare with the newest version again."),
     ("GET", "/models/{model}/references/{version}/diff/{other}"): (_TOKEN, "How two versions differ."),
