@@ -21,6 +21,7 @@ from sqlmodel import SQLModel
 
 from bot.errors import Collision, ConfigError, StorageUnavailable
 from bot.storage.file import DatabaseFile
+from bot.storage.one_trip import Driver
 from bot.storage.quiet import FileCommits
 from bot.storage.seal import OPTION, Seal
 from bot.storage.timeouts import connector, with_timeouts
@@ -212,7 +213,8 @@ def _open_sqlite(url: URL) -> Database:
         why = "SQLite in memory would lose what was acknowledged: give a file, sqlite:///PATH"
         raise ConfigError(f"TANDEM_DATABASE_URL: {why}")
     Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_async_engine(url.set(drivername="sqlite+aiosqlite"), pool_size=8, max_overflow=4, pool_timeout=10)
+    address = url.set(drivername="sqlite+aiosqlite")
+    engine = create_async_engine(address, module=Driver(), pool_size=8, max_overflow=4, pool_timeout=10)
     _set_pragmas(engine.sync_engine)
     _begin_explicitly(engine.sync_engine)
     _keep_when_cancelled(engine.sync_engine)

@@ -34,6 +34,6 @@ async def test_after_a_write_that_was_cancelled_at_any_moment_the_next_has_the_l
 
 async def _write_much(database: Database) -> None:
     async with database.write() as connection:
-        for i in range(6):
+        for i in range(30):  # longer than the last moment of a cancellation
             await connection.execute(text("INSERT INTO kept VALUES (:i)"), [{"i": i}] * 200)
             (await connection.execute(text("SELECT i FROM kept LIMIT 500"))).all()

@@ -1,0 +1,133 @@
+"""A statement of SQLite in one trip to its connection's thread.
+
+The driver that SQLAlchemy has for asyncio makes four: for a cursor, the statement, its rows, and the cursor's end. Each
+is two changes of thread, and they cost more than most of our statements. https://aiosqlite.omnilib.dev
+"""
+
+import asyncio
+import sqlite3
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import aiosqlite
+from sqlalchemy.dialects.sqlite.aiosqlite import (
+    AsyncAdapt_aiosqlite_connection,
+    AsyncAdapt_aiosqlite_cursor,
+    AsyncAdapt_aiosqlite_dbapi,
+)
+from sqlalchemy.util import await_only
+
+
+class _Done(NamedTuple):
+    """What a statement has left when its cursor is closed."""
+
+    description: Any = None
+    rowcount: int = -1
+    lastrowid: int = 0
+    rows: Sequence[Any] = ()
+
+
+class Cursor(AsyncAdapt_aiosqlite_cursor):
+    """There is a cursor of SQLite's only while the statement is performed."""
+
+    __slots__ = ("_done",)
+    _adapt_connection: "Connection"
+
+    def __init__(self, adapt_connection: "Connection") -> None:
+        self._adapt_connection = adapt_connection
+        self._connection = adapt_connection._connection
+        self._rows = deque()
+        self._done = _Done()
+
+    @property
+    def description(self) -> Any:
+        return self._done.description
+
+    @property
+    def rowcount(self) -> int:
+        return self._done.rowcount
+
+    @property
+    def lastrowid(self) -> int:
+        return self._done.lastrowid
+
+    async def _execute_async(self, operation: Any, parameters: Any) -> Any:
+        return await self._perform(_execute, operation, () if parameters is None else parameters)
+
+    async def _executemany_async(self, operation: Any, seq_of_parameters: Any) -> Any:
+        return await self._perform(_execute_many, operation, seq_of_parameters)
+
+    async def _perform(self, perform: Callable[[Any, str, Any], _Done], operation: str, parameters: Any) -> None:
+        async with self._adapt_connection._execute_mutex:
+            self._done = await self._adapt_connection.trip(perform, operation, parameters)
+        self._rows = deque(self._done.rows)
+
+    async def _async_soft_close(self) -> None:
+        """It is closed."""
+
+    def close(self) -> None:
+        self._rows.clear()
+
+
+class Connection(AsyncAdapt_aiosqlite_connection):
+    """Makes no trip for a rollback where no transaction is open, which is after each commit."""
+
+    _cursor_cls = Cursor  # type: ignore[assignment]
+    _in_doubt = False
+
+    async def trip(self, perform: Callable[[Any, str, Any], _Done], operation: str, parameters: Any) -> _Done:
+        try:
+            return await self._connection._execute(perform, self._connection._conn, operation, parameters)  # type: ignore[no-any-return]
+        except asyncio.CancelledError:
+            self._in_doubt = True  # the statement may still be under way, and open a transaction
+            raise
+
+    def commit(self) -> None:
+        try:
+            super().commit()
+        except BaseException:
+            self._in_doubt = True
+            raise
+
+    def rollback(self) -> None:
+        connection = self._connection._connection
+        if connection is None or (not self._in_doubt and not connection.in_transaction):
+            return
+        super().rollback()
+        self._in_doubt = False
+
+
+class Driver(AsyncAdapt_aiosqlite_dbapi):
+    """For ``create_async_engine(module=…)``."""
+
+    def __init__(self) -> None:
+        super().__init__(aiosqlite, sqlite3)
+
+    def connect(self, *args: Any, **kwargs: Any) -> Connection:
+        connection: Any = aiosqlite.connect(*args, **kwargs)
+        connection._thread.daemon = True
+        return Connection(self, await_only(connection))
+
+
+def _execute(connection: sqlite3.Connection, operation: str, parameters: Any) -> _Done:
+    cursor = connection.cursor()
+    try:
+        cursor.execute(operation, parameters)
+        return _left_by(cursor)
+    finally:
+        cursor.close()
+
+
+def _execute_many(connection: sqlite3.Connection, operation: str, parameters: Any) -> _Done:
+    cursor = connection.cursor()
+    try:
+        cursor.executemany(operation, parameters)
+        return _left_by(cursor)
+    finally:
+        cursor.close()
+
+
+def _left_by(cursor: sqlite3.Cursor) -> _Done:
+    rows = cursor.fetchall() if cursor.description else ()
+    return _Done(cursor.description, cursor.rowcount, cursor.lastrowid or 0, rows)
