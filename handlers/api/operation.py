@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, NamedTuple, TypeVar
 
 import msgspec
 
@@ -41,6 +41,8 @@ class NoBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Nothing, or an empty object."""
 
 
+Position = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+"""A place in a list by number: what no database counts to is no place."""
 Q = TypeVar("Q", bound=msgspec.Struct)
 B = TypeVar("B", bound=msgspec.Struct)
 

@@ -9,7 +9,7 @@ from sqlalchemy import RowMapping
 
 from bot.domain.access.scope import Scope
 from bot.storage.queries.listed.audit import AuditFilter, listed
-from handlers.api.operation import Answer, Call, NoBody, operation
+from handlers.api.operation import Answer, Call, NoBody, Position, operation
 from handlers.api.shapes import AuditPage, AuditShape
 
 
@@ -19,7 +19,7 @@ class AuditQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     subject: Annotated[str | None, Meta(description="As in `incident ID`.")] = None
     since: Annotated[datetime, Meta(tz=True)] | None = None
     limit: Annotated[int, Meta(ge=1, le=500)] = 50
-    cursor: Annotated[int | None, Meta(description="`next` of the page before.")] = None
+    cursor: Annotated[Position | None, Meta(description="`next` of the page before.")] = None
 
 
 @operation(

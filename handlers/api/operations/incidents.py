@@ -14,7 +14,7 @@ from bot.domain.severity import Severity
 from bot.storage.queries.listed.incidents import IncidentFilter, matching
 from handlers.api.descriptions import describe, timeline_of
 from handlers.api.found import incident_in
-from handlers.api.operation import Answer, Call, NoBody, NoQuery, operation
+from handlers.api.operation import Answer, Call, NoBody, NoQuery, Position, operation
 from handlers.api.shapes import IncidentPage, IncidentShape
 
 Status = Literal["triggered", "acknowledged", "resolved", "open"]
@@ -31,7 +31,7 @@ class ListQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     q: Annotated[str | None, Meta(description="In its title, summary or services, or its number.")] = None
     alerts: Annotated[bool, Meta(description="`false` leaves the alerts out.")] = True
     limit: Annotated[int, Meta(ge=1, le=500)] = 50
-    cursor: Annotated[int | None, Meta(description="`next` of the page before.")] = None
+    cursor: Annotated[Position | None, Meta(description="`next` of the page before.")] = None
 
 
 @operation(

@@ -18,7 +18,7 @@ from bot.model_store.checks import CheckFilter, MadeCheck, Standing
 from bot.model_store.references import Reference
 from bot.storage.queries.listed.episodes import episodes_of_model
 from bot.watches.models.memory import ModelOverview, MonitorState, overview_of
-from handlers.api.operation import Answer, Call, Invalid, NoBody, NoQuery, operation
+from handlers.api.operation import Answer, Call, Invalid, NoBody, NoQuery, Position, operation
 from handlers.api.shapes_of_models import (
     CheckShape,
     ColumnShape,
@@ -46,7 +46,7 @@ class HistoryQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         msgspec.field(default=None, name="from")
     )
     limit: Annotated[int, Meta(ge=1, le=500)] = 100
-    cursor: Annotated[int | None, Meta(description="`next` of the page before.")] = None
+    cursor: Annotated[Position | None, Meta(description="`next` of the page before.")] = None
 
 
 @operation(

@@ -278,6 +278,10 @@ async def test_where_it_leads_is_a_page_of_ours_and_what_is_sent_says_what_is_as
         f"{PATH}/back?state=x&error=no",
     ):
         assert (await found.open(odd)).status == 401
+    hostile = "%22%3E%3Cscript%3Ealert(1)%3C/script%3E"
+    for path in (f"{PATH}/back?error={hostile}&state={hostile}", f"{PATH}/back?code={hostile}&state={hostile}"):
+        page = await found.open(path)
+        assert not {tag for tag, _ in page.elements} & {"script", "img"} and "alert(1)" not in page.text
 
 
 async def test_slack_that_is_away_or_answers_rubbish_lets_nobody_in(found: Desk) -> None:
