@@ -68,9 +68,13 @@ class Pages:
         app.router.add_get("/sign-in", self._sign_in_page)
         app.router.add_post("/sign-in", self._sign_in)
         app.router.add_post("/sign-out", self._sign_out)
+        app.on_cleanup.append(self._close)
         if self._slack is not None:
             app.router.add_get("/sign-in/slack", partial(_to_slack, self._slack))
             app.router.add_get("/sign-in/slack/back", partial(self._from_slack, self._slack))
+
+    async def _close(self, app: web.Application) -> None:
+        await self._noisy.close()
 
     async def _overview(self, call: Asked) -> View:
         return await overview(call, self._roster, self._noisy)

@@ -1,17 +1,26 @@
 """What the overview shows beside incidents and services: who is on call, what was approved lately, what is noisy."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+import structlog
+
+from bot.errors import StorageUnavailable
 from bot.routing.schedules.roster import NowOnCall, Roster, notes_of
 from bot.storage.queries.listed.runs import Approved, approved_since
 from bot.storage.queries.noise import Noisy, noisiest_since
 from handlers.api.operation import Call, NoBody, NoQuery
 
 LATELY = timedelta(days=7)
-_KEPT = timedelta(minutes=1)
+_KEPT, _SHOWN = timedelta(minutes=1), timedelta(minutes=10)
+"""It is counted anew after the first, and not shown after the second."""
+PATIENCE = 0.05
+"""Seconds for which a page waits for it."""
 _MOST_RUNS, _MOST_KINDS = 10, 10
+
+log = structlog.get_logger(__name__)
 
 
 class Duty(NamedTuple):
@@ -45,19 +54,42 @@ async def approved_lately(call: Call[NoQuery, NoBody]) -> Sequence[ApprovedRun]:
 
 
 class LatelyNoisy:
-    """What is noisy in the domains of whoever asks, counted once a minute: of very many alerts that takes a while."""
+    """What is noisy in the domains of whoever asks. Of very many alerts that takes a while, so it is counted beside the
+    page, at most once a minute; where it takes longer than a page may, the page shows what was counted before."""
 
     def __init__(self) -> None:
         self._counted: dict[frozenset[str] | None, tuple[datetime, Sequence[Noisy]]] = {}
+        self._counting: dict[frozenset[str] | None, asyncio.Task[None]] = {}
 
-    async def of(self, call: Call[NoQuery, NoBody]) -> Sequence[Noisy]:
+    async def of(self, call: Call[NoQuery, NoBody]) -> Sequence[Noisy] | None:
+        """None while it is being counted for the first time, or after a long time."""
         domains = call.caller.domains
-        counted = self._counted.get(domains)
-        if counted is None or not timedelta() <= call.now - counted[0] < _KEPT:
+        if not self._is_younger(call, _KEPT):
+            counting = self._counting.get(domains)
+            if counting is None:
+                counting = self._counting[domains] = asyncio.create_task(self._count(call))
+            await asyncio.wait([counting], timeout=PATIENCE)
+        return self._counted[domains][1] if self._is_younger(call, _SHOWN) else None
+
+    async def close(self) -> None:
+        for counting in (known := list(self._counting.values())):
+            counting.cancel()
+        await asyncio.gather(*known, return_exceptions=True)
+
+    def _is_younger(self, call: Call[NoQuery, NoBody], span: timedelta) -> bool:
+        counted = self._counted.get(call.caller.domains)
+        return counted is not None and timedelta() <= call.now - counted[0] < span
+
+    async def _count(self, call: Call[NoQuery, NoBody]) -> None:
+        domains = call.caller.domains
+        try:
             async with call.database.read() as connection:
                 found = await noisiest_since(connection, call.now - LATELY, domains, _MOST_KINDS)
-            counted = self._counted[domains] = call.now, found
-        return counted[1]
+            self._counted[domains] = call.now, found
+        except StorageUnavailable as error:
+            log.warning("pages.noise_not_counted", reason=str(error))
+        finally:
+            del self._counting[domains]
 
 
 def _duty(roster: Roster, one: NowOnCall) -> Duty:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, tuple_, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.storage.database import chunks, table_of, upsert
@@ -196,6 +196,39 @@ async def all_edges(
     query = select(*_KEY, _EDGE.c.last_seen).where(_EDGE.c.last_seen >= now - KEPT).order_by(*_KEY)
     rows = await connection.execute(query if domains is None else query.where(_EDGE.c.domain.in_(sorted(domains))))
     return [(LearntEdge(domain, service, other), seen) for domain, service, other, seen in rows]
+
+
+async def names_after(
+    connection: AsyncConnection, now: datetime, domains: Collection[str] | None, after: str, limit: int
+) -> list[str]:
+    """The names of what is known and not too old, in these domains or in all: the first behind a name, in order."""
+    ends = [_in_order(connection, end) for end in (_EDGE.c.service, _EDGE.c.depends_on)]
+    names = union(*(select(end.label("name")).where(end > after, *_known(now, domains)) for end in ends)).subquery()
+    ordered = select(names.c.name).order_by(_in_order(connection, names.c.name)).limit(limit)
+    return list(await connection.scalars(ordered))
+
+
+async def dependencies_of(
+    connection: AsyncConnection, now: datetime, domains: Collection[str] | None, services: Iterable[str]
+) -> dict[str, list[str]]:
+    """What each of these depends on by what is known, whatever the domain."""
+    found: dict[str, list[str]] = {}
+    for chunk in chunks(services):
+        pairs = select(_EDGE.c.service, _EDGE.c.depends_on).where(_EDGE.c.service.in_(chunk), *_known(now, domains))
+        ordered = pairs.distinct().order_by(_EDGE.c.service, _EDGE.c.depends_on).limit(MOST)
+        for service, other in await connection.execute(ordered):
+            found.setdefault(service, []).append(other)
+    return found
+
+
+def _in_order(connection: AsyncConnection, name: _Column) -> _Column:
+    """By code point, as Python orders names; PostgreSQL has an order of its own."""
+    return name.collate("C") if connection.dialect.name == "postgresql" else name
+
+
+def _known(now: datetime, domains: Collection[str] | None) -> list[ColumnElement[bool]]:
+    of_domains = [] if domains is None else [_EDGE.c.domain.in_(sorted(domains))]
+    return [_EDGE.c.last_seen >= now - KEPT, *of_domains]
 
 
 async def latest_domains(connection: AsyncConnection, count: int) -> set[str]:

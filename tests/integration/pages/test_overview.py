@@ -1,7 +1,11 @@
 """The overview: services as a graph, who is on call, what was approved, what is noisy; of the token's domains."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.event import AlertEvent
 from bot.domain.oncall.schedule import Schedule
@@ -9,9 +13,11 @@ from bot.domain.rules import Rules
 from bot.domain.runbook import Runbook
 from bot.incidents import lifecycle
 from bot.routing.schedules.roster import Roster
+from bot.storage.queries.noise import Noisy, noisiest_since
+from handlers.pages import lately
 from tests.conftest import Clock
 from tests.integration.handlers.slack_workspace import MEMBER
-from tests.integration.pages.browsers import Page, browser
+from tests.integration.pages.browsers import Browser, Page, browser
 from tests.integration.pipeline_driver import Pipeline
 from tests.integration.remediation.runs_driver import book, night
 
@@ -120,3 +126,34 @@ async def test_an_overview_of_the_longest_names_is_small_and_its_graph_bounded(
     assert (page.status, page.size <= 100_000) == (200, True), page.size
     assert len([node for node in page.all("rect")]) == 36
     assert "24 more are in the list only." in page.text
+
+
+async def test_a_page_does_not_wait_for_noise_that_takes_long_to_count(
+    pipeline: Pipeline, alert: MakeAlert, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted, may_count = [], asyncio.Event()
+
+    async def slow(connection: AsyncConnection, *asked: Any) -> list[Noisy]:
+        counted.append(asked)
+        await may_count.wait()
+        return await noisiest_since(connection, *asked)
+
+    async def noise(opened: Browser) -> str:
+        return _section(await opened.open("/", "all-secret"), "Noise of", "Models")
+
+    await pipeline.send(alert(alertname="Flaky", service="mail"))
+    monkeypatch.setattr(lately, "noisiest_since", slow)
+    async with browser(pipeline) as opened:
+        monkeypatch.setattr(lately, "PATIENCE", 0.01)
+        assert "It is being counted" in await noise(opened)
+        assert "It is being counted" in await noise(opened)
+        assert len(counted) == 1, "it is counted once, however many look"
+        may_count.set()
+        monkeypatch.setattr(lately, "PATIENCE", 60.0)
+        assert "Flaky on mail" in await noise(opened)
+        may_count.clear()
+        monkeypatch.setattr(lately, "PATIENCE", 0.01)
+        pipeline.clock.pass_(minutes=2)
+        assert "Flaky on mail" in await noise(opened), "what was counted before"
+        pipeline.clock.pass_(minutes=20)
+        assert "It is being counted" in await noise(opened), "too long ago"

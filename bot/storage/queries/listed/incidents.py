@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Select, Text, cast, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.incident import Incident, IncidentStatus
+from bot.domain.severity import Severity
 from bot.storage.database import table_of
 from bot.storage.tables.core import IncidentRow
 
@@ -39,6 +40,22 @@ async def matching(
         query = query.where(_INCIDENT.c.number < below)
     rows = (await connection.execute(_narrowed(query, wanted))).mappings()
     return [msgspec.convert(dict(row), Incident) for row in rows]
+
+
+class OpenServices(NamedTuple):
+    """What an open incident says of services."""
+
+    number: int
+    severity: Severity
+    services: list[str]
+
+
+async def open_services(connection: AsyncConnection, domains: Collection[str] | None, limit: int) -> list[OpenServices]:
+    """Of the newest open incidents, these columns alone."""
+    columns = (_INCIDENT.c.number, _INCIDENT.c.severity, _INCIDENT.c.services)
+    query = _narrowed(select(*columns), IncidentFilter("open", domains=domains))
+    rows = await connection.execute(query.order_by(_INCIDENT.c.number.desc()).limit(limit))
+    return [OpenServices(number, Severity(severity), services) for number, severity, services in rows]
 
 
 def _narrowed(query: Select[Any], wanted: IncidentFilter) -> Select[Any]:
