@@ -16,7 +16,9 @@ class Progress(NamedTuple):
 
 def progress_of(kind: str, thing: dict[str, Any]) -> Progress:
     meta, spec, status = (thing.get(key) or {} for key in ("metadata", "spec", "status"))
-    if int(status.get("observedGeneration") or 0) < int(meta.get("generation") or 0):
+    seen = status.get("observedGeneration")
+    unsaid = seen is None and kind == _WITHOUT_GENERATION
+    if int(seen or 0) < int(meta.get("generation") or 0) and not unsaid:
         return Progress("its controller has not seen the change yet")
     found = _BY_KIND.get(kind)
     return found(spec, status) if found else Progress("nothing to wait for", done=True)
@@ -69,9 +71,31 @@ def _rollout(spec: dict[str, Any], status: dict[str, Any]) -> Progress:
     return Progress(text, done=phase in ("Healthy", "Paused"), failed=phase == "Degraded")
 
 
+def _inference_service(spec: dict[str, Any], status: dict[str, Any]) -> Progress:
+    """https://kserve.github.io/archive/0.10/modelserving/v1beta1/rollout/canary"""
+    wanted = _number(spec.get("predictor") or {}, "canaryTrafficPercent", 100)
+    predictor = (status.get("components") or {}).get("predictor") or {}
+    traffic = predictor.get("traffic") or []
+    latest = sum(_number(one, "percent") for one in traffic if one.get("latestRevision"))
+    ready = next((one for one in status.get("conditions") or [] if one.get("type") == "Ready"), {})
+    if traffic and latest != wanted:
+        return Progress(f"{latest} % of the traffic go to the latest revision, and {wanted} % are to")
+    if ready.get("status") != "True":
+        return Progress(f"it is not ready: {ready.get('message') or ready.get('reason') or 'nothing is said of it'}")
+    return Progress(f"it is ready, and {wanted} % of the traffic go to the latest revision", done=True)
+
+
 def _number(values: dict[str, Any], key: str, default: int = 0) -> int:
     value = values.get(key)
     return default if value is None else int(value)
 
 
-_BY_KIND = {"Deployment": _deployment, "StatefulSet": _stateful_set, "DaemonSet": _daemon_set, "Rollout": _rollout}
+_WITHOUT_GENERATION = "InferenceService"
+"""Not every release of its controller says which generation it has seen."""
+_BY_KIND = {
+    "Deployment": _deployment,
+    "StatefulSet": _stateful_set,
+    "DaemonSet": _daemon_set,
+    "Rollout": _rollout,
+    "InferenceService": _inference_service,
+}

@@ -67,6 +67,9 @@ AUTOSCALERS = Resource("autoscaling", "v2", "horizontalpodautoscalers", "Horizon
 ROLLOUTS = Resource("argoproj.io", "v1alpha1", "rollouts", "Rollout", "rollout")
 APPLICATIONS = Resource("argoproj.io", "v1alpha1", "applications", "Application", "application")
 SCALED_OBJECTS = Resource("keda.sh", "v1alpha1", "scaledobjects", "ScaledObject", "scaledobject")
+INFERENCE_SERVICES = Resource(
+    "serving.kserve.io", "v1beta1", "inferenceservices", "InferenceService", "inferenceservice"
+)
 ACCESS_REVIEWS = Resource(
     "authorization.k8s.io", "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview", "review", namespaced=False
 )
@@ -81,8 +84,15 @@ CHANGEABLE = (
     ROLLOUTS,
     APPLICATIONS,
     SCALED_OBJECTS,
+    INFERENCE_SERVICES,
 )
-_SHORT = {"deploy": "deployment", "sts": "statefulset", "ds": "daemonset", "horizontalpodautoscaler": "hpa"}
+_SHORT = {
+    "deploy": "deployment",
+    "sts": "statefulset",
+    "ds": "daemonset",
+    "horizontalpodautoscaler": "hpa",
+    "isvc": "inferenceservice",
+}
 
 
 def names() -> list[str]:

@@ -15,6 +15,7 @@ from bot.kubernetes.resources import (
     AUTOSCALERS,
     DAEMON_SETS,
     DEPLOYMENTS,
+    INFERENCE_SERVICES,
     ROLLOUTS,
     SCALED_OBJECTS,
     STATEFUL_SETS,
@@ -59,7 +60,10 @@ async def scale(cluster: Cluster, order: Order, now: dict[str, Any]) -> Patch:
     return Patch({"spec": {"replicas": wanted}}, words)
 
 
-@patching("patch", DEPLOYMENTS, STATEFUL_SETS, DAEMON_SETS, AUTOSCALERS, ROLLOUTS, SCALED_OBJECTS, APPLICATIONS)
+_PATCHED = (DEPLOYMENTS, STATEFUL_SETS, DAEMON_SETS, AUTOSCALERS, ROLLOUTS, SCALED_OBJECTS, APPLICATIONS)
+
+
+@patching("patch", *_PATCHED, INFERENCE_SERVICES)
 async def patch(cluster: Cluster, order: Order, now: dict[str, Any]) -> Patch:
     wanted = now
     for path, value in order.fields.items():

@@ -37,7 +37,7 @@ class PipelineParameters(StepParameters):
     poll: JsonStep | None = None
     """The http or command step that reads the state, with `{run}`."""
     state: str = Field(default="state", min_length=1)
-    """Where in the answer of `poll` the state is."""
+    """Where in the answer of `poll` the state is: text, or true, false or null."""
     succeeded: list[str] = Field(default=_SUCCEEDED, min_length=1)
     """States that are success."""
     failed: list[str] = _FAILED
@@ -106,16 +106,27 @@ async def _ended(parameters: PipelineParameters, poll: JsonStep, context: StepCo
     missed = 0
     while True:
         answer = await perform(poll, context)
-        state = at_path(answer.value, parameters.state) if answer.ok else None
-        missed = 0 if isinstance(state, str) else missed + 1
+        state = _state_in(answer.value, parameters.state) if answer.ok else None
+        missed = 0 if state is not None else missed + 1
         if missed >= _MISSED_IN_A_ROW:
             return Outcome(False, f"{missed} answers in a row had no state at {parameters.state!r}\n{answer.text}")
-        word = state.casefold() if isinstance(state, str) else ""
+        word = state.casefold() if state is not None else ""
         if word in map(str.casefold, parameters.succeeded):
             return Outcome(True, _report(f"the pipeline has ended: {state}", answer, parameters.metrics))
         if word in map(str.casefold, parameters.failed):
             return Outcome(False, f"the pipeline has ended: {state}\n{answer.text}")
         await asyncio.sleep(parameters.every.total_seconds())
+
+
+def _state_in(answer: Any, path: str) -> str | None:
+    """The state in words: of a verdict `true`, `false` or `null`; None where the answer has none."""
+    above, _, name = path.rpartition(".")
+    found, around = at_path(answer, path), at_path(answer, above) if above else answer
+    if found is None and isinstance(around, dict) and name in around:
+        return "null"
+    if isinstance(found, bool):
+        return "true" if found else "false"
+    return found if isinstance(found, str) else None
 
 
 def _report(text: str, answer: JsonAnswer, path: str | None) -> str:

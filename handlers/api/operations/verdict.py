@@ -20,7 +20,10 @@ _CHANGED_WITHIN = timedelta(days=1)
 
 
 class VerdictQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    since: Annotated[datetime, Meta(tz=True, description="When it was changed, in RFC 3339; up to 30 days ago.")]
+    since: Annotated[
+        Annotated[datetime, Meta(tz=True)] | None,
+        Meta(description="When it was changed, in RFC 3339; up to 30 days ago. Of a model its last change by default."),
+    ] = None
     service: Annotated[str, Meta(max_length=300, description="The service, or the model as a whole.")] = ""
     model: Annotated[str, Meta(max_length=300, description="Instead of `service`: the model of a `version`.")] = ""
     version: Annotated[str, Meta(max_length=200, description="The version of the model that is judged.")] = ""
@@ -70,13 +73,19 @@ class FlaggerHook(msgspec.Struct, frozen=True):
     answer=VerdictShape,
 )
 async def verdict(call: Call[VerdictQuery, NoBody]) -> Answer:
-    query, since = call.query, _since(call, call.query.since)
+    query = call.query
     if bool(query.service) == bool(query.model):
         raise Invalid("service, or model and version: one of them is expected.")
-    if not query.model:
-        _refuse_of_model(query.version, query.against, query.worse_by)
-        return Answer(await _verdict(call, query.service, since, query.settle))
-    return Answer(await verdict_on_version(call, _contest(call, query, since), query.settle, query.worse_by))
+    since = _since(call, query.since) if query.since else None
+    if query.model:
+        since = since or await _last_change(call, query.model)
+        if since is None:
+            return Answer(_unchanged(query.model))
+        return Answer(await verdict_on_version(call, _contest(call, query, since), query.settle, query.worse_by))
+    _refuse_of_model(query.version, query.against, query.worse_by)
+    if since is None:
+        raise Invalid("since: the moment of the change is expected.")
+    return Answer(await _verdict(call, query.service, since, query.settle))
 
 
 @operation(
@@ -94,8 +103,7 @@ async def verdict_for_flagger(call: Call[NoQuery, FlaggerHook]) -> Answer:
     service = asked.model or asked.service or call.body.name
     since = _since(call, _moment(asked.since)) if asked.since else await _last_change(call, service)
     if since is None:
-        span = format_duration(_CHANGED_WITHIN)
-        found = VerdictShape(None, 0.0, [f"no change of {service} is known of the last {span}"])
+        found = _unchanged(service)
     elif asked.model:
         found = await verdict_on_version(call, _contest(call, asked, since), asked.settle, None)
     else:
@@ -124,6 +132,10 @@ async def verdict_on_version(
     if found.ok and served.ok is None:
         return VerdictShape(None, 0.0, [*_of(model.served_by, served), *found.reasons])
     return found
+
+
+def _unchanged(name: str) -> VerdictShape:
+    return VerdictShape(None, 0.0, [f"no change of {name} is known of the last {format_duration(_CHANGED_WITHIN)}"])
 
 
 def _of(service: str, found: VerdictShape) -> list[str]:
