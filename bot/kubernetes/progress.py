@@ -77,7 +77,8 @@ def _inference_service(spec: dict[str, Any], status: dict[str, Any]) -> Progress
     predictor = (status.get("components") or {}).get("predictor") or {}
     traffic = predictor.get("traffic") or []
     latest = sum(_number(one, "percent") for one in traffic if one.get("latestRevision"))
-    ready = next((one for one in status.get("conditions") or [] if one.get("type") == "Ready"), {})
+    conditions = {one.get("type"): one for one in status.get("conditions") or []}
+    ready: dict[str, Any] = conditions.get("Ready", {})
     if traffic and latest != wanted:
         return Progress(f"{latest} % of the traffic go to the latest revision, and {wanted} % are to")
     if ready.get("status") != "True":
