@@ -24,6 +24,7 @@ from bot.client.errors import (
     Unavailable,
     Unreachable,
 )
+from bot.client.images import image_statistics
 from bot.client.synchronous import Tandem
 
 gc.set_threshold(*GC_OF_OTHERS)
@@ -40,4 +41,5 @@ __all__ = [
     "Unauthorized",
     "Unavailable",
     "Unreachable",
+    "image_statistics",
 ]

@@ -50,6 +50,13 @@ def parts_of(rows: Any) -> Iterator[pa.Table]:
         yield table.slice(start, size)
 
 
+def _column(values: Any) -> Any:
+    """A matrix, such as embeddings, as a vector a row; else the values as they are."""
+    if getattr(values, "ndim", 1) != 2:
+        return values
+    return pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), values.shape[1])
+
+
 def table_of(rows: Any) -> pa.Table:
     """Raises TypeError for what holds no rows."""
     if isinstance(rows, pa.Table):
@@ -59,7 +66,7 @@ def table_of(rows: Any) -> pa.Table:
     if hasattr(rows, "iloc"):  # pandas
         return pa.Table.from_pandas(rows, preserve_index=False)
     if isinstance(rows, Mapping):
-        return pa.table(dict(rows))
+        return pa.table({name: _column(values) for name, values in rows.items()})
     if isinstance(rows, Sequence) and not isinstance(rows, str | bytes):
         return pa.Table.from_pylist(list(rows))
     raise TypeError(f"rows are a DataFrame, an Arrow table, columns or a list of rows, not {type(rows).__name__}")

@@ -43,7 +43,7 @@ class Model(Keys):
     reads: list[str] = []
     """The datasets that it reads."""
     features: dict[str, Feature] = {}
-    """Its features: `numeric` or `categorical`, or a section with the keys below."""
+    """Its features: `numeric`, `categorical`, `embedding` or `text`, or a section with the keys below."""
     positive: Scalar | None = None
     """The class that recall, precision and f1 are of, such as `fraud`."""
     classes: list[Scalar] = Field(default=[], max_length=1_000)

@@ -1,8 +1,9 @@
 """The columns of models' tables, and one form for values that can be written in many.
 
 Predictions: ``id`` (text), ``timestamp`` (microseconds, UTC), ``prediction``, ``score``, ``version``, one column
-``score.<class>`` a class, ``quantile.<level>`` a quantile, and ``feature.<name>`` a feature. Labels: ``id``, ``label``,
-``timestamp``. References: like predictions, with a ``label`` where it is known. What was not said of a row is null.
+``score.<class>`` a class, ``quantile.<level>`` a quantile, and ``feature.<name>`` a feature, which may hold vectors.
+Labels: ``id``, ``label``, ``timestamp``. References: like predictions, with a ``label`` where it is known. What was not
+said of a row is null.
 """
 
 import hashlib
@@ -16,7 +17,18 @@ import pyarrow.compute as pc
 
 from bot.domain.event import RowsKind
 from bot.errors import TandemError
+from bot.model_store.vectors import (
+    PACKED,
+    are_lists,
+    as_packed,
+    content_of,
+    is_packed,
+    packed,
+    sizes_of,
+    why_no_vectors,
+)
 from detectors.drift.packing import Array
+from detectors.embeddings.vectors import usual_size
 
 FEATURE = "feature."
 SCORE = "score."
@@ -42,17 +54,17 @@ class Unfit(TandemError):
 
 
 def canonical(table: pa.Table) -> pa.Table:
-    """The table in the one form in which it is kept: columns by name, plain numbers, booleans, text and moments.
+    """The table in the one form in which it is kept: columns by name, plain numbers, booleans, text, moments, vectors.
 
     How a file was written leaves no trace: row groups, dictionaries, 64-bit offsets, metadata. Raises Unfit for a
-    column that is nested or binary, and for two of one name.
+    column that is nested or binary and holds no vectors, and for two of one name.
     """
     names = table.column_names
     twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
     if twice:
         raise Unfit(f"there are two columns {twice[0]!r}")
     columns = {name: _plain(name, table[name]) for name in sorted(names)}
-    return pa.table({name: _whole(column) for name, column in columns.items()})
+    return pa.table({name: column if is_packed(column.type) else _whole(column) for name, column in columns.items()})
 
 
 def digest_of(table: pa.Table) -> str:
@@ -60,17 +72,24 @@ def digest_of(table: pa.Table) -> str:
     digest = hashlib.blake2b(digest_size=20)
     digest.update(b"%d\0" % table.num_rows)
     for name in table.column_names:
-        column = _whole(table[name])
+        column = table[name]
         digest.update(f"{name}\0{column.type}\0".encode())
-        for part in _content(column):
+        for part in content_of(column) if is_packed(column.type) else _content(_whole(column)):
             digest.update(part)
     return digest.hexdigest()
 
 
 def features_of(table: pa.Table) -> dict[str, Array]:
-    """A table's features, by their own names, as the detectors take them: missing values are NaN or None."""
-    names = [name for name in table.column_names if name.startswith(FEATURE)]
+    """A table's features, by their own names, as the detectors take them: missing values are NaN or None. Without
+    vectors: see ``vectors_in``."""
+    names = [name for name in table.column_names if name.startswith(FEATURE) and not is_packed(table[name].type)]
     return {name.removeprefix(FEATURE): array_of(table[name]) for name in names}
+
+
+def vectors_in(table: pa.Table) -> dict[str, pa.ChunkedArray]:
+    """A table's features that are vectors, by their own names."""
+    names = [name for name in table.column_names if name.startswith(FEATURE) and is_packed(table[name].type)]
+    return {name.removeprefix(FEATURE): table[name] for name in names}
 
 
 def array_of(column: pa.ChunkedArray) -> Array:
@@ -89,7 +108,7 @@ def array_of(column: pa.ChunkedArray) -> Array:
 
 def stacked(tables: Sequence[pa.Table]) -> pa.Table:
     """Tables one below the other. What a table lacks is null; numbers of different kinds become floats, and what is a
-    number here and text there becomes text."""
+    number here and text there becomes text; beside vectors a number is a vector of one, and all else is missing."""
     types: dict[str, pa.DataType] = {}
     for table in tables:
         for field in table.schema:
@@ -168,7 +187,7 @@ def column_of(name: str, values: Sequence[Any]) -> pa.Array:
 
 
 def _refuse(name: str) -> NoReturn:
-    raise Unfit(f"{name}: only numbers, booleans, text and moments are taken, no lists and no objects")
+    raise Unfit(f"{name}: only numbers, booleans, text, moments and vectors are taken, no objects and no other lists")
 
 
 def as_fixed(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -204,10 +223,19 @@ def _plain(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
         return _moments(name, column)
     if pa.types.is_decimal(kind) or pa.types.is_float16(kind):
         return pc.cast(column, pa.float64())
+    if are_lists(kind) and not why_no_vectors(column):
+        return packed(column)
     return column if any(of_kind(kind) for of_kind in _SIMPLE) else _refuse(name)
 
 
-_SIMPLE = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_string, pa.types.is_null)
+_SIMPLE = (
+    pa.types.is_integer,
+    pa.types.is_floating,
+    pa.types.is_boolean,
+    pa.types.is_string,
+    pa.types.is_null,
+    is_packed,
+)
 _TURNED = (
     *(pa.types.is_large_string, pa.types.is_string_view, pa.types.is_timestamp, pa.types.is_date),
     *(pa.types.is_decimal, pa.types.is_float16),
@@ -218,6 +246,8 @@ def is_plain(kind: pa.DataType) -> bool:
     """Whether a column of this type can be kept."""
     if pa.types.is_dictionary(kind):
         return is_plain(kind.value_type)
+    if is_packed(kind):  # only we pack vectors so; of a sender it is any bytes
+        return False
     return any(of_kind(kind) for of_kind in (*_SIMPLE, *_TURNED))
 
 
@@ -261,15 +291,28 @@ def _common(one: pa.DataType | None, other: pa.DataType) -> pa.DataType:
     if pa.types.is_null(other):
         return one
     both = (one, other)
+    if any(map(is_packed, both)):
+        return PACKED
     if all(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind) for kind in both):
         return pa.int64() if all(pa.types.is_signed_integer(kind) for kind in both) else pa.float64()
     return pa.string()
 
 
 def _cast(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
-    return column if column.type == kind else pc.cast(column, kind, safe=False)
+    if column.type == kind:
+        return column
+    return as_packed(column) if is_packed(kind) else pc.cast(column, kind, safe=False)
 
 
 def schema_of(table: pa.Table) -> Mapping[str, str]:
-    """The types of a table's columns, by name."""
-    return {field.name: str(field.type) for field in table.schema}
+    """The types of a table's columns, by name; vectors with the size that most have: ``embedding[768]``."""
+    return {field.name: _described(field, table) for field in table.schema}
+
+
+def is_embedding(kind: str) -> bool:
+    """Whether a type, as ``schema_of`` has it, is that of vectors."""
+    return kind.startswith("embedding[")
+
+
+def _described(field: pa.Field, table: pa.Table) -> str:
+    return f"embedding[{usual_size(sizes_of(table[field.name]))}]" if is_packed(field.type) else str(field.type)

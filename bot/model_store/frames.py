@@ -5,7 +5,6 @@ reference or the batch that it came with.
 """
 
 import asyncio
-import io
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -101,9 +100,9 @@ class Frames:
     def _put(self, table: pa.Table) -> str:
         plain = canonical(table)
         digest = digest_of(plain)
-        packed = io.BytesIO()
+        packed = pa.BufferOutputStream()  # a file of Python's would hold the event loop up with each piece
         pq.write_table(plain, packed, compression="zstd", compression_level=1, row_group_size=_GROUP)
-        self._blobs.put(file_of(digest), packed.getbuffer())
+        self._blobs.put(file_of(digest), memoryview(packed.getvalue()))
         return digest
 
     def _get_some(self, digest: str, columns: Columns | None, rows: Array | None) -> pa.Table:
@@ -127,7 +126,7 @@ class Frames:
             raise Lost(f"{name}: {error}") from error
 
     def _get(self, digest: str) -> pa.Table:
-        return pq.read_table(io.BytesIO(self._blobs.get(file_of(digest))))
+        return pq.read_table(pa.BufferReader(self._blobs.get(file_of(digest))))
 
 
 def file_of(digest: str) -> str:

@@ -1,6 +1,7 @@
 """Rows of models as JSON: a list of rows, or a list of values a column. Nothing here reads a file or a clock.
 
-What of a feature is a list or an object counts as missing, and a column that holds nothing else is left out.
+A feature whose values are lists of numbers holds vectors. What else of a feature is a list or an object counts as
+missing, and a column that holds nothing else is left out.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -10,11 +11,13 @@ from typing import Annotated, Any, Generic, TypeAlias, TypeVar
 import msgspec
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from bot.domain.event import RowsKind
 from bot.model_store.columns import FEATURE, KNOWN, MOMENT, QUANTILE, REFERENCE, SCORE, Unfit, array_of, column_of
 from bot.model_store.json_keys import columns_with_again, keys_again
 from bot.model_store.layout import LaidOut, bounded, laid_out
+from bot.model_store.vectors import all_finite, from_values, is_packed, to_values
 from detectors.drift.packing import Array
 
 Scalar: TypeAlias = bool | int | float | str | None
@@ -118,10 +121,15 @@ def inline_of(table: pa.Table, kind: RowsKind) -> bytes | None:
         return None  # read back it would be text
     if not all(np.isfinite(array[~np.isnan(array)]).all() for array in _floats(table)):
         return None
+    vectors = {name: table[name] for name in table.column_names if is_packed(table[name].type)}
+    if any(column.nbytes > MOST_INLINE_BYTES or not all_finite(column) for column in vectors.values()):
+        return None
     groups = {key: _of_group(table, prefix) for key, prefix in _GROUPS.items()}
     alone = set(table.column_names) - {name for names in groups.values() for name in names}
     rows: list[dict[str, Any]] = []
-    for given in table.to_pylist():
+    listed = {name: to_values(column) for name, column in vectors.items()}
+    for at, given in enumerate(table.drop_columns(list(vectors)).to_pylist()):
+        given |= {name: values[at] for name, values in listed.items()}
         row = {name: given[name] for name in alone if given[name] is not None}
         if kind is RowsKind.PREDICTIONS:
             told = {key: {short: given[name] for name, short in names.items()} for key, names in groups.items()}
@@ -169,11 +177,30 @@ def _of_columns(columns: Sequence[tuple[str, list[Any]]], kind: str) -> LaidOut:
 def _laid_out(columns: Sequence[tuple[str, Sequence[Any]]], kind: str, notes: dict[str, str]) -> LaidOut:
     arrays = []
     for name, values in columns:
+        vectors = _vectors(name, values, kind, notes)
+        if vectors is not None:
+            arrays.append((name, pa.chunked_array([vectors])))
+            continue
         flat = values if name in KNOWN[kind] else _without_nested(name, values, notes)
         if flat is not None:
             arrays.append((name, pa.chunked_array([_column(name, flat)])))
     table, more = laid_out(arrays, kind)
     return LaidOut(table, bounded({**notes, **more}))
+
+
+def _vectors(name: str, values: Sequence[Any], kind: str, notes: dict[str, str]) -> pa.Array | None:
+    """The lists of a feature that holds vectors."""
+    if name in KNOWN[kind] or name.startswith((SCORE, QUANTILE)):
+        return None
+    if not any(isinstance(value, list) for value in values):
+        return None
+    lists = from_values(values)
+    if lists is not None:
+        empty = pc.equal(pc.list_value_length(lists), 0)
+        strange = sum(values[at] is not None and values[at] != [] for at in pc.indices_nonzero(empty).to_pylist())
+        if strange:
+            notes[name.removeprefix(FEATURE)] = f"{strange} values are no lists of numbers, and count as missing"
+    return lists
 
 
 def _without_nested(name: str, values: Sequence[Any], notes: dict[str, str]) -> Sequence[Any] | None:
@@ -183,7 +210,7 @@ def _without_nested(name: str, values: Sequence[Any], notes: dict[str, str]) -> 
         return values
     short = name.removeprefix(FEATURE)
     if nested == sum(value is not None for value in values):
-        notes[short] = "left out: lists and objects; only numbers, booleans, text and moments are taken"
+        notes[short] = "left out: lists and objects; only numbers, booleans, text, moments and vectors are taken"
         return None
     notes[short] = f"{nested} values are lists or objects, and count as missing"
     return [None if isinstance(value, list | dict) else value for value in values]

@@ -21,6 +21,7 @@ from bot.model_store.columns import (
     digest_of,
     is_plain,
 )
+from bot.model_store.vectors import are_lists, why_no_vectors
 
 Columns = Sequence[tuple[str, pa.ChunkedArray]]
 _INDEX = re.compile(r"__index_level_\d+__")
@@ -39,15 +40,15 @@ def laid_out(columns: Columns, kind: str) -> LaidOut:
     """The columns that a sender has, as those that we keep: what has no name that is known is a feature.
 
     Features may be named plainly, with the prefix ``feature.``, or be the fields of one struct ``features``. What
-    cannot be one is left out and noted: the index of pandas, nested and binary columns, spans of time, one name for
-    two columns that differ. Raises Unfit where that is a column that is known.
+    cannot be one is left out and noted: the index of pandas, binary columns and nested ones that are no vectors, spans
+    of time, one name for two columns that differ. Raises Unfit where that is a column that is known.
     """
     notes: dict[str, str] = {}
     taken: dict[str, pa.ChunkedArray] = {}
     twice: set[str] = set()
     known = (*KNOWN[kind], "label") if kind == RowsKind.PREDICTIONS else KNOWN[kind]
     for name, ours, column in _ours(columns, known):
-        if (why := _unfit(name, column)) is not None:
+        if (why := _unfit(name, column, ours.startswith(FEATURE))) is not None:
             if ours in KNOWN[kind]:
                 raise Unfit(f"{name} cannot hold {why}")
             notes[_shown(name)] = f"left out: {why}"
@@ -95,14 +96,17 @@ def _ours(columns: Columns, known: Sequence[str]) -> Iterable[tuple[str, str, pa
             yield name, FEATURE + name, column
 
 
-def _unfit(name: str, column: pa.ChunkedArray) -> str | None:
-    """Why a column cannot be taken, as what it would hold."""
+def _unfit(name: str, column: pa.ChunkedArray, is_feature: bool) -> str | None:
+    """Why a column cannot be taken, as what it would hold. Only features are vectors."""
     if _INDEX.fullmatch(name):
         return "the index of pandas, which is no feature"
     if len(name) > MOST_NAME or not name.isprintable() or not name.strip():
         return f"its name is empty, not printable, or longer than {MOST_NAME} characters"
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    return None if is_plain(kind) else f"{kind}; only numbers, booleans, text and moments are taken"
+    if are_lists(kind) and is_feature:
+        why = why_no_vectors(column)
+        return f"{kind}; {why}" if why else None
+    return None if is_plain(kind) else f"{kind}; only numbers, booleans, text, moments and vectors are taken"
 
 
 def _shown(name: str) -> str:

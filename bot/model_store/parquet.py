@@ -8,12 +8,15 @@ import pyarrow.parquet as pq
 
 from bot.errors import TandemError
 from bot.model_store.columns import Unfit
+from bot.model_store.vectors import in_single_precision
 
 MOST_ROWS = 10_000_000
 MOST_COLUMNS = 12_000
 MOST_BYTES = 2**30
 """Of the table in memory."""
 _ROWS_AT_ONCE = 2**15
+_READ_AHEAD = 2**20
+"""Bytes of each column; without a bound a row group, which may be the whole file, is read at once."""
 
 
 class TooLarge(TandemError):
@@ -29,7 +32,7 @@ def read_parquet(path: Path, most_bytes: int = MOST_BYTES) -> pa.Table:
     try:
         metadata = pq.read_metadata(path)
         _check_size(metadata, most_bytes)
-        with pq.ParquetFile(path, read_dictionary=_texts(metadata)) as file:
+        with pq.ParquetFile(path, read_dictionary=_texts(metadata), buffer_size=_READ_AHEAD) as file:
             table = _read(file, most_bytes)
         table.validate(full=True)
     except (pa.ArrowException, OSError, ValueError) as error:
@@ -61,8 +64,14 @@ def _read(file: pq.ParquetFile, most_bytes: int) -> pa.Table:
         size += sum(_written_out(column) for column in batch.columns)
         if size > most_bytes:
             raise TooLarge(f"The file has more than {most_bytes} bytes as a table, which is the most taken at once.")
-        batches.append(batch)
+        batches.append(_in_single_precision(batch))
     return pa.Table.from_batches(batches, file.schema_arrow if not batches else None)
+
+
+def _in_single_precision(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Vectors take half of the memory so, before all of them are there."""
+    columns = [in_single_precision(column) for column in batch.columns]
+    return pa.RecordBatch.from_arrays(columns, batch.schema.names)
 
 
 def _written_out(column: pa.Array) -> int:

@@ -4,28 +4,34 @@ import asyncio
 import hashlib
 from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 import pyarrow as pa
 from sqlalchemy import Select, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.watched.monitor import Declared
 from bot.errors import TandemError
 from bot.model_store import unused_files
-from bot.model_store.columns import FEATURE, QUANTILE, SCORE, array_of, canonical, schema_of
+from bot.model_store.columns import FEATURE, QUANTILE, SCORE, array_of, canonical, schema_of, vectors_in
 from bot.model_store.frames import Frames, file_of
+from bot.model_store.text_columns import text_column_of
+from bot.model_store.vectors import is_packed, vectors_of
 from bot.storage.database import insert_missing, row_of, table_of, upsert
 from bot.storage.tables.models import ReferenceRow
 from detectors.drift.categories import Categorical
 from detectors.drift.packing import Array
 from detectors.drift.profile import Profile, build
 from detectors.drift.sketch import build_in_parts
+from detectors.embeddings import profile as vector_profile
+from detectors.embeddings.profile import VectorProfile
 
 _REFERENCE = table_of(ReferenceRow)
 MOST_VERSIONS = 1000
 _ANSWERS = ("prediction", "score")
 _OUTPUTS = ("prediction", "score", "label")
+Found = TypeVar("Found")
 _PART = 2**18
 """Rows that are unpacked at once to build a profile."""
 
@@ -73,12 +79,15 @@ class Stored(NamedTuple):
     columns: Mapping[str, str]
 
 
-async def store(frames: Frames, table: pa.Table, categorical: Collection[str] = ()) -> Stored:
+async def store(
+    frames: Frames, table: pa.Table, categorical: Collection[str] = (), texts: Collection[str] = ()
+) -> Stored:
     """Put reference data and its profile, built now and never again, into the store. Raises Unfit."""
+    declared = Declared(categorical, texts)
     table = await asyncio.to_thread(canonical, table)
     digest = await frames.put(table)
-    profile = await asyncio.to_thread(_profile, table, categorical)
-    name = f"{digest}.{_kind_of(profile, categorical)}.profile"
+    profile = await asyncio.to_thread(_profile, table, declared)
+    name = f"{digest}.{_kind_of(profile, declared)}.profile"
     await frames.put_bytes(name, await asyncio.to_thread(profile.state))
     return Stored(digest, name, table.num_rows, schema_of(table))
 
@@ -208,8 +217,11 @@ def reference_files(reference: Reference) -> tuple[str, str]:
 async def profile_of(frames: Frames, reference: Reference) -> Profile:
     """The profile of the reference's features, as it was built when it came. Raises Lost."""
     whole = Profile.restore(await frames.get_bytes(reference.profile))
-    features = {name: column for name, column in whole.columns.items() if name.startswith(FEATURE)}
-    return Profile(whole.rows, {name.removeprefix(FEATURE): column for name, column in features.items()})
+    return Profile(whole.rows, _features(whole.columns), _features(whole.vectors), _features(whole.texts))
+
+
+def _features(columns: Mapping[str, Found]) -> dict[str, Found]:
+    return {name.removeprefix(FEATURE): column for name, column in columns.items() if name.startswith(FEATURE)}
 
 
 async def outputs_of(frames: Frames, reference: Reference) -> Profile:
@@ -225,16 +237,32 @@ async def answers_of(frames: Frames, reference: Reference) -> Profile:
     return await asyncio.to_thread(lambda: build({name: array_of(table[name]) for name in there}))
 
 
-def _profile(table: pa.Table, categorical: Collection[str]) -> Profile:
+def _profile(table: pa.Table, declared: Declared) -> Profile:
     names = [name for name in table.column_names if name.startswith(FEATURE) or name in _OUTPUTS]
-    columns = {name: _parts(table[name]) for name in names}
-    return build_in_parts(columns, [FEATURE + name for name in categorical])
+    columns = {name: _parts(table[name]) for name in names if not is_packed(table[name].type)}
+    profile = build_in_parts(columns, [FEATURE + name for name in declared.categorical])
+    texts = {name: text_column_of(table[name]) for name in _texts(table, declared)}
+    return Profile(table.num_rows, profile.columns, _vectors(table), texts)
 
 
-def _kind_of(profile: Profile, categorical: Collection[str]) -> str:
+def _vectors(table: pa.Table) -> dict[str, VectorProfile]:
+    ids = table["id"] if "id" in table.column_names else None
+    id_at = None if ids is None else (lambda place: ids[place].as_py())  # a list of all would hold the loop up
+    found = vectors_in(table).items()
+    return {FEATURE + name: vector_profile.profile_of(vectors_of(column), id_at) for name, column in found}
+
+
+def _texts(table: pa.Table, declared: Declared) -> list[str]:
+    named = [FEATURE + name for name in declared.texts]
+    return [name for name in named if name in table.column_names and pa.types.is_string(table[name].type)]
+
+
+def _kind_of(profile: Profile, declared: Declared) -> str:
     """What the profile depends on beside the data; hashed categories have not always been."""
     hashed = [name for name, column in profile.columns.items() if isinstance(column, Categorical) and column.hashed]
-    return hashlib.blake2b("\0".join([*sorted(categorical), *hashed]).encode(), digest_size=4).hexdigest()
+    texts = [f"text {name}" for name in sorted(profile.texts)]
+    named = [*sorted(declared.categorical), *hashed, *texts]
+    return hashlib.blake2b("\0".join(named).encode(), digest_size=4).hexdigest()
 
 
 def _parts(column: pa.ChunkedArray) -> Iterator[Array]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.watched.monitor import FeatureKind, WatchedModel
+from bot.domain.watched.monitor import Declared, WatchedModel
 from bot.domain.watched.reference import ReferenceRules
 from bot.model_store import references
 from bot.model_store.columns import Unfit
@@ -53,8 +53,7 @@ class RollingReferences:
         rules = watched.references
         if rules is None or rules.rolling is None or (usual is not None and usual.pinned):
             return usual
-        categorical = [name for name, one in watched.features.items() if one.kind is FeatureKind.CATEGORICAL]
-        return await self._newest(model, rules, categorical, now) or usual
+        return await self._newest(model, rules, Declared.of(watched.features), now) or usual
 
     async def held(
         self, reference: Reference | None, version: str, firing_since: datetime | None, watched: WatchedModel
@@ -67,16 +66,14 @@ class RollingReferences:
             before = await references.get(connection, reference.model, version)
         return before if before is not None and version.startswith(PREFIX) else reference
 
-    async def _newest(
-        self, model: str, rules: ReferenceRules, categorical: list[str], now: datetime
-    ) -> Reference | None:
+    async def _newest(self, model: str, rules: ReferenceRules, declared: Declared, now: datetime) -> Reference | None:
         wanted = _wanted(model, rules, now)
         async with self._database.read() as connection:
             known = await references.newest_of(connection, model, PREFIX, now)
         if (known is not None and known.version == wanted.version) or not self._is_to_try(wanted, now):
             return known
         try:
-            return await self._make(wanted, categorical, now)
+            return await self._make(wanted, declared, now)
         except Unfit as error:
             self._tried[model] = (wanted.version, now)
             while len(self._tried) > _MOST_MODELS:
@@ -88,12 +85,12 @@ class RollingReferences:
         tried, at = self._tried.get(wanted.model, ("", now))
         return tried != wanted.version or not timedelta(0) <= now - at < _BEFORE_AGAIN
 
-    async def _make(self, wanted: _Wanted, categorical: list[str], now: datetime) -> Reference:
+    async def _make(self, wanted: _Wanted, declared: Declared, now: datetime) -> Reference:
         """Raises Unfit where too little was predicted."""
         table = await rows_of(self._database, self._frames, wanted.model, wanted.span)
         if table.num_rows < LEAST_ROWS:
             raise Unfit(f"{table.num_rows} predictions are too few")
-        stored = await references.store(self._frames, table, categorical)
+        stored = await references.store(self._frames, table, *declared)
         lineage, of = Lineage(created_by="tandem"), (wanted.model, wanted.version)
         async with self._database.write() as connection:
             try:

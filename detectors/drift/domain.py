@@ -1,7 +1,7 @@
 """Drift of all columns together: a classifier that tries to tell new rows from the reference's."""
 
 import math
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 import numpy as np
@@ -18,6 +18,18 @@ _ROWS = 2_000
 _TREES = {"max_iter": 40, "max_leaf_nodes": 8, "learning_rate": 0.2, "early_stopping": False}
 _NAMED = 3
 _WORTH_NAMING = 0.1
+
+
+class Classifier(Protocol):
+    """What gives each row a score, in the second column: more for what is like new rows.
+
+    Examples
+    --------
+    >>> hasattr(Classifier, "predict_proba")
+    True
+    """
+
+    def predict_proba(self, rows: Array) -> Array: ...
 
 
 class Sides(NamedTuple):
@@ -148,14 +160,16 @@ class Domain(msgspec.Struct):
             self.shares = self._share(classifier, sides, rows)
         self.apart = float(np.mean(np.sort(usual).searchsorted(lately) / len(usual))) if len(usual) else 0.5
 
-    def _classifier(self, sides: Sides) -> HistGradientBoostingClassifier:
+    def _classifier(self, sides: Sides) -> Classifier:
         new = np.concatenate(self.training)
         rows, label = np.concatenate([sides.training, new]), np.repeat([0, 1], [len(sides.training), len(new)])
         rows = np.where(np.isnan(rows).all(axis=0), 0.0, rows)  # the trees want a value in each column
         weight = np.where(label == 1, len(sides.training) / len(new), 1.0)
-        return HistGradientBoostingClassifier(random_state=self.seed, **_TREES).fit(rows, label, sample_weight=weight)
+        trees = HistGradientBoostingClassifier(random_state=self.seed, **_TREES)
+        fitted: Classifier = trees.fit(rows, label, sample_weight=weight)
+        return fitted
 
-    def _share(self, classifier: HistGradientBoostingClassifier, sides: Sides, rows: Array) -> dict[int, float]:
+    def _share(self, classifier: Classifier, sides: Sides, rows: Array) -> dict[int, float]:
         """How much less the rows stand out, with one column as in the reference: as a part of the sum over columns."""
         random = np.random.default_rng([self.seed, self.epoch])
         rows = self._sample(rows)
@@ -187,5 +201,5 @@ class Domain(msgspec.Struct):
         return unpack(state, cls)
 
 
-def _scores(classifier: HistGradientBoostingClassifier, rows: Array) -> Array:
+def _scores(classifier: Classifier, rows: Array) -> Array:
     return np.asarray(classifier.predict_proba(rows)[:, 1])

@@ -8,6 +8,7 @@ import numpy as np
 
 from detectors.drift.categories import Categorical, Tally
 from detectors.drift.packing import Array, pack, unpack
+from detectors.embeddings.profile import VectorProfile
 
 _RESOLUTION = 1e-5
 _LARGEST_SINGLE = float(np.finfo(np.float32).max)
@@ -95,7 +96,28 @@ class Numeric(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
 Column: TypeAlias = Numeric | Categorical
 
 
-class Profile(msgspec.Struct, frozen=True):
+class TextColumn(msgspec.Struct, frozen=True):
+    """A column of texts: the words of one half, and the statistics of the other, to which these words are as unknown
+    as to what comes.
+
+    Parameters
+    ----------
+    vocabulary
+        The words, as :func:`detectors.text.statistics.vocabulary_of` gives them.
+    statistics
+        By name, such as ``length``.
+
+    Examples
+    --------
+    >>> TextColumn(np.zeros(0), {}).statistics
+    {}
+    """
+
+    vocabulary: Array
+    statistics: dict[str, Column]
+
+
+class Profile(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is known of a table: its columns by name.
 
     Parameters
@@ -104,6 +126,10 @@ class Profile(msgspec.Struct, frozen=True):
         How many rows the table has.
     columns
         What is known of each column, by name.
+    vectors
+        What is known of each column of vectors, by name.
+    texts
+        What is known of the words of each column of texts, by name.
 
     Examples
     --------
@@ -118,6 +144,8 @@ class Profile(msgspec.Struct, frozen=True):
 
     rows: int
     columns: dict[str, Column]
+    vectors: dict[str, VectorProfile] = {}
+    texts: dict[str, TextColumn] = {}
 
     def read(self, table: Mapping[str, Array]) -> "Profile":
         """Another table as this one sees it: the columns of both, each of the kind that it has here."""

@@ -174,8 +174,17 @@ class Monitor(msgspec.Struct):
         self.bets = won / factors
         self.log_wealth = self.log_wealth + (np.log(factors) + best).sum(axis=(1, 2))
 
+    @property
+    def evidence(self) -> float:
+        """The e-value against "no drift so far"."""
+        return float(self._money().mean())
+
+    def _money(self) -> Array:
+        """Each column's, of shape (columns,)."""
+        return np.asarray(np.exp(self.log_wealth.clip(max=600)) + self.held_back)
+
     def _verdict(self) -> Verdict:
-        money = np.exp(self.log_wealth.clip(max=600)) + self.held_back
+        money = self._money()
         evidence = float(money.mean())
         self.drift = self.drift or evidence >= 1 / self.alpha
         named = _surest(dict(zip(self.bins, money.tolist(), strict=True)), self.alpha) if self.drift else []

@@ -9,7 +9,7 @@ import msgspec
 from aiohttp import web
 
 from bot.domain.duration import parse_duration
-from bot.domain.watched.monitor import FeatureKind, WatchedModel
+from bot.domain.watched.monitor import Declared, WatchedModel
 from bot.model_store import references
 from bot.model_store.columns import FEATURE, REFERENCE
 from bot.model_store.frames import Frames
@@ -74,17 +74,16 @@ class ReferenceEndpoint:
 
     async def _store(self, request: web.Request, model: str) -> tuple[Stored, Mapping[str, str]]:
         async with self._uploads.table(request, REFERENCE) as given:
-            return await references.store(self._frames, given.table, self._categories(model)), given.notes
+            return await references.store(self._frames, given.table, *self._declared(model)), given.notes
 
     async def _from_production(self, request: web.Request, model: str, span: Span) -> Stored:
         if request.body_exists and await request.content.read(1):
             raise Refusal(400, "With since and until the rows are those that are kept: send no body.", _CLOSE)
         table = await rows_of(self._database, self._frames, model, span)
-        return await references.store(self._frames, table, self._categories(model))
+        return await references.store(self._frames, table, *self._declared(model))
 
-    def _categories(self, model: str) -> set[str]:
-        features = self._models[model].features
-        return {name for name, rules in features.items() if rules.kind is FeatureKind.CATEGORICAL}
+    def _declared(self, model: str) -> Declared:
+        return Declared.of(self._models[model].features)
 
     async def list(self, request: web.Request) -> web.Response:
         model = request.match_info["model"]

@@ -7,7 +7,7 @@ from functools import partial
 from bot.components.component import Component
 from bot.components.oncall import TOOLS
 from bot.components.process import Process
-from bot.domain.watched.monitor import FeatureKind
+from bot.domain.watched.monitor import Declared
 from bot.watches.models.kinds.registry import kind_of
 
 
@@ -34,8 +34,8 @@ def pull_components(process: Process) -> Iterator[Component]:
             yield Component(f"pull of {work.key}", run=work.run, role=TOOLS)
         if section.reference is not None:
             address = partial(address_in, os.environ, section.reference.from_)
-            categorical = {name for name, rule in section.features.items() if rule.kind is FeatureKind.CATEGORICAL}
+            declared = Declared.of(section.features)
             reads = ReferencePull(
-                model, section.reference, address, services.database, intake, services.clock, categorical
+                model, section.reference, address, services.database, intake, services.clock, declared
             )
             yield Component(f"pull of {reads.key}", run=reads.run, role=TOOLS)

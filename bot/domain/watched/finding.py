@@ -13,6 +13,7 @@ class FindingKind(StrEnum):
     CONCEPT_DRIFT = "concept_drift"
     PERFORMANCE = "performance"
     ESTIMATED_PERFORMANCE = "estimated_performance"
+    EMBEDDING_DRIFT = "embedding_drift"
 
     @property
     def alertname(self) -> str:
@@ -28,11 +29,12 @@ _ALERT_NAMES = {
     FindingKind.CONCEPT_DRIFT: "ConceptDrift",
     FindingKind.PERFORMANCE: "ModelPerformance",
     FindingKind.ESTIMATED_PERFORMANCE: "EstimatedModelPerformance",
+    FindingKind.EMBEDDING_DRIFT: "EmbeddingDrift",
 }
 
 _OF_THE_INPUT = {
     *(kind.alertname for kind in (FindingKind.QUALITY, FindingKind.DRIFT, FindingKind.MULTIVARIATE)),
-    "DataFreshness",
+    *(FindingKind.EMBEDDING_DRIFT.alertname, "DataFreshness"),
 }
 
 

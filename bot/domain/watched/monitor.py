@@ -1,9 +1,9 @@
 """What of a model is watched: its features, and the monitors that check them against a reference."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -18,6 +18,8 @@ Scalar = bool | int | float | str
 class FeatureKind(StrEnum):
     NUMERIC = "numeric"
     CATEGORICAL = "categorical"
+    EMBEDDING = "embedding"
+    TEXT = "text"
 
 
 class _Section(BaseModel):
@@ -35,6 +37,10 @@ class FeatureRules(_Section):
     """The greatest allowed value."""
     values: list[str] | None = Field(default=None, min_length=1)
     """The allowed categories."""
+    size: int | None = Field(default=None, ge=2, le=16_384)
+    """How many numbers a vector has; without it as many as the reference's."""
+    of: str | None = Field(default=None, min_length=1, max_length=60)
+    """What the vectors are of, as messages call it: `images`, `support tickets`."""
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
@@ -42,9 +48,26 @@ class FeatureRules(_Section):
             raise ValueError("a categorical feature has no min and max; name its values")
         if self.kind is FeatureKind.NUMERIC and self.values is not None:
             raise ValueError("a numeric feature has no list of values; give min and max")
+        bounds = (self.min, self.max, self.values)
+        if self.kind in (FeatureKind.EMBEDDING, FeatureKind.TEXT) and any(bound is not None for bound in bounds):
+            raise ValueError(f"a feature of kind {self.kind} has no min, max and values")
+        if self.kind is not FeatureKind.EMBEDDING and (self.size is not None or self.of is not None):
+            raise ValueError("size and of are for features of kind embedding")
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError("min is more than max")
         return self
+
+
+class Declared(NamedTuple):
+    """The features that are categories though they may look like numbers, and those that are texts."""
+
+    categorical: Collection[str] = ()
+    texts: Collection[str] = ()
+
+    @classmethod
+    def of(cls, features: Mapping[str, FeatureRules]) -> "Declared":
+        kinds = (FeatureKind.CATEGORICAL, FeatureKind.TEXT)
+        return cls(*([name for name, rules in features.items() if rules.kind is kind] for kind in kinds))
 
 
 def _kind_alone(raw: Any) -> Any:
@@ -87,7 +110,7 @@ class MonitorRules(_Section):
     alpha: float = Field(default=0.05, gt=0, lt=1)
     """The chance of a false alarm in the monitor's whole life."""
     engine: Literal["tandem", "alibi"] = "tandem"
-    """Who computes: Tandem, or alibi-detect (drift, prediction_drift, multivariate)."""
+    """Who computes: Tandem, or alibi-detect (drift, prediction_drift, multivariate, embedding_drift)."""
     severity: Severity = Severity.WARNING
     """The severity of its alerts."""
     by: Literal["version"] | None = None

@@ -2,12 +2,13 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from datetime import datetime
 
 import pyarrow as pa
 import structlog
 
+from bot.domain.watched.monitor import Declared
 from bot.domain.watched.pull import ReferenceSection
 from bot.errors import StorageUnavailable
 from bot.integrations.http import ToolFailure
@@ -30,7 +31,7 @@ log = structlog.get_logger(__name__)
 
 
 class ReferencePull:
-    """``address`` gives the address of the database each time, ``categorical`` are features that are categories."""
+    """``address`` gives the address of the database each time, ``declared`` is what tandem.yaml says of features."""
 
     def __init__(
         self,
@@ -40,11 +41,11 @@ class ReferencePull:
         database: Database,
         intake: RowsIntake,
         clock: Callable[[], datetime],
-        categorical: Collection[str] = (),
+        declared: Declared = Declared(),  # noqa: B008
     ) -> None:
         self.model, self.section = model, section
         self._address, self._database, self._intake, self._clock = address, database, intake, clock
-        self._categorical = categorical
+        self._declared = declared
         about = f"{section.sql}\n{section.from_}"
         self.key = f"{model} reference {hashlib.sha256(about.encode()).hexdigest()[:16]}"
         self._troubles = Troubles(model, self.key, "references", {})
@@ -63,7 +64,7 @@ class ReferencePull:
         if address is None:
             raise ToolFailure(f"TANDEM_SECRET_{self.section.from_} is not set")
         table = await asyncio.to_thread(self._read, address)
-        stored = await references.store(self._intake.frames, table, self._categorical)
+        stored = await references.store(self._intake.frames, table, *self._declared)
         firing, alerts = self._troubles.with_problems(known.firing if known else None, [], now)
         async with self._database.write() as connection:
             newest = next(iter(await references.versions(connection, self.model)), None)

@@ -3,7 +3,7 @@
 Pure: a window and a reference in, an outcome out. Each may take seconds: they are for threads.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,11 +12,13 @@ from bot.domain.event import Chart
 from bot.domain.watched.figures import Measured
 from bot.domain.watched.finding import FindingKind
 from bot.domain.watched.monitor import FeatureKind, FeatureRules, MonitorRules, WatchedModel
+from bot.model_store.text_columns import statistics_by_name
 from bot.watches.models.concept import errors_of, profile_of_errors
 from bot.watches.models.kinds.drift import DriftRules, LeastEffect
 from bot.watches.models.kinds.registry import CheckSkipped, Outcome, few
 from bot.watches.models.measuring.importance import by_importance, importance_of, with_importance
 from bot.watches.models.measuring.looks import with_looks
+from bot.watches.models.vectors.quality import vector_findings
 from bot.watches.models.window import LoadedReference, Table, Window, chosen
 from detectors.drift import quality
 from detectors.drift.compared import bars, in_words
@@ -26,7 +28,7 @@ from detectors.drift.effect import Least
 from detectors.drift.encoding import encoded
 from detectors.drift.life import Life
 from detectors.drift.packing import Array
-from detectors.drift.profile import Profile, as_numbers
+from detectors.drift.profile import Column, Profile, as_numbers
 from detectors.drift.texts import category, is_missing
 
 _REFERENCE_ROWS = 4_000
@@ -72,7 +74,10 @@ def chart_of(sides: Sides, column: str) -> Chart | None:
 def check_quality(model: WatchedModel, window: Window, loaded: LoadedReference | None) -> Outcome:
     """Whether the rows are well formed: beside the reference, and by what tandem.yaml gives for the features."""
     table = {name: column for name, column in window.table.features.items() if name not in model.ignore}
-    found = quality.findings(loaded.features, table) if loaded and window.table.rows else []
+    known_columns = Profile(0, _without(loaded.features.columns, window.table.vectors)) if loaded else None
+    found = quality.findings(known_columns, table) if known_columns and window.table.rows else []
+    found = [one for one in found if not (loaded and one.kind == "schema" and one.column in loaded.features.vectors)]
+    found += vector_findings(model, window.table, loaded)
     found += outputs_findings(model, window.table)
     known = {(finding.kind, finding.column) for finding in found}
     found += [one for one in _against_rules(model.features, table) if (one.kind, one.column) not in known]
@@ -99,6 +104,10 @@ def _shown(outcome: Outcome, sides: Sides | None, metric: str = "psi") -> Outcom
     return with_looks(outcome, sides.before, sides.after, metric) if sides else outcome
 
 
+def _without(columns: Mapping[str, Column], others: Collection[str]) -> dict[str, Column]:
+    return {name: column for name, column in columns.items() if name not in others}
+
+
 _QUALITY = "a finding that depends on counts comes by chance once in a million checks of a column"
 
 
@@ -119,6 +128,8 @@ def outputs_findings(model: WatchedModel, table: Table) -> Iterator[quality.Find
 
 def _against_rules(rules: Mapping[str, FeatureRules], table: Mapping[str, Array]) -> Iterator[quality.Finding]:
     for name, rule in rules.items():
+        if rule.kind is FeatureKind.EMBEDDING:
+            continue  # see vectors
         if name not in table:
             yield quality.Finding("schema", name, 1.0, f"{name} is not there")
             continue
@@ -198,6 +209,8 @@ def compared(
         if "errors" not in loaded.fitted:
             loaded.fitted["errors"] = profile_of_errors(loaded)
         return loaded.fitted["errors"], errors_of(table, loaded.table)
+    if monitor.kind == FindingKind.DRIFT and monitor.engine == "tandem":
+        return _with_texts(model, loaded, table)
     return features_compared(model, loaded), table.features
 
 
@@ -209,12 +222,30 @@ def outputs_compared(loaded: LoadedReference) -> Profile:
 
 
 def features_compared(model: WatchedModel, loaded: LoadedReference) -> Profile:
-    """The reference's features that are watched. Raises CheckSkipped."""
-    before, wanted = loaded.features, model.features or loaded.features.columns.keys()
-    columns = {name: column for name, column in before.columns.items() if name in wanted and name not in model.ignore}
+    """The reference's features that are watched, without texts. Raises CheckSkipped."""
+    columns = _watched(model, loaded)
     if not columns:
         raise CheckSkipped(f"the reference {loaded.version} has none of the columns that are watched")
-    return Profile(before.rows, columns)
+    return Profile(loaded.features.rows, columns)
+
+
+def _watched(model: WatchedModel, loaded: LoadedReference) -> dict[str, Column]:
+    known, wanted = loaded.features, model.features or loaded.features.columns.keys()
+    names = [name for name in known.columns if name in wanted and name not in model.ignore and name not in known.texts]
+    return {name: known.columns[name] for name in names}
+
+
+def _with_texts(model: WatchedModel, loaded: LoadedReference, table: Table) -> tuple[Profile, Mapping[str, Array]]:
+    """The features that are watched, and statistics of each text. Raises CheckSkipped."""
+    texts = {name: text for name, text in loaded.features.texts.items() if name in model.features}
+    if not texts:
+        return features_compared(model, loaded), table.features
+    columns, now = _watched(model, loaded), dict(table.features)
+    for name, known in texts.items():
+        columns |= {f"{name}.{statistic}": column for statistic, column in known.statistics.items()}
+        if name in now:
+            now |= statistics_by_name(name, now[name], known)
+    return Profile(loaded.features.rows, columns), now
 
 
 def check_together(

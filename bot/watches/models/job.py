@@ -11,7 +11,8 @@ from pydantic_core import to_json
 
 from bot.domain.duration import format_duration
 from bot.domain.event import RowsKind
-from bot.domain.watched.monitor import MonitorRules, WatchedModel
+from bot.domain.watched.finding import FindingKind
+from bot.domain.watched.monitor import FeatureRules, MonitorRules, WatchedModel
 from bot.errors import StorageUnavailable
 from bot.model_store import batches as model_data
 from bot.model_store import references
@@ -28,6 +29,7 @@ from bot.watches.models.memory import Key, MonitorState, Waiting
 from bot.watches.models.seasons.check import BySeason, check_by_season
 from bot.watches.models.seasons.memory import SeasonState, unpacked
 from bot.watches.models.statistics.judging import statistics_of
+from bot.watches.models.vectors.alibi import check_vectors_by_alibi
 from bot.watches.models.versions import splitting
 from bot.watches.models.versions.splitting import Parts
 from bot.watches.models.window import LoadedReferences, Table, Wanted, Window, labelled, predictions, without
@@ -225,6 +227,8 @@ class Checks:
             raise CheckSkipped(_no_reference(model))
         if kind.needs_reference and not window.table.rows:
             raise CheckSkipped(window.missed or "no rows")
+        if rules.engine == "alibi" and loaded is not None and rules.kind == FindingKind.EMBEDDING_DRIFT:
+            return await check_vectors_by_alibi(self._alibi, rules, CheckInput(model, against.blob, window, loaded))
         if rules.engine == "alibi" and loaded is not None:
             return await check_by_alibi(self._alibi, rules, model, window, loaded)
         rules, seasons = against.life(rules, model), model.seasons_of(rules)
@@ -282,10 +286,15 @@ def holds_of(model: WatchedModel, rules: MonitorRules) -> RowsKind:
     return RowsKind.LABELS if kind_of(rules).of_labels else RowsKind.PREDICTIONS
 
 
+def _written(rule: FeatureRules) -> str:
+    """A feature's rules as they have always been kept: keys that came later only where they are given."""
+    return rule.model_dump_json(exclude={key for key in ("size", "of") if getattr(rule, key) is None})
+
+
 def key_of(rules: MonitorRules, model: WatchedModel, reference: Reference | None) -> str:
     """What a monitor's state depends on: with another reference or other rules it begins anew."""
     written = to_json(written_as_before(rules)).decode() + "".join(
-        f"{name}\0{rule.model_dump_json()}" for name, rule in sorted(model.features.items())
+        f"{name}\0{_written(rule)}" for name, rule in sorted(model.features.items())
     )
     classes = model.model_dump(mode="json", include={"positive", "classes", "average", "ignore"}, exclude_defaults=True)
     written += to_json(classes).decode() if classes else ""

@@ -14,14 +14,16 @@ from bot.domain.watched.monitor import MonitorRules
 from bot.model_store import batches as model_data
 from bot.model_store import id_index, id_segments, references
 from bot.model_store.batches import KeptRows
-from bot.model_store.columns import FEATURE, QUANTILE, SCORE, array_of, features_of, stacked
+from bot.model_store.columns import FEATURE, QUANTILE, SCORE, array_of, features_of, is_embedding, stacked, vectors_in
 from bot.model_store.frames import Columns, Frames
 from bot.model_store.joining import delay_of, joined_with, once_per_id
 from bot.model_store.references import Reference
+from bot.model_store.vectors import is_packed, sizes_of, thinned
 from bot.storage.database import Database
 from bot.watches.models.memory import Key
 from detectors.drift.packing import Array
 from detectors.drift.profile import Profile, build
+from detectors.embeddings.vectors import at_once, usual_size
 
 _REFERENCES_KEPT = 4
 _MOST_BESIDE = 200_000
@@ -46,6 +48,8 @@ class Table(NamedTuple):
     """The version of the model that predicted each row, of a window."""
     moments: Array | None = None
     """When each row was predicted, in seconds since 1970; NaN where a reference does not say."""
+    vectors: Mapping[str, pa.ChunkedArray] = {}
+    """Features that are vectors, of a window."""
 
     def outputs(self) -> dict[str, Array]:
         """What the model answered: predictions and scores."""
@@ -58,7 +62,8 @@ class Table(NamedTuple):
 class Window(NamedTuple):
     """``table`` has each id once; ``ids`` are all that came. ``missed`` says in words what of it could not be used.
 
-    ``delay`` is how long the labels took, the median; ``coverage`` for which share of the predictions they came.
+    ``delay`` is how long the labels took, the median; ``coverage`` for which share of the predictions they came;
+    ``since`` is when the first of the rows came.
     """
 
     table: Table
@@ -66,6 +71,7 @@ class Window(NamedTuple):
     missed: str = ""
     delay: timedelta | None = None
     coverage: float | None = None
+    since: datetime | None = None
 
 
 class Wanted(NamedTuple):
@@ -114,8 +120,12 @@ class LoadedReference(NamedTuple):
 
 def without(loaded: LoadedReference, ignored: Sequence[str]) -> LoadedReference:
     """The reference without features that are not looked at."""
-    features = {name: column for name, column in loaded.features.columns.items() if name not in ignored}
-    return loaded._replace(features=Profile(loaded.features.rows, features)) if ignored else loaded
+    if not ignored:
+        return loaded
+    known = loaded.features
+    columns = {name: column for name, column in known.columns.items() if name not in ignored}
+    vectors = {name: column for name, column in known.vectors.items() if name not in ignored}
+    return loaded._replace(features=Profile(known.rows, columns, vectors, known.texts))
 
 
 class LoadedReferences:
@@ -138,7 +148,12 @@ class LoadedReferences:
 
     async def _read(self, reference: Reference) -> LoadedReference:
         profile = await references.profile_of(self._frames, reference)
-        table = await asyncio.to_thread(table_of, await self._frames.get(reference.digest))
+        vectors = {name for name, kind in reference.columns.items() if is_embedding(kind)}  # the profile is enough
+        if vectors:
+            rows = await self._frames.get_some(reference.digest, lambda name: name not in vectors)
+        else:
+            rows = await self._frames.get(reference.digest)
+        table = await asyncio.to_thread(table_of, rows)
         outputs = await asyncio.to_thread(lambda: build(table.outputs()))
         return LoadedReference(reference, profile, table, outputs, {})
 
@@ -149,13 +164,28 @@ def table_of(table: pa.Table) -> Table:
     ids = array_of(table["id"]) if "id" in table.column_names else None
     scores = {name.removeprefix(SCORE): array_of(table[name]) for name in _there_of(table, SCORE)}
     quantiles = {float(name.removeprefix(QUANTILE)): array_of(table[name]) for name in _there_of(table, QUANTILE)}
-    return Table(table.num_rows, features_of(table), ids, **columns, scores=scores, quantiles=quantiles)
+    features, vectors = features_of(table), vectors_in(table)
+    return Table(table.num_rows, features, ids, **columns, scores=scores, quantiles=quantiles, vectors=vectors)
 
 
 async def predictions(frames: Frames, kept: Sequence[KeptRows]) -> Window:
     """The rows of these batches. Raises Lost."""
-    batches = [await model_data.read(frames, one) for one in kept]
-    return await asyncio.to_thread(_window_of, batches)
+    rows = sum(one.rows for one in kept)
+    batches = [await asyncio.to_thread(_bounded, await model_data.read(frames, one), rows) for one in kept]
+    window = await asyncio.to_thread(_window_of, batches)
+    return window._replace(since=min((one.received_at for one in kept), default=None))
+
+
+def _bounded(table: pa.Table, rows: int) -> pa.Table:
+    """A batch of a window of so many rows, with no more of its vectors than are looked at."""
+    for place, name in enumerate(table.column_names):
+        if not is_packed(table[name].type):
+            continue
+        share = at_once(usual_size(sizes_of(table[name]))) / max(rows, 1)
+        if share < 1:
+            most = max(int(table.num_rows * share), 1)
+            table = table.set_column(place, name, thinned(table[name], most))
+    return table
 
 
 def _window_of(batches: Sequence[pa.Table]) -> Window:
@@ -221,7 +251,9 @@ def chosen(table: Table, mask: Array) -> Table:
     some = {name: None if (column := getattr(table, name)) is None else column[mask] for name in _COLUMNS}
     scores = {name: column[mask] for name, column in table.scores.items()}
     quantiles = {level: column[mask] for level, column in table.quantiles.items()}
-    return Table(int(np.count_nonzero(mask)), features, **some, scores=scores, quantiles=quantiles)
+    vectors = {name: column.filter(pa.array(mask)) for name, column in table.vectors.items()}
+    rows = int(np.count_nonzero(mask))
+    return Table(rows, features, **some, scores=scores, quantiles=quantiles, vectors=vectors)
 
 
 _COLUMNS = ("ids", "prediction", "score", "label", "versions", "moments")

@@ -60,7 +60,7 @@ def test_a_whole_model_is_taken(tmp_path: Path) -> None:
         ("    monitors: [{kind: quality, engine: alibi}]", "engine: alibi is for monitors of kind"),
         ("    monitors: [{kind: drift, alpha: 5}]", "less than 1"),
         ("    monitors: [{kind: drift}, {kind: drift}]", "two monitors are known as 'drift': give them names"),
-        ("    features: {price: number}", "Input should be 'numeric' or 'categorical'"),
+        ("    features: {price: number}", "Input should be 'numeric', 'categorical', 'embedding' or 'text'"),
         ("    features: {price: {kind: numeric, mim: 3}}", "mim: is no known key; did you mean 'min'?"),
         ("    features: {price: {kind: numeric, min: 3, max: 2}}", "min is more than max"),
         ("    features: {shop: {kind: categorical, min: 3}}", "a categorical feature has no min"),

@@ -17,7 +17,7 @@ from bot.watches.models.seasons.calendar import Season, Seasons, codes_of
 from bot.watches.models.window import LoadedReference, Table, Window, chosen, without
 from detectors.drift.categories import Categorical
 from detectors.drift.packing import Array
-from detectors.drift.profile import build
+from detectors.drift.profile import Profile, build
 
 STANDS_FOR = timedelta(days=1)
 _MOST_FOUND = 200
@@ -110,6 +110,7 @@ def _part(loaded: LoadedReference, seasons: Seasons, season: Season) -> LoadedRe
     columns = loaded.features.columns
     categorical = [name for name, column in columns.items() if isinstance(column, Categorical)]
     features = build({name: table.features[name] for name in columns if name in table.features}, categorical)
+    features = Profile(features.rows, features.columns, texts=loaded.features.texts)  # texts are those of all hours
     outputs = build(table.outputs()) if table.outputs() else loaded.outputs
     loaded.fitted[name] = LoadedReference(loaded.reference, features, table, outputs, {"seasons": seasons})
     part: LoadedReference = loaded.fitted[name]

@@ -115,9 +115,10 @@ def _some(window: Window, mask: Array) -> Window:
         return window
     table = chosen(window.table, mask)
     features = {name: column for name, column in table.features.items() if not _is_empty(column)}
+    vectors = {name: column for name, column in table.vectors.items() if column.null_count < len(column)}
     known = set(table.ids.tolist()) if table.ids is not None else set[object]()
     ids = [one for one in window.ids if one in known]
-    return window._replace(table=table._replace(features=features), ids=ids)
+    return window._replace(table=table._replace(features=features, vectors=vectors), ids=ids)
 
 
 def _is_empty(column: Array) -> bool:

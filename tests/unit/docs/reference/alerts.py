@@ -45,6 +45,7 @@ MEANINGS = {
     "FeatureDrift": (_MODELS, "A feature's distribution is not the reference's any more."),
     "PredictionDrift": (_MODELS, "What the model predicts is not distributed as on the reference."),
     "MultivariateDrift": (_MODELS, "All features together: a classifier can tell new rows from the reference's."),
+    "EmbeddingDrift": (_MODELS, "Vectors, such as embeddings of images and texts, are not as in the reference."),
     "ConceptDrift": (_MODELS, "What was predicted and what was true go together differently than on the reference."),
     "ModelPerformance": (_MODELS, "The model does worse than it may, by labels that have come."),
     "EstimatedModelPerformance": (_MODELS, "The same, estimated where no labels have come."),

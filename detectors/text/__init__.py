@@ -1,0 +1,1 @@
+"""Texts as numbers and categories that can be watched: length, words, language."""

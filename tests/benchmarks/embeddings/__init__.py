@@ -1,0 +1,1 @@
+"""The benchmark of vectors: see __main__."""
