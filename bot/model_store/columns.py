@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from bot.domain.event import RowsKind
 from bot.errors import TandemError
-from bot.model_store.vectors import (
+from bot.model_store.features.vectors import (
     PACKED,
     are_lists,
     as_packed,

@@ -15,9 +15,9 @@ import pyarrow.compute as pc
 
 from bot.domain.event import RowsKind
 from bot.model_store.columns import FEATURE, KNOWN, MOMENT, QUANTILE, REFERENCE, SCORE, Unfit, array_of, column_of
+from bot.model_store.features.vectors import all_finite, from_values, is_packed, to_values
 from bot.model_store.json_keys import columns_with_again, keys_again
 from bot.model_store.layout import LaidOut, bounded, laid_out
-from bot.model_store.vectors import all_finite, from_values, is_packed, to_values
 from detectors.drift.packing import Array
 
 Scalar: TypeAlias = bool | int | float | str | None

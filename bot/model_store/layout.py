@@ -21,7 +21,7 @@ from bot.model_store.columns import (
     digest_of,
     is_plain,
 )
-from bot.model_store.vectors import are_lists, why_no_vectors
+from bot.model_store.features.vectors import are_lists, why_no_vectors
 
 Columns = Sequence[tuple[str, pa.ChunkedArray]]
 _INDEX = re.compile(r"__index_level_\d+__")

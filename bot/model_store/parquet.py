@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from bot.errors import TandemError
 from bot.model_store.columns import Unfit
-from bot.model_store.vectors import in_single_precision
+from bot.model_store.features.vectors import in_single_precision
 
 MOST_ROWS = 10_000_000
 MOST_COLUMNS = 12_000

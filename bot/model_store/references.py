@@ -15,9 +15,9 @@ from bot.domain.watched.monitor import Declared
 from bot.errors import TandemError
 from bot.model_store import unused_files
 from bot.model_store.columns import FEATURE, QUANTILE, SCORE, array_of, canonical, schema_of, vectors_in
+from bot.model_store.features.texts import text_column_of
+from bot.model_store.features.vectors import is_packed, vectors_of
 from bot.model_store.frames import Frames, file_of
-from bot.model_store.text_columns import text_column_of
-from bot.model_store.vectors import is_packed, vectors_of
 from bot.storage.database import insert_missing, row_of, table_of, upsert
 from bot.storage.tables.models import ReferenceRow
 from detectors.drift.categories import Categorical

@@ -12,7 +12,7 @@ from bot.domain.event import Chart
 from bot.domain.watched.figures import Measured
 from bot.domain.watched.finding import FindingKind
 from bot.domain.watched.monitor import FeatureKind, FeatureRules, MonitorRules, WatchedModel
-from bot.model_store.text_columns import statistics_by_name
+from bot.model_store.features.texts import statistics_by_name
 from bot.watches.models.concept import errors_of, profile_of_errors
 from bot.watches.models.kinds.drift import DriftRules, LeastEffect
 from bot.watches.models.kinds.registry import CheckSkipped, Outcome, few

@@ -15,10 +15,10 @@ from bot.model_store import batches as model_data
 from bot.model_store import id_index, id_segments, references
 from bot.model_store.batches import KeptRows
 from bot.model_store.columns import FEATURE, QUANTILE, SCORE, array_of, features_of, is_embedding, stacked, vectors_in
+from bot.model_store.features.vectors import is_packed, sizes_of, thinned
 from bot.model_store.frames import Columns, Frames
 from bot.model_store.joining import delay_of, joined_with, once_per_id
 from bot.model_store.references import Reference
-from bot.model_store.vectors import is_packed, sizes_of, thinned
 from bot.storage.database import Database
 from bot.watches.models.memory import Key
 from detectors.drift.packing import Array

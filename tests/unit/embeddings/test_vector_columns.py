@@ -11,9 +11,9 @@ import pytest
 
 from bot.domain.event import RowsKind
 from bot.model_store.columns import REFERENCE, Unfit, canonical, digest_of, schema_of, stacked, vectors_in
+from bot.model_store.features.vectors import MOST_SIZE, sizes_of, thinned, to_values, vectors_of
 from bot.model_store.json_rows import inline_of, table_of_body, table_of_inline
 from bot.model_store.layout import laid_out
-from bot.model_store.vectors import MOST_SIZE, sizes_of, thinned, to_values, vectors_of
 
 ROWS = [[1.0, 2.0, 3.0], [4.0, 5.0, 6.5], None]
 KINDS = [

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from bot.domain.watched.monitor import FeatureKind, WatchedModel
-from bot.model_store.vectors import vectors_of
+from bot.model_store.features.vectors import vectors_of
 from bot.watches.models.window import LoadedReference, Table
 from detectors.drift.quality import Finding
 from detectors.drift.texts import is_missing

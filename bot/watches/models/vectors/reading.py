@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bot.domain.watched.monitor import WatchedModel
-from bot.model_store.vectors import sizes_of, vectors_of
+from bot.model_store.features.vectors import sizes_of, vectors_of
 from bot.watches.models.kinds.registry import CheckSkipped, few
 from bot.watches.models.window import LoadedReference, Table
 from detectors.drift.packing import Array
