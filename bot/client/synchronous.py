@@ -198,6 +198,10 @@ class Tandem(Connection):
         """MTTA, MTTR, noise and the like, in all and by ``service`` or ``team``."""
         return self._fetch(read("api/stats", days=days, by=by), answers.Stats)
 
+    def noise(self, days: int = 30) -> list[answers.Noise]:
+        """Which alerts called people for nothing, the noisiest first, each with the setting that is proposed."""
+        return (self._fetch(read("api/noise", days=days), answers.NoisePage)).noise
+
     def events(self, after: int | None = None) -> Iterator[tuple[int, answers.Event]]:
         """What happens, as it happens, without end, each with its place: who comes back with it gets what followed.
 

@@ -60,6 +60,7 @@ def _add_api(http: web.Application, process: Process, answering: Answering, heal
         answering.knowledge,
         answering.ask_model,
         cache(lambda: _challenges(process)),
+        config.patches,
     )
     tokens = Tokens(sole, config.api.tokens)
     api = Api(services.database, services.inbox, sole, health, tokens=tokens, backend=backend)

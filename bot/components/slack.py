@@ -213,6 +213,7 @@ def slack_endpoint(
         assistant=answering.ask_model,
         unfurls=Unfurls(slack.client),
         panes=Panes(slack.client),
+        patches=config.patches,
     )
     bolt = make_bolt_app(slack.client, secret.get_secret_value() if secret else None, slack_requests, slack.identity)
     yield identity_component(slack)

@@ -17,6 +17,7 @@ from bot.config.models import keys_of
 from bot.config.monitors import with_monitors
 from bot.config.nearest import nearest
 from bot.config.oncall import problems_of_on_call
+from bot.config.read_files import ReadFiles
 from bot.config.routes import problems_of_routes
 from bot.config.swallowed import empty_by_comment, swallowed
 from bot.config.topology import Graph, import_files, warnings_of
@@ -59,7 +60,7 @@ def load_config(path: Path) -> tuple[Config, list[str]]:
     graph.add(imported)
     sections = [(document.where(("enrich", i)), one) for i, one in enumerate(config.enrich)]
     steps = read_steps(sections, path.parent)
-    return config.importing(imported.depends_on, imported.owners, steps), [
+    return config.read_with(ReadFiles(path, imported.depends_on, imported.owners, steps)), [
         *warnings_of(graph),
         *warnings_of_config(config, document, graph),
     ]

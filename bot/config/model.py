@@ -1,6 +1,6 @@
 """The keys of tandem.yaml, and their validation."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Annotated, Self
 
@@ -21,12 +21,14 @@ from bot.config.enrichment import EnrichSection
 from bot.config.kubernetes import KubernetesSection
 from bot.config.models import Keys, Model
 from bot.config.outgoing import OutgoingReceiver, check_receivers
+from bot.config.patches import NoiseSection, Patches
+from bot.config.read_files import ReadFiles
 from bot.config.tickets import TicketsSection
 from bot.domain.access.permission import Permissions, Policy
 from bot.domain.access.team import Team, Teams
 from bot.domain.alert import AlertRules
 from bot.domain.duration import Duration
-from bot.domain.enrichment import Enrichment, Step
+from bot.domain.enrichment import Enrichment
 from bot.domain.guards.freeze import GuardRules
 from bot.domain.llm.rules import LlmRules
 from bot.domain.maintenance import MaintenanceWindow
@@ -162,30 +164,26 @@ class Config(Section):
     """Servers that verifications ask, by name."""
     kubernetes: KubernetesSection | None = None
     """The cluster that is looked at, and whose objects steps may change."""
+    noise: NoiseSection = NoiseSection()
     maintenance: dict[str, MaintenanceWindow] = {}
     """Maintenance windows by name."""
     retention: RetentionRules = RetentionRules()
     severities: dict[Annotated[str, Field(min_length=1, max_length=100)], Severity] = {}
     """Words of your own for severities, beside the usual ones (P0, SEV-1, emerg, blocker, `P1 - Critical` …)."""
-
     enrich: Annotated[list[EnrichSection], Field(max_length=50)] = []
     """Labels that are added to alerts when they come in, entry by entry in this order."""
 
-    _imported: Mapping[str, list[str]] = PrivateAttr({})
-    _owners: Mapping[str, str] = PrivateAttr({})
-    _steps: Sequence[Step] = PrivateAttr(())
+    _files: ReadFiles = PrivateAttr(ReadFiles())
 
-    def importing(
-        self,
-        depends_on: Mapping[str, list[str]],
-        owners: Mapping[str, str] | None = None,
-        steps: Sequence[Step] = (),
-    ) -> Self:
-        """The same with what the files said that it imports; ``owners`` are the teams that own services, ``steps``
-        add labels to alerts."""
+    def read_with(self, files: ReadFiles) -> Self:
+        """The same with what stands in files that it names."""
         config = self.model_copy()
-        config._imported, config._owners, config._steps = depends_on, owners or {}, steps
+        config._files = files
         return config
+
+    @property
+    def patches(self) -> Patches:
+        return Patches(self._files.file, self.noise.rules)
 
     def described(self) -> Iterator[tuple[str, str, Service | Model]]:
         """Every entry of the topology that stands here, after its section and its name."""
@@ -198,7 +196,7 @@ class Config(Section):
         edges: dict[str, list[str]] = {}
         for _, name, one in self.described():
             edges.setdefault(name, []).extend(other for _, other in one.dependencies)
-        for name, others in self._imported.items():
+        for name, others in self._files.depends_on.items():
             edges.setdefault(name, []).extend(others)
         return {name: list(dict.fromkeys(others)) for name, others in edges.items()}
 
@@ -210,7 +208,7 @@ class Config(Section):
     @property
     def responsible(self) -> Teams:
         """Which teams answer for which services."""
-        return Teams(self.teams, self._owners)
+        return Teams(self.teams, self._files.owners)
 
     @property
     def severity_words(self) -> dict[str, Severity]:
@@ -224,7 +222,7 @@ class Config(Section):
     def enrichment(self) -> Enrichment:
         """What is added to alerts when they come in."""
         described = frozenset(self.depends_on) | {name for others in self.depends_on.values() for name in others}
-        return Enrichment(self._steps, lambda labels: self.correlation.about(labels, described))
+        return Enrichment(self._files.steps, lambda labels: self.correlation.about(labels, described))
 
     def rules(self) -> Rules:
         """The part that the pipeline works by."""

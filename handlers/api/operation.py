@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, NamedTuple, 
 import msgspec
 
 from bot.assistant.answering import AskModel
+from bot.config.patches import Patches
 from bot.domain.access.permission import Policy
 from bot.domain.access.person import Person
 from bot.domain.access.scope import Scope
@@ -55,7 +56,8 @@ class Invalid(TandemError):
 class Backend:
     """What operations work with. ``on_change`` is called when Slack should show something new; ``knowledge`` is what
     questions are answered from, and ``ask_model`` lets a language model answer them too, where one is configured.
-    ``challenges`` is made when it is needed first, as it takes a while to import."""
+    ``challenges`` is made when it is needed first, as it takes a while to import; ``patches`` makes patches of proposed
+    settings."""
 
     database: Database
     rules: Rules
@@ -65,6 +67,7 @@ class Backend:
     knowledge: Knowledge | None = None
     ask_model: AskModel | None = None
     challenges: "Callable[[], Challenges] | None" = None
+    patches: Patches = field(default_factory=Patches)
 
     @property
     def known(self) -> Knowledge:

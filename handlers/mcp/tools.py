@@ -28,6 +28,10 @@ TOOLS = {
     ),
     "list_silences": ("list_silences", "What is silenced, by whom and until when."),
     "read_stats": ("get_stats", "MTTA, MTTR, noise and what was verified, by service or team."),
+    "read_noise": (
+        "get_noise",
+        "Which alerts called people for nothing, by what people did, and the setting that would have spared them.",
+    ),
     "list_models": ("list_models", "Machine-learning models and the state of their monitors."),
     "show_model": ("get_model", "One model and its monitors."),
     "model_history": ("get_model_history", "What a model's monitors found over time."),

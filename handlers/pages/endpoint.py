@@ -4,6 +4,7 @@ import asyncio
 import re
 import secrets
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from functools import partial
 from math import ceil
 from typing import NamedTuple
@@ -30,11 +31,11 @@ from handlers.pages.slack_sign_in import COOKIE as SLACK_COOKIE
 from handlers.pages.slack_sign_in import LASTS_ON_THE_WAY, SlackSignIn
 from handlers.pages.slack_sign_in import PATH as SLACK_PATH
 from handlers.pages.view import Asked, View
-from handlers.pages.views import incident_report, overview
+from handlers.pages.views import incident_report, noise, overview
 
 COOKIE = "tandem_session"
 _MOST_SIGN_IN = 8192
-_OURS = re.compile(r"/(?:(?:incidents|models)/[\w.~%-]{1,300}/report)?", re.ASCII)
+_OURS = re.compile(r"/(?:noise|(?:incidents|models)/[\w.~%-]{1,300}/report)?", re.ASCII)
 _INCIDENTS, _MODELS = (Scope.INCIDENTS_READ,), (Scope.MODELS_READ,)
 Show = Callable[[Asked], Awaitable[View]]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -57,10 +58,12 @@ class Pages:
     ) -> None:
         self._backend, self._tokens, self._roster, self._slack = backend, tokens, roster, slack
         self._serving, self._noisy = Serving(backend, tokens), LatelyNoisy()
+        self._noisy_for_long = LatelyNoisy(timedelta(days=30))
 
     def add_routes(self, app: web.Application) -> None:
         app.router.add_get("/", self._shows(self._overview, _INCIDENTS + _MODELS))
         app.router.add_get("/incidents/{id}/report", self._shows(incident_report, _INCIDENTS))
+        app.router.add_get("/noise", self._shows(self._noise, _INCIDENTS))
         app.router.add_get("/models/{model}/report", self._shows(model_report, _MODELS))
         app.router.add_post("/incidents/{id}/acknowledge", self._does("acknowledge"))
         app.router.add_post("/incidents/{id}/resolve", self._does("resolve"))
@@ -75,9 +78,13 @@ class Pages:
 
     async def _close(self, app: web.Application) -> None:
         await self._noisy.close()
+        await self._noisy_for_long.close()
 
     async def _overview(self, call: Asked) -> View:
         return await overview(call, self._roster, self._noisy)
+
+    async def _noise(self, call: Asked) -> View:
+        return await noise(call, self._noisy_for_long)
 
     def _shows(self, show: Show, scopes: tuple[Scope, ...]) -> Handler:
         async def handle(request: web.Request) -> web.StreamResponse:

@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 import structlog
 
+from bot.domain.noise import Noise
 from bot.errors import StorageUnavailable
+from bot.incidents.noise import noise_since
 from bot.routing.schedules.roster import NowOnCall, Roster, notes_of
 from bot.storage.queries.listed.runs import Approved, approved_since
-from bot.storage.queries.noise import Noisy, noisiest_since
 from handlers.api.operation import Call, NoBody, NoQuery
 
 LATELY = timedelta(days=7)
@@ -57,11 +58,12 @@ class LatelyNoisy:
     """What is noisy in the domains of whoever asks. Of very many alerts that takes a while, so it is counted beside the
     page, at most once a minute; where it takes longer than a page may, the page shows what was counted before."""
 
-    def __init__(self) -> None:
-        self._counted: dict[frozenset[str] | None, tuple[datetime, Sequence[Noisy]]] = {}
+    def __init__(self, span: timedelta = LATELY) -> None:
+        self._span = span
+        self._counted: dict[frozenset[str] | None, tuple[datetime, Sequence[Noise]]] = {}
         self._counting: dict[frozenset[str] | None, asyncio.Task[None]] = {}
 
-    async def of(self, call: Call[NoQuery, NoBody]) -> Sequence[Noisy] | None:
+    async def of(self, call: Call[NoQuery, NoBody]) -> Sequence[Noise] | None:
         """None while it is being counted for the first time, or after a long time."""
         domains = call.caller.domains
         if not self._is_younger(call, _KEPT):
@@ -83,9 +85,8 @@ class LatelyNoisy:
     async def _count(self, call: Call[NoQuery, NoBody]) -> None:
         domains = call.caller.domains
         try:
-            async with call.database.read() as connection:
-                found = await noisiest_since(connection, call.now - LATELY, domains, _MOST_KINDS)
-            self._counted[domains] = call.now, found
+            found = await noise_since(call.database, call.now - self._span, call.now, domains)
+            self._counted[domains] = call.now, [one for one in found if not one.acted_upon][:_MOST_KINDS]
         except StorageUnavailable as error:
             log.warning("pages.noise_not_counted", reason=str(error))
         finally:

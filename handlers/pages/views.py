@@ -1,5 +1,6 @@
 """What each page shows, read as the API reads it: with the scopes and domains of the token."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import NamedTuple, cast
 
@@ -49,6 +50,15 @@ async def overview(call: Asked, roster: Roster | None, noisy: LatelyNoisy) -> Vi
         "now": call.now,
     }
     return View("overview.html", content)
+
+
+async def noise(call: Asked, noisy: LatelyNoisy) -> View:
+    """The noisiest alerts, with the settings that are proposed as patches. Nothing is changed here."""
+    counted = await noisy.of(call)
+    found = counted or []
+    patches = await asyncio.to_thread(lambda: [call.backend.patches.of(one) for one in found])
+    listed = list(zip(found, patches, strict=True))
+    return View("noise.html", {"noisy": listed, "counting": counted is None, "now": call.now})
 
 
 async def incident_report(call: Asked) -> View:

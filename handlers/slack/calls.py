@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from bot.assistant.answering import AskModel
+from bot.config.patches import Patches
 from bot.domain.access.permission import Policy
 from bot.domain.incident import Incident
 from bot.domain.rules import Rules
@@ -40,7 +41,8 @@ class SlackEndpoint:
     text files; ``confirmations`` are the questions that wait for an answer, ``guards`` what forbids runs, ``rules``
     what the pipeline works by, ``roster`` says who is on call, ``messages`` reads what people wrote, and ``knowledge``
     is what questions are answered from; ``assistant`` lets a language model answer one about a domain;
-    ``unfurls`` shows cards under links, and ``panes`` what stands around a conversation with the bot.
+    ``unfurls`` shows cards under links, and ``panes`` what stands around a conversation with the bot; ``patches`` makes
+    patches of proposed settings.
     """
 
     database: Database
@@ -64,6 +66,7 @@ class SlackEndpoint:
     assistant: AskModel | None = None
     unfurls: Unfurls | None = None
     panes: Panes | None = None
+    patches: Patches = field(default_factory=Patches)
 
     @property
     def known(self) -> Knowledge:

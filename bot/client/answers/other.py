@@ -187,6 +187,25 @@ class Monitor(msgspec.Struct, frozen=True, kw_only=True):
     model_version: str | None = None
 
 
+class Noise(msgspec.Struct, frozen=True, kw_only=True):
+    name: str = ""
+    service: str = ""
+    group: str | None = None
+    episodes: int = 0
+    woke: int = 0
+    led_on: int = 0
+    dismissed: int = 0
+    silenced: int = 0
+    not_useful: int = 0
+    flaps: int = 0
+    half_lasted: float = 0.0
+    proposal: Proposal | None = None
+
+
+class NoisePage(msgspec.Struct, frozen=True, kw_only=True):
+    noise: list[Noise] = []
+
+
 class OnCall(msgspec.Struct, frozen=True, kw_only=True):
     schedule: str = ""
     teams: list[str] = []
@@ -203,6 +222,19 @@ class OnCallPage(msgspec.Struct, frozen=True, kw_only=True):
 class OnCallPerson(msgspec.Struct, frozen=True, kw_only=True):
     user: str | None = None
     name: str = ""
+
+
+class Proposal(msgspec.Struct, frozen=True, kw_only=True):
+    setting: str = ""
+    text: str = ""
+    saved: int = 0
+    of: int = 0
+    hidden: int = 0
+    replayed: bool = False
+    more: float | None = None
+    file: str | None = None
+    patch: str | None = None
+    how: str = ""
 
 
 class Reference(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,11 +1,11 @@
 """How often each kind of alert came lately, and what came of it."""
 
 from collections import Counter
-from collections.abc import Collection
-from datetime import datetime
-from typing import NamedTuple
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.incident import TimelineKind
@@ -17,6 +17,8 @@ from bot.storage.tables.core import AlertRow, IncidentRow, TimelineRow
 from bot.storage.tables.runs import RunRow
 
 MOST_EPISODES = 20_000
+AT_ONCE = timedelta(minutes=1)
+"""Who resolves an incident so soon after it opened, or was acknowledged, has nothing to do about it."""
 _ALERT = table_of(AlertRow)
 _INCIDENT = table_of(IncidentRow)
 _RUN = table_of(RunRow)
@@ -25,58 +27,42 @@ _FLAPS = " is flapping ("
 """What the timeline says after the name of an alert that begins to flap."""
 
 
-async def episodes_since(connection: AsyncConnection, moment: datetime) -> list[Episode]:
-    """The episodes that began since a moment and were not silenced, the latest :data:`MOST_EPISODES` of them."""
-    a = _ALERT.c
-    rows = await connection.execute(
-        select(a.name, a.service, a.labels, a.source, a.domain, a.group, a.starts_at, a.ends_at, _led_on())
-        .outerjoin(_INCIDENT, _INCIDENT.c.id == a.incident_id)
+async def episodes_since(
+    connection: AsyncConnection, moment: datetime, domains: Collection[str] | None = None
+) -> list[Episode]:
+    """The episodes that began since a moment and were not silenced, the latest :data:`MOST_EPISODES` of them; of these
+    domains, or of all."""
+    a, i = _ALERT.c, _INCIDENT.c
+    query = (
+        select(a.name, a.service, a.labels, a.source, a.domain, a.group, a.starts_at, a.ends_at, a.incident_id)
+        .add_columns(_approved(), i.acknowledged_by, i.owner, i.resolved_by, i.resolved_at)
+        .add_columns(func.coalesce(i.acknowledged_at, i.created_at, i.opened_at))
+        .outerjoin(_INCIDENT, i.id == a.incident_id)
         .where(a.starts_at >= moment, a.incident_id.is_not(None))
         .order_by(a.starts_at.desc())
         .limit(MOST_EPISODES)
     )
-    return [
-        Episode(
-            name=name,
-            service=service,
-            labels=labels,
-            group=watch_group(source, domain, labels, group),
-            starts_at=starts_at,
-            ends_at=ends_at,
-            led_on=bool(led),
-        )
-        for name, service, labels, source, domain, group, starts_at, ends_at, led in rows
-    ]
-
-
-class Noisy(NamedTuple):
-    """Alerts of one name at one service. ``led_on``: how many were acknowledged, or had an approved run."""
-
-    name: str
-    service: str
-    episodes: int
-    led_on: int
-
-
-async def noisiest_since(
-    connection: AsyncConnection, moment: datetime, domains: Collection[str] | None, limit: int
-) -> list[Noisy]:
-    """What came most often since a moment and led to nothing, of these domains, or of all: counted by the database."""
-    a = _ALERT.c
-    approved = select(_RUN.c.incident_id).where(_RUN.c.status.not_in(NOT_APPROVED))
-    acted_upon = select(_INCIDENT.c.id).where(_INCIDENT.c.acknowledged_by.is_not(None)).union(approved)
-    led_on = func.sum(case((a.incident_id.in_(acted_upon), 1), else_=0))
-    query = (
-        select(a.name, a.service, func.count(), led_on)
-        .where(a.starts_at >= moment, a.incident_id.is_not(None))
-        .group_by(a.name, a.service)
-        .having(led_on < func.count())
-        .order_by(led_on - func.count(), a.name, a.service)
-        .limit(limit)
-    )
     if domains is not None:
         query = query.where(a.domain.in_(sorted(domains)))
-    return [Noisy(name, service, count, int(led)) for name, service, count, led in await connection.execute(query)]
+    return [_episode(row) for row in await connection.execute(query)]
+
+
+def _episode(row: Sequence[Any]) -> Episode:
+    name, service, labels, source, domain, group, starts_at, ends_at, incident_id, *done = row
+    approved, acknowledged, owner, resolved_by, resolved_at, taken_at = done
+    at_once = bool(resolved_by) and resolved_at is not None and resolved_at - taken_at <= AT_ONCE
+    return Episode(
+        name=name,
+        service=service,
+        labels=labels,
+        group=watch_group(source, domain, labels, group),
+        starts_at=starts_at,
+        ends_at=ends_at,
+        led_on=bool(approved or acknowledged or owner),
+        dismissed=at_once and not approved,
+        incident_id=incident_id,
+        source=source,
+    )
 
 
 async def flaps_since(connection: AsyncConnection, moment: datetime) -> Counter[str]:
@@ -86,7 +72,7 @@ async def flaps_since(connection: AsyncConnection, moment: datetime) -> Counter[
     return Counter(text.partition(_FLAPS)[0] for (text,) in rows)
 
 
-def _led_on() -> ColumnElement[bool]:
-    """Whether somebody acknowledged the incident of an alert, or approved a run for it."""
+def _approved() -> ColumnElement[bool]:
+    """Whether somebody approved a run for the incident of an alert."""
     approved = select(_RUN.c.id).where(_RUN.c.incident_id == _ALERT.c.incident_id, _RUN.c.status.not_in(NOT_APPROVED))
-    return or_(_INCIDENT.c.acknowledged_by.is_not(None), approved.exists())
+    return approved.exists()

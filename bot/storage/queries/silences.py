@@ -11,6 +11,7 @@ from bot.domain.silence import Silence
 from bot.storage.database import chunks, insert_missing, row_of, table_of, upsert
 from bot.storage.tables.core import SilenceRow
 
+MOST_MADE = 500
 _SILENCE = table_of(SilenceRow)
 
 
@@ -26,6 +27,13 @@ async def add_missing(connection: AsyncConnection, found: Sequence[Silence]) -> 
 async def not_ended(connection: AsyncConnection, now: datetime) -> list[Silence]:
     """The silences that are in force or will be, the first to end first."""
     rows = await connection.execute(select(_SILENCE).where(_SILENCE.c.ends_at > now).order_by(_SILENCE.c.ends_at))
+    return [msgspec.convert(dict(row), Silence) for row in rows.mappings()]
+
+
+async def made_since(connection: AsyncConnection, moment: datetime) -> list[Silence]:
+    """The latest silences that began since a moment, ended or not; at most :data:`MOST_MADE`."""
+    query = select(_SILENCE).where(_SILENCE.c.starts_at >= moment).order_by(_SILENCE.c.starts_at.desc())
+    rows = await connection.execute(query.limit(MOST_MADE))
     return [msgspec.convert(dict(row), Silence) for row in rows.mappings()]
 
 

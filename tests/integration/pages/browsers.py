@@ -96,13 +96,15 @@ class Browser:
 
 @asynccontextmanager
 async def browser(
-    pipeline: Pipeline, configured: list[dict[str, Any]] = TOKENS, roster: Roster | None = None
+    pipeline: Pipeline, configured: list[dict[str, Any]] = TOKENS, roster: Roster | None = None, **backed_by: Any
 ) -> AsyncIterator[Browser]:
+    """``backed_by`` is what pages are made of beside the usual."""
     environ = dict(ENVIRON)
     app = web.Application()
     seconds = iter(range(0, 10**6, 10))
     tokens = Tokens("sole", [ApiToken.model_validate(one) for one in configured], environ, lambda: float(next(seconds)))
-    Pages(Backend(pipeline.database, pipeline.rules, pipeline.clock), tokens, roster).add_routes(app)
+    backend = Backend(pipeline.database, pipeline.rules, pipeline.clock, **backed_by)
+    Pages(backend, tokens, roster).add_routes(app)
     with patch.object(lately, "PATIENCE", 60.0):  # beside a busy machine, noise is waited for
         async with TestClient(TestServer(app), cookie_jar=CookieJar(unsafe=True)) as client:
             yield Browser(client, environ)
