@@ -11,7 +11,7 @@ from bot.domain.enrichment import Step
 class ReadFiles:
     """``file`` is tandem.yaml; ``owners`` are the teams that own services, and ``steps`` add labels to alerts."""
 
-    file: Path | None = None
+    file: Path | None = field(default=None, compare=False)
     depends_on: Mapping[str, list[str]] = field(default_factory=dict)
     owners: Mapping[str, str] = field(default_factory=dict)
     steps: Sequence[Step] = ()

@@ -1,5 +1,6 @@
 """The ensemble: every detector of anomalies in one series, behind one score."""
 
+import math
 from typing import Self
 
 import msgspec
@@ -68,7 +69,7 @@ class Ensemble(msgspec.Struct, array_like=True, gc=False):
         """An ensemble that watches the rate of increase of a counter, and knows its resets."""
         return cls(intake=Intake(counter=Counter()))
 
-    def update(self, timestamp: float, value: float) -> float:
+    def update(self, timestamp: float, value: float, clock: float | None = None) -> float:
         """The anomaly score in [0, 1] of the next value. Half and more is an alarm; 0 is most of the time.
 
         Parameters
@@ -77,10 +78,14 @@ class Ensemble(msgspec.Struct, array_like=True, gc=False):
             Seconds since the epoch, UTC. What is not later than the last is ignored, and scores 0.
         value
             In any unit. What is not finite is ignored, and scores 0.
+        clock
+            Seconds whose time of day and day of the week count for seasons, where these are not those of UTC.
         """
         sample = self.intake.sample(timestamp, value)
         if sample is None:
             return 0.0
+        if clock is not None:
+            sample = sample._replace(clock=clock)
         parts: tuple[Part, ...] = (self.shape, self.level, self.season, self.stuck, self.gaps, self.step)
         surprise = sum([part.update(sample) for part in parts])
         return self.peaks.score(surprise + _SHARE_OF_VALUE * self.value.update(sample))
@@ -94,6 +99,15 @@ class Ensemble(msgspec.Struct, array_like=True, gc=False):
     def latest(self) -> float | None:
         """The last value, or of a counter its last rate a second; None where there was none yet."""
         return None if self.intake.first is None else self.intake.first + self.value.means[0]
+
+    def skip(self, timestamp: float) -> None:
+        """Let a moment pass of which nothing is to be learnt: no stay has lasted, and no sample is late, for it."""
+        if math.isfinite(timestamp) and timestamp > self.intake.last:
+            if math.isfinite(self.intake.last):
+                self.pause(timestamp - self.intake.last)
+            self.intake.last = timestamp
+            if self.intake.counter is not None:
+                self.intake.counter.at = None
 
     def pause(self, seconds: float) -> None:
         """Say that nobody watched for so long: no stay has lasted the longer for it."""

@@ -21,6 +21,8 @@ class Sample(NamedTuple):
         In the unit of the series, less its first value.
     interval
         Seconds since the sample before; 0 for the first.
+    clock
+        Seconds whose time of day and day of the week count for seasons; None where these are those of ``at``.
 
     Examples
     --------
@@ -31,6 +33,7 @@ class Sample(NamedTuple):
     at: float
     value: float
     interval: float
+    clock: float | None = None
 
 
 class Intake(msgspec.Struct, array_like=True, gc=False):
@@ -45,7 +48,7 @@ class Intake(msgspec.Struct, array_like=True, gc=False):
     --------
     >>> intake = Intake()
     >>> [intake.sample(at, 7.0 + at) for at in (0.0, 60.0)]
-    [Sample(at=0.0, value=0.0, interval=0.0), Sample(at=60.0, value=60.0, interval=60.0)]
+    [Sample(at=0.0, value=0.0, interval=0.0, clock=None), Sample(at=60.0, value=60.0, interval=60.0, clock=None)]
     >>> intake.sample(60, 1.0), intake.sample(30, 1.0), intake.sample(90, math.nan)
     (None, None, None)
     """

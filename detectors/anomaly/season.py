@@ -65,7 +65,8 @@ class Season(msgspec.Struct, array_like=True, gc=False):
         self.unused = None
 
     def update(self, sample: Sample) -> float:
-        quarter, hour = int(sample.at % _DAY * _QUARTERS / _DAY), int(sample.at % _WEEK * _HOURS / _WEEK)
+        at = sample.at if sample.clock is None else sample.clock
+        quarter, hour = int(at % _DAY * _QUARTERS / _DAY), int(at % _WEEK * _HOURS / _WEEK)
         of_day = self._rest(self.profile, quarter, sample.value, _DAY_MEMORY)
         of_week = self._rest(self.week, hour, sample.value, _WEEK_MEMORY)
         rest = min(of_day, of_week, key=abs)

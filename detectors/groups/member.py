@@ -108,15 +108,16 @@ class Member(msgspec.Struct, array_like=True, gc=False):
         ensemble.gaps.surprise = 0.0
         return cls(labels, ensemble)
 
-    def update(self, at: float, value: float, usual_after: float = math.inf) -> float:
-        """How rare the next sample is for the series: 0 for most. ``at`` and ``usual_after`` are in seconds."""
+    def update(self, at: float, value: float, usual_after: float = math.inf, clock: float | None = None) -> float:
+        """How rare the next sample is for the series: 0 for most. ``at`` and ``usual_after`` are in seconds; ``clock``
+        says what time of which day that is, where it is not UTC's."""
         before = self.ensemble.intake.last
         if at <= before:
             return 0.0
         if self.ensemble.is_overdue(at - before):
             self.ensemble.pause(at - before)
         self._check_counter(value)
-        score = self.ensemble.update(at, value)
+        score = self.ensemble.update(at, value, clock)
         observed = self.ensemble.latest()
         if observed is None or self.ensemble.intake.last == before:
             return 0.0
@@ -129,6 +130,10 @@ class Member(msgspec.Struct, array_like=True, gc=False):
         if self.off and (self.off.returns(at, observed) or at - self.off.since >= usual_after):
             self.off = None
         return 0.0
+
+    def skip(self, at: float) -> None:
+        """Let a sample pass of which nothing is to be learnt: what was usual before stays usual."""
+        self.ensemble.skip(at)
 
     def is_learnt(self, at: float) -> bool:
         return self.count > LEARN_SAMPLES and at - self.began >= LEARN_SECONDS

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from bot.domain.duration import Duration
 from bot.domain.matcher import Matcher, matches_all, parse_matcher
 from bot.domain.severity import Severity
+from bot.domain.watched.calendar import holidays_of
+from bot.domain.window import Zone
 
 
 def _read(given: object) -> object:
@@ -16,6 +18,12 @@ def _read(given: object) -> object:
 
 
 Matchers = Annotated[list[Annotated[Matcher, BeforeValidator(_read)]], Field(min_length=1)]
+
+
+def _check_country(country: str) -> str:
+    if country:
+        holidays_of(country)
+    return country
 
 
 class Watched(BaseModel):
@@ -31,6 +39,10 @@ class Watched(BaseModel):
     """The severity of its alerts."""
     one_false_alarm_in: Duration = timedelta(days=7)
     """At most one false alarm is to be expected in this time, for each group."""
+    zone: Zone = "UTC"
+    """The time zone in which metrics have their days and weeks, also over changes of clocks; not for logs."""
+    country: Annotated[str, AfterValidator(_check_country)] = ""
+    """The country whose public holidays are like Sundays to metrics (`DE`, or a part of it, `DE-BY`); not for logs."""
 
     def covers(self, labels: Mapping[str, str]) -> bool:
         return matches_all(self.match, labels)
@@ -76,3 +88,11 @@ class LogRules(WatchRules):
     """A group silent for so long makes room."""
     keep_lines: Duration = timedelta(hours=1)
     """How long lines stay in the inbox."""
+
+    @field_validator("watch")
+    @classmethod
+    def _has_no_calendar(cls, watch: dict[str, Watched]) -> dict[str, Watched]:
+        for name, one in watch.items():
+            if given := sorted({"zone", "country"} & one.model_fields_set):
+                raise ValueError(f"{name}.{given[0]} is for metrics: the rates of lines have no profile of the day")
+        return watch

@@ -14,6 +14,7 @@ from bot.observability.metrics import SERIES_REFUSED
 from bot.pipeline.causes.histories import Measured
 from bot.watches.metrics.group import Group
 from bot.watches.metrics.memory import Memory
+from bot.watches.quiet_times import QuietTimes
 
 _AHEAD = 600.0
 """Seconds that a sender's clock may be ahead: what comes from further ahead would hold up all that follows."""
@@ -53,14 +54,23 @@ class Room:
 class Learner:
     """Learns into the memory of one partition; ``touched`` holds the groups that something was learnt of.
 
-    ``factors`` says which groups are to be less sensitive (:mod:`bot.domain.watched.sensitivity`). With ``replay`` it
+    ``factors`` says which groups are to be less sensitive (:mod:`bot.domain.watched.sensitivity`), ``quiet`` of what
+    nothing is learnt. With ``replay`` it
     learns again what came after the snapshots, of which the findings were raised before.
     """
 
     def __init__(
-        self, memory: Memory, rules: Rules, room: Room, factors: Mapping[WatchGroup, float], replay: bool = False
+        self,
+        memory: Memory,
+        rules: Rules,
+        room: Room,
+        factors: Mapping[WatchGroup, float],
+        quiet: QuietTimes,
+        replay: bool = False,
     ) -> None:
         self._memory = memory
+        self._quiet = quiet
+        self._calendars = memory.calendars
         self._rules = rules
         self._room = room
         self._factors = factors
@@ -100,12 +110,16 @@ class Learner:
         member, span, latest = group.members[name], self._span(group), received + _AHEAD
         counts = not self._replay or seq > self._memory.holds_of_group(group)
         measured = self._measured(name, series, seq, received)
+        calendar = self._calendars.get(group.state.watch)
         for stamp, value in zip(series.times, series.values, strict=True):
             at = stamp / 1000
             if at > latest:
                 continue
             before = member.ensemble.intake.last
-            rarity = member.update(at, value, self._usual_after)
+            if self._quiet.covers(name, member.labels, at):
+                member.skip(at)
+                continue
+            rarity = member.update(at, value, self._usual_after, calendar.clock(at) if calendar else None)
             if measured and member.ensemble.intake.last > before:
                 self._memory.histories.add(measured, member, at, before)
             if rarity and counts:

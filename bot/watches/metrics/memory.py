@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import msgspec
 
 from bot.domain.rules import Rules
+from bot.domain.watched.calendar import Calendar
 from bot.pipeline.causes.histories import Histories
 from bot.watches.metrics.group import Group, GroupState, group_name
 from bot.watches.snapshots import URGENT, Changes
@@ -31,6 +32,11 @@ class Memory:
         self.groups: dict[str, Group] = {}
         self.group_of: dict[str, Group] = {}
         self.senders: set[str] = set()
+        self.calendars = {
+            name: Calendar(one.zone, one.country)
+            for name, one in rules.metrics.watch.items()
+            if one.zone != "UTC" or one.country
+        }
         self._rules = rules
         self._changes = changes
 

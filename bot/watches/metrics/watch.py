@@ -17,15 +17,18 @@ from bot.inbox.inbox import Entry
 from bot.observability.metrics import SERIES_WATCHED
 from bot.pipeline.batch import Batch
 from bot.pipeline.causes.young_incidents import look_again
-from bot.storage.queries import sensitivity
+from bot.storage.queries import sensitivity, silences
 from bot.watches.metrics.learn import Learner, Room
 from bot.watches.metrics.memory import WATCH, Memory
 from bot.watches.metrics.outcome import alerts_after_batch
 from bot.watches.metrics.tick import alerts_of_tick
+from bot.watches.quiet_times import QuietTimes
 from bot.watches.snapshots import Changes, SnapshotStore
 from detectors.rootcause.history import History
 
 TICK = timedelta(seconds=15)
+_LATE = timedelta(minutes=10)
+"""Samples of so long ago still come in: a silence that has just ended covers them."""
 
 
 class MetricsWatch:
@@ -53,7 +56,8 @@ class MetricsWatch:
             self._snapshots.skip(batch)
             return
         factors = await sensitivity.factors(connection, self._rules.metrics.watch)
-        learner = Learner(memory, self._rules, self._room, factors)
+        quiet = QuietTimes(await silences.not_ended(connection, batch.now - _LATE), self._rules)
+        learner = Learner(memory, self._rules, self._room, factors, quiet)
         for entry in batch.entries:
             await learner.learn(entry)
         position = batch.entries[-1].seq
@@ -99,4 +103,5 @@ class MetricsWatch:
         return Memory(self._rules, batch.now.timestamp(), changes)
 
     async def _replay(self, memory: Memory, entry: Entry, now: datetime) -> None:
-        await Learner(memory, self._rules, self._room, factors={}, replay=True).learn(entry)
+        quiet = QuietTimes((), self._rules)
+        await Learner(memory, self._rules, self._room, {}, quiet, replay=True).learn(entry)

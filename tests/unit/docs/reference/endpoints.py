@@ -71,6 +71,10 @@ MEANINGS: dict[tuple[str, str], tuple[str, str]] = {
         "`incidents:read` or `models:read`, or signed in",
         "The overview as a page for people, see [Pages](../on-call/pages.md).",
     ),
+    ("GET", "/noise"): (
+        "`incidents:read`, or signed in",
+        "Which alerts called people for nothing, with proposed settings as patches.",
+    ),
     ("GET", "/incidents/{id}/report"): ("`incidents:read`, or signed in", "An incident as a page."),
     ("GET", "/models/{model}/report"): ("`models:read`, or signed in", "A model and its monitors as a page."),
     ("POST", "/incidents/{id}/acknowledge"): (
