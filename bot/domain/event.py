@@ -158,12 +158,14 @@ class LogLine(msgspec.Struct, frozen=True, omit_defaults=True):
     severity: str = ""
 
 
-class LogsEvent(msgspec.Struct, frozen=True, tag="logs", tag_field="kind"):
-    """Lines of one log stream, which ``labels`` name."""
+class LogsEvent(msgspec.Struct, frozen=True, tag="logs", tag_field="kind", omit_defaults=True):
+    """Lines of one log stream, which ``labels`` name. ``service`` is whose they are by their traces, where that is not
+    in the labels."""
 
     source: str
     labels: dict[str, str]
     lines: list[LogLine]
+    service: str = ""
 
 
 NOT_INLINE = msgspec.Raw()

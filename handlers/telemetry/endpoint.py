@@ -48,6 +48,7 @@ from handlers.telemetry.otlp_logs import cut_logs, gather_logs, stream_decision
 from handlers.telemetry.otlp_metrics import cut_metrics, gather_metrics, series_decision
 from handlers.telemetry.otlp_traces import TraceReader, cut_spans
 from handlers.telemetry.resources import Places
+from handlers.telemetry.traced_streams import TracedStreams
 
 MAX_BODY = 20 * 2**20
 """Also when unpacked; what OTLP recommends. https://opentelemetry.io/docs/specs/otlp/#otlphttp-request"""
@@ -183,7 +184,8 @@ class OtlpEndpoint:
         self._decide_series = series_decision(watching)
         self._decide_stream = stream_decision(watching)
         self._applications = Applications(watching, self._places)
-        self._traces = TraceReader(self._applications)
+        self._traced = TracedStreams()
+        self._traces = TraceReader(self._applications, self._traced)
         self._known_edges = KnownEdges()
 
     async def metrics(self, request: web.Request) -> web.Response:
@@ -200,7 +202,9 @@ class OtlpEndpoint:
     async def logs(self, request: web.Request) -> web.Response:
         def gather(encoding: Encoding, body: bytes, received_at: datetime) -> Gathering:
             messages = encoding.decode(ExportLogsServiceRequest, body, cut_logs)
-            gathering = gather_logs(messages, received_at, self._places, self._decide_stream, self._applications)
+            gathering = gather_logs(
+                messages, received_at, self._places, self._decide_stream, self._applications, self._traced
+            )
             return self._applications.measured(gathering)
 
         def answer(rejected: int, problem_text: str) -> Message:

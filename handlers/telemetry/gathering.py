@@ -10,9 +10,11 @@ from typing import NamedTuple
 from bot.domain.event import EdgesEvent, Event, LlmEvent, LogLine, LogsEvent, SamplesEvent, Series
 from bot.domain.rules import Rules
 from bot.errors import TandemError
+from detectors.topology import Topology
 from handlers.http.body import Unreadable
 from handlers.telemetry.calls import Edge
 from handlers.telemetry.llm.tallies import Tallies
+from handlers.telemetry.traced_streams import TracedStreams, key_of
 
 MOST_AT_ONCE = 200_000
 """Samples or log lines of one request."""
@@ -46,11 +48,13 @@ class InvalidPart(TandemError):
 
 
 class Kept(NamedTuple):
-    """A series or a stream that is kept, the values of its ``partition_by`` labels, and how long its labels are."""
+    """A series or a stream that is kept, the values of its ``partition_by`` labels, and how long its labels are.
+    ``nameless``: its labels name no service."""
 
     labels: dict[str, str]
     domain: tuple[str, ...]
     size: int
+    nameless: bool = False
 
 
 class Watching:
@@ -60,6 +64,7 @@ class Watching:
         self._rules = rules
         self.partition_by = tuple(rules.correlation.partition_by)
         self.has_series = bool(rules.metrics.watch)
+        self._described = Topology(rules.depends_on).described
         self.prices = rules.llm.prices
         self._of_applications = frozenset(
             {*_APPLICATION, *rules.correlation.partition_by, *rules.correlation.service_labels}
@@ -74,7 +79,10 @@ class Watching:
     def stream(self, labels: dict[str, str]) -> Kept | None:
         """The stream of log lines, or None where nobody watches it. Raises InvalidPart."""
         size = checked_size(labels)
-        return None if self._rules.logs.watched_as(labels) is None else self._kept(labels, size)
+        if self._rules.logs.watched_as(labels) is None:
+            return None
+        about = self._rules.correlation.about(labels, self._described)
+        return self._kept(labels, size)._replace(nameless=not about.service)
 
     def application(self, labels: dict[str, str]) -> Kept:
         """What makes calls, by the labels that name it. Raises InvalidPart."""
@@ -109,7 +117,8 @@ def check_number(labels: int) -> None:
 class Gathering:
     """Collects one delivery."""
 
-    def __init__(self, received_at: datetime) -> None:
+    def __init__(self, received_at: datetime, traced: TracedStreams | None = None) -> None:
+        self._traced = traced
         self.received_ms = int(received_at.timestamp() * 1000)
         self._latest = self.received_ms + AHEAD_MS
         self.kept = 0
@@ -165,6 +174,15 @@ class Gathering:
         self.kept += 1
         self._streams.setdefault(id(kept), (kept, []))[1].append(line)
 
+    def written_in(self, kept: Kept, trace: bytes, span: bytes, text: str) -> None:
+        """Note in which span a line was written, where its stream does not say whose it is."""
+        if kept.nameless and self._traced is not None:
+            self._traced.line(frozenset(kept.labels.items()), key_of(trace, span, text))
+
+    def _by_traces(self, kept: Kept) -> str:
+        named = kept.nameless and self._traced is not None
+        return self._traced.service_of(frozenset(kept.labels.items())) if named and self._traced else ""
+
     def tallies_of(self, application: Kept) -> Tallies:
         """What is observed of the calls that an application makes to models."""
         return self._tallies.setdefault(id(application), (application, Tallies()))[1]
@@ -185,7 +203,9 @@ class Gathering:
         events: list[Event] = [
             SamplesEvent(source, _labels(names, domain), series) for domain, series in self._series.items()
         ]
-        events += [LogsEvent(source, kept.labels, lines) for kept, lines in self._streams.values()]
+        events += [
+            LogsEvent(source, kept.labels, lines, self._by_traces(kept)) for kept, lines in self._streams.values()
+        ]
         events += [
             LlmEvent(source, kept.labels, window.at, window.tallies)
             for kept, tallies in self._tallies.values()

@@ -20,6 +20,7 @@ from handlers.telemetry.llm.reading import name, read
 from handlers.telemetry.llm.tallies import Version
 from handlers.telemetry.pieces import PIECE, Encoded, fields_of, pieces
 from handlers.telemetry.resources import MOST_PLACES, Place, Places
+from handlers.telemetry.traced_streams import TracedStreams
 
 MOST_OF_A_LINE = 8192
 """Characters; what is longer is cut."""
@@ -28,8 +29,8 @@ _SEVERITIES = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
 _SPINE = (frozenset({1}), frozenset({2}), frozenset({2}))
 """Resources, scopes, log records."""
 _BODY, _A_STRING = 5, b"\x0a"
-_READ = frozenset({1, 2, 3, _BODY, 10, 11, 12})
-"""Fields of a log record: time, severity as number and text, body, span, when it was observed, the event's name."""
+_READ = frozenset({1, 2, 3, _BODY, 9, 10, 11, 12})
+"""Fields of a log record: time, severity as number and text, body, trace, span, when observed, the event's name."""
 _ATTRIBUTES, _SHORT = 6, 1024
 _MOST_LOOKED_AT = 64
 """Attributes of a record without an event's name in which that is looked for, as it was written in earlier days."""
@@ -69,12 +70,13 @@ def gather_logs(
     places: Places,
     decide: StreamDecision,
     applications: Applications | None = None,
+    traced: TracedStreams | None = None,
 ) -> Gathering:
     """What a delivery comes to, which is there in parts. Raises Unreadable.
 
     Evaluations of what a language model answered are kept for their application, whether its lines are watched or not.
     """
-    gathering = Gathering(received_at)
+    gathering = Gathering(received_at, traced)
     for request in requests:
         _gather_part(gathering, request, places, decide)
         if applications is not None:
@@ -152,6 +154,7 @@ def _gather_record(gathering: Gathering, kept: Kept, record: LogRecord) -> None:
         gathering.reject(1, LeftOut.INVALID, "a log record has no body")
     else:
         gathering.line(kept, LogLine(time, _cut(text), _severity(record)))
+        gathering.written_in(kept, record.trace_id, record.span_id, text)
 
 
 def _cut(text: str) -> str:

@@ -17,6 +17,7 @@ from handlers.telemetry.llm import names, spans
 from handlers.telemetry.llm.reading import Found, name, read
 from handlers.telemetry.llm.tallies import Observation, Version
 from handlers.telemetry.pieces import Encoded, fields_of, pieces
+from handlers.telemetry.traced_streams import TracedStreams
 
 _SPINE = (frozenset({1}), frozenset({2}), frozenset({2}))
 """Resources, scopes, spans."""
@@ -55,11 +56,13 @@ class _Read(NamedTuple):
 
 
 class TraceReader:
-    """``applications`` knows who sends, and which call a span was, for evaluations that come later."""
+    """``applications`` knows who sends, and which call a span was, for evaluations that come later; ``traced`` are log
+    streams whose service is known by spans alone."""
 
-    def __init__(self, applications: Applications) -> None:
+    def __init__(self, applications: Applications, traced: TracedStreams | None = None) -> None:
         self._applications = applications
         self._calls = Calls()
+        self._traced = traced or TracedStreams()
 
     def gather(self, gathering: Gathering, requests: Iterable[ExportTraceServiceRequest]) -> Gathering:
         """What a delivery comes to, which is there in parts. Raises Unreadable."""
@@ -82,6 +85,7 @@ class TraceReader:
         above = _Above(found)
         for one in found:
             if _is_whole(gathering, one.span):
+                self._traced.span(one.span.trace_id + one.span.span_id, service)
                 edges = self._calls.edges(one.span, End(application.domain, service), one.found) if service else []
                 gathering.edges.update(edges)
                 observed = self._observe(gathering, application, one, above)

@@ -30,6 +30,8 @@ def alert_of(notice: Notice, group: Group, changes: Sequence[Change]) -> AlertEv
     firing, resolved = notice.firing, notice.status is AlertStatus.RESOLVED
     labels = {"alertname": ALERT_NAMES[firing.kind], "watch": group.watch, **group.labels}
     labels["severity"] = group.watched.severity.value
+    if group.by_traces:
+        labels.setdefault("service", group.by_traces)
     annotations = {"summary": _summary(notice, group, changes), "template": _shown(firing.text)}
     if firing.sample:
         annotations["sample"] = _fit(mask_secrets(firing.sample))

@@ -82,6 +82,10 @@ class Held(msgspec.Struct, array_like=True):
         return max(self.at, self.excused + int(1000 * TIMES_SILENT * self.expected)) if self.excused else self.at
 
 
+_MOST_SERVICES = 2
+"""Of two it is nobody's: more are not counted."""
+
+
 class Group:
     """Lines of a watch with the same ``labels``. One alert fires for a template and kind of finding, or for many."""
 
@@ -95,6 +99,7 @@ class Group:
         self.history: deque[Closed] = deque(maxlen=HISTORY)
         self.last_seen = 0  # ms since 1970
         self.source = ""
+        self._services: set[str] = set()
         self._held: list[Held] = []
         self.pause = 0
         """In ms, after how long something of it came at the latest; 0 where nothing is regular."""
@@ -107,6 +112,16 @@ class Group:
         """What its alerts call it."""
         labels = (f"{name}={value}" for name, value in sorted(self.labels.items()))
         return bounded(" ".join(["logs", self.watch, *labels]))
+
+    def note_service(self, service: str) -> None:
+        """Lines of it were written in spans of a service, which its labels do not name."""
+        if service and len(self._services) < _MOST_SERVICES:
+            self._services.add(service)
+
+    @property
+    def by_traces(self) -> str:
+        """The service whose all of it is by its traces; empty where it is several ones', or nobody's."""
+        return next(iter(self._services)) if len(self._services) == 1 else ""
 
     def allow_fewer_alarms(self, factor: float) -> None:
         """Let ``factor`` times as long as configured pass between two false alarms."""

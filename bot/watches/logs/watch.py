@@ -123,6 +123,7 @@ class LogsWatch:
                 LOG_LINES_LEFT_OUT.labels("repeated").inc(len(event.lines))
                 continue
             group.last_seen, group.source = received, event.source
+            group.note_service(event.service)
             memory.lines_came(group, entry.seq, now)
             sender = memory.sender_of(group)
             quiet = sender.is_quiet(received, memory.observed_since)
@@ -218,7 +219,7 @@ class LogsWatch:
         if any(one.status is AlertStatus.FIRING for one in notices):
             partition_by = self._rules.correlation.partition_by
             domains = domains_that_count(domain_of(group.labels, partition_by), partition_by)
-            service = service_of(group.labels, self._rules.correlation.service_labels)
+            service = service_of(group.labels, self._rules.correlation.service_labels) or group.by_traces
             since = batch.now - CHANGED_WITHIN
             changed = await changes.between(connection, domains, [service], since, batch.now) if service else []
         batch.findings += _alerts(notices, group, changed)

@@ -298,3 +298,21 @@ async def test_lines_that_were_learnt_are_deleted_from_the_inbox_and_nothing_els
     flow.restart()
     await flow.minutes(3)
     assert await flow.names() == []
+
+
+async def test_an_alert_of_lines_without_a_service_is_about_the_one_that_their_traces_name(
+    database: Database, inbox: Inbox, clock: Clock
+) -> None:
+    of_hosts = Rules(logs=LogRules.model_validate({"watch": {"files": {"match": ["host=~.+"], "by": ["host"]}}}))
+    flow = Flow(await Pipeline(database, inbox, clock, of_hosts).prepare())
+
+    def bare(text: str, service: str = "") -> LogsEvent:
+        return LogsEvent("otlp", {"host": "n1"}, [LogLine(flow.now + n, f"{text} {n}") for n in range(4)], service)
+
+    for _ in range(130):
+        await flow.pass_(minutes=1)
+        await flow.pipeline.send(bare("order was placed"))
+    await flow.pipeline.send(bare("panic: ledger is behind by", "cart"))
+    await flow.pass_(minutes=2)
+    [alert] = await flow.pipeline.alerts_of(await flow.pipeline.only_incident())
+    assert (alert.name, alert.service, alert.labels["host"]) == ("UnseenLogLine", "cart", "n1")
