@@ -5,15 +5,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.event import AlertEvent
+from bot.domain.noise import Noise
 from bot.domain.oncall.schedule import Schedule
 from bot.domain.rules import Rules
 from bot.domain.runbook import Runbook
 from bot.incidents import lifecycle
+from bot.incidents.noise import noise_since
 from bot.routing.schedules.roster import Roster
-from bot.storage.queries.noise import Noisy, noisiest_since
+from bot.storage.database import Database
 from handlers.pages import lately
 from tests.conftest import Clock
 from tests.integration.handlers.slack_workspace import MEMBER
@@ -133,16 +134,16 @@ async def test_a_page_does_not_wait_for_noise_that_takes_long_to_count(
 ) -> None:
     counted, may_count = [], asyncio.Event()
 
-    async def slow(connection: AsyncConnection, *asked: Any) -> list[Noisy]:
+    async def slow(database: Database, *asked: Any) -> list[Noise]:
         counted.append(asked)
         await may_count.wait()
-        return await noisiest_since(connection, *asked)
+        return await noise_since(database, *asked)
 
     async def noise(opened: Browser) -> str:
         return _section(await opened.open("/", "all-secret"), "Noise of", "Models")
 
     await pipeline.send(alert(alertname="Flaky", service="mail"))
-    monkeypatch.setattr(lately, "noisiest_since", slow)
+    monkeypatch.setattr(lately, "noise_since", slow)
     async with browser(pipeline) as opened:
         monkeypatch.setattr(lately, "PATIENCE", 0.01)
         assert "It is being counted" in await noise(opened)
