@@ -16,6 +16,8 @@ from handlers.slack.calls import Mention, Place, SlackEndpoint
 from handlers.slack.panes.viewing import suggest
 
 _AT_WORK = "is looking it up …"
+_LONGEST_WAIT = 0.5
+"""Seconds."""
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +35,7 @@ async def pane_of(endpoint: SlackEndpoint, place: Place) -> Pane | None:
 
 @asynccontextmanager
 async def at_work(endpoint: SlackEndpoint, place: Place, pane: Pane | None) -> AsyncIterator[None]:
-    """Slack says that the bot is at work. It says so before the answer is posted, which ends it."""
+    """Slack says that the bot is at work: before the answer is posted, which ends it. No answer waits for that long."""
     if pane is None or endpoint.panes is None:
         yield
         return
@@ -41,7 +43,8 @@ async def at_work(endpoint: SlackEndpoint, place: Place, pane: Pane | None) -> A
     try:
         yield
     finally:
-        await shown
+        await asyncio.wait([shown], timeout=_LONGEST_WAIT)
+        shown.cancel()
 
 
 async def remember(mention: Mention, incident_id: str) -> None:

@@ -7,10 +7,11 @@ incidents whether they name a service that has none of their alerts.
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
+from bot.domain.cause import Cause
 from bot.pipeline.stages import explain
 from tests.benchmarks.command import parser_for, report, require
 from tests.benchmarks.storm.alerts import Catalogue, read_catalogue
@@ -60,23 +61,28 @@ def _judged(outcome: Outcome) -> Judged:
     own = [main_incident(outcome.truth, outcome.found, fault.id) or "" for fault in outcome.storm.faults]
     roots = [fault.root for fault in outcome.storm.faults]
     verdicts = [
-        "right" if right else _why(root, cause.service if cause else "", services.get(incident, set()) - {""}, roots)
-        for root, incident, (cause, right) in zip(roots, own, outcome.named(), strict=True)
+        "right" if right else _why(root, incident, outcome.causes.get(incident, ()), services, roots)
+        for root, incident, (_, right) in zip(roots, own, outcome.named(), strict=True)
     ]
     others = {incident: outcome.causes.get(incident) for incident in services.keys() - set(own)}
-    strange = sum(bool(causes) and causes[0].service not in services[one] for one, causes in others.items() if causes)
+    strange = sum(causes[0].service not in services[one] for one, causes in others.items() if causes)
     return Judged(verdicts, strange)
 
 
-def _why(root: str, named: str, affected: set[str], roots: Sequence[str]) -> str:
+def _why(
+    root: str, incident: str, causes: Sequence[Cause], services: Mapping[str, set[str]], roots: Sequence[str]
+) -> str:
     """In words, the same for all that are alike."""
-    what = f"{'wrong' if named else 'unclear'}: "
-    if named and named in roots:
-        return f"{what}the root of another fault in the same incident"
+    named, affected = [cause.service for cause in causes], services.get(incident, set()) - {""}
+    what = "wrong: " if named else "unclear: "
+    if named and named[0] in roots:
+        later = ", and the right one after it" if root in named else ""
+        return f"{what}the incident is of two faults, and the root of the other one is named{later}"
     if affected == {root}:
         return f"{what}no service but the root has an alert there"
     if root not in affected:
-        return f"{what}the root has no alert there"
+        elsewhere = any(root in some for some in services.values())
+        return f"{what}the root has alerts {'in another incident alone' if elsewhere else 'that name no service'}"
     return f"{what}another service is likelier"
 
 

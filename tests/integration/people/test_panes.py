@@ -171,6 +171,16 @@ async def test_what_stands_in_another_workspace_is_nothing_that_is_looked_at(
         assert "checkout" in (await answer_to(found, "#1: how does it stand?"))[0], "it goes on"
 
 
+async def test_no_answer_waits_for_slack_to_say_that_the_bot_is_at_work(pipeline: Pipeline, alert: MakeAlert) -> None:
+    async with office(pipeline, {}, agent_view=False) as found:
+        await two_incidents(found, alert)
+        thread = await found.slack.open_assistant(MEMBER, CHANNEL)
+        await suggested(found, thread, "#1")
+        found.slack.fail("assistant.threads.setStatus", "timeout_before", count=1000)
+        assert "checkout" in (await answer_to(found, "how does it stand?", thread))[0]
+        assert not [call for call in found.slack.calls if "setStatus" in call["method"] and call["ok"]]
+
+
 async def test_an_app_that_may_not_suggest_answers_all_the_same(pipeline: Pipeline, alert: MakeAlert) -> None:
     lesser = ",".join(scope for scope in SCOPES.split(",") if scope != "assistant:write")
     async with office(pipeline, {}, scopes=lesser, agent_view=False) as found:
