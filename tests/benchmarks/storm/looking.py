@@ -82,7 +82,7 @@ def _why(
         return f"{what}no service but the root has an alert there"
     if root not in affected:
         elsewhere = any(root in some for some in services.values())
-        return f"{what}the root has alerts {'in another incident alone' if elsewhere else 'that name no service'}"
+        return f"{what}{'the root has alerts in another incident alone' if elsewhere else 'no alert names the root'}"
     return f"{what}another service is likelier"
 
 
