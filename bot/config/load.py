@@ -2,7 +2,7 @@
 
 import re
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -87,7 +87,7 @@ def _known_keys(place: Place) -> list[str]:
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
             field = annotation.model_fields.get(str(part))
             annotation = _bare(field.annotation) if field else None
-        elif get_origin(annotation) in (dict, list):
+        elif get_origin(annotation) in (dict, list, Mapping):
             annotation = _bare(get_args(annotation)[-1])
     if annotation is MonitorRules:
         return keys_of_monitors()

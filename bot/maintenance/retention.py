@@ -25,7 +25,7 @@ from bot.storage.database import table_of
 from bot.storage.queries import snapshots as detector_state
 from bot.storage.tables.core import AuditRow, InboxRow
 from bot.watches.logs import memory as watch_logs_memory
-from bot.watches.metrics import memory as watch_metrics_memory
+from bot.watches.sampled import learning_from_samples
 
 AT_ONCE = 500
 _ENTRY = ("partition", "seq", "source", "received_at", "payload")
@@ -60,8 +60,8 @@ class Retention:
         self._archive = archive
         self._forget_runs = forget_runs
         rules = services.rules
-        watched = ((rules.metrics.watch, watch_metrics_memory.WATCH), (rules.logs.watch, watch_logs_memory.WATCH))
-        self._watches = [name for watch, name in watched if watch]
+        logs = [watch_logs_memory.WATCH] if rules.logs.watch else []
+        self._watches = [*learning_from_samples(rules.metrics), *logs]
 
     def turns(self) -> Mapping[str, Turn]:
         """What archives and deletes a little of each kind, by name; each returns whether there may be more."""

@@ -124,6 +124,8 @@ SERIES_WATCHED = Gauge("tandem_metric_series_watched", "Metric series that are b
 SERIES_REFUSED = Counter(
     "tandem_metric_series_refused_total", "Times that a series was left out because there were too many."
 )
+SERIES_FORECAST = Gauge("tandem_metric_series_forecast", "Metric series that are forecast against a limit.")
+FORECASTS_FIRING = Gauge("tandem_forecasts_firing", "Groups of series that are forecast to cross their limit.")
 LOG_GROUPS_WATCHED = Gauge("tandem_log_groups_watched", "Groups of log streams that are being learnt.")
 LOG_LINES_LEFT_OUT = Counter("tandem_log_lines_left_out_total", "Watched log lines that were left out.", ["reason"])
 DOORS_OPEN = Gauge("tandem_doors_open", "1 if this replica receives deliveries, 0 if it only works.")

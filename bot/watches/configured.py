@@ -6,6 +6,7 @@ from datetime import datetime
 from bot.domain.rules import Rules
 from bot.pipeline.watch import Watch
 from bot.watches.expiry import ExpiryWatch
+from bot.watches.forecast.watch import ForecastWatch
 from bot.watches.heartbeats import HeartbeatsWatch
 from bot.watches.lineage.watch import LineageWatch
 from bot.watches.llm.watch import LlmWatch
@@ -23,6 +24,8 @@ def watches(
     found: list[Watch] = []
     if rules.metrics.watch:
         found.append(MetricsWatch(rules, clock, histories))
+    if rules.metrics.forecasts:
+        found.append(ForecastWatch(rules, clock))
     if rules.logs.watch:
         found.append(LogsWatch(rules, clock))
     if rules.llm.watch:

@@ -73,7 +73,8 @@ class Watching:
     def series(self, labels: dict[str, str]) -> Kept | None:
         """The series, or None where nobody watches it. Raises InvalidPart."""
         size = checked_size(labels)
-        watched = labels.get("__name__") == LEARNT_FROM or self._rules.metrics.watched_as(labels) is not None
+        name, metrics = labels.get("__name__", ""), self._rules.metrics
+        watched = name == LEARNT_FROM or metrics.watched_as(labels) is not None or metrics.is_limit(name)
         return self._kept(labels, size) if watched else None
 
     def stream(self, labels: dict[str, str]) -> Kept | None:

@@ -11,7 +11,12 @@ from bot.domain.alert import Alert
 from bot.domain.duration import format_duration
 
 OWN_SOURCE = "tandem"
-NOT_BY_CHANCE = frozenset({"InstanceDiffersFromPeers", "MetricsMissing", "LogsMissing", "LogLineStopped"})
+NOT_BY_CHANCE = frozenset(
+    {
+        *("InstanceDiffersFromPeers", "MetricsMissing", "LogsMissing", "LogLineStopped"),
+        *("SaturationForecast", "DiskFullForecast"),
+    }
+)
 """Alerts of watches that no rate of false alarms governs: they say what is so, and can only be silenced."""
 STEP = 2.0
 MOST = 64.0

@@ -10,6 +10,7 @@ from bot.domain.duration import Duration
 from bot.domain.matcher import Matcher, matches_all, parse_matcher
 from bot.domain.severity import Severity
 from bot.domain.watched.calendar import holidays_of
+from bot.domain.watched.forecast import Forecasting, LimitSeries
 from bot.domain.window import Zone
 
 
@@ -48,12 +49,19 @@ class Watched(BaseModel):
         return matches_all(self.match, labels)
 
 
+class WatchedSeries(Watched):
+    """Series, which may have a limit that they are not to cross."""
+
+    forecast: Forecasting | None = None
+    """An alert before a series crosses its limit; default: none. See [forecasts](../forecasts.md)."""
+
+
 class WatchRules(BaseModel):
     """``watch`` by name; what flows in belongs to the first that covers it, and to none where none does."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    watch: dict[str, Watched] = {}
+    watch: Mapping[str, Watched] = {}
     """What is watched, by name; a series belongs to the first entry that matches."""
 
     def watched_as(self, labels: Mapping[str, str]) -> str | None:
@@ -66,12 +74,24 @@ class MetricRules(WatchRules):
     learnt from stay in the inbox for ``keep_samples``.
     """
 
+    watch: Mapping[str, WatchedSeries] = {}
+    """What is watched, by name; a series belongs to the first entry that matches."""
     most_series: int = Field(default=20_000, ge=1)
     """Most series learnt at a time; more are counted and left out."""
     forget_after: Duration = timedelta(days=1)
     """A series unseen for so long makes room."""
     keep_samples: Duration = timedelta(hours=1)
     """How long samples stay in the inbox."""
+
+    @property
+    def forecasts(self) -> bool:
+        """Whether anything is forecast."""
+        return any(one.forecast for one in self.watch.values())
+
+    def is_limit(self, metric: str) -> bool:
+        """Whether a metric of this name is the limit of watched series."""
+        limits = (one.forecast.limit for one in self.watch.values() if one.forecast)
+        return any(isinstance(one, LimitSeries) and one.metric == metric for one in limits)
 
 
 class LogRules(WatchRules):

@@ -16,7 +16,7 @@ from bot.watches.metrics.group import Group
 from bot.watches.metrics.memory import Memory
 from bot.watches.quiet_times import QuietTimes
 
-_AHEAD = 600.0
+AHEAD = 600.0
 """Seconds that a sender's clock may be ahead: what comes from further ahead would hold up all that follows."""
 _SLICE = 0.005
 """Seconds of learning between two turns of the event loop: a request takes several turns."""
@@ -92,7 +92,7 @@ class Learner:
         for series in event.series:
             group = self._learn_series(series, seq, received)
             if group is not None and series.times:
-                at = min(series.times[-1] / 1000, received + _AHEAD)
+                at = min(series.times[-1] / 1000, received + AHEAD)
                 reached[group.name] = max(at, reached.get(group.name, 0.0))
             if time.perf_counter() - self._slice_began > _SLICE:
                 await asyncio.sleep(0)  # requests and Slack are not to wait for us
@@ -107,7 +107,7 @@ class Learner:
         group = self._memory.group_of.get(name) or self._add(name, series.labels, received)
         if group is None or (self._replay and seq <= self._memory.holds_of_series(name)):
             return None
-        member, span, latest = group.members[name], self._span(group), received + _AHEAD
+        member, span, latest = group.members[name], self._span(group), received + AHEAD
         counts = not self._replay or seq > self._memory.holds_of_group(group)
         measured = self._measured(name, series, seq, received)
         calendar = self._calendars.get(group.state.watch)

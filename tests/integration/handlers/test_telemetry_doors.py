@@ -31,7 +31,7 @@ from sqlalchemy import text
 
 from bot.domain.event import Event, LogsEvent, SamplesEvent
 from bot.domain.rules import CorrelationRules, Rules
-from bot.domain.watched.telemetry import LogRules, MetricRules, Watched
+from bot.domain.watched.telemetry import LogRules, MetricRules, Watched, WatchedSeries
 from bot.inbox.inbox import Inbox, open_inbox
 from bot.inbox.intake import Intake
 from bot.services import utc_now
@@ -46,7 +46,7 @@ from tests.conftest import database_of
 
 RULES = Rules(
     correlation=CorrelationRules(partition_by=["cluster"]),
-    metrics=MetricRules(watch={"checkout": Watched.model_validate({"match": ["service=checkout"]})}),
+    metrics=MetricRules(watch={"checkout": WatchedSeries.model_validate({"match": ["service=checkout"]})}),
     logs=LogRules(watch={"checkout": Watched.model_validate({"match": ["service=checkout"]})}),
 )
 RESOURCE = Resource({"service.name": "checkout", "service.instance.id": "a1", "k8s.cluster.name": "eu"})

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parents[3] / "detectors"
-PACKAGES = ("anomaly", "drift", "groups", "logs", "performance", "rootcause")
+PACKAGES = ("anomaly", "drift", "forecast", "groups", "logs", "performance", "rootcause")
 Definition = ast.FunctionDef | ast.ClassDef
 
 

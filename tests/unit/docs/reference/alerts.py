@@ -16,6 +16,7 @@ Their source is `tandem`, and their names are what `when: {alertname: …}` of a
 take. They become incidents as any other alert does.
 """
 _METRICS = ("[metrics](../watching.md)", "metrics")
+_FORECASTS = ("[forecasts](../forecasts.md)", "metrics")
 _LOGS = ("[logs](../watching.md#logs)", "logs")
 _MODELS = ("[monitors](../monitors.md)", "models")
 _LLM = ("[language models](../llm.md)", "llm")
@@ -32,6 +33,8 @@ MEANINGS = {
         _METRICS,
         "Series that came regularly no longer come: of a group, or of all of a correlation domain.",
     ),
+    "SaturationForecast": (_FORECASTS, "Series of a group are forecast to cross their limit, or have crossed it."),
+    "DiskFullForecast": (_FORECASTS, "The same, where their names speak of a disk, a volume or a file system."),
     "LogRateAnomaly": (_LOGS, "Lines of a template come much more, or much less, often than they did."),
     "UnseenLogLine": (_LOGS, "A template that never came before, where that is rare."),
     "LogLineStopped": (_LOGS, "A template that came regularly is silent, while its sender sends others."),

@@ -1,0 +1,1 @@
+"""The watch over limits: when a watched series will cross its own."""

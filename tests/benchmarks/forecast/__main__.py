@@ -1,0 +1,5 @@
+"""``python -m tests.benchmarks.forecast``"""
+
+from tests.benchmarks.forecast import main
+
+main()
