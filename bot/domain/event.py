@@ -49,6 +49,10 @@ class ChangeKind(StrEnum):
     DATA = "data"
 
 
+LIMIT = "limit"
+"""A line of a chart with this name is what the others are not to cross, and nothing that was observed."""
+
+
 class Trend(msgspec.Struct, frozen=True, omit_defaults=True):
     """How a figure went over time, up to now: ``at`` are milliseconds since 1970 (UTC)."""
 

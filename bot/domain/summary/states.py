@@ -33,6 +33,7 @@ _STATES = (
     (r"heartbeat failed", "reports a failure", "reported a failure"),
     (r"metric anomaly|log rate anomaly", "behaves unusually", "behaved unusually"),
     (r"unseen log line", "writes log lines never seen before", "wrote log lines never seen before"),
+    (r"saturation forecast", "will reach its limit", "was to reach its limit"),
     (r"differs? from peers", "has an instance unlike the others", "had an instance unlike the others"),
     (r"monitor failed", "cannot be checked", "could not be checked"),
     (r"data freshness|stale|no fresh", "gets no fresh data", "got no fresh data"),

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from itertools import zip_longest
 from typing import TYPE_CHECKING, NamedTuple
 
-from bot.domain.event import Chart, Trend
+from bot.domain.event import LIMIT, Chart, Trend
 from bot.notify.plain_text import shortened
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ WIDTH, HEIGHT = 640, 240
 MAX_ALT = 1000
 """Slack takes no longer one: https://docs.slack.dev/reference/methods/files.getUploadURLExternal."""
 _DPI = 100
+_FEW = 20
 _MOST_POINTS, _MOST_BINS, _MOST_LINES = 2000, 40, 6
 _END_OF_TIME = 221_845_392_000_000  # the year 9000: matplotlib knows no five-digit year, and leaves a margin
 _HUGE = 1e100
@@ -45,9 +46,11 @@ class Drawn(NamedTuple):
     low: Values
     high: Values
 
-    def outside(self, values: Values) -> list[int]:
-        """Where a line leaves what was expected."""
-        bounds = zip(values, self.low, self.high, strict=True) if self.low else ()
+    def outside(self, name: str) -> list[int]:
+        """Where a line leaves what was expected; a limit is none that could."""
+        if not self.low or name == LIMIT:
+            return []
+        bounds = zip(self.lines[name], self.low, self.high, strict=True)
         return [i for i, (value, low, high) in enumerate(bounds) if value < low or value > high]
 
 
@@ -98,6 +101,7 @@ def render_chart(chart: Chart) -> bytes:
         else:
             _draw_bars(axes, drawn, _MOST_LETTERS // 2 if beside else _MOST_LETTERS)
         _dress(axes, shortened(chart.title, 55 if beside else 90), shortened(chart.unit, 24))
+        _fit_heights(axes, [value for values in drawn.lines.values() for value in values if math.isfinite(value)])
         if chart.trend is not None and beside:
             _draw_trend(figure.add_subplot(grid[1]), chart.trend)
         with warnings.catch_warnings():
@@ -112,13 +116,15 @@ def _draw_lines(axes: "Axes", drawn: Drawn, ticks: int = 8) -> None:
     times = [float(number) for number in date2num(drawn.times)]
     if any(math.isfinite(bound) for bound in (*drawn.low, *drawn.high)):
         _draw_band(axes, times, drawn)
+    many = sum(len(drawn.outside(name)) for name in drawn.lines) > _FEW
+    size = 1.5 if many else 4.0  # many of them are not to hide the line
     for (name, values), colour in zip(drawn.lines.items(), _COLOURS, strict=False):
-        axes.plot(times, values, color=colour, linewidth=1.4, label=_labelled(name), marker=_marker(values))
-        outside = drawn.outside(values)
+        style = "--" if name == LIMIT else "-"
+        axes.plot(times, values, style, color=colour, linewidth=1.4, label=_labelled(name), marker=_marker(values))
+        outside = drawn.outside(name)
         label = "outside" if outside and "outside" not in axes.get_legend_handles_labels()[1] else "_nolegend_"
-        axes.plot(
-            [times[i] for i in outside], [values[i] for i in outside], "o", color=_OUTSIDE, markersize=4, label=label
-        )
+        places, seen = [times[i] for i in outside], [values[i] for i in outside]
+        axes.plot(places, seen, "o", color=_OUTSIDE, markersize=size, label=label)
     locator = AutoDateLocator(tz=UTC, minticks=min(3, ticks - 2), maxticks=ticks)
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=UTC, show_offset=False))
@@ -186,6 +192,17 @@ def _dress(axes: "Axes", title: str, unit: str) -> None:
         axes.legend(loc="upper left", fontsize=7, ncols=4, framealpha=0.7, borderaxespad=0.2)
 
 
+def _fit_heights(axes: "Axes", values: Values) -> None:
+    """What is never negative has no axis below 0, and what comes in whole numbers is counted in them."""
+    from matplotlib.ticker import MaxNLocator  # noqa: PLC0415
+
+    low, high = axes.get_ylim()
+    if values and low < 0 <= min(values):
+        axes.set_ylim(bottom=-0.02 * high)
+    if values and all(float(value).is_integer() for value in values):
+        axes.yaxis.set_major_locator(MaxNLocator(nbins="auto", integer=True))
+
+
 def in_words(chart: Chart) -> str:
     """What the picture shows, for whoever cannot see it; at most :data:`MAX_ALT` characters, nothing escaped."""
     drawn = bounded(chart)
@@ -222,8 +239,8 @@ def _each_line(drawn: Drawn, unit: str) -> list[str]:
             texts.append(f"{name}: no values.")
             continue
         at, value = known[-1]
-        outside = drawn.outside(values)
-        expected = f", expected {_range(drawn.low[at], drawn.high[at])}{unit}" if drawn.low else ""
+        outside = drawn.outside(name)
+        expected = f", expected {_range(drawn.low[at], drawn.high[at])}{unit}" if drawn.low and name != LIMIT else ""
         least, most = min(v for _, v in known), max(v for _, v in known)
         marked = f"; {len(outside)} of {len(known)} points are outside what was expected" if outside else ""
         texts.append(f"{name}: last {value:.4g}{unit}{expected}; between {least:.4g} and {most:.4g}{unit}{marked}.")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from math import ceil, floor, inf, isinf
 
-from bot.domain.event import AlertEvent, AlertStatus, Chart, EndedBy, fingerprint_of
+from bot.domain.event import LIMIT, AlertEvent, AlertStatus, Chart, EndedBy, fingerprint_of
 from bot.domain.rules import Rules
 from bot.domain.watched.forecast import Side
 from bot.domain.watched.in_words import Measure, measure_of
@@ -199,11 +199,11 @@ def _chart(course: Course, outlook: Outlook) -> Chart | None:
         x=[round(at * 1000) for at in [*(at for at, _ in observed), *ahead]],
         lines={
             "observed": [*(value for _, value in observed), *after],
-            "forecast": [*before, *interval.middle],
-            "limit": [outlook.limit] * (len(observed) + len(ahead)),
+            "forecast": [*before[1:], observed[-1][1], *interval.middle],
+            LIMIT: [outlook.limit] * (len(observed) + len(ahead)),
         },
-        low=[*before, *interval.low],
-        high=[*before, *interval.high],
+        low=[*before[1:], observed[-1][1], *interval.low],
+        high=[*before[1:], observed[-1][1], *interval.high],
     )
 
 

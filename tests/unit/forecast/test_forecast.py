@@ -21,14 +21,16 @@ def learnt(values: np.ndarray, every: float = 300.0, horizon: float = 7200.0) ->
 
 def held(values: np.ndarray, every: float = 300.0) -> dict[float, float]:
     """The share of values within the interval that was given for them, by seconds ahead."""
-    forecast, waiting, found = Forecast.over(7200.0), {}, {}
+    forecast = Forecast.over(7200.0)
+    waiting: dict[tuple[int, float], tuple[float, float]] = {}
+    found: dict[float, list[bool]] = {}
     for row, value in enumerate(values):
         if not forecast.update(every * row, value):
             continue
         mine = [key for key in waiting if key[0] == forecast.number]
         for key in mine:
             low, high = waiting.pop(key)
-            found.setdefault(key[1], []).append(low <= forecast.latest() <= high)
+            found.setdefault(key[1], []).append(low <= (forecast.latest() or 0.0) <= high)
         interval = forecast.interval()
         for ahead, low, high in zip(interval.ahead, interval.low, interval.high, strict=True) if interval else ():
             waiting[forecast.number + round(ahead / forecast.steps.size), ahead] = (low, high)

@@ -96,7 +96,13 @@ def test_points_outside_are_marked_in_the_picture() -> None:
 def test_a_band_may_have_one_side_only() -> None:
     only_high = Chart("queue", [START, START + MINUTE], {"queue": [1.0, 9.0]}, high=[5.0, 5.0])
     assert "expected at most 5" in in_words(only_high)
-    assert bounded(only_high).outside([1.0, 9.0]) == [1]
+    assert bounded(only_high).outside("queue") == [1]
+
+
+def test_a_limit_is_no_observation_that_could_be_outside() -> None:
+    chart = Chart("queue", [START, START + MINUTE], {"queue": [1.0, 2.0], "limit": [9.0, 9.0]}, high=[5.0, 5.0])
+    assert bounded(chart).outside("limit") == []
+    assert in_words(chart).endswith("limit: last 9; between 9 and 9.")
 
 
 def test_of_a_chart_that_is_too_long_the_newest_part_is_shown_with_its_own_band() -> None:
