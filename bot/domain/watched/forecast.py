@@ -59,7 +59,7 @@ class Forecasting(BaseModel):
     side: Side = Side.ABOVE
     """On which side of it the series is not to be: `above` or `below`."""
     ahead: Duration = timedelta(hours=2)
-    """How far ahead is looked, 10m to 7d. It is learnt for twice as long before the first alert."""
+    """How far ahead is looked, 10m to 7d. It is learnt for two and a half times as long before the first alert."""
     sure: float = Field(default=0.8, ge=0.5, le=0.99)
     """How probable it must be that the limit is crossed within `ahead`, twice in a row."""
 

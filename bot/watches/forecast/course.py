@@ -63,6 +63,11 @@ class Course(msgspec.Struct, array_like=True):
         self.alarm.look(self.outlook.probability)
 
     @property
+    def is_known(self) -> bool:
+        """Whether anything can be said of it: enough was learnt, and its limit has come."""
+        return self.outlook is not None and (self.forecast.is_learnt or self.outlook.beyond)
+
+    @property
     def is_calm(self) -> bool:
         """Whether it fires, and the last looks speak for an end of it."""
         return self.alarm.fires and self.alarm.looks > 0
@@ -108,8 +113,8 @@ class Group:
         return sorted(found, key=_order)
 
     def last_seen(self) -> float:
-        """When something last came of the members that fire, or of any."""
-        return max((one.last_seen for one in self.firing() or self.members.values()), default=0.0)
+        """When something last came."""
+        return max((one.last_seen for one in self.members.values()), default=0.0)
 
 
 def group_name(watch: str, labels: dict[str, str]) -> str:

@@ -14,6 +14,7 @@ _SILENT_STEPS = 3.0
 _SOON = 4.0
 """Part of the horizon within which a crossing is more severe."""
 NO_LONGER = "the forecast no longer crosses the limit"
+UNKNOWN = "nobody knows any more whether the limit will be crossed: the forecast is learnt anew, or has no limit"
 FORGOTTEN = "its metrics have not come for so long that the forecast is forgotten"
 
 
@@ -53,9 +54,22 @@ def alerts_of_tick(memory: Memory, rules: Rules, now: datetime, position: int, b
             if told is not None:
                 found.append(alerts.resolved(group, told, now, FORGOTTEN, EndedBy.SOURCE_SILENT))
             memory.forget_group(group)
-        elif told is not None and not behind and is_stale(memory, group, seconds) != told.stale:
-            found += alerts_of(memory, group, rules, now, position + 1)
+        elif told is not None and not behind:
+            gone = _leave_out_silent(memory, group, seconds, position)
+            if gone or is_stale(memory, group, seconds) != told.stale:
+                found += alerts_of(memory, group, rules, now, position + 1)
     return found
+
+
+def _leave_out_silent(memory: Memory, group: Group, now: float, position: int) -> bool:
+    """A series that is silent while others of the group come, as of a pod that was replaced, crosses nothing more."""
+    if is_stale(memory, group, now):
+        return False
+    gone = [name for name, one in group.members.items() if one.alarm.fires and _is_silent(memory, one, now)]
+    for name in gone:
+        group.members[name].alarm.fires, group.members[name].alarm.looks = False, 0
+        memory.series_changed(name, position + 1, now)
+    return bool(gone)
 
 
 def severity_of(first: Course, memory: Memory, group: Group, rules: Rules) -> str:
@@ -69,8 +83,12 @@ def severity_of(first: Course, memory: Memory, group: Group, rules: Rules) -> st
 
 def is_stale(memory: Memory, group: Group, now: float) -> bool:
     """Whether so little came of late that nobody knows whether the forecast still holds."""
-    step = max((one.forecast.steps.size for one in group.members.values()), default=0.0)
-    return now - max(group.last_seen(), memory.loaded_at) > max(_LEAST_SILENCE, _SILENT_STEPS * step)
+    return all(_is_silent(memory, one, now) for one in group.members.values())
+
+
+def _is_silent(memory: Memory, course: Course, now: float) -> bool:
+    most = max(_LEAST_SILENCE, _SILENT_STEPS * course.forecast.steps.size)
+    return now - max(course.last_seen, memory.loaded_at) > most
 
 
 def _says_the_same(told: Told, after: Told) -> bool:
@@ -87,4 +105,6 @@ def _end(memory: Memory, group: Group, rules: Rules, now: datetime, position: in
     assert told is not None
     group.state.told = None
     memory.group_changed(group, position)
-    return alerts.resolved(group, told, now, NO_LONGER, EndedBy.SENDER)
+    if any(one.is_known for one in group.members.values()):
+        return alerts.resolved(group, told, now, NO_LONGER, EndedBy.SENDER)
+    return alerts.resolved(group, told, now, UNKNOWN, EndedBy.SOURCE_SILENT)

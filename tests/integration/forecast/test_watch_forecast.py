@@ -240,3 +240,28 @@ async def test_ticks_say_nothing_while_entries_wait(database: Database, inbox: I
     await queue.pipeline.worker.drain()
     [alert] = await queue.alerts()
     assert alert.annotations["stale"] == "false"
+
+
+async def test_a_pod_that_is_replaced_crosses_nothing_more(database: Database, inbox: Inbox, clock: Clock) -> None:
+    old, other = Level(clock), Level(clock, level=300.0)
+    flows: list[tuple[Labels, Callable[[], float]]] = [({**QUEUE, "pod": "a"}, old), ({**QUEUE, "pod": "b"}, other)]
+    queue = Forecasts(await Pipeline(database, inbox, clock, rules()).prepare(), flows)
+    await queue.learn()
+    old.turn(rate=5.0)
+    await queue.until(fires, 160)
+    queue.flows = flows[1:]
+    [alert] = await queue.until(is_over, 40)
+    assert alert.ended_by is EndedBy.SENDER
+
+
+async def test_another_horizon_is_learnt_anew_which_does_not_count_as_over(
+    database: Database, inbox: Inbox, clock: Clock
+) -> None:
+    level = Level(clock)
+    queue = await forecasts(database, inbox, clock, rules(), level)
+    level.turn(rate=5.0)
+    await queue.until(fires, 160)
+    queue.pipeline.rules = rules(ahead="3h")
+    queue.restart()
+    [alert] = await queue.until(is_over, 40)
+    assert alert.ended_by is EndedBy.SOURCE_SILENT
