@@ -1,7 +1,7 @@
 """A version of a model beside another."""
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 
@@ -17,3 +17,11 @@ class Contest(NamedTuple):
     @property
     def sides(self) -> tuple[str, str]:
         return self.version, self.against
+
+
+class Asked(NamedTuple):
+    """When it is asked, what is tolerated, and for how long labels are waited for where what is predicted is alike."""
+
+    now: datetime
+    worse_by: float | None = None
+    settle: timedelta = timedelta(0)

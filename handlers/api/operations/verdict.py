@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from bot.domain.access.scope import Scope
 from bot.domain.duration import format_duration, parse_duration
-from bot.domain.watched.contest import Contest
+from bot.domain.watched.contest import Asked, Contest
 from bot.errors import Refused
 from bot.incidents.verdict import BEFORE, Question, judge, look
 from bot.storage.queries import changes
@@ -122,7 +122,7 @@ async def verdict_on_version(
     if call.backend.challenges is None:
         raise Invalid("model: this process keeps no rows of models.")
     challenges = await asyncio.to_thread(call.backend.challenges)
-    judged = await challenges.verdict(contest, model, worse_by, call.now)
+    judged = await challenges.verdict(contest, model, Asked(call.now, worse_by, _settle(settle)))
     found = VerdictShape(judged.ok, judged.confidence, judged.reasons)
     if model is None or model.served_by is None or judged.ok is False:
         return found

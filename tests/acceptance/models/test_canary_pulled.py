@@ -22,8 +22,10 @@ from bot.config import Environment, load_config
 from bot.config.document import read_documents
 from bot.domain.run import PlannedStep
 from bot.remediation.executors import Outcome, Protection, StepContext, execute
+from tests.acceptance.harness import until
 
 TOKEN = "a-token-of-some-length"
+PATIENCE = 240
 PAGE = (Path(__file__).parents[3] / "docs" / "verdict.md").read_text()
 [BLOCK] = [one for one in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL) if "promote-fraud:" in one]
 CONFIG = """
@@ -150,15 +152,16 @@ async def test_a_canary_over_rows_in_postgresql_is_promoted_or_sent_back_by_the_
         assert (early["ok"], early["reasons"]) == (None, ["no change of fraud is known of the last 1d"])
         serving, telling = asyncio.create_task(shop.serve()), asyncio.create_task(_tell(url, shop))
         try:
-            async with asyncio.timeout(240):
-                found = await _promotion(url, shop)
+            found = await asyncio.wait_for(_promotion(url, shop), PATIENCE)
+            await telling
+            assert shop.aliases["champion"] == champion
+            assert [one.ok for one in found] == ([True] * 4 if champion == "8" else [True, True, False, True, True])
+
+            async def by_labels() -> bool:
+                answer = await _verdict(url, "model=fraud&version=8&against=7")
+                measured = r"recall is 0\.\d+ beside 0\.\d+ of version 7, of \d+ and \d+ labelled rows"
+                return answer["ok"] is (champion == "8") and bool(re.search(measured, answer["reasons"][0]))
+
+            await until(by_labels, "labels say the same", PATIENCE)
         finally:
             serving.cancel()
-        await telling
-        assert shop.aliases["champion"] == champion
-        assert [one.ok for one in found] == ([True] * 4 if champion == "8" else [True, True, False, True, True])
-        answer = await _verdict(url, "model=fraud&version=8&against=7")
-        assert answer["ok"] is (champion == "8") and answer["confidence"] >= 0.95
-        assert re.search(
-            r"recall is 0\.\d+ beside 0\.\d+ of version 7, of \d+ and \d+ labelled rows", answer["reasons"][0]
-        )

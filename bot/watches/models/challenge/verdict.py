@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.domain.watched.contest import Contest
+from bot.domain.duration import format_duration
+from bot.domain.watched.contest import Asked, Contest
 from bot.domain.watched.monitor import WatchedModel
 from bot.model_store import serving
 from bot.model_store.frames import Frames
@@ -34,10 +35,9 @@ class Challenges:
         self._database, self._frames = database, frames
         self._courses = Courses(database, frames)
 
-    async def verdict(
-        self, contest: Contest, model: WatchedModel | None, worse_by: float | None, now: datetime
-    ) -> Challenged:
+    async def verdict(self, contest: Contest, model: WatchedModel | None, asked: Asked) -> Challenged:
         """``contest.against`` may be empty: then it is the version that predicts most beside it."""
+        now = asked.now
         if not contest.against:
             contest = contest._replace(against=await self._champion(contest, now))
         if not contest.against:
@@ -46,8 +46,8 @@ class Challenges:
                 return _none(f"nothing is known of the model {contest.model}")
             what = "there is nothing to compare it with" if seen else f"{_named(contest.version)} did not either"
             return _none(f"no other version of {contest.model} predicted anything {_since(contest)}: {what}")
-        course = await self._courses.of(contest, model or WatchedModel(), worse_by, now)
-        return judged(course)
+        course = await self._courses.of(contest, model or WatchedModel(), asked.worse_by, now)
+        return judged(course, contest.since + asked.settle - now)
 
     async def _champion(self, contest: Contest, now: datetime) -> str:
         """The version that predicted most in the week before, or else since then."""
@@ -64,8 +64,8 @@ class Challenges:
         return contest.version in {version.strip() for version in found}
 
 
-def judged(course: Course) -> Challenged:
-    """How a contest stands."""
+def judged(course: Course, early_for: timedelta = timedelta(0)) -> Challenged:
+    """How a contest stands. For so long predictions that are alike are not enough: labels may yet come."""
     contest = course.contest
     for version, predicted in zip(contest.sides, course.predicted, strict=True):
         if not predicted:
@@ -73,6 +73,9 @@ def judged(course: Course) -> Challenged:
     found = _by_labels(course)
     if found is None or (found.ok is None and course.versus is not None and course.versus.units < LEAST_LABELLED):
         by_predictions = _by_predictions(course)
+        if by_predictions.ok and early_for > timedelta(0):
+            wait = f"labels may yet come for another {format_duration(early_for)}"
+            by_predictions = _none(f"{by_predictions.reasons[0]}: {wait}")
         found = _with(by_predictions, *(found.reasons if found else ["no labels of both came so far"]))
     return _with(found, "not all rows are read yet") if course.more and found.ok is None else found
 
