@@ -1,7 +1,9 @@
-"""Drift, compared: the same streams watched by Tandem, Evidently and NannyML, each with its defaults.
+"""Drift, compared: the same streams watched by Tandem, Evidently, NannyML, whylogs and alibi-detect, with defaults.
 
-Each tool runs in a process of its own: Evidently and NannyML in the Pythons named by TANDEM_EVIDENTLY_PYTHON and
-TANDEM_NANNYML_PYTHON, and where there is none the figures say that the tool was left out. The first stream is large and
+Each tool runs in a process of its own, in the Python that TANDEM_EVIDENTLY_PYTHON, TANDEM_NANNYML_PYTHON,
+TANDEM_WHYLOGS_PYTHON or TANDEM_ALIBI_PYTHON names.
+
+Where there is none the figures say that the tool was left out. The first stream is large and
 has no drift: CPU seconds for the reference and for a batch, and in how many of the batches the tool pages. The others
 are those of ``drift``, on one data set and shorter: how many drifts are found, which is a page that names what drifted,
 after how many batches, and false pages before the drift. ``peak_mb`` is the process's memory at its most.
@@ -26,7 +28,13 @@ from tests.benchmarks.drift_cases import QUIET, Case, cases
 
 REFERENCE, BATCH, COLUMNS, BATCHES = 20_000, 2000, 20, 8
 SET, CALM, DRIFTED = "diabetes", 5, 12
-PYTHONS = {"tandem": None, "evidently": "TANDEM_EVIDENTLY_PYTHON", "nannyml": "TANDEM_NANNYML_PYTHON"}
+PYTHONS = {
+    "tandem": None,
+    "evidently": "TANDEM_EVIDENTLY_PYTHON",
+    "nannyml": "TANDEM_NANNYML_PYTHON",
+    "whylogs": "TANDEM_WHYLOGS_PYTHON",
+    "alibi": "TANDEM_ALIBI_PYTHON",
+}
 _LIMIT_S = 600
 _ALONE = {"NML_DISABLE_USAGE_LOGGING": "1", "DO_NOT_TRACK": "1", "PYTHONWARNINGS": "ignore"}
 """Both tools report their use to their makers, which would be timed as well."""

@@ -1,8 +1,8 @@
 """Runs one tool over streams of batches, in the environment that has it: prints one JSON object.
 
 Each tool is used as its documentation has it, with its defaults: Evidently a ValueDrift of each column, without the
-preset's charts of the whole; NannyML a UnivariateDriftCalculator in chunks of a batch's size. Arguments: the tool, and
-the file that ``drift_compared`` wrote.
+preset's charts of the whole; NannyML a UnivariateDriftCalculator in chunks of a batch's size; whylogs its drift
+scores of two profiles; alibi-detect a TabularDrift. Arguments: the tool, and the file that ``drift_compared`` wrote.
 """
 # ruff: noqa: PLC0415  (each tool is imported where it is, and nowhere else)
 
@@ -71,7 +71,39 @@ def nannyml(reference: Array, rows: int) -> Check:
     return check
 
 
-TOOLS = {"tandem": tandem, "evidently": evidently, "nannyml": nannyml}
+def alibi(reference: Array, rows: int) -> Check:
+    """TabularDrift, with its own correction for the number of columns (Bonferroni)."""
+    from alibi_detect.cd import TabularDrift
+
+    detector = TabularDrift(reference, p_val=0.05)
+
+    def check(batch: Array) -> list[int]:
+        found = detector.predict(batch, drift_type="batch")["data"]
+        named = [at for at, p in enumerate(found["p_val"]) if p < found["threshold"]]
+        return named if found["is_drift"] else []
+
+    return check
+
+
+def whylogs(reference: Array, rows: int) -> Check:
+    """Profiles of both sides, and its drift scores of each column with its default thresholds."""
+    import pandas
+    import whylogs as why
+    from whylogs.viz.drift.column_drift_algorithms import calculate_drift_scores
+
+    names = [f"c{at}" for at in range(reference.shape[1])]
+    before = why.log(pandas.DataFrame(reference, columns=names)).view()
+
+    def check(batch: Array) -> list[int]:
+        now = why.log(pandas.DataFrame(batch, columns=names)).view()
+        scores = calculate_drift_scores(target_view=now, reference_view=before, with_thresholds=True)
+        return [at for at, name in enumerate(names) if (scores.get(name) or {}).get("drift_category") == "DRIFT"]
+
+    return check
+
+
+TOOLS = {"tandem": tandem, "evidently": evidently, "nannyml": nannyml, "whylogs": whylogs, "alibi": alibi}
+PACKAGES = {"alibi": "alibi-detect"}
 
 
 def run(tool: str, path: str) -> dict[str, Any]:
@@ -95,7 +127,7 @@ def run(tool: str, path: str) -> dict[str, Any]:
 
 
 def _version(tool: str) -> str:
-    return "this" if tool == "tandem" else importlib.metadata.version(tool)
+    return "this" if tool == "tandem" else importlib.metadata.version(PACKAGES.get(tool, tool))
 
 
 def peak_mb() -> float:

@@ -13,8 +13,10 @@ from bot.domain.watched.monitor import MonitorRules, WatchedModel
 from bot.watches.models.alibi_process import Alibi
 from bot.watches.models.data_checks import Sides, chart_of, compared, moved
 from bot.watches.models.kinds.drift import DriftRules
+from bot.watches.models.kinds.outliers import OutlierRules
 from bot.watches.models.kinds.registry import Outcome, few
 from bot.watches.models.measuring.looks import with_looks
+from bot.watches.models.measuring.outliers import judge_outliers, rows_of
 from bot.watches.models.window import LoadedReference, Window, chosen
 from detectors.drift.categories import Categorical
 from detectors.drift.counted import population_stability
@@ -30,9 +32,19 @@ _TOGETHER_ROWS = 2_000
 
 
 async def check_by_alibi(
-    alibi: Alibi, monitor: MonitorRules, model: WatchedModel, window: Window, loaded: LoadedReference
+    alibi: Alibi,
+    monitor: MonitorRules,
+    model: WatchedModel,
+    window: Window,
+    loaded: LoadedReference,
+    blob: bytes = b"",
 ) -> Outcome:
-    """Raises CheckSkipped, EngineUnavailable."""
+    """``blob`` is what the last check learnt, of a kind that learns. Raises CheckSkipped, EngineUnavailable."""
+    if isinstance(monitor, OutlierRules):
+        usual, rows = await asyncio.to_thread(rows_of, model, window, loaded)
+        job = {"test": "outliers", "method": str(monitor.method), "share": monitor.usual}
+        answer = await alibi.run(job, {"reference": usual, "window": rows})
+        return judge_outliers(monitor, blob, np.array(answer["outliers"], dtype=np.float64), loaded)
     together = monitor.kind == FindingKind.MULTIVARIATE
     before, table = compared(monitor, model, window.table, loaded)
     names = list(before.columns)

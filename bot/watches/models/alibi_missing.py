@@ -6,8 +6,8 @@ from pathlib import Path
 
 PYTHON = "TANDEM_ALIBI_PYTHON"
 HOW_TO_INSTALL = (
-    "alibi-detect is not installed for `engine: alibi`: pip install 'alibi-detect[tensorflow]>=0.13' in an environment "
-    f"of its own, and name its Python in {PYTHON}"
+    "alibi-detect is not installed for `engine: alibi`: pip install 'tandem-chatops[alibi]' on Python 3.11 or 3.12, or "
+    f"pip install 'alibi-detect[tensorflow]>=0.13' in an environment of its own, and name its Python in {PYTHON}"
 )
 
 

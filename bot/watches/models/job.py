@@ -230,7 +230,7 @@ class Checks:
         if rules.engine == "alibi" and loaded is not None and rules.kind == FindingKind.EMBEDDING_DRIFT:
             return await check_vectors_by_alibi(self._alibi, rules, CheckInput(model, against.blob, window, loaded))
         if rules.engine == "alibi" and loaded is not None:
-            return await check_by_alibi(self._alibi, rules, model, window, loaded)
+            return await check_by_alibi(self._alibi, rules, model, window, loaded, against.blob)
         rules, seasons = against.life(rules, model), model.seasons_of(rules)
         if loaded is not None and seasons is not None and window.table.rows:
             given = CheckInput(model, against.blob, window, loaded)

@@ -9,7 +9,7 @@ import pytest
 from tests.benchmarks.drift_compared import Stream, figures_of, interpreters, watched, write
 
 
-@pytest.mark.parametrize("tool", ["evidently", "nannyml"])
+@pytest.mark.parametrize("tool", ["evidently", "nannyml", "whylogs", "alibi"])
 def test_a_tool_finds_a_plain_drift_in_its_own_process(tool: str, tmp_path: Path) -> None:
     pythons, left_out = interpreters(os.environ)
     if tool in left_out:

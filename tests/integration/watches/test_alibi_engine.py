@@ -177,3 +177,21 @@ async def test_a_drift_of_all_columns_together_is_found_by_mmd(
     [alert] = await models.alerts_of(await models.only_incident())
     assert alert.name == "MultivariateDrift" and "MMD²" in alert.annotations["summary"]
     await models.watch.close()
+
+
+@needs_alibi
+@pytest.mark.parametrize("method", ["iforest", "mahalanobis"])
+async def test_outliers_are_found_by_alibi_detect(
+    database: Database, inbox: Inbox, clock: Clock, tmp_path: Path, method: str
+) -> None:
+    rules = rules_for({"kind": "outliers", "engine": "alibi", "method": method, "window": {"rows": 300}})
+    models = Models(database, inbox, clock, rules, tmp_path, Alibi())
+    await models.prepare()
+    random = np.random.default_rng(0)
+    await models.reference("v1", {"x": random.normal(size=1000), "y": random.normal(size=1000)})
+    await models.predict({"x": random.normal(size=300), "y": random.normal(size=300)})
+    assert await models.incidents() == [] and "rows are unlike the reference v1" in await models.said("outliers")
+    await models.predict({"x": np.append(random.normal(size=150), [9.0] * 150), "y": random.normal(size=300)})
+    [alert] = await models.alerts_of(await models.only_incident())
+    assert alert.name == "OutlierRows"
+    await models.watch.close()

@@ -229,6 +229,34 @@ def test_what_is_missing_is_said(random: np.random.Generator) -> None:
             check(monitor, rows, None)
 
 
+OUTLIERS = {"kind": "outliers", "at_most": 0.05}
+
+
+@pytest.mark.parametrize("method", ["mahalanobis", "iforest"])
+def test_rows_unlike_all_of_the_reference_are_a_finding_when_they_are_more_than_may_be(
+    random: np.random.Generator, method: str
+) -> None:
+    def rows(count: int, strange: int) -> Table:
+        x = random.normal(size=count)
+        y = x + random.normal(size=count) / 5
+        x[:strange], y[:strange] = 9.0, -9.0
+        return table({"x": x, "y": y, "shop": random.choice(["a", "b"], count).astype(object)})
+
+    before, state = reference(rows(4000, 0)), b""
+    for _ in range(10):
+        calm = check({**OUTLIERS, "method": method}, rows(500, 0), before, state)
+        state = calm.state
+        assert not calm.firing and "and 5.0 % at most should be" in calm.summary
+    found = check({**OUTLIERS, "method": method}, rows(1000, 400), before, state)
+    assert found.firing and "of 1000 rows are unlike the reference 2026-02" in found.summary
+    assert found.measured is not None and found.measured.limit == 0.05
+
+
+def test_an_outlier_monitor_that_cannot_be_is_refused() -> None:
+    with pytest.raises(ValueError, match="at_most is more than usual"):
+        rules_from({**OUTLIERS, "at_most": 0.01})
+
+
 def test_the_state_of_a_monitor_that_explains_goes_on_after_an_upgrade() -> None:
     written = written_as_before(rules_from(ACCURACY))
     assert "explain" not in written

@@ -52,6 +52,7 @@ MEANINGS = {
     "ConceptDrift": (_MODELS, "What was predicted and what was true go together differently than on the reference."),
     "ModelPerformance": (_MODELS, "The model does worse than it may, by labels that have come."),
     "EstimatedModelPerformance": (_MODELS, "The same, estimated where no labels have come."),
+    "OutlierRows": (_MODELS, "More rows of a model than may be are unlike all rows of its reference."),
     "FairnessGap": (_MODELS, "A group of people fares worse with the model than another, by more than it may."),
     "LabelsMissing": (_MODELS, "Too few predictions of a model have labels, or these take too long."),
     "MonitorFailed": (_MODELS, "A monitor cannot do its work, or could not for too long; the alert says why."),
