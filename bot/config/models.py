@@ -83,5 +83,6 @@ class Model(Keys):
     def dependencies(self) -> list[tuple[Place, str]]:
         """What it depends on, each with its place in the section."""
         served: list[tuple[Place, str]] = [(("served_by",), self.served_by)] if self.served_by else []
-        others = (("depends_on", self.depends_on), ("reads", self.reads))
+        data = [one for pull in self.pull for one in pull.data] + (self.reference.data if self.reference else [])
+        others = (("depends_on", self.depends_on), ("reads", self.reads), ("pull", [one.dataset for one in data]))
         return served + [((key, i), other) for key, named in others for i, other in enumerate(named)]

@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 import pyarrow as pa
 
-from bot.domain.event import NOT_INLINE, AlertEvent, RowsEvent, RowsKind
+from bot.domain.event import NOT_INLINE, AlertEvent, LineageEvent, RowsEvent, RowsKind
 from bot.domain.rules import Rules
 from bot.inbox.entries import NewEntry
 from bot.inbox.intake import entries_for
@@ -67,10 +67,10 @@ class RowsIntake:
         )
         await self._append(entries_for([event], SOURCE, received_at, self._partition_by, self._partitions))
 
-    async def alert(self, alerts: Sequence[AlertEvent]) -> None:
-        """Take in alerts about the rows. Raises StorageUnavailable, InboxFull."""
-        if alerts:
-            await self._append(entries_for(alerts, SOURCE, self._clock(), self._partition_by, self._partitions))
+    async def tell(self, events: Sequence[AlertEvent] | Sequence[LineageEvent]) -> None:
+        """Take in what is to be known about the rows. Raises StorageUnavailable, InboxFull."""
+        if events:
+            await self._append(entries_for(events, SOURCE, self._clock(), self._partition_by, self._partitions))
 
     async def _event(
         self, model: str, holds: RowsKind, table: pa.Table, labels: dict[str, str], received_at: datetime

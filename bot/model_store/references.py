@@ -40,7 +40,7 @@ class Lineage(msgspec.Struct, frozen=True, omit_defaults=True):
     """Where a reference comes from; ``source_digest`` is what DVC (an md5) or MLflow (a digest) calls the data.
 
     ``positive`` is the class that metrics of one class are of; ``importance`` is how much the model goes by
-    each feature.
+    each feature. ``run`` and ``commit`` are of what made the data.
     """
 
     model_version: str = ""
@@ -49,6 +49,8 @@ class Lineage(msgspec.Struct, frozen=True, omit_defaults=True):
     source_digest: str = ""
     positive: str = ""
     importance: dict[str, float] = {}
+    run: str = ""
+    commit: str = ""
 
 
 class Reference(msgspec.Struct, frozen=True):

@@ -31,6 +31,10 @@ class ReferenceShape(msgspec.Struct, frozen=True):
     pinned: bool
     created_at: datetime
     model_version: str
+    data_version: Annotated[str, Meta(description="Of the dataset that it was made of.")] = ""
+    source_digest: Annotated[str, Meta(description="What DVC or MLflow calls that data.")] = ""
+    run: Annotated[str, Meta(description="The run that made the data.")] = ""
+    commit: Annotated[str, Meta(description="The commit of what made the data.")] = ""
 
 
 class ModelShape(msgspec.Struct, frozen=True):

@@ -243,6 +243,10 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
     pinned: bool = False
     created_at: datetime
     model_version: str = ""
+    data_version: str = ""
+    source_digest: str = ""
+    run: str = ""
+    commit: str = ""
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,20 +22,21 @@ def pull_components(process: Process) -> Iterator[Component]:
 
     services = process.services.under(TOOLS)
     intake = RowsIntake(services.inbox.append, process.frames, services.clock, services.rules)
+    secret = partial(address_in, os.environ)
     for model, section in process.config.models.items():
         for pull in section.pull:
             address = partial(address_in, os.environ, pull.from_)
             if pull.statistics:
                 given = (address, services.database, intake, services.clock, section.watched)
                 needs_reference = any(kind_of(monitor).needs_reference for monitor in section.monitors)
-                work: Pull = StatisticsPull(model, pull, *given, needs_reference)
+                work: Pull = StatisticsPull(model, pull, *given, needs_reference, secret)
             else:
-                work = Pull(model, pull, address, services.database, intake, services.clock)
+                work = Pull(model, pull, address, services.database, intake, services.clock, secret=secret)
             yield Component(f"pull of {work.key}", run=work.run, role=TOOLS)
         if section.reference is not None:
             address = partial(address_in, os.environ, section.reference.from_)
             declared = Declared.of(section.features)
             reads = ReferencePull(
-                model, section.reference, address, services.database, intake, services.clock, declared
+                model, section.reference, address, services.database, intake, services.clock, declared, secret
             )
             yield Component(f"pull of {reads.key}", run=reads.run, role=TOOLS)

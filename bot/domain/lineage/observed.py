@@ -124,6 +124,10 @@ class Dataset(msgspec.Struct):
 
     def write(self, version: Version, most: int) -> Version | None:
         """Keep a version; what was the last one before it, None for the first and for what is late."""
+        for place, known in enumerate(self.versions):
+            if version.version and known.version == version.version and not known.job:  # it was seen before
+                self.versions = [*self.versions[:place], _reported(known, version), *self.versions[place + 1 :]]
+                return None
         before = self.versions[-1] if self.versions else None
         if before is not None and (before.at > version.at or before.run == version.run):
             if before.run == version.run:
@@ -131,6 +135,23 @@ class Dataset(msgspec.Struct):
             return None
         self.versions = [*self.versions, version][-most:]
         return before
+
+    def observe(self, version: Version, most: int) -> None:
+        """Keep a version that was seen, of which no job reported; what is known of it stays."""
+        if all(known.version != version.version for known in self.versions):
+            self.versions = sorted([*self.versions, version], key=lambda one: one.at)[-most:]
+
+
+def _reported(seen: Version, version: Version) -> Version:
+    """A version that was seen before the job that wrote it reported it."""
+    return Version(
+        min(seen.at, version.at),
+        version.version,
+        version.run or seen.run,
+        version.job,
+        version.commit or seen.commit,
+        version.schema,
+    )
 
 
 def _completed(known: Version, more: Version) -> Version:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from bot.domain.duration import Duration
+from bot.domain.watched.data import DataSources
 
 _LEAST = timedelta(seconds=1)
 
@@ -63,6 +64,8 @@ class PullSection(BaseModel):
     dropped by their id. The cursor is a moment then."""
     since: AwareDatetime | None = None
     """Where the first pull begins; default: at the first row."""
+    data: DataSources = []
+    """The datasets that the rows come from, whose versions are read with each pull; one, or a list."""
     statistics: Annotated[StatisticsSection | None, BeforeValidator(_from_yes)] = None
     """`true`: the database counts, and the rows stay there; for monitors that need no more than statistics."""
     labels: dict[str, str] = {}
@@ -90,6 +93,8 @@ class ReferenceSection(BaseModel):
     """How often; without it once for each query."""
     model_version: Annotated[str, Field(max_length=200)] = ""
     """The version of the model that was trained with it."""
+    data: DataSources = []
+    """The datasets that it comes from, whose versions are kept with it; one, or a list."""
 
 
 def _as_list(value: object) -> object:

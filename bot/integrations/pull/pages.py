@@ -1,6 +1,6 @@
 """Pages of a query: rows in the order of their cursor, never cut between two rows of one value. Blocks."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from bot.domain.watched.pull import PullSection
 from bot.integrations.http import ToolFailure
+from bot.integrations.pull.lake import LakeTable
 from bot.integrations.pull.moments import value_of
 from bot.integrations.pull.schema import changes, fitting, kinds_of, with_new
 from bot.integrations.pull.warehouse import Query, Warehouse, open_warehouse
@@ -36,10 +37,11 @@ class Pages:
 
     def __init__(self, section: PullSection, clock: Callable[[], datetime], most: int = MOST_ROWS) -> None:
         self._section, self._clock, self._most = section, clock, most
+        self.tables: Sequence[LakeTable] = ()
 
     def next(self, address: str, after: Value | None, until: Value | None) -> Page | None:
         """The rows behind ``after``: all up to ``until`` where that is given, else a page. Raises ToolFailure."""
-        warehouse = open_warehouse(address)
+        warehouse = open_warehouse(address, self.tables)
         query = Query(self._section.sql, self._section.cursor, after, until)
         if until is not None:
             return Page(self._whole(warehouse, query), until, more=True)
@@ -49,11 +51,11 @@ class Pages:
     def between(self, address: str, after: Value, until: Value) -> Page | None:
         """A page of the rows behind ``after`` and up to ``until``. Raises ToolFailure."""
         query = Query(self._section.sql, self._section.cursor, after, until)
-        return self._page(open_warehouse(address), query)
+        return self._page(open_warehouse(address, self.tables), query)
 
     def without_cursor(self, address: str) -> int:
         """How many rows have none, and are never read. Raises ToolFailure."""
-        return open_warehouse(address).without_cursor(Query(self._section.sql, self._section.cursor))
+        return open_warehouse(address, self.tables).without_cursor(Query(self._section.sql, self._section.cursor))
 
     def laid_out(self, rows: pa.Table) -> LaidOut:
         """The rows in our columns: a cursor that is a moment is their timestamp, and any other is no feature."""

@@ -16,6 +16,7 @@ from bot.integrations.pull.late import Late
 from bot.integrations.pull.pages import MOST_ROWS, Page, Pages
 from bot.integrations.pull.schema import kinds_of
 from bot.integrations.pull.troubles import ADOPTED_AFTER, COLUMNS, Troubles
+from bot.integrations.pull.versions import DataVersions
 from bot.integrations.rows import RowsIntake
 from bot.model_store import pulls, unused_files
 from bot.model_store.frames import file_of
@@ -47,6 +48,7 @@ class Pull:
         intake: RowsIntake,
         clock: Callable[[], datetime],
         most: int = MOST_ROWS,
+        secret: Callable[[str], str | None] = lambda _name: None,
     ) -> None:
         self.model, self.section = model, section
         self._address, self._database, self._intake, self._clock = address, database, intake, clock
@@ -54,6 +56,7 @@ class Pull:
         self._pages = Pages(section, clock, most)
         self._late = Late(section, self._pages, intake.frames, most)
         self._troubles = Troubles(model, self.key, section.holds, section.labels)
+        self._versions = DataVersions(section.data, secret)
         self._looked_at: datetime | None = None
         self._without_cursor = ""
 
@@ -86,6 +89,7 @@ class Pull:
             await self._take_pending(known)
             return True
         address = self._reached()
+        self._pages.tables = await self._versions.read()
         page = await self._next(known, address)
         if page is None:
             await self._count_without_cursor(address)
@@ -101,13 +105,23 @@ class Pull:
             known = await self._save(known, after=pulls.written(page.until), until=None, at=self._clock(), failure="")
         if self._looked_at is None:
             await self._count_without_cursor(address)
+        known = await self._with_versions(known)
         known = await self._judge(known, problems, usual, kinds_of(page.rows))
         return page.more or await self._reread(known, address)
 
+    async def _with_versions(self, known: Progress) -> Progress:
+        """Report the versions of the data that are new, and keep them."""
+        now = self._clock()
+        if news := self._versions.news(known.data, self.section.labels, now):
+            await self._intake.tell(news)
+            return await self._save(known, data=self._versions.kept(known.data, now))
+        return known
+
     async def _worked(self, known: Progress) -> Progress:
         """The database answered."""
+        known = await self._with_versions(known)
         firing, alerts = self._troubles.with_success(known.firing, self._clock())
-        await self._intake.alert(alerts)
+        await self._intake.tell(alerts)
         return await self._save(known, failure="", at=self._clock(), firing=firing or None)
 
     async def _reread(self, known: Progress, address: str) -> bool:
@@ -167,9 +181,13 @@ class Pull:
         before = (known.firing or {}).get(COLUMNS)
         if before is not None and self._clock() - before.since >= ADOPTED_AFTER:
             problems, usual = [], now
-        told = [*problems, *([self._without_cursor] if self._without_cursor and not problems else [])]
+        told = [
+            *problems,
+            *self._versions.problems,
+            *([self._without_cursor] if self._without_cursor and not problems else []),
+        ]
         firing, alerts = self._troubles.with_problems(known.firing, told, self._clock())
-        await self._intake.alert(alerts)
+        await self._intake.tell(alerts)
         if alerts or usual != known.columns:
             return await self._save(known, firing=firing or None, columns=dict(usual))
         return known
@@ -192,7 +210,7 @@ class Pull:
             firing = known.firing
             if failed >= TELL_AFTER:
                 firing, alerts = self._troubles.with_failure(known.firing, reason, self._clock())
-                await self._intake.alert(alerts)
+                await self._intake.tell(alerts)
             await self._save(known, failure=reason, firing=firing)
         except (StorageUnavailable, InboxFull) as error:
             log.warning("pull.not_noted", model=self.model, reason=str(error))

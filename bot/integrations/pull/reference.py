@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import pyarrow as pa
@@ -12,15 +12,17 @@ from bot.domain.watched.monitor import Declared
 from bot.domain.watched.pull import ReferenceSection
 from bot.errors import StorageUnavailable
 from bot.integrations.http import ToolFailure
+from bot.integrations.pull.lake import LakeTable
 from bot.integrations.pull.pulling import TELL_AFTER, repeated
 from bot.integrations.pull.troubles import Troubles
+from bot.integrations.pull.versions import DataVersions
 from bot.integrations.pull.warehouse import Query, open_warehouse
 from bot.integrations.rows import RowsIntake
 from bot.model_store import pulls, references
 from bot.model_store.columns import REFERENCE, checked
 from bot.model_store.layout import laid_out
 from bot.model_store.pulls import Progress
-from bot.model_store.references import Lineage, Reference
+from bot.model_store.references import Reference
 from bot.observability.metrics import PULL_FAILURES
 from bot.storage.database import Database
 
@@ -42,10 +44,12 @@ class ReferencePull:
         intake: RowsIntake,
         clock: Callable[[], datetime],
         declared: Declared = Declared(),  # noqa: B008
+        secret: Callable[[str], str | None] = lambda _name: None,
     ) -> None:
         self.model, self.section = model, section
         self._address, self._database, self._intake, self._clock = address, database, intake, clock
         self._declared = declared
+        self._versions = DataVersions(section.data, secret)
         about = f"{section.sql}\n{section.from_}"
         self.key = f"{model} reference {hashlib.sha256(about.encode()).hexdigest()[:16]}"
         self._troubles = Troubles(model, self.key, "references", {})
@@ -63,25 +67,26 @@ class ReferencePull:
         address = self._address()
         if address is None:
             raise ToolFailure(f"TANDEM_SECRET_{self.section.from_} is not set")
-        table = await asyncio.to_thread(self._read, address)
+        tables = await self._versions.read()
+        table = await asyncio.to_thread(self._read, address, tables)
         stored = await references.store(self._intake.frames, table, *self._declared)
-        firing, alerts = self._troubles.with_problems(known.firing if known else None, [], now)
+        firing, alerts = self._troubles.with_problems(known.firing if known else None, self._versions.problems, now)
         async with self._database.write() as connection:
             newest = next(iter(await references.versions(connection, self.model)), None)
             if newest is None or newest.digest != stored.digest:
-                lineage = Lineage(model_version=self.section.model_version, created_by="pull")
+                lineage = self._versions.lineage(self.section.model_version)
                 made, _ = await references.save(connection, self.model, _version(now), stored, lineage, now)
                 _log(made)
             progress = Progress(key=self.key, model=self.model, at=now, firing=firing or None)
             await pulls.save(connection, progress)
-        await self._intake.alert(alerts)
+        await self._intake.tell(alerts)
         return False
 
     def _is_due(self, known: Progress, now: datetime) -> bool:
         return self.section.every is not None and now - known.at >= self.section.every
 
-    def _read(self, address: str) -> pa.Table:
-        rows = open_warehouse(address).rows(Query(self.section.sql, most=MOST_ROWS + 1))
+    def _read(self, address: str, tables: Sequence[LakeTable]) -> pa.Table:
+        rows = open_warehouse(address, tables).rows(Query(self.section.sql, most=MOST_ROWS + 1))
         if rows.num_rows > MOST_ROWS:
             raise ToolFailure(f"its query gives more than {MOST_ROWS:,} rows: take a sample of them in the query")
         given = laid_out([(name, rows.column(place)) for place, name in enumerate(rows.column_names)], REFERENCE)
@@ -99,7 +104,7 @@ class ReferencePull:
             firing = known.firing
             if failed >= TELL_AFTER:
                 firing, alerts = self._troubles.with_failure(known.firing, reason, self._clock())
-                await self._intake.alert(alerts)
+                await self._intake.tell(alerts)
             async with self._database.write() as connection:
                 progress = Progress(key=self.key, model=self.model, at=known.at, failure=reason, firing=firing)
                 await pulls.save(connection, progress)

@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 from sqlalchemy.pool import NullPool
 
 from bot.integrations.http import ToolFailure
+from bot.integrations.pull.lake import LakeTable
 from bot.model_store.pulls import Value
 
 _DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg", "sqlite": "sqlite+pysqlite"}
@@ -55,14 +56,16 @@ class Session(NamedTuple):
     answer: Callable[[str], pa.Table]
 
 
-def open_warehouse(address: str) -> Warehouse:
-    """Raises ToolFailure for an address that cannot be used."""
+def open_warehouse(address: str, tables: Sequence[LakeTable] = ()) -> Warehouse:
+    """Raises ToolFailure for an address that cannot be used. ``tables`` are for DuckDB."""
     try:
         url = make_url(address)
     except (ArgumentError, ValueError):  # its words may hold the password
         raise ToolFailure("its address is not one such as postgresql://USER:PASSWORD@HOST/NAME") from None
     if url.get_backend_name() == "duckdb":
-        return _DuckDb(url)
+        return _DuckDb(url, tables)
+    if tables:
+        raise ToolFailure("Delta and Iceberg are read by DuckDB: let `from` name an address such as duckdb:///:memory:")
     return _Sql(url.set(drivername=_DRIVERS.get(url.drivername, url.drivername)))
 
 
@@ -154,7 +157,8 @@ def _plain(statement: str) -> str:
 
 
 class _DuckDb:
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, tables: Sequence[LakeTable]) -> None:
+        self._tables = tables
         try:
             self._duckdb = importlib.import_module("duckdb")
         except ImportError:
@@ -197,6 +201,8 @@ class _DuckDb:
         read_only = self._path != ":memory:"
         with self._duckdb.connect(self._path, read_only=read_only, config=self._settings) as connection:
             connection.execute("SET TimeZone = 'UTC'")
+            for table in self._tables:
+                connection.register(table.name, table.dataset())
             yield connection
 
 

@@ -70,4 +70,7 @@ def in_words(service: str, version: Version) -> str:
     named = f" version {version.version}," if version.version else ""
     commit = f" from commit {version.commit}" if version.commit else ""
     at = datetime.fromtimestamp(version.at / 1000, UTC)
+    if not version.job:
+        made = f" made by run {version.run}{commit}," if version.run else f"{commit}," if commit else ""
+        return f"{service}:{named}{made} first read {at:%Y-%m-%d %H:%M} UTC"
     return f"{service}:{named} written by run {version.run} of {version.job}{commit}, {at:%Y-%m-%d %H:%M} UTC"

@@ -70,6 +70,9 @@ class _One:
     def alerts(self) -> list[AlertEvent]:
         run, at = self._event.run, self._event.at
         if not run.job:
+            for written in self._event.written:
+                dataset = self._memory.dataset(written.service, self._event.labels, self._position)
+                dataset.observe(Version(at, written.version, run.id, "", run.commit), MOST_VERSIONS)
             return self._assert()
         job = self._memory.job(run.job, self._event.labels, self._position)
         job.commit = run.commit or job.commit

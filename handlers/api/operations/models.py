@@ -181,7 +181,9 @@ def _state(state: MonitorState) -> State:
 
 
 def _reference(one: Reference) -> ReferenceShape:
-    return ReferenceShape(one.version, one.rows, one.pinned, one.created_at, one.lineage.model_version)
+    made = one.lineage
+    more = (made.data_version, made.source_digest, made.run, made.commit)
+    return ReferenceShape(one.version, one.rows, one.pinned, one.created_at, made.model_version, *more)
 
 
 def _check(one: MadeCheck) -> CheckShape:

@@ -52,8 +52,9 @@ class StatisticsPull(Pull):
         clock: Callable[[], datetime],
         watched: WatchedModel,
         needs_reference: bool = False,
+        secret: Callable[[str], str | None] = lambda _name: None,
     ) -> None:
-        super().__init__(model, section, address, database, intake, clock)
+        super().__init__(model, section, address, database, intake, clock, secret=secret)
         self._watched, self._needs_reference = watched, needs_reference
         self._reading = _NOTHING
 
@@ -64,6 +65,7 @@ class StatisticsPull(Pull):
             address, reading = self._reached(), await self._read()
             if reading is _NOTHING and self._needs_reference:
                 return False
+            self._pages.tables = await self._versions.read()
             after = pulls.read(known.after) if known.after else self.section.since
             bounds = await asyncio.to_thread(self._bounds, address, after)
             if bounds is None:
@@ -75,7 +77,8 @@ class StatisticsPull(Pull):
             until = pulls.written(bounds.until)
             pending = Pending(digest=digest, after=until, rows=counted.rows, first=first, last=last)
             known = await self._save(await self._worked(known), pending=pending)
-            await self._take_pending(known)
+            known = await self._take_pending(known)
+            await self._judge(known, [], known.columns or {}, known.columns or {})
             return bounds.more
         await self._take_pending(known)
         return True
@@ -105,7 +108,7 @@ class StatisticsPull(Pull):
         """The next window that is over; None where there is none."""
         settled = self._clock() - self.section.settle if self.section.settle else None
         query = Query(self.section.sql, self.section.cursor, after, settled)
-        with open_warehouse(address).session(query) as session:
+        with open_warehouse(address, self._pages.tables).session(query) as session:
             asked = session.answer(statements.filled(session.source, [], session.quoted(self.section.cursor)))
         if not asked["n"][0].as_py():
             return None
@@ -125,7 +128,7 @@ class StatisticsPull(Pull):
 
     def _count(self, address: str, bounds: Bounds, reading: Reading) -> Statistics:
         query = Query(self.section.sql, self.section.cursor, bounds.after, bounds.until)
-        with open_warehouse(address).session(query) as session:
+        with open_warehouse(address, self._pages.tables).session(query) as session:
             return Counting(session, self.section.cursor, self._watched, reading).statistics()
 
 

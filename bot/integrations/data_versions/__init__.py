@@ -1,0 +1,1 @@
+"""Versions of datasets, read where they are kept."""
