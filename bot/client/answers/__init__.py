@@ -23,6 +23,12 @@ from bot.client.answers.incident import (
     Ticket,
     TimelineEntry,
 )
+from bot.client.answers.model import (
+    Model,
+    ModelPage,
+    Monitor,
+    Reference,
+)
 from bot.client.answers.other import (
     Answer,
     AnswerChart,
@@ -41,16 +47,12 @@ from bot.client.answers.other import (
     IncidentPage,
     Look,
     LooksPage,
-    Model,
-    ModelPage,
-    Monitor,
     Noise,
     NoisePage,
     OnCall,
     OnCallPage,
     OnCallPerson,
     Proposal,
-    Reference,
     Report,
     Runbook,
     RunbooksPage,

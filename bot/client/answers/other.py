@@ -162,31 +162,6 @@ class LooksPage(msgspec.Struct, frozen=True, kw_only=True):
     looks: list[Look] = []
 
 
-class Model(msgspec.Struct, frozen=True, kw_only=True):
-    name: str = ""
-    depends_on: list[str] = []
-    newest_at: datetime | None = None
-    reference: Reference | None = None
-    monitors: list[Monitor] = []
-
-
-class ModelPage(msgspec.Struct, frozen=True, kw_only=True):
-    models: list[Model] = []
-    next: str | None = None
-
-
-class Monitor(msgspec.Struct, frozen=True, kw_only=True):
-    name: str = ""
-    kind: str = ""
-    domain: str = ""
-    state: str = ""
-    checks: int = 0
-    checked_at: datetime | None = None
-    reference: str = ""
-    summary: str = ""
-    model_version: str | None = None
-
-
 class Noise(msgspec.Struct, frozen=True, kw_only=True):
     name: str = ""
     service: str = ""
@@ -235,18 +210,6 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
     file: str | None = None
     patch: str | None = None
     how: str = ""
-
-
-class Reference(msgspec.Struct, frozen=True, kw_only=True):
-    version: str = ""
-    rows: int = 0
-    pinned: bool = False
-    created_at: datetime
-    model_version: str = ""
-    data_version: str = ""
-    source_digest: str = ""
-    run: str = ""
-    commit: str = ""
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):

@@ -45,12 +45,14 @@ _SYNCHRONOUS = (
 
 
 def answers() -> dict[str, str]:
-    """The modules: what an incident holds, and everything else."""
+    """The modules: what an incident holds, what is said of models, and everything else."""
     document = json.loads(openapi.document())
     schemas = document["components"]["schemas"]
     wanted = _answered(document, schemas)
     incident = _reached({"IncidentShape"}, schemas)
-    modules = {"incident": sorted(incident, key=_own), "other": sorted(wanted - incident, key=_own)}
+    model = (_reached({"ModelPage"}, schemas) & wanted) - incident
+    parts = {"incident": incident, "model": model, "other": wanted - incident - model}
+    modules = {name: sorted(part, key=_own) for name, part in parts.items()}
     found = {f"answers/{name}.py": _module(names, schemas) for name, names in modules.items()}
     every = [f"    {_own(name)!r},".replace("'", '"') for name in sorted(wanted, key=_own)]
     imports = [_imports(name, sorted(map(_own, names), key=str.casefold)) for name, names in modules.items()]
