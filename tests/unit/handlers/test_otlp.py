@@ -13,7 +13,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 
 from bot.domain.event import LogLine, LogsEvent, SamplesEvent
 from bot.domain.rules import CorrelationRules, Rules
-from bot.domain.watched.telemetry import LogRules, MetricRules, Watched
+from bot.domain.watched.telemetry import LogRules, MetricRules, WatchedSeries
 from handlers.http.body import Unreadable
 from handlers.sources.registry import Malformed
 from handlers.telemetry import gathering
@@ -27,7 +27,7 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NOW_MS = int(NOW.timestamp() * 1000)
 AT = str(NOW_MS * 1_000_000)
 DELTA, CUMULATIVE = 1, 2
-EVERYTHING = Watched.model_validate({"match": ["service=~.*"]})
+EVERYTHING = WatchedSeries.model_validate({"match": ["service=~.*"]})
 RULES = Rules(
     correlation=CorrelationRules(partition_by=["cluster"]),
     metrics=MetricRules(watch={"all": EVERYTHING}),

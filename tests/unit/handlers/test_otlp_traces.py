@@ -12,7 +12,7 @@ from bot.domain.event import EdgesEvent, LlmEvent, SamplesEvent, encode_events
 from bot.domain.llm.observed import Measure
 from bot.domain.llm.rules import LlmRules
 from bot.domain.rules import CorrelationRules, Rules
-from bot.domain.watched.telemetry import LogRules, MetricRules, Watched
+from bot.domain.watched.telemetry import LogRules, MetricRules, Watched, WatchedSeries
 from handlers.sources.registry import Malformed
 from handlers.telemetry.applications import Applications
 from handlers.telemetry.gathering import Gathering, Watching
@@ -273,7 +273,7 @@ def test_ones_own_prices_come_first() -> None:
 
 
 def test_the_watch_of_metrics_gets_series_that_it_covers() -> None:
-    watched = {"scores": Watched.model_validate({"match": ["__name__=~llm_.*"]})}
+    watched = {"scores": WatchedSeries.model_validate({"match": ["__name__=~llm_.*"]})}
     rules = Rules(correlation=CorrelationRules(partition_by=["cluster"]), metrics=MetricRules(watch=watched))
     found = Senders(rules).traces(request(span(attributes=CURRENT, seconds=2.0)))
     [samples] = [one for one in found.events("otlp", ["cluster"]) if isinstance(one, SamplesEvent)]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bot.domain.event import Event, SamplesEvent
 from bot.domain.rules import CorrelationRules, Rules
-from bot.domain.watched.telemetry import MetricRules, Watched
+from bot.domain.watched.telemetry import MetricRules, WatchedSeries
 from handlers.http.body import Unreadable
 from handlers.sources.registry import Malformed
 from handlers.telemetry import gathering
@@ -37,7 +37,7 @@ Pairs = list[tuple[str, str]]
 
 
 def rules(*matchers: str) -> Rules:
-    watch = {"some": Watched.model_validate({"match": list(matchers)})} if matchers else {}
+    watch = {"some": WatchedSeries.model_validate({"match": list(matchers)})} if matchers else {}
     return Rules(correlation=CorrelationRules(partition_by=["cluster"]), metrics=MetricRules(watch=watch))
 
 
