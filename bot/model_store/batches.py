@@ -33,6 +33,8 @@ from detectors.drift.packing import Array
 _ROWS = table_of(ModelRowsRow)
 MOST_ROWS = 2_000_000
 """Of a window with more, the newest batches that come to this many rows are read."""
+MOST_BYTES = 2**29
+"""The same in memory: a million vectors of 768 numbers are three gigabytes."""
 _PAGE = 500
 _EMPTY = pa.table({"id": pa.array([], pa.string()), "timestamp": pa.array([], MOMENT)})
 _LABELS_BEFORE = timedelta(days=1)
@@ -287,16 +289,21 @@ async def _labels(connection: AsyncConnection, frames: Frames, model: str, recei
 
 
 async def _stack(frames: Frames, batches: Sequence[KeptRows], only: Sequence[str] | None = None) -> pa.Table:
-    """The batches' rows one below the other; a batch whose file was lost is missed, and said so."""
-    tables = [_EMPTY]
-    for kept in batches:
+    """The rows of the newest batches that come to MOST_BYTES, one below the other; a batch whose file was lost is
+    missed, and said so."""
+    tables, size = list[pa.Table](), 0
+    for kept in reversed(batches):
         try:
             table = await read(frames, kept)
         except Lost as error:
             log.warning("model_data.lost", model=kept.model, reason=str(error))
             continue
         tables.append(table if only is None else table.select([name for name in only if name in table.column_names]))
-    return stacked(tables)
+        size += tables[-1].nbytes
+        if size >= MOST_BYTES:
+            log.warning("model_data.window_cut", model=kept.model, most_bytes=MOST_BYTES)
+            break
+    return stacked([_EMPTY, *tables[::-1]])
 
 
 def _of_version(table: pa.Table, version: str | None) -> pa.Table:

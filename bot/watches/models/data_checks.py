@@ -76,14 +76,15 @@ def check_quality(model: WatchedModel, window: Window, loaded: LoadedReference |
     table = {name: column for name, column in window.table.features.items() if name not in model.ignore}
     known_columns = Profile(0, _without(loaded.features.columns, window.table.vectors)) if loaded else None
     found = quality.findings(known_columns, table) if known_columns and window.table.rows else []
-    found = [one for one in found if not (loaded and one.kind == "schema" and one.column in loaded.features.vectors)]
+    found = [one for one in found if not (loaded and _is_beside_the_point(one, loaded))]
     found += vector_findings(model, window.table, loaded)
     found += outputs_findings(model, window.table)
     known = {(finding.kind, finding.column) for finding in found}
     found += [one for one in _against_rules(model.features, table) if (one.kind, one.column) not in known]
     again = quality.duplicates([str(one) for one in window.ids])
     found += [again] if again else []
-    sides = Sides(loaded.features, loaded.features.read(table), loaded.version) if loaded else None
+    shown = Profile(0, _without(loaded.features.columns, loaded.features.texts)) if loaded else None
+    sides = Sides(shown, shown.read(table), loaded.version) if loaded and shown else None
     return told_of_quality(found, window.table.rows, sides)
 
 
@@ -102,6 +103,12 @@ def told_of_quality(found: list[quality.Finding], rows: int, sides: Sides | None
 
 def _shown(outcome: Outcome, sides: Sides | None, metric: str = "psi") -> Outcome:
     return with_looks(outcome, sides.before, sides.after, metric) if sides else outcome
+
+
+def _is_beside_the_point(one: quality.Finding, loaded: LoadedReference) -> bool:
+    """A text is new as a rule, and what is wrong with vectors is for who knows them."""
+    is_text, is_vector = one.column in loaded.features.texts, one.column in loaded.features.vectors
+    return (is_text and one.kind in ("category", "constant")) or (is_vector and one.kind == "schema")
 
 
 def _without(columns: Mapping[str, Column], others: Collection[str]) -> dict[str, Column]:

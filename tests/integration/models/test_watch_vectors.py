@@ -151,7 +151,8 @@ async def test_what_alibi_detect_says_of_vectors_is_shown_with_the_clusters(make
 
 async def test_texts_are_watched_by_language_length_and_words(make: Make) -> None:
     random = np.random.default_rng(2)
-    models = await make(rules_for({"kind": "drift", "window": {"rows": 300}}, features={"comment": {"kind": "text"}}))
+    both = ({"kind": "drift", "window": {"rows": 300}}, QUALITY)
+    models = await make(rules_for(*both, features={"comment": {"kind": "text"}}))
     frames, known = models.frames, {"comment": random.choice(_EN, 2000).astype(object)}
 
     stored = await references.store(frames, table_from(known, {}), texts={"comment"})

@@ -106,6 +106,18 @@ async def test_a_window_of_time_holds_what_was_predicted_in_it_oldest_first(data
     assert await data.window(start - timedelta(days=9), start - timedelta(days=8)) == []
 
 
+async def test_of_more_than_fits_in_memory_the_newest_batches_are_read(
+    data: Data, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = clock.now
+    for batch in range(4):
+        await data.predict(id=[f"r{batch}"], image=[[float(batch)] * 1000])
+        clock.pass_(minutes=1)
+    assert [row["id"] for row in await data.window(start, clock.now)] == ["r0", "r1", "r2", "r3"]
+    monkeypatch.setattr(model_data, "MOST_BYTES", 8_000)
+    assert [row["id"] for row in await data.window(start, clock.now)] == ["r2", "r3"]
+
+
 async def test_a_window_of_rows_holds_the_last_ones(data: Data, clock: Clock) -> None:
     for batch in range(4):
         clock.pass_(minutes=1)
