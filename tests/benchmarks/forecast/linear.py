@@ -19,6 +19,8 @@ def predictions(times: Array, values: Array, look_back: float, ahead: float) -> 
         if at > begin:
             x, y = times[begin : at + 1] - times[at], values[begin : at + 1]
             spread = ((x - x.mean()) ** 2).sum()
+            if not spread:  # all of one moment
+                continue
             slope = ((x - x.mean()) * (y - y.mean())).sum() / spread
             found[at] = y.mean() - slope * x.mean() + slope * ahead
     return found
