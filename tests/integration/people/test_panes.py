@@ -96,6 +96,7 @@ async def test_whoever_goes_to_the_channel_of_another_incident_means_that_one(
     async with office(pipeline, {}, agent_view=False) as found:
         await two_incidents(found, alert)
         thread = await found.slack.open_assistant(MEMBER, None)
+        await suggested(found, thread, "Which incident?")
         await answer_to(found, "#2: how does it stand?", thread)
         title = found.slack.pane(MEMBER, thread)["title"]
 
