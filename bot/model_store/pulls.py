@@ -97,6 +97,13 @@ async def all_progress(connection: AsyncConnection) -> list[Progress]:
     return [msgspec.convert(dict(row), Progress) for row in rows.mappings()]
 
 
+async def versions_read(connection: AsyncConnection, model: str) -> list[dict[str, Any]]:
+    """The versions of datasets that the pulls of a model read last: as a DataVersion, with ``since``."""
+    rows = await connection.execute(select(_PULL.c.data).where(_PULL.c.model == model).order_by(_PULL.c.at))
+    found = {name: version for (data,) in rows for name, version in (data or {}).items()}
+    return [found[name] for name in sorted(found)]
+
+
 async def save(connection: AsyncConnection, progress: Progress) -> None:
     kept = {name: msgspec.to_builtins(getattr(progress, name)) for name in ("pending", "seen", "firing")}
     await upsert(connection, _PULL, [row_of(progress) | kept])

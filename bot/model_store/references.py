@@ -52,6 +52,17 @@ class Lineage(msgspec.Struct, frozen=True, omit_defaults=True):
     run: str = ""
     commit: str = ""
 
+    @property
+    def data_in_words(self) -> str:
+        """The data that it was made of; empty where nothing is known of that.
+
+        >>> Lineage(data_version="41", run="0176", commit="abc").data_in_words
+        'data version 41, run 0176, commit abc'
+        """
+        digest = "" if self.data_version else self.source_digest
+        parts = (("data version", self.data_version), ("digest", digest), ("run", self.run), ("commit", self.commit))
+        return ", ".join(f"{name} {value}" for name, value in parts if value)
+
 
 class Reference(msgspec.Struct, frozen=True):
     """``digest`` names the frame, ``profile`` the file of the profile, ``columns`` its columns' types."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from bot.domain.alert import Alert
 from bot.domain.incident import TimelineEntry
+from bot.domain.watched.finding import DATA_VERSIONS, REFERENCE_DATA
 from bot.notify.card import AlertDetails, Annotation, Instance, ThreadUpdate
 from bot.notify.instances import differing, named, value_of
 from bot.notify.plain_text import is_blank
@@ -13,6 +14,7 @@ MAX_ENTRIES = 40
 MAX_DETAILED = 5
 MAX_BEGAN = 500
 _MAX_ANNOTATIONS = 2
+_ALWAYS = (REFERENCE_DATA, DATA_VERSIONS)
 
 
 def thread_update(
@@ -54,8 +56,9 @@ def _details(alert: Alert, said: set[str]) -> AlertDetails:
 
 
 def _annotations(alert: Alert, said: set[str]) -> tuple[Annotation, ...]:
-    """The summary and the like speak for themselves; others are shown with their names."""
+    """The summary and the like speak for themselves; others are shown with their names, and data's always."""
     notes = {name: text for name, text in alert.annotations.items() if not is_blank(text) and text not in said}
     plain = [Annotation("", notes[name]) for name in SUMMARY_KEYS if name in notes]
     others = [Annotation(name, notes[name]) for name in sorted(notes.keys() - set(SUMMARY_KEYS))]
-    return tuple([*plain, *others][:_MAX_ANNOTATIONS])
+    first = [*plain, *others][:_MAX_ANNOTATIONS]
+    return tuple([*first, *(one for one in others if one.name in _ALWAYS and one not in first)])

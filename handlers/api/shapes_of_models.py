@@ -37,12 +37,26 @@ class ReferenceShape(msgspec.Struct, frozen=True):
     commit: Annotated[str, Meta(description="The commit of what made the data.")] = ""
 
 
+class DataShape(msgspec.Struct, frozen=True, kw_only=True):
+    """The version of a dataset that the model read last, and what made it as far as that is known."""
+
+    dataset: str
+    version: str
+    since: Annotated[datetime | None, Meta(description="When it was written, or first read.")]
+    pulled: Annotated[bool, Meta(description="A pull read it; else a job reported it (OpenLineage).")]
+    run: Annotated[str, Meta(description="The run that wrote it.")] = ""
+    job: Annotated[str, Meta(description="The job of that run.")] = ""
+    commit: Annotated[str, Meta(description="The commit of what made it.")] = ""
+    digest: Annotated[str, Meta(description="What DVC or MLflow calls it.")] = ""
+
+
 class ModelShape(msgspec.Struct, frozen=True):
     name: str
     depends_on: list[str]
     newest_at: Annotated[datetime | None, Meta(description="When its newest predictions came.")]
     reference: ReferenceShape | None
     monitors: list[MonitorShape]
+    data: Annotated[list[DataShape], Meta(description="The versions of its datasets.")] = []
 
 
 class ModelPage(msgspec.Struct, frozen=True):

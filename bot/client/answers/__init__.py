@@ -24,6 +24,7 @@ from bot.client.answers.incident import (
     TimelineEntry,
 )
 from bot.client.answers.model import (
+    Data,
     Model,
     ModelPage,
     Monitor,
@@ -81,6 +82,7 @@ __all__ = [
     "ChangesPage",
     "Check",
     "Column",
+    "Data",
     "Decision",
     "Episode",
     "Event",

@@ -11,12 +11,24 @@ from datetime import datetime
 import msgspec
 
 
+class Data(msgspec.Struct, frozen=True, kw_only=True):
+    dataset: str = ""
+    version: str = ""
+    since: datetime | None = None
+    pulled: bool = False
+    run: str = ""
+    job: str = ""
+    commit: str = ""
+    digest: str = ""
+
+
 class Model(msgspec.Struct, frozen=True, kw_only=True):
     name: str = ""
     depends_on: list[str] = []
     newest_at: datetime | None = None
     reference: Reference | None = None
     monitors: list[Monitor] = []
+    data: list[Data] = []
 
 
 class ModelPage(msgspec.Struct, frozen=True, kw_only=True):

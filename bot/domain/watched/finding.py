@@ -2,6 +2,11 @@
 
 from enum import StrEnum
 
+REFERENCE_DATA = "reference_data"
+"""The annotation that says what data the reference was made of."""
+DATA_VERSIONS = "data_versions"
+"""The annotation that names the versions of the datasets that the model read."""
+
 
 class FindingKind(StrEnum):
     """Kinds that several tools find. A monitor of a kind that only we have names its alert itself."""

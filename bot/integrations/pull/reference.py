@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+import msgspec
 import pyarrow as pa
 import structlog
 
@@ -77,7 +78,8 @@ class ReferencePull:
                 lineage = self._versions.lineage(self.section.model_version)
                 made, _ = await references.save(connection, self.model, _version(now), stored, lineage, now)
                 _log(made)
-            progress = Progress(key=self.key, model=self.model, at=now, firing=firing or None)
+            data = self._versions.kept(known.data if known else None, now)
+            progress = Progress(key=self.key, model=self.model, at=now, firing=firing or None, data=data)
             await pulls.save(connection, progress)
         await self._intake.tell(alerts)
         return False
@@ -106,8 +108,7 @@ class ReferencePull:
                 firing, alerts = self._troubles.with_failure(known.firing, reason, self._clock())
                 await self._intake.tell(alerts)
             async with self._database.write() as connection:
-                progress = Progress(key=self.key, model=self.model, at=known.at, failure=reason, firing=firing)
-                await pulls.save(connection, progress)
+                await pulls.save(connection, msgspec.structs.replace(known, failure=reason, firing=firing))
         except StorageUnavailable as error:
             log.warning("pull.not_noted", model=self.model, reason=str(error))
 

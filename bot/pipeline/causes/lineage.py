@@ -1,6 +1,6 @@
-"""Which versions of datasets a cause rests on: by which run of which job they were written, and from which commit."""
+"""Which versions of datasets a cause or a finding rests on: which run of which job wrote them, from which commit."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -12,6 +12,7 @@ from bot.domain.event import partition_of
 from bot.domain.incident import Incident
 from bot.domain.lineage.observed import Dataset, Version
 from bot.domain.lineage.stored import DATASET, WATCH, decode_dataset, piece
+from bot.domain.rules import Rules
 from bot.pipeline.batch import Batch
 from bot.storage.queries import snapshots
 
@@ -36,8 +37,8 @@ async def _evidence(batch: Batch, connection: AsyncConnection, incident: Inciden
     services = [cause.service, *batch.topology.below(cause.service)][:MOST_LOOKED_AT]
     told: list[str] = []
     for service in services:
-        dataset = await _dataset(batch, connection, incident.domain, service)
-        version = _as_of(dataset, incident.troubled_since) if dataset is not None else None
+        dataset = (await datasets_of(connection, batch.rules, incident.domain, [service])).get(service)
+        version = as_of(dataset, incident.troubled_since) if dataset is not None else None
         if version is not None:
             told.append(in_words(service, version))
         if len(told) == MOST_TOLD:
@@ -45,17 +46,23 @@ async def _evidence(batch: Batch, connection: AsyncConnection, incident: Inciden
     return told
 
 
-async def _dataset(batch: Batch, connection: AsyncConnection, domain: str, service: str) -> Dataset | None:
-    """A dataset of the domain, or of one whose sender knew less of it."""
-    for one in domains_that_count(domain, batch.rules.correlation.partition_by):
-        name = piece(DATASET, one, service)
-        found = await snapshots.named(connection, [partition_of(one, batch.rules.partitions)], WATCH, name)
-        if name in found:
-            return decode_dataset(found[name][0].state)
-    return None
+async def datasets_of(
+    connection: AsyncConnection, rules: Rules, domain: str, services: Iterable[str]
+) -> dict[str, Dataset]:
+    """What is known of these datasets in the domain, or in one whose sender knew less of it."""
+    found: dict[str, Dataset] = {}
+    missing = list(dict.fromkeys(services))
+    for one in domains_that_count(domain, rules.correlation.partition_by):
+        names = {piece(DATASET, one, service): service for service in missing}
+        kept = await snapshots.states_of(connection, partition_of(one, rules.partitions), WATCH, names)
+        found |= {names[name]: decode_dataset(state) for name, state in kept.items()}
+        missing = [service for service in missing if service not in found]
+        if not missing:
+            break
+    return found
 
 
-def _as_of(dataset: Dataset, moment: datetime) -> Version | None:
+def as_of(dataset: Dataset, moment: datetime) -> Version | None:
     """The version that was there at a moment; the first one where all are later."""
     milliseconds = moment.timestamp() * 1000
     before = [one for one in dataset.versions if one.at <= milliseconds]

@@ -24,6 +24,7 @@ from bot.observability.metrics import MONITORS_UNCHECKED
 from bot.pipeline.batch import Batch
 from bot.storage.database import Database
 from bot.watches.models.alibi_process import Alibi
+from bot.watches.models.data_of_findings import with_data
 from bot.watches.models.job import Checks, Due, Result, holds_of
 from bot.watches.models.memory import (
     WATCH,
@@ -88,7 +89,7 @@ class ModelsWatch:
         at = Moment(batch.entries[-1].seq, batch.now)
         for event in mine:
             await self._note(memory, event, at, connection)
-        self._collect(memory, batch, at)
+        await self._collect(memory, batch, at, connection)
         await made_checks.add(connection, memory.take_made())
         await self._snapshots.save(batch, connection, at.position)
 
@@ -98,7 +99,7 @@ class ModelsWatch:
         at = Moment(position, batch.now)
         self._ticked_at[batch.partition] = batch.now
         await self._expect_models(memory, batch, at, connection)
-        self._collect(memory, batch, at)
+        await self._collect(memory, batch, at, connection)
         await made_checks.add(connection, memory.take_made())
         for cursor in memory.cursors.values():
             if self._monitors(cursor.model):
@@ -207,7 +208,7 @@ class ModelsWatch:
         ]
         MONITORS_UNCHECKED.set(sum(not state.is_checked for state in monitors))
 
-    def _collect(self, memory: Memory, batch: Batch, at: Moment) -> None:
+    async def _collect(self, memory: Memory, batch: Batch, at: Moment, connection: AsyncConnection) -> None:
         """What finished jobs found becomes state and findings."""
         for key in [key for key, job in self._jobs.items() if key[0] == batch.partition and job.done()]:
             job, cursor = self._jobs.pop(key), memory.cursors.get(key[1])
@@ -216,7 +217,8 @@ class ModelsWatch:
             if (error := job.exception()) is not None:
                 log.warning("models.job_again", model=cursor.model, reason=repr(error))
                 continue
-            batch.findings += apply_results(memory, cursor, self._rules, job.result(), at)
+            found = apply_results(memory, cursor, self._rules, job.result(), at)
+            batch.findings += await with_data(batch, connection, found)
 
     def _launch(self, memory: Memory, batch: Batch) -> None:
         for key, cursor in memory.cursors.items():

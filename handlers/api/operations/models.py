@@ -18,6 +18,7 @@ from bot.model_store.checks import CheckFilter, MadeCheck, Standing
 from bot.model_store.references import Reference
 from bot.storage.queries.listed.episodes import episodes_of_model
 from bot.watches.models.memory import ModelOverview, MonitorState, overview_of
+from handlers.api.data_of_models import data_of
 from handlers.api.operation import Answer, Call, Invalid, NoBody, NoQuery, Position, operation
 from handlers.api.shapes_of_models import (
     CheckShape,
@@ -138,7 +139,16 @@ async def _model(connection: AsyncConnection, call: Call[Any, Any], name: str) -
             for monitor, one in rules.models[name].monitors.items()
             for state in states.get(monitor, [None])
         ],
+        await data_of(connection, rules, name, _domains(call, overview)),
     )
+
+
+def _domains(call: Call[Any, Any], overview: ModelOverview) -> set[str]:
+    """In which the model's data comes; that of events which name none counts in all."""
+    by = call.backend.rules.correlation.partition_by
+    nowhere = domain_of({}, by)
+    mine = {cursor.domain or domain_of(cursor.labels, by) for cursor in overview.cursors}
+    return mine | ({nowhere} if call.caller.sees(nowhere) else set())
 
 
 def _seen(call: Call[Any, Any], overview: ModelOverview) -> ModelOverview:

@@ -1,7 +1,7 @@
 """Models over the API: what their monitors say, in which domain, and what each check said before."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,9 @@ from bot.health import model_metrics
 from bot.health.model_metrics import ModelMetrics, withdraw
 from bot.inbox.inbox import Inbox
 from bot.maintenance.model_data import remove_unused
-from bot.model_store import checks
+from bot.model_store import checks, pulls
 from bot.model_store.checks import CheckState
+from bot.model_store.pulls import Progress
 from bot.storage.database import Database
 from tests.conftest import Clock
 from tests.integration.api.programs import api
@@ -62,6 +63,22 @@ async def test_each_check_is_in_the_history_of_the_domains_that_a_token_sees(mod
         assert "monitor: 'dritf'" in await programs.ci.problem(400, "GET", f"{at}/history?monitor=dritf")
         await programs.ci.problem(400, "GET", f"{at}/history?from=yesterday")
         await programs.ci.problem(404, "GET", "/api/models/none/history")
+
+
+async def test_the_versions_of_data_that_pulls_read_are_listed(models: Models, clock: Clock) -> None:
+    read = {"dataset": "scored", "version": "41", "since": clock().isoformat()}
+    newer = {**read, "version": "42", "commit": "abc", "run": "7", "digest": "d1"}
+    late = clock() + timedelta(hours=1)
+    async with models.database.write() as connection:
+        await pulls.save(connection, Progress(key="a", model=MODEL, at=clock(), data={"scored": read}))
+        await pulls.save(connection, Progress(key="b", model=MODEL, at=late, data={"scored": newer}))
+        await pulls.save(connection, Progress(key="c", model="other", at=late, data={"train": read}))
+        await pulls.save(connection, Progress(key="d", model=MODEL, at=late))
+    async with api(models) as programs:
+        [data] = (await programs.eu.ok("GET", f"/api/models/{MODEL}"))["data"]
+    assert (data["dataset"], data["version"], data["commit"], data["run"]) == ("scored", "42", "abc", "7")
+    assert (data["digest"], data["pulled"], data["job"]) == ("d1", True, "")
+    assert datetime.fromisoformat(data["since"]) == clock()
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

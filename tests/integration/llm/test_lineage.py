@@ -4,8 +4,10 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
@@ -23,6 +25,8 @@ from bot.domain.alert import Alert
 from bot.domain.rules import CorrelationRules, Rules
 from bot.inbox.inbox import Inbox
 from bot.inbox.intake import Intake
+from bot.model_store.references import Lineage as References
+from bot.notify.thread import thread_update
 from bot.pipeline.worker import Worker
 from bot.storage.database import Database
 from bot.storage.queries import learnt_edges
@@ -31,7 +35,9 @@ from handlers.lineage import add_lineage_routes
 from tests.acceptance.harness import TOKEN
 from tests.acceptance.wire import AUTHENTIC
 from tests.conftest import Clock
+from tests.integration.api.programs import api
 from tests.integration.pipeline_driver import Pipeline, make_alert, plan_without_values
+from tests.integration.watches.models_driver import MODEL, Models, rules_for
 
 RULES = Rules(
     correlation=CorrelationRules(partition_by=["cluster"]),
@@ -125,6 +131,39 @@ async def test_what_the_real_client_sends_is_edges_alerts_and_versions(lineage: 
     await lineage.pipeline.send(drifted)
     told = [line for one in await lineage.pipeline.incidents() for cause in one.causes for line in cause.evidence]
     assert any("version 42" in line and RUNS[0] in line and "4f2c1aa" in line for line in told)
+
+
+async def test_a_drifted_feature_names_run_commit_and_version_of_the_data_in_message_and_api(
+    lineage: Lineage, tmp_path: Path
+) -> None:
+    rules = rules_for(
+        {"kind": "drift", "window": {"rows": 200}},
+        correlation=RULES.correlation,
+        depends_on=RULES.depends_on,
+        partitions=RULES.partitions,
+    )
+    pipeline = lineage.pipeline
+    models = Models(pipeline.database, pipeline.inbox, pipeline.clock, rules, tmp_path)
+    random = np.random.default_rng(0)
+    await models.reference("v1", {"x": random.normal(size=1000)}, lineage=References(data_version="42"))
+    await models.predict({"x": random.normal(size=200)})
+    await asyncio.to_thread(_emit, lineage.url, pipeline.clock.now.isoformat(), RunState.COMPLETE, False)
+    await pipeline.worker.drain()
+    pipeline.clock.pass_(minutes=30)
+    models.restart()
+    await models.predict({"x": random.normal(5, size=200)})
+    await models.watch.close()
+    [drifted] = [one for one in await lineage.all_alerts() if one.name == "FeatureDrift"]
+    assert drifted.annotations["reference_data"] == f"data version 42, run {RUNS[0]}, commit 4f2c1aa"
+    made = f"sales: version 42, written by run {RUNS[0]} of etl.load_sales from commit 4f2c1aa"
+    assert drifted.annotations["data_versions"].startswith(made)
+    shown = [(one.name, one.text) for one in thread_update([], [drifted]).alerts[0].annotations]
+    assert ("data_versions", drifted.annotations["data_versions"]) in shown
+    assert ("reference_data", drifted.annotations["reference_data"]) in shown
+    async with api(models) as programs:
+        [sales] = (await programs.ci.ok("GET", f"/api/models/{MODEL}"))["data"]
+    assert (sales["dataset"], sales["version"], sales["run"]) == ("sales", "42", RUNS[0])
+    assert (sales["job"], sales["commit"], sales["pulled"]) == ("etl.load_sales", "4f2c1aa", False)
 
 
 async def test_a_run_that_fails_is_an_alert_on_the_job_and_on_what_it_should_have_written(lineage: Lineage) -> None:

@@ -171,7 +171,9 @@ async def test_a_pull_keeps_and_reports_the_versions_and_a_reference_has_them_as
     await ReferencePull("fraud", section, lambda: "duckdb:///:memory:", database, intake, clock).pull()
     async with database.read() as connection:
         [reference] = await references.versions(connection, "fraud")
+        read = await pulls.versions_read(connection, "fraud")
     assert (reference.lineage.data_version, reference.lineage.source_digest) == (MD5, MD5)
+    assert [(one["dataset"], one["version"]) for one in read] == [("sales", "1"), ("train", MD5)]
 
 
 def test_a_version_that_was_read_is_joined_with_the_run_that_reports_it_later() -> None:
