@@ -62,5 +62,5 @@ def search(expression: str | None, within: Any) -> Any:
         return None
     try:
         return jmespath.search(expression, within)
-    except (JMESPathError, TypeError) as error:
+    except (JMESPathError, TypeError, ArithmeticError) as error:  # ceil(to_number('1e400')) overflows
         raise ValueError(f"{expression!r}: {error}") from error

@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from handlers.api.tokens import Caller, Tokens, digest
@@ -40,7 +40,7 @@ def begin(tokens: Tokens, token: str, now: datetime) -> str | None:
 def find(tokens: Tokens, session: str, now: datetime) -> Session | None:
     """Whose session it is; None where it is not ours, is over, or its token is no longer valid."""
     found = _SESSION.fullmatch(session)
-    if found is None or datetime.fromtimestamp(int(found["ends"]), UTC) <= now:
+    if found is None or int(found["ends"]) <= now.timestamp():
         return None
     for caller, known in tokens.known(now):
         for key in known:

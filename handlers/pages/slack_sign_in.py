@@ -10,7 +10,7 @@ import hmac
 import re
 import secrets
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from bot.domain.access.scope import READS, Scope
@@ -108,7 +108,7 @@ class SlackSignIn:
 
     def _mine(self, use: str, form: re.Pattern[str], cookie: str) -> re.Match[str] | None:
         found = form.fullmatch(cookie)
-        if found is None or datetime.fromtimestamp(int(found["ends"]), UTC) <= self._clock():
+        if found is None or int(found["ends"]) <= self._clock().timestamp():
             return None
         return found if hmac.compare_digest(self._signature(use, found["signed"]), found["signature"]) else None
 

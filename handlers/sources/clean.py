@@ -1,10 +1,10 @@
 """Text that every database and every encoding can hold."""
 
-import re
 from collections.abc import Mapping
 
-# NUL cannot be stored by PostgreSQL, a lone surrogate cannot be encoded, the rest has no business in a label.
-_UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+from bot.domain.storable import UNFIT, clean
+
+__all__ = ["clean", "clean_labels", "clean_link", "may_be_unclean"]
 
 _UNFIT_ESCAPES = frozenset(b"ubf")
 _MOST_ESCAPES = 1000
@@ -23,13 +23,9 @@ def may_be_unclean(body: bytes) -> bool:
     return True
 
 
-def clean(text: str) -> str:
-    return _UNFIT.sub("\N{REPLACEMENT CHARACTER}", text)
-
-
 def clean_link(text: str) -> str:
     """An address of the web, or nothing."""
-    return text if text.startswith(("http://", "https://")) and not _UNFIT.search(text) else ""
+    return text if text.startswith(("http://", "https://")) and not UNFIT.search(text) else ""
 
 
 def clean_labels(labels: Mapping[str, str]) -> dict[str, str]:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import msgspec
 
 from bot.domain.enrichment.lookups import Key, Lookup
-from bot.domain.enrichment.step import STALE, Applied, Step, Subject
+from bot.domain.enrichment.step import LONGEST, STALE, Applied, Step, Subject
 from bot.domain.event import AlertEvent, Event
 from bot.domain.naming import About
+from bot.domain.storable import clean
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,9 @@ class Enrichment:
         for step in self.steps:
             subject = Subject(labels, alert.annotations, lambda known: self.about(known).service)
             found = step.added_to(subject)
-            added = {name: value for name, value in found.labels.items() if value and not labels.get(name)}
+            added = {
+                name: clean(value[:LONGEST]) for name, value in found.labels.items() if value and not labels.get(name)
+            }
             yield subject, Applied(step, added, found.stale if added else "")
             if added:
                 labels = {**labels, **added}

@@ -38,6 +38,9 @@ class _Asking:
     failures: int = 0
     paused_until: datetime | None = None
 
+    def is_paused(self, now: datetime) -> bool:
+        return self.paused_until is not None and now < self.paused_until
+
 
 class Lookups:
     def __init__(self, enrichment: Enrichment, sources: Sequence[Source], clock: Callable[[], datetime]) -> None:
@@ -69,9 +72,8 @@ class Lookups:
         if len(asking.tasks) >= MOST_WAITING:
             ENRICHMENT_LOOKUPS.labels("not_asked").inc()
             return []
-        if asking.paused_until is not None and now < asking.paused_until:
-            asking.source.lookup.answers.note_failure(key, now)
-            ENRICHMENT_LOOKUPS.labels("not_asked").inc()
+        if asking.is_paused(now):
+            _leave_alone(asking, key, now)
             return []
         task = asyncio.create_task(self._answer(asking, key), name=f"lookup at {asking.source.lookup.name}")
         asking.tasks[key] = task
@@ -82,6 +84,9 @@ class Lookups:
         lookup = asking.source.lookup
         try:
             async with asking.at_once:
+                if asking.is_paused(now := self._clock()):  # since this began to wait for its turn
+                    _leave_alone(asking, key, now)
+                    return
                 labels = await asking.source.ask(key)
         except TandemError as error:
             self._note_failure(asking, key, str(error))
@@ -115,6 +120,11 @@ class Lookups:
         await asyncio.gather(*tasks, return_exceptions=True)
         for asking in self._asking:
             await asking.source.close()
+
+
+def _leave_alone(asking: _Asking, key: Key, now: datetime) -> None:
+    asking.source.lookup.answers.note_failure(key, now)
+    ENRICHMENT_LOOKUPS.labels("not_asked").inc()
 
 
 def _is_due(known: Answer, ttl: timedelta, now: datetime) -> bool:

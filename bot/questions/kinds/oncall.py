@@ -36,8 +36,11 @@ async def on_call(asked: Asked) -> Answer:
 
 
 def _line(one: NowOnCall) -> Line:
-    strangers = f" {', '.join(one.unknown)} (not found in Slack)" if one.unknown else ""
-    nobody = "" if one.people or one.unknown else " nobody"
+    """A line begins with its people, where there are some."""
     until = f", until {one.turn.until:%Y-%m-%d %H:%M} UTC" if one.turn.until else ""
     doubts = "".join(f"; {note}" for note in notes_of(one))
-    return Line(f"{one.schedule}:{strangers}{nobody}{until}{doubts}", people=one.people)
+    if not one.people:
+        who = f"{', '.join(one.unknown)} (not found in Slack)" if one.unknown else "nobody"
+        return Line(f"{one.schedule}: {who}{until}{doubts}")
+    also = f" with {', '.join(one.unknown)} (not found in Slack)" if one.unknown else ""
+    return Line(f"on call in {one.schedule}{also}{until}{doubts}", people=one.people)

@@ -1,12 +1,12 @@
 """The alerts of the logs' watch: a summary for people, the template, a sample without secrets, and a chart."""
 
-import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from bot.domain.change import Change
 from bot.domain.duration import format_duration, format_seconds
 from bot.domain.event import AlertEvent, AlertStatus, Chart, EndedBy
+from bot.domain.storable import clean
 from bot.watches.logs.beginning import MINUTE_MS
 from bot.watches.logs.group import Firing, Group, Notice
 from detectors.logs import Closed, mask_secrets
@@ -21,8 +21,6 @@ ALERT_NAMES = {
 }
 SHOWN_TEMPLATE = 200
 SHOWN_TEMPLATES = 5
-# PostgreSQL cannot store NUL, and no encoding a lone surrogate.
-_UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
 def alert_of(notice: Notice, group: Group, changes: Sequence[Change]) -> AlertEvent:
@@ -34,7 +32,7 @@ def alert_of(notice: Notice, group: Group, changes: Sequence[Change]) -> AlertEv
         labels.setdefault("service", group.by_traces)
     annotations = {"summary": _summary(notice, group, changes), "template": _shown(firing.text)}
     if firing.sample:
-        annotations["sample"] = _fit(mask_secrets(firing.sample))
+        annotations["sample"] = clean(mask_secrets(firing.sample))
     if firing.template is None and firing.count > 1:
         annotations["templates"] = "\n".join(map(_shown, firing.affected[:SHOWN_TEMPLATES]))
     return AlertEvent(
@@ -74,7 +72,7 @@ def _summary(notice: Notice, group: Group, changes: Sequence[Change]) -> str:
         ago = format_duration(_moment(notice.at) - change.at)
         what = " ".join(filter(None, (change.change.value, change.version)))
         text += f", {ago} after the {what} of {change.service}"
-    return _fit(text)
+    return clean(text)
 
 
 def _text(notice: Notice) -> str:
@@ -151,12 +149,8 @@ def _number(value: float) -> str:
 
 
 def _shown(text: str) -> str:
-    masked = _fit(mask_secrets(text))
+    masked = clean(mask_secrets(text))
     return masked if len(masked) <= SHOWN_TEMPLATE else f"{masked[: SHOWN_TEMPLATE - 1]}…"
-
-
-def _fit(text: str) -> str:
-    return _UNFIT.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _moment(ms: int) -> datetime:

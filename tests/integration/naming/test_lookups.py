@@ -22,6 +22,7 @@ from bot.domain.rules import Rules
 from bot.inbox.inbox import Inbox
 from bot.inbox.intake import Intake
 from bot.integrations.enrichment import Lookups
+from bot.integrations.enrichment.source import AT_ONCE
 from bot.pipeline.batch import Batch
 from bot.pipeline.worker import Worker
 from bot.remediation.planning import make_plan
@@ -172,6 +173,16 @@ async def test_a_system_that_does_not_answer_costs_no_alert_and_is_left_alone_af
     cmdb.status = 200
     await desk.post("late-1")
     assert cmdb.asked[-1] == "/services/late"
+
+
+async def test_what_waits_for_its_turn_is_not_asked_of_a_system_that_is_left_alone_meanwhile(
+    desk: Desk, cmdb: Cmdb
+) -> None:
+    cmdb.status = 503
+    many = [AlertEvent("x", str(n), AlertStatus.FIRING, {"service": f"s-{n}"}, STARTED) for n in range(200)]
+    await desk.lookups.prepare(many)
+    assert len(cmdb.asked) <= 2 * AT_ONCE
+    assert not desk.pipeline.rules.enrichment.has_unasked(many)
 
 
 async def test_an_alert_waits_for_no_answer_for_long_and_has_it_with_its_next_delivery(desk: Desk, cmdb: Cmdb) -> None:

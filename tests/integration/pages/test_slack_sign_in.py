@@ -46,6 +46,9 @@ class ShiftedClock:
         return datetime.now(UTC) + self.shift
 
 
+BEYOND_ANY_CALENDAR = "9" * 12
+
+
 @dataclass
 class Desk:
     """Tandem's pages, the Slack that they know, and a browser."""
@@ -234,6 +237,20 @@ async def test_a_signature_that_is_not_slacks_lets_nobody_in(found: Desk) -> Non
         assert (await found.sign_in(MEMBER)).status == 401 and COOKIE not in found.cookies
     sign_in.signing_key, sign_in.headers = None, {"kid": "local-key-1"}
     assert (await found.sign_in(MEMBER)).status == 303
+
+
+@pytest.mark.parametrize(
+    ("path", "cookie"),
+    [
+        ("/", f"{COOKIE}=1.{BEYOND_ANY_CALENDAR}.{'a' * 32}.{'b' * 64}"),
+        ("/", f"{COOKIE}=2.{BEYOND_ANY_CALENDAR}.{'a' * 32}.{MEMBER}.T1.{'b' * 64}"),
+        (f"{PATH}/back?code=x", f"{ON_THE_WAY}={BEYOND_ANY_CALENDAR}.{'a' * 64}.{'b' * 64}./.{'c' * 64}"),
+    ],
+)
+async def test_a_cookie_whose_end_no_calendar_has_is_refused_like_any_other(
+    found: Desk, path: str, cookie: str
+) -> None:
+    assert (await found.open(path, Cookie=cookie)).status == 401
 
 
 async def test_nobody_is_signed_in_by_a_link_that_another_person_made(found: Desk) -> None:

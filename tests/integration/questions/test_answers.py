@@ -134,7 +134,8 @@ async def test_who_is_on_call_and_who_has_it(database: Database, inbox: Inbox, c
     situation = await load(knowledge, await found.pipeline.only_incident(), clock.now)
     given = await answer(knowledge, situation, all_questions()["oncall"])
     [line] = given.lines
-    assert line.text.startswith("shop:") and line.people and line.people[0] in ("U0ADA", "U0BEN")
+    assert line.text == "on call in shop, until 2026-03-02 09:00 UTC"
+    assert line.people and line.people[0] in ("U0ADA", "U0BEN")
 
 
 async def test_every_question_has_an_answer_for_every_incident_within_two_seconds(

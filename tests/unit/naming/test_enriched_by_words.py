@@ -44,6 +44,18 @@ def test_a_pattern_reads_annotations_and_a_group_that_took_no_part_adds_nothing(
     assert found.labels == {"order": "7"}
 
 
+@pytest.mark.parametrize("expression", ["ceil(to_number(labels.ratio))", "floor(to_number(labels.ratio))"])
+def test_an_expression_that_overflows_adds_nothing_and_costs_no_alert(expression: str) -> None:
+    found = enriched(Expressions("jmespath", "1", {"whole": expression}), ratio="1e400")
+    assert found.labels == {"ratio": "1e400"}
+
+
+def test_what_is_added_can_be_stored_and_is_of_a_bounded_length() -> None:
+    unfit = Expressions("jmespath", "1", {"team": "join(`\"\\u0000\"`, ['a', 'b'])", "half": '`"\\ud800"`'})
+    found = enriched(unfit, Pattern("regex", "1", "instance", "(?P<long>x+)"), instance="x" * 3000)
+    assert (found.labels["team"], found.labels["half"], len(found.labels["long"])) == ("a\ufffdb", "\ufffd", 1000)
+
+
 def test_no_pattern_takes_exponential_time() -> None:
     nested = Pattern("regex", "1", "instance", r"^(?P<a>(?:a+)+)+$")
     assert enriched(nested, instance="a" * 3000 + "!").labels.keys() == {"instance"}
