@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from bot.domain.storable import UNFIT, clean
+from bot.domain.naming.storable import UNFIT, clean
 
 __all__ = ["clean", "clean_labels", "clean_link", "may_be_unclean"]
 

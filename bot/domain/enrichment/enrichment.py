@@ -9,7 +9,7 @@ from bot.domain.enrichment.lookups import Key, Lookup
 from bot.domain.enrichment.step import LONGEST, STALE, Applied, Step, Subject
 from bot.domain.event import AlertEvent, Event
 from bot.domain.naming import About
-from bot.domain.storable import clean
+from bot.domain.naming.storable import clean
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from bot.domain.change import Change
 from bot.domain.duration import format_duration, format_seconds
 from bot.domain.event import AlertEvent, AlertStatus, Chart, EndedBy
-from bot.domain.storable import clean
+from bot.domain.naming.storable import clean
 from bot.watches.logs.beginning import MINUTE_MS
 from bot.watches.logs.group import Firing, Group, Notice
 from detectors.logs import Closed, mask_secrets
