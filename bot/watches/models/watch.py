@@ -24,7 +24,6 @@ from bot.observability.metrics import MONITORS_UNCHECKED
 from bot.pipeline.batch import Batch
 from bot.storage.database import Database
 from bot.watches.models.alibi_process import Alibi
-from bot.watches.models.data_of_findings import with_data
 from bot.watches.models.job import Checks, Due, Result, holds_of
 from bot.watches.models.memory import (
     WATCH,
@@ -38,6 +37,7 @@ from bot.watches.models.memory import (
     place_of,
 )
 from bot.watches.models.outcome import apply_results, check_freshness, check_overdue
+from bot.watches.models.versions.data import with_data
 from bot.watches.snapshots import Changes, SnapshotStore
 
 TICK = timedelta(seconds=15)
