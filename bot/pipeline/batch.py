@@ -1,6 +1,6 @@
 """What travels through the stages: the working set of one transaction over one partition."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -58,6 +58,7 @@ class Batch:
 
     - ``asks``: what other systems know of findings is asked before, if that means to begin the batch anew.
     - ``position``, ``entries``: what is taken from the inbox, and behind which position.
+    - ``looked_around``: in which correlation domains, and around which names, ``topology`` has all that was learnt.
     - ``findings``: the alerts that our own detectors raise or resolve.
     - ``alerts``: every alert to be written, by identity.
     - ``observed``: the changes of alerts that matter to incidents, in order.
@@ -83,6 +84,7 @@ class Batch:
     asks: bool = False
     position: int = 0
     entries: list[Entry] = field(default_factory=list)
+    looked_around: tuple[Set[str], Set[str]] = frozenset(), frozenset()
     findings: list[AlertEvent] = field(default_factory=list)
     alerts: dict[str, Alert] = field(default_factory=dict)
     observed: list[Observation] = field(default_factory=list)

@@ -38,11 +38,15 @@ from bot.remediation.offers.step_previews import StepPreviews
 from bot.remediation.steps import Steps
 from bot.services import Services
 from bot.storage.queries import runs
+from bot.storage.queries.listed.runs import drills_that_are_over
 from bot.storage.quiet import Quiet
 from bot.storage.timeouts import SOCKET
 
 ROLE = "remediation"
 POLL = 1.0
+_REST = 0.1
+"""After a look: changes come by the dozen in a storm, and few are of a run."""
+_UNDER_WAY = (RunStatus.APPROVED, RunStatus.RUNNING, RunStatus.VERIFYING)
 GONE_AFTER = 3.0
 
 log = structlog.get_logger(__name__)
@@ -120,6 +124,7 @@ class Remediation:
                     await self.reconcile()
             except (StorageUnavailable, DBAPIError, dbos_errors.DBOSException) as error:
                 log.warning("remediation.retry", reason=str(getattr(error, "orig", error)))
+            await asyncio.sleep(_REST)
             with suppress(TimeoutError):
                 async with asyncio.timeout(POLL):
                     await self._woken.wait()
@@ -131,13 +136,18 @@ class Remediation:
             return
         self._quiet.begin()
         async with self._database.read() as connection:
-            offered = await runs.with_status(connection, [RunStatus.PROPOSED])
+            found = await runs.with_status(connection, [RunStatus.PROPOSED, *_UNDER_WAY])
+            over = await drills_that_are_over(connection)
+        offered = [run for run in found if run.status is RunStatus.PROPOSED]
         await self._look_at_offers(offered)
+        if not (found or over):
+            self._quiet.found_nothing()
+            return
         closed = await close_drills(self._database, self._clock())
         if closed:
             self._publish_change()
         async with self._database.read() as connection:
-            under_way = await runs.with_status(connection, [RunStatus.APPROVED, RunStatus.RUNNING, RunStatus.VERIFYING])
+            under_way = await runs.with_status(connection, _UNDER_WAY)
         if not (offered or closed or under_way):
             self._quiet.found_nothing()
             return

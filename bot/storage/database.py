@@ -6,11 +6,12 @@ import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from copy import copy
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, Insert, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, ExceptionContext
 from sqlalchemy.exc import ArgumentError, DatabaseError, InterfaceError, InternalError, OperationalError
@@ -245,7 +246,8 @@ def _begin_explicitly(engine: Engine) -> None:
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         write = connection.get_execution_options().get(_WRITE)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+        driver: Any = connection.connection.dbapi_connection
+        driver.begin("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
 def _keep_when_cancelled(engine: Engine) -> None:
@@ -287,22 +289,32 @@ def chunks(values: Iterable[Ordered]) -> Iterator[list[Ordered]]:
 
 async def upsert(connection: AsyncConnection, table: Table, rows: Sequence[Row], keep: Sequence[str] = ()) -> None:
     """Insert rows, or bring those with the same primary key up to date, but for the columns to ``keep``."""
-    if not rows:
-        return
-    insert = postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+    if rows:
+        await connection.execute(_upsert_into(table, connection.dialect.name, tuple(keep)), list(rows))
+
+
+@cache  # to build a statement takes longer than to perform it; there is one for each table
+def _upsert_into(table: Table, dialect: str, keep: tuple[str, ...]) -> Insert:
+    insert = _insert_into(table, dialect)
     key = [column.name for column in table.primary_key]
     others = (column for column in table.columns if not column.primary_key and column.name not in keep)
     changed = {column.name: insert.excluded[column.name] for column in others}
-    statement = insert.on_conflict_do_update(index_elements=key, set_=changed)
-    await connection.execute(statement, list(rows))
+    return insert.on_conflict_do_update(index_elements=key, set_=changed)
 
 
 async def insert_missing(connection: AsyncConnection, table: Table, rows: Sequence[Row]) -> int:
     """Insert the rows whose primary key is not there yet; returns how many were new."""
     if not rows:
         return 0
-    insert = postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
-    # or PostgreSQL's count is thrown away: https://docs.sqlalchemy.org/en/20/core/connections.html
-    counted = insert.on_conflict_do_nothing().execution_options(preserve_rowcount=True)
-    result = await connection.execute(counted, list(rows))
+    result = await connection.execute(_missing_into(table, connection.dialect.name), list(rows))
     return result.rowcount
+
+
+@cache
+def _missing_into(table: Table, dialect: str) -> Insert:
+    # or PostgreSQL's count is thrown away: https://docs.sqlalchemy.org/en/20/core/connections.html
+    return _insert_into(table, dialect).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
+
+
+def _insert_into(table: Table, dialect: str) -> postgresql.Insert | sqlite.Insert:
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)

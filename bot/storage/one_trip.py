@@ -1,4 +1,4 @@
-"""A statement of SQLite in one trip to its connection's thread.
+"""A statement of SQLite in one trip to its connection's thread, and a transaction begun in that of its first statement.
 
 The driver that SQLAlchemy has for asyncio makes four: for a cursor, the statement, its rows, and the cursor's end. Each
 is two changes of thread, and they cost more than most of our statements. https://aiosqlite.omnilib.dev
@@ -8,9 +8,11 @@ import asyncio
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import aiosqlite
+from sqlalchemy.connectors.asyncio import AsyncAdapt_dbapi_cursor
 from sqlalchemy.dialects.sqlite.aiosqlite import (
     AsyncAdapt_aiosqlite_connection,
     AsyncAdapt_aiosqlite_cursor,
@@ -71,19 +73,36 @@ class Cursor(AsyncAdapt_aiosqlite_cursor):
 
 
 class Connection(AsyncAdapt_aiosqlite_connection):
-    """Makes no trip for a rollback where no transaction is open, which is after each commit."""
+    """Makes no trip for a rollback where no transaction is open, which is after each commit; nor to begin one, which is
+    done before the first statement, on the same trip."""
 
     _cursor_cls = Cursor  # type: ignore[assignment]
     _in_doubt = False
+    _to_begin = ""
+
+    def begin(self, operation: str) -> None:
+        """From the next statement on, a transaction is open that this statement begins."""
+        self._to_begin = operation
 
     async def trip(self, perform: Callable[[Any, str, Any], _Done], operation: str, parameters: Any) -> _Done:
+        if self._to_begin:
+            perform, self._to_begin = partial(_begun, self._to_begin, perform), ""
         try:
             return await self._connection._execute(perform, self._connection._conn, operation, parameters)  # type: ignore[no-any-return]
         except asyncio.CancelledError:
             self._in_doubt = True  # the statement may still be under way, and open a transaction
             raise
 
+    def cursor(self, server_side: bool = False) -> AsyncAdapt_dbapi_cursor:
+        if server_side and self._to_begin:  # its statement makes trips of its own
+            operation, self._to_begin = self._to_begin, ""
+            await_only(self.trip(_execute, operation, ()))
+        return super().cursor(server_side)
+
     def commit(self) -> None:
+        if self._to_begin:
+            self._to_begin = ""
+            return
         try:
             super().commit()
         except BaseException:
@@ -91,6 +110,7 @@ class Connection(AsyncAdapt_aiosqlite_connection):
             raise
 
     def rollback(self) -> None:
+        self._to_begin = ""
         connection = self._connection._connection
         if connection is None or (not self._in_doubt and not connection.in_transaction):
             return
@@ -108,6 +128,17 @@ class Driver(AsyncAdapt_aiosqlite_dbapi):
         connection: Any = aiosqlite.connect(*args, **kwargs)
         connection._thread.daemon = True
         return Connection(self, await_only(connection))
+
+
+def _begun(
+    begin: str,
+    perform: Callable[[Any, str, Any], _Done],
+    connection: sqlite3.Connection,
+    operation: str,
+    parameters: Any,
+) -> _Done:
+    connection.execute(begin)
+    return perform(connection, operation, parameters)
 
 
 def _execute(connection: sqlite3.Connection, operation: str, parameters: Any) -> _Done:

@@ -7,11 +7,10 @@ from bot.domain.review.investigation import Checked
 from bot.pipeline.investigation.check import Case, check
 from bot.storage.queries import incidents
 
-WITHIN = timedelta(minutes=15)
 LATE = timedelta(minutes=1)
 """By so much later it may have begun to be shown: what breaks first is not always seen first."""
 SUPPORTS = 4.0
-_MOST, _MOST_READ = 3, 200
+_MOST = 3
 
 
 class Elsewhere(NamedTuple):
@@ -40,9 +39,9 @@ async def dependencies(case: Case) -> list[Checked]:
 
 async def seen_elsewhere(case: Case, names: set[str]) -> dict[str, Elsewhere]:
     """Which of these have alerts in other open incidents of the domain, the earliest first."""
-    since, until = case.began - WITHIN, case.now
-    rows = await incidents.services_between(case.connection, case.incident.domain, since, until, _MOST_READ)
-    found = {service: (at, one) for one, service, at in reversed(rows) if service in names and one != case.incident.id}
+    found = {
+        service: (at, one) for one, service, at in reversed(case.beside) if service in names and one != case.incident.id
+    }
     known = await incidents.by_ids(case.connection, [one for _, one in found.values()])
     seen = {
         service: Elsewhere(at, known[one].number, [cause.service for cause in known[one].causes[:1]] == [service])

@@ -28,7 +28,8 @@ from detectors.topology import Topology
 @dataclass(frozen=True)
 class Case:
     """An incident that is looked into. ``suspects`` are its likely causes and its services, the likeliest first;
-    ``below`` is what they depend on and that has no alert in it, the nearest first."""
+    ``below`` is what they depend on and that has no alert in it, the nearest first. ``beside`` are the services that
+    were first seen in open incidents of the domain since shortly before it began: incident, service and when."""
 
     connection: AsyncConnection
     incident: Incident
@@ -39,13 +40,18 @@ class Case:
     domains: Sequence[str]
     suspects: Sequence[str]
     below: Sequence[str]
+    beside: Sequence[tuple[str, str, datetime]]
     histories: Histories | None
     now: datetime
 
     @property
     def began(self) -> datetime:
         """When the trouble began that it is open for."""
-        return min(self.incident.opened_at, self.incident.troubled_since)
+        return began(self.incident)
+
+
+def began(incident: Incident) -> datetime:
+    return min(incident.opened_at, incident.troubled_since)
 
 
 Work = Callable[[Case], Awaitable[list[Checked]]]

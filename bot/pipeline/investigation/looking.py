@@ -10,8 +10,8 @@ from bot.domain.change import domains_that_count
 from bot.domain.incident import Incident, TimelineEntry, TimelineKind
 from bot.domain.review.investigation import MOST_FINDINGS, Checked, Investigation
 from bot.pipeline.batch import Batch
-from bot.pipeline.investigation.check import Case, all_checks
-from bot.storage.queries import alerts
+from bot.pipeline.investigation.check import Case, all_checks, began
+from bot.storage.queries import alerts, incidents
 from bot.storage.queries.records import investigations
 
 YOUNG = timedelta(minutes=15)
@@ -19,7 +19,9 @@ YOUNG = timedelta(minutes=15)
 AGAIN_AFTER = timedelta(minutes=1)
 AT_A_TIME = 1
 """Incidents in a batch: in a storm the others wait for their next alert."""
-MOST_SUSPECTS, MOST_BELOW, MOST_ALERTS = 10, 50, 200
+MOST_SUSPECTS, MOST_BELOW, MOST_ALERTS, MOST_BESIDE = 10, 50, 200, 200
+BESIDE = timedelta(minutes=15)
+"""So long before an incident began others may have shown already what it comes from."""
 
 
 async def look(
@@ -89,6 +91,8 @@ async def _case(batch: Batch, incident: Incident, named: Sequence[str], connecti
     own = {*suspects, *incident.services}
     below = {name: None for one in suspects for name in batch.topology.below(one) if name not in own}
     watched = bool(batch.rules.logs.watch)  # nothing else looks at single alerts
+    since = began(incident) - BESIDE
+    beside = await incidents.services_between(connection, incident.domain, since, batch.now, MOST_BESIDE)
     some = (await alerts.of_incidents(connection, [incident.id], MOST_ALERTS))[incident.id] if watched else []
     return Case(
         connection=connection,
@@ -100,6 +104,7 @@ async def _case(batch: Batch, incident: Incident, named: Sequence[str], connecti
         domains=sorted(domains_that_count(incident.domain, batch.rules.correlation.partition_by)),
         suspects=suspects,
         below=list(below)[:MOST_BELOW],
+        beside=beside,
         histories=batch.histories,
         now=batch.now,
     )

@@ -19,7 +19,7 @@ _SELDOM_KEPT = timedelta(days=35)
 """What a monthly job teaches is known until it runs again."""
 
 
-@stage(reads={"entries", "findings", "alerts", "topology"}, writes={"topology"}, after={"watches"})
+@stage(reads={"entries", "findings", "alerts", "topology"}, writes={"topology", "looked_around"}, after={"watches"})
 async def learn_topology(batch: Batch, connection: AsyncConnection) -> None:
     await learnt_edges.learn(connection, batch.partition, _placed(batch), batch.now)
     await learnt_edges.learn(connection, batch.partition, _called(batch), batch.now, kind=EdgeKind.CALLS)
@@ -76,7 +76,10 @@ async def learnt_around(batch: Batch, connection: AsyncConnection) -> dict[str, 
     for alert in batch.alerts.values():
         domains.add(alert.domain)
         names.update((alert.service, *hosts_of(alert.labels)))
-    return await learnt_edges.learnt_edges(connection, domains, names, batch.now)
+    found = await learnt_edges.look_around(connection, domains, names, batch.now)
+    if found.whole:
+        batch.looked_around = domains, names
+    return found.edges
 
 
 def taught_by(about: About) -> Iterator[tuple[str, str]]:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, RowMapping, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, and_, func, or_, select, text, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.alert import Alert
@@ -19,6 +19,10 @@ from bot.storage.tables.core import AlertRow, SilenceRow
 _ALERT = table_of(AlertRow)
 _SILENCE = table_of(SilenceRow)
 _ACTIVE = or_(_ALERT.c.status == AlertStatus.FIRING.value, _ALERT.c.flapping)
+FIRING = (text("alert.current"), text("alert.status = 'firing'"))
+_FLAPPING = text("alert.flapping")
+"""In the words of the indexes over them: SQLAlchemy writes ``flapping = 1`` for SQLite, which finds no index by that
+and reads all alerts. https://www.sqlite.org/partialindex.html"""
 _SPAN = (func.min(_ALERT.c.starts_at), func.max(_ALERT.c.received_at), func.max(_ALERT.c.tolerance))
 _MOST = 1000
 MOST_A_TICK = 300
@@ -184,22 +188,19 @@ async def end_group_later(connection: AsyncConnection, domain: str, source: str,
 
 
 def _firing_of_group(domain: str, source: str, group: str) -> ColumnElement[bool]:
-    firing = and_(_ALERT.c.current, _ALERT.c.status == AlertStatus.FIRING.value, _ALERT.c.source == source)
-    return and_(_ALERT.c.domain == domain, _ALERT.c.group == group, firing)
+    return and_(_ALERT.c.domain == domain, _ALERT.c.group == group, *FIRING, _ALERT.c.source == source)
 
 
 async def partitions_held_back(connection: AsyncConnection) -> list[int]:
     """The partitions in which alerts flap, are silenced or pending: where time alone can change something."""
-    held_back = or_(_ALERT.c.flapping, _ALERT.c.silence_id.is_not(None), _ALERT.c.pending.is_not(None))
-    rows = await connection.execute(select(_ALERT.c.partition).where(held_back).distinct())
+    held_back = (_FLAPPING, _ALERT.c.silence_id.is_not(None), _ALERT.c.pending.is_not(None))
+    rows = await connection.execute(union(*(select(_ALERT.c.partition).where(each) for each in held_back)))
     return [partition for (partition,) in rows]
 
 
 async def flapping(connection: AsyncConnection, partition: int) -> list[Alert]:
     """The alerts of a partition that flap."""
-    rows = await connection.execute(
-        select(_ALERT).where(_ALERT.c.partition == partition, _ALERT.c.flapping, _ALERT.c.current)
-    )
+    rows = await connection.execute(select(_ALERT).where(_ALERT.c.partition == partition, _FLAPPING, _ALERT.c.current))
     return [_alert(row) for row in rows.mappings()]
 
 

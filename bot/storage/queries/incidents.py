@@ -34,14 +34,16 @@ def _incident(row: RowMapping) -> Incident:
 
 async def take_numbers(connection: AsyncConnection, count: int) -> list[int]:
     """The next incident numbers; taken for good when the transaction commits."""
-    await insert_missing(connection, _COUNTER, [{"name": "incident", "value": 0}])
     taken = (
         update(_COUNTER)
         .where(_COUNTER.c.name == "incident")
         .values(value=_COUNTER.c.value + count)
         .returning(_COUNTER.c.value)
     )
-    last = (await connection.execute(taken)).scalar_one()
+    last = await connection.scalar(taken)
+    if last is None:  # nobody has taken any before
+        await insert_missing(connection, _COUNTER, [{"name": "incident", "value": 0}])
+        last = (await connection.execute(taken)).scalar_one()
     return list(range(last - count + 1, last + 1))
 
 

@@ -99,19 +99,36 @@ async def unlearn(connection: AsyncConnection, domain: str, edges: Iterable[tupl
 
 async def _forget(connection: AsyncConnection, partition: int, now: datetime) -> None:
     mine = _EDGE.c.partition == partition
-    await connection.execute(delete(_EDGE).where(mine, _EDGE.c.last_seen < now - KEPT))
-    count = await connection.scalar(select(func.count()).select_from(_EDGE).where(mine)) or 0
+    count, oldest = (await connection.execute(select(func.count(), func.min(_EDGE.c.last_seen)).where(mine))).one()
+    if oldest is not None and oldest < now - KEPT:
+        old = await connection.execute(delete(_EDGE).where(mine, _EDGE.c.last_seen < now - KEPT))
+        count -= old.rowcount
     if count > MOST:  # a tenth at once, so that it is not done again for each edge
         latest_first = select(*_KEY).where(mine).order_by(_EDGE.c.last_seen.desc(), *_KEY)
         beyond = latest_first.offset(MOST - MOST // 10)
         await connection.execute(delete(_EDGE).where(mine, tuple_(*_KEY).in_(beyond)))
 
 
+class Around(NamedTuple):
+    """What services depend on; and whether that is all of it, or only what was seen last."""
+
+    edges: dict[str, list[str]]
+    whole: bool
+
+
 async def learnt_edges(
     connection: AsyncConnection, domains: Iterable[str], names: Iterable[str], now: datetime
 ) -> dict[str, list[str]]:
+    """The edges of :func:`look_around`."""
+    return (await look_around(connection, domains, names, now)).edges
+
+
+async def look_around(
+    connection: AsyncConnection, domains: Iterable[str], names: Iterable[str], now: datetime
+) -> Around:
     """What services depend on, as the domains have taught it, around the services and hosts of these names.
 
+    Where it is whole, what is around some names and what is around others is together what is around all of them.
     Around a name are its own edges, and those of everything that depends on the same; and who calls whom, a few calls
     away. Where a service runs that was seen on very many hosts is left out.
     """
@@ -120,9 +137,9 @@ async def learnt_edges(
     everywhere = await _seen_everywhere(connection, known, wanted)
     if everywhere:  # before their edges are read, which are many and say nothing
         known = and_(known, or_(_EDGE.c.kind != EdgeKind.RUNS_ON.value, _EDGE.c.service.not_in(everywhere)))
-    below = await _followed(connection, known, wanted, _EDGE.c.service, _EDGE.c.depends_on)
+    below, all_below = await _followed(connection, known, wanted, _EDGE.c.service, _EDGE.c.depends_on)
     ends = wanted | {edge.depends_on for edge in below if edge.service in wanted}
-    above = await _followed(connection, known, ends, _EDGE.c.depends_on, _EDGE.c.service)
+    above, all_above = await _followed(connection, known, ends, _EDGE.c.depends_on, _EDGE.c.service)
     calls = {edge for edge in below if edge.kind is EdgeKind.CALLS}
     found: dict[str, set[str]] = {}
     runs_on = {edge.service for edge in above if edge.kind is EdgeKind.RUNS_ON}
@@ -130,7 +147,7 @@ async def learnt_edges(
     for edge in calls | above:
         if edge.kind is not EdgeKind.RUNS_ON or edge.service not in everywhere:
             found.setdefault(edge.service, set()).add(edge.depends_on)
-    return {service: sorted(found[service]) for service in sorted(found)}
+    return Around({service: sorted(found[service]) for service in sorted(found)}, all_below and all_above)
 
 
 class _Edge(NamedTuple):
@@ -141,9 +158,10 @@ class _Edge(NamedTuple):
 
 async def _followed(
     connection: AsyncConnection, known: ColumnElement[bool], names: set[str], start: _Column, end: _Column
-) -> set[_Edge]:
-    """All edges that start at the names, and the calls that go on from where calls lead."""
+) -> tuple[set[_Edge], bool]:
+    """The edges that start at the names, and the calls that go on from where calls lead; and whether these are all."""
     found: set[_Edge] = set()
+    whole = True
     seen, frontier = set(names), names
     for hop in range(CALLS_AWAY):
         fresh: set[_Edge] = set()
@@ -151,14 +169,16 @@ async def _followed(
             query = select(_EDGE.c.service, _EDGE.c.depends_on, _EDGE.c.kind).where(known, start.in_(chunk))
             if hop:
                 query = query.where(_EDGE.c.kind == EdgeKind.CALLS.value)
-            rows = await connection.execute(query.order_by(_EDGE.c.last_seen.desc(), *_KEY).limit(MOST_AROUND))
+            ordered = query.order_by(_EDGE.c.last_seen.desc(), *_KEY).limit(MOST_AROUND)
+            rows = (await connection.execute(ordered)).all()
+            whole = whole and len(rows) < MOST_AROUND
             fresh |= {_Edge(service, other, EdgeKind(kind)) for service, other, kind in rows}
         found |= fresh
         frontier = {getattr(edge, end.name) for edge in fresh if edge.kind is EdgeKind.CALLS} - seen
         seen |= frontier
         if not frontier or len(found) > MOST_AROUND:
             break
-    return found
+    return found, whole and len(found) <= MOST_AROUND
 
 
 async def _seen_everywhere(

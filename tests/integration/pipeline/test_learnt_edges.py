@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from bot.domain.event import AlertEvent, Event
 from bot.domain.rules import Rules
@@ -204,3 +205,35 @@ async def test_an_alert_on_a_host_meets_the_alert_of_the_service_that_runs_there
     clock.pass_(minutes=1)
     await pipeline.send(alert(alertname="HostDown", service="", job="node-exporter", instance="db-1:9100"))
     assert [incident.services for incident in await pipeline.incidents()] == [["checkout", "db-1"], ["search"]]
+
+
+async def test_around_the_incident_of_a_batch_only_what_the_batch_has_not_looked_at_is_looked_up(
+    pipeline: Pipeline, alert: MakeAlert
+) -> None:
+    names: list[set[str]] = []
+
+    def note(_connection: object, _cursor: object, statement: str, values: Any, *_: object) -> None:
+        if "count(*) >" in statement and "FROM learnt_edge" in statement:
+            given = values.values() if isinstance(values, dict) else values
+            names.append({"web", "api"}.intersection(map(str, given)))
+
+    web, api = alert(service="web", instance="h1"), alert(service="api", instance="h1")
+    await pipeline.send(alert(service="", job="node-exporter", instance="h1:9100"), web, api)
+    assert {"web", "api"} < set((await pipeline.only_incident()).services)
+    event.listen(pipeline.database.engine.sync_engine, "before_cursor_execute", note)
+    await pipeline.send(alert(alertname="Slow", service="web", instance="h1"))
+    both, of_the_batch, of_the_incident = {"web", "api"}, {"web"}, {"api"}
+    assert names == [of_the_batch, both, of_the_incident, both]  # both are on the host: they may be on very many
+    names.clear()
+    await pipeline.send(*(alert(alertname="Slower", service=name, instance="h1") for name in ("web", "api")))
+    assert names == [both, both]
+
+
+@pytest.mark.parametrize(("most", "whole"), [(3, False), (2000, True)])
+async def test_what_is_looked_up_says_whether_it_is_all(
+    database: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch, most: int, whole: bool
+) -> None:
+    monkeypatch.setattr(learnt_edges, "MOST_AROUND", most)
+    await learn(database, clock, "web>h1", "web>h2", "api>h1", "db>h1")
+    async with database.read() as connection:
+        assert (await learnt_edges.look_around(connection, ["eu"], ["web"], clock.now)).whole is whole

@@ -11,6 +11,7 @@ from bot.domain.cause import CauseKind
 from bot.domain.event import AlertStatus
 from bot.domain.severity import Severity
 from bot.storage.database import table_of
+from bot.storage.queries import alerts
 from bot.storage.tables.core import AlertRow, ChangeRow, IncidentRow, LearntEdgeRow
 
 _ALERT, _CHANGE = table_of(AlertRow), table_of(ChangeRow)
@@ -70,7 +71,7 @@ async def is_known(connection: AsyncConnection, service: str, domains: Domains) 
 async def silent_senders(connection: AsyncConnection, domains: Domains) -> list[str]:
     """The alerts that fire now because a sender is no longer heard."""
     missing = ("HeartbeatMissed", "MetricsMissing", "LogsMissing")
-    firing = (_ALERT.c.current, _ALERT.c.status == AlertStatus.FIRING.value, _ALERT.c.source == "tandem")
+    firing = (*alerts.FIRING, _ALERT.c.source == "tandem")
     query = select(_ALERT.c.name).where(*firing, _ALERT.c.name.in_(missing), *_within(_ALERT.c.domain, domains))
     return sorted(set(await connection.scalars(query)))
 
