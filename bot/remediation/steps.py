@@ -237,6 +237,6 @@ def _text_of(run: Run, record: StepRecord) -> str:
 
 
 def _last_words(output: str) -> str:
-    """The last line that says something: where programs write why they failed."""
+    """The last line that says something, which is where programs write why they failed, without its full stop."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    return lines[-1][:300] if lines else "no output"
+    return lines[-1][:300].rstrip(".") if lines else "no output"

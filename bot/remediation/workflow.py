@@ -93,7 +93,11 @@ class Remediation:
             if self._workflow is None:
                 DBOS(config=self._config)
                 workflow = durable.define_workflow(self._steps, asyncio.get_running_loop())
-                await asyncio.to_thread(DBOS.launch)
+                try:
+                    await asyncio.to_thread(DBOS.launch)
+                except Exception:  # otherwise DBOS takes itself for launched at the next try, and runs nothing
+                    await _take_down()
+                    raise
                 self._workflow = workflow
         return self._workflow
 
@@ -109,9 +113,7 @@ class Remediation:
         await self._steps.stop(grace)
         if self._workflow is None:
             return
-        await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
-        # A workflow that ran has made DBOS's threads those of our loop, and now they are gone.
-        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
+        await _take_down()
 
     def wake(self) -> None:
         self._woken.set()
@@ -195,6 +197,12 @@ class Remediation:
             await DBOS.start_workflow_async(workflow, run.id)
         self._started.add(run.id)
         log.info("run.started", run=run.id, runbook=run.runbook)
+
+
+async def _take_down() -> None:
+    await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
+    # A workflow that ran has made DBOS's threads those of our loop, and now they are gone.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
 
 
 def workflow_database(url: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import event, make_url
+from sqlalchemy.exc import DBAPIError
 
 from bot.config.model import Config
 from bot.domain.event import AlertEvent
@@ -168,3 +169,18 @@ async def test_dbos_is_not_opened_before_there_is_an_offer_and_idle_remediation_
     await remediation.reconcile()
     [run] = await offering.runs_of(await offering.only_incident())
     assert run.status.ended, "an offer lapses though nothing was committed"
+
+
+@on_sqlite
+async def test_dbos_that_cannot_be_opened_is_opened_anew_once_it_can(
+    pipeline: Pipeline, remediation: Remediation, alert: MakeAlert
+) -> None:
+    workflows = Path(str(make_url(workflow_database(str(pipeline.database.address))).database))
+    workflows.mkdir()
+    await Pipeline(pipeline.database, pipeline.inbox, pipeline.clock, pipeline.rules).send(alert(service="checkout"))
+    for _ in range(2):
+        with pytest.raises(DBAPIError):
+            await remediation.reconcile()
+    workflows.rmdir()
+    await remediation.reconcile()
+    assert workflows.is_file()

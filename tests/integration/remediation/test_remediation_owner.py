@@ -38,7 +38,7 @@ async def test_a_live_replica_takes_up_what_was_in_flight_in_one_that_was_killed
     assert two.marks("checked") == ["x", "y"]
     assert two.marks("repeatable") == ["x", "x"]
     assert two.marks("unknown") == ["x"]
-    assert "whether it took effect is not known" in doubted.outcome
+    assert "whether it took effect is not known. There is" in doubted.outcome
     assert [step.status for step in await two.steps_of("doubted")] == [StepStatus.IN_DOUBT]
     assert "its check says that it took effect" in (await two.steps_of("settled"))[0].output
 
