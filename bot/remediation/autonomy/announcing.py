@@ -1,6 +1,7 @@
 """The loop that announces what Tandem will run by itself, waits for the notice to pass, and approves it then.
 
-Between the announcement and the start anybody may stop it. Everything is decided anew each time: what was earned may be
+Between the announcement and the start anybody may stop it. So the notice begins when a channel shows the announcement:
+while Slack is away, or behind with its messages, nothing is run. Everything is decided anew each time: what was earned may be
 lost meanwhile, a guard may hold, a person may have taken over.
 """
 
@@ -21,6 +22,7 @@ from bot.remediation.autonomy.record import cause_of
 from bot.storage.database import Database
 from bot.storage.queries import audit, incidents, runs
 from bot.storage.queries.audit import AuditEntry
+from bot.storage.queries.shown import channel_messages
 
 EVERY = 1.0
 ASK_AGAIN = 10.0
@@ -38,7 +40,10 @@ class Announcing:
         self._terms = terms
         self._clock = clock
         self._timer = timer
-        self._seen: dict[str, float] = {}
+        self._awaited: dict[str, int] = {}
+        """By run, the version of its incident that a channel has to show."""
+        self._shown: dict[str, float] = {}
+        """By run, since when one does."""
         self._denied: dict[str, float] = {}
         self._looked = float("-inf")
 
@@ -51,9 +56,22 @@ class Announcing:
             offered = [run for run in await runs.with_status(connection, [RunStatus.PROPOSED]) if self._may(run)]
             due = [run.id for run in offered if run.announced or await self._is_allowed(connection, run)]
             self._denied = {run.id: self._denied[run.id] for run in offered if run.id in self._denied}
-        self._seen = {run_id: self._seen.get(run_id, self._timer()) for run_id in due}
+            await self._note_shown(connection, [run for run in offered if run.announced])
         changed = [await self._settle(run_id) for run_id in due]
         return any(changed)
+
+    async def _note_shown(self, connection: AsyncConnection, announced: list[Run]) -> None:
+        known = await incidents.by_ids(connection, {run.incident_id for run in announced})
+        versions = await channel_messages.shown_versions(connection, known)
+        shown_before, self._shown = self._shown, {}
+        self._awaited = {
+            run.id: self._awaited.get(run.id, known[run.incident_id].version)
+            for run in announced
+            if run.incident_id in known
+        }
+        for run in announced:
+            if run.id in self._awaited and versions.get(run.incident_id, 0) >= self._awaited[run.id]:
+                self._shown[run.id] = shown_before.get(run.id, self._timer())
 
     def _may(self, run: Run) -> bool:
         runbook = self._terms.runbooks.get(run.runbook)
@@ -83,20 +101,20 @@ class Announcing:
                 return run.announced is not None and await self._take_back(connection, run, why, now)
             if run.announced is None:
                 return await self._announce(connection, run, incident, standing, now)
-            if now < run.announced.until or self._timer() - self._seen[run_id] < self._notice(run):
+            if now < run.announced.until or not self._notice_is_over(run):
                 return False
             return await self._approve(connection, run, standing, now)
 
-    def _notice(self, run: Run) -> float:
+    def _notice_is_over(self, run: Run) -> bool:
         rules = self._terms.runbooks[run.runbook].autonomy
-        return rules.notice.total_seconds() if rules else 0.0
+        notice = rules.notice.total_seconds() if rules else 0.0
+        return run.id in self._shown and self._timer() - self._shown[run.id] >= notice
 
     async def _announce(
         self, connection: AsyncConnection, run: Run, incident: Incident, standing: Standing, now: datetime
     ) -> bool:
         rules = self._terms.runbooks[run.runbook].autonomy
         assert rules is not None
-        self._seen[run.id] = self._timer()
         until = now + rules.notice
         made = Announcement(now, until, standing.since_loss[-_MOST_NAMED:], round(standing.bound, 3))
         announced = runs.sealed(connection, msgspec.structs.replace(run, announced=made, cause=cause_of(incident)))

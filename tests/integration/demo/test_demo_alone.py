@@ -77,7 +77,7 @@ class MadeStage:
 async def playing(stage: MadeStage, database_url: str, folder: Path) -> AsyncIterator[LocalSlack]:
     written = config(stage.commands)
     book = written["runbooks"]["scale-forecast-pool"]
-    book["autonomy"]["notice"] = "2s"
+    book["autonomy"]["notice"] = "5s"
     book["verify"]["stable_for"] = "1s"
     settings = folder / "tandem.yaml"
     settings.write_text(yaml.safe_dump(written))

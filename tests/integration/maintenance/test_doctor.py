@@ -214,7 +214,10 @@ async def test_a_slack_that_cannot_be_reached_is_no_wrong_token(
     assert "Check the network" in found["Slack token"].advice
 
 
-async def test_a_configuration_that_is_wrong_is_named_with_its_line(tmp_path: Path) -> None:
+async def test_a_configuration_that_is_wrong_is_named_with_its_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TANDEM_DATABASE_URL", f"sqlite:///{tmp_path}/t.db")  # and not that of what runs here
     path = tmp_path / "tandem.yaml"
     path.write_text("slack: {}\nservces: {}\n")
     (finding,) = await diagnose(lambda: load_config(path)[0])

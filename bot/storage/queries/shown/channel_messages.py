@@ -90,6 +90,13 @@ async def places_of(connection: AsyncConnection, incident_ids: Collection[str]) 
     return found
 
 
+async def shown_versions(connection: AsyncConnection, incident_ids: Collection[str]) -> dict[str, int]:
+    """For each incident that is shown, its newest version in any of its channels."""
+    query = select(_MESSAGE.c.incident_id, func.max(_MESSAGE.c.shown_version)).group_by(_MESSAGE.c.incident_id)
+    shown = and_(_MESSAGE.c.incident_id.in_(sorted(incident_ids)), _MESSAGE.c.ts.is_not(None))
+    return {incident_id: version for incident_id, version in await connection.execute(query.where(shown))}
+
+
 async def in_channels(connection: AsyncConnection, incident_id: str) -> list[ChannelMessage]:
     """The messages of an incident, in each of its channels, that with the thread first."""
     query = select(_MESSAGE).where(_MESSAGE.c.incident_id == incident_id, _MESSAGE.c.ts.is_not(None))

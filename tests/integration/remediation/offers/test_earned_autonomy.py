@@ -27,6 +27,8 @@ from bot.remediation.starting import Start
 from bot.remediation.steps import Steps
 from bot.storage.queries import audit, incidents, runs
 from bot.storage.queries.runs import Claim
+from bot.storage.queries.shown import channel_messages
+from bot.storage.queries.shown.channel_messages import ChannelMessage
 from bot.storage.seal import Seal
 from tests.integration.pipeline_driver import Pipeline
 from tests.integration.remediation.runs_driver import Night, book, night
@@ -48,10 +50,25 @@ class Loop:
         self.here = here
         self.made = Announcing(here.pipeline.database, here.terms, here.pipeline.clock, lambda: here.seconds)
 
-    async def look(self, *, after: float = 10.0) -> Run:
-        await self.here.pass_(after)
+    async def look(self, *, after: float = 10.0, shows: bool = True) -> Run:
+        """Two of its looks, a second apart; between them a channel may come to show what there is."""
+        await self.here.pass_(after - 1)
+        await self.made.look()
+        if shows:
+            await show(self.here)
+        await self.here.pass_(1)
         await self.made.look()
         return await _last(self.here)
+
+
+async def show(here: Night) -> None:
+    """A channel shows its incidents as they are."""
+    shown = [
+        ChannelMessage(incident_id=one.id, channel="C1", ts="1.0", shown_version=one.version, threaded=True)
+        for one in await here.pipeline.incidents()
+    ]
+    async with here.pipeline.database.write() as connection:
+        await channel_messages.save_all(connection, shown)
 
 
 async def _last(here: Night) -> Run:
@@ -258,6 +275,18 @@ async def test_nobody_is_asked_in_which_group_tandem_is(pipeline: Pipeline, aler
 
     steps = Steps(here.records, {}, Start(here.records, here.terms, look_up))
     assert await asyncio.wait_for(steps.begin(Claim(approved.id, "")), 10)
+
+
+async def test_what_no_channel_shows_is_not_run_and_its_notice_begins_when_one_does(
+    pipeline: Pipeline, alert: MakeAlert
+) -> None:
+    here, loop = await _with_record(pipeline, alert, *[GOOD] * 3)
+    await show(here)  # as it was before it is announced
+    assert (await loop.look(shows=False)).announced
+    assert (await loop.look(after=300, shows=False)).status is RunStatus.PROPOSED
+    assert (await loop.look(after=10)).status is RunStatus.PROPOSED
+    assert (await loop.look(after=49)).status is RunStatus.PROPOSED
+    assert (await loop.look(after=12)).status is RunStatus.APPROVED
 
 
 async def test_no_jump_of_the_clock_shortens_the_notice(pipeline: Pipeline, alert: MakeAlert) -> None:

@@ -16,7 +16,7 @@ from bot.remediation.steps import Steps
 from bot.storage.queries import audit
 from bot.storage.queries.runs import Claim
 from tests.integration.pipeline_driver import Pipeline
-from tests.integration.remediation.offers.test_earned_autonomy import add_record
+from tests.integration.remediation.offers.test_earned_autonomy import add_record, show
 from tests.integration.remediation.runs_driver import Night, book, night
 
 MakeAlert = Callable[..., AlertEvent]
@@ -82,9 +82,10 @@ async def test_of_two_loops_that_look_at_once_one_announces_and_one_approves(
     await add_record(here, await here.pipeline.only_incident(), offered, {}, {}, {})
     database, clock = here.pipeline.database, here.pipeline.clock
     loops = [Announcing(database, here.terms, clock, lambda: here.seconds) for _ in range(2)]
-    for seconds in (1, 61):
+    for seconds in (1, 2, 61):
         await here.pass_(seconds)
         await asyncio.gather(*(loop.look() for loop in loops))
+        await show(here)
     run = await here.load(offered)
     assert (run.status, run.approvals) == (RunStatus.APPROVED, [TANDEM])
     async with database.read() as connection:
