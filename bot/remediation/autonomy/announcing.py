@@ -1,8 +1,8 @@
 """The loop that announces what Tandem will run by itself, waits for the notice to pass, and approves it then.
 
 Between the announcement and the start anybody may stop it. So the notice begins when a channel shows the announcement:
-while Slack is away, or behind with its messages, nothing is run. Everything is decided anew each time: what was earned may be
-lost meanwhile, a guard may hold, a person may have taken over.
+while Slack is away, or behind with its messages, nothing is run. Everything is decided anew each time: what was earned
+may be lost meanwhile, a guard may hold, a person may have taken over.
 """
 
 from collections.abc import Callable
