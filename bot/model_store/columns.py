@@ -7,9 +7,10 @@ said of a row is null.
 """
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import numpy as np
 import pyarrow as pa
@@ -47,6 +48,8 @@ KNOWN: Mapping[str, tuple[str, ...]] = {
 MOST_NAME = 200
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 _FIXED = {"id": pa.string(), "timestamp": MOMENT, "score": pa.float64(), "version": pa.string()}
+_UNREAD = re.compile("Failed to parse string: '(.*?)' as a scalar", re.DOTALL)
+_PLAINLY = {pa.string(): "text", pa.float64(): "numbers", MOMENT: "moments"}
 
 
 class Unfit(TandemError):
@@ -98,7 +101,7 @@ def array_of(column: pa.ChunkedArray) -> Array:
     Moments become seconds since 1970 (UTC).
     """
     if pa.types.is_timestamp(column.type):
-        return np.asarray(pc.divide(pc.cast(pc.cast(column, pa.int64()), pa.float64()), 1e6).to_numpy())
+        return np.asarray(pc.divide(pc.cast(pc.cast(column, pa.int64()), pa.float64(), safe=False), 1e6).to_numpy())
     if pa.types.is_boolean(column.type) or pa.types.is_null(column.type):
         return np.array(column.to_pylist(), dtype=object)
     if not pa.types.is_string(column.type) and column.null_count:
@@ -166,24 +169,12 @@ def _check_moments(column: pa.ChunkedArray) -> None:
     odd = pc.or_(pc.less(column, pa.scalar(EARLIEST, MOMENT)), pc.greater(column, pa.scalar(LATEST, MOMENT)))
     row = pc.index(pc.fill_null(odd, False), True).as_py()
     if row >= 0:
-        raise Unfit(f"timestamp in row {row} (counted from 0) is not between the years 1970 and 2200")
+        raise Unfit(out_of_years(row))
 
 
-def column_of(name: str, values: Sequence[Any]) -> pa.Array:
-    """A column from JSON values. Values of different kinds become text, as the sender wrote them. Raises Unfit."""
-    try:
-        column = pa.array(values)
-    except UnicodeEncodeError as error:
-        raise Unfit(f"{name}: half a character") from error
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
-        kinds = {type(value) for value in values if value is not None}
-    else:
-        return column
-    if kinds <= {int, float}:
-        return pa.array([None if value is None else float(value) for value in values], pa.float64())
-    if kinds & {dict, list}:
-        return _refuse(name)
-    return pa.array([None if value is None else str(value) for value in values], pa.string())
+def out_of_years(row: int) -> str:
+    """What is wrong with a timestamp that no sender means."""
+    return f"timestamp in row {row} (counted from 0) is not between the years 1970 and 2200"
 
 
 def _refuse(name: str) -> NoReturn:
@@ -197,11 +188,15 @@ def as_fixed(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
     kind = pa.float64() if name.startswith((SCORE, QUANTILE)) else _FIXED.get(name)
     if kind is None or column.type == kind:
         return column
+    what = {"timestamp": "moments, in RFC 3339 with their zone or a Parquet timestamp"}.get(name, _PLAINLY[kind])
+    if name == "timestamp" and (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
+        raise Unfit(f"{name} must hold {what}, and not numbers: whether they are seconds nobody says")
     try:
         return pc.cast(column, kind)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        what = {"timestamp": "moments, in RFC 3339 or a Parquet timestamp"}.get(name, str(kind))
-        raise Unfit(f"{name} must hold {what}: {error}") from error
+        unread = _UNREAD.search(str(error))
+        why = f"{unread[1][:60]!r} is none" if unread else str(error)
+        raise Unfit(f"{name} must hold {what}: {why}") from error
 
 
 def _check_level(name: str) -> None:

@@ -4,6 +4,7 @@ A feature whose values are lists of numbers holds vectors. What else of a featur
 missing, and a column that holds nothing else is left out.
 """
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeAlias, TypeVar
@@ -14,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bot.domain.event import RowsKind
-from bot.model_store.columns import FEATURE, KNOWN, MOMENT, QUANTILE, REFERENCE, SCORE, Unfit, array_of, column_of
+from bot.model_store.columns import FEATURE, KNOWN, MOMENT, QUANTILE, REFERENCE, SCORE, Unfit, array_of, out_of_years
 from bot.model_store.features.vectors import all_finite, from_values, is_packed, to_values
 from bot.model_store.json_keys import columns_with_again, keys_again
 from bot.model_store.layout import LaidOut, bounded, laid_out
@@ -227,5 +228,40 @@ def _column(name: str, values: Sequence[Any]) -> pa.Array:
     if name == "id":
         return pa.array([None if value is None else _id(value) for value in values], pa.string())
     if name == "timestamp" and any(isinstance(value, datetime) for value in values):
-        return pa.array([None if value is None else value.astimezone(UTC) for value in values], MOMENT)
+        return pa.array([None if value is None else _in_utc(value, row) for row, value in enumerate(values)], MOMENT)
     return column_of(name, values)
+
+
+def _in_utc(moment: datetime, row: int) -> datetime:
+    """Raises Unfit for one that has no equal there, at the ends of the calendar."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise Unfit(out_of_years(row)) from error
+
+
+def column_of(name: str, values: Sequence[Any]) -> pa.Array:
+    """A column from JSON values. Values of different kinds become text, as the sender wrote them. Raises Unfit."""
+    try:
+        column = pa.array(values)
+    except UnicodeEncodeError as error:
+        raise Unfit(f"{name}: half a character") from error
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+        kinds = {type(value) for value in values if value is not None}
+    else:
+        return column
+    if kinds <= {int, float}:
+        return pa.array([None if value is None else _float(value) for value in values], pa.float64())
+    if kinds & {dict, list}:
+        raise Unfit(
+            f"{name}: only numbers, booleans, text, moments and vectors are taken, no objects and no other lists"
+        )
+    return pa.array([None if value is None else str(value) for value in values], pa.string())
+
+
+def _float(value: float) -> float:
+    """A number as a float; what is too large for one is infinite."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf

@@ -60,7 +60,8 @@ class Sides(NamedTuple):
 class Seen(NamedTuple):
     """``drifted``: whether the rows are told apart; ``shares``: what each column does for that, by place.
 
-    ``apart`` is how well: the area under the ROC curve, ½ for not at all.
+    ``apart`` is how well: the area under the ROC curve, ½ for not at all, and never less: rows whose scores are all
+    smaller stand out, too.
 
     Parameters
     ----------
@@ -71,7 +72,7 @@ class Seen(NamedTuple):
     evidence
         The e-value against "as the reference".
     apart
-        The area under the ROC curve, between 0 and 1.
+        The area under the ROC curve, between ½ and 1.
 
     Examples
     --------
@@ -155,10 +156,11 @@ class Domain(msgspec.Struct):
         if self.life is None:
             share = 6 / (math.pi * self.epoch) ** 2
             self.life = Life.against(reference, self.alpha * share, self.seed + self.epoch)
+        above = _area(usual, lately)
         before = self.life.standing.drifted
         if self.life.update(reference, reference.read({"score": lately})).drifted and not before:
-            self.shares = self._share(classifier, sides, rows)
-        self.apart = float(np.mean(np.sort(usual).searchsorted(lately) / len(usual))) if len(usual) else 0.5
+            self.shares = self._share(classifier, sides, rows, 1.0 if above >= 0.5 else -1.0)
+        self.apart = max(above, 1.0 - above)
 
     def _classifier(self, sides: Sides) -> Classifier:
         new = np.concatenate(self.training)
@@ -169,8 +171,11 @@ class Domain(msgspec.Struct):
         fitted: Classifier = trees.fit(rows, label, sample_weight=weight)
         return fitted
 
-    def _share(self, classifier: Classifier, sides: Sides, rows: Array) -> dict[int, float]:
-        """How much less the rows stand out, with one column as in the reference: as a part of the sum over columns."""
+    def _share(self, classifier: Classifier, sides: Sides, rows: Array, sign: float) -> dict[int, float]:
+        """How much less the rows stand out, with one column as in the reference: as a part of the sum over columns.
+
+        ``sign`` is -1 where they stand out by small scores.
+        """
         random = np.random.default_rng([self.seed, self.epoch])
         rows = self._sample(rows)
         usual = sides.holdout[random.integers(len(sides.holdout), size=len(rows))]
@@ -179,7 +184,7 @@ class Domain(msgspec.Struct):
         for column in range(rows.shape[1]):
             changed = rows.copy()
             changed[:, column] = usual[:, column]
-            lost.append(max(before - float(_scores(classifier, changed).mean()), 0.0))
+            lost.append(max(sign * (before - float(_scores(classifier, changed).mean())), 0.0))
         whole = sum(lost) or 1.0
         ranked = sorted(range(len(lost)), key=lambda column: -lost[column])[:_NAMED]
         return {column: lost[column] / whole for column in ranked if lost[column] >= _WORTH_NAMING * whole}
@@ -199,6 +204,13 @@ class Domain(msgspec.Struct):
     @classmethod
     def restore(cls, state: bytes) -> "Domain":
         return unpack(state, cls)
+
+
+def _area(usual: Array, lately: Array) -> float:
+    """The area under the ROC curve; of equal scores half counts."""
+    ranked = np.sort(usual)
+    below, up_to = (ranked.searchsorted(lately, side).mean() for side in ("left", "right"))
+    return float(below + up_to) / 2 / len(usual)
 
 
 def _scores(classifier: Classifier, rows: Array) -> Array:

@@ -119,5 +119,5 @@ class VectorDomain(Domain):
         new = np.concatenate(self.training)
         return Witness(sides.training, new, self.seed) if len(new) > 1 else super()._classifier(sides)
 
-    def _share(self, classifier: Classifier, sides: Sides, rows: Array) -> dict[int, float]:
+    def _share(self, classifier: Classifier, sides: Sides, rows: Array, sign: float) -> dict[int, float]:
         return {}  # no direction means anything by itself

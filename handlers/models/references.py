@@ -16,7 +16,7 @@ from bot.model_store.frames import Frames
 from bot.model_store.production import Span, rows_of
 from bot.model_store.references import Lineage, Reference, Stored
 from bot.storage.database import Database
-from handlers.models.access import Access, Refusal, query_of, version_of
+from handlers.models.access import Access, Refusal, nearest, query_of, version_of
 from handlers.models.importance import importance_in
 from handlers.models.uploads import Uploads
 
@@ -111,7 +111,9 @@ class ReferenceEndpoint:
         given = await importance_in(request)
         reference = await self._known(request)
         if strange := sorted(name for name in given if FEATURE + name not in reference.columns):
-            raise Refusal(400, f"{reference.version!r} has no feature {strange[0][:60]!r}.")
+            features = [name.removeprefix(FEATURE) for name in reference.columns if name.startswith(FEATURE)]
+            near = nearest(strange[0], features)
+            raise Refusal(400, f"{reference.version!r} has no feature {strange[0][:60]!r}{near}")
         async with self._database.write() as connection:
             found = await references.set_importance(connection, reference.model, reference.version, given)
         if found is None:

@@ -77,10 +77,12 @@ async def verdict(call: Call[VerdictQuery, NoBody]) -> Answer:
     if bool(query.service) == bool(query.model):
         raise Invalid("service, or model and version: one of them is expected.")
     since = _since(call, query.since) if query.since else None
+    _settle(query.settle)
     if query.model:
+        _refuse_unclear(query)
         since = since or await _last_change(call, query.model)
         if since is None:
-            return Answer(_unchanged(query.model))
+            return Answer(_unchanged(call, query))
         return Answer(await verdict_on_version(call, _contest(call, query, since), query.settle, query.worse_by))
     _refuse_of_model(query.version, query.against, query.worse_by)
     if since is None:
@@ -100,10 +102,15 @@ async def verdict(call: Call[VerdictQuery, NoBody]) -> Answer:
 )
 async def verdict_for_flagger(call: Call[NoQuery, FlaggerHook]) -> Answer:
     asked = call.body.metadata
+    if asked.settled not in ("", "true", "false"):
+        raise Invalid(f"metadata.settled: true or false is expected, and not {asked.settled[:60]!r}.")
+    _settle(asked.settle)
+    if asked.model:
+        _refuse_unclear(asked)
     service = asked.model or asked.service or call.body.name
     since = _since(call, _moment(asked.since)) if asked.since else await _last_change(call, service)
     if since is None:
-        found = _unchanged(service)
+        found = _unchanged(call, asked, service)
     elif asked.model:
         found = await verdict_on_version(call, _contest(call, asked, since), asked.settle, None)
     else:
@@ -134,8 +141,11 @@ async def verdict_on_version(
     return found
 
 
-def _unchanged(name: str) -> VerdictShape:
-    return VerdictShape(None, 0.0, [f"no change of {name} is known of the last {format_duration(_CHANGED_WITHIN)}"])
+def _unchanged(call: Call[Any, Any], asked: VerdictQuery | FlaggerMetadata, service: str = "") -> VerdictShape:
+    if asked.model and asked.model not in call.backend.rules.models:
+        return VerdictShape(None, 0.0, [f"nothing is known of the model {asked.model}"])
+    name, within = asked.model or service, format_duration(_CHANGED_WITHIN)
+    return VerdictShape(None, 0.0, [f"no change of {name} is known of the last {within}"])
 
 
 def _of(service: str, found: VerdictShape) -> list[str]:
@@ -143,12 +153,16 @@ def _of(service: str, found: VerdictShape) -> list[str]:
 
 
 def _contest(call: Call[Any, Any], asked: VerdictQuery | FlaggerMetadata, since: datetime) -> Contest:
+    return Contest(asked.model, asked.version.strip(), asked.against.strip(), since, call.caller.domains)
+
+
+def _refuse_unclear(asked: VerdictQuery | FlaggerMetadata) -> None:
+    """Also where there is nothing to judge yet: whoever sets a rollout up shall know before it begins."""
     version, against = asked.version.strip(), asked.against.strip()
     if not version:
         raise Invalid("version: the version of the model that is judged is expected.")
     if version == against:
         raise Invalid("against: another version than the one that is judged is expected.")
-    return Contest(asked.model, version, against, since, call.caller.domains)
 
 
 def _refuse_of_model(version: str, against: str, worse_by: float | None) -> None:

@@ -132,6 +132,18 @@ async def test_without_a_change_that_is_known_it_is_too_early(known: Pipeline) -
         assert (found["ok"], found["reasons"]) == (None, ["no change of web is known of the last 1d"])
 
 
+async def test_a_question_about_a_model_that_makes_no_sense_is_refused_before_anything_has_changed(
+    known: Pipeline,
+) -> None:
+    async with api(known) as programs:
+        for query, why in (("", "version"), ("&version=8&against=8", "against"), ("&version=8&settle=soon", "settle")):
+            assert f"{why}: " in await programs.ci.problem(400, "GET", f"/api/verdict?model=fraud{query}")
+        gate = HOOK | {"metadata": {"service": "web", "settled": "True"}}
+        assert "settled: true or false" in await programs.ci.problem(400, "POST", "/api/verdict", gate)
+        found = await programs.ci.ok("GET", "/api/verdict?model=frau&version=8")
+        assert (found["ok"], found["reasons"]) == (None, ["nothing is known of the model frau"])
+
+
 async def test_a_token_in_the_address_is_enough(known: Pipeline) -> None:
     async with api(known) as programs:
         client = programs.client

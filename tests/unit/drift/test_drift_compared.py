@@ -45,7 +45,8 @@ def test_only_a_page_that_names_what_drifted_counts_and_none_from_before() -> No
 
 def test_a_tool_without_a_python_is_left_out_and_said_to_be() -> None:
     pythons, left_out = interpreters({"TANDEM_NANNYML_PYTHON": "/opt/nannyml/bin/python"})
-    assert set(pythons) == {"tandem", "nannyml"} and left_out == {"evidently": "TANDEM_EVIDENTLY_PYTHON is not set"}
+    others = {name: f"TANDEM_{name.upper()}_PYTHON is not set" for name in ("alibi", "evidently", "whylogs")}
+    assert set(pythons) == {"tandem", "nannyml"} and left_out == others
 
 
 def test_a_stream_is_cut_where_the_drift_begins() -> None:

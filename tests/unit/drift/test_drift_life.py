@@ -100,3 +100,20 @@ def test_what_cannot_be_a_number_is_missing_in_the_matrix() -> None:
     matrix = encoded(reference, table, ["price", "shop"])
     assert np.isnan(matrix[0, 0]) and matrix[1, 0] == np.finfo(np.float32).max
     assert matrix[0, 1] in (0, 1, 2) and np.isnan(matrix[1, 1])
+
+
+def test_rows_that_stand_out_by_small_scores_are_told_apart_no_less() -> None:
+    random = np.random.default_rng(4)
+    sides, domain = Sides.of(random.normal(size=(2000, 2))), Domain()
+    windows = [random.normal(size=(400, 2)) for _ in range(5)]
+    windows += [random.normal(size=(400, 2)) + np.array([shift, 0]) for shift in (4, 4, 4, -4, -4, -4)]
+    seen = [domain.update(sides, window) for window in windows]
+    assert all(one.apart >= 0.5 for one in seen) and seen[-1].drifted and 0 in seen[-1].shares
+
+
+def test_rows_of_few_categories_as_in_the_reference_are_not_told_apart() -> None:
+    """Of equal scores half counts: nearly all are."""
+    random = np.random.default_rng(5)
+    sides, domain = Sides.of(random.integers(0, 2, (2000, 1)).astype(float)), Domain()
+    seen = [domain.update(sides, random.integers(0, 2, (400, 1)).astype(float)) for _ in range(6)]
+    assert all(one.apart < 0.6 for one in seen) and not seen[-1].drifted

@@ -12,8 +12,12 @@ def importance_of(model: WatchedModel, loaded: LoadedReference | None) -> Mappin
     """The share that each feature has in what the model goes by; empty where nobody says."""
     own = loaded.reference.lineage.importance if loaded is not None else {}
     given = own or model.importance
-    whole = sum(given.values())
-    return {name: value / whole for name, value in given.items()} if whole > 0 else {}
+    most = max(given.values(), default=0.0)
+    if most <= 0:
+        return {}
+    parts = {name: value / most for name, value in given.items()}  # the sum of what was given may be infinite
+    whole = sum(parts.values())
+    return {name: part / whole for name, part in parts.items()}
 
 
 def by_importance(
