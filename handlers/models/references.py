@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from bot.config.nearest import nearest
 from bot.domain.duration import parse_duration
 from bot.domain.watched.monitor import Declared, WatchedModel
 from bot.model_store import references
@@ -16,7 +17,7 @@ from bot.model_store.frames import Frames
 from bot.model_store.production import Span, rows_of
 from bot.model_store.references import Lineage, Reference, Stored
 from bot.storage.database import Database
-from handlers.models.access import Access, Refusal, nearest, query_of, version_of
+from handlers.models.access import Access, Refusal, query_of, version_of
 from handlers.models.importance import importance_in
 from handlers.models.uploads import Uploads
 

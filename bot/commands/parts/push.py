@@ -41,6 +41,8 @@ class Push(NamedTuple):
         """Raises ConfigError for what makes no sense."""
         if reference is not None and labels:
             raise ConfigError("--reference and --labels: a file holds one of both")
+        if file.exists() and not file.is_file():
+            raise ConfigError(f"{file}: this is no file of rows")
         if not file.is_file():
             raise ConfigError(f"{file}: there is no such file")
         if bad := [param for param in params if "=" not in param]:
@@ -100,6 +102,8 @@ def _send(tandem: Tandem, push: Push, piece: Piece, pushed: Pushed) -> None:
     try:
         answer = tandem.send(_request(push, piece))
     except Invalid as error:
+        if push.kind != "reference" and error.status == 400 and not error.detail.startswith("The body "):
+            raise  # no row is at fault: a parameter, for example
         named = sum(one.first == one.last for one in pushed.refused)
         if piece.rows == 1 or push.kind == "reference" or named >= _MOST_REFUSED:
             why = error.detail.removesuffix(_ITSELF) if piece.rows == 1 else error.detail

@@ -163,6 +163,9 @@ async def test_what_is_wrong_with_the_command_is_said(running: Running) -> None:
     assert "no model 'frau'" in (await running.push("frau", file, "--labels", code=1)).output
     assert "there is no such file" in (await running.push("fraud", "away.csv", code=2)).output
     assert ".csv" in (await running.push("fraud", running.file("rows.xlsx", "-"), code=2)).output
+    strange = (await running.push("fraud", file, "--labels", "--param", "clustre=eu", code=1)).output
+    assert "took nothing: There is no parameter 'clustre'" in strange and "row 1" not in strange
+    assert "this is no file" in (await running.push("fraud", str(running.folder), code=2)).output
     assert (
         "a file holds one of both" in (await running.push("fraud", file, "--labels", "--reference", "1", code=2)).output
     )

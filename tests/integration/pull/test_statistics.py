@@ -284,6 +284,33 @@ async def test_a_column_of_text_where_numbers_belong_is_a_finding_and_ids_that_c
 
 
 @on_sqlite
+@pytest.mark.parametrize("first", [True, False])
+async def test_a_text_among_the_numbers_of_sqlite_is_one_finding_and_no_drift(
+    pipeline: Pipeline, inbox: Inbox, frames: Frames, clock: Clock, tmp_path: Path, reference: Any, first: bool
+) -> None:
+    columns = rows_of(2, 500)
+    columns["amount"] = [float(one) for one in columns["amount"]]
+    columns["amount"][0 if first else -1] = "abc"
+    address, types = f"sqlite:///{tmp_path}/w.db", dict.fromkeys(columns, "double precision")
+    types |= {"id": "text", "ts": "timestamptz", "shop": "text", "size": "bigint", "fast": "integer"}
+    engine = create_engine(make_url(address))
+    with engine.begin() as connection:
+        connection.execute(text(f"create table scored ({', '.join(f'{name} {kind}' for name, kind in types.items())})"))
+        given = zip(
+            *(pa.array(one).to_pylist() if name != "amount" else one for name, one in columns.items()), strict=True
+        )
+        values = ", ".join(f":{name}" for name in columns)
+        rows = [dict(zip(columns, row, strict=True)) for row in given]
+        connection.execute(text(f"insert into scored ({', '.join(columns)}) values ({values})"), rows)
+    engine.dispose()
+    pull = pull_of(address, pipeline.database, inbox, frames, clock, sql="select * from scored")
+    await pull.pull_page()
+    loaded = await LoadedReferences(frames).get(reference)
+    counted = await statistics_of(frames, await kept_of(pipeline), loaded)
+    assert (counted.features["amount"].odd, counted.features["amount"].column.missing) == (1, 1)
+
+
+@on_sqlite
 async def test_nothing_is_counted_before_there_is_the_reference_that_monitors_need(
     pipeline: Pipeline, inbox: Inbox, frames: Frames, clock: Clock, tmp_path: Path
 ) -> None:

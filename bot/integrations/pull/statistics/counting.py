@@ -119,7 +119,7 @@ class Counting:
         cells = self._cells(number, thresholds)
         counts = Counts(thresholds, cells, rows - sum(cell.rows for cell in cells))
         odd = 0
-        if one.kind == "text":
+        if one.kind == "text" or (one.kind == "number" and self._dialect.mixes):
             asked = statements.not_numbers(self._session.source, one.quoted, number)
             odd = int(self._session.answer(asked)["n"][0].as_py())
         infinite = counts.below(-_LARGEST) + counts.rows - counts.below(math.inf)

@@ -8,15 +8,19 @@ _LARGEST = 1.7976931348623157e308
 
 class Dialect(NamedTuple):
     """``double`` is its type of double precision. The others are expressions of ``{}``, a column; None where it has
-    none: ``is_nan``, ``try_number`` of text, the seconds of a moment since 1970."""
+    none: ``is_nan``, ``try_number`` of text, the seconds of a moment since 1970. ``mixes``: whether a column may hold
+    values of another kind than its first ones."""
 
     double: str = "DOUBLE PRECISION"
     is_nan: str | None = None
     try_number: str | None = None
     seconds: str | None = None
+    mixes: bool = False
 
     def number(self, column: str, kind: str) -> str | None:
         """A column as a number, NULL for what is none; None where that cannot be written."""
+        if self.mixes and self.try_number and kind in ("number", "text"):
+            return self.try_number.format(column)
         match kind:
             case "boolean":
                 return f"CASE WHEN {column} THEN 1.0e0 WHEN NOT {column} THEN 0.0e0 END"
@@ -42,7 +46,9 @@ _DIALECTS = {
     ),
     "mysql": Dialect("DOUBLE"),
     "mariadb": Dialect("DOUBLE"),
-    "sqlite": Dialect("REAL"),
+    "sqlite": Dialect(
+        "REAL", try_number="CASE WHEN typeof({0}) IN ('integer', 'real') THEN CAST({0} AS REAL) END", mixes=True
+    ),
 }
 
 
