@@ -289,22 +289,16 @@ async def test_a_text_among_the_numbers_of_sqlite_is_one_finding_and_no_drift(
     pipeline: Pipeline, inbox: Inbox, frames: Frames, clock: Clock, tmp_path: Path, reference: Any, first: bool
 ) -> None:
     columns = rows_of(2, 500)
-    columns["amount"] = [float(one) for one in columns["amount"]]
-    columns["amount"][0 if first else -1] = "abc"
-    address, types = f"sqlite:///{tmp_path}/w.db", dict.fromkeys(columns, "double precision")
-    types |= {"id": "text", "ts": "timestamptz", "shop": "text", "size": "bigint", "fast": "integer"}
-    engine = create_engine(make_url(address))
+    amounts: list[Any] = [*map(float, columns.pop("amount"))]
+    amounts[0 if first else -1] = "abc"
+    engine = create_engine(address := f"sqlite:///{tmp_path}/w.db")
     with engine.begin() as connection:
-        connection.execute(text(f"create table scored ({', '.join(f'{name} {kind}' for name, kind in types.items())})"))
-        given = zip(
-            *(pa.array(one).to_pylist() if name != "amount" else one for name, one in columns.items()), strict=True
-        )
-        values = ", ".join(f":{name}" for name in columns)
-        rows = [dict(zip(columns, row, strict=True)) for row in given]
-        connection.execute(text(f"insert into scored ({', '.join(columns)}) values ({values})"), rows)
+        connection.execute(text("create table scored (id text, ts timestamptz, amount double precision)"))
+        known = zip(*(pa.array(columns[name]).to_pylist() for name in ("id", "ts")), amounts, strict=True)
+        rows = [{"id": one, "ts": at, "amount": amount} for one, at, amount in known]
+        connection.execute(text("insert into scored values (:id, :ts, :amount)"), rows)
     engine.dispose()
-    pull = pull_of(address, pipeline.database, inbox, frames, clock, sql="select * from scored")
-    await pull.pull_page()
+    await pull_of(address, pipeline.database, inbox, frames, clock, sql="select * from scored").pull_page()
     loaded = await LoadedReferences(frames).get(reference)
     counted = await statistics_of(frames, await kept_of(pipeline), loaded)
     assert (counted.features["amount"].odd, counted.features["amount"].column.missing) == (1, 1)
