@@ -185,7 +185,7 @@ class Router:
         before: Mapping[str, Sequence[Place]],
         decided: Mapping[str, Decision | None],
     ) -> set[str]:
-        """The channels that these incidents are shown in, were or are to be."""
+        """The channels that those of these incidents whose route has changed are shown in, were or are to be."""
         async with self._database.write() as connection:
             now = await incidents.by_ids(connection, decided, lock=True)
             changed = [
@@ -201,7 +201,7 @@ class Router:
             shown_anew = {one.id for one in moved}
             versions = {one.id: one.version + (one.id in shown_anew) for one in found if one.id in now}
             await routing.note_routed(connection, versions, self._digest)
-            places = await routing.places_of(connection, decided)
+            places = await routing.places_of(connection, [one.id for one, _ in changed])
         return {place.channel for of_incident in places.values() for place in of_incident}
 
     def _entries(

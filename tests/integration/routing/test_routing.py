@@ -1,12 +1,14 @@
 """An incident is shown in the channels of its route, and goes on where its route leads when that changes."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.event import AlertEvent
 from bot.incidents.lifecycle import acknowledge
 from bot.localslack import LocalSlack
+from bot.storage.queries import routing
 from tests.conftest import Clock
 from tests.integration.pipeline_driver import Pipeline
 from tests.integration.routing.team import GROUP, PAY, SHOP, Office
@@ -152,3 +154,23 @@ async def test_labels_are_matched_that_all_firing_alerts_share(
     assert len(slack.messages("pay")) == 1
     await office.send(alert(alertname="Third"))
     assert "It goes on in <#C0INCIDENTS>" in office.blocks("pay")[0], "the third has no such label"
+
+
+async def test_where_no_route_changes_no_channel_is_read_again_while_others_wait_to_write(
+    office: Office, alert: MakeAlert, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Collection[str]] = []
+    places_of = routing.places_of
+
+    async def noted(connection: AsyncConnection, ids: Collection[str]) -> dict[str, list[routing.Place]]:
+        if "tandem_write" in connection.sync_connection.get_execution_options():  # type: ignore[union-attr]
+            read.append(ids)
+        return await places_of(connection, ids)
+
+    monkeypatch.setattr(routing, "places_of", noted)
+    await office.send(alert())
+    incident = await office.pipeline.only_incident()
+    assert read == [[incident.id]]
+    await office.send(alert(alertname="Other"))
+    assert read[1:] == [[]]
+    assert len(office.slack.messages("shop")) == 1
