@@ -15,7 +15,7 @@ import bot
 import bot.storage.migrations.online
 import handlers
 
-LEFT_OUT = (".migrations", "__main__", "bot.demo", "bot.localslack", "alibi_worker")
+LEFT_OUT = (".migrations", "__main__", "bot.demo", "bot.localslack", "alibi.worker")
 
 for package in (bot, handlers):
     for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):

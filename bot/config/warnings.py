@@ -10,7 +10,7 @@ from bot.config.oncall import warnings_of_on_call
 from bot.config.routes import routes_never_matching
 from bot.config.swallowed import empty_by_comment, is_channel, swallowed
 from bot.config.topology import Graph
-from bot.watches.models.alibi_missing import missing
+from bot.watches.models.alibi.missing import missing, missing_backend
 
 _PLACEHOLDER = re.compile(r"\$\{[\w. /-]*\}")
 _FILLED = ("steps", "rollback", "verify")
@@ -42,7 +42,7 @@ def _engines_missing(config: Config) -> Iterator[tuple[Place, str]]:
     """Monitors of an engine that is not installed: those that Tandem makes itself go on."""
     for name, model in config.models.items():
         for i, monitor in enumerate(model.monitors):
-            if monitor.engine == "alibi" and (reason := missing()):
+            if monitor.engine == "alibi" and (reason := missing() or missing_backend(monitor)):
                 yield ("models", name, "monitors", i, "engine"), reason
 
 

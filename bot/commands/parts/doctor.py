@@ -35,7 +35,7 @@ from bot.storage.blobs import warning_about
 from bot.storage.database import Database, open_database
 from bot.storage.lock import warning_about_file
 from bot.storage.schema import MIGRATIONS, see_that_it_is_known
-from bot.watches.models.alibi_missing import missing
+from bot.watches.models.alibi.missing import missing, missing_backend
 
 MOST_CHANNELS = 20
 MAX_SKEW = timedelta(seconds=60)
@@ -142,9 +142,12 @@ async def _audit_log(database: Database, environment: Environment) -> Finding:
 
 def _engines(config: Config) -> list[Finding]:
     monitors = [monitor for model in config.models.values() for monitor in model.monitors]
-    if not any(monitor.engine == "alibi" for monitor in monitors):
+    mine = [monitor for monitor in monitors if monitor.engine == "alibi"]
+    if not mine:
         return []
     why = missing()
+    if why is None and (lacks := next(filter(None, map(missing_backend, mine)), None)):
+        return [Finding(Mark.WARN, "alibi-detect", "is there, without what some monitors need", lacks)]
     if why is None:
         return [Finding(Mark.OK, "alibi-detect", "is there for monitors of `engine: alibi`")]
     return [Finding(Mark.WARN, "alibi-detect", "is not there: monitors of `engine: alibi` cannot check", why)]

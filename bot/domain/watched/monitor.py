@@ -110,7 +110,7 @@ class MonitorRules(_Section):
     alpha: float = Field(default=0.05, gt=0, lt=1)
     """The chance of a false alarm in the monitor's whole life."""
     engine: Literal["tandem", "alibi"] = "tandem"
-    """Who computes: Tandem, or alibi-detect (drift, prediction_drift, multivariate, embedding_drift)."""
+    """Who computes: Tandem, or alibi-detect (drift, prediction_drift, multivariate, embedding_drift, outliers)."""
     severity: Severity = Severity.WARNING
     """The severity of its alerts."""
     by: Literal["version"] | None = None

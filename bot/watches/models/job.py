@@ -22,14 +22,14 @@ from bot.model_store.references import Reference
 from bot.model_store.rolling import RollingReferences
 from bot.storage.blobs import Lost
 from bot.storage.database import Database
-from bot.watches.models.alibi_checks import check_by_alibi
-from bot.watches.models.alibi_process import Alibi, EngineUnavailable
+from bot.watches.models.alibi.checks import check_by_alibi
+from bot.watches.models.alibi.process import Alibi, EngineUnavailable
+from bot.watches.models.alibi.vectors import check_vectors_by_alibi
 from bot.watches.models.kinds.registry import CheckInput, CheckSkipped, Outcome, kind_of, written_as_before
 from bot.watches.models.memory import Key, MonitorState, Waiting
 from bot.watches.models.seasons.check import BySeason, check_by_season
 from bot.watches.models.seasons.memory import SeasonState, unpacked
 from bot.watches.models.statistics.judging import statistics_of
-from bot.watches.models.vectors.alibi import check_vectors_by_alibi
 from bot.watches.models.versions import splitting
 from bot.watches.models.versions.splitting import Parts
 from bot.watches.models.window import LoadedReferences, Table, Wanted, Window, labelled, predictions, without
@@ -227,10 +227,9 @@ class Checks:
             raise CheckSkipped(_no_reference(model))
         if kind.needs_reference and not window.table.rows:
             raise CheckSkipped(window.missed or "no rows")
-        if rules.engine == "alibi" and loaded is not None and rules.kind == FindingKind.EMBEDDING_DRIFT:
-            return await check_vectors_by_alibi(self._alibi, rules, CheckInput(model, against.blob, window, loaded))
         if rules.engine == "alibi" and loaded is not None:
-            return await check_by_alibi(self._alibi, rules, model, window, loaded, against.blob)
+            check = check_vectors_by_alibi if rules.kind == FindingKind.EMBEDDING_DRIFT else check_by_alibi
+            return await check(self._alibi, rules, CheckInput(model, against.blob, window, loaded))
         rules, seasons = against.life(rules, model), model.seasons_of(rules)
         if loaded is not None and seasons is not None and window.table.rows:
             given = CheckInput(model, against.blob, window, loaded)

@@ -23,7 +23,7 @@ from bot.model_store.frames import Frames
 from bot.observability.metrics import MONITORS_UNCHECKED
 from bot.pipeline.batch import Batch
 from bot.storage.database import Database
-from bot.watches.models.alibi_process import Alibi
+from bot.watches.models.alibi.process import Alibi
 from bot.watches.models.job import Checks, Due, Result, holds_of
 from bot.watches.models.memory import (
     WATCH,

@@ -13,7 +13,7 @@ from bot.domain.rules import Rules
 from bot.inbox.inbox import Inbox
 from bot.model_store import references
 from bot.storage.database import Database
-from bot.watches.models.alibi_process import Alibi
+from bot.watches.models.alibi.process import Alibi
 from detectors.drift.packing import Array
 from tests.conftest import Clock
 from tests.integration.watches.models_driver import MODEL, Models, rules_for, table_from

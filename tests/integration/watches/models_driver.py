@@ -19,7 +19,7 @@ from bot.model_store.frames import Frames, open_frames
 from bot.model_store.references import Lineage
 from bot.pipeline.worker import Worker
 from bot.storage.database import Database
-from bot.watches.models.alibi_process import Alibi
+from bot.watches.models.alibi.process import Alibi
 from bot.watches.models.kinds.registry import rules_from
 from bot.watches.models.watch import ModelsWatch
 from tests.conftest import Clock

@@ -17,7 +17,7 @@ import pytest
 
 from bot.inbox.inbox import Inbox
 from bot.storage.database import Database
-from bot.watches.models.alibi_process import Alibi, EngineUnavailable
+from bot.watches.models.alibi.process import Alibi, EngineUnavailable
 from detectors.drift.ordered import kolmogorov_smirnov
 from detectors.drift.profile import build
 from tests.conftest import Clock
@@ -34,7 +34,7 @@ def say(said):
     answers.flush()
 say({"ready": "stand-in"})
 while head := requests.read(4):
-    requests.read(struct.unpack(">I", head)[0])
+    asked = requests.read(struct.unpack(">I", head)[0])
     BEHAVIOUR
 """
 """A program that speaks the worker's protocol and fails as real processes do."""

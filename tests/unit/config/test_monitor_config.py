@@ -58,6 +58,37 @@ def test_a_whole_model_is_taken(tmp_path: Path) -> None:
         ("    monitors: [{kind: performance, metric: roc_auc, slices: auto}]", "name the features"),
         ("    monitors: [{kind: drift, fresh_within: 1h}]", "for monitors of kind quality"),
         ("    monitors: [{kind: quality, engine: alibi}]", "engine: alibi is for monitors of kind"),
+        ("    monitors: [{kind: drift, online: {method: cvm}}]", "online is for engine: alibi"),
+        (
+            "    monitors: [{kind: quality, online: {method: cvm}}]",
+            "online is for monitors of drift",
+        ),
+        (
+            "    monitors: [{kind: drift, engine: alibi, online: {method: mmd}}]",
+            "for kind drift: take cvm or fet",
+        ),
+        ("    monitors: [{kind: multivariate, engine: alibi, online: {method: cvm}}]", "take mmd or lsdd"),
+        (
+            "    monitors: [{kind: drift, engine: alibi, online: {method: cmv}}]",
+            "'cvm', 'fet', 'mmd' or 'lsdd'",
+        ),
+        ("    monitors: [{kind: drift, engine: alibi, online: {windows: [10]}}]", "method: Field required"),
+        (
+            "    monitors: [{kind: multivariate, engine: alibi, online: {method: mmd, windows: [10, 20]}}]",
+            "takes one of windows, and here are 2",
+        ),
+        (
+            "    monitors: [{kind: multivariate, engine: alibi, online: {method: mmd, expected_run: 5000}}]",
+            "expected_run is at most 500 for method: mmd",
+        ),
+        ("    monitors: [{kind: drift, engine: alibi, alpha: 0.1, online: {method: cvm}}]", "for expected_run"),
+        (
+            "    monitors: [{kind: drift, engine: alibi, least_effect: {psi: 0.1}, online: {method: cvm}}]",
+            "least_effect is not for online detectors",
+        ),
+        ("    monitors: [{kind: outliers, method: spectral_residual, column: x}]", "is for engine: alibi"),
+        ("    monitors: [{kind: outliers, engine: alibi, method: spectral_residual}]", "name it in column"),
+        ("    monitors: [{kind: outliers, column: x}]", "column is for method: spectral_residual"),
         ("    monitors: [{kind: drift, alpha: 5}]", "less than 1"),
         ("    monitors: [{kind: drift}, {kind: drift}]", "two monitors are known as 'drift': give them names"),
         ("    features: {price: number}", "Input should be 'numeric', 'categorical', 'embedding' or 'text'"),
@@ -78,6 +109,22 @@ def test_an_engine_that_is_not_there_is_a_warning_that_says_how_to_get_it(
     monkeypatch.setenv("TANDEM_ALIBI_PYTHON", "/nowhere/python")
     _, warnings = load(tmp_path, MODEL + "    monitors:\n    - kind: drift\n      engine: alibi\n")
     assert any(":5: models.m.monitors.0.engine: TANDEM_ALIBI_PYTHON names /nowhere/python" in line for line in warnings)
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_detector_without_its_deep_learning_library_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    python, packages = tmp_path / "bin" / "python", tmp_path / "lib" / "python3.11" / "site-packages"
+    for folder in (python.parent, packages / "tensorflow" if there else packages):
+        folder.mkdir(parents=True)
+    python.touch()
+    monkeypatch.setenv("TANDEM_ALIBI_PYTHON", str(python))
+    monitor = "    monitors:\n    - kind: multivariate\n      engine: alibi\n      online: {method: lsdd}\n"
+    _, warnings = load(tmp_path, MODEL + monitor + "    - {kind: drift, engine: alibi, online: {method: cvm}}\n")
+    told = [line for line in warnings if "TensorFlow" in line]
+    assert len(told) == (0 if there else 1)
+    assert there or "monitors.0.engine: LSDDDriftOnline needs TensorFlow or PyTorch beside alibi-detect" in told[0]
 
 
 def test_the_example_of_the_documentation_is_valid(tmp_path: Path) -> None:

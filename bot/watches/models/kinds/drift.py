@@ -1,11 +1,12 @@
 """Monitor kinds: whether columns, or all of them together, are distributed as in the reference."""
 
 from collections.abc import Sequence
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bot.domain.watched.finding import FindingKind
-from bot.domain.watched.monitor import MonitorRules
+from bot.watches.models.kinds.online import OnlineMonitorRules, check_online
 from bot.watches.models.kinds.registry import CheckInput, Outcome, monitor
 
 
@@ -22,11 +23,18 @@ class LeastEffect(BaseModel):
     """The share of the columns that have to have moved."""
 
 
-class DriftRules(MonitorRules):
+class DriftRules(OnlineMonitorRules):
     """``least_effect`` is the drift that counts; by default a population stability index of 0.02."""
 
     least_effect: LeastEffect | None = None
     """The least drift that is an alert: `psi` (0.02 unless given), `wasserstein`, `columns`."""
+
+    @model_validator(mode="after")
+    def _online_of_columns(self) -> Self:
+        check_online(self, together=False)
+        if self.online is not None and self.least_effect is not None:
+            raise ValueError("least_effect is not for online detectors: leave it out, or online")
+        return self
 
     @property
     def features_of_labels(self) -> Sequence[str] | None:
@@ -80,8 +88,17 @@ def check_columns(rules: DriftRules, given: CheckInput) -> Outcome:
     return check_drift(rules, given.model, given.state, given.window, given.loaded())
 
 
-@monitor(FindingKind.MULTIVARIATE, alertname=FindingKind.MULTIVARIATE.alertname, by_alibi=True)
-def check_together(rules: MonitorRules, given: CheckInput) -> Outcome:
+class MultivariateRules(OnlineMonitorRules):
+    """All columns together."""
+
+    @model_validator(mode="after")
+    def _online_of_all(self) -> Self:
+        check_online(self, together=True)
+        return self
+
+
+@monitor(FindingKind.MULTIVARIATE, alertname=FindingKind.MULTIVARIATE.alertname, rules=MultivariateRules, by_alibi=True)
+def check_together(rules: MultivariateRules, given: CheckInput) -> Outcome:
     from bot.watches.models import data_checks
 
     return data_checks.check_together(rules, given.model, given.state, given.window, given.loaded())

@@ -202,7 +202,7 @@ def _unknown_kind(raw: Mapping[str, Any]) -> ValidationError:
     return ValidationError.from_exception_data("monitor", [details])
 
 
-_LATER = ("average", "quantile", "checked_within", "least_effect", "by")
+_LATER = ("average", "quantile", "checked_within", "least_effect", "by", "online", "column")
 
 
 def written_as_before(rules: BaseModel) -> dict[str, Any]:

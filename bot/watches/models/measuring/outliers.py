@@ -13,10 +13,12 @@ from bot.watches.models.kinds.registry import CheckInput, CheckSkipped, Outcome
 from bot.watches.models.window import LoadedReference, Table, Window, chosen
 from detectors.drift.encoding import encoded
 from detectors.drift.packing import Array
-from detectors.drift.profile import Profile
+from detectors.drift.profile import Numeric, Profile, as_numbers
 from detectors.performance.betting import Bettor
 
 _MOST_FITTED, _MOST_JUDGED = 20_000, 50_000
+LEAST_OF_SERIES = 50
+"""Values that the spectrum of a series can be told from."""
 
 
 def check_outliers(rules: OutlierRules, given: CheckInput) -> Outcome:
@@ -54,6 +56,28 @@ def rows_of(model: WatchedModel, window: Window, loaded: LoadedReference) -> tup
     spread = np.where(spread > 0, spread, 1.0)
     filled = [(np.where(np.isnan(side), middle, side) - middle) / spread for side in (before, after)]
     return filled[0].astype(np.float32), filled[1].astype(np.float32)
+
+
+def series_of(rules: OutlierRules, given: CheckInput) -> tuple[Array, Array]:
+    """A column of the reference and of the window, each of shape (rows, 1), by time. Raises CheckSkipped."""
+    loaded, name = given.loaded(), rules.column or ""
+    if not isinstance(loaded.features.columns.get(name), Numeric):
+        raise CheckSkipped(f"the reference {loaded.version} has no column {name} of numbers")
+    sides = [_series(loaded.table, name, _MOST_FITTED), _series(given.window.table, name, _MOST_JUDGED)]
+    for side, what in zip(sides, (f"the reference {loaded.version}", "the window"), strict=True):
+        if len(side) < LEAST_OF_SERIES:
+            raise CheckSkipped(f"{what} has {len(side)} values of {name}, and a series needs {LEAST_OF_SERIES}")
+    return sides[0], sides[1]
+
+
+def _series(table: Table, name: str, most: int) -> Array:
+    """The last values that are numbers, in the order of time where that is known."""
+    if name not in table.features:
+        return np.zeros((0, 1), dtype=np.float32)
+    values = as_numbers(table.features[name])
+    if table.moments is not None:
+        values = values[np.argsort(table.moments, kind="stable")]
+    return values[np.isfinite(values)][-most:, np.newaxis].astype(np.float32)
 
 
 def _some(table: Table, most: int) -> Table:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bot.domain.watched.monitor import MonitorRules
-from bot.watches.models.alibi_process import Alibi
+from bot.watches.models.alibi.process import Alibi
 from bot.watches.models.kinds.registry import CheckInput, CheckSkipped, Outcome, few
 from bot.watches.models.vectors.drift import chart_of, line_of, shares_in_words
 from bot.watches.models.vectors.reading import Sound, features_of, sound_vectors

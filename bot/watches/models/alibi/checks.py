@@ -9,20 +9,20 @@ import asyncio
 import numpy as np
 
 from bot.domain.watched.finding import FindingKind
-from bot.domain.watched.monitor import MonitorRules, WatchedModel
-from bot.watches.models.alibi_process import Alibi
+from bot.domain.watched.monitor import MonitorRules
+from bot.watches.models.alibi.online import check_by_online
+from bot.watches.models.alibi.process import Alibi
+from bot.watches.models.alibi.rows import Most, matrices_of
 from bot.watches.models.data_checks import Sides, chart_of, compared, moved
 from bot.watches.models.kinds.drift import DriftRules
-from bot.watches.models.kinds.outliers import OutlierRules
-from bot.watches.models.kinds.registry import Outcome, few
+from bot.watches.models.kinds.online import OnlineMonitorRules
+from bot.watches.models.kinds.outliers import OutlierMethod, OutlierRules
+from bot.watches.models.kinds.registry import CheckInput, Outcome, few
 from bot.watches.models.measuring.looks import with_looks
-from bot.watches.models.measuring.outliers import judge_outliers, rows_of
-from bot.watches.models.window import LoadedReference, Window, chosen
+from bot.watches.models.measuring.outliers import judge_outliers, rows_of, series_of
 from detectors.drift.categories import Categorical
 from detectors.drift.counted import population_stability
-from detectors.drift.encoding import encoded
 from detectors.drift.ordered import kolmogorov_smirnov
-from detectors.drift.packing import Array
 from detectors.drift.profile import Profile
 from detectors.drift.result import Result, drifted
 
@@ -31,25 +31,18 @@ _TOGETHER_ROWS = 2_000
 """MMD takes memory by the square of the rows."""
 
 
-async def check_by_alibi(
-    alibi: Alibi,
-    monitor: MonitorRules,
-    model: WatchedModel,
-    window: Window,
-    loaded: LoadedReference,
-    blob: bytes = b"",
-) -> Outcome:
-    """``blob`` is what the last check learnt, of a kind that learns. Raises CheckSkipped, EngineUnavailable."""
+async def check_by_alibi(alibi: Alibi, monitor: MonitorRules, given: CheckInput) -> Outcome:
+    """Raises CheckSkipped, EngineUnavailable."""
+    loaded = given.loaded()
     if isinstance(monitor, OutlierRules):
-        usual, rows = await asyncio.to_thread(rows_of, model, window, loaded)
-        job = {"test": "outliers", "method": str(monitor.method), "share": monitor.usual}
-        answer = await alibi.run(job, {"reference": usual, "window": rows})
-        return judge_outliers(monitor, blob, np.array(answer["outliers"], dtype=np.float64), loaded)
+        return await _outliers(alibi, monitor, given)
+    if isinstance(monitor, OnlineMonitorRules) and monitor.online is not None:
+        return await check_by_online(alibi, monitor, given)
     together = monitor.kind == FindingKind.MULTIVARIATE
-    before, table = compared(monitor, model, window.table, loaded)
+    before, table = compared(monitor, given.model, given.window.table, loaded)
     names = list(before.columns)
     most = _TOGETHER_ROWS if together else _UNIVARIATE_ROWS
-    arrays = await asyncio.to_thread(_arrays, monitor, model, before, window, loaded, most)
+    arrays = await asyncio.to_thread(matrices_of, monitor, given, before, Most(most, most))
     categorical = [place for place, name in enumerate(names) if isinstance(before.columns[name], Categorical)]
     job = {"test": "mmd" if together else "univariate", "alpha": monitor.alpha, "categorical": categorical}
     answer = await alibi.run(job, arrays)
@@ -60,23 +53,15 @@ async def check_by_alibi(
     return _by_column(monitor, dict(zip(names, answer["p"], strict=True)), sides)
 
 
-def _arrays(
-    monitor: MonitorRules, model: WatchedModel, before: Profile, window: Window, loaded: LoadedReference, most: int
-) -> dict[str, Array]:
-    names = list(before.columns)
-    sides = {}
-    for side, table in (("reference", loaded.table), ("window", window.table)):
-        mask = np.zeros(table.rows, dtype=bool)
-        mask[np.random.default_rng(0).permutation(table.rows)[:most]] = True
-        _, columns = compared(monitor, model, chosen(table, mask), loaded)
-        sides[side] = encoded(before, columns, names)
-    middle = np.nan_to_num(np.nanmedian(np.where(np.isnan(sides["reference"]), np.nan, sides["reference"]), axis=0))
-    filled = {side: np.where(np.isnan(matrix), middle, matrix).astype(np.float32) for side, matrix in sides.items()}
-    if monitor.kind == FindingKind.MULTIVARIATE:
-        centre, spread = filled["reference"].mean(axis=0), filled["reference"].std(axis=0)
-        spread = np.where(spread > 0, spread, 1)
-        filled = {side: ((matrix - centre) / spread).astype(np.float32) for side, matrix in filled.items()}
-    return filled
+async def _outliers(alibi: Alibi, monitor: OutlierRules, given: CheckInput) -> Outcome:
+    loaded = given.loaded()
+    if monitor.method is OutlierMethod.SPECTRAL_RESIDUAL:
+        usual, rows = await asyncio.to_thread(series_of, monitor, given)
+    else:
+        usual, rows = await asyncio.to_thread(rows_of, given.model, given.window, loaded)
+    job = {"test": "outliers", "method": str(monitor.method), "share": monitor.usual}
+    answer = await alibi.run(job, {"reference": usual, "window": rows})
+    return judge_outliers(monitor, given.state, np.array(answer["outliers"], dtype=np.float64), loaded)
 
 
 def _guarantee(monitor: MonitorRules) -> str:

@@ -15,10 +15,10 @@ import numpy as np
 import structlog
 
 from bot.errors import TandemError
-from bot.watches.models.alibi_missing import HOW_TO_INSTALL, PYTHON
+from bot.watches.models.alibi.missing import HOW_TO_INSTALL, PYTHON
 from detectors.drift.packing import Array
 
-_WORKER = Path(__file__).with_name("alibi_worker.py")
+_WORKER = Path(__file__).with_name("worker.py")
 _MOST_BYTES = 2**30
 _TRIES = 2
 
@@ -38,13 +38,15 @@ class Alibi:
         self._turn = asyncio.Lock()
         self._process: asyncio.subprocess.Process | None = None
 
-    async def run(self, job: Mapping[str, Any], arrays: Mapping[str, Array]) -> dict[str, Any]:
-        """The worker's answer. Raises EngineUnavailable."""
+    async def run(
+        self, job: Mapping[str, Any], arrays: Mapping[str, Array], timeout: float | None = None
+    ) -> dict[str, Any]:
+        """The worker's answer, for which it has ``timeout`` seconds, or as many as usual. Raises EngineUnavailable."""
         packed = await asyncio.to_thread(_packed, job, arrays)
         async with self._turn:
             for attempt in range(1, _TRIES + 1):
                 try:
-                    async with asyncio.timeout(self._timeout):
+                    async with asyncio.timeout(timeout or self._timeout):
                         return await self._run(packed)
                 except (OSError, EOFError, TimeoutError) as error:
                     log.warning("alibi.worker_lost", attempt=attempt, reason=repr(error))
