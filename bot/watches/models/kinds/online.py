@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bot.domain.watched.monitor import MonitorRules
 
+_DETECTOR = "{}DriftOnline"
 _LEAST_RUN, _MOST_RUN, _MOST_RUN_TOGETHER = 100, 5_000, 500
 
 
@@ -24,7 +25,7 @@ class OnlineMethod(StrEnum):
     @property
     def detector(self) -> str:
         """What alibi-detect calls it."""
-        return f"{self.upper()}DriftOnline"
+        return _DETECTOR.format(self.upper())
 
 
 class OnlineRules(BaseModel):
