@@ -155,7 +155,7 @@ def new_detectors(cd: Any, reference: Any, job: Any) -> list[Any]:
         simulated, both = min(max(5 * run, 2_000), 5_000), ("greater", "less")
         given = {"ert": 2 * run, "window_sizes": windows, "n_bootstraps": simulated, **quiet}
         return [cd.FETDriftOnline(reference.astype(bool), alternative=side, **given) for side in both]
-    name, simulated = f"{method.upper()}DriftOnline", min(2 * run, 1_000)
+    name, simulated = "{}DriftOnline".format(method.upper()), min(2 * run, 1_000)  # noqa: UP032 - no alert's name
     given = {"ert": run, "window_size": windows[0], "n_bootstraps": simulated, "backend": backend(name), **quiet}
     return [getattr(cd, name)(reference, **given)]
 
