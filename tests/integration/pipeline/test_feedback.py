@@ -20,6 +20,7 @@ from bot.localslack import LocalSlack
 from bot.notify.notifier import Notifier
 from bot.notify.slack.channel import SlackChannel
 from bot.storage.queries import audit, sensitivity
+from bot.watches.forecast.alerts import DISK_FULL, SATURATION
 from bot.watches.logs.alerts import ALERT_NAMES
 from bot.watches.logs.silence import MISSING as LOGS_MISSING
 from bot.watches.metrics.alerts import MISSING, UNLIKE_PEERS
@@ -155,7 +156,7 @@ def _options_of(message: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def test_the_alerts_that_no_rate_governs_have_the_names_that_the_watches_give_them() -> None:
-    assert {MISSING, UNLIKE_PEERS, ALERT_NAMES["stopped"], LOGS_MISSING} == NOT_BY_CHANCE
+    assert {MISSING, UNLIKE_PEERS, ALERT_NAMES["stopped"], LOGS_MISSING, SATURATION, DISK_FULL} == NOT_BY_CHANCE
 
 
 async def test_an_alert_of_another_source_has_no_such_button(told: Told, alert: MakeAlert) -> None:
@@ -211,11 +212,12 @@ async def test_noise_names_first_what_came_most_often_and_led_to_nothing(
         clock.pass_(hours=2)
     await told.pipeline.send(found())
     said = await told.ask("noise")
-    noisy, useful, watched = (said.index(name) for name in ("*Noisy*", "*Useful*", "*MetricAnomaly*"))
+    noisy, useful, watched = (said.index(name) for name in ("*Noisy on", "*Useful on", "*MetricAnomaly on"))
     assert noisy < watched < useful
-    assert "*Noisy* on cart: 4 times, 0% led to an acknowledgement or a run, half lasted 6m 30s or less" in said
-    assert '`/incident silence 1d alertname="Noisy" service="cart"`' in said
-    assert "*Useful* on pay: 4 times, 100% led" in said
+    assert "*Noisy on cart*: 4 times, 0% led to an acknowledgement or a run, half lasted 6m 30s or less" in said
+    assert "saved 4 of 4 messages and hidden none that was acted on" in said
+    assert "`/incident noise patch Noisy`" in said
+    assert "*Useful on pay*: 4 times, 100% led" in said
     assert "“Not useful” on its incident" in said
     clock.pass_(days=30)
     assert "No alert came in the last 7 days" in await told.ask("noise 7d")
@@ -228,7 +230,7 @@ async def test_noise_counts_how_often_an_alert_began_to_flap(told: Told, alert: 
         for status in ("firing", "resolved"):
             await told.pipeline.send(alert(status))
             clock.pass_(seconds=40)
-    assert "*HighLatency* on checkout: once, 0% led to an acknowledgement or a run, flapped 1×" in await told.ask(
+    assert "*HighLatency on checkout*: once, 0% led to an acknowledgement or a run, flapped 1×" in await told.ask(
         "noise"
     )
 
