@@ -1,5 +1,6 @@
 """What models are asked and say becomes alerts, and incidents with the right cause; and it is gone when it is over."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -86,14 +87,18 @@ async def test_a_window_is_checked_when_it_is_full_and_no_sooner(make: Make, ran
 
 
 class CountedFrames(Frames):
-    """The real store, which counts how many wait for it at once."""
+    """The real store, which counts how many wait for it at once. The first one lets a second come, for some seconds."""
 
     waiting = most = 0
+    patience = 5.0
 
     async def get(self, digest: str) -> pa.Table:
         self.waiting += 1
         self.most = max(self.most, self.waiting)
         try:
+            while self.most == 1 and self.patience > 0:
+                self.patience -= 0.01
+                await asyncio.sleep(0.01)
             return await super().get(digest)
         finally:
             self.waiting -= 1
