@@ -1,12 +1,10 @@
 """What models are asked and say becomes alerts, and incidents with the right cause; and it is gone when it is over."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from bot.domain.cause import CauseKind
@@ -14,12 +12,11 @@ from bot.domain.event import AlertEvent, ChangeKind
 from bot.domain.rules import Rules
 from bot.domain.runbook import Runbook
 from bot.inbox.inbox import Inbox
-from bot.model_store.frames import Frames
 from bot.storage.blobs import open_blobs
 from bot.storage.database import Database
 from bot.watches.models.watch import AT_ONCE
 from tests.conftest import Clock
-from tests.integration.watches.models_driver import MODEL, Models, rules_for
+from tests.integration.watches.models_driver import MODEL, CountedFrames, Models, rules_for
 
 Make = Callable[[Rules], Awaitable[Models]]
 TOPOLOGY = {MODEL: ["forecast-api", "sales"], "forecast-api": ["forecast-pool"]}
@@ -84,24 +81,6 @@ async def test_a_window_is_checked_when_it_is_full_and_no_sooner(make: Make, ran
     assert await models.said("drift") == ""
     await models.predict(usual(random, 300, price=5))
     assert "price" in await models.said("drift")
-
-
-class CountedFrames(Frames):
-    """The real store, which counts how many wait for it at once. The first one lets a second come, for some seconds."""
-
-    waiting = most = 0
-    patience = 5.0
-
-    async def get(self, digest: str) -> pa.Table:
-        self.waiting += 1
-        self.most = max(self.most, self.waiting)
-        try:
-            while self.most == 1 and self.patience > 0:
-                self.patience -= 0.01
-                await asyncio.sleep(0.01)
-            return await super().get(digest)
-        finally:
-            self.waiting -= 1
 
 
 async def test_of_many_models_whose_windows_are_full_a_few_are_checked_at_once_and_all_in_the_end(

@@ -20,7 +20,6 @@ LONG = {
     "tests/integration/inbox/test_jetstream.py": (372, "one inbox that is shared by all its tests' servers"),
     "tests/integration/handlers/test_telemetry_doors.py": (357, "one endpoint's answers, over one set of payloads"),
     "tests/acceptance/slack/test_local_slack_page.py": (355, "one page in one browser, which takes long to start"),
-    "tests/integration/watches/test_watch_models.py": (324, "one watch, over one driver"),
 }
 """Files that may be longer, how many lines at most, and why. They do not grow: split them instead."""
 
