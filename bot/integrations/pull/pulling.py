@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -10,8 +10,9 @@ import structlog
 
 from bot.domain.event import RowsKind
 from bot.domain.watched.pull import PullSection
-from bot.errors import InboxFull, StorageUnavailable, TandemError
+from bot.errors import StorageUnavailable
 from bot.integrations.http import ToolFailure
+from bot.integrations.pull.kept import KeptPull, repeated
 from bot.integrations.pull.late import Late
 from bot.integrations.pull.pages import MOST_ROWS, Page, Pages
 from bot.integrations.pull.schema import kinds_of
@@ -22,12 +23,9 @@ from bot.model_store import pulls, unused_files
 from bot.model_store.frames import file_of
 from bot.model_store.layout import LaidOut
 from bot.model_store.pulls import Progress
-from bot.observability.metrics import PULL_FAILURES, PULLED_ROWS
+from bot.observability.metrics import PULLED_ROWS
 from bot.storage.database import Database
 
-_FIRST_RETRY, _LAST_RETRY = 5.0, 300.0
-TELL_AFTER = 3
-"""Failures in a row that are an alert."""
 _LOOK_EVERY = 86_400.0
 """Seconds between two counts of the rows that have no cursor."""
 _TAKEN_BY = timedelta(days=7)
@@ -36,7 +34,7 @@ _TAKEN_BY = timedelta(days=7)
 log = structlog.get_logger(__name__)
 
 
-class Pull:
+class Pull(KeptPull):
     """``address`` gives the address of the database each time, None where it is not set."""
 
     def __init__(
@@ -84,7 +82,7 @@ class Pull:
         again, and their content says whether they are there already. Where late rows are read, the rows themselves
         are written down, as there may be more of them by then.
         """
-        known = await self._progress() or Progress(key=self.key, model=self.model, at=self._clock())
+        known = await self._begun()
         if known.pending is not None:
             await self._take_pending(known)
             return True
@@ -191,51 +189,6 @@ class Pull:
         if alerts or usual != known.columns:
             return await self._save(known, firing=firing or None, columns=dict(usual))
         return known
-
-    async def _progress(self) -> Progress | None:
-        async with self._database.read() as connection:
-            return await pulls.progress_of(connection, self.key)
-
-    async def _save(self, known: Progress, **changed: object) -> Progress:
-        progress = msgspec.structs.replace(known, **changed)
-        async with self._database.write() as connection:
-            await pulls.save(connection, progress)
-        return progress
-
-    async def note_failure(self, reason: str, failed: int) -> None:
-        PULL_FAILURES.labels(self.model).inc()
-        log.warning("pull.failed", model=self.model, reason=reason)
-        try:
-            known = await self._progress() or Progress(key=self.key, model=self.model, at=self._clock())
-            firing = known.firing
-            if failed >= TELL_AFTER:
-                firing, alerts = self._troubles.with_failure(known.firing, reason, self._clock())
-                await self._intake.tell(alerts)
-            await self._save(known, failure=reason, firing=firing)
-        except (StorageUnavailable, InboxFull) as error:
-            log.warning("pull.not_noted", model=self.model, reason=str(error))
-
-
-async def repeated(
-    work: Callable[[], Awaitable[bool]],
-    every: float,
-    first: float,
-    failed: Callable[[str, int], Awaitable[None]],
-) -> None:
-    """Do the work after ``first`` seconds and then as often as it is due, until cancelled; at once while it says that
-    there is more. ``failed`` takes the reason of a failure and how many there were in a row."""
-    wait, failures = first, 0
-    while True:
-        await asyncio.sleep(wait)
-        try:
-            more = await work()
-        except (TandemError, StorageUnavailable) as error:
-            failures += 1
-            await failed(str(error), failures)
-            wait = min(_FIRST_RETRY * 2 ** (failures - 1), _LAST_RETRY)
-        else:
-            failures = 0
-            wait = 0.0 if more else every
 
 
 def _key(model: str, section: PullSection) -> str:

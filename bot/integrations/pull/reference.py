@@ -5,16 +5,14 @@ import hashlib
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-import msgspec
 import pyarrow as pa
 import structlog
 
 from bot.domain.watched.monitor import Declared
 from bot.domain.watched.pull import ReferenceSection
-from bot.errors import StorageUnavailable
 from bot.integrations.http import ToolFailure
+from bot.integrations.pull.kept import KeptPull, repeated
 from bot.integrations.pull.lake import LakeTable
-from bot.integrations.pull.pulling import TELL_AFTER, repeated
 from bot.integrations.pull.troubles import Troubles
 from bot.integrations.pull.versions import DataVersions
 from bot.integrations.pull.warehouse import Query, open_warehouse
@@ -24,7 +22,6 @@ from bot.model_store.columns import REFERENCE, checked
 from bot.model_store.layout import laid_out
 from bot.model_store.pulls import Progress
 from bot.model_store.references import Reference
-from bot.observability.metrics import PULL_FAILURES
 from bot.storage.database import Database
 
 MOST_ROWS = 2_000_000
@@ -33,7 +30,7 @@ _RARELY = 86_400.0
 log = structlog.get_logger(__name__)
 
 
-class ReferencePull:
+class ReferencePull(KeptPull):
     """``address`` gives the address of the database each time, ``declared`` is what tandem.yaml says of features."""
 
     def __init__(
@@ -93,24 +90,6 @@ class ReferencePull:
             raise ToolFailure(f"its query gives more than {MOST_ROWS:,} rows: take a sample of them in the query")
         given = laid_out([(name, rows.column(place)) for place, name in enumerate(rows.column_names)], REFERENCE)
         return checked(given.table, REFERENCE)
-
-    async def _progress(self) -> Progress | None:
-        async with self._database.read() as connection:
-            return await pulls.progress_of(connection, self.key)
-
-    async def note_failure(self, reason: str, failed: int) -> None:
-        PULL_FAILURES.labels(self.model).inc()
-        log.warning("pull.failed", model=self.model, reason=reason)
-        try:
-            known = await self._progress() or Progress(key=self.key, model=self.model, at=self._clock())
-            firing = known.firing
-            if failed >= TELL_AFTER:
-                firing, alerts = self._troubles.with_failure(known.firing, reason, self._clock())
-                await self._intake.tell(alerts)
-            async with self._database.write() as connection:
-                await pulls.save(connection, msgspec.structs.replace(known, failure=reason, firing=firing))
-        except StorageUnavailable as error:
-            log.warning("pull.not_noted", model=self.model, reason=str(error))
 
 
 def _version(now: datetime) -> str:

@@ -60,7 +60,7 @@ class StatisticsPull(Pull):
 
     async def pull_page(self) -> bool:
         """Count the next window, and say whether there may be another one. Raises ToolFailure, StorageUnavailable."""
-        known = await self._progress() or Progress(key=self.key, model=self.model, at=self._clock())
+        known = await self._begun()
         if known.pending is None:
             address, reading = self._reached(), await self._read()
             if reading is _NOTHING and self._needs_reference:
