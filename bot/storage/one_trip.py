@@ -8,6 +8,7 @@ import asyncio
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -141,24 +142,16 @@ def _begun(
     return perform(connection, operation, parameters)
 
 
-def _execute(connection: sqlite3.Connection, operation: str, parameters: Any) -> _Done:
-    cursor = connection.cursor()
-    try:
-        cursor.execute(operation, parameters)
-        return _left_by(cursor)
-    finally:
-        cursor.close()
+def _execute(
+    connection: sqlite3.Connection,
+    operation: str,
+    parameters: Any,
+    perform: Callable[[sqlite3.Cursor, str, Any], Any] = sqlite3.Cursor.execute,
+) -> _Done:
+    with closing(connection.cursor()) as cursor:
+        perform(cursor, operation, parameters)
+        rows = cursor.fetchall() if cursor.description else ()
+        return _Done(cursor.description, cursor.rowcount, cursor.lastrowid or 0, rows)
 
 
-def _execute_many(connection: sqlite3.Connection, operation: str, parameters: Any) -> _Done:
-    cursor = connection.cursor()
-    try:
-        cursor.executemany(operation, parameters)
-        return _left_by(cursor)
-    finally:
-        cursor.close()
-
-
-def _left_by(cursor: sqlite3.Cursor) -> _Done:
-    rows = cursor.fetchall() if cursor.description else ()
-    return _Done(cursor.description, cursor.rowcount, cursor.lastrowid or 0, rows)
+_execute_many = partial(_execute, perform=sqlite3.Cursor.executemany)
