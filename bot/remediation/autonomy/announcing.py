@@ -62,16 +62,14 @@ class Announcing:
 
     async def _note_shown(self, connection: AsyncConnection, announced: list[Run]) -> None:
         known = await incidents.by_ids(connection, {run.incident_id for run in announced})
-        versions = await channel_messages.shown_versions(connection, known)
+        versions = await channel_messages.shown_versions(connection, known) if known else {}
         shown_before, self._shown = self._shown, {}
-        self._awaited = {
-            run.id: self._awaited.get(run.id, known[run.incident_id].version)
-            for run in announced
-            if run.incident_id in known
-        }
+        awaited_before, self._awaited = self._awaited, {}
         for run in announced:
-            if run.id in self._awaited and versions.get(run.incident_id, 0) >= self._awaited[run.id]:
-                self._shown[run.id] = shown_before.get(run.id, self._timer())
+            if incident := known.get(run.incident_id):
+                self._awaited[run.id] = awaited_before.get(run.id, incident.version)
+                if versions.get(incident.id, 0) >= self._awaited[run.id]:
+                    self._shown[run.id] = shown_before.get(run.id, self._timer())
 
     def _may(self, run: Run) -> bool:
         runbook = self._terms.runbooks.get(run.runbook)
