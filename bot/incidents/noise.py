@@ -18,7 +18,7 @@ async def noise_since(
     """The noisiest kinds of alerts first, of these domains, or of all."""
     async with database.read() as connection:
         episodes = await noise.episodes_since(connection, since, domains)
-        flaps = await noise.flaps_since(connection, since)
+        flaps = await noise.flaps_since(connection, since, domains)
         made = await silences.made_since(connection, since)
         said: dict[WatchGroup, int] = {
             one.of: max(round(log2(one.factor)), 0) for one in await sensitivity.changed(connection)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 from typing import NamedTuple
@@ -51,10 +51,12 @@ class Reach(NamedTuple):
         return f"{count} of the last 24 hours{now}" + (f": {', '.join(self.names)}" if self.names else "")
 
 
-async def reach_of(database: Database, matchers: Sequence[Matcher], now: datetime) -> Reach:
-    """Raises StorageUnavailable."""
+async def reach_of(
+    database: Database, matchers: Sequence[Matcher], now: datetime, domains: Collection[str] | None = None
+) -> Reach:
+    """Measured by the alerts of these domains, or of all. Raises StorageUnavailable."""
     async with database.read() as connection:
-        fired = await alerts.fired_since(connection, now - LATELY, MOST_FIRED)
+        fired = await alerts.fired_since(connection, now - LATELY, MOST_FIRED, domains)
     found: list[Fired] = []
     for start in range(0, len(fired), _SLICE):
         found += [one for one in fired[start : start + _SLICE] if matches_all(list(matchers), one.labels)]

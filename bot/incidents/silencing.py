@@ -69,7 +69,7 @@ async def add_silence(
     anyway: bool = False,
 ) -> Made:
     """Put a silence in force. Raises Refused; TooBroad, unless ``anyway``, where it would match most alerts."""
-    reach = await reach_of(database, matchers, now)
+    reach = await reach_of(database, matchers, now, actor_of(who).domains)
     permissions.require(who, Action.SILENCE, reach.services)
     if reach.too_broad and not anyway:
         raise TooBroad(reach)
@@ -104,10 +104,11 @@ async def declare_silence(
     if silence == known:
         return Declared(silence, new=False, reach=None)
     _check_span(silence, now)
-    reach = await reach_of(database, silence.matchers, now)
+    reach = await reach_of(database, silence.matchers, now, actor_of(who).domains)
     permissions.require(who, Action.SILENCE, reach.services)
     if known is not None:
-        permissions.require(who, Action.UNSILENCE, (await reach_of(database, known.matchers, now)).services)
+        before = await reach_of(database, known.matchers, now, actor_of(who).domains)
+        permissions.require(who, Action.UNSILENCE, before.services)
     if reach.too_broad and not anyway:
         raise TooBroad(reach)
     action = "silence.add" if known is None else "silence.change"
@@ -149,7 +150,7 @@ async def end_silence(database: Database, silence_id: str, who: Who, now: dateti
     """End a silence that is in force. Raises Refused."""
     async with database.read() as connection:
         known = (await silences.by_ids(connection, [silence_id])).get(silence_id)
-    reach = await reach_of(database, known.matchers, now) if known else None
+    reach = await reach_of(database, known.matchers, now, actor_of(who).domains) if known else None
     permissions.require(who, Action.UNSILENCE, reach.services if reach else ())
     user = actor_of(who).id
     async with database.write() as connection:

@@ -1,5 +1,6 @@
 """How far the rows of models were read from databases."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -97,10 +98,13 @@ async def all_progress(connection: AsyncConnection) -> list[Progress]:
     return [msgspec.convert(dict(row), Progress) for row in rows.mappings()]
 
 
-async def versions_read(connection: AsyncConnection, model: str) -> list[dict[str, Any]]:
-    """The versions of datasets that the pulls of a model read last: as a DataVersion, with ``since``."""
+async def versions_read(
+    connection: AsyncConnection, model: str, seen: Callable[[dict[str, Any]], bool] = lambda _read: True
+) -> list[dict[str, Any]]:
+    """The versions of datasets that the pulls of a model read last: as a DataVersion, with ``since`` and ``labels``,
+    which are null where a reference was read. Of what one dataset was read for, the last that is ``seen``."""
     rows = await connection.execute(select(_PULL.c.data).where(_PULL.c.model == model).order_by(_PULL.c.at))
-    found = {name: version for (data,) in rows for name, version in (data or {}).items()}
+    found = {name: version for (data,) in rows for name, version in (data or {}).items() if seen(version)}
     return [found[name] for name in sorted(found)]
 
 

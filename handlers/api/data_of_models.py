@@ -7,19 +7,35 @@ from typing import Any
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.event import domain_of
 from bot.domain.lineage.observed import Dataset, Version
 from bot.domain.rules import Rules
 from bot.domain.watched.data import DataVersion
 from bot.model_store import pulls
 from bot.pipeline.causes.lineage import datasets_of
 from handlers.api.shapes_of_models import DataShape
+from handlers.api.tokens import Caller
 
 _MOST_DOMAINS = 20
+_BESIDE = ("since", "labels")
+"""What is kept of a version that was read, beside the version."""
 
 
-async def data_of(connection: AsyncConnection, rules: Rules, model: str, domains: Collection[str]) -> list[DataShape]:
-    """By dataset; ``domains`` are those in which the model's data comes and that are shown."""
-    read = {one["dataset"]: one for one in await pulls.versions_read(connection, model)}
+async def data_of(
+    connection: AsyncConnection, rules: Rules, model: str, domains: Collection[str], caller: Caller
+) -> list[DataShape]:
+    """By dataset; ``domains`` are those in which the model's data comes and that are shown.
+
+    What a pull read is of the domain of its rows; what a reference was read from, of all of ``domains``.
+    """
+
+    def seen(read: Mapping[str, Any]) -> bool:
+        if "labels" not in read:  # kept by an earlier version: of which domain it is will be known with the next pull
+            return caller.domains is None
+        labels = read["labels"]
+        return bool(domains) if labels is None else caller.sees(domain_of(labels, rules.correlation.partition_by))
+
+    read = {one["dataset"]: one for one in await pulls.versions_read(connection, model, seen)}
     services = [*read, *(one for one in rules.depends_on.get(model, ()) if one not in read)]
     known: dict[str, Dataset] = {}
     for domain in sorted(domains)[:_MOST_DOMAINS]:
@@ -32,7 +48,7 @@ async def data_of(connection: AsyncConnection, rules: Rules, model: str, domains
 
 def _pulled(read: Mapping[str, Any], known: Mapping[str, Dataset]) -> DataShape:
     """What a pull read, with what a job reported of just this version."""
-    version = msgspec.convert({key: value for key, value in read.items() if key != "since"}, DataVersion)
+    version = msgspec.convert({key: value for key, value in read.items() if key not in _BESIDE}, DataVersion)
     versions = known[version.dataset].versions if version.dataset in known else ()
     mine = next((one for one in versions if one.version == version.version), Version(0))
     return DataShape(

@@ -54,7 +54,7 @@ class Pull(KeptPull):
         self._pages = Pages(section, clock, most)
         self._late = Late(section, self._pages, intake.frames, most)
         self._troubles = Troubles(model, self.key, section.holds, section.labels)
-        self._versions = DataVersions(section.data, secret)
+        self._versions = DataVersions(section.data, section.labels, secret)
         self._looked_at: datetime | None = None
         self._without_cursor = ""
 
@@ -110,10 +110,9 @@ class Pull(KeptPull):
     async def _with_versions(self, known: Progress) -> Progress:
         """Report the versions of the data that are new, and keep them."""
         now = self._clock()
-        if news := self._versions.news(known.data, self.section.labels, now):
-            await self._intake.tell(news)
-            return await self._save(known, data=self._versions.kept(known.data, now))
-        return known
+        await self._intake.tell(self._versions.news(known.data, now))
+        kept = self._versions.kept(known.data, now)
+        return known if kept == known.data else await self._save(known, data=kept)
 
     async def _worked(self, known: Progress) -> Progress:
         """The database answered."""

@@ -47,7 +47,7 @@ class ReferencePull(KeptPull):
         self.model, self.section = model, section
         self._address, self._database, self._intake, self._clock = address, database, intake, clock
         self._declared = declared
-        self._versions = DataVersions(section.data, secret)
+        self._versions = DataVersions(section.data, None, secret)
         about = f"{section.sql}\n{section.from_}"
         self.key = f"{model} reference {hashlib.sha256(about.encode()).hexdigest()[:16]}"
         self._troubles = Troubles(model, self.key, "references", {})

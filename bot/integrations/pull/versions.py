@@ -17,10 +17,15 @@ SOURCE = "pull"
 
 
 class DataVersions:
-    """Of the datasets of a pull. ``found`` are those that were read last, ``problems`` says why others were not."""
+    """Of the datasets of a pull. ``found`` are those that were read last, ``problems`` says why others were not.
 
-    def __init__(self, sources: Sequence[DataSource], secret: Callable[[str], str | None]) -> None:
-        self._sources, self._secret = sources, secret
+    ``labels`` are those of the rows that are read with them, None for a reference, which is of no correlation domain.
+    """
+
+    def __init__(
+        self, sources: Sequence[DataSource], labels: Mapping[str, str] | None, secret: Callable[[str], str | None]
+    ) -> None:
+        self._sources, self._labels, self._secret = sources, labels, secret
         self.found: list[DataVersion] = []
         self.problems: list[str] = []
 
@@ -31,13 +36,13 @@ class DataVersions:
         self.found, self.problems = await versions_of(self._sources, self._secret)
         return tables_of(self._sources, {one.dataset: one.version for one in self.found})
 
-    def news(self, known: Mapping[str, Any] | None, labels: Mapping[str, str], now: datetime) -> list[LineageEvent]:
+    def news(self, known: Mapping[str, Any] | None, now: datetime) -> list[LineageEvent]:
         """The versions that are not those that are known, as events."""
         at = round(now.timestamp() * 1000)
         return [
             LineageEvent(
                 source=SOURCE,
-                labels=dict(labels),
+                labels=dict(self._labels or {}),
                 at=at,
                 run=Run(job="", id=one.run, state=RunState.OTHER, commit=one.commit),
                 written=[Written(one.dataset, one.version)],
@@ -47,11 +52,13 @@ class DataVersions:
         ]
 
     def kept(self, known: Mapping[str, Any] | None, now: datetime) -> dict[str, Any] | None:
-        """What is kept of them, each with the moment at which it was first seen."""
+        """What is kept of them, each with the moment at which it was first seen, and for which rows it was read."""
         kept = dict(known or {})
         for one in self.found:
-            if kept.get(one.dataset, {}).get("version") != one.version:
-                kept[one.dataset] = msgspec.to_builtins(one) | {"since": now.isoformat()}
+            before = kept.get(one.dataset, {})
+            if before.get("version") != one.version:
+                before = msgspec.to_builtins(one) | {"since": now.isoformat()}
+            kept[one.dataset] = before | {"labels": self._labels}
         return kept or None
 
     def lineage(self, model_version: str) -> Lineage:

@@ -242,12 +242,16 @@ class Fired(NamedTuple):
     firing: bool
 
 
-async def fired_since(connection: AsyncConnection, moment: datetime, limit: int) -> list[Fired]:
-    """The alerts that fire or have fired since a moment, each once; the latest where there are more than ``limit``."""
+async def fired_since(
+    connection: AsyncConnection, moment: datetime, limit: int, domains: Collection[str] | None = None
+) -> list[Fired]:
+    """The alerts that fire or have fired since a moment, each once; the latest where there are more than ``limit``;
+    of these domains, or of all."""
     lately = or_(_ALERT.c.received_at >= moment, _ACTIVE)
+    within = [] if domains is None else [_ALERT.c.domain.in_(sorted(domains))]
     rows = await connection.execute(
         select(_ALERT.c.name, _ALERT.c.service, _ALERT.c.labels, _ACTIVE)
-        .where(_ALERT.c.current, lately)
+        .where(_ALERT.c.current, lately, *within)
         .order_by(_ALERT.c.received_at.desc())
         .limit(limit)
     )

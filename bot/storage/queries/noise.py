@@ -65,10 +65,16 @@ def _episode(row: Sequence[Any]) -> Episode:
     )
 
 
-async def flaps_since(connection: AsyncConnection, moment: datetime) -> Counter[str]:
-    """How often alerts began to flap, by what the timeline calls them."""
+async def flaps_since(
+    connection: AsyncConnection, moment: datetime, domains: Collection[str] | None = None
+) -> Counter[str]:
+    """How often alerts began to flap, by what the timeline calls them; in these domains, or in all."""
     flapped = and_(_TIMELINE.c.kind == TimelineKind.ALERTS.value, _TIMELINE.c.text.contains(_FLAPS, autoescape=True))
-    rows = await connection.execute(select(_TIMELINE.c.text).where(flapped, _TIMELINE.c.at >= moment))
+    query = select(_TIMELINE.c.text).where(flapped, _TIMELINE.c.at >= moment)
+    if domains is not None:
+        query = query.join(_INCIDENT, _INCIDENT.c.id == _TIMELINE.c.incident_id)
+        query = query.where(_INCIDENT.c.domain.in_(sorted(domains)))
+    rows = await connection.execute(query)
     return Counter(text.partition(_FLAPS)[0] for (text,) in rows)
 
 

@@ -126,6 +126,7 @@ async def _model(connection: AsyncConnection, call: Call[Any, Any], name: str) -
     rules = call.backend.rules
     reference = await references.current(connection, name, call.now)
     overview = _seen(call, await overview_of(connection, name, rules.partitions))
+    domains = _domains(call, overview)
     states: dict[str, list[MonitorState]] = {}
     for state in overview.states:
         states.setdefault(state.monitor, []).append(state)
@@ -133,18 +134,21 @@ async def _model(connection: AsyncConnection, call: Call[Any, Any], name: str) -
         name,
         list(rules.depends_on.get(name, [])),
         overview.newest_at,
-        _reference(reference) if reference else None,
+        _reference(reference) if reference and domains else None,
         [
             _monitor(monitor, one, state, _state_of(state, states.get(monitor, [])) if state else "unchecked")
             for monitor, one in rules.models[name].monitors.items()
             for state in states.get(monitor, [None])
         ],
-        await data_of(connection, rules, name, _domains(call, overview)),
+        await data_of(connection, rules, name, domains, call.caller),
     )
 
 
 def _domains(call: Call[Any, Any], overview: ModelOverview) -> set[str]:
-    """In which the model's data comes; that of events which name none counts in all."""
+    """In which the model's data comes, as far as the token sees them; that of events which name none counts in all.
+
+    A reference is what the data of all domains is compared with: without any of them it is nothing to the token.
+    """
     by = call.backend.rules.correlation.partition_by
     nowhere = domain_of({}, by)
     mine = {cursor.domain or domain_of(cursor.labels, by) for cursor in overview.cursors}

@@ -17,12 +17,17 @@ from bot.maintenance.model_data import remove_unused
 from bot.model_store import checks, pulls
 from bot.model_store.checks import CheckState
 from bot.model_store.pulls import Progress
+from bot.model_store.references import Lineage
 from bot.storage.database import Database
+from handlers.api.operation import all_operations
+from handlers.mcp.tools import all_tools
 from tests.conftest import Clock
 from tests.integration.api.programs import api
+from tests.integration.api.test_mcp import agent
 from tests.integration.watches.models_driver import MODEL, Models, rules_for
 from tests.integration.watches.test_models_apart import reference, send
 
+HIDDEN = "hidden-vault"
 DRIFT = {"kind": "drift", "window": {"rows": 500}}
 
 
@@ -66,7 +71,7 @@ async def test_each_check_is_in_the_history_of_the_domains_that_a_token_sees(mod
 
 
 async def test_the_versions_of_data_that_pulls_read_are_listed(models: Models, clock: Clock) -> None:
-    read = {"dataset": "scored", "version": "41", "since": clock().isoformat()}
+    read = {"dataset": "scored", "version": "41", "since": clock().isoformat(), "labels": {"cluster": "eu-1"}}
     newer = {**read, "version": "42", "commit": "abc", "run": "7", "digest": "d1"}
     late = clock() + timedelta(hours=1)
     async with models.database.write() as connection:
@@ -79,6 +84,48 @@ async def test_the_versions_of_data_that_pulls_read_are_listed(models: Models, c
     assert (data["dataset"], data["version"], data["commit"], data["run"]) == ("scored", "42", "abc", "7")
     assert (data["digest"], data["pulled"], data["job"]) == ("d1", True, "")
     assert datetime.fromisoformat(data["since"]) == clock()
+
+
+async def test_a_token_sees_of_what_pulls_and_references_read_only_what_is_of_its_domains(
+    models: Models, clock: Clock
+) -> None:
+    random = np.random.default_rng(7)
+    lineage = Lineage(data_version=HIDDEN, commit=HIDDEN)
+    await models.reference(HIDDEN, {"price": random.normal(10, 1, 3000)}, lineage=lineage)
+    there = {"version": HIDDEN, "since": clock().isoformat(), "commit": HIDDEN}
+    kept = {
+        "earlier": {"dataset": f"{HIDDEN}-1", **there},
+        "of all": {"dataset": f"{HIDDEN}-2", **there, "labels": {}},
+        "theirs": {"dataset": f"{HIDDEN}-3", **there, "labels": {"cluster": "us-2"}},
+        "newer": {"dataset": "scored", **there, "labels": {"cluster": "us-2"}},
+        "reference": {"dataset": f"{HIDDEN}-4", **there, "labels": None},
+        "ours": {"dataset": "scored", **there, "version": "41", "commit": "", "labels": {"cluster": "eu-1"}},
+    }
+    async with models.database.write() as connection:
+        for place, (key, read) in enumerate(kept.items()):
+            at = clock() + timedelta(hours=9 - place)
+            await pulls.save(connection, Progress(key=key, model=MODEL, at=at, data={read["dataset"]: read}))
+    await send(models, {"random": random, "rows": 500}, shift=3, cluster="us-2")
+    paths = [one.path.replace("{model}", MODEL) for one in all_operations() if one.path.startswith("/api/models")]
+    async with api(models) as programs, agent(programs, "eu-secret") as client:
+        for path in paths:
+            status, answer, _ = await programs.eu("GET", path)
+            assert status == 200 and HIDDEN not in str(answer) and "us-2" not in str(answer), (path, answer)
+            whole = await programs.ci.ok("GET", path)
+            assert "us-2" in str(whole) or "data" in str(whole), path
+        for name, tool in all_tools().items():
+            if tool.operation.path.startswith("/api/models"):
+                found = await client.call_tool(name, dict.fromkeys(tool.schema["required"], MODEL))
+                assert not found.is_error and HIDDEN not in str(found.structured_content), name
+        model = await programs.eu.ok("GET", f"/api/models/{MODEL}")
+        assert [(one["dataset"], one["version"]) for one in model["data"]] == [("scored", "41")]
+        assert model["reference"] is None
+        whole = await programs.ci.ok("GET", f"/api/models/{MODEL}")
+        assert len(whole["data"]) == 5 and whole["reference"]["version"] == HIDDEN
+        await send(models, {"random": random, "rows": 500}, cluster="eu-1")
+        model = await programs.eu.ok("GET", f"/api/models/{MODEL}")
+        assert model["reference"]["version"] == HIDDEN, "its own data is compared with it"
+        assert [one["dataset"] for one in model["data"]] == [f"{HIDDEN}-4", "scored"]
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

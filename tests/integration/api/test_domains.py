@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from bot.domain.event import AlertEvent, ChangeEvent, ChangeKind
+from bot.domain.incident import TimelineEntry, TimelineKind
 from bot.domain.rules import Rules
 from bot.inbox.inbox import Inbox
 from bot.storage.database import Database
+from bot.storage.queries.incidents import add_to_timeline
 from handlers.api.operation import Operation, all_operations
 from handlers.mcp.tools import all_tools
 from tests.conftest import Clock
@@ -66,6 +68,25 @@ async def test_no_list_has_anything_of_another_domain(pipeline: Pipeline, alert:
             _, whole, _ = await programs.ci("GET", f"{one.path}?{NEEDED.get(one.path, '')}")
             shown |= {one.path} if HIDDEN in _without_the_question(whole) else set()
         assert {"/api/incidents", "/api/services", "/api/silences", "/api/audit", "/api/changes"} <= shown
+
+
+async def test_what_a_silence_matches_and_how_often_alerts_flap_is_counted_in_the_domains_of_the_token_alone(
+    pipeline: Pipeline, alert: MakeAlert
+) -> None:
+    names = [f"{HIDDEN}-{place}" for place in range(7)]
+    await pipeline.send(alert(cluster="eu-1"), *(alert(cluster="us-2", alertname=name) for name in names))
+    [theirs] = [one for one in await pipeline.incidents() if one.domain == "us-2"]
+    says = "HighLatency on checkout is flapping (x)"
+    flapping = TimelineEntry(incident_id=theirs.id, at=pipeline.clock(), kind=TimelineKind.ALERTS, text=says)
+    async with pipeline.database.write() as connection:
+        await add_to_timeline(connection, [flapping])
+    silence = {"matchers": ['service="checkout"'], "duration": "1h"}
+    async with api(pipeline) as programs:
+        made = await programs.eu.ok("POST", "/api/silences", silence, status=201)
+        assert made["matches"] == "1 of the only alert of the last 24 hours (1 fires now): HighLatency"
+        [kind] = (await programs.eu.ok("GET", "/api/noise"))["noise"]
+        assert kind["flaps"] == 0
+        assert {one["flaps"] for one in (await programs.ci.ok("GET", "/api/noise"))["noise"]} == {0, 1}
 
 
 def _without_the_question(answer: Any) -> str:
