@@ -93,7 +93,7 @@ async def test_a_token_sees_of_what_pulls_and_references_read_only_what_is_of_it
     lineage = Lineage(data_version=HIDDEN, commit=HIDDEN)
     await models.reference(HIDDEN, {"price": random.normal(10, 1, 3000)}, lineage=lineage)
     there = {"version": HIDDEN, "since": clock().isoformat(), "commit": HIDDEN}
-    kept = {
+    kept: dict[str, dict[str, Any]] = {
         "earlier": {"dataset": f"{HIDDEN}-1", **there},
         "of all": {"dataset": f"{HIDDEN}-2", **there, "labels": {}},
         "theirs": {"dataset": f"{HIDDEN}-3", **there, "labels": {"cluster": "us-2"}},
