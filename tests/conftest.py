@@ -17,6 +17,7 @@ from sqlalchemy import make_url
 from bot.inbox.inbox import Inbox, open_inbox
 from bot.inbox.sql import SqlInbox
 from bot.storage.database import Database, open_database
+from tests.migrated import copy_migrated
 from tests.nats_server import NatsServer, running_server
 
 SLOW = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
@@ -124,29 +125,11 @@ EVERY_INBOX = pytest.mark.parametrize("database_url", ["sqlite", "postgresql", "
 """For tests of what an inbox does, wherever it is: the third kind is a stream, with the state in SQLite."""
 
 
-@pytest.fixture(scope="session")
-def migrated_files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """SQLite's files with the newest schema, to be copied: the database, and the inbox beside it."""
-    folder = tmp_path_factory.mktemp("migrated")
-
-    async def migrate() -> None:
-        database = open_database(f"sqlite:///{folder}/tandem.db")
-        await database.migrate()
-        inbox = open_inbox(database)
-        await inbox.prepare(0)
-        await inbox.close()
-        await database.close()
-
-    asyncio.run(migrate())
-    return sorted(folder.iterdir())
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The address of a fresh database with the newest schema."""
     if request.param in ("sqlite", "jetstream"):
-        for file in request.getfixturevalue("migrated_files"):
-            shutil.copy(file, tmp_path)
+        copy_migrated(tmp_path)
         yield f"sqlite:///{tmp_path}/tandem.db"
         return
     server = request.getfixturevalue("postgresql_server")

@@ -17,6 +17,7 @@ import aiohttp
 import yaml
 
 from bot.localslack import LocalSlack
+from tests.migrated import copy_migrated
 from tests.programs import Running, start_program
 
 TOKEN = "acceptance-token-of-some-length"
@@ -28,7 +29,8 @@ ON_CALL, BYSTANDER, SECOND = "U012AB3CD", "U0BYSTAND", "U0SECOND1"
 class Tandem:
     """A bot that can be started, killed and started again on the same database and port.
 
-    It is forked from a process that has imported it; who measures its memory begins it from nothing.
+    It is forked from a process that has imported it, and finds a database with the newest schema; who measures its
+    memory begins it from nothing.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Tandem:
         self.module = "bot.cli"
         self.process: Running | None = None
         self._forked = forked
+        self._prepared = not forked or database_url is not None
         self.configure(config)
         slack.request_url = f"{self.url}/slack/events"
 
@@ -66,6 +69,9 @@ class Tandem:
             "SLACK_SIGNING_SECRET": self.slack.signing_secret,
             **self.environment,
         }
+        if not self._prepared:
+            await asyncio.to_thread(copy_migrated, self.folder)
+            self._prepared = True
         self.process = await self._begin(environment)
         await until(self._listens, "the bot listens", START_SECONDS)
 
