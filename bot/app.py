@@ -201,7 +201,8 @@ def build(process: Process) -> Configured:
     work = list(_work(process, models, remediation)) if remediation else []
     http = web.Application(middlewares=middlewares())
     sign_in = make_sign_in(process, slack, roster)
-    health = Health(partial(health_of, slack), process.membership.status, partial(socket_health_of, slack))
+    workflows = remediation.health if remediation else None
+    health = Health(partial(health_of, slack), process.membership.status, partial(socket_health_of, slack), workflows)
     fast = add_routes(http, process, answering, health, sign_in)
     interaction = list(slack_endpoint(process, slack, http, models, answering)) if slack and role.has_endpoints else []
     components = [
@@ -214,7 +215,7 @@ def build(process: Process) -> Configured:
         *([own_channels_component(process, slack, roster)] if slack and role.works else []),
         *([routes_component(process)] if slack is None and role.works else []),
         *(on_call_components(process, slack, roster) if role.works else []),
-        *health_components(process, slack),
+        *health_components(process, slack, remediation),
         *answering.components,
         *sign_in.components,
         *interaction,

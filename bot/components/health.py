@@ -13,11 +13,12 @@ from bot.health.model_metrics import ModelMetrics
 from bot.health.ops_channel import OpsChannel
 from bot.health.refusals import publish_refusals
 from bot.health.review_metrics import ReviewMetrics
-from bot.health.self_check import SelfCheck
+from bot.health.self_check import Others, SelfCheck
 from bot.notify.kinds import Opening, open_channel
+from bot.remediation.workflow import Remediation
 
 
-def health_components(process: Process, slack: Slack | None) -> Iterator[Component]:
+def health_components(process: Process, slack: Slack | None, remediation: Remediation | None) -> Iterator[Component]:
     environment, services = process.environment, process.services
     check = SelfCheck(
         process.backlog,
@@ -25,7 +26,7 @@ def health_components(process: Process, slack: Slack | None) -> Iterator[Compone
         partial(health_of, slack),
         services.clock,
         process.config.deadman.after,
-        partial(others_of, slack),
+        partial(_others, slack, remediation),
     )
     topology = services.rules.depends_on
     known = {*topology, *(below for names in topology.values() for below in names)}
@@ -40,3 +41,10 @@ def health_components(process: Process, slack: Slack | None) -> Iterator[Compone
         ops = OpsChannel(channel, check, services.clock, partial(services.holds, ROLE))
         yield Component("ops channel", run=ops.run)
         yield Component("refusals", run=partial(publish_refusals, process.refusals, channel))
+
+
+def _others(slack: Slack | None, remediation: Remediation | None) -> Others:
+    found = others_of(slack)
+    if remediation is None or not remediation.problem:
+        return found
+    return found._replace(serious={**found.serious, "workflows": f"runs cannot be carried out: {remediation.problem}"})

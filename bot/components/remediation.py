@@ -23,7 +23,8 @@ from bot.remediation.starting import PersonLookup, Start, ungrouped
 from bot.remediation.steps import Steps
 from bot.remediation.traced import TracedSteps
 from bot.remediation.verifying import Verifier
-from bot.remediation.workflow import Remediation, workflow_database
+from bot.remediation.workflow import Remediation
+from bot.remediation.workflow_database import workflow_database
 from bot.watches.models.evidence import look_at_monitor
 
 

@@ -15,13 +15,11 @@ from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from time import monotonic
 
 import structlog
 from dbos import DBOS, SetWorkflowID
 from dbos import error as dbos_errors
-from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
 
 from bot.domain.run import GATE, Run, RunStatus
@@ -36,11 +34,11 @@ from bot.remediation.gate_preview import GatePreviews
 from bot.remediation.offers.guard_looks import GuardLooks
 from bot.remediation.offers.step_previews import StepPreviews
 from bot.remediation.steps import Steps
+from bot.remediation.workflow_database import NO_RUN_BEGINS, WorkflowProbe
 from bot.services import Services
 from bot.storage.queries import runs
 from bot.storage.queries.listed.runs import drills_that_are_over
 from bot.storage.quiet import Quiet
-from bot.storage.timeouts import SOCKET
 
 ROLE = "remediation"
 POLL = 1.0
@@ -73,12 +71,15 @@ class Remediation:
         self._announcing = Announcing(self._database, terms, self._clock)
         self._has_gates = any(step.kind == GATE for runbook in runbooks.values() for step in runbook.steps)
         self._config = workflow_store.settings(system_database_url, services.leases.replica)
+        self._probe = WorkflowProbe(system_database_url)
         self._woken = asyncio.Event()
         self._started: set[str] = set()
         self._gone_since: dict[str, float] = {}
         self._quiet = Quiet(self._database.commits)
         self._launching = asyncio.Lock()
         self._workflow: durable.Workflow | None = None
+        self.problem = ""
+        """Why DBOS's database could not be opened when that was tried last; empty where it was, or was never tried."""
 
     async def launch(self) -> None:
         """Wait for the steps of an earlier process. Of several replicas each opens DBOS's database at once: it may be
@@ -87,19 +88,40 @@ class Remediation:
         if not self._database.is_sqlite:
             await self._opened()
 
+    async def health(self) -> str:
+        """``ok``, or why no approved run would begin."""
+        try:
+            await self._probe.check()
+        except StorageUnavailable as error:
+            return f"{error}: {NO_RUN_BEGINS}"
+        return self.problem or "ok"
+
     async def _opened(self) -> durable.Workflow:
-        """With DBOS's database open; the first time, the workflows that a crash interrupted are taken up."""
+        """With DBOS's database open; the first time, the workflows that a crash interrupted are taken up.
+
+        Raises StorageUnavailable.
+        """
         async with self._launching:
             if self._workflow is None:
-                DBOS(config=self._config)
-                workflow = durable.define_workflow(self._steps, asyncio.get_running_loop())
                 try:
-                    await asyncio.to_thread(DBOS.launch)
-                except Exception:  # otherwise DBOS takes itself for launched at the next try, and runs nothing
-                    await _take_down()
-                    raise
-                self._workflow = workflow
+                    await self._probe.check(anew=True)  # DBOS itself waits half a minute for a file that is locked
+                    self._workflow = await self._launched()
+                except Exception as error:
+                    self.problem = f"{_reason(error)}: {NO_RUN_BEGINS}"
+                    raise StorageUnavailable(self.problem) from error
+                self.problem = ""
+                self._probe.opened()
         return self._workflow
+
+    async def _launched(self) -> durable.Workflow:
+        DBOS(config=self._config)
+        workflow = durable.define_workflow(self._steps, asyncio.get_running_loop())
+        try:
+            await asyncio.to_thread(DBOS.launch)
+        except Exception:  # otherwise DBOS takes itself for launched at the next try, and runs nothing
+            await _take_down()
+            raise
+        return workflow
 
     async def forget(self, run_ids: Collection[str]) -> None:
         """Delete what DBOS remembers of runs that are over for long. Raises StorageUnavailable."""
@@ -122,10 +144,12 @@ class Remediation:
         """Reconcile until cancelled."""
         while True:
             try:
+                if self.problem:
+                    await self._opened()  # whoever looks after it shall see that it is well again, also without a run
                 if self._may():
                     await self.reconcile()
             except (StorageUnavailable, DBAPIError, dbos_errors.DBOSException) as error:
-                log.warning("remediation.retry", reason=str(getattr(error, "orig", error)))
+                log.warning("remediation.retry", reason=_reason(error))
             await asyncio.sleep(_REST)
             with suppress(TimeoutError):
                 async with asyncio.timeout(POLL):
@@ -199,17 +223,11 @@ class Remediation:
         log.info("run.started", run=run.id, runbook=run.runbook)
 
 
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "orig", None) or error)
+
+
 async def _take_down() -> None:
     await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
     # A workflow that ran has made DBOS's threads those of our loop, and now they are gone.
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
-
-
-def workflow_database(url: str) -> str:
-    """DBOS's own database: beside ours on SQLite, which takes one writer at a time; the same one on PostgreSQL."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() == "sqlite" and parsed.database:
-        path = Path(parsed.database)
-        return f"sqlite:///{path.with_name(f'{path.stem}.workflows.db')}"
-    bounds = {name: value for name, value in SOCKET.items() if name not in parsed.query}
-    return parsed.set(drivername="postgresql").update_query_dict(bounds).render_as_string(hide_password=False)

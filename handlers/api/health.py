@@ -2,7 +2,7 @@
 
 import asyncio
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -39,12 +39,13 @@ class Health:
     """``slack`` says how Slack is doing: ``ok``, ``off``, or what is wrong, and whether that makes us unready.
 
     ``socket_mode`` says the same of the connection over which clicks come. ``replica`` says which replica this is,
-    and what it holds.
+    and what it holds. ``workflows`` says whether approved runs can begin, where this process carries any out.
     """
 
     slack: Callable[[], tuple[str, bool]]
     replica: Callable[[], Mapping[str, Any]] = dict
     socket_mode: Callable[[], tuple[str, bool]] = lambda: ("off", True)
+    workflows: Callable[[], Awaitable[str]] | None = None
 
 
 def utc_now() -> datetime:
@@ -79,7 +80,8 @@ class HealthEndpoints:
         return _json({"status": "ok"})
 
     async def _ready(self, request: web.Request) -> web.StreamResponse:
-        """503 where storage is down, or Slack or Socket Mode was never reached or refuses us; a short outage is not.
+        """503 where storage is down, no approved run can begin, or Slack or Socket Mode was never reached or refuses
+        us; a short outage of these is not.
 
         How far the pipeline is behind is said, and never a 503: a restart, or no more requests, would not help it.
         """
@@ -104,6 +106,10 @@ class HealthEndpoints:
         state = {"storage": "ok", "slack": slack, **state, **self._health.replica()}
         if socket_mode != "off":
             state["socket_mode"] = socket_mode
+        if self._health.workflows is not None:
+            workflows = await self._health.workflows()
+            ready &= workflows == "ok"
+            state["workflows"] = workflows if self._shows_token(request) else _without_details(workflows)
         return _json({"status": "ok" if ready else "unavailable", **state}, 200 if ready else 503)
 
     def _shows_token(self, request: web.Request) -> bool:

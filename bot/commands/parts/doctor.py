@@ -22,6 +22,7 @@ from bot.commands.parts.checks.shown import check_shown
 from bot.commands.parts.checks.slack_answers import advice_for, asked, clock_skew, is_about_reaching
 from bot.commands.parts.checks.slack_app import SCOPES, check_home, check_scopes
 from bot.commands.parts.checks.tickets import check_tickets
+from bot.commands.parts.checks.workflows import check_workflows
 from bot.config import Config, Environment, read_environment
 from bot.domain.duration import format_duration
 from bot.errors import ConfigError, TandemError
@@ -80,13 +81,23 @@ async def _storage(environment: Environment, config: Config) -> list[Finding]:
             async with database.write() as connection:
                 await connection.run_sync(see_that_it_is_known, MIGRATIONS)
             takes = Finding(Mark.OK, "database", f"takes writes ({database.engine.dialect.name})")
+            workflows = await check_workflows(database, environment)
             inbox = await check_inbox(database, environment)
             archive = await _archive(database, environment.archive, config)
             models = await _model_store(database, environment) if config.models else []
             alerts = await check_alerts(database, config)
             slack = [*await check_home(database), *await check_shown(database, environment)]
             rest = [*await check_on_call(database, config), *await check_outgoing(database, config), *slack]
-            return [takes, await _audit_log(database, environment), archive, *models, *inbox, *alerts, *rest]
+            return [
+                takes,
+                *workflows,
+                await _audit_log(database, environment),
+                archive,
+                *models,
+                *inbox,
+                *alerts,
+                *rest,
+            ]
         finally:
             await database.close()
     except (TandemError, OSError) as error:

@@ -7,18 +7,19 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import event, make_url
-from sqlalchemy.exc import DBAPIError
 
 from bot.config.model import Config
 from bot.domain.event import AlertEvent
 from bot.domain.rules import Rules
+from bot.errors import StorageUnavailable
 from bot.inbox.backlog import Backlog
 from bot.inbox.sql import SqlInbox
 from bot.remediation.approval import Terms
 from bot.remediation.records import RunRecords
 from bot.remediation.starting import Start
 from bot.remediation.steps import Steps
-from bot.remediation.workflow import Remediation, workflow_database
+from bot.remediation.workflow import Remediation
+from bot.remediation.workflow_database import workflow_database
 from bot.routing.router import Nowhere, Router
 from bot.services import Services
 from bot.storage.database import Database, open_database
@@ -179,7 +180,7 @@ async def test_dbos_that_cannot_be_opened_is_opened_anew_once_it_can(
     workflows.mkdir()
     await Pipeline(pipeline.database, pipeline.inbox, pipeline.clock, pipeline.rules).send(alert(service="checkout"))
     for _ in range(2):
-        with pytest.raises(DBAPIError):
+        with pytest.raises(StorageUnavailable, match="no approved run begins"):
             await remediation.reconcile()
     workflows.rmdir()
     await remediation.reconcile()

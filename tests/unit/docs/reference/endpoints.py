@@ -91,7 +91,8 @@ MEANINGS: dict[tuple[str, str], tuple[str, str]] = {
     ("GET", "/healthz"): ("none", "200 while the process answers."),
     ("GET", "/readyz"): (
         "none",
-        "200 while the database takes writes and Slack the token, else 503; details with the API's token.",
+        "200 while the database takes writes, approved runs can begin and Slack takes the token, else 503; details "
+        "with the API's token.",
     ),
     ("GET", "/metrics"): ("none", "Prometheus metrics, see [metrics](metrics.md)."),
 }
