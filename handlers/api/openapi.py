@@ -206,9 +206,13 @@ def _body(one: Operation, schemas: dict[str, Schema]) -> Schema:
     return {"required": required, "content": {"application/json": content}}
 
 
+_NAMING = frozenset({"incident", "runbook", "service", "team"})
+"""Parameters that name something, which is to be there."""
+
+
 def _answers(one: Operation) -> dict[int, Schema]:
     said = dict(_ALWAYS)
-    if "{" in one.path or one.changes or "incident" in one.query.__struct_fields__:
+    if "{" in one.path or one.changes or _NAMING.intersection(one.query.__struct_fields__):
         said[404] = "It is not there, or not in the token's domains."
     if one.changes:
         said |= {

@@ -146,8 +146,9 @@ class ReferenceEndpoint:
         model, version = request.match_info["model"], version_of(request, part)
         async with self._database.read() as connection:
             found = await references.get(connection, model, version)
+            known = [] if found else [one.version for one in await references.versions(connection, model)]
         if found is None:
-            raise Refusal(404, f"{model} has no reference {version!r}.")
+            raise Refusal(404, f"{model} has no reference {version!r}{nearest(version, known)}")
         return found
 
 

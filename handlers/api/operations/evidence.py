@@ -10,6 +10,7 @@ from bot.domain.access.scope import Scope
 from bot.incidents.offers import fitting
 from bot.storage.queries import alerts, changes
 from handlers.api.found import incident_in
+from handlers.api.named import require_service
 from handlers.api.operation import Answer, Call, NoBody, NoQuery, operation
 
 _HOURS = timedelta(hours=24)
@@ -60,6 +61,8 @@ async def list_changes(call: Call[ChangesQuery, NoBody]) -> Answer:
     async with call.database.read() as connection:
         domains = call.caller.domains or await changes.domains_of(connection, query.service)
         found = await changes.between(connection, domains, [query.service], query.since or until - _HOURS, until)
+        if not found:
+            await require_service(connection, call, query.service)
     shapes = [
         ChangeShape(
             one.at, one.service, one.change, one.title, one.version, one.actor, one.source, one.link, one.domain

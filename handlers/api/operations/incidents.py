@@ -14,6 +14,7 @@ from bot.domain.severity import Severity
 from bot.storage.queries.listed.incidents import IncidentFilter, matching
 from handlers.api.descriptions import describe, timeline_of
 from handlers.api.found import incident_in
+from handlers.api.named import require_service, require_team
 from handlers.api.operation import Answer, Call, NoBody, NoQuery, Position, operation
 from handlers.api.shapes import IncidentPage, IncidentShape
 
@@ -46,6 +47,9 @@ async def list_incidents(call: Call[ListQuery, NoBody]) -> Answer:
     query, teams = call.query, call.backend.policy.teams
     async with call.database.read() as connection:
         found, following = await _page(connection, call)
+        if not found and following is None and query.cursor is None:
+            require_team(teams, query.team)
+            await require_service(connection, call, query.service)
         described = await describe(connection, found, teams, with_alerts=query.alerts)
     return Answer(IncidentPage(described, following))
 

@@ -12,13 +12,13 @@ from bot.domain.alert import Alert
 from bot.domain.event import domain_of
 from bot.domain.watched.figures import Measured
 from bot.domain.watched.monitor import MonitorRules
-from bot.errors import NotFound
 from bot.model_store import checks, references
 from bot.model_store.checks import CheckFilter, MadeCheck, Standing
 from bot.model_store.references import Reference
 from bot.storage.queries.listed.episodes import episodes_of_model
 from bot.watches.models.memory import ModelOverview, MonitorState, overview_of
 from handlers.api.data_of_models import data_of
+from handlers.api.named import require_model
 from handlers.api.operation import Answer, Call, Invalid, NoBody, NoQuery, Position, operation
 from handlers.api.shapes_of_models import (
     CheckShape,
@@ -117,8 +117,7 @@ async def model_columns(call: Call[NoQuery, NoBody]) -> Answer:
 def _known(call: Call[Any, Any]) -> str:
     """Raises NotFound."""
     name = call.path["model"]
-    if name not in call.backend.rules.models:
-        raise NotFound("There is no model of that name in tandem.yaml.")
+    require_model(call, name)
     return name
 
 

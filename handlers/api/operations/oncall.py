@@ -11,6 +11,7 @@ from bot.domain.access.person import schedule_of
 from bot.domain.access.scope import Scope
 from bot.domain.access.team import Teams
 from bot.routing.schedules.roster import NowOnCall, Roster, notes_of
+from handlers.api.named import require_service, require_team
 from handlers.api.operation import Answer, Call, NoBody, operation
 
 Name = Annotated[str, Meta(max_length=200)]
@@ -54,6 +55,9 @@ class OnCallPage(msgspec.Struct, frozen=True):
 async def who_is_on_call(call: Call[OnCallQuery, NoBody]) -> Answer:
     """A schedule is of no correlation domain."""
     teams, roster = call.backend.policy.teams, call.backend.known.roster
+    require_team(teams, call.query.team)
+    async with call.database.read() as connection:
+        await require_service(connection, call, call.query.service)
     if roster is None:
         return Answer(OnCallPage([]))
     found = await roster.now()

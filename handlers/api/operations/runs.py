@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from bot.config.nearest import nearest
 from bot.domain.access.scope import Scope
 from bot.domain.run import RunStatus
 from bot.incidents.guarding import guards_of
@@ -14,6 +15,7 @@ from bot.storage.queries import runs
 from bot.storage.queries.listed.runs import RunFilter, listed
 from handlers.api.descriptions import run_shape
 from handlers.api.found import incident_in, incident_of
+from handlers.api.named import require_runbook
 from handlers.api.operation import Answer, Call, Invalid, NoBody, NoQuery, operation
 from handlers.api.shapes import RunPage, RunShape
 
@@ -48,6 +50,8 @@ async def list_runs(call: Call[RunQuery, NoBody]) -> Answer:
             raise Invalid("cursor: the value of `next` of the page before is expected.")
         wanted = RunFilter(query.status, query.runbook, incident.id if incident else None, call.caller.domains)
         found = await listed(connection, wanted, before, query.limit + 1)
+        if not found and before is None:
+            await require_runbook(connection, call, query.runbook)
         shown = found[: query.limit]
         steps = await runs.steps_of(connection, [run.id for run in shown])
     following = shown[-1].id if len(found) > query.limit else None
@@ -69,7 +73,8 @@ async def propose_run(call: Call[NoQuery, Propose]) -> Answer:
     incident = await incident_of(call)
     rules = call.backend.rules
     if call.body.runbook not in rules.runbooks:
-        raise Invalid(f"runbook: there is no {call.body.runbook[:60]!r} in tandem.yaml.")
+        near = nearest(call.body.runbook, rules.runbooks)
+        raise Invalid(f"runbook: there is no {call.body.runbook[:60]!r} in tandem.yaml{near}.")
     terms = Terms(rules.runbooks, guards_of(rules))
     made = await propose_by_hand(call.database, terms, call.body.runbook, incident.id, call.who, call.now)
     first, *others = [run_shape(run, (), alone=True) for run in made]

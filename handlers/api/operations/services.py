@@ -12,6 +12,7 @@ from bot.domain.access.scope import Scope
 from bot.domain.severity import most_severe
 from bot.storage.queries.learnt_edges import dependencies_of, names_after
 from bot.storage.queries.listed.incidents import OpenServices, open_services
+from handlers.api.named import require_team
 from handlers.api.operation import Answer, Call, NoBody, operation
 from handlers.api.shapes import ServicePage, ServiceShape
 
@@ -34,6 +35,7 @@ class ServiceQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 )
 async def list_services(call: Call[ServiceQuery, NoBody]) -> Answer:
     query, teams, described = call.query, call.backend.policy.teams, call.backend.rules.depends_on
+    require_team(teams, query.team)
     async with call.database.read() as connection:
         opened = await open_services(connection, call.caller.domains, _MOST_OPEN)
         affected = _by_service(opened)

@@ -63,7 +63,8 @@ async def test_no_list_has_anything_of_another_domain(pipeline: Pipeline, alert:
         shown = set()
         for one in LISTS:
             status, answer, _ = await programs.eu("GET", f"{one.path}?{NEEDED.get(one.path, '')}")
-            assert status == 200, (one.path, answer)
+            assert status == (404 if one.path == "/api/changes" else 200), (one.path, answer)
+            answer.pop("detail", "")  # it names the service that was asked about
             assert HIDDEN not in _without_the_question(answer), (one.path, answer)
             _, whole, _ = await programs.ci("GET", f"{one.path}?{NEEDED.get(one.path, '')}")
             shown |= {one.path} if HIDDEN in _without_the_question(whole) else set()
