@@ -27,7 +27,7 @@ from bot.components.outgoing import outgoing_components
 from bot.components.people.homes import homes_component
 from bot.components.people.own_channels import own_channels_component
 from bot.components.people.tickets import ticket_components
-from bot.components.pipeline import make_models_watch, models_component, worker_component
+from bot.components.pipeline import import_what_it_needs, make_models_watch, models_component, worker_component
 from bot.components.process import (
     Process,
     backlog_component,
@@ -88,6 +88,7 @@ class App:
         handover to the other replicas comes before they close."""
         async with AsyncExitStack() as stack:
             self._process = process = await stack.enter_async_context(open_process(self._environment, self._config))
+            await import_what_it_needs(process.services.rules)
             below = [descriptors_component(), backlog_component(process), intake_component(process)]
             await self._start(below, await stack.enter_async_context(_started()))
             process.services.broadcast.keep()
@@ -118,6 +119,7 @@ class App:
         """
         async with self._changing:
             process, before = self._process.configured(config), self._configured
+            await import_what_it_needs(process.services.rules)
             await before.started.stack.aclose()
             try:
                 await self._replace(before, process)

@@ -28,6 +28,14 @@ class EventTooLarge(StorageUnavailable):
     """The inbox cannot keep one event of this size, now or later; nothing was acknowledged."""
 
 
+class Unfit(TandemError):
+    """A table cannot be taken; the message names the column, and the row where it is one row's fault."""
+
+
+class TooLarge(TandemError):
+    """A file is more than is taken at once when it is unpacked; the message says by what measure."""
+
+
 class Conflict(TandemError):
     """Somebody else changed the same state first; load it again and decide anew."""
 

@@ -21,7 +21,7 @@ from bot.cluster import lease_queries as queries
 from bot.cluster.lease_queries import Member
 from bot.cluster.leases import lock_of, lock_of_replica, role_lease
 from bot.observability.metrics import TAKEOVERS
-from bot.storage.timeouts import BoundedConnection
+from bot.storage.bounded import BoundedConnection
 
 BEAT = 0.5
 VALID_FOR = 2.5

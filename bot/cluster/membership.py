@@ -11,7 +11,6 @@ import structlog
 
 from bot.cluster.broadcast import LEASES, WORK, Broadcast
 from bot.cluster.leases import Leases, SoleLeases, partition_lease, role_lease
-from bot.cluster.shared_leases import SharedLeases
 from bot.errors import LostLease
 from bot.storage.database import Database
 
@@ -22,6 +21,8 @@ def make_leases(database: Database, replica: str | None, partitions: int) -> Lea
     """Shared ones on PostgreSQL, where no other process may have the name ``replica``; without one, it is made up."""
     if database.is_sqlite:
         return SoleLeases(partitions)
+    from bot.cluster.shared_leases import SharedLeases  # brings psycopg
+
     return SharedLeases(database, replica or f"{socket.gethostname()[:40]}-{secrets.token_hex(3)}", partitions)
 
 

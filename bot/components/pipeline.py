@@ -1,6 +1,7 @@
 """The pipeline: the worker over the inbox, and the watches that learn from what passes through it."""
 
 import asyncio
+import importlib
 from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
@@ -10,6 +11,7 @@ import structlog
 from bot.cluster.broadcast import LEASES, WORK, Broadcast
 from bot.components.component import Component
 from bot.components.process import Process
+from bot.domain.rules import Rules
 from bot.errors import Conflict, StorageUnavailable
 from bot.pipeline.worker import Worker
 from bot.remediation.planning import make_plan
@@ -21,6 +23,22 @@ if TYPE_CHECKING:
 DRAIN_SECONDS = 5.0
 
 log = structlog.get_logger(__name__)
+
+
+async def import_what_it_needs(rules: Rules) -> None:
+    """What these rules need and others do without, imported in a thread: on the loop it would hold up the endpoints."""
+    wanted = {
+        "bot.watches.metrics.watch": rules.metrics.watch,
+        "bot.pipeline.causes.metrics": rules.metrics.watch,
+        "bot.watches.forecast.watch": rules.metrics.forecasts,
+        "bot.watches.logs.watch": rules.logs.watch,
+        "bot.watches.llm.watch": rules.llm.watch,
+        "handlers.models.endpoint": rules.models,
+        "bot.watches.models.watch": any(model.monitors for model in rules.models.values()),
+    }
+    for module, is_wanted in wanted.items():
+        if is_wanted:
+            await asyncio.to_thread(importlib.import_module, module)
 
 
 def make_models_watch(process: Process) -> "ModelsWatch | None":

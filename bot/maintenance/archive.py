@@ -2,6 +2,8 @@
 
 A file is named by what it holds, ``KIND/day=YYYY-MM-DD/FIRST-LAST.parquet``: written again after a crash it is the
 same file. Readers such as pandas and DuckDB take the folder of a kind as one table.
+
+What writes Parquet, and what reaches other places, is imported when something is written there.
 """
 
 import asyncio
@@ -11,13 +13,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import fsspec
 import msgspec
-import pyarrow as pa
-import pyarrow.parquet as pq
-from fsspec.implementations.local import LocalFileSystem
 from sqlalchemy import Boolean, Column, Float, Integer, Table
 
 from bot.errors import ConfigError, StorageUnavailable
@@ -25,28 +23,28 @@ from bot.storage.blobs import write_durably
 from bot.storage.database import Database
 from bot.storage.types import Json, UtcDateTime
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from fsspec import AbstractFileSystem
+
 
 class Archive:
     """Raises StorageUnavailable where the place does not answer."""
 
     def __init__(self, address: str) -> None:
         """A folder, or an fsspec address. Raises ConfigError for one that fsspec cannot use."""
-        try:
-            self._system, self._root = fsspec.core.url_to_fs(address.rstrip("/"))
-        except (ValueError, ImportError) as error:
-            raise ConfigError(f"TANDEM_ARCHIVE: {error}") from error
-        self._is_local = isinstance(self._system, LocalFileSystem)
+        self._root, self._system = _elsewhere(address) if "://" in address else (str(Path(address).absolute()), None)
 
-    async def put(self, kind: str, day: date, name: str, table: pa.Table) -> str:
+    async def put(self, kind: str, day: date, name: str, table: Table, rows: Sequence[Mapping[str, Any]]) -> str:
         """Write a file, over one of the same name; returns where it is in the archive. On return it is on disk."""
         file = f"{kind}/day={day.isoformat()}/{name}.parquet"
-        await asyncio.to_thread(self._put, file, table)
+        await asyncio.to_thread(self._put, file, table, rows)
         return file
 
     @property
     def place(self) -> str:
         """Where it is, as readers name it; without a password."""
-        return str(self._system.unstrip_protocol(self._root)).removeprefix("file://")
+        return self._root if self._system is None else str(self._system.unstrip_protocol(self._root))
 
     async def reach(self) -> None:
         """See whether it takes files."""
@@ -55,20 +53,38 @@ class Archive:
     def _reach(self) -> None:
         probe = f"{self._root}/.probe"
         with _outages():
+            if self._system is None:
+                write_durably(Path(probe), b"tandem", Path(self._root))
+                Path(probe).unlink()
+                return
             self._system.makedirs(self._root, exist_ok=True)
             self._system.pipe_file(probe, b"tandem")
             self._system.rm_file(probe)
 
-    def _put(self, file: str, table: pa.Table) -> None:
+    def _put(self, file: str, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        import pyarrow.parquet as pq
+
         packed = io.BytesIO()
-        pq.write_table(table, packed, compression="zstd")
+        pq.write_table(as_arrow(table, rows), packed, compression="zstd")
         path = f"{self._root}/{file}"
         with _outages():
-            if self._is_local:
+            if self._system is None:
                 write_durably(Path(path), packed.getbuffer(), Path(self._root))
                 return
             self._system.makedirs(path.rpartition("/")[0], exist_ok=True)
             self._system.pipe_file(path, packed.getvalue())
+
+
+def _elsewhere(address: str) -> tuple[str, "AbstractFileSystem | None"]:
+    """What fsspec makes of an address; no file system where it means a folder of this machine."""
+    import fsspec
+    from fsspec.implementations.local import LocalFileSystem
+
+    try:
+        system, root = fsspec.core.url_to_fs(address.rstrip("/"))
+    except (ValueError, ImportError) as error:
+        raise ConfigError(f"TANDEM_ARCHIVE: {error}") from error
+    return root, None if isinstance(system, LocalFileSystem) else system
 
 
 @contextmanager
@@ -104,8 +120,10 @@ def digest_of_keys(keys: Iterable[Sequence[Any]]) -> str:
     return hashlib.sha256(msgspec.json.encode(sorted(map(list, keys)))).hexdigest()[:32]
 
 
-def as_arrow(table: Table, rows: Sequence[Mapping[str, Any]], leave_out: Sequence[str] = ()) -> pa.Table:
+def as_arrow(table: Table, rows: Sequence[Mapping[str, Any]], leave_out: Sequence[str] = ()) -> "pa.Table":
     """Rows of a table of ours with its columns' types: moments in UTC, what is structured as JSON text."""
+    import pyarrow as pa
+
     columns = [column for column in table.columns if column.name not in leave_out]
     arrays = {column.name: pa.array([_plain(column, row) for row in rows], _type_of(column)) for column in columns}
     return pa.table(arrays)
@@ -120,7 +138,9 @@ def _plain(column: Column[Any], row: Mapping[str, Any]) -> Any:
     return value.decode(errors="replace") if isinstance(value, bytes) else value
 
 
-def _type_of(column: Column[Any]) -> pa.DataType:
+def _type_of(column: Column[Any]) -> "pa.DataType":
+    import pyarrow as pa
+
     if isinstance(column.type, UtcDateTime):
         return pa.timestamp("us", tz="UTC")
     plain = ((Boolean, pa.bool_()), (Integer, pa.int64()), (Float, pa.float64()))

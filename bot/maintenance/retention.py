@@ -4,7 +4,6 @@ Each turn reads some rows of one day, writes them to the archive, and deletes th
 between the two leaves both; the next turn writes the same file again. Several replicas may do the same at a time.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -17,14 +16,14 @@ from sqlalchemy import Table
 from bot.domain.retention import RetentionRules, days_before
 from bot.inbox import offsets
 from bot.maintenance import audit_pruning, expired
-from bot.maintenance.archive import Archive, as_arrow, digest_of_keys, ranged
+from bot.maintenance.archive import Archive, digest_of_keys, ranged
 from bot.maintenance.expired import Kind
 from bot.observability.metrics import ARCHIVED
 from bot.services import Services
 from bot.storage.database import table_of
 from bot.storage.queries import snapshots as detector_state
 from bot.storage.tables.core import AuditRow, InboxRow
-from bot.watches.logs import memory as watch_logs_memory
+from bot.watches.names import LOGS
 from bot.watches.sampled import learning_from_samples
 
 AT_ONCE = 500
@@ -60,7 +59,7 @@ class Retention:
         self._archive = archive
         self._forget_runs = forget_runs
         rules = services.rules
-        logs = [watch_logs_memory.WATCH] if rules.logs.watch else []
+        logs = [LOGS] if rules.logs.watch else []
         self._watches = [*learning_from_samples(rules.metrics), *logs]
 
     def turns(self) -> Mapping[str, Turn]:
@@ -153,5 +152,5 @@ class Retention:
 
     async def _put(self, kind: str, day: date, name: str, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         if self._archive is not None and rows:
-            await self._archive.put(kind, day, name, await asyncio.to_thread(as_arrow, table, rows))
+            await self._archive.put(kind, day, name, table, rows)
             ARCHIVED.labels(kind).inc(len(rows))

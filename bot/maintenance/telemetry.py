@@ -8,7 +8,7 @@ from bot.inbox import offsets
 from bot.inbox.entries import ShortLived
 from bot.services import Services
 from bot.storage.queries import snapshots as detector_state
-from bot.watches.logs import memory as watch_logs_memory
+from bot.watches.names import LOGS
 from bot.watches.sampled import learning_from_samples
 
 AT_ONCE = 500
@@ -37,7 +37,7 @@ class TelemetryPruning:
         self._kinds = (
             _Kind(SamplesEvent, learning_from_samples(metrics), metrics.keep_samples),
             _Kind(LlmEvent, [], metrics.keep_samples),
-            _Kind(LogsEvent, [watch_logs_memory.WATCH] if logs.watch else [], logs.keep_lines),
+            _Kind(LogsEvent, [LOGS] if logs.watch else [], logs.keep_lines),
         )
 
     async def prune(self) -> bool:

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bot.domain.event import RowsKind
-from bot.errors import TandemError
+from bot.errors import Unfit
 from bot.model_store.features.vectors import (
     PACKED,
     are_lists,
@@ -50,10 +50,6 @@ EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo
 _FIXED = {"id": pa.string(), "timestamp": MOMENT, "score": pa.float64(), "version": pa.string()}
 _UNREAD = re.compile("Failed to parse string: '(.*?)' as a scalar", re.DOTALL)
 _PLAINLY = {pa.string(): "text", pa.float64(): "numbers", MOMENT: "moments"}
-
-
-class Unfit(TandemError):
-    """A table cannot be taken; the message names the column, and the row where it is one row's fault."""
 
 
 def canonical(table: pa.Table) -> pa.Table:

@@ -2,25 +2,25 @@
 
 A file never changes: whoever knows a digest reads the same table for as long as it is kept, whatever became of the
 reference or the batch that it came with.
+
+What reads and writes tables is imported by the threads that do it: a Tandem without models does without pyarrow.
 """
 
 import asyncio
 import secrets
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, TypeAlias, TypeVar
-
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias, TypeVar
 
 from bot.errors import StorageUnavailable
-from bot.model_store import id_segments
-from bot.model_store.columns import canonical, digest_of
-from bot.model_store.id_segments import Segment
 from bot.storage.blobs import SERVER_FOLDER, Blobs, Folder, Lost, open_blobs
 from bot.storage.database import Database
-from detectors.drift.packing import Array
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from bot.model_store.id_segments import Segment
+    from detectors.drift.packing import Array
 
 _AT_ONCE = 2
 """Tables that are packed or unpacked at the same time: each may take a gigabyte."""
@@ -37,7 +37,7 @@ class Frames:
         self._blobs = blobs
         self._turn = asyncio.Semaphore(_AT_ONCE)
 
-    async def put(self, table: pa.Table) -> str:
+    async def put(self, table: "pa.Table") -> str:
         """Keep a table and return its digest: the same data has the same, however it was laid out.
 
         On return it is on disk. Raises Unfit for a table with nested or binary columns.
@@ -45,23 +45,23 @@ class Frames:
         async with self._turn:
             return await asyncio.to_thread(self._put, table)
 
-    async def get(self, digest: str) -> pa.Table:
+    async def get(self, digest: str) -> "pa.Table":
         """The table in its canonical form: columns by name. Raises Lost."""
         async with self._turn:
             return await asyncio.to_thread(self._get, digest)
 
-    async def get_some(self, digest: str, columns: Columns | None, rows: Array | None = None) -> pa.Table:
+    async def get_some(self, digest: str, columns: Columns | None, rows: "Array | None" = None) -> "pa.Table":
         """The columns whose names ``columns`` takes, and of many rows those at these places, ascending. Raises Lost."""
         async with self._turn:
             return await asyncio.to_thread(self._get_some, digest, columns, rows)
 
-    async def get_segment(self, name: str) -> Segment:
+    async def get_segment(self, name: str) -> "Segment":
         """A segment of the index of ids. Raises Lost."""
-        return await asyncio.to_thread(self._in_segment, name, id_segments.read)
+        return await asyncio.to_thread(self._read_segment, name)
 
-    async def find_in_segment(self, name: str, hashes: Array) -> Array:
+    async def find_in_segment(self, name: str, hashes: "Array") -> "Array":
         """The places in a segment of ids that have these hashes, ascending. Raises Lost."""
-        return await asyncio.to_thread(self._in_segment, name, lambda file: id_segments.find(file, hashes))
+        return await asyncio.to_thread(self._find_in_segment, name, hashes)
 
     async def exists(self, digest: str) -> bool:
         return await asyncio.to_thread(self._blobs.has, file_of(digest))
@@ -97,7 +97,12 @@ class Frames:
             raise StorageUnavailable(f"the store of model data: {self.place} gives back other bytes than it took")
         self._blobs.drop(name)
 
-    def _put(self, table: pa.Table) -> str:
+    def _put(self, table: "pa.Table") -> str:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        from bot.model_store.columns import canonical, digest_of
+
         plain = canonical(table)
         digest = digest_of(plain)
         packed = pa.BufferOutputStream()  # a file of Python's would hold the event loop up with each piece
@@ -105,7 +110,11 @@ class Frames:
         self._blobs.put(file_of(digest), memoryview(packed.getvalue()))
         return digest
 
-    def _get_some(self, digest: str, columns: Columns | None, rows: Array | None) -> pa.Table:
+    def _get_some(self, digest: str, columns: Columns | None, rows: "Array | None") -> "pa.Table":
+        import numpy as np
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
         with self._blobs.open(file_of(digest)) as raw, pq.ParquetFile(raw) as file:
             names = [name for name in file.schema_arrow.names if columns is None or columns(name)]
             if rows is None:
@@ -118,6 +127,16 @@ class Frames:
             ]
             return pa.concat_tables(parts) if parts else file.schema_arrow.empty_table().select(names)
 
+    def _read_segment(self, name: str) -> "Segment":
+        from bot.model_store import id_segments
+
+        return self._in_segment(name, id_segments.read)
+
+    def _find_in_segment(self, name: str, hashes: "Array") -> "Array":
+        from bot.model_store import id_segments
+
+        return self._in_segment(name, lambda file: id_segments.find(file, hashes))
+
     def _in_segment(self, name: str, work: Callable[[BinaryIO], Found]) -> Found:
         try:
             with self._blobs.open(name) as file:
@@ -125,7 +144,10 @@ class Frames:
         except ValueError as error:
             raise Lost(f"{name}: {error}") from error
 
-    def _get(self, digest: str) -> pa.Table:
+    def _get(self, digest: str) -> "pa.Table":
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
         return pq.read_table(pa.BufferReader(self._blobs.get(file_of(digest))))
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.event import RowsKind
-from bot.model_store import batches, id_segments, unused_files
+from bot.model_store import batches, id_segments, unused_files, windows
 from bot.model_store.batches import KeptRows
 from bot.model_store.frames import Frames
 from bot.model_store.id_segments import Segment
@@ -57,15 +57,6 @@ async def places_of(database: Database, frames: Frames, model: str, hashes: Arra
     for kept in fresh:
         found.append(await asyncio.to_thread(id_segments.found, await _segment(frames, kept), hashes))
     return await asyncio.to_thread(lambda: id_segments.rows_by_batch(id_segments.together(found)))
-
-
-async def forget(connection: AsyncConnection, now: datetime) -> None:
-    """Segments of batches that are gone are needed no more."""
-    oldest = select(func.min(_ROWS.c.seq)).where(_ROWS.c.model == _SEGMENT.c.model).scalar_subquery()
-    gone = _SEGMENT.c.last_seq < func.coalesce(oldest, _SEGMENT.c.last_seq + 1)
-    names = [name for (name,) in await connection.execute(select(_SEGMENT.c.name).where(gone))]
-    await connection.execute(delete(_SEGMENT).where(_SEGMENT.c.name.in_(names)))
-    await unused_files.note(connection, names, now)
 
 
 async def _up_to_date(database: Database, frames: Frames, model: str, now: datetime) -> list[Indexed]:
@@ -117,7 +108,7 @@ async def _merged(frames: Frames, model: str, some: Sequence[Indexed], newest: S
 
 async def _segment(frames: Frames, kept: KeptRows) -> Segment:
     try:
-        ids = (await batches.read(frames, kept, lambda name: name == "id"))["id"]
+        ids = (await windows.read(frames, kept, lambda name: name == "id"))["id"]
     except Lost as error:
         log.warning("model_data.lost", model=kept.model, reason=str(error))
         return id_segments.merged([])

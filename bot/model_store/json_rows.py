@@ -7,7 +7,7 @@ missing, and a column that holds nothing else is left out.
 import math
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import msgspec
 import numpy as np
@@ -15,57 +15,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bot.domain.event import RowsKind
-from bot.model_store.columns import FEATURE, KNOWN, MOMENT, QUANTILE, REFERENCE, SCORE, Unfit, array_of, out_of_years
+from bot.domain.watched.rows import LabelRow, PredictionRow, ReferenceDataRow
+from bot.errors import Unfit
+from bot.model_store.columns import FEATURE, KNOWN, MOMENT, QUANTILE, REFERENCE, SCORE, array_of, out_of_years
 from bot.model_store.features.vectors import all_finite, from_values, is_packed, to_values
 from bot.model_store.json_keys import columns_with_again, keys_again
 from bot.model_store.layout import LaidOut, bounded, laid_out
 from detectors.drift.packing import Array
 
-Scalar: TypeAlias = bool | int | float | str | None
-Moment: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
-
 MOST_INLINE_BYTES = 2**18
 _GROUPS = {"features": FEATURE, "scores": SCORE, "quantiles": QUANTILE}
 """What of a row holds several columns, and the prefix of their names."""
-
-
-class PredictionRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What a model said: ``id`` is what a label will name. ``timestamp`` is when it said so, the receipt by default.
-
-    ``scores`` are by class, ``quantiles`` by level; a ``label`` that is known already is kept as a label.
-    """
-
-    id: str | int
-    features: dict[str, Any] = {}
-    prediction: Scalar = None
-    score: float | None = None
-    timestamp: Moment | None = None
-    version: str | None = None
-    scores: dict[str, float | None] = {}
-    quantiles: dict[str, float | None] = {}
-    label: Scalar = None
-
-
-class LabelRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What was true. ``timestamp`` is when that became known: of several labels of an id the last one holds."""
-
-    id: str | int
-    label: Scalar
-    timestamp: Moment | None = None
-
-
-class ReferenceDataRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A row of training or validation data, with what the model says of it and what was true, where that is known."""
-
-    features: dict[str, Any]
-    id: str | int | None = None
-    prediction: Scalar = None
-    score: float | None = None
-    label: Scalar = None
-    timestamp: Moment | None = None
-    version: str | None = None
-    scores: dict[str, float | None] = {}
-    quantiles: dict[str, float | None] = {}
 
 
 AnyRow: TypeAlias = PredictionRow | LabelRow | ReferenceDataRow

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bot.domain.event import RowsKind
+from bot.errors import Unfit
 from bot.model_store.columns import (
     FEATURE,
     KNOWN,
@@ -15,7 +16,6 @@ from bot.model_store.columns import (
     MOST_NAME,
     QUANTILE,
     SCORE,
-    Unfit,
     as_fixed,
     canonical,
     digest_of,

@@ -6,8 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from bot.errors import TandemError
-from bot.model_store.columns import Unfit
+from bot.errors import TooLarge, Unfit
 from bot.model_store.features.vectors import in_single_precision
 
 MOST_ROWS = 10_000_000
@@ -17,10 +16,6 @@ MOST_BYTES = 2**30
 _ROWS_AT_ONCE = 2**15
 _READ_AHEAD = 2**20
 """Bytes of each column; without a bound a row group, which may be the whole file, is read at once."""
-
-
-class TooLarge(TandemError):
-    """The file is more than is taken at once when it is unpacked; the message says by what measure."""
 
 
 def read_parquet(path: Path, most_bytes: int = MOST_BYTES) -> pa.Table:

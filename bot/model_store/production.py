@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bot.model_store import batches
+from bot.model_store import windows
 from bot.model_store.columns import REFERENCE, checked
 from bot.model_store.frames import Frames
 from bot.storage.database import Database
@@ -22,10 +22,10 @@ class Span(NamedTuple):
 
 
 async def rows_of(database: Database, frames: Frames, model: str, span: Span) -> pa.Table:
-    """The newest :data:`batches.MOST_ROWS` of them as reference data. Raises Unfit where there are none."""
+    """The newest :data:`windows.MOST_ROWS` of them as reference data. Raises Unfit where there are none."""
     async with database.read() as connection:
-        predictions = await batches.window_by_time(connection, frames, model, *span)
-        known = await batches.labelled(connection, frames, model, *span)
+        predictions = await windows.window_by_time(connection, frames, model, *span)
+        known = await windows.labelled(connection, frames, model, *span)
     return await asyncio.to_thread(_with_labels, predictions, known.table)
 
 

@@ -12,8 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.watched.monitor import Declared, WatchedModel
 from bot.domain.watched.reference import ReferenceRules
+from bot.errors import Unfit
 from bot.model_store import references
-from bot.model_store.columns import Unfit
+from bot.model_store.features import profiles
 from bot.model_store.frames import Frames
 from bot.model_store.production import Span, rows_of
 from bot.model_store.references import Lineage, Reference, Taken
@@ -90,7 +91,7 @@ class RollingReferences:
         table = await rows_of(self._database, self._frames, wanted.model, wanted.span)
         if table.num_rows < LEAST_ROWS:
             raise Unfit(f"{table.num_rows} predictions are too few")
-        stored = await references.store(self._frames, table, *declared)
+        stored = await profiles.store(self._frames, table, *declared)
         lineage, of = Lineage(created_by="tandem"), (wanted.model, wanted.version)
         async with self._database.write() as connection:
             try:

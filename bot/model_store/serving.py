@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from sqlalchemy import func, select
 
 from bot.domain.event import RowsKind
-from bot.model_store import batches
+from bot.model_store import windows
 from bot.model_store.batches import KeptRows
 from bot.model_store.frames import Frames
 from bot.storage.blobs import Lost
@@ -61,7 +61,7 @@ async def versions(
 
 async def _read(frames: Frames, kept: KeptRows) -> Counter[str]:
     try:
-        table = await batches.read(frames, kept, lambda name: name == "version")
+        table = await windows.read(frames, kept, lambda name: name == "version")
     except Lost:
         return Counter()
     if "version" not in table.column_names:

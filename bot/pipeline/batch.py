@@ -15,12 +15,12 @@ from bot.domain.run import Plan, Run
 from bot.domain.runbook import Runbook
 from bot.domain.severity import Severity
 from bot.inbox.inbox import Entry, Inbox
-from bot.pipeline.causes.histories import Histories
 from bot.pipeline.size import BatchSize
 from bot.storage.queries.incidents import Key, Span
 from detectors.topology import Topology
 
 if TYPE_CHECKING:
+    from bot.pipeline.causes.histories import Histories  # brings numpy
     from bot.pipeline.watch import Watch
 
 PlanMaker = Callable[[str, Runbook, Mapping[str, str]], Plan]
@@ -97,7 +97,7 @@ class Batch:
     tallies: dict[str, list[Tally]] = field(default_factory=dict)
     timeline: list[TimelineEntry] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
-    histories: Histories | None = None
+    histories: "Histories | None" = None
     unfinished: bool = False
 
     def about(self, labels: Mapping[str, str]) -> About:

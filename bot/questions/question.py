@@ -13,15 +13,17 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from bot.domain.event import Chart
 from bot.domain.incident import Incident, Tally
 from bot.domain.rules import Rules
 from bot.routing.schedules.roster import Roster
 from bot.storage.database import Database
-from detectors.rootcause.history import History
 from detectors.topology import Topology
+
+if TYPE_CHECKING:
+    from detectors.rootcause.history import History  # brings numpy
 
 MOST_LINES = 12
 LAST = 100
@@ -59,7 +61,7 @@ class Knowledge:
     database: Database
     rules: Rules
     roster: Roster | None = None
-    live: Mapping[int, Mapping[str, History]] = field(default_factory=dict)
+    live: Mapping[int, Mapping[str, "History"]] = field(default_factory=dict)
     _topology: Topology | None = None
 
     @property

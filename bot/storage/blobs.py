@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO, Protocol, cast
-
-import fsspec
-from fsspec import AbstractFileSystem
-from fsspec.implementations.local import LocalFileSystem
+from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
 from bot.errors import ConfigError, StorageUnavailable, TandemError
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
 
 SERVER_FOLDER = ".tandem/models"
 """Where the data of models is, unless somebody says otherwise, when the database is a server."""
@@ -113,7 +112,7 @@ class Elsewhere:
     Others (sftp, smb …) may show a reader half a file while its content is put once more.
     """
 
-    def __init__(self, system: AbstractFileSystem, root: str) -> None:
+    def __init__(self, system: "AbstractFileSystem", root: str) -> None:
         self._system, self._root = system, root.rstrip("/")
 
     @property
@@ -168,6 +167,9 @@ def open_blobs(address: str) -> Blobs:
     """
     if "://" not in address:
         return Folder(Path(address))
+    import fsspec
+    from fsspec.implementations.local import LocalFileSystem
+
     try:
         system, root = fsspec.core.url_to_fs(address)
     except (ValueError, ImportError) as error:

@@ -21,6 +21,7 @@ from sqlalchemy.pool import NullPool
 from sqlmodel import SQLModel
 
 from bot.errors import Collision, ConfigError, StorageUnavailable
+from bot.storage import version
 from bot.storage.file import DatabaseFile
 from bot.storage.one_trip import Driver
 from bot.storage.quiet import FileCommits
@@ -140,9 +141,12 @@ class Database:
 
     async def migrate(self) -> None:
         """Bring the schema to the newest version. Raises ConfigError where it is too new for this program."""
+        async with self.read() as connection:
+            if await connection.run_sync(version.is_newest):
+                return
         from bot.storage import schema  # noqa: PLC0415 - brings Alembic: for who migrates, not for who reads and writes
 
-        scripts = schema.MIGRATIONS
+        scripts = version.MIGRATIONS
         if self.is_sqlite:
             async with self.write() as connection:
                 await connection.run_sync(schema.upgrade, scripts)

@@ -14,7 +14,6 @@ from alembic import command
 from alembic.config import Config as AlembicConfig
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from psycopg.errors import LockNotAvailable
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -22,11 +21,12 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_r
 
 from bot.errors import ConfigError
 
-MIGRATIONS = Path(__file__).parent / "migrations"
 OLDEST = "0010"
 """The oldest version that may work beside the others, unless a migration says ``works_with = "…"``."""
 _LOCK = 0x74616E64
 _BUSY_SECONDS = 60.0
+_LOCKED = "55P03"
+"""lock_not_available. https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
 log = structlog.get_logger(__name__)
 
@@ -71,7 +71,7 @@ async def migrate_postgresql(engine: AsyncEngine, scripts: Path) -> None:
 
 
 def _was_busy(error: BaseException) -> bool:
-    return isinstance(error, OperationalError) and isinstance(error.orig, LockNotAvailable)
+    return isinstance(error, OperationalError) and getattr(error.orig, "sqlstate", None) == _LOCKED
 
 
 async def _wait_for_turn(connection: AsyncConnection) -> None:

@@ -9,9 +9,7 @@ import msgspec
 from aiohttp import web
 
 from bot.config.nearest import nearest
-from bot.errors import InboxFull, StorageUnavailable, TandemError
-from bot.model_store.columns import Unfit
-from bot.model_store.parquet import TooLarge
+from bot.errors import InboxFull, StorageUnavailable, TandemError, TooLarge, Unfit
 from bot.model_store.references import Taken
 from bot.observability.metrics import REQUESTS_REFUSED
 from bot.storage.blobs import Lost

@@ -37,7 +37,7 @@ class RowsEndpoint:
         return web.Response(body=msgspec.json.encode(answer), status=202, content_type="application/json")
 
 
-def add_model_routes(
+def add_routes(
     app: web.Application,
     intake: Intake,
     database: Database,

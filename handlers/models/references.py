@@ -13,6 +13,7 @@ from bot.domain.duration import parse_duration
 from bot.domain.watched.monitor import Declared, WatchedModel
 from bot.model_store import references
 from bot.model_store.columns import FEATURE, REFERENCE
+from bot.model_store.features import profiles
 from bot.model_store.frames import Frames
 from bot.model_store.production import Span, rows_of
 from bot.model_store.references import Lineage, Reference, Stored
@@ -75,13 +76,13 @@ class ReferenceEndpoint:
 
     async def _store(self, request: web.Request, model: str) -> tuple[Stored, Mapping[str, str]]:
         async with self._uploads.table(request, REFERENCE) as given:
-            return await references.store(self._frames, given.table, *self._declared(model)), given.notes
+            return await profiles.store(self._frames, given.table, *self._declared(model)), given.notes
 
     async def _from_production(self, request: web.Request, model: str, span: Span) -> Stored:
         if request.body_exists and await request.content.read(1):
             raise Refusal(400, "With since and until the rows are those that are kept: send no body.", _CLOSE)
         table = await rows_of(self._database, self._frames, model, span)
-        return await references.store(self._frames, table, *self._declared(model))
+        return await profiles.store(self._frames, table, *self._declared(model))
 
     def _declared(self, model: str) -> Declared:
         return Declared.of(self._models[model].features)
@@ -102,7 +103,7 @@ class ReferenceEndpoint:
         from bot.model_store.reference_diff import difference  # brings SciPy
 
         before, after = await self._known(request), await self._known(request, "other")
-        one, other = [await references.profile_of(self._frames, known) for known in (before, after)]
+        one, other = [await profiles.profile_of(self._frames, known) for known in (before, after)]
         found = await asyncio.to_thread(difference, one, other)
         named = {"from": before.version, "to": after.version, "same_content": before.digest == after.digest}
         return _json(named | msgspec.to_builtins(found))

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from aiohttp import web
 
-from bot.errors import InboxFull
-from bot.model_store.columns import Unfit, checked
+from bot.errors import InboxFull, Unfit
+from bot.model_store.columns import checked
 from bot.model_store.json_rows import table_of_body
 from bot.model_store.layout import LaidOut, laid_out
 from bot.model_store.parquet import read_parquet

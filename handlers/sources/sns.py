@@ -10,10 +10,8 @@ import binascii
 import os
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Literal
 
 import aiohttp
-import msgspec
 import structlog
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -23,12 +21,10 @@ from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from yarl import URL
 
 from handlers.sources.certificates import Trust, check_chain, complete, parsed, public_roots
-from handlers.sources.registry import NotAuthentic, Unverifiable, decoded
+from handlers.sources.registry import NotAuthentic, Unverifiable
+from handlers.sources.sns_message import TOPICS, Message, read, signed_text, topics_in
 from handlers.sources.sns_names import certificate_name, is_amazon, is_authority
 from handlers.sources.timestamps import from_iso
-
-TOPICS = "TANDEM_CLOUDWATCH_TOPICS"
-"""The topics that may send, by ARN and parted by commas; without it, all whose sender knows the token."""
 
 OLDEST = timedelta(minutes=75)
 """SNS sends a message again for at most an hour; an older one was kept by somebody."""
@@ -42,47 +38,10 @@ _MOST_KEPT = 16
 log = structlog.get_logger(__name__)
 
 
-class Message(msgspec.Struct, frozen=True, rename="pascal"):
-    """An envelope; ``message`` is what was published."""
-
-    type: Literal["Notification", "SubscriptionConfirmation", "UnsubscribeConfirmation"]
-    message_id: str
-    topic_arn: str
-    message: str
-    timestamp: str
-    signature_version: Literal["1", "2"]
-    signature: str
-    signing_cert_url: str = msgspec.field(name="SigningCertURL")
-    subject: str | None = None
-    token: str = ""
-    subscribe_url: str = msgspec.field(name="SubscribeURL", default="")
-
-
-_decode = msgspec.json.Decoder(Message).decode
-
-
-def read(body: bytes) -> Message:
-    """Raises Malformed."""
-    return decoded(_decode, body)
-
-
-def signed_text(message: Message) -> bytes:
-    """What the signature is of: names and values, each on a line of its own, in the order of the names."""
-    fields = {"Message": message.message, "MessageId": message.message_id}
-    if message.type == "Notification":
-        fields |= {"Subject": message.subject} if message.subject is not None else {}
-    else:
-        fields |= {"SubscribeURL": message.subscribe_url}
-    fields |= {"Timestamp": message.timestamp}
-    fields |= {"Token": message.token} if message.type != "Notification" else {}
-    fields |= {"TopicArn": message.topic_arn, "Type": message.type}
-    return "".join(f"{name}\n{value}\n" for name, value in fields.items()).encode()
-
-
 class Amazon:
     """Proves that messages are Amazon's. The certificates that it fetched are kept, as their addresses never change.
 
-    ``environ`` holds :data:`TOPICS`.
+    ``environ`` holds ``TANDEM_CLOUDWATCH_TOPICS``.
     """
 
     def __init__(
@@ -134,11 +93,6 @@ class Amazon:
             raise NotAuthentic("SubscribeURL is no address of Amazon SNS.")
         await _got(message.subscribe_url)
         log.info("sns.subscribed", topic=message.topic_arn[:300])
-
-
-def topics_in(environ: Mapping[str, str]) -> list[str]:
-    """The topics that may send, if any are named."""
-    return [topic.strip() for topic in environ.get(TOPICS, "").split(",") if topic.strip()]
 
 
 def _check_age(message: Message, now: datetime) -> None:

@@ -4,9 +4,11 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alar
 https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html
 """
 
+import asyncio
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal
+from functools import cache
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
 import msgspec
@@ -17,8 +19,11 @@ from handlers.sources.clean import clean
 from handlers.sources.labels import with_values
 from handlers.sources.lenient import lenient
 from handlers.sources.registry import Malformed, decoded, source
-from handlers.sources.sns import Amazon, read
+from handlers.sources.sns_message import read
 from handlers.sources.timestamps import from_iso
+
+if TYPE_CHECKING:
+    from handlers.sources.sns import Amazon
 
 NAME = "cloudwatch"
 _RAW = "x-amz-sns-rawdelivery"
@@ -70,10 +75,22 @@ class _Alarm(msgspec.Struct, frozen=True, rename="pascal"):
 
 
 _decode_alarm = lenient(_Alarm)
-_amazon = Amazon()
 
 
-@source(NAME, verify=bearer_or_like, prove=_amazon.prove, token_in_address=True)
+@cache
+def _amazon() -> "Amazon":
+    from handlers.sources.sns import Amazon  # brings cryptography
+
+    return Amazon()
+
+
+async def _prove(headers: Mapping[str, str], body: bytes) -> None:
+    """Whether Amazon signed it. What checks that is imported in a thread, with the first message."""
+    amazon = await asyncio.to_thread(_amazon)
+    await amazon.prove(headers, body)
+
+
+@source(NAME, verify=bearer_or_like, prove=_prove, token_in_address=True)
 def parse(body: bytes, headers: Mapping[str, str], received_at: datetime) -> list[Event]:
     """An alarm's change. Without data it fires on: whoever has CloudWatch tell of that wants to know."""
     if headers.get(_RAW) == "true":

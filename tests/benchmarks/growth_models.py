@@ -12,6 +12,7 @@ from bot.domain.rules import Rules
 from bot.domain.watched.monitor import WatchedModel, by_name
 from bot.inbox.inbox import open_inbox
 from bot.model_store import references
+from bot.model_store.features import profiles
 from bot.model_store.references import Lineage
 from bot.storage.database import open_database
 from bot.watches.models.kinds.registry import rules_from
@@ -58,7 +59,7 @@ async def models(count: int, batches: int) -> Figures:
 
 
 async def _refer(driver: Models, model: str, random: np.random.Generator) -> None:
-    stored = await references.store(driver.frames, table_from(_usual(random, REFERENCE_ROWS), {}))
+    stored = await profiles.store(driver.frames, table_from(_usual(random, REFERENCE_ROWS), {}))
     async with driver.database.write() as connection:
         await references.save(connection, model, "v1", stored, Lineage(), driver.clock.now)
 

@@ -23,7 +23,7 @@ from bot.domain.watched.pull import PullSection
 from bot.integrations.pull.pages import Pages
 from bot.integrations.pull.statistics.counting import Counting, Reading
 from bot.integrations.pull.warehouse import Query, open_warehouse
-from bot.model_store import references
+from bot.model_store.features import profiles
 from bot.model_store.frames import Frames
 from bot.model_store.references import Lineage, Reference
 from bot.storage.blobs import open_blobs
@@ -57,7 +57,7 @@ async def reference_of(frames: Frames) -> Reference:
     with duckdb.connect() as connection:
         connection.execute("SELECT setseed(0.25)").fetchall()
         table = connection.sql(COLUMNS.format(begin=0, end=REFERENCE_ROWS)).to_arrow_table().drop_columns(["seq"])
-    stored = await references.store(frames, table.rename_columns([f"feature.{name}" for name in table.column_names]))
+    stored = await profiles.store(frames, table.rename_columns([f"feature.{name}" for name in table.column_names]))
     content = (stored.digest, stored.profile, stored.rows, dict(stored.columns))
     return Reference("m", "v1", *content, Lineage(), created_at=datetime(2026, 3, 1, tzinfo=UTC))
 

@@ -35,7 +35,8 @@ from bot.notify.slack.socket_mode import probe
 from bot.storage.blobs import warning_about
 from bot.storage.database import Database, open_database
 from bot.storage.lock import warning_about_file
-from bot.storage.schema import MIGRATIONS, see_that_it_is_known
+from bot.storage.schema import see_that_it_is_known
+from bot.storage.version import MIGRATIONS
 from bot.watches.models.alibi.missing import missing, missing_backend
 
 MOST_CHANNELS = 20

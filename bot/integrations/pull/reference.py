@@ -19,6 +19,7 @@ from bot.integrations.pull.warehouse import Query, open_warehouse
 from bot.integrations.rows import RowsIntake
 from bot.model_store import pulls, references
 from bot.model_store.columns import REFERENCE, checked
+from bot.model_store.features import profiles
 from bot.model_store.layout import laid_out
 from bot.model_store.pulls import Progress
 from bot.model_store.references import Reference
@@ -67,7 +68,7 @@ class ReferencePull(KeptPull):
             raise ToolFailure(f"TANDEM_SECRET_{self.section.from_} is not set")
         tables = await self._versions.read()
         table = await asyncio.to_thread(self._read, address, tables)
-        stored = await references.store(self._intake.frames, table, *self._declared)
+        stored = await profiles.store(self._intake.frames, table, *self._declared)
         firing, alerts = self._troubles.with_problems(known.firing if known else None, self._versions.problems, now)
         async with self._database.write() as connection:
             newest = next(iter(await references.versions(connection, self.model)), None)

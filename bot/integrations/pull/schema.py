@@ -6,17 +6,8 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bot.model_store.columns import (
-    EARLIEST,
-    KNOWN,
-    LATEST,
-    MOMENT,
-    QUANTILE,
-    SCORE,
-    Unfit,
-    as_fixed,
-    canonical,
-)
+from bot.errors import Unfit
+from bot.model_store.columns import EARLIEST, KNOWN, LATEST, MOMENT, QUANTILE, SCORE, as_fixed, canonical
 
 _NUMBERS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
 _TEXTS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)

@@ -8,7 +8,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.incident import Incident
 from bot.pipeline.batch import Batch
-from bot.pipeline.causes.metrics import opinion_on
 from bot.storage.queries import alerts, incidents, learnt_edges
 
 
@@ -17,6 +16,8 @@ async def look_again(batch: Batch, connection: AsyncConnection) -> None:
     waiting = histories.to_look_at(batch.now) if histories else []
     if histories is None or not waiting:
         return
+    from bot.pipeline.causes.metrics import opinion_on
+
     found = {one.id: one for one in (await incidents.by_ids(connection, waiting, lock=True)).values() if one.open}
     tallies = await alerts.tallies_of(connection, found)
     domains, services = (

@@ -5,10 +5,13 @@ For people alone: what metrics say of the cause is weighed already (:mod:`bot.pi
 
 import math
 from statistics import median
+from typing import TYPE_CHECKING
 
 from bot.domain.review.investigation import Checked
 from bot.pipeline.investigation.check import Case, check
-from detectors.rootcause.history import History
+
+if TYPE_CHECKING:
+    from detectors.rootcause.history import History  # brings numpy
 
 BEFORE = 30
 """Minutes."""
@@ -35,13 +38,13 @@ async def measures(case: Case) -> list[Checked]:
     return [Checked(check="measures", text=text) for text in slow]
 
 
-def _change(history: History, began: int, now: int) -> float | None:
+def _change(history: "History", began: int, now: int) -> float | None:
     """By how much latency rose; None where that is not known yet."""
     before, after = (_latency(history, *span) for span in ((began - BEFORE, began), (began, now)))
     return after / before if before and after else None
 
 
-def _latency(history: History, first: int, until: int) -> float | None:
+def _latency(history: "History", first: int, until: int) -> float | None:
     found = history.series(first, until) if until > first else {}
     for series, values in sorted(found.items(), key=lambda pair: pair[0].statistic):
         known = [float(value) for value in values if math.isfinite(value)]

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from typing import TYPE_CHECKING
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -21,8 +22,10 @@ from bot.domain.incident import Incident, Tally
 from bot.domain.review.investigation import Checked
 from bot.domain.rules import Rules
 from bot.pipeline import checks as check_files
-from bot.pipeline.causes.histories import Histories
 from detectors.topology import Topology
+
+if TYPE_CHECKING:
+    from bot.pipeline.causes.histories import Histories  # brings numpy
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Case:
     suspects: Sequence[str]
     below: Sequence[str]
     beside: Sequence[tuple[str, str, datetime]]
-    histories: Histories | None
+    histories: "Histories | None"
     now: datetime
 
     @property

@@ -13,7 +13,6 @@ from bot.domain.incident import Incident, Tally, TimelineKind
 from bot.domain.review.investigation import Checked
 from bot.pipeline.batch import Batch
 from bot.pipeline.causes.lineage import with_lineage
-from bot.pipeline.causes.metrics import weigh_metrics
 from bot.pipeline.investigation.looking import YOUNG, look
 from bot.pipeline.stage import stage
 from bot.storage.queries import changes
@@ -98,7 +97,12 @@ def _found(batch: Batch, incident: Incident, recent: Mapping[str, list[Changed]]
     held = incident.causes[0].service if incident.causes and incident.reopened_at != batch.now else ""
     hosts = {one.host_of: [one.service] for one in _symptoms_seen(incident) if one.host_of}
     topology = batch.topology.joined(hosts) if hosts else batch.topology
-    return weigh_metrics(batch, incident, rank(symptoms, topology, near, held))
+    by_alerts = rank(symptoms, topology, near, held)
+    if batch.histories is None:
+        return by_alerts
+    from bot.pipeline.causes.metrics import weigh_metrics
+
+    return weigh_metrics(batch, incident, by_alerts)
 
 
 def _causes(batch: Batch, incident: Incident, found: list[Finding], checked: Sequence[Checked]) -> list[Cause]:

@@ -6,8 +6,8 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.event import RowsEvent, RowsKind
+from bot.domain.watched.rows import PredictionRow
 from bot.model_store import batches as model_data
-from bot.model_store.json_rows import PredictionRow
 from bot.pipeline.batch import Batch, Trigger
 from bot.pipeline.stage import stage
 

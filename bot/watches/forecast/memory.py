@@ -8,11 +8,12 @@ from bot.domain.event import fingerprint_of
 from bot.domain.rules import Rules
 from bot.domain.watched.forecast import Forecasting, LimitSeries
 from bot.watches.forecast.course import Course, Group, GroupState, group_name
+from bot.watches.names import FORECAST
 from bot.watches.snapshots import URGENT, Changes
 from detectors.forecast import Forecast
 from detectors.forecast.alarm import Alarm
 
-WATCH = "forecast"
+WATCH = FORECAST
 SNAPSHOT_AFTER = 300.0
 _SERIES, _GROUP, _LIMIT = "series:", "group:", "limit:"
 _NAME = "__name__"

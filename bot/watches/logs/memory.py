@@ -11,9 +11,10 @@ from bot.domain.rules import Rules
 from bot.domain.watched.telemetry import Watched
 from bot.watches.logs.group import Group
 from bot.watches.logs.silence import Sender
+from bot.watches.names import LOGS
 from bot.watches.snapshots import URGENT, Changes
 
-WATCH = "logs"
+WATCH = LOGS
 SNAPSHOT_AFTER = 60.0
 WHEN_SILENT = 600.0
 """A group that only time has changed can wait longer."""

@@ -9,11 +9,12 @@ from bot.domain.rules import Rules
 from bot.domain.watched.calendar import Calendar
 from bot.pipeline.causes.histories import Histories
 from bot.watches.metrics.group import Group, GroupState, group_name
+from bot.watches.names import METRICS
 from bot.watches.snapshots import URGENT, Changes
 from detectors.groups.member import Member
 from detectors.rootcause.history import History
 
-WATCH = "metrics"
+WATCH = METRICS
 SNAPSHOT_AFTER = 300.0
 _SERIES, _GROUP, _HISTORY = "series:", "group:", "history:"
 _COUNTER = ("_total", "_count", "_sum", "_bucket")

@@ -12,9 +12,10 @@ import pyarrow.compute as pc
 
 from bot.domain.watched.monitor import MonitorRules
 from bot.model_store import batches as model_data
-from bot.model_store import id_index, id_segments, references
+from bot.model_store import id_index, id_segments, windows
 from bot.model_store.batches import KeptRows
 from bot.model_store.columns import FEATURE, QUANTILE, SCORE, array_of, features_of, is_embedding, stacked, vectors_in
+from bot.model_store.features import profiles
 from bot.model_store.features.vectors import is_packed, sizes_of, thinned
 from bot.model_store.frames import Columns, Frames
 from bot.model_store.joining import delay_of, joined_with, once_per_id
@@ -147,7 +148,7 @@ class LoadedReferences:
         return loaded._replace(reference=reference)
 
     async def _read(self, reference: Reference) -> LoadedReference:
-        profile = await references.profile_of(self._frames, reference)
+        profile = await profiles.profile_of(self._frames, reference)
         vectors = {name for name, kind in reference.columns.items() if is_embedding(kind)}  # the profile is enough
         if vectors:
             rows = await self._frames.get_some(reference.digest, lambda name: name not in vectors)
@@ -171,7 +172,7 @@ def table_of(table: pa.Table) -> Table:
 async def predictions(frames: Frames, kept: Sequence[KeptRows]) -> Window:
     """The rows of these batches. Raises Lost."""
     rows = sum(one.rows for one in kept)
-    batches = [await asyncio.to_thread(_bounded, await model_data.read(frames, one), rows) for one in kept]
+    batches = [await asyncio.to_thread(_bounded, await windows.read(frames, one), rows) for one in kept]
     window = await asyncio.to_thread(_window_of, batches)
     return window._replace(since=min((one.received_at for one in kept), default=None))
 
@@ -212,7 +213,7 @@ async def labelled(
 
     Raises Lost.
     """
-    batches = [await model_data.read(frames, one) for one in kept]
+    batches = [await windows.read(frames, one) for one in kept]
     labels = await asyncio.to_thread(stacked, batches)
     if not labels.num_rows:
         return Window(Table(0, {}))
@@ -232,7 +233,7 @@ async def labelled(
 
 
 async def _rows_of(frames: Frames, kept: KeptRows, rows: Array, takes: Columns | None) -> pa.Table:
-    return await model_data.read(frames, kept, takes, np.unique(rows))
+    return await windows.read(frames, kept, takes, np.unique(rows))
 
 
 def _there(table: pa.Table, name: str) -> bool:

@@ -18,7 +18,7 @@ import msgspec
 from cloudevents.core.base import BaseCloudEvent
 
 from bot.domain.event import RowsEvent, RowsKind
-from bot.model_store.json_rows import PredictionRow, Scalar
+from bot.domain.watched.rows import PredictionRow, Scalar
 from handlers.sources.clean import clean
 from handlers.sources.registry import Malformed
 

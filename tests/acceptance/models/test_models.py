@@ -17,8 +17,9 @@ import pytest_asyncio
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.model_store import batches as model_data
-from bot.model_store.batches import Labelled
+from bot.model_store import windows
 from bot.model_store.frames import open_frames
+from bot.model_store.windows import Labelled
 from bot.storage.database import open_existing
 from tests.acceptance.harness import TOKEN, Tandem, running
 from tests.acceptance.harness import until as until_it_holds
@@ -266,7 +267,7 @@ async def window(tandem: Tandem, model: str) -> Labelled:
     since, until = datetime.now(UTC) - timedelta(hours=1), datetime.now(UTC) + timedelta(hours=1)
     frames = open_frames(open_existing(tandem.database_url))
     async with reading(tandem) as connection:
-        return await model_data.labelled(connection, frames, model, since, until)
+        return await windows.labelled(connection, frames, model, since, until)
 
 
 @asynccontextmanager

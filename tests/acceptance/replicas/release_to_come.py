@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 from bot.cli import main
-from bot.storage import schema
+from bot.storage import version
 
 if __name__ == "__main__":
-    schema.MIGRATIONS = Path(os.environ["MIGRATIONS_TO_COME"])
+    version.MIGRATIONS = Path(os.environ["MIGRATIONS_TO_COME"])
     main()

@@ -8,7 +8,7 @@ import threading
 import time
 from pathlib import Path
 
-from bot.model_store import references
+from bot.model_store.features import profiles
 from bot.model_store.frames import Frames
 from bot.storage.blobs import Folder
 from handlers.models.uploads import _from_file
@@ -22,7 +22,7 @@ async def main() -> None:
     ticking = asyncio.create_task(_tick(stops))
     begin = time.monotonic()
     given = await asyncio.to_thread(_from_file, Path(sys.argv[1]), "reference")
-    stored = await references.store(Frames(Folder(Path(sys.argv[2]))), given.table)
+    stored = await profiles.store(Frames(Folder(Path(sys.argv[2]))), given.table)
     seconds = time.monotonic() - begin
     ticking.cancel()
     stops.sort()

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from bot.domain.event import AlertEvent
 from bot.errors import ConfigError
-from bot.storage import schema
+from bot.storage import schema, version
 from bot.storage.database import Database, open_database
 from tests.integration.pipeline_driver import Pipeline
 
@@ -35,12 +35,12 @@ def upgrade() -> None:
 
 
 def newest() -> str:
-    return max(path.name[:4] for path in (schema.MIGRATIONS / "versions").glob("0*.py"))
+    return max(path.name[:4] for path in (version.MIGRATIONS / "versions").glob("0*.py"))
 
 
 def scripts_with_one_more(folder: Path, works_with: str = "") -> Path:
     """The migrations of a release to come, in a folder."""
-    shutil.copytree(schema.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(version.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
     said = f'works_with = "{works_with}"\n' if works_with else ""
     (folder / "versions" / "9001_later.py").write_text(NEXT.format(newest=newest(), works_with=said))
     return folder
@@ -48,8 +48,28 @@ def scripts_with_one_more(folder: Path, works_with: str = "") -> Path:
 
 async def _migrate_with(database: Database, scripts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as newer:
-        newer.setattr(schema, "MIGRATIONS", scripts)
+        newer.setattr(version, "MIGRATIONS", scripts)
         await database.migrate()
+
+
+async def test_a_schema_that_is_the_newest_is_not_migrated_again(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What migrates takes 15 MB and half a second of a start."""
+
+    def migrate(*_args: object) -> None:
+        raise AssertionError("there is nothing to migrate")
+
+    with monkeypatch.context() as watched:
+        watched.setattr(schema, "upgrade", migrate)
+        await database.migrate()
+        async with database.write() as connection:
+            await connection.execute(text("DELETE FROM schema_version"))
+        with pytest.raises(AssertionError):
+            await database.migrate()
+    await database.migrate()
+    async with database.read() as connection:
+        assert list(await connection.scalars(text("SELECT revision FROM schema_version"))) == [newest()]
 
 
 async def test_a_program_goes_on_with_a_schema_that_a_newer_one_has_expanded(
@@ -134,7 +154,7 @@ async def test_an_index_that_was_left_half_built_is_made_anew(
     empty_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = tmp_path / "before"
-    shutil.copytree(schema.MIGRATIONS, before, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(version.MIGRATIONS, before, ignore=shutil.ignore_patterns("__pycache__"))
     for path in (before / "versions").glob("0*.py"):
         if path.name > "0012":
             path.unlink()

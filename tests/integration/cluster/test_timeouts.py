@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import make_url, text
 
 from bot.errors import StorageUnavailable
-from bot.storage import timeouts
+from bot.storage import bounded
 from bot.storage.database import open_database
 from tests.acceptance.tcp_proxy import TcpProxy
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=Tr
 async def test_a_statement_without_an_answer_is_an_outage_and_the_next_one_works_again(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(timeouts.BoundedConnection, "answer_seconds", 0.5)
+    monkeypatch.setattr(bounded.BoundedConnection, "answer_seconds", 0.5)
     url = make_url(database_url)
     there = Path(str(url.query["host"])) / ".s.PGSQL.5432"
     async with TcpProxy(lambda: asyncio.open_unix_connection(str(there))) as network:

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
-from handlers.sources.sns import Message, signed_text
+from handlers.sources.sns_message import Message, signed_text
 
 NOW = datetime(2026, 3, 7, 12, tzinfo=UTC)
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:alarms"

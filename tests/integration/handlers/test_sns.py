@@ -22,7 +22,8 @@ from bot.inbox.intake import Intake
 from handlers.http.endpoint import add_webhook_routes
 from handlers.sources.certificates import Trust, public_roots
 from handlers.sources.registry import Malformed, NotAuthentic, Unverifiable, all_sources
-from handlers.sources.sns import TOPICS, Amazon
+from handlers.sources.sns import Amazon
+from handlers.sources.sns_message import TOPICS
 from handlers.sources.sns_names import is_authority
 from tests.integration.handlers.sns_sender import NOW, TOPIC, Sender, authority, certificate_for, sending
 

@@ -1,16 +1,15 @@
 """What comes between retention and its end: an archive that is away, a crash, somebody who changes things."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import fsspec
-import pyarrow as pa
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
-from sqlalchemy import select
+from sqlalchemy import Table, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import StorageUnavailable
@@ -133,10 +132,10 @@ class _Interrupted(Archive):
         self.meanwhile = meanwhile
         self.version = 0
 
-    async def put(self, kind: str, day: date, name: str, table: pa.Table) -> str:
-        file = await super().put(kind, day, name, table)
+    async def put(self, kind: str, day: date, name: str, table: Table, rows: Sequence[Mapping[str, Any]]) -> str:
+        file = await super().put(kind, day, name, table, rows)
         if kind == "incidents" and self.meanwhile is not _nothing:
-            self.version = table["version"][0].as_py()
+            self.version = rows[0]["version"]
             await self.meanwhile()
         return file
 

@@ -1,11 +1,12 @@
 """Retention where the inbox is a stream: what is over leaves the stream through the archive, and nothing else does."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
-import pyarrow as pa
 import pytest
+from sqlalchemy import Table
 
 from bot.domain.event import AlertEvent, SamplesEvent, encode_events
 from bot.domain.rules import Rules
@@ -126,8 +127,8 @@ class _Killing(Archive):
         super().__init__(address)
         self._server: NatsServer | None = server
 
-    async def put(self, kind: str, day: date, name: str, table: pa.Table) -> str:
-        file = await super().put(kind, day, name, table)
+    async def put(self, kind: str, day: date, name: str, table: Table, rows: Sequence[Mapping[str, Any]]) -> str:
+        file = await super().put(kind, day, name, table, rows)
         if self._server:
             self._server.kill()
             self._server = None

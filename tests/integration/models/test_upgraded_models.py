@@ -11,6 +11,7 @@ import pytest
 
 from bot.inbox.inbox import open_inbox
 from bot.model_store import references
+from bot.model_store.features import profiles
 from bot.model_store.reference_diff import difference
 from bot.storage.database import open_database
 from bot.watches.models.memory import MonitorState
@@ -82,11 +83,11 @@ async def test_labels_of_predictions_from_before_are_joined(models: Models) -> N
 async def test_a_stored_profile_is_that_of_today(models: Models, clock: Clock) -> None:
     async with models.database.read() as connection:
         [old] = await references.versions(connection, MODEL)
-    stored = await references.store(models.frames, await models.frames.get(old.digest))
+    stored = await profiles.store(models.frames, await models.frames.get(old.digest))
     async with models.database.write() as connection:
         new, _ = await references.save(connection, MODEL, "v2", stored, references.Lineage(), clock.now)
     assert (new.digest, new.columns) == (old.digest, old.columns)
-    profiles = [await references.profile_of(models.frames, one) for one in (old, new)]
-    found = difference(*profiles)
+    both = [await profiles.profile_of(models.frames, one) for one in (old, new)]
+    found = difference(*both)
     assert {one.name for one in found.features} == {"price", "shop", "open", "stock"} and not found.retyped
     assert max(one.distance for one in found.features) == 0

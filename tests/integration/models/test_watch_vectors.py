@@ -12,6 +12,7 @@ import pytest
 from bot.domain.rules import Rules
 from bot.inbox.inbox import Inbox
 from bot.model_store import references
+from bot.model_store.features import profiles
 from bot.storage.database import Database
 from bot.watches.models.alibi.process import Alibi
 from detectors.drift.packing import Array
@@ -155,7 +156,7 @@ async def test_texts_are_watched_by_language_length_and_words(make: Make) -> Non
     models = await make(rules_for(*both, features={"comment": {"kind": "text"}}))
     frames, known = models.frames, {"comment": random.choice(_EN, 2000).astype(object)}
 
-    stored = await references.store(frames, table_from(known, {}), texts={"comment"})
+    stored = await profiles.store(frames, table_from(known, {}), texts={"comment"})
     async with models.database.write() as connection:
         await references.save(connection, MODEL, "v1", stored, references.Lineage(), models.clock.now)
     await models.predict({"comment": random.choice(_EN, 300).astype(object)})

@@ -21,7 +21,7 @@ from bot.errors import TandemError
 from bot.inbox.inbox import Inbox
 from bot.integrations.pull.pulling import Pull, address_in
 from bot.integrations.rows import RowsIntake
-from bot.model_store import batches, pulls
+from bot.model_store import batches, pulls, windows
 from bot.model_store.frames import Frames, open_frames
 from bot.model_store.layout import LaidOut
 from bot.storage.database import Database
@@ -76,7 +76,7 @@ async def ids_of(pipeline: Pipeline, frames: Frames, holds: RowsKind = RowsKind.
     await pipeline.worker.drain()
     async with pipeline.database.read() as connection:
         kept = await batches.rows_after(connection, "fraud", 0, holds=holds)
-    return [(await batches.read(frames, one))["id"].to_pylist() for one in kept]
+    return [(await windows.read(frames, one))["id"].to_pylist() for one in kept]
 
 
 async def all_of(pull: Pull) -> int:

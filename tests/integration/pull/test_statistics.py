@@ -21,6 +21,7 @@ from bot.integrations.pull.statistics.pulling import StatisticsPull
 from bot.integrations.rows import RowsIntake
 from bot.model_store import batches, references, statistics
 from bot.model_store.columns import FEATURE
+from bot.model_store.features import profiles
 from bot.model_store.frames import Frames, open_frames
 from bot.model_store.references import Lineage
 from bot.storage.database import Database
@@ -84,7 +85,7 @@ async def pipeline(database: Database, inbox: Inbox, clock: Clock) -> Pipeline:
 @pytest.fixture
 async def reference(database: Database, frames: Frames, clock: Clock) -> references.Reference:
     table = laid_out(rows_of(1))
-    stored = await references.store(frames, table, ["shop"])
+    stored = await profiles.store(frames, table, ["shop"])
     async with database.write() as connection:
         return (await references.save(connection, "fraud", "v1", stored, Lineage(), clock.now))[0]
 
@@ -255,7 +256,7 @@ async def test_statistics_by_another_reference_are_not_judged_and_say_so(
 ) -> None:
     address = in_duckdb(tmp_path, [rows_of(2)])
     await pull_of(address, pipeline.database, inbox, frames, clock).pull_page()
-    stored = await references.store(frames, laid_out(rows_of(7)), ["shop"])
+    stored = await profiles.store(frames, laid_out(rows_of(7)), ["shop"])
     async with pipeline.database.write() as connection:
         newer, _ = await references.save(connection, "fraud", "v2", stored, Lineage(), clock.now)
     loaded = await LoadedReferences(frames).get(newer)
@@ -313,7 +314,7 @@ async def test_nothing_is_counted_before_there_is_the_reference_that_monitors_ne
     pull._needs_reference = True
     assert await pull.pull_page() is False
     assert await kept_of(pipeline) == []
-    stored = await references.store(frames, laid_out(rows_of(7)), ["shop"])
+    stored = await profiles.store(frames, laid_out(rows_of(7)), ["shop"])
     async with pipeline.database.write() as connection:
         await references.save(connection, "fraud", "v1", stored, Lineage(), clock.now)
     await pull.pull_page()

@@ -16,6 +16,7 @@ from bot.domain.watched.reference import ReferenceRules
 from bot.inbox.inbox import Inbox
 from bot.model_store import references
 from bot.model_store.columns import FEATURE
+from bot.model_store.features import profiles
 from bot.model_store.frames import Frames, open_frames
 from bot.model_store.references import Lineage
 from bot.pipeline.worker import Worker
@@ -66,7 +67,7 @@ class Models(Pipeline):
         lineage: Lineage = Lineage(),  # noqa: B008
         **columns: Any,
     ) -> None:
-        stored = await references.store(self.frames, table_from(features, columns))
+        stored = await profiles.store(self.frames, table_from(features, columns))
         async with self.database.write() as connection:
             await references.save(connection, model, version, stored, lineage, self.clock.now)
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from bot.domain.event import RowsEvent, RowsKind
 from bot.inbox.inbox import Inbox
 from bot.maintenance.model_data import remove_unused
-from bot.model_store import batches, id_index, id_segments
+from bot.model_store import batches, id_index, id_segments, windows
 from bot.model_store.frames import Frames
 from bot.storage.blobs import open_blobs
 from bot.storage.database import Database
@@ -45,7 +45,7 @@ async def came(models: Models, rows: int, **columns: Any) -> list[str]:
 async def test_labels_of_the_first_of_many_batches_are_joined(
     models: Models, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batches, "MOST_ROWS", 100)
+    monkeypatch.setattr(windows, "MOST_ROWS", 100)
     monkeypatch.setattr(id_index, "MOST_ROWS", 300)
     monkeypatch.setattr(id_index, "_OTHERS_WRITE", 0)  # nobody else writes here, in whichever database
     first = await came(models, 50)

@@ -15,10 +15,11 @@ from bot.domain.watched.monitor import FeatureKind, FeatureRules, WatchedModel
 from bot.inbox.inbox import Inbox
 from bot.maintenance.model_data import remove_unused
 from bot.model_store import batches as model_data
-from bot.model_store.batches import Labelled
+from bot.model_store import windows
 from bot.model_store.columns import span_of
 from bot.model_store.frames import open_frames
 from bot.model_store.layout import laid_out
+from bot.model_store.windows import Labelled
 from bot.storage.database import Database
 from tests.conftest import Clock
 from tests.integration.pipeline_driver import Pipeline
@@ -58,11 +59,11 @@ class Data:
 
     async def window(self, since: datetime, until: datetime, **options: Any) -> list[dict[str, Any]]:
         async with self.pipeline.database.read() as connection:
-            return rows(await model_data.window_by_time(connection, self.frames, MODEL, since, until, **options))
+            return rows(await windows.window_by_time(connection, self.frames, MODEL, since, until, **options))
 
     async def last(self, count: int, **options: Any) -> list[str]:
         async with self.pipeline.database.read() as connection:
-            table = await model_data.window_by_count(connection, self.frames, MODEL, count, **options)
+            table = await windows.window_by_count(connection, self.frames, MODEL, count, **options)
             return list(table["id"].to_pylist())
 
     async def clean(self) -> None:
@@ -74,7 +75,7 @@ class Data:
     async def labelled(self) -> Labelled:
         async with self.pipeline.database.read() as connection:
             since, until = self.clock.now - timedelta(days=30), self.clock.now + timedelta(days=1)
-            return await model_data.labelled(connection, self.frames, MODEL, since, until)
+            return await windows.labelled(connection, self.frames, MODEL, since, until)
 
     async def labels(self) -> dict[str, Any]:
         table = (await self.labelled()).table
@@ -114,7 +115,7 @@ async def test_of_more_than_fits_in_memory_the_newest_batches_are_read(
         await data.predict(id=[f"r{batch}"], image=[[float(batch)] * 1000])
         clock.pass_(minutes=1)
     assert [row["id"] for row in await data.window(start, clock.now)] == ["r0", "r1", "r2", "r3"]
-    monkeypatch.setattr(model_data, "MOST_BYTES", 8_000)
+    monkeypatch.setattr(windows, "MOST_BYTES", 8_000)
     assert [row["id"] for row in await data.window(start, clock.now)] == ["r2", "r3"]
 
 

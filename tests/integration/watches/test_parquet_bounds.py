@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.errors import TooLarge, Unfit
 from bot.model_store import parquet
-from bot.model_store.columns import Unfit
-from bot.model_store.parquet import TooLarge, read_parquet
+from bot.model_store.parquet import read_parquet
 
 
 def written(folder: Path, table: pa.Table, **options: str) -> Path:

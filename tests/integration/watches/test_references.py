@@ -15,6 +15,7 @@ from aiohttp.test_utils import TestServer
 from bot.errors import ConfigError, StorageUnavailable
 from bot.maintenance.model_data import remove_unused
 from bot.model_store import references
+from bot.model_store.features import profiles
 from bot.model_store.frames import Frames, open_frames
 from bot.model_store.reference_diff import difference
 from bot.model_store.references import Lineage, Reference, Taken
@@ -43,7 +44,7 @@ class References:
     async def save(
         self, version: str, table: pa.Table, replace: bool = False, categorical: tuple[str, ...] = ("code",)
     ) -> tuple[Reference, bool]:
-        stored = await references.store(self.frames, table, categorical)
+        stored = await profiles.store(self.frames, table, categorical)
         async with self.database.write() as connection:
             return await references.save(
                 connection, MODEL, version, stored, Lineage("7"), self.clock.now, replace=replace
@@ -77,18 +78,18 @@ async def test_the_same_content_under_a_version_is_the_same_reference(store: Ref
 
 async def test_the_profile_is_built_once_and_knows_categories_of_numbers(store: References, frames: Frames) -> None:
     reference, _ = await store.save("v1", data())
-    profile = await references.profile_of(frames, reference)
+    profile = await profiles.profile_of(frames, reference)
     assert profile.rows == 200
     assert {name: type(column).__name__ for name, column in profile.columns.items()} == {
         "x": "Numeric",
         "code": "Categorical",
     }
-    assert list((await references.outputs_of(frames, reference)).columns) == ["label"]
+    assert list((await profiles.outputs_of(frames, reference)).columns) == ["label"]
 
 
 async def test_a_feature_that_is_always_missing_has_a_profile_too(store: References, frames: Frames) -> None:
     reference, _ = await store.save("v1", pa.table({"feature.x": pa.nulls(3), "feature.y": [1, 2, 3]}))
-    profile = await references.profile_of(frames, reference)
+    profile = await profiles.profile_of(frames, reference)
     assert (profile.columns["x"].rows, profile.columns["x"].missing) == (0, 3)
     [x, y] = difference(profile, profile).features
     assert (x.before["missing"], y.differs) == (1.0, False)
@@ -99,7 +100,7 @@ async def test_the_profile_is_built_anew_where_other_features_are_called_categor
 ) -> None:
     await store.save("v1", data())
     again, new = await store.save("v1", data(), categorical=("x",))
-    profile = await references.profile_of(frames, again)
+    profile = await profiles.profile_of(frames, again)
     assert (new, type(profile.columns["x"]).__name__) == (False, "Categorical")
     async with store.database.read() as connection:
         assert await references.get(connection, MODEL, "v1") == again
@@ -131,7 +132,7 @@ async def test_a_replaced_reference_stays_readable_for_the_check_that_has_it(
     new, _ = await store.save("v1", data(1.0), replace=True)
     await remove_unused(store.database, frames, clock.now, timedelta(days=90))
     assert (await frames.get(old.digest)).num_rows == 200
-    assert (await references.profile_of(frames, old)).rows == 200
+    assert (await profiles.profile_of(frames, old)).rows == 200
     clock.pass_(hours=2)
     grow_old(tmp_path)
     await remove_unused(store.database, frames, clock.now, timedelta(days=90))
@@ -237,12 +238,12 @@ def test_files_that_other_replicas_would_not_find_are_doubted(
 async def test_a_reference_of_ids_has_a_profile_of_bounded_size(store: References) -> None:
     ids = pa.table({"feature.code": [f"id-{number}" for number in range(30_000)]})
     reference, _ = await store.save("v1", ids, categorical=())
-    profile = await references.profile_of(store.frames, reference)
+    profile = await profiles.profile_of(store.frames, reference)
     assert profile.rows == 30_000 and len(profile.state()) < 20_000
     diff = difference(profile, profile)
     assert diff.features[0].before["categories"] is None and diff.features[0].distance == 0
     few, _ = await store.save("v2", pa.table({"feature.code": ["a", "b"]}), categorical=())
-    [apart] = difference(profile, await references.profile_of(store.frames, few)).features
+    [apart] = difference(profile, await profiles.profile_of(store.frames, few)).features
     assert apart.distance > 0.9
 
 

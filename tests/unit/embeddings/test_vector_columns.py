@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from bot.domain.event import RowsKind
-from bot.model_store.columns import REFERENCE, Unfit, canonical, digest_of, schema_of, stacked, vectors_in
+from bot.errors import Unfit
+from bot.model_store.columns import REFERENCE, canonical, digest_of, schema_of, stacked, vectors_in
 from bot.model_store.features.vectors import MOST_SIZE, sizes_of, thinned, to_values, vectors_of
 from bot.model_store.json_rows import inline_of, table_of_body, table_of_inline
 from bot.model_store.layout import laid_out

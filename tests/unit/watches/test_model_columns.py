@@ -12,16 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.event import NOT_INLINE, RowsEvent, RowsKind, decode_events, encode_events
-from bot.model_store.columns import (
-    REFERENCE,
-    Unfit,
-    canonical,
-    checked,
-    digest_of,
-    features_of,
-    span_of,
-    stacked,
-)
+from bot.errors import Unfit
+from bot.model_store.columns import REFERENCE, canonical, checked, digest_of, features_of, span_of, stacked
 from bot.model_store.json_rows import column_of, inline_of, table_of_body, table_of_inline
 from bot.model_store.layout import LaidOut, labels_apart
 from bot.model_store.layout import laid_out as laid_out_columns

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from bot.domain.event import RowsKind
-from bot.model_store.columns import Unfit
+from bot.errors import Unfit
 from bot.model_store.json_rows import table_of_body
 from bot.model_store.layout import laid_out
 

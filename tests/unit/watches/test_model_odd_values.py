@@ -7,7 +7,8 @@ import pyarrow as pa
 import pytest
 
 from bot.domain.event import RowsKind
-from bot.model_store.columns import Unfit, features_of
+from bot.errors import Unfit
+from bot.model_store.columns import features_of
 from bot.model_store.json_rows import table_of_body
 from tests.unit.watches.test_model_columns import laid_out
 

@@ -13,7 +13,7 @@ from bot.domain.severity import known_severity
 from bot.storage.database import Database
 from bot.storage.queries import counts
 from bot.storage.tables.core import AlertRow
-from handlers.sources.sns import TOPICS, topics_in
+from handlers.sources.sns_message import TOPICS, topics_in
 
 _LATELY = timedelta(days=7)
 _MOST_ALERTS = 50_000

@@ -17,6 +17,7 @@ from bot.integrations.pull.statistics.counting import Counting, Reading
 from bot.integrations.pull.warehouse import Query, open_warehouse
 from bot.integrations.rows import RowsIntake
 from bot.model_store import pulls, references, statistics
+from bot.model_store.features import profiles
 from bot.model_store.pulls import Pending, Progress, Value
 from bot.model_store.statistics import Statistics
 from bot.observability.metrics import PULLED_ROWS
@@ -100,8 +101,8 @@ class StatisticsPull(Pull):
             return _NOTHING
         if reference.profile != self._reading.profile:
             frames = self._intake.frames
-            features = await references.profile_of(frames, reference)
-            self._reading = Reading(reference.profile, features, await references.answers_of(frames, reference))
+            features = await profiles.profile_of(frames, reference)
+            self._reading = Reading(reference.profile, features, await profiles.answers_of(frames, reference))
         return self._reading
 
     def _bounds(self, address: str, after: Value | None) -> Bounds | None:

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from bot.domain.event import RowsKind
 from bot.domain.watched.contest import Contest
-from bot.model_store import batches, id_index, id_segments, serving
+from bot.model_store import batches, id_index, id_segments, serving, windows
 from bot.model_store.batches import KeptRows
 from bot.model_store.columns import MOMENT, SCORE, stacked
 from bot.model_store.frames import Frames
@@ -69,7 +69,7 @@ class Reader:
         mine = [one for one in kept if _is_of(one, contest.domains)]
         if not mine:
             return (kept[-1].seq if kept else after), [], len(page) == _BATCHES
-        labels = [await batches.read(self._frames, one) for one in mine]
+        labels = [await windows.read(self._frames, one) for one in mine]
         predictions = await self._predictions_of(contest, labels, now)
         found = await asyncio.to_thread(_joined, predictions, mine, labels)
         return kept[-1].seq, found, len(kept) < len(page) or len(page) == _BATCHES
@@ -87,7 +87,7 @@ class Reader:
             return await batches.rows_after(connection, contest.model, after, _BATCHES, holds)
 
     async def _read(self, kept: KeptRows, rows: Array | None = None) -> pa.Table:
-        return await batches.read(self._frames, kept, lambda name: name in _NEEDED or name.startswith(SCORE), rows)
+        return await windows.read(self._frames, kept, lambda name: name in _NEEDED or name.startswith(SCORE), rows)
 
     async def _predictions_of(self, contest: Contest, labels: Sequence[pa.Table], now: datetime) -> pa.Table:
         ids = await asyncio.to_thread(lambda: pc.unique(pa.chunked_array([c for t in labels for c in t["id"].chunks])))

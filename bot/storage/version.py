@@ -1,0 +1,22 @@
+"""Whether the schema is the newest that this program knows: told by the names of the migrations, without Alembic."""
+
+from pathlib import Path
+
+from sqlalchemy import Connection, inspect, text
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def newest() -> str:
+    """The version that the last migration makes; a file is named by its version."""
+    return max(file.name.partition("_")[0] for file in (MIGRATIONS / "versions").glob("[0-9]*_*.py"))
+
+
+def is_newest(connection: Connection) -> bool:
+    """Whether there is nothing to migrate, and all is written down that a migration writes down."""
+    if not {"alembic_version", "schema_version"} <= set(inspect(connection).get_table_names()):
+        return False
+    version = newest()
+    found = connection.scalars(text("SELECT version_num FROM alembic_version")).all()
+    known = connection.scalar(text("SELECT count(*) FROM schema_version WHERE revision = :it"), {"it": version})
+    return list(found) == [version] and bool(known)
