@@ -144,16 +144,13 @@ class Database:
         async with self.read() as connection:
             if await connection.run_sync(version.is_newest):
                 return
-        from bot.storage import schema  # noqa: PLC0415 - brings Alembic: for who migrates, not for who reads and writes
-
-        scripts = version.MIGRATIONS
         if self.is_sqlite:
             async with self.write() as connection:
-                await connection.run_sync(schema.upgrade, scripts)
+                await connection.run_sync(version.upgrade)
             return
         unhurried = create_async_engine(self.address, poolclass=NullPool)  # a migration may take its time
         with _outages():
-            await schema.migrate_postgresql(unhurried, scripts)
+            await version.migrate_postgresql(unhurried)
 
     async def close(self) -> None:
         if self._commit_count is not None:

@@ -1,8 +1,11 @@
-"""Whether the schema is the newest that this program knows: told by the names of the migrations, without Alembic."""
+"""Whether the schema is the newest that this program knows: told by the names of the migrations. What migrates it,
+:mod:`bot.storage.schema`, brings Alembic, and is imported for a schema that is not.
+"""
 
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -20,3 +23,17 @@ def is_newest(connection: Connection) -> bool:
     found = connection.scalars(text("SELECT version_num FROM alembic_version")).all()
     known = connection.scalar(text("SELECT count(*) FROM schema_version WHERE revision = :it"), {"it": version})
     return list(found) == [version] and bool(known)
+
+
+def upgrade(connection: Connection) -> None:
+    """See :func:`bot.storage.schema.upgrade`."""
+    from bot.storage import schema
+
+    schema.upgrade(connection, MIGRATIONS)
+
+
+async def migrate_postgresql(engine: AsyncEngine) -> None:
+    """See :func:`bot.storage.schema.migrate_postgresql`."""
+    from bot.storage import schema
+
+    await schema.migrate_postgresql(engine, MIGRATIONS)

@@ -11,7 +11,15 @@ from bot.model_store.frames import Frames
 from bot.storage.database import Database
 from handlers.models.access import Access
 
-_PATHS = ("predictions", "labels", "references", "references/{rest:.+}")
+_PATHS = (
+    "/models/{model}/predictions",
+    "/models/{model}/labels",
+    "/models/{model}/references",
+    "/models/{model}/references/{version}",
+    "/models/{model}/references/{version}/importance",
+    "/models/{model}/references/{version}/pin",
+    "/models/{model}/references/{version}/diff/{other}",
+)
 
 
 def add_model_routes(
@@ -31,7 +39,7 @@ def add_model_routes(
         return
     nobody = Access(token, ()).guarded(_nobody)
     for path in _PATHS:
-        app.router.add_route("*", f"/models/{{model}}/{path}", nobody)
+        app.router.add_route("*", path, nobody)
 
 
 async def _nobody(_request: web.Request) -> web.Response:

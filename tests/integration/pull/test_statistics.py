@@ -33,9 +33,8 @@ from tests.conftest import Clock
 from tests.integration.pipeline_driver import Pipeline
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-MODEL = WatchedModel.model_validate(
-    {"features": {"amount": {"kind": "numeric", "min": -5, "max": 5}, "shop": {"kind": "categorical"}}}
-)
+_AMOUNT = {"kind": "numeric", "min": -5, "max": 5}
+MODEL = WatchedModel.model_validate({"features": {"amount": _AMOUNT, "shop": {"kind": "categorical"}}})
 RULES = Rules(models={"fraud": MODEL.model_copy(update={"by_statistics": True})})
 START = datetime(2026, 3, 1, tzinfo=UTC)
 Columns = Mapping[str, Any]

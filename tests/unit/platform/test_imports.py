@@ -14,10 +14,10 @@ from bot.domain.rules import Rules
 def _imported_for(rules: Rules, monkeypatch: pytest.MonkeyPatch) -> dict[str, bool]:
     """The modules, each with whether a thread other than the loop's imported it."""
     found: dict[str, bool] = {}
+    loops = threading.current_thread()
     monkeypatch.setattr(
         importlib, "import_module", lambda name: found.update({name: threading.current_thread() is not loops})
     )
-    loops = threading.current_thread()
     asyncio.run(import_what_it_needs(rules))
     return found
 
