@@ -148,9 +148,8 @@ class Database:
             async with self.write() as connection:
                 await connection.run_sync(version.upgrade)
             return
-        unhurried = create_async_engine(self.address, poolclass=NullPool)  # a migration may take its time
-        with _outages():
-            await version.migrate_postgresql(unhurried)
+        with _outages():  # a migration may take its time
+            await version.migrate_postgresql(create_async_engine(self.address, poolclass=NullPool))
 
     async def close(self) -> None:
         if self._commit_count is not None:
