@@ -15,7 +15,7 @@ import uvloop  # noqa: F401
 import bot
 import bot.storage.migrations.online
 import handlers
-from bot.storage import schema
+from bot.storage import version
 
 LEFT_OUT = (".migrations", "__main__", "bot.demo", "bot.localslack", "alibi.worker")
 
@@ -25,6 +25,6 @@ for package in (bot, handlers):
             importlib.import_module(module.name)
 inspect.stack()  # slack_bolt does so when an app begins: the search for all modules' files is done here, once
 with sqlalchemy.create_engine("sqlite://").begin() as connection:  # migrations are read once
-    schema.upgrade(connection, schema.MIGRATIONS)
+    version.upgrade(connection)
 gc.collect()
 gc.freeze()  # no collection of a process that is forked looks at any of this again

@@ -11,15 +11,7 @@ from bot.model_store.frames import Frames
 from bot.storage.database import Database
 from handlers.models.access import Access
 
-_PATHS = (
-    "/models/{model}/predictions",
-    "/models/{model}/labels",
-    "/models/{model}/references",
-    "/models/{model}/references/{version}",
-    "/models/{model}/references/{version}/importance",
-    "/models/{model}/references/{version}/pin",
-    "/models/{model}/references/{version}/diff/{other}",
-)
+_AT = "/models/{model}/references"
 
 
 def add_model_routes(
@@ -38,8 +30,13 @@ def add_model_routes(
         add_routes(app, intake, database, frames, token, clock, rules)
         return
     nobody = Access(token, ()).guarded(_nobody)
-    for path in _PATHS:
-        app.router.add_route("*", path, nobody)
+    app.router.add_route("*", "/models/{model}/predictions", nobody)
+    app.router.add_route("*", "/models/{model}/labels", nobody)
+    app.router.add_route("*", _AT, nobody)
+    app.router.add_route("*", _AT + "/{version}", nobody)
+    app.router.add_route("*", _AT + "/{version}/importance", nobody)
+    app.router.add_route("*", _AT + "/{version}/pin", nobody)
+    app.router.add_route("*", _AT + "/{version}/diff/{other}", nobody)
 
 
 async def _nobody(_request: web.Request) -> web.Response:
