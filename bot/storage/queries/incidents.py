@@ -177,27 +177,6 @@ def _of_services(services: Collection[str]) -> ColumnElement[bool]:
     return or_(named, and_(_KEY.c.kind == "namespace", or_(false(), *behind)))
 
 
-async def learnt_of_since(
-    connection: AsyncConnection, domains: Iterable[str], since: datetime
-) -> dict[str, list[datetime]]:
-    """By domain the moments since then at which we learnt of incidents, of those that are incidents of their own still.
-
-    At most ``MOST_KEYS``, the ones that changed last.
-    """
-    learnt_at = func.coalesce(_INCIDENT.c.created_at, _INCIDENT.c.opened_at)
-    rows = await connection.execute(
-        select(_INCIDENT.c.domain, learnt_at)
-        .where(_INCIDENT.c.domain.in_(sorted(set(domains))), _INCIDENT.c.changed_at >= since)
-        .where(learnt_at >= since, _INCIDENT.c.part_of.is_(None))
-        .order_by(_INCIDENT.c.changed_at.desc())
-        .limit(MOST_KEYS)
-    )
-    found: dict[str, list[datetime]] = {}
-    for domain, at in rows:
-        found.setdefault(domain, []).append(at)
-    return found
-
-
 async def list_incidents(
     connection: AsyncConnection, *, status: str | None = None, below: int | None = None, limit: int = 50
 ) -> list[Incident]:

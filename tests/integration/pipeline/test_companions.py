@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from io import StringIO
 
+import pytest
 from rich.console import Console
 
 from bot.commands.parts.topology import Learnt, print_learnt
@@ -83,6 +84,35 @@ async def test_a_burst_is_one_incident_where_it_is_known_how_often_services_brea
 ) -> None:
     assert len(await _burst(pipeline, alert, clock, "early")) == 6, "nobody knows the domain yet"
     clock.pass_(minutes=30)
+    assert await _burst(pipeline, alert, clock, "late") == [[f"late{n}" for n in range(6)]]
+
+
+async def test_some_minutes_after_its_first_incident_a_domain_is_known_if_little_came_since(
+    pipeline: Pipeline, alert: MakeAlert, clock: Clock
+) -> None:
+    await pipeline.send(alert(service="first", alertname="first is slow"))
+    clock.pass_(minutes=6)
+    assert await _burst(pipeline, alert, clock, "known") == [[f"known{n}" for n in range(6)]]
+
+
+async def test_a_domain_in_which_something_new_breaks_all_the_time_has_no_bursts(
+    pipeline: Pipeline, alert: MakeAlert, clock: Clock
+) -> None:
+    for n in range(40):
+        await pipeline.send(alert(service=f"one{n}", alertname=f"one{n} is slow"))
+        clock.pass_(seconds=25)
+    assert len(await _burst(pipeline, alert, clock, "more")) == 6
+
+
+@pytest.mark.parametrize("ended", [True, False])
+async def test_after_days_without_an_incident_a_burst_is_one(
+    pipeline: Pipeline, alert: MakeAlert, clock: Clock, ended: bool
+) -> None:
+    """Nothing came up since then, which tells more than an hour of trouble does."""
+    await pipeline.send(alert(service="long", alertname="long ago"))
+    if ended:
+        await pipeline.send(alert("resolved", service="long", alertname="long ago"))
+    clock.pass_(hours=72)
     assert await _burst(pipeline, alert, clock, "late") == [[f"late{n}" for n in range(6)]]
 
 
