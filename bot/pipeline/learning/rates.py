@@ -29,7 +29,8 @@ def rates(learnt_at: Mapping[str, Sequence[datetime]], until: datetime) -> dict[
     The first of them counts, too, so that a domain that was watched for a moment only is taken for a busy one.
 
     >>> at = datetime(2026, 3, 1)
-    >>> found = rates({"new": [at], "old": [at - LOOKED_BACK], "unknown": [at + LOOKED_BACK]}, at + timedelta(seconds=10))
+    >>> moments = {"new": [at], "old": [at - LOOKED_BACK], "unknown": [at + LOOKED_BACK]}
+    >>> found = rates(moments, at + timedelta(seconds=10))
     >>> found["new"], found["old"] < 0.001, found.keys()
     (0.1, True, dict_keys(['new', 'old']))
     """
