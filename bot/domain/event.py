@@ -31,6 +31,8 @@ class EndedBy(StrEnum):
     """Nothing was heard of it for so long that it counts as ended."""
     SOURCE_SILENT = "source_silent"
     """What it was found in no longer comes."""
+    NEW_LEVEL = "new_level"
+    """It holds the level that came with a change for so long that this is usual, whether it is a good one or not."""
     NEW_REFERENCE = "new_reference"
     """What its data is compared with was replaced."""
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 from bot.domain.alert import Alert
+from bot.domain.event import EndedBy
 from bot.domain.incident import Incident, IncidentStatus, Tally
 from bot.domain.inhibition import in_words
 from bot.domain.run import RunStatus
@@ -152,6 +153,8 @@ def _what_ended_it(view: IncidentView) -> tuple[str, tuple[str, ...]]:
     if helped:
         last = max(helped, key=lambda run: run.ended_at or run.created_at)
         return f"Fixed by “{last.plan.title}”, which was verified", tuple(last.approvals)
+    if any(alert.ended_by is EndedBy.NEW_LEVEL for alert in view.alerts):
+        return "It has not gone back: the level that came with a change is usual from now on", ()
     if any(alert.ended_by and not alert.ended_by.shows_it_is_over for alert in view.alerts):
         return "Nothing shows that it is over: its alerts are no longer reported", ()
     return "It ended without a runbook: no alert fires any more", ()

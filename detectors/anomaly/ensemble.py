@@ -13,6 +13,7 @@ from detectors.anomaly.part import Part
 from detectors.anomaly.peaks import Peaks
 from detectors.anomaly.sample import Intake
 from detectors.anomaly.season import Season
+from detectors.anomaly.shift import Shift
 from detectors.anomaly.step import Step
 from detectors.anomaly.stuck import Stuck
 
@@ -93,12 +94,11 @@ class Ensemble(msgspec.Struct, array_like=True, gc=False):
     def expected(self) -> tuple[float, float]:
         """The range in which the values were lately, not counting the last one; a counter's are rates a second."""
         low, high = self.value.recent_range(RECENT)
-        first = self.intake.first or 0.0
-        return first + low, first + high
+        return self.intake.in_unit(low), self.intake.in_unit(high)
 
     def latest(self) -> float | None:
         """The last value, or of a counter its last rate a second; None where there was none yet."""
-        return None if self.intake.first is None else self.intake.first + self.value.means[0]
+        return None if self.intake.first is None else self.intake.in_unit(self.value.means[0])
 
     def skip(self, timestamp: float) -> None:
         """Let a moment pass of which nothing is to be learnt: no stay has lasted, and no sample is late, for it."""
@@ -108,6 +108,22 @@ class Ensemble(msgspec.Struct, array_like=True, gc=False):
             self.intake.last = timestamp
             if self.intake.counter is not None:
                 self.intake.counter.at = None
+
+    def moved(self, shift: Shift, now: Self) -> None:
+        """Take what was learnt for what is usual at another level, from where ``now`` is: the same series, which went
+        on from here while its surprise had a reason that is known. So its peak is no measure of those to come."""
+        if shift.factor is not None:
+            self.intake.scale *= shift.factor
+        else:
+            self.intake.first = (self.intake.first or 0.0) + shift.offset / self.intake.scale
+        for novelty in (self.value, self.shape, self.level, self.step.steps):
+            novelty.forget_newest()
+        self.peaks.explain()
+        self.pause(max(0.0, now.intake.last - self.intake.last))
+        latest = now.latest()
+        if latest is not None:
+            self.step.last = latest / self.intake.scale - (self.intake.first or 0.0)
+        self.intake.last, self.intake.counter, self.gaps = now.intake.last, now.intake.counter, now.gaps
 
     def pause(self, seconds: float) -> None:
         """Say that nobody watched for so long: no stay has lasted the longer for it."""

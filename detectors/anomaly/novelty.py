@@ -70,6 +70,13 @@ class Novelty(msgspec.Struct, array_like=True, gc=False):
         before = places[1 : 1 + prototypes] or places or doubles([0.0])
         return min(before), max(before)
 
+    def forget_newest(self) -> None:
+        """Forget the last context, where it was new."""
+        width = len(self.spans)
+        if self.prototypes[:width] == floats(self.means):
+            del self.prototypes[:width]
+            self.fresh = max(0, self.fresh - 1)
+
     def _average(self, value: float) -> None:
         if not self.means:
             self.means = [value] * len(self.spans)

@@ -69,6 +69,10 @@ class Peaks(msgspec.Struct, array_like=True, gc=False):
             self.alarm_at = self.count
         return score
 
+    def explain(self) -> None:
+        """The latest peak had a reason that is known, and is over."""
+        self.latest, self.alarm_at = 0.0, None
+
     def _put_away(self) -> None:
         """The latest peak is over."""
         fading = 0.5 ** ((self.latest_at - self.before_at) / _HALF_LIFE)

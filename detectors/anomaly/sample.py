@@ -11,14 +11,14 @@ _LARGEST = 1e30
 
 
 class Sample(NamedTuple):
-    """``at`` and ``interval``, since the last sample, are in seconds; ``value`` is relative to the series' first.
+    """``at`` and ``interval``, since the last sample, are in seconds; ``value`` is relative to the series' level.
 
     Parameters
     ----------
     at
         Seconds since the epoch.
     value
-        In the unit of the series, less its first value.
+        In the unit of the series, over its scale, less its first value.
     interval
         Seconds since the sample before; 0 for the first.
     clock
@@ -43,6 +43,10 @@ class Intake(msgspec.Struct, array_like=True, gc=False):
     ----------
     counter
         Present where the series is a counter, of which the rate of increase is watched.
+    first, last
+        What counts as zero, at first the first value; and when the last sample came.
+    scale
+        What counts as one: a new level that is known to be usual is the old one in another scale.
 
     Examples
     --------
@@ -56,6 +60,7 @@ class Intake(msgspec.Struct, array_like=True, gc=False):
     counter: Counter | None = None
     first: float | None = None
     last: float = -math.inf
+    scale: float = 1.0
 
     def sample(self, timestamp: float, value: float) -> Sample | None:
         """The next sample, or None for what is no finite number, a duplicate, out of order, or a counter's first."""
@@ -65,7 +70,11 @@ class Intake(msgspec.Struct, array_like=True, gc=False):
         rate = self.counter.rate(timestamp, value) if self.counter else value
         if rate is None:
             return None
-        rate = max(-_LARGEST, min(_LARGEST, rate))
+        rate = max(-_LARGEST, min(_LARGEST, rate)) / self.scale
         if self.first is None:
             self.first, before = rate, timestamp
         return Sample(timestamp, rate - self.first, timestamp - before)
+
+    def in_unit(self, value: float) -> float:
+        """A sample's value in the unit of the series."""
+        return ((self.first or 0.0) + value) * self.scale

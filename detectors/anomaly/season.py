@@ -75,6 +75,11 @@ class Season(msgspec.Struct, array_like=True, gc=False):
         self._note(abs(rest))
         return self.deviation.update(rest)
 
+    def expected(self, clock: float) -> float:
+        """What the profiles expect at a moment, which is a sample's ``clock``; NaN where nothing."""
+        of_week = self.week[int(clock % _WEEK * _HOURS / _WEEK)]
+        return self.profile[int(clock % _DAY * _QUARTERS / _DAY)] if math.isnan(of_week) else of_week
+
     def _rest(self, profile: Floats, place: int, value: float, memory: float) -> float:
         """How far the value is from what was expected; infinitely far where nothing was. The profile learns it."""
         expected = profile[place]

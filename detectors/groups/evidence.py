@@ -98,6 +98,11 @@ class Evidence(msgspec.Struct, array_like=True):
         window = self.windows.get(int(at // WINDOW))
         return window.series if window else {}
 
+    def explain(self) -> None:
+        """The event that goes on had a reason that is known: it says nothing of what comes by chance."""
+        self.windows = {}
+        self.tail.peaks = self.tail.peaks[:-1]
+
     def _close(self, span: float, goes_on: bool) -> None:
         for minute in sorted(minute for minute in self.windows if minute <= self.newest - LATEST):
             self.tail.add(self.windows.pop(minute).total, minute * WINDOW, span, goes_on)

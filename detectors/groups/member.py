@@ -1,6 +1,8 @@
 """A member of a group: one series with its ensemble, and whether it is off its usual course."""
 
 import math
+from collections.abc import Callable
+from statistics import median
 from typing import Any
 
 import msgspec
@@ -9,6 +11,7 @@ from detectors.anomaly import ALARM, RARITY, Ensemble
 from detectors.anomaly.floats import packed, unpacked
 from detectors.anomaly.longest import KEPT
 from detectors.anomaly.recent import Recent
+from detectors.anomaly.shift import Shift, shift_of
 
 LEARN_SAMPLES = 200
 LEARN_SECONDS = 1800.0
@@ -20,6 +23,10 @@ _MISSED = 3.0
 _FALLS = 5
 _FALLS_AMONG = 20
 _MOST = 1e6
+_LEVEL = 30
+
+Clock = Callable[[float], float]
+"""What time of which day a moment is, where that is not UTC's."""
 
 
 class Off(msgspec.Struct, array_like=True, gc=False):
@@ -35,6 +42,8 @@ class Off(msgspec.Struct, array_like=True, gc=False):
         How rare its surprise was, 0 or more.
     back
         Samples in a row that were as expected.
+    before, level
+        What was learnt until then, and where the series was, kept while a change may be the reason.
 
     Examples
     --------
@@ -49,6 +58,8 @@ class Off(msgspec.Struct, array_like=True, gc=False):
     rarity: float
     worst: float
     back: int = 0  # samples that were as expected, in a row
+    before: bytes = b""
+    level: float = 0.0
 
     def excess(self, value: float) -> float:
         """How far a value is outside of what was expected; not positive inside."""
@@ -157,6 +168,38 @@ class Member(msgspec.Struct, array_like=True, gc=False):
         if not durations or silence < max(_LEAST_SILENCE, _MISSED * durations[-1]):
             return None
         return silence if self.ensemble.is_overdue(silence) else None
+
+    def keep_before(self) -> None:
+        """Keep what was learnt until a member that is off its course went off, as a change may be the reason."""
+        if self.off is None or self.off.before:
+            return
+        earlier = [value for at, value in self.recent.points() if at < self.off.since]
+        if earlier:
+            self.off.before, self.off.level = self.ensemble.state(), median(earlier[-_LEVEL:])
+
+    def drop_before(self) -> None:
+        """No change is the reason."""
+        if self.off is not None:
+            self.off.before = b""
+
+    def shift(self, clock: Clock = float) -> Shift | None:
+        """How far its level is from where it was before it went off; None where that is not known."""
+        if self.off is None or not self.off.before:
+            return None
+        before, since, level = Ensemble.restore(self.off.before), self.off.since, self.off.level
+
+        def expected(at: float) -> float:
+            then, now = before.season.expected(clock(since)), before.season.expected(clock(at))
+            return level if math.isnan(then + now) else level + (now - then) * before.intake.scale
+
+        return shift_of([point for point in self.recent.points() if point[0] >= since], expected)
+
+    def settle(self, shift: Shift) -> None:
+        """Take a change's level for usual: what was learnt before it counts, moved to where the series is now."""
+        if self.off is not None and self.off.before:
+            before = Ensemble.restore(self.off.before)
+            before.moved(shift, self.ensemble)
+            self.ensemble, self.off = before, None
 
     def state(self) -> bytes:
         return msgspec.msgpack.encode(self, enc_hook=packed)

@@ -98,6 +98,7 @@ class Look(NamedTuple):
 _WHY = {
     EndedBy.EXPIRED: "nothing was heard of it for too long",
     EndedBy.SOURCE_SILENT: "what it was found in no longer comes",
+    EndedBy.NEW_LEVEL: "its level has only become usual",
     EndedBy.NEW_REFERENCE: "its data is compared with a new reference, which alone shows nothing",
 }
 

@@ -17,6 +17,7 @@ _NAME = "__name__"
 _LATENCY = re.compile(r"duration|latency|response_?time|request_?time|requests?(_server)?_(milli|micro|nano)?seconds")
 _REQUESTS = re.compile(r"(requests?|calls|handled|queries|invocations)_total$")
 _FAILED = re.compile(r"(errors?|failed|failures?|exceptions?)_total$")
+_FAILS = re.compile(r"(^|[_:.])(errors?|fail(s|ed|ures?)?|exceptions?|timeouts?|dropped|rejected|5xx)($|[_:.])")
 _OTHERS = re.compile(r"(^|_)(client|gc|scrape|evaluation|compile|sync|reconcile|rule|backup|uptime|startup|lock)(_|$)")
 _UP = frozenset({"up", "probe_success"})
 _PARTS = ("_bucket", "_created", "_info", "_max", "_min", "_observations", "_total")
@@ -68,6 +69,20 @@ def reading_of(labels: Mapping[str, str]) -> Reading | None:
     name = labels.get(_NAME, "").lower()
     quantile, status = labels.get("quantile"), next((key for key in _STATUS if labels.get(key)), "")
     return _read(name, quantile, _is_failure(status, labels.get(status, "")))
+
+
+def is_more_failure(labels: Mapping[str, str], goes_up: bool) -> bool:
+    """Whether a series that goes up, or down, shows that more fails.
+
+    >>> is_more_failure({"__name__": "payment_errors_total"}, True), is_more_failure({"__name__": "up"}, False)
+    (True, True)
+    >>> is_more_failure({"__name__": "http_requests_total", "code": "200"}, True)
+    False
+    """
+    reading = reading_of(labels)
+    if reading is None or reading.metric != AVAILABILITY:
+        return goes_up and _FAILS.search(labels.get(_NAME, "").lower()) is not None
+    return not goes_up if reading.part == "total" else goes_up and reading.failed is True
 
 
 @lru_cache(maxsize=4096)

@@ -52,6 +52,8 @@ class Watched(BaseModel):
 class WatchedSeries(Watched):
     """Series, which may have a limit that they are not to cross."""
 
+    settle: Annotated[Duration, Field(ge=timedelta(minutes=10))] = timedelta(hours=2)
+    """How long a level that came with a change of its service holds until it is usual; of failures, a day."""
     forecast: Forecasting | None = None
     """An alert before a series crosses its limit; default: none. See [forecasts](../forecasts.md)."""
 

@@ -57,6 +57,8 @@ def _grounds(batch: Batch, observation: Observation, alert: Alert) -> str:
             return f" (counts as ended: {tool} has not repeated it{f' for {format_duration(after)}' if after else ''})"
         case EndedBy.SOURCE_SILENT:
             return " (counts as ended: what it was found in no longer comes)"
+        case EndedBy.NEW_LEVEL:
+            return " (counts as ended: the level that came with a change has held, and is usual from now on)"
     return ""
 
 

@@ -26,6 +26,8 @@ def off_course(group: Group, firing: Firing, severity: Severity, service_labels:
     subject = _subject(group, first, service_labels)
     said = sentences.off_course(first, first.off, group.members, subject) if first and first.off else ""
     summary = _with_others(said or f"{subject or 'a group of metrics'} is unlike before", len(off) - 1)
+    if firing.reason is not None:
+        summary += f", since {_reason(firing)}"
     lines = [
         _line(_title(member), member.off.worst, member.off.low, member.off.high) for _, member in worst if member.off
     ]
@@ -33,6 +35,13 @@ def off_course(group: Group, firing: Firing, severity: Severity, service_labels:
     members = [member for _, member in off.items()]
     labels = _labels(OFF_COURSE, group, severity, members, service_labels)
     return _alert(OFF_COURSE, group, firing, labels, summary, lines, len(off), chart)
+
+
+def settled(group: Group, firing: Firing, severity: Severity, now: datetime) -> AlertEvent:
+    """The end of :func:`off_course` where a new level is usual now: nobody saw that it is a good one."""
+    since = f" since {_reason(firing)}" if firing.reason else ""
+    why = f"the level has held{since}, and is usual from now on"
+    return resolved(OFF_COURSE, group, severity, firing.since, now, why, EndedBy.NEW_LEVEL)
 
 
 def unlike_peers(group: Group, firing: Firing, severity: Severity, service_labels: Sequence[str]) -> AlertEvent:
@@ -113,6 +122,10 @@ def _alert(
         chart=chart,
         good_since=_moment(firing.good_since) if firing.good_since else None,
     )
+
+
+def _reason(firing: Firing) -> str:
+    return f"{firing.reason.change} at {_moment(firing.reason.at):%H:%M} UTC" if firing.reason else ""
 
 
 def _labels(

@@ -6,8 +6,9 @@ from itertools import islice
 import msgspec
 
 from bot.domain.event import bounded, fingerprint_of
+from bot.domain.watched.measured import is_more_failure
 from detectors.groups import Evidence, Outlier, outliers
-from detectors.groups.member import Member
+from detectors.groups.member import Clock, Member
 
 INSTANCE_LABELS = (
     *("instance", "pod", "worker", "replica", "host", "hostname", "node", "pod_name", "container_id"),
@@ -23,18 +24,33 @@ _LOOKS = 5
 _RECENT = 9
 _STALE = 300.0
 _USUAL_FADES_IN = 3600.0
+REPORTED_WITHIN = 1800.0
+"""Seconds within which a change before an alert, or reported after it, may be its reason."""
+
+
+class Reason(msgspec.Struct, array_like=True, frozen=True):
+    """The change since which a group is off its course: in words, and when, in seconds since the epoch."""
+
+    change: str
+    at: float
 
 
 class Firing(msgspec.Struct, array_like=True):
     """``since`` in seconds since the epoch; ``reported``: of how many members the alert is, 0 before it is raised.
 
-    ``good_since``: the data is good since then, and the alert waits to be sure of it; 0 while it is not.
+    ``good_since``: the data is good since then, and the alert waits to be sure of it; 0 while it is not. ``reason``:
+    the change that came just before; ``settled``: members whose new level was learnt as usual since.
     """
 
     since: float
     threshold: float = 0.0
     reported: int = 0
     good_since: float = 0.0
+    reason: Reason | None = None
+    settled: int = 0
+
+    def may_have_reason(self, now: float) -> bool:
+        return self.reason is not None or now - self.since <= REPORTED_WITHIN
 
     def note(self, good: bool, now: float) -> bool:
         """Note whether the data is good; whether that is new."""
@@ -96,9 +112,19 @@ class Group:
         if state.off_course is not None:
             if member.off is None:
                 member.go_off(at, rarity)
+            if state.off_course.may_have_reason(at):
+                member.keep_before()
         elif may_fire and state.evidence.exceeds(at, span):
             state.off_course = Firing(at, state.evidence.tail.threshold(at, span))
             self._mark_off(at)
+            for one in self.members.values():
+                one.keep_before()
+
+    def note_again(self, name: str, at: float) -> None:
+        """A member surprises that is learnt again, in a group that knows it already."""
+        firing = self.state.off_course
+        if firing is not None and firing.may_have_reason(at):
+            self.members[name].keep_before()
 
     def off(self) -> dict[str, Member]:
         """The members that are off their course, the rarest first."""
@@ -116,6 +142,23 @@ class Group:
         firing = self.state.off_course
         outside = sum(member.off.rarity for member in self.members.values() if member.off and not member.off.back)
         return firing is not None and outside < firing.threshold / 2
+
+    def settle(self, after: float, clock: Clock) -> list[str]:
+        """Learn the levels that have held for ``after`` seconds since a change; returns the names of their members.
+
+        What fails more than before is no new normal, whatever came with it.
+        """
+        firing, settled = self.state.off_course, []
+        if firing is None or firing.reason is None:
+            return []
+        for name, member in self.members.items():
+            if member.off and member.off.before and member.recent.last_at() - member.off.since >= after:
+                shift = member.shift(clock)
+                if shift and shift.held and not is_more_failure(member.labels, shift.goes_up):
+                    member.settle(shift)
+                    settled.append(name)
+        firing.settled += len(settled)
+        return settled
 
     def look_at_peers(self, at: float) -> bool:
         """Compare the members with each other, at most once a minute; whether that was done now."""

@@ -125,6 +125,8 @@ class Learner:
             if rarity and counts:
                 group.note(name, at, rarity, span, may_fire=not self._replay)
                 self._memory.group_changed(group, seq, received)
+            elif rarity:
+                group.note_again(name, at)
         member.last_seen = max(received, member.last_seen)
         if group.state.evidence.tail.began is None and member.is_learnt(member.recent.last_at()):
             group.state.evidence.begin(member.recent.last_at())

@@ -75,9 +75,9 @@ class Memory:
     def history_changed(self, name: str, position: int, at: float) -> None:
         self._changes.add(_HISTORY + name, position - 1, at + SNAPSHOT_AFTER)
 
-    def series_changed(self, name: str, position: int, at: float) -> None:
+    def series_changed(self, name: str, position: int, at: float, urgent: bool = False) -> None:
         """The entry at ``position`` changes a series, at a moment in seconds since the epoch."""
-        self._changes.add(_SERIES + name, position - 1, at + SNAPSHOT_AFTER)
+        self._changes.add(_SERIES + name, position - 1, URGENT if urgent else at + SNAPSHOT_AFTER)
 
     def group_changed(self, group: Group, position: int, at: float, urgent: bool = False) -> None:
         self._changes.add(_GROUP + group.name, position - 1, URGENT if urgent else at + SNAPSHOT_AFTER)

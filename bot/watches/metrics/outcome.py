@@ -65,6 +65,11 @@ def _alerts_off_course(group: Group, rules: Rules, severity: Severity, now: date
         return []
     found: list[AlertEvent] = []
     off = len(group.off())
+    if not off and firing.settled:
+        group.state.off_course = None
+        group.state.evidence.explain()
+        found.append(alerts.settled(group, firing, severity, now))
+        return found
     grown = not firing.reported or off >= _RAISED_AGAIN * firing.reported
     if firing.note(group.has_good_data(), now.timestamp()) or grown:
         firing.reported = max(off, 1) if grown else firing.reported

@@ -5,7 +5,7 @@ of them, and which alerts follow. What is learnt is in memory, by partition, wit
 of it changed (:mod:`bot.watches.snapshots`).
 """
 
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -18,9 +18,12 @@ from bot.observability.metrics import SERIES_WATCHED
 from bot.pipeline.batch import Batch
 from bot.pipeline.causes.young_incidents import look_again
 from bot.storage.queries import sensitivity, silences
+from bot.watches.metrics.alerts import off_course
+from bot.watches.metrics.group import Group
 from bot.watches.metrics.learn import Learner, Room
 from bot.watches.metrics.memory import WATCH, Memory
-from bot.watches.metrics.outcome import alerts_after_batch
+from bot.watches.metrics.outcome import alerts_after_batch, severity_for
+from bot.watches.metrics.regimes import note_reasons, settle
 from bot.watches.metrics.tick import alerts_of_tick
 from bot.watches.quiet_times import QuietTimes
 from bot.watches.snapshots import Changes, SnapshotStore
@@ -61,7 +64,9 @@ class MetricsWatch:
         for entry in batch.entries:
             await learner.learn(entry)
         position = batch.entries[-1].seq
+        await note_reasons(connection, _begun(learner.touched.values()), self._rules, batch.now)
         for group in learner.touched.values():
+            settle(memory, group, self._rules, position, batch.now)
             alerts = alerts_after_batch(group, self._rules, batch.now)
             if alerts:
                 batch.findings += alerts
@@ -76,11 +81,21 @@ class MetricsWatch:
         batch.histories = memory.histories
         self._shown[batch.partition] = memory.histories.by_name
         if memory.groups:
+            await self._look_for_reasons(memory, batch, connection, position)
             behind = await batch.inbox.next_seq(batch.partition, position) is not None
             batch.findings += await alerts_of_tick(memory, self._rules, batch.now, position, behind)
             await look_again(batch, connection)
         await self._snapshots.save(batch, connection, position)
         SERIES_WATCHED.set(self._count())
+
+    async def _look_for_reasons(self, memory: Memory, batch: Batch, connection: AsyncConnection, position: int) -> None:
+        """Changes that were reported after what they are the reason of."""
+        for group in await note_reasons(connection, memory.groups.values(), self._rules, batch.now):
+            if group.state.off_course and group.off():
+                labels = self._rules.correlation.service_labels
+                severity = severity_for(group, self._rules)
+                batch.findings.append(off_course(group, group.state.off_course, severity, labels))
+            memory.group_changed(group, position + 1, batch.now.timestamp(), urgent=True)
 
     def awaiting(self) -> set[int]:
         now = self._clock()
@@ -105,3 +120,8 @@ class MetricsWatch:
     async def _replay(self, memory: Memory, entry: Entry, now: datetime) -> None:
         quiet = QuietTimes((), self._rules)
         await Learner(memory, self._rules, self._room, {}, quiet, replay=True).learn(entry)
+
+
+def _begun(groups: Iterable[Group]) -> list[Group]:
+    """Those of which an alert is about to be raised."""
+    return [one for one in groups if one.state.off_course is not None and not one.state.off_course.reported]

@@ -1,0 +1,1 @@
+"""Changes as known changes of regime, for what is watched."""
