@@ -109,20 +109,25 @@ class Ensemble(msgspec.Struct, array_like=True, gc=False):
             if self.intake.counter is not None:
                 self.intake.counter.at = None
 
-    def moved(self, shift: Shift, now: Self) -> None:
-        """Take what was learnt for what is usual at another level, from where ``now`` is: the same series, which went
-        on from here while its surprise had a reason that is known. So its peak is no measure of those to come."""
+    def moved(self, shift: Shift, level: float, samples: int, now: Self) -> None:
+        """Take what was learnt for what is usual at another level, and go on from where ``now`` is: the same series,
+        which went on while its surprise had a reason that is known. So its peak is no measure of those to come.
+
+        ``level`` is the old one; the last so many ``samples`` were at the new one already.
+        """
+        old, new = self.intake.relative(level), self.intake.relative(level + shift.offset)
+        for novelty in (self.value, self.shape, self.level):
+            novelty.forget_newest(samples, old, new)
+        self.step.steps.forget_newest(samples, 0.0, new - old)
         if shift.factor is not None:
             self.intake.scale *= shift.factor
         else:
             self.intake.first = (self.intake.first or 0.0) + shift.offset / self.intake.scale
-        for novelty in (self.value, self.shape, self.level, self.step.steps):
-            novelty.forget_newest()
         self.peaks.explain()
         self.pause(max(0.0, now.intake.last - self.intake.last))
         latest = now.latest()
         if latest is not None:
-            self.step.last = latest / self.intake.scale - (self.intake.first or 0.0)
+            self.step.last = self.intake.relative(latest)
         self.intake.last, self.intake.counter, self.gaps = now.intake.last, now.intake.counter, now.gaps
 
     def pause(self, seconds: float) -> None:

@@ -70,12 +70,13 @@ class Novelty(msgspec.Struct, array_like=True, gc=False):
         before = places[1 : 1 + prototypes] or places or doubles([0.0])
         return min(before), max(before)
 
-    def forget_newest(self) -> None:
-        """Forget the last context, where it was new."""
+    def forget_newest(self, samples: int, old: float, new: float) -> None:
+        """Forget contexts of the last so many samples whose first average is nearer to a new level than to the old."""
         width = len(self.spans)
-        if self.prototypes[:width] == floats(self.means):
-            del self.prototypes[:width]
-            self.fresh = max(0, self.fresh - 1)
+        for at in reversed(range(0, min(samples * width, len(self.prototypes)), width)):
+            if abs(self.prototypes[at] - new) < abs(self.prototypes[at] - old):
+                del self.prototypes[at : at + width]
+                self.fresh = max(0, self.fresh - 1)
 
     def _average(self, value: float) -> None:
         if not self.means:

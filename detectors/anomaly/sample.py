@@ -75,6 +75,10 @@ class Intake(msgspec.Struct, array_like=True, gc=False):
             self.first, before = rate, timestamp
         return Sample(timestamp, rate - self.first, timestamp - before)
 
+    def relative(self, value: float) -> float:
+        """A sample's value, of one in the unit of the series."""
+        return value / self.scale - (self.first or 0.0)
+
     def in_unit(self, value: float) -> float:
         """A sample's value in the unit of the series."""
         return ((self.first or 0.0) + value) * self.scale

@@ -22,6 +22,8 @@ _LEAST_SILENCE = 120.0
 _MISSED = 3.0
 _FALLS = 5
 _FALLS_AMONG = 20
+_EVENT = 900.0
+_LEAST_BEFORE = 5
 _MOST = 1e6
 _LEVEL = 30
 
@@ -42,8 +44,9 @@ class Off(msgspec.Struct, array_like=True, gc=False):
         How rare its surprise was, 0 or more.
     back
         Samples in a row that were as expected.
-    before, level
-        What was learnt until then, and where the series was, kept while a change may be the reason.
+    before, level, fresh
+        What was learnt until then, where the series was, and how many samples of it were of the new level already: kept
+        while a change may be the reason.
 
     Examples
     --------
@@ -60,6 +63,7 @@ class Off(msgspec.Struct, array_like=True, gc=False):
     back: int = 0  # samples that were as expected, in a row
     before: bytes = b""
     level: float = 0.0
+    fresh: int = 0
 
     def excess(self, value: float) -> float:
         """How far a value is outside of what was expected; not positive inside."""
@@ -89,8 +93,8 @@ class Member(msgspec.Struct, array_like=True, gc=False):
     ----------
     labels
         Of the series.
-    ensemble, recent, count, began, last_seen, off, falls
-        The state; times are in seconds since the epoch.
+    ensemble, recent, count, began, last_seen, off, falls, surprised
+        The state; times are in seconds since the epoch. ``surprised``: the first surprise of a quarter of an hour.
 
     Examples
     --------
@@ -111,6 +115,7 @@ class Member(msgspec.Struct, array_like=True, gc=False):
     last_seen: float = 0.0  # when its last sample was received
     off: Off | None = None
     falls: int = 0
+    surprised: float = 0.0
 
     @classmethod
     def of(cls, labels: dict[str, str], counter: bool) -> "Member":
@@ -135,6 +140,8 @@ class Member(msgspec.Struct, array_like=True, gc=False):
         self._note(at, observed)
         if score and self.is_learnt(at):
             rarity = min(_MOST, RARITY * score / (1 - score)) if score < 1 else _MOST
+            if at - self.surprised > _EVENT:
+                self.surprised = at
             if score >= ALARM:
                 self.go_off(at, rarity)
             return rarity
@@ -173,9 +180,10 @@ class Member(msgspec.Struct, array_like=True, gc=False):
         """Keep what was learnt until a member that is off its course went off, as a change may be the reason."""
         if self.off is None or self.off.before:
             return
-        earlier = [value for at, value in self.recent.points() if at < self.off.since]
+        earlier = self._before_surprise()
         if earlier:
             self.off.before, self.off.level = self.ensemble.state(), median(earlier[-_LEVEL:])
+            self.off.fresh = sum(at >= self.surprised for at, _ in self.recent.points())
 
     def drop_before(self) -> None:
         """No change is the reason."""
@@ -189,7 +197,7 @@ class Member(msgspec.Struct, array_like=True, gc=False):
         before, since, level = Ensemble.restore(self.off.before), self.off.since, self.off.level
 
         def expected(at: float) -> float:
-            then, now = before.season.expected(clock(since)), before.season.expected(clock(at))
+            then, now = before.season.expected(clock(since - _EVENT)), before.season.expected(clock(at))
             return level if math.isnan(then + now) else level + (now - then) * before.intake.scale
 
         return shift_of([point for point in self.recent.points() if point[0] >= since], expected)
@@ -198,7 +206,7 @@ class Member(msgspec.Struct, array_like=True, gc=False):
         """Take a change's level for usual: what was learnt before it counts, moved to where the series is now."""
         if self.off is not None and self.off.before:
             before = Ensemble.restore(self.off.before)
-            before.moved(shift, self.ensemble)
+            before.moved(shift, self.off.level, self.off.fresh, self.ensemble)
             self.ensemble, self.off = before, None
 
     def state(self) -> bytes:
@@ -231,11 +239,21 @@ class Member(msgspec.Struct, array_like=True, gc=False):
         if observed is None:
             return
         if self.off is None:
-            low, high = self.ensemble.expected()
+            low, high = self._expected()
             self.off = Off(at, at, low, high, rarity, observed)
             return
         self.off.last, self.off.back, self.off.rarity = at, 0, max(self.off.rarity, rarity)
         self.off.worst = max(self.off.worst, observed, key=self.off.excess)
+
+    def _expected(self) -> tuple[float, float]:
+        """What was usual before the first surprise: what came since is no measure of what is expected."""
+        earlier = self._before_surprise()
+        if self.recent.last_at() > self.surprised and len(earlier) >= _LEAST_BEFORE:
+            return min(earlier), max(earlier)
+        return self.ensemble.expected()
+
+    def _before_surprise(self) -> list[float]:
+        return [value for at, value in self.recent.points() if at < self.surprised]
 
 
 def _unpacked(kind: Any, value: Any) -> Any:

@@ -134,6 +134,20 @@ def memory(random: Random, load: Load, interval: float) -> Iterator[float]:
         row += 1
 
 
+def backup(random: Random, load: Load, interval: float) -> Iterator[float]:
+    """Bytes written a second, little but for a job each night, a longer one on Sundays and one each fourth week."""
+    begins, lasts, rate = random.uniform(0, 5) * 3600, random.uniform(600, 3600), random.uniform(5, 50)
+    row = 0
+    while True:
+        day, second = divmod(row * interval, DAY)
+        if second < interval:
+            late, slower = random.expovariate(1 / 300), random.lognormvariate(0, 0.25)
+        longer = 6.0 if day % 28 == 6 else 2.0 if day % 7 == 6 else 1.0
+        runs = begins + late <= second < begins + late + lasts * slower * longer
+        yield (rate if runs else 1.0) * load.at(row) ** 0.2 * random.lognormvariate(0, 0.2)
+        row += 1
+
+
 def queue(random: Random, load: Load, interval: float) -> Iterator[float]:
     """The length of a queue: nearly always empty, and full in bursts that end by themselves."""
     length, bursts = 0.0, random.uniform(1, 12)
@@ -152,6 +166,7 @@ KINDS: dict[str, tuple[str, Values]] = {
     "errors": ("errors_total", errors),
     "utilisation": ("cpu_utilisation", utilisation),
     "memory": ("heap_bytes", memory),
+    "backup": ("disk_written_bytes", backup),
     "queue": ("queue_length", queue),
 }
 

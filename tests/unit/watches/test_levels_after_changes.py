@@ -123,3 +123,13 @@ def test_what_is_near_nothing_or_below_it_has_no_proportion(value: float, before
 )
 def test_what_shows_that_more_fails(labels: dict[str, str], goes_up: bool, fails: bool) -> None:
     assert is_more_failure(labels, goes_up) is fails
+
+
+def test_what_came_since_the_first_surprise_is_not_what_was_expected() -> None:
+    random, member, at = Random(1), Member.of({"__name__": "latency_seconds"}, counter=False), BEGIN
+    for level in [0.1] * 2000 + [0.16] * 30:
+        at += 10.0
+        member.update(at, random.gauss(level, 0.002))
+    member.off = None  # a group may take it for off only when others are
+    member.go_off(at, 5.0)
+    assert member.off is not None and 0.09 < member.off.low < member.off.high < 0.11
