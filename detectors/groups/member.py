@@ -23,7 +23,7 @@ _MISSED = 3.0
 _FALLS = 5
 _FALLS_AMONG = 20
 _EVENT = 900.0
-_LEAST_BEFORE = 5
+_LONGEST_EVENT = 7200.0
 _MOST = 1e6
 _LEVEL = 30
 
@@ -82,6 +82,36 @@ class Off(msgspec.Struct, array_like=True, gc=False):
         return self.back >= _CALM_SAMPLES and at - self.last >= _CALM
 
 
+class Surprise(msgspec.Struct, array_like=True, gc=False):
+    """What was usual when a member first surprised: what comes after it is no measure of what was expected.
+
+    Parameters
+    ----------
+    first, last
+        When its surprises began, and when the last one was, in seconds since the epoch.
+    count
+        Samples until the first.
+    low, high, level
+        What was expected, and where the series was.
+
+    Examples
+    --------
+    >>> Surprise(first=0.0, last=60.0, count=500, low=1.0, high=2.0, level=1.5).goes_on(120.0)
+    True
+    """
+
+    first: float
+    last: float
+    count: int
+    low: float
+    high: float
+    level: float
+
+    def goes_on(self, at: float) -> bool:
+        """Whether a surprise belongs to these: a quarter of an hour after the last, two hours after the first."""
+        return at - self.last <= _EVENT and at - self.first <= _LONGEST_EVENT
+
+
 class Member(msgspec.Struct, array_like=True, gc=False):
     """Judges the samples of one series, which is named by its ``labels``.
 
@@ -93,8 +123,8 @@ class Member(msgspec.Struct, array_like=True, gc=False):
     ----------
     labels
         Of the series.
-    ensemble, recent, count, began, last_seen, off, falls, surprised
-        The state; times are in seconds since the epoch. ``surprised``: the first surprise of a quarter of an hour.
+    ensemble, recent, count, began, last_seen, off, falls, surprise
+        The state; times are in seconds since the epoch.
 
     Examples
     --------
@@ -115,7 +145,7 @@ class Member(msgspec.Struct, array_like=True, gc=False):
     last_seen: float = 0.0  # when its last sample was received
     off: Off | None = None
     falls: int = 0
-    surprised: float = 0.0
+    surprise: Surprise | None = None
 
     @classmethod
     def of(cls, labels: dict[str, str], counter: bool) -> "Member":
@@ -140,8 +170,7 @@ class Member(msgspec.Struct, array_like=True, gc=False):
         self._note(at, observed)
         if score and self.is_learnt(at):
             rarity = min(_MOST, RARITY * score / (1 - score)) if score < 1 else _MOST
-            if at - self.surprised > _EVENT:
-                self.surprised = at
+            self._note_surprise(at)
             if score >= ALARM:
                 self.go_off(at, rarity)
             return rarity
@@ -180,10 +209,9 @@ class Member(msgspec.Struct, array_like=True, gc=False):
         """Keep what was learnt until a member that is off its course went off, as a change may be the reason."""
         if self.off is None or self.off.before:
             return
-        earlier = self._before_surprise()
-        if earlier:
-            self.off.before, self.off.level = self.ensemble.state(), median(earlier[-_LEVEL:])
-            self.off.fresh = sum(at >= self.surprised for at, _ in self.recent.points())
+        if self.surprise is not None:
+            self.off.before, self.off.level = self.ensemble.state(), self.surprise.level
+            self.off.fresh = self.count - self.surprise.count
 
     def drop_before(self) -> None:
         """No change is the reason."""
@@ -239,21 +267,22 @@ class Member(msgspec.Struct, array_like=True, gc=False):
         if observed is None:
             return
         if self.off is None:
-            low, high = self._expected()
+            low, high = self.ensemble.expected()
+            if self.surprise is not None and self.surprise.goes_on(at):
+                low, high = self.surprise.low, self.surprise.high
             self.off = Off(at, at, low, high, rarity, observed)
             return
         self.off.last, self.off.back, self.off.rarity = at, 0, max(self.off.rarity, rarity)
         self.off.worst = max(self.off.worst, observed, key=self.off.excess)
 
-    def _expected(self) -> tuple[float, float]:
-        """What was usual before the first surprise: what came since is no measure of what is expected."""
-        earlier = self._before_surprise()
-        if self.recent.last_at() > self.surprised and len(earlier) >= _LEAST_BEFORE:
-            return min(earlier), max(earlier)
-        return self.ensemble.expected()
-
-    def _before_surprise(self) -> list[float]:
-        return [value for at, value in self.recent.points() if at < self.surprised]
+    def _note_surprise(self, at: float) -> None:
+        if self.surprise is not None and self.surprise.goes_on(at):
+            self.surprise.last = at
+            return
+        values = [value for moment, value in self.recent.points() if moment < at][-_LEVEL:]
+        if values:
+            low, high = self.ensemble.expected()
+            self.surprise = Surprise(at, at, self.count - 1, low, high, median(values))
 
 
 def _unpacked(kind: Any, value: Any) -> Any:
