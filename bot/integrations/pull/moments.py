@@ -42,6 +42,21 @@ def back(value: Value, by: timedelta) -> Value:
     return text.replace("+00:00", "Z") if value.endswith("Z") else text
 
 
+def is_moment(text: str) -> bool:
+    """Whether a text is a moment as ISO 8601 has it, its parts apart.
+
+    >>> [is_moment(text) for text in ("2026-03-01", "2026-03-01 12:00:00+01:00", "20260301", "n/a", "2026-03-01 noon")]
+    [True, True, False, False, False]
+    """
+    if len(text) < len("2026-03-01") or text[4] != "-" or text[7] != "-":
+        return False
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
 def later_of(one: Value, other: Value) -> Value:
     """The later of two values of one column."""
     return one if microseconds(one) >= microseconds(other) else other
@@ -64,9 +79,6 @@ def all_microseconds(column: pa.ChunkedArray) -> Array:
 def _moment_of(value: Value) -> datetime:
     if isinstance(value, datetime):
         return value
-    if isinstance(value, str):
-        try:
-            return datetime.fromisoformat(value)
-        except ValueError:
-            pass
+    if isinstance(value, str) and is_moment(value):
+        return datetime.fromisoformat(value)
     raise ToolFailure("late: needs a cursor that is a moment, and this one is none")

@@ -57,6 +57,7 @@ class Pull(KeptPull):
         self._versions = DataVersions(section.data, section.labels, secret)
         self._looked_at: datetime | None = None
         self._without_cursor = ""
+        self._left_out: list[str] = []
 
     async def run(self) -> None:
         """Pull until cancelled."""
@@ -91,7 +92,8 @@ class Pull(KeptPull):
         page = await self._next(known, address)
         if page is None:
             await self._count_without_cursor(address)
-            return await self._reread(await self._worked(known), address)
+            known = await self._judge_aside(await self._worked(known))
+            return await self._reread(known, address)
         rows, problems, usual = self._pages.fitting(page.rows, known.columns)
         if self.section.late:
             known = await self._save(known, pending=await self._late.pending(known, page, rows))
@@ -104,7 +106,8 @@ class Pull(KeptPull):
         if self._looked_at is None:
             await self._count_without_cursor(address)
         known = await self._with_versions(known)
-        known = await self._judge(known, problems, usual, kinds_of(page.rows))
+        self._left_out = list(self._pages.aside)
+        known = await self._judge(known, [*problems, *self._left_out], usual, kinds_of(page.rows))
         return page.more or await self._reread(known, address)
 
     async def _with_versions(self, known: Progress) -> Progress:
@@ -170,6 +173,14 @@ class Pull(KeptPull):
         self._looked_at = now
         names = f"{count:,} row{'s have' if count != 1 else ' has'}"
         self._without_cursor = f"{names} no {self.section.cursor} and cannot be read" if count else ""
+
+    async def _judge_aside(self, known: Progress) -> Progress:
+        """Nothing else came: rows that cannot be taken are still said, and said no longer once they are gone."""
+        if self._pages.aside == self._left_out == []:
+            return known
+        self._left_out = list(self._pages.aside)
+        usual = known.columns or {}
+        return await self._judge(known, self._left_out, usual, usual)
 
     async def _judge(
         self, known: Progress, problems: Sequence[str], usual: Mapping[str, str], now: Mapping[str, str]

@@ -14,6 +14,7 @@ from bot.integrations.http import ToolFailure
 from bot.integrations.pull.kept import KeptPull, repeated
 from bot.integrations.pull.lake import LakeTable
 from bot.integrations.pull.troubles import Troubles
+from bot.integrations.pull.unfit import without_unfit
 from bot.integrations.pull.versions import DataVersions
 from bot.integrations.pull.warehouse import Query, open_warehouse
 from bot.integrations.rows import RowsIntake
@@ -52,6 +53,7 @@ class ReferencePull(KeptPull):
         about = f"{section.sql}\n{section.from_}"
         self.key = f"{model} reference {hashlib.sha256(about.encode()).hexdigest()[:16]}"
         self._troubles = Troubles(model, self.key, "references", {})
+        self._left_out: list[str] = []
 
     async def run(self) -> None:
         """Pull until cancelled."""
@@ -69,7 +71,8 @@ class ReferencePull(KeptPull):
         tables = await self._versions.read()
         table = await asyncio.to_thread(self._read, address, tables)
         stored = await profiles.store(self._intake.frames, table, *self._declared)
-        firing, alerts = self._troubles.with_problems(known.firing if known else None, self._versions.problems, now)
+        problems = [*self._versions.problems, *self._left_out]
+        firing, alerts = self._troubles.with_problems(known.firing if known else None, problems, now)
         async with self._database.write() as connection:
             newest = next(iter(await references.versions(connection, self.model)), None)
             if newest is None or newest.digest != stored.digest:
@@ -89,8 +92,9 @@ class ReferencePull(KeptPull):
         rows = open_warehouse(address, tables).rows(Query(self.section.sql, most=MOST_ROWS + 1))
         if rows.num_rows > MOST_ROWS:
             raise ToolFailure(f"its query gives more than {MOST_ROWS:,} rows: take a sample of them in the query")
-        given = laid_out([(name, rows.column(place)) for place, name in enumerate(rows.column_names)], REFERENCE)
-        return checked(given.table, REFERENCE)
+        columns = [(name, rows.column(place)) for place, name in enumerate(rows.column_names)]
+        table, self._left_out = without_unfit(columns, lambda some: checked(laid_out(some, REFERENCE).table, REFERENCE))
+        return table
 
 
 def _version(now: datetime) -> str:

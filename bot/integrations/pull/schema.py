@@ -6,8 +6,11 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from bot.domain.event import RowsKind
 from bot.errors import Unfit
+from bot.integrations.pull.unfit import fitting_rows
 from bot.model_store.columns import EARLIEST, KNOWN, LATEST, MOMENT, QUANTILE, SCORE, as_fixed, canonical
+from bot.model_store.layout import Columns
 
 _NUMBERS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
 _TEXTS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
@@ -59,11 +62,18 @@ def fitting(rows: pa.Table, holds: str, cursor: str) -> Fitting:
         if name == "id" or not (name in KNOWN[holds] or name.startswith((SCORE, QUANTILE))):
             continue
         try:
-            column = as_fixed(name, canonical(pa.table({name: rows[name]}))[name])
+            column = _as_fixed([(name, rows[name])])
         except Unfit as error:
-            rows = rows.drop_columns([name])
-            problems.append(f"{name} is left out: {error}")
-            continue
+            fits = fitting_rows([(name, rows[name])], _as_fixed)
+            if fits is None:
+                rows = rows.drop_columns([name])
+                problems.append(f"{name} is left out: {error}")
+                continue
+            count = len(fits) - pc.sum(fits).as_py()
+            problems.append(f"{count} {'value' if count == 1 else 'values'} of {name} left out: {error}")
+            kept = pc.if_else(fits, rows[name], pa.scalar(None, rows[name].type))
+            rows = rows.set_column(rows.column_names.index(name), name, kept)
+            column = _as_fixed([(name, kept)])
         if name == "timestamp":
             rows = _with_possible_moments(rows, column, problems)
     if (
@@ -75,7 +85,15 @@ def fitting(rows: pa.Table, holds: str, cursor: str) -> Fitting:
     if "id" in rows.column_names and (unnamed := rows["id"].null_count):
         rows = rows.filter(pc.is_valid(rows["id"]))
         problems.append(f"{unnamed} {_rows(unnamed)} left out, as they have no id")
+    if holds == RowsKind.LABELS and "label" in rows.column_names and (unsaid := rows["label"].null_count):
+        rows = rows.filter(pc.is_valid(rows["label"]))
+        problems.append(f"{unsaid} {_rows(unsaid)} left out, as they have no label")
     return Fitting(rows, problems)
+
+
+def _as_fixed(columns: Columns) -> pa.ChunkedArray:
+    [(name, column)] = columns
+    return as_fixed(name, canonical(pa.table({name: column}))[name])
 
 
 def _with_possible_moments(

@@ -9,11 +9,14 @@ from typing import Any, NamedTuple, Protocol
 import pyarrow as pa
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.engine import URL
+from sqlalchemy.event import listen
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from bot.integrations.http import ToolFailure
+from bot.integrations.pull.cursors import of_one_kind
 from bot.integrations.pull.lake import LakeTable
+from bot.integrations.pull.lenient import lenient
 from bot.model_store.pulls import Value
 
 _DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg", "sqlite": "sqlite+pysqlite"}
@@ -21,7 +24,7 @@ _MOST_REASON = 300
 
 
 class Query(NamedTuple):
-    """Rows of ``sql`` with ``after`` < ``cursor`` <= ``until``, the least first, at most ``most``.
+    """Rows of ``sql`` with ``after`` < ``cursor`` <= ``until``, and < ``below``, the least first, at most ``most``.
 
     Without a cursor all rows, in any order.
     """
@@ -31,6 +34,7 @@ class Query(NamedTuple):
     after: Value | None = None
     until: Value | None = None
     most: int | None = None
+    below: Value | None = None
 
 
 class Warehouse(Protocol):
@@ -71,7 +75,7 @@ def open_warehouse(address: str, tables: Sequence[LakeTable] = ()) -> Warehouse:
 
 def _where(query: Query, quoted: str, mark: str) -> tuple[str, dict[str, Any]]:
     """``mark`` is how a parameter is written before its name."""
-    bounds = [("after", ">", query.after), ("until", "<=", query.until)]
+    bounds = [("after", ">", query.after), ("until", "<=", query.until), ("below", "<", query.below)]
     naive = any(isinstance(value, datetime) and value.tzinfo is None for _, _, value in bounds)
     given = {name: _alike(value, naive) for name, _, value in bounds if value is not None}
     wanted = [f"{quoted} {sign} {mark}{name}" for name, sign, value in bounds if value is not None]
@@ -103,11 +107,16 @@ class _Sql:
             self._engine = create_engine(url, poolclass=NullPool)
         except (NoSuchModuleError, ImportError, SQLAlchemyError) as error:
             raise ToolFailure(f"no driver for {url.drivername}: {type(error).__name__}") from None
+        listen(self._engine, "connect", lenient)
 
     def rows(self, query: Query) -> pa.Table:
         statement, given = _statement(query, self._quoted(query.cursor), ":")
         names, rows = self._answer(statement, given)
-        return _table(names, list(zip(*rows, strict=True)) if rows else [[] for _ in names])
+        columns: list[Sequence[Any]] = list(zip(*rows, strict=True)) if rows else [[] for _ in names]
+        return _table(
+            names,
+            [of_one_kind(c, query.after) if n == query.cursor else c for n, c in zip(names, columns, strict=True)],
+        )
 
     def without_cursor(self, query: Query) -> int:
         _, [[count]] = self._answer(_unread(query, self._quoted(query.cursor)), {})

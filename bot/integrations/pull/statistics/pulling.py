@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import msgspec
+import pyarrow as pa
 
 from bot.domain.watched.monitor import WatchedModel
 from bot.domain.watched.pull import PullSection
 from bot.integrations.http import ToolFailure
-from bot.integrations.pull.moments import back, microseconds, value_of
+from bot.integrations.pull.cursors import Split, ends_like, possible, split
+from bot.integrations.pull.moments import back, is_moment, microseconds, value_of
 from bot.integrations.pull.pulling import Pull
 from bot.integrations.pull.statistics import statements
 from bot.integrations.pull.statistics.counting import Counting, Reading
@@ -26,6 +28,9 @@ from detectors.drift.profile import Profile
 
 _NOTHING = Reading("", Profile(0, {}), Profile(0, {}))
 _LEAST = timedelta(microseconds=1)
+_MOST_TRIES = 100
+"""Values of the cursor at the begin that cannot be one, which are stepped over."""
+_ENDS = ("first_value", "last_value")
 
 
 class Bounds(NamedTuple):
@@ -70,7 +75,7 @@ class StatisticsPull(Pull):
             after = pulls.read(known.after) if known.after else self.section.since
             bounds = await asyncio.to_thread(self._bounds, address, after)
             if bounds is None:
-                await self._worked(known)
+                await self._judge_aside(await self._worked(known))
                 return False
             counted = await asyncio.to_thread(self._count, address, bounds, reading)
             digest = await statistics.put(self._intake.frames, counted)
@@ -79,7 +84,8 @@ class StatisticsPull(Pull):
             pending = Pending(digest=digest, after=until, rows=counted.rows, first=first, last=last)
             known = await self._save(await self._worked(known), pending=pending)
             known = await self._take_pending(known)
-            await self._judge(known, [], known.columns or {}, known.columns or {})
+            self._left_out = list(self._pages.aside)
+            await self._judge(known, self._left_out, known.columns or {}, known.columns or {})
             return bounds.more
         await self._take_pending(known)
         return True
@@ -108,12 +114,10 @@ class StatisticsPull(Pull):
     def _bounds(self, address: str, after: Value | None) -> Bounds | None:
         """The next window that is over; None where there is none."""
         settled = self._clock() - self.section.settle if self.section.settle else None
-        query = Query(self.section.sql, self.section.cursor, after, settled)
-        with open_warehouse(address, self._pages.tables).session(query) as session:
-            asked = session.answer(statements.filled(session.source, [], session.quoted(self.section.cursor)))
-        if not asked["n"][0].as_py():
+        found = self._possible(address, Query(self.section.sql, self.section.cursor, after, settled))
+        if found is None:
             return None
-        first, last = value_of(asked["first_value"][0]), value_of(asked["last_value"][0])
+        after, first, last = found
         window = self.section.statistics.window if self.section.statistics else None
         if window is None:
             return Bounds(after, first, last, more=False)
@@ -126,6 +130,42 @@ class StatisticsPull(Pull):
         if microseconds(last) < microseconds(end) and microseconds(over) < microseconds(end):
             return None
         return Bounds(after, first, back(end, _LEAST), more=microseconds(last) >= microseconds(end))
+
+    def _possible(self, address: str, query: Query) -> tuple[Value | None, Value, Value] | None:
+        """Behind which value the rows begin, the first and the last whose cursor can be one; None where there are none.
+
+        What lies before and behind is left out: one row of the year 9999 would else be the last for ever.
+        """
+        now, rows, before = self._clock(), 0, query.after
+        self._pages.aside = []
+        for _ in range(_MOST_TRIES):
+            count, first, last = self._ends(address, query)
+            rows = max(rows, count)
+            if not count:
+                self._note_aside(rows)
+                return None
+            moments = any(isinstance(one, str) and is_moment(one) for one in (before, first, last))
+            fit = [one for one in (first, last, before) if one is not None and possible(one, now, moments=moments)]
+            least, most = ends_like(fit[0] if fit else now, now)
+            if last not in fit:
+                query = query._replace(below=last) if query.until == most else query._replace(until=most)
+            elif first not in fit:
+                query = query._replace(after=first if first is not None else least)
+            else:
+                self._note_aside(rows - count)
+                return query.after, first, last
+        raise ToolFailure(f"too many rows have a {query.cursor} that cannot be one")
+
+    def _ends(self, address: str, query: Query) -> tuple[int, Value | None, Value | None]:
+        with open_warehouse(address, self._pages.tables).session(query) as session:
+            asked = session.answer(statements.filled(session.source, [], session.quoted(query.cursor)))
+        ends = [split(asked, name, None, self._clock()).rows for name in _ENDS]
+        first, last = (value_of(end[name][0]) if end.num_rows else None for end, name in zip(ends, _ENDS, strict=True))
+        return asked["n"][0].as_py(), first, last
+
+    def _note_aside(self, rows: int) -> None:
+        found = Split(pa.table({}), rows).in_words(self.section.cursor)
+        self._pages.aside = [found] if found else []
 
     def _count(self, address: str, bounds: Bounds, reading: Reading) -> Statistics:
         query = Query(self.section.sql, self.section.cursor, bounds.after, bounds.until)
