@@ -14,7 +14,7 @@ from bot.config.enrichment import read_steps
 from bot.config.kubernetes import problems_of_kubernetes
 from bot.config.model import Config
 from bot.config.models import keys_of
-from bot.config.monitors import with_monitors
+from bot.config.monitors import problems_of_names, with_monitors
 from bot.config.nearest import nearest
 from bot.config.oncall import problems_of_on_call
 from bot.config.read_files import ReadFiles
@@ -112,6 +112,7 @@ def _problems_of(config: Config) -> Iterator[tuple[Place, str]]:
                 yield ("permissions", right), "team is nobody, as there are no teams: describe them under teams"
     yield from problems_of_routes(config, config.schedules, config.escalations)
     yield from problems_of_on_call(config)
+    yield from problems_of_names(config)
     for i, entry in enumerate(config.enrich):
         for label in sorted({*entry.labels} & {*config.correlation.partition_by}):
             why = f"{label} parts what may meet (correlation.partition_by): there only the alert's own word counts"

@@ -21,7 +21,7 @@ from bot.integrations.pull.pulling import Pull
 from bot.integrations.pull.reference import ReferencePull
 from bot.integrations.pull.statistics.pulling import StatisticsPull
 from bot.integrations.rows import RowsIntake
-from bot.model_store import batches, references
+from bot.model_store import batches, references, windows
 from bot.model_store.frames import Frames, open_frames
 from bot.storage.database import Database
 from tests.conftest import Clock
@@ -204,7 +204,7 @@ async def test_a_label_that_is_missing_and_a_value_that_cannot_be_stop_no_pull(
     await pipeline.worker.drain()
     async with pipeline.database.read() as connection:
         [kept] = await batches.rows_after(connection, "fraud", 0, holds=RowsKind.PREDICTIONS)
-    assert (await batches.read(frames, kept))["score"].to_pylist() == [0.5, None, 0.5]
+    assert (await windows.read(frames, kept))["score"].to_pylist() == [0.5, None, 0.5]
     assert (
         "1 value of score left out: score must hold numbers: 'much' is none" in intake.alerts[1].annotations["summary"]
     )
