@@ -72,6 +72,7 @@ def demo(rest: list[str]) -> int:
 
 def test(rest: list[str]) -> int:
     """All of them in two processes, as each starts others; or what the arguments say."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes import the same: it is compiled once
     parallel = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
     if rest[:1] == ["--fast"]:
         rest = [*parallel, "-m", "not montecarlo", "tests/unit", "bot", "handlers", "detectors", *rest[1:]]

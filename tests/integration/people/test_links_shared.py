@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.event import AlertEvent
 from bot.domain.rules import CorrelationRules, Rules
@@ -25,6 +26,7 @@ from tests.integration.watches.models_driver import MODEL, Models, rules_for
 
 MakeAlert = Callable[..., AlertEvent]
 HOST = "https://127.0.0.1"
+SHOWS_ANY = channel_messages.shows_any
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
@@ -129,14 +131,25 @@ async def models(database: Database, inbox: Inbox, clock: Clock, tmp_path: Path)
 
 
 @on_sqlite
-async def test_a_link_to_a_model_says_what_its_monitors_found(models: Models) -> None:
+async def test_a_link_to_a_model_says_what_its_monitors_found(models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[bool] = []
+
+    async def shows_any(connection: AsyncConnection, channel: str) -> bool:
+        looks.append(await SHOWS_ANY(connection, channel))
+        return looks[-1]
+
+    async def looked() -> bool:
+        return bool(looks)
+
+    monkeypatch.setattr(channel_messages, "shows_any", shows_any)
     await models.predict({"price": np.random.default_rng(2).normal(9, 1, 500)})
     incident = await models.only_incident()
     async with office(models, {}, models=models.watch) as at:
         url = f"{HOST}/models/{quote(MODEL)}/report"
         early = await at.slack.post(MEMBER, CHANNEL, url)
+        await until(looked, "it is seen that the channel shows nothing of ours")
         await thread_of_incident(at)
         said = await _card(at, await at.slack.post(MEMBER, CHANNEL, f"{url} and {HOST}/models/other/report"))
         assert MODEL in said and "1 of its monitors fires" in said and "price drifted from the reference v1" in said
-        assert _cards(at, early) == [], "the channel showed nothing of ours then"
+        assert (_cards(at, early), looks) == ([], [False, True])
     assert incident.open
