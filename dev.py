@@ -71,12 +71,12 @@ def demo(rest: list[str]) -> int:
 
 
 def test(rest: list[str]) -> int:
-    """All of them in two processes, as each starts others; or what the arguments say."""
+    """All of them in four processes, as what they do most is wait for others; or what the arguments say."""
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes import the same: it is compiled once
-    parallel = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
+    parallel = ["--dist", "loadfile", "--no-loadscope-reorder", "-n"]
     if rest[:1] == ["--fast"]:
-        rest = [*parallel, "-m", "not montecarlo", "tests/unit", "bot", "handlers", "detectors", *rest[1:]]
-    return _run(str(BIN / "python"), "-m", "pytest", *(rest or parallel))
+        rest = [*parallel, "2", "-m", "not montecarlo", "tests/unit", "bot", "handlers", "detectors", *rest[1:]]
+    return _run(str(BIN / "python"), "-m", "pytest", *(rest or [*parallel, "4"]))
 
 
 def lint(_rest: list[str]) -> int:

@@ -5,7 +5,6 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from bot.inbox.sql import SqlInbox
 from bot.storage.database import Database, open_database
 from tests.migrated import copy_migrated
 from tests.nats_server import NatsServer, running_server
+from tests.postgresql_databases import Databases, migrate, postgresql_database
 
 SLOW = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 settings.register_profile("tandem", deadline=None, suppress_health_check=SLOW, derandomize=True)
@@ -93,25 +93,14 @@ def migrated_template(postgresql_server: str) -> Iterator[str]:
 
 
 def _migrate_template(server: str) -> Iterator[str]:
-    async def migrate(url: str) -> None:
-        database = open_database(url)
-        await database.migrate()
-        await database.close()
-
     with postgresql_database(server) as url:
         asyncio.run(migrate(url))
         yield str(make_url(url).database)
 
 
-@contextmanager
-def postgresql_database(server: str, template: str = "template1") -> Iterator[str]:
-    """The address of a new database, which is dropped afterwards; by default there is nothing in it."""
-    name = f"t{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
-    yield make_url(server).set(database=name).render_as_string(hide_password=False)
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+@pytest.fixture(scope="session")
+def postgresql_databases(postgresql_server: str, migrated_template: str) -> Databases:
+    return Databases(postgresql_server, migrated_template)
 
 
 @pytest.fixture
@@ -132,9 +121,8 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         copy_migrated(tmp_path)
         yield f"sqlite:///{tmp_path}/tandem.db"
         return
-    server = request.getfixturevalue("postgresql_server")
-    template = request.getfixturevalue("migrated_template")
-    with postgresql_database(server, template) as url:
+    databases: Databases = request.getfixturevalue("postgresql_databases")
+    with databases.taken() as url:
         yield url
 
 

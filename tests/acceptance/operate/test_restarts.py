@@ -15,6 +15,7 @@ import pytest
 
 from tests.acceptance.audit_log import rows
 from tests.acceptance.harness import CHANNEL, ON_CALL, Tandem, alert, runbook, running, until
+from tests.acceptance.starvation import until_given
 
 KILLS = 20
 MARK = """#!/bin/sh
@@ -235,6 +236,7 @@ async def test_ten_thousand_alerts_cost_a_bounded_number_of_slack_calls_and_end_
             shown = [json.dumps(message) for message in tandem.slack.messages(CHANNEL)]
             return sorted(count for message in shown for count in set(counts) if count in message) == counts
 
-        await until(all_true, "every incident is shown as it is", 10)
+        assert tandem.process is not None
+        await until_given(tandem.process.pid, 10, all_true, "every incident is shown as it is")
         calls = [call for call in tandem.slack.calls if call["method"] in ("chat.postMessage", "chat.update")]
         assert len(calls) <= time.monotonic() - began + 1

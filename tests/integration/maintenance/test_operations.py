@@ -22,8 +22,9 @@ from bot.storage.queries import counts as figures
 from bot.storage.queries.shown import channel_messages
 from bot.storage.queries.shown.channel_messages import ChannelMessage
 from handlers.api.server import Api, Health
-from tests.conftest import Clock, postgresql_database
+from tests.conftest import Clock
 from tests.integration.pipeline_driver import Pipeline
+from tests.postgresql_databases import postgresql_database
 
 MakeAlert = Callable[..., AlertEvent]
 

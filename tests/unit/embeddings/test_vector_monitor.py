@@ -16,7 +16,7 @@ SIZE, CLUSTERS, ROWS = 48, 5, 300
 
 
 class World:
-    """Clusters of different shares, in some directions wider than in others: the same ones, from which ``seed`` draws."""
+    """Clusters of different shares, in some directions wider than in others. ``seed`` is of what is drawn."""
 
     def __init__(self, seed: int) -> None:
         self.random = np.random.default_rng(0)
