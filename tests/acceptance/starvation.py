@@ -14,12 +14,12 @@ async def until_given(pid: int, seconds: float, holds: Callable[[], Awaitable[bo
     """
     began, before = time.monotonic(), _starved(pid)
     while not await holds():
-        lost = sum(starved - before.get(thread, 0) for thread, starved in _starved(pid).items())  # one waits for another
+        lost = sum(starved - before.get(thread, 0) for thread, starved in _starved(pid).items())
         assert time.monotonic() - began - lost < seconds, f"waited {seconds:g} s in vain until {what}"
         await asyncio.sleep(0.05)
 
 
 def _starved(pid: int) -> Mapping[str, float]:
-    """Seconds by thread."""
+    """Seconds by thread; mostly one thread waits for another, so they add up."""
     threads = [one for of in (pid, os.getpid()) for one in Path(f"/proc/{of}/task").glob("*/schedstat")]
     return {str(one): int(one.read_text().split()[1]) / 1e9 for one in threads}
