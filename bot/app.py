@@ -27,6 +27,7 @@ from bot.components.outgoing import outgoing_components
 from bot.components.people.homes import homes_component
 from bot.components.people.own_channels import own_channels_component
 from bot.components.people.tickets import ticket_components
+from bot.components.people.updates import updates_component
 from bot.components.pipeline import import_what_it_needs, make_models_watch, models_component, worker_component
 from bot.components.process import (
     Process,
@@ -235,6 +236,7 @@ def _work(process: Process, models: "ModelsWatch | None", remediation: Remediati
     yield from tool_components(process)
     yield from outgoing_components(process)
     yield from ticket_components(process)
+    yield updates_component(process)
     yield from pull_components(process)
 
 

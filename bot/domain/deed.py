@@ -3,13 +3,15 @@
 Who may do it is decided in :mod:`bot.incidents.permissions`, and it is carried out in :mod:`bot.incidents.change`.
 """
 
+import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
 import msgspec
 
+from bot.domain.access.person import is_user
 from bot.domain.incident import Incident, IncidentStatus, TimelineKind
 from bot.domain.severity import Severity
 
@@ -23,6 +25,20 @@ class Role(StrEnum):
 
 MOST_NOTE = 2000
 MOST_TITLE = 150
+_WORDS = {"a": 1.0, "an": 1.0, "one": 1.0, "half an": 0.5, "half a": 0.5, "two": 2.0, "three": 3.0}
+_SECONDS = {"m": 60, "h": 3600, "d": 86_400}
+_SOONEST, _LATEST = 60, 604_800
+_COUNT = r"(\d{1,4}(?:\.\d)?|(?:half an?|an?|one|two|three)(?=\s))"
+_UNIT = r"(minutes?|mins?|m|hours?|hrs?|h|days?|d)"
+_SPAN = re.compile(rf"{_COUNT}\s*{_UNIT}(?![a-z])", re.IGNORECASE)
+_BETWEEN = r"(?:\s*[:\u2013-]|\s+(?:is|will be|comes?|follows?|due|expected|again|to|you|everybody)\b)*"
+_SPANS = rf"\s*(?:about\s|around\s|~|approx\.?\s)?\s*((?:{_COUNT}\s*{_UNIT}(?![a-z])\s*(?:and\s+)?)+)(?!ago\b)"
+_PROMISE = re.compile(
+    rf"(?:\b(?:next|further|another)\s+updates?{_BETWEEN}\s*(?:\b(?:in|within)\b)?"
+    rf"|\bupdates?{_BETWEEN}\s+(?:in|within)\b){_SPANS}",
+    re.IGNORECASE,
+)
+"""As in "next update in 30 min", "will update you again in an hour", "Next update: 1h30m"."""
 
 
 class Done(NamedTuple):
@@ -215,9 +231,41 @@ def updating(text: str) -> Rule:
     def update(incident: Incident, user: str, now: datetime) -> Outcome:
         if why := _why_no_text(text):
             return NotPossible(why)
-        return Done(incident, f"Update: {text}", TimelineKind.NOTE, broadcast=True)
+        span = promised_in(text) if incident.open else None
+        promised = {"next_update_at": now + span if span else None, "next_update_by": user if span else None}
+        changed = msgspec.structs.replace(incident, **promised)
+        return Done(changed, f"Update: {text}", TimelineKind.NOTE, broadcast=True)
 
     return update
+
+
+def remind_of_update(incident: Incident, user: str, now: datetime) -> Outcome:
+    """The update that was promised is due, and has not come: whoever communicates is reminded of it, once."""
+    at = incident.next_update_at
+    over = incident.reopened_at is not None and at is not None and incident.reopened_at >= at
+    if at is None or at > now or not incident.open or over:
+        return NotPossible("No update is due.")
+    done = msgspec.structs.replace(incident, next_update_at=None, next_update_by=None)
+    named = (incident.scribe, incident.lead, incident.owner, incident.acknowledged_by, incident.next_update_by)
+    person = next((one for one in named if one and is_user(one)), None)
+    text = f"The update that was promised for {at:%H:%M} UTC is due"
+    return Done(done, f"{text}: @{person}" if person else text, TimelineKind.NOTE, person=person)
+
+
+def promised_in(text: str) -> timedelta | None:
+    """In how long a text says that the next update comes; None where it does not, or in more than a week.
+
+    >>> [promised_in(one) for one in ("Carts work. Next update in 30 min.", "next update: 1h30m", "update in an hour")]
+    [datetime.timedelta(seconds=1800), datetime.timedelta(seconds=5400), datetime.timedelta(seconds=3600)]
+    >>> {promised_in(one) for one in ("the update in 2024 broke it", "updated 30 min ago", "update: 5 minutes down")}
+    {None}
+    """
+    found = _PROMISE.search(text)
+    if found is None:
+        return None
+    parts = [(_WORDS.get(number.lower()) or float(number), unit[0].lower()) for number, unit in _SPAN.findall(found[1])]
+    seconds = sum(count * _SECONDS[unit] for count, unit in parts)
+    return timedelta(seconds=seconds) if _SOONEST <= seconds <= _LATEST else None
 
 
 def _why_no_text(text: str) -> str:

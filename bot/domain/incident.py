@@ -34,6 +34,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     holds whatever its alerts say, which is ``alerts_severity``. One that ``kept_open_by`` opened or reopened by hand
     ends when a person says so, not when no alert fires. ``declared_as`` is the title that it was declared with.
     ``lead`` and ``scribe`` are the people who have these roles in it. A ``drill`` is made up, to rehearse a runbook.
+    ``next_update_at`` is for when ``next_update_by`` promised the next update; None once that came, or was reminded of.
     """
 
     id: str
@@ -70,6 +71,8 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     escalation: str | None = None
     lead: str | None = None
     scribe: str | None = None
+    next_update_at: datetime | None = None
+    next_update_by: str | None = None
     observed: list[Observed] | None = None
     drill: bool = False
 
@@ -121,6 +124,8 @@ def with_all_of(kept: Incident, gone: Incident) -> Incident:
         active_at=max(kept.active_at, gone.active_at),
         lead=kept.lead or gone.lead,
         scribe=kept.scribe or gone.scribe,
+        next_update_at=kept.next_update_at or gone.next_update_at,
+        next_update_by=kept.next_update_by if kept.next_update_at else gone.next_update_by,
         observed=_both(kept.observed, gone.observed),
     )
 

@@ -57,7 +57,7 @@ async def carry_out(database: Database, incident_id: str, deed: Deed, who: Who, 
         incident = await incidents.by_id(connection, incident_id, lock=True)
         refused = await _refusal_of(connection, incident, deed, who, now)
         if incident is not None and isinstance(refused, Done):
-            return await _apply(connection, refused, deed, actor_of(who).id, now)
+            return await apply(connection, refused, deed, actor_of(who).id, now)
         assert not isinstance(refused, Done)
         details = {"reason": str(refused)}
         entry = AuditEntry(now, actor_of(who).id, f"{deed.name}.refused", f"incident {incident_id}", details)
@@ -80,7 +80,8 @@ async def _refusal_of(
     return Refused(outcome.why) if isinstance(outcome, NotPossible) else outcome
 
 
-async def _apply(connection: AsyncConnection, done: Done, deed: Deed, user: str, now: datetime) -> Incident:
+async def apply(connection: AsyncConnection, done: Done, deed: Deed, user: str, now: datetime) -> Incident:
+    """Write it down: the incident, a line of its timeline, and one of the audit log."""
     changed = msgspec.structs.replace(done.incident, changed_at=now, version=done.incident.version + 1)
     await incidents.save(connection, [changed], {})
     await deed.then(connection, changed, now)

@@ -165,7 +165,7 @@ class RunCard:
 @dataclass(frozen=True, slots=True)
 class ByHand:
     """What people decided: who acknowledged it, who set its severity while its alerts say another, who opened it, so
-    that it stays open until somebody resolves it, and who has a role in it."""
+    that it stays open until somebody resolves it, who has a role in it, and for when they promised the next update."""
 
     acknowledged_by: str | None = None
     severity_by: str | None = None
@@ -173,6 +173,7 @@ class ByHand:
     kept_open_by: str | None = None
     lead: str | None = None
     scribe: str | None = None
+    next_update_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -69,6 +69,7 @@ def _by_hand(incident: Incident) -> ByHand:
         kept_open_by=incident.kept_open_by if incident.open else None,
         lead=incident.lead,
         scribe=incident.scribe,
+        next_update_at=incident.next_update_at if incident.open else None,
     )
 
 

@@ -69,6 +69,7 @@ async def describe(
             kept_open_by=incident.kept_open_by,
             lead=incident.lead,
             scribe=incident.scribe,
+            next_update_at=incident.next_update_at,
             part_of=incident.part_of,
             drill=incident.drill,
             truncated=incident.truncated,

@@ -159,6 +159,7 @@ class IncidentShape(msgspec.Struct, frozen=True, kw_only=True):
     acknowledged_by: str | None
     lead: Annotated[str | None, Meta(description="Who leads: a Slack user's id.")]
     scribe: Annotated[str | None, Meta(description="Who writes down what happens: a Slack user's id.")]
+    next_update_at: Annotated[datetime | None, Meta(description="For when an update promised the next one.")]
     resolved_by: str | None
     severity_by: Annotated[str | None, Meta(description="Who set the severity; null: it follows the alerts.")]
     alerts_severity: Annotated[Severity | None, Meta(description="What the alerts say.")]

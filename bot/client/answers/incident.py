@@ -96,6 +96,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     acknowledged_by: str | None = None
     lead: str | None = None
     scribe: str | None = None
+    next_update_at: datetime | None = None
     resolved_by: str | None = None
     severity_by: str | None = None
     alerts_severity: str | None = None

@@ -94,9 +94,11 @@ def facts(card: IncidentCard) -> Block:
 
 
 def _beside(card: IncidentCard) -> Iterator[str]:
-    """Who has a role in it, and what was made beside it."""
+    """Who has a role in it, when they say more, and what was made beside it."""
     roles = (("Lead", card.by_hand.lead), ("Scribe", card.by_hand.scribe))
     yield from (f"{role}: {who(person)}" for role, person in roles if person)
+    if card.by_hand.next_update_at:
+        yield f"Next update by {when(card.by_hand.next_update_at)}"
     if card.own_channel:
         yield f"Channel: {channel_link(card.own_channel)}"
     if card.ticket and (made := link(card.ticket.url, card.ticket.label)):

@@ -15,6 +15,7 @@ _FLAPPING = text("flapping")
 _SILENCED = text("silence_id IS NOT NULL")
 _PENDING = text("pending IS NOT NULL")
 _UNPLACED = text("incident_id IS NULL")
+_PROMISED = text("next_update_at IS NOT NULL")
 
 
 class InboxRow(SQLModel, table=True):
@@ -126,6 +127,7 @@ class IncidentRow(SQLModel, table=True):
     __table_args__ = (
         Index("incident_by_status", "status", "number"),
         Index("incident_by_change", "changed_at"),
+        Index("incident_promised", "next_update_at", sqlite_where=_PROMISED, postgresql_where=_PROMISED),
     )
 
     id: str = Field(primary_key=True, sa_type=Text)
@@ -162,6 +164,8 @@ class IncidentRow(SQLModel, table=True):
     escalation: str | None = Field(default=None, sa_type=Text)
     lead: str | None = Field(default=None, sa_type=Text)
     scribe: str | None = Field(default=None, sa_type=Text)
+    next_update_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    next_update_by: str | None = Field(default=None, sa_type=Text)
     observed: Any = Field(default=None, sa_type=Json, nullable=True)
     drill: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
 

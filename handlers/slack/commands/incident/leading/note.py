@@ -2,6 +2,7 @@
 
 from bot.domain.incident import Incident
 from bot.incidents import ownership
+from bot.notify.slack.text import when
 from handlers.slack.arguments import incident_of
 from handlers.slack.calls import Call
 from handlers.slack.registry import command
@@ -18,7 +19,9 @@ async def note(call: Call) -> str:
 async def update(call: Call) -> str:
     incident, text = await _written(call)
     changed = await ownership.update(call.database, incident.id, text, call.who, call.now)
-    return f"The update of incident #{changed.number} goes to its thread and the channel."
+    at = changed.next_update_at
+    reminds = f" Whoever communicates is reminded {when(at)}, if no other comes before." if at else ""
+    return f"The update of incident #{changed.number} goes to its thread and the channel.{reminds}"
 
 
 async def _written(call: Call) -> tuple[Incident, str]:
