@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from detectors.logs.levels import ERROR_LEVELS
+from detectors.logs.traces import event_of
 
 LONGEST = 65_536  # characters of a structured line that are parsed
 DEEPEST = 4  # objects within objects that are looked into
@@ -17,6 +18,11 @@ _NESTED_MESSAGES = (("log", "message"), ("event", "message"), ("error", "message
 _LEVELS = ("level", "severity", "lvl", "levelname", "log.level", "loglevel", "severity_text", "@l", "priority")
 _LEAST_ERROR = 50  # where levels are numbers, as of pino and bunyan
 _ERRORS = ("error", "err", "exception", "exc_info", "exc", "error.message", "exception.message", "error_message")
+_STACKS = (
+    *("stack_trace", "stacktrace", "stackTrace", "error.stack_trace", "exception.stacktrace", "stack", "traceback"),
+    *("thrown", "StackTrace", "@x"),
+)
+_RAISED = re.compile(r"Traceback |(?:[\w$]+(?:\.|::))*[\w$]+: \S")
 _ERROR_PARTS = ("type", "kind", "class", "name", "message", "msg")
 _PAIR = re.compile(r'([A-Za-z_@][\w.\-/@]*)=(?:"((?:[^"\\]|\\.)*)"|([^\s"]*))(?:\s+|$)')
 _CUT = re.compile(
@@ -74,7 +80,7 @@ def _text_of(fields: Mapping[str, object]) -> str:
     if message is None:
         pairs = [f"{name}={value}" for name, value in sorted(_flat(fields, "", DEEPEST))]
         return " ".join(pairs[:MOST_FIELDS])
-    error = next((text for name in _ERRORS if (text := _error(fields.get(name)))), "")
+    error = next((text for name in _ERRORS if (text := _error(fields.get(name)))), "") or _of_stack(fields)
     level = "ERROR " if any(_is_error(fields.get(name)) for name in _LEVELS) else ""
     return f"{level}{message} error={error}" if error and error not in message else level + message
 
@@ -98,7 +104,13 @@ def _error(value: object) -> str:
     """The class of an error and what it says, without a stack."""
     if isinstance(value, dict):
         value = ": ".join(part for name in _ERROR_PARTS if isinstance(part := value.get(name), str) and part)
-    return value.strip().partition("\n")[0] if isinstance(value, str) else ""
+    return event_of(value.strip()).partition("\n")[0] if isinstance(value, str) else ""
+
+
+def _of_stack(fields: Mapping[str, object]) -> str:
+    """What a stack of its own field begins with and ends in, where it says so: some are frames only."""
+    stacks = (value for name in _STACKS if isinstance(value := fields.get(name), str) and "\n" in value)
+    return next((_error(stack) for stack in stacks if _RAISED.match(stack)), "")
 
 
 def _flat(fields: Mapping[str, object], prefix: str, deepest: int) -> Iterator[tuple[str, object]]:

@@ -8,6 +8,7 @@ VALUE = "\x01"  # stands where a value stood; no control character of a line get
 _WORD_FORMS = (
     r"(?<![a-z+.])[a-z][a-z+.]*://[^\s\"'<>()\[\],;]*",  # URL
     r"\b[A-Za-z]:\\[^\s\"',;]+",  # Windows path
+    r"(?<![\w.\-/])[A-Za-z][\w.\-]*(?:/|\[)(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?\]?(?![\w/])",  # host/address, host[address]
     r"(?<![\w.+\-])[\w.+\-]+@[\w\-]+(?:\.[\w\-]+)*",  # e-mail address, of this host, too
     r"(?<![\w:])(?:[\da-fA-F]{0,4}:){2,7}[\da-fA-F]{1,4}(?![\w:])(?:[.,]\d+)?",  # MAC, IPv6, time of day
     r"(?<![\w.<])/[\w.\-%@+~]+(?:/[\w.\-%@+~]*)*(?:\?[^\s\"]*)?",  # absolute path

@@ -11,23 +11,26 @@ from detectors.logs.masking import VALUE, mask, mask_word
 from detectors.logs.traces import event_of
 
 Tokens = tuple[str, ...]
+Places = tuple[int, ...]
 Key = TypeVar("Key")
 Kept = TypeVar("Kept")
 
 LINE_LENGTH = 1024  # characters of a line that are looked at
 TOKENS = 256  # tokens of a line that are looked at
 MOST_ALIKE = 200  # templates of the same number of tokens and the same first one
+MOST_PLACES = 3  # in which templates differ may vary together
 FEW_WORDS = 5  # a place that has shown more words than this is a variable
 COMMON_WORDS = 2  # what lines must share, besides the place in question, to be taken for one template
 COMMON_SIGNS = 4  # or one word, and so many words and signs together, as in "(root) CMD (<*>)"
 LONGEST_REPEAT = 12  # tokens of a phrase that may repeat, as in lists
 CACHE_SIZE = 4096
-RULES = 2  # by which lines are read; 1 knew neither structured lines nor traces
+RULES = 3  # by which lines are read; 1 knew neither structured lines nor traces
 
 # No two lines that differ in digits or control characters alone are different to us.
 _ALIKE = bytes.maketrans(b"123456789" + bytes(range(32)) + b"\x7f", b"0" * 9 + b" " * 33)
 _TOKEN = re.compile(rf"[\w$]*(?:{VALUE}|[\w$])[\w{VALUE}$]*(?:[.\-][\w{VALUE}$]+)*| |[^\w\s{VALUE}]+")
-_READ_OTHERWISE = re.compile(r'\{|at |File "|Caused by: |.*\b(?:msg|message|event)=')  # by the rules before
+_READ_OTHERWISE = re.compile(r'\{|at |File "|Caused by: |.*\b(?:msg|message|event)=')  # by the first rules
+_ERRORS_READ_OTHERWISE = re.compile(rf"ERROR |.*error=Trace|.*Group Trace|.*\(\w+ {VALUE}\) {VALUE}:|.*\[{VALUE}\]")
 _NUMBERED = re.compile(rf"[a-z]+{VALUE}$")
 
 
@@ -131,9 +134,12 @@ class Miner:
     @staticmethod
     def reads_alike(state: dict[str, Any]) -> bool:
         """Whether the lines of the templates that were learnt still get these templates."""
-        if state.get("rules") == RULES:
+        rules = state.get("rules")
+        if rules == RULES:
             return True
-        return not any(_READ_OTHERWISE.match("".join(tokens)) for _, tokens, _ in state["templates"])
+        otherwise = [_ERRORS_READ_OTHERWISE] if rules == 2 else [_ERRORS_READ_OTHERWISE, _READ_OTHERWISE]
+        texts = ("".join(tokens) for _, tokens, _ in state["templates"])
+        return not any(one.match(text) for text in texts for one in otherwise)
 
     @classmethod
     def behind(cls, state: dict[str, Any], max_templates: int = 2000) -> "Miner":
@@ -183,13 +189,13 @@ class Miner:
             if length == len(tokens) and tokens[0] in (VALUE, first):
                 yield from alike
 
-    def _begin(self, tokens: Tokens, siblings: dict[int, list[Tokens]]) -> int:
+    def _begin(self, tokens: Tokens, siblings: dict[Places, list[Tokens]]) -> int:
         absorbed = [known for known in self._that_it_may_cover(tokens) if _covers(tokens, known)]
         template = self._merge(absorbed) if absorbed else self._new_id()
         self._keep(template, tokens, self._lines)
-        for place, others in siblings.items():
-            if tokens[place] != VALUE and len(others) >= FEW_WORDS:
-                return self._find((*tokens[:place], VALUE, *tokens[place + 1 :]))
+        for places, others in siblings.items():
+            if any(tokens[at] != VALUE for at in places) and all(_vary(at, tokens, others) for at in places):
+                return self._find(tuple(VALUE if at in places else token for at, token in enumerate(tokens)))
         return template
 
     def _new_id(self) -> int:
@@ -246,21 +252,37 @@ def _covers(known: Tokens, tokens: Tokens) -> bool:
     )
 
 
-def _siblings(tokens: Tokens, alike: dict[Tokens, int]) -> dict[int, list[Tokens]]:
-    """The known templates that differ in one word only, by its place. The first word and keys are no variables."""
-    siblings: dict[int, list[Tokens]] = {}
+def _siblings(tokens: Tokens, alike: dict[Tokens, int]) -> dict[Places, list[Tokens]]:
+    """The known templates that differ in a few words only, by their places. First words and keys are no variables."""
+    siblings: dict[Places, list[Tokens]] = {}
     for known in alike:
         differs = list(map(operator.ne, known, tokens))
-        if sum(differs) == 1:
-            siblings.setdefault(differs.index(True), []).append(known)
+        if sum(differs) <= MOST_PLACES:
+            places = tuple(at for at, one in enumerate(differs) if one)
+            siblings.setdefault(places, []).append(known)
     return {
-        place: found
-        for place, found in siblings.items()
-        if place > 0
-        and all(_is_word(one[place]) for one in [tokens, *found])
-        and tokens[place + 1 : place + 2] != ("=",)
-        and _enough_in_common(tokens, place)
+        places: found
+        for places, found in sorted(siblings.items(), key=lambda one: len(one[0]))
+        if places[0] > 0 and all(_may_vary(place, tokens, found) for place in places) and _share(tokens, places)
     }
+
+
+def _may_vary(place: int, tokens: Tokens, others: list[Tokens]) -> bool:
+    return all(_is_word(one[place]) for one in (tokens, *others)) and tokens[place + 1 : place + 2] != ("=",)
+
+
+def _share(tokens: Tokens, places: Places) -> bool:
+    """Whether what is left is enough to take lines for one template. Where several places vary it is more than they."""
+    if len(places) == 1:
+        return _enough_in_common(tokens, places[0])
+    words = sum(token[:1].isidentifier() for at, token in enumerate(tokens) if at not in places)
+    return words > len(places)
+
+
+def _vary(place: int, tokens: Tokens, others: list[Tokens]) -> bool:
+    """Whether more than a few words have stood in a place, or a value did."""
+    words = {one[place] for one in (tokens, *others)}
+    return VALUE in words or len(words) > FEW_WORDS
 
 
 def _without_repeats(tokens: list[str]) -> Tokens:

@@ -9,15 +9,19 @@ _FRAME = re.compile(
     r'|\s+File "[^"]*", line \d+'  # Python
     r"|\s+\S+\.go:\d+|goroutine \d+ \[|created by \S+"  # Go
     r"|\s+from \S+:\d+:in |\s+\d+: (?:0x[\da-f]+ - )?\S+::"  # Ruby, Rust
+    r"|\s+\((?:[\w.]+ \d[\w.\-+]*|\w+)\) \S+:\d+: |\s+\S+\.exs?:\d+: "  # Elixir
     r"|#\d+ (?:0x[\da-f]+ in |\S+\(\d+\): )"  # C, PHP
 )
 _BEGINNINGS = (" ", "\t", "Caused by: ", "...", "goroutine ", "created by ", "#")
 _PYTHON = "Traceback (most recent call last)"
+_GROUP = "  + Exception Group Traceback"  # of Python, whose lines stand behind bars
+_BAR = re.compile(r"\s+(?:\+-[-+ \d.]*$|[|+] (?:Exception Group (?=Traceback ))?)")
 _CHAINED = ("During handling of the above exception", "The above exception was the direct cause")
 _CLASS = r"(?:[A-Za-z_$][\w$]*\.)*[A-Za-z_$][\w$]*"
 _EXCEPTION = re.compile(rf"(?:Exception in thread \S+ )?{_CLASS}(?:Exception|Error|Exit|Interrupt|Fault)\b")
 _PACKAGE = re.compile(r"^(?:[A-Za-z_$][\w$]*\.)+(?=[A-Za-z_$][\w$]*:)")
 _GOES_ON = re.compile(r"[\w./*()\-]+\(.*\)$|" + "|".join(_CHAINED))  # calls in Go, and what stands between traces
+_EXCEPTION_GROUP = re.compile(rf"{_CLASS}Group\b")
 _CAUSE = re.compile(r"\s*Caused by: (.*)")
 _LONG_AGO = -(1 << 60)
 TOGETHER_MS = 2000
@@ -43,12 +47,19 @@ def event_of(text: str) -> str:
     >>> event_of("order 7 failed\\na.Broken: gone\\n\\tat a.B.c(B.java:1)\\nCaused by: x.Y: full\\n\\t... 3 more")
     'order 7 failed Broken: gone Y: full'
     """
-    lines = [line for line in text.splitlines() if line.strip()]
+    lines = [line for line in _without_bars(text.splitlines()) if line.strip()]
     if not any(_FRAME.match(line) for line in lines[1:]):
         return text
     causes = [found[1] for line in lines if (found := _CAUSE.match(line))]
     kept = [_PACKAGE.sub("", line.strip()) for line in [*_heads(lines), *causes[-1:]]]
     return " ".join(dict.fromkeys(kept))
+
+
+def _without_bars(lines: list[str]) -> list[str]:
+    """Of a group of exceptions each is a trace like others."""
+    if not any(line.startswith(_GROUP) for line in lines):
+        return lines
+    return [_BAR.sub("", line, count=1) for line in lines]
 
 
 def _heads(lines: list[str]) -> list[str]:
@@ -76,6 +87,7 @@ class Traces:
     def __init__(self) -> None:
         self._within = False  # the last line was part of a trace
         self._in_python = False  # a trace in Python's style goes on, and its error is still to come
+        self._in_group = False  # a group of Python's exceptions goes on
         self._has_head = False  # a line of its own told of that error
         self._error_at = _LONG_AGO  # when the last line came, if it told of an error and had no trace yet
 
@@ -85,6 +97,11 @@ class Traces:
 
     def goes_on(self, line: str, time: int) -> bool:
         """Whether the line is part of the event that an earlier line began."""
+        if self._in_group:
+            return self._is_group(line)
+        if line.startswith(_GROUP):
+            self._in_group, self._has_head = True, abs(time - self._error_at) < TOGETHER_MS or self._within
+            return True
         if self._in_python:
             return self._is_python(line)
         if not line or line.isspace():
@@ -101,6 +118,15 @@ class Traces:
             return True
         self._within, self._error_at = False, _LONG_AGO
         return False
+
+    def _is_group(self, line: str) -> bool:
+        """Within a group of exceptions, which is known by its own first line where no line before it told of it."""
+        if bar := _BAR.match(line):
+            names = not self._has_head and _EXCEPTION_GROUP.match(line[bar.end() :]) is not None
+            self._has_head = self._has_head or names
+            return not names
+        self._in_group, self._within = False, True
+        return self.goes_on(line, _LONG_AGO)
 
     def _is_python(self, line: str) -> bool:
         if not line.strip() or line[0] in " \t" or line.startswith((_PYTHON, *_CHAINED)):

@@ -53,6 +53,8 @@ SLOTS: dict[str, Callable[[Random], str]] = {
     "msgid": lambda random: "".join(random.choices(string.ascii_letters + string.digits, k=14)),
     "site": lambda random: f"{random.choice(_SITES).title()}_{random.choice('ABCDEFGH')}{random.randint(1, 8)}",
     "disk": lambda random: random.choice(("sda", "sdb", "sdc1", "hda", "md0", "dm-3")),
+    "word": lambda random: "".join(random.choices(string.ascii_lowercase, k=random.randint(3, 8))),
+    "peer": lambda random: random.choice((node, SLOTS["word"]))(random),
     "float": lambda random: f"{random.uniform(0, 99):.2f}",
     "job": lambda random: f"{random.randint(1, 99999)}.{node(random)}",
     "clock": lambda random: f"{random.randint(0, 23):02}:{random.randint(0, 59):02}:{random.randint(0, 59):02}",
@@ -70,6 +72,11 @@ connect from {domain} [{ip}]
 connection from {ip} on {node} refused
 DHCPREQUEST for {ip} from 00:11:43:e3:ba:c3 via {disk}
 no free leases on network {ip} for {node}
+mail accepted from {peer}[{ip}]
+mail refused from {peer}[{ip}]
+{peer}/{ip}: connection timed out
+file {path} changed owner from {user} to {word}
+getting user {word} home from {peer}: timeout
 {msgid}: from={user}, size={n}, class=0, nrcpts={n}, relay={user}@localhost
 {msgid}: to={user}@{domain}, delay={clock}, stat=Sent
 synchronized to {ip}, stratum {n}
@@ -171,12 +178,46 @@ def python(random: Random) -> Made:
     return "\n".join([*lines, filled(error, random)]), str(which)
 
 
+def python_group(random: Random) -> Made:
+    which = random.randrange(3)
+    error = ("ValueError: {n} is no price", "KeyError: 'price'", "OSError: disk {disk} is full")[which]
+    lines = ["  + Exception Group Traceback (most recent call last):", '  |   File "/app/run.py", line 7, in main']
+    lines += ["  | ExceptionGroup: many (2 sub-exceptions)", "  +-+---------------- 1 ----------------"]
+    lines += ["    | Traceback (most recent call last):"]
+    for _ in range(random.randint(1, 5)):
+        lines += [f'    |   File "{path(random)}.py", line {random.randint(1, 99)}, in run', "    |     place()"]
+    return "\n".join([*lines, "    | " + filled(error, random), "    +------------------------------------"]), str(
+        which
+    )
+
+
+def elixir(random: Random) -> Made:
+    which = random.randrange(3)
+    error = ("(KeyError) key :id not found", "(ArithmeticError) bad argument", "(Shop.Sold) {n} is sold")[which]
+    lines = ["GenServer Shop.Worker terminating", "** " + filled(error, random)]
+    for _ in range(random.randint(1, 6)):
+        lines.append(filled("    (shop 1.{n}.0) lib/shop/{word}.ex:{n}: Shop.{word}/2", random))
+    return "\n".join(lines), str(which)
+
+
+def stack_field(random: Random) -> Made:
+    """The error stands in a field of its own, under one of several names."""
+    trace, which = random.choice((java, python))(random)
+    name = random.choice(("stack_trace", "exception", "error.stack_trace"))
+    lines = trace.splitlines()[1:] if trace.startswith("order") else trace.splitlines()
+    language = "java" if trace.startswith("order") else "python"
+    return json.dumps({"level": "error", "message": "not placed", name: "\n".join(lines)}), f"{language} {which}"
+
+
 KINDS: dict[str, Callable[[Random], Made]] = {
     "cluster": cluster,
     "json": in_json,
     "logfmt": in_logfmt,
     "java": java,
     "python": python,
+    "python_group": python_group,
+    "elixir": elixir,
+    "stack_field": stack_field,
 }
 
 
