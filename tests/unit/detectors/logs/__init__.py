@@ -1,0 +1,1 @@
+"""What names the statement that wrote a log line."""
