@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+import requests
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -56,12 +57,13 @@ async def test_every_answer_is_one_that_is_described(tandem: Tandem) -> None:
     found = [result.ok() for result in schema.get_all_operations() if isinstance(result, Ok)]
     tried = [one for one in found if one.path != ENDLESS]
     assert len(tried) > 15
-    for operation in tried:
-        await asyncio.to_thread(_try, operation)
+    with requests.Session() as session:
+        for operation in tried:
+            await asyncio.to_thread(_try, operation, session)
     assert (await get(f"{tandem.url}/healthz")).status == 200
 
 
-def _try(operation: Any) -> None:
+def _try(operation: Any, session: requests.Session) -> None:
     """Half of the requests are about an incident that is there."""
     modes = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
     strategies = [operation.as_strategy(mode) for mode in modes]
@@ -71,6 +73,6 @@ def _try(operation: Any) -> None:
     @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
     @given(case=st.one_of(strategies))
     def run(case: Any) -> None:
-        case.call_and_validate(headers={"Authorization": f"Bearer {SECRET}"}, checks=CHECKS)
+        case.call_and_validate(session=session, headers={"Authorization": f"Bearer {SECRET}"}, checks=CHECKS)
 
     run()
