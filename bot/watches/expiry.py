@@ -10,6 +10,7 @@ from bot.domain.event import EndedBy
 from bot.domain.rules import Rules
 from bot.pipeline.batch import Batch
 from bot.storage.queries import tools
+from bot.watches.ticks import Ticks
 
 LOOK = timedelta(seconds=15)
 
@@ -23,13 +24,13 @@ class ExpiryWatch:
     def __init__(self, rules: Rules, clock: Callable[[], datetime]) -> None:
         self._rules = rules
         self._clock = clock
-        self._looked_at: dict[int, datetime] = {}
+        self._ticks = Ticks(LOOK)
 
     async def take(self, batch: Batch, connection: AsyncConnection) -> None:
         """What comes in ends nothing by its absence."""
 
     async def tick(self, batch: Batch, connection: AsyncConnection) -> None:
-        self._looked_at[batch.partition] = batch.now
+        self._ticks.looked_after(batch.partition, batch.now)
         after = self._rules.alerts.expire_after
         if after is not None:
             silent = await tools.unrepeated_since(connection, batch.partition, batch.now - after)
@@ -37,11 +38,7 @@ class ExpiryWatch:
 
     def awaiting(self) -> set[int]:
         now = self._clock()
-        return {partition for partition in range(self._rules.partitions) if self._is_due(partition, now)}
+        return {partition for partition in range(self._rules.partitions) if self._ticks.due(partition, now)}
 
     def forget(self, partition: int) -> None:
-        self._looked_at.pop(partition, None)
-
-    def _is_due(self, partition: int, now: datetime) -> bool:
-        looked_at = self._looked_at.get(partition)
-        return looked_at is None or not timedelta(0) <= now - looked_at < LOOK
+        self._ticks.forget(partition)

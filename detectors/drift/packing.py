@@ -5,6 +5,8 @@ from typing import Any, TypeAlias, TypeVar
 import msgspec
 import numpy as np
 
+from detectors.arrays import packed, unpacked
+
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 Packed = TypeVar("Packed")
 
@@ -28,7 +30,7 @@ def pack(value: msgspec.Struct) -> bytes:
     >>> unpack(pack(Mean(np.array([1.0, 2.0]))), Mean).values.tolist()
     [1.0, 2.0]
     """
-    return msgspec.msgpack.encode(value, enc_hook=_pack_array)
+    return msgspec.msgpack.encode(value, enc_hook=packed)
 
 
 def unpack(data: bytes, kind: type[Packed]) -> Packed:
@@ -52,15 +54,4 @@ def unpack(data: bytes, kind: type[Packed]) -> Packed:
     >>> unpack(pack(Mean(np.array([1.0, 2.0]))), Mean).values.tolist()
     [1.0, 2.0]
     """
-    return msgspec.msgpack.decode(data, type=kind, dec_hook=_unpack_array)
-
-
-def _pack_array(value: Any) -> tuple[str, tuple[int, ...], bytes]:
-    if isinstance(value, np.ndarray):
-        return value.dtype.str, value.shape, value.tobytes()
-    raise NotImplementedError(f"no way to serialise {type(value).__name__}")
-
-
-def _unpack_array(_: type, value: Any) -> Array:
-    dtype, shape, data = value
-    return np.frombuffer(data, dtype=dtype).reshape(shape)
+    return msgspec.msgpack.decode(data, type=kind, dec_hook=unpacked)

@@ -7,7 +7,8 @@ import numpy as np
 
 from detectors.anomaly.counter import Counter
 from detectors.anomaly.sample import Intake
-from detectors.forecast.arrays import Array, Small, packed, unpacked
+from detectors.arrays import packed, unpacked_to_change
+from detectors.forecast.arrays import Array, Small
 from detectors.forecast.blend import Blend
 from detectors.forecast.crossing import Crossing, crossing
 from detectors.forecast.errors import Errors
@@ -193,7 +194,7 @@ class Forecast(msgspec.Struct, array_like=True, gc=False):
     @classmethod
     def restore(cls, state: bytes) -> "Forecast":
         """The forecast that ``state`` was taken of. Raises ValueError or msgspec.MsgspecError for what is none."""
-        return msgspec.msgpack.decode(state, type=cls, dec_hook=unpacked)
+        return msgspec.msgpack.decode(state, type=cls, dec_hook=unpacked_to_change)
 
     def _learn(self, number: int, value: float) -> None:
         usual = [float(profile.expected(np.array([number]))[0]) for profile in self.profiles]

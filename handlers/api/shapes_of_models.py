@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from bot.domain.severity import Severity
+from bot.domain.watched.figures import ColumnLook
 from bot.model_store.checks import CheckState
 from handlers.api.shapes import Domain
 
@@ -104,18 +105,6 @@ class HistoryPage(msgspec.Struct, frozen=True):
     next: str | None
 
 
-class ColumnShape(msgspec.Struct, frozen=True, kw_only=True):
-    """A column of the last check beside its reference: shares of the rows in percent, by bin or category."""
-
-    column: str
-    psi: float | None
-    missing_reference: float
-    missing_now: float
-    bins: list[str]
-    reference: list[float]
-    now: list[float]
-
-
 class LookShape(msgspec.Struct, frozen=True, kw_only=True):
     """What the last check of a monitor that could be made saw of the columns, those that moved most first."""
 
@@ -124,7 +113,7 @@ class LookShape(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     rows: int
     reference: str
-    columns: list[ColumnShape]
+    columns: list[ColumnLook]
     model_version: str = ""
 
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from handlers.api.shapes_of_models import CheckShape, ColumnShape
+from bot.domain.watched.figures import ColumnLook
+from handlers.api.shapes_of_models import CheckShape
 
 WIDTH, HEIGHT = 240, 48
 LINE_WIDTH, LINE_HEIGHT = 120, 32
@@ -53,7 +54,7 @@ class Bin(NamedTuple):
     now: float
 
 
-def distribution(look: ColumnShape) -> Distribution | None:
+def distribution(look: ColumnLook) -> Distribution | None:
     """None where the two sides cannot be compared."""
     if not look.bins:
         return None
@@ -67,7 +68,7 @@ def distribution(look: ColumnShape) -> Distribution | None:
     return Distribution(before, now, _in_words(look))
 
 
-def most_moved(look: ColumnShape, most: int = 3) -> list[Bin]:
+def most_moved(look: ColumnLook, most: int = 3) -> list[Bin]:
     """The bins whose shares moved most."""
     bins = [Bin(*one) for one in zip(look.bins, look.reference, look.now, strict=True)]
     moved = sorted(bins, key=lambda one: -abs(one.now - one.reference))[:most]
@@ -127,6 +128,6 @@ def _height(value: float, low: float, high: float, height: int) -> float:
     return height - 2 - (value - low) / ((high - low) or 1.0) * (height - 4)
 
 
-def _in_words(look: ColumnShape) -> str:
+def _in_words(look: ColumnLook) -> str:
     moved = "; ".join(f"{one.name}: {one.reference:.3g} % → {one.now:.3g} %" for one in most_moved(look))
     return f"{look.column}, reference and now. {moved or 'Nothing moved.'}"

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, cast
 
+from bot.domain.watched.figures import ColumnLook
 from handlers.api.operations.models import HistoryQuery, model_columns, model_history, show_model
 from handlers.api.shapes_of_models import (
     CheckShape,
-    ColumnShape,
     HistoryPage,
     LookShape,
     LooksPage,
@@ -29,7 +29,7 @@ class ShownMonitor(NamedTuple):
 
 
 class ShownColumn(NamedTuple):
-    column: ColumnShape
+    column: ColumnLook
     picture: Distribution | None
     moved: Sequence[Bin]
     drift: Line | None
@@ -102,7 +102,7 @@ def _look(look: LookShape, newest_first: Sequence[CheckShape]) -> ShownLook:
     return ShownLook(look, [_column(column, oldest_first) for column in look.columns])
 
 
-def _column(column: ColumnShape, oldest_first: Sequence[CheckShape]) -> ShownColumn:
+def _column(column: ColumnLook, oldest_first: Sequence[CheckShape]) -> ShownColumn:
     name = column.column
     measured = [one for one in oldest_first if one.psi]
     missing = [one.missing.get(name, 0.0) for one in measured]

@@ -84,7 +84,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     missing: dict[str, float] = {}
 
 
-class Column(msgspec.Struct, frozen=True, kw_only=True):
+class ColumnLook(msgspec.Struct, frozen=True, kw_only=True):
     column: str = ""
     psi: float | None = None
     missing_reference: float = 0.0
@@ -154,7 +154,7 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     rows: int = 0
     reference: str = ""
-    columns: list[Column] = []
+    columns: list[ColumnLook] = []
     model_version: str = ""
 
 

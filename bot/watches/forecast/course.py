@@ -1,15 +1,14 @@
 """Where one watched series is going, against its limit; and the group that alerts for such series."""
 
 from math import inf, isinf
-from typing import Any
 
 import msgspec
 
 from bot.domain.event import bounded, fingerprint_of
 from bot.domain.watched.forecast import Forecasting, Side
+from detectors.arrays import packed, unpacked_to_change
 from detectors.forecast import Forecast
 from detectors.forecast.alarm import Alarm
-from detectors.forecast.arrays import packed, unpacked
 
 
 class Outlook(msgspec.Struct, array_like=True, frozen=True):
@@ -128,8 +127,4 @@ def _order(course: Course) -> tuple[float, float, str]:
     return (0.0 if outlook.beyond else 1.0, median, fingerprint_of(course.labels))
 
 
-def _unpacked(kind: Any, value: Any) -> Any:
-    return unpacked(kind, value)
-
-
-_decode = msgspec.msgpack.Decoder(Course, dec_hook=_unpacked).decode
+_decode = msgspec.msgpack.Decoder(Course, dec_hook=unpacked_to_change).decode

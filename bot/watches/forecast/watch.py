@@ -20,6 +20,7 @@ from bot.watches.forecast.memory import WATCH, Memory
 from bot.watches.forecast.outcome import alerts_of, alerts_of_tick
 from bot.watches.metrics.learn import Room
 from bot.watches.snapshots import Changes, SnapshotStore
+from bot.watches.ticks import Ticks
 
 TICK = timedelta(minutes=1)
 
@@ -31,7 +32,7 @@ class ForecastWatch:
         self._rules = rules
         self._clock = clock
         self._snapshots: SnapshotStore[Memory] = SnapshotStore(WATCH, self._begin, self._replay)
-        self._ticked_at: dict[int, datetime] = {}
+        self._ticks = Ticks(TICK)
         self._room = Room(rules.metrics.most_series, self._count)
 
     async def take(self, batch: Batch, connection: AsyncConnection) -> None:
@@ -50,7 +51,7 @@ class ForecastWatch:
     async def tick(self, batch: Batch, connection: AsyncConnection) -> None:
         if batch.partition not in self.awaiting():
             return
-        self._ticked_at[batch.partition] = batch.now
+        self._ticks.looked_after(batch.partition, batch.now)
         position = await offsets.position_of(connection, batch.partition)
         memory = await self._snapshots.open(batch, connection, position)
         behind = await batch.inbox.next_seq(batch.partition, position) is not None
@@ -71,10 +72,10 @@ class ForecastWatch:
         FORECASTS_FIRING.set(sum(group.state.told is not None for group in groups))
 
     def _is_due(self, partition: int, now: datetime) -> bool:
-        memory, ticked_at = self._snapshots.get(partition), self._ticked_at.get(partition)
+        memory = self._snapshots.get(partition)
         if memory is None:  # what was learnt before a restart waits to be looked after
             return True
-        return bool(memory.groups) and (ticked_at is None or not now - ticked_at < TICK)
+        return bool(memory.groups) and self._ticks.due(partition, now)
 
     def _count(self) -> int:
         return sum(len(memory.group_of) for memory in self._snapshots)

@@ -17,6 +17,7 @@ from bot.watches.llm import alerts
 from bot.watches.llm.course import ACCEPTED_AFTER, FORGOTTEN_AFTER, Course
 from bot.watches.llm.memory import WATCH, Memory
 from bot.watches.snapshots import Changes, SnapshotStore
+from bot.watches.ticks import Ticks
 
 TICK = timedelta(minutes=1)
 _LOADED_AFTER = timedelta(minutes=1)
@@ -31,7 +32,7 @@ class LlmWatch:
         self._clock = clock
         self._began: datetime | None = None
         self._snapshots: SnapshotStore[Memory] = SnapshotStore(WATCH, self._begin)
-        self._ticked_at: dict[int, datetime] = {}
+        self._ticks = Ticks(TICK)
 
     async def take(self, batch: Batch, connection: AsyncConnection) -> None:
         mine = [event for _, event in batch.events() if isinstance(event, LlmEvent)]
@@ -50,7 +51,7 @@ class LlmWatch:
     async def tick(self, batch: Batch, connection: AsyncConnection) -> None:
         if batch.partition not in self.awaiting():
             return
-        self._ticked_at[batch.partition] = batch.now
+        self._ticks.looked_after(batch.partition, batch.now)
         position = await offsets.position_of(connection, batch.partition)
         memory = await self._snapshots.open(batch, connection, position)
         seconds = batch.now.timestamp()
@@ -73,10 +74,10 @@ class LlmWatch:
         self._snapshots.forget(partition)
 
     def _is_due(self, partition: int, now: datetime) -> bool:
-        memory, ticked_at = self._snapshots.get(partition), self._ticked_at.get(partition)
+        memory = self._snapshots.get(partition)
         if memory is None:
-            return ticked_at is None and self._began is not None and now - self._began >= _LOADED_AFTER
-        return bool(memory.courses) and (ticked_at is None or not now - ticked_at < TICK)
+            return partition not in self._ticks and self._began is not None and now - self._began >= _LOADED_AFTER
+        return bool(memory.courses) and self._ticks.due(partition, now)
 
     def _alerts_of(self, course: Course, now: datetime) -> list[AlertEvent]:
         """What begins or ends to fire."""

@@ -30,6 +30,7 @@ from bot.watches.logs.alerts import alert_of
 from bot.watches.logs.group import Group, Notice
 from bot.watches.logs.memory import WATCH, Memory
 from bot.watches.snapshots import Changes, SnapshotStore
+from bot.watches.ticks import Ticks
 
 TICK = timedelta(seconds=5)
 CHUNK = 500
@@ -48,7 +49,7 @@ class LogsWatch:
         self._rules = rules
         self._clock = clock
         self._snapshots: SnapshotStore[Memory] = SnapshotStore(WATCH, self._begin, self._replay, PAGE, PAGE)
-        self._ticked_at: dict[int, datetime] = {}
+        self._ticks = Ticks(TICK)
 
     async def take(self, batch: Batch, connection: AsyncConnection) -> None:
         if not batch.entries:
@@ -62,7 +63,7 @@ class LogsWatch:
         LOG_GROUPS_WATCHED.set(self._count())
 
     async def tick(self, batch: Batch, connection: AsyncConnection) -> None:
-        self._ticked_at[batch.partition] = batch.now
+        self._ticks.looked_after(batch.partition, batch.now)
         position = await offsets.position_of(connection, batch.partition)
         memory = await self._open(batch, connection, position)
         await self._apply_sensitivity(connection, memory)
@@ -79,10 +80,10 @@ class LogsWatch:
         self._snapshots.forget(partition)
 
     def _is_due(self, partition: int, now: datetime) -> bool:
-        memory, ticked_at = self._snapshots.get(partition), self._ticked_at.get(partition)
+        memory = self._snapshots.get(partition)
         if memory is None:  # what was learnt before a restart waits to be looked after
             return True
-        return bool(memory.groups) and (ticked_at is None or not timedelta(0) <= now - ticked_at < TICK)
+        return bool(memory.groups) and self._ticks.due(partition, now)
 
     def _count(self) -> int:
         return sum(len(memory.groups) for memory in self._snapshots)

@@ -27,6 +27,7 @@ from bot.watches.metrics.regimes import note_reasons, settle
 from bot.watches.metrics.tick import alerts_of_tick
 from bot.watches.quiet_times import QuietTimes
 from bot.watches.snapshots import Changes, SnapshotStore
+from bot.watches.ticks import Ticks
 from detectors.rootcause.history import History
 
 TICK = timedelta(seconds=15)
@@ -47,7 +48,7 @@ class MetricsWatch:
         self._rules = rules
         self._clock = clock
         self._snapshots: SnapshotStore[Memory] = SnapshotStore(WATCH, self._begin, self._replay)
-        self._ticked_at: dict[int, datetime] = {}
+        self._ticks = Ticks(TICK)
         self._shown = {} if shown is None else shown
         self._room = Room(rules.metrics.most_series, self._count)
 
@@ -75,7 +76,7 @@ class MetricsWatch:
         SERIES_WATCHED.set(self._count())
 
     async def tick(self, batch: Batch, connection: AsyncConnection) -> None:
-        self._ticked_at[batch.partition] = batch.now
+        self._ticks.looked_after(batch.partition, batch.now)
         position = await offsets.position_of(connection, batch.partition)
         memory = await self._snapshots.open(batch, connection, position)
         batch.histories = memory.histories
@@ -106,10 +107,10 @@ class MetricsWatch:
         self._shown.pop(partition, None)
 
     def _is_due(self, partition: int, now: datetime) -> bool:
-        memory, ticked_at = self._snapshots.get(partition), self._ticked_at.get(partition)
+        memory = self._snapshots.get(partition)
         if memory is None:  # what was learnt before a restart waits to be looked after
             return True
-        return bool(memory.groups) and (ticked_at is None or not now - ticked_at < TICK)
+        return bool(memory.groups) and self._ticks.due(partition, now)
 
     def _count(self) -> int:
         return sum(len(memory.group_of) for memory in self._snapshots)

@@ -39,6 +39,7 @@ from bot.watches.models.memory import (
 from bot.watches.models.outcome import apply_results, check_freshness, check_overdue
 from bot.watches.models.versions.data import with_data
 from bot.watches.snapshots import Changes, SnapshotStore
+from bot.watches.ticks import Ticks
 
 TICK = timedelta(seconds=15)
 _PAGE = 5_000
@@ -73,7 +74,7 @@ class ModelsWatch:
         self._snapshots: SnapshotStore[Memory] = SnapshotStore(WATCH, self._begin)
         self._jobs: dict[JobKey, Job] = {}
         self._room = asyncio.Semaphore(AT_ONCE)
-        self._ticked_at: dict[int, datetime] = {}
+        self._ticks = Ticks(TICK)
         self._wanted: set[JobKey] = set()
 
     def _begin(self, _: Batch, changes: Changes) -> Memory:
@@ -97,7 +98,7 @@ class ModelsWatch:
         position = await offsets.position_of(connection, batch.partition)
         memory = await self._open(batch, connection, position)
         at = Moment(position, batch.now)
-        self._ticked_at[batch.partition] = batch.now
+        self._ticks.looked_after(batch.partition, batch.now)
         await self._expect_models(memory, batch, at, connection)
         await self._collect(memory, batch, at, connection)
         await made_checks.add(connection, memory.take_made())
@@ -260,8 +261,7 @@ class ModelsWatch:
         idle = [cursor for cursor in cursors if (partition, cursor.key) not in self._jobs]
         if any(True for cursor in idle for _ in self._due_monitors(partition, memory, cursor, now)):
             return True
-        ticked_at = self._ticked_at.get(partition)
-        return ticked_at is None or (bool(cursors) and not now - ticked_at < TICK)
+        return partition not in self._ticks or (bool(cursors) and self._ticks.due(partition, now))
 
 
 def _is_full(rules: MonitorRules, waiting: Waiting, now: datetime) -> bool:

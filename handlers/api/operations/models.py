@@ -22,7 +22,6 @@ from handlers.api.named import require_model
 from handlers.api.operation import Answer, Call, Invalid, NoBody, NoQuery, Position, operation
 from handlers.api.shapes_of_models import (
     CheckShape,
-    ColumnShape,
     EpisodeShape,
     HistoryPage,
     LookShape,
@@ -225,7 +224,7 @@ def _looks(one: Standing) -> LookShape:
         at=one.at,
         rows=one.rows,
         reference=one.version,
-        columns=[ColumnShape(**msgspec.structs.asdict(look)) for look in one.looks or []],
+        columns=one.looks or [],
         model_version=one.model_version,
     )
 

@@ -48,3 +48,19 @@ async def test_nothing_recovers_while_its_sender_is_silent(database: Database, i
     await metrics.minutes(15)
     found = {alert.name: alert.firing for alert in await alerts_of(metrics)}
     assert found == {"MetricAnomaly": True, "MetricsMissing": True}
+
+
+async def test_a_clock_that_was_set_back_keeps_no_watch_from_its_series(
+    database: Database, inbox: Inbox, clock: Clock
+) -> None:
+    """Silence would else be found only once the clock is where it was."""
+    forecast = {"limit": 1000.0, "ahead": "10m"}
+    watch = {"latency": {"match": ["__name__=latency_seconds"], "forecast": forecast}}
+    metrics = await flowing(database, inbox, clock, rules(watch=watch), [(labels(), noise(1))])
+    await metrics.minutes(2)
+    watches = [
+        one for one in metrics.pipeline.worker._watches if type(one).__name__ in ("MetricsWatch", "ForecastWatch")
+    ]
+    assert len(watches) == 2 and [one.awaiting() for one in watches] == [set(), set()]
+    clock.pass_(hours=-1)
+    assert [one.awaiting() for one in watches] == [{0}, {0}]
