@@ -1,6 +1,6 @@
 """What watched metrics say of an incident's cause, and its weight beside what the alerts say. Bounded, and no I/O."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -24,6 +24,10 @@ REACH = timedelta(minutes=60)
 """After so long too little is left of the times before an incident: what was found in them stands."""
 
 
+Ranking = Callable[[Sequence[Tally]], list[Finding]]
+"""What these alerts of an incident say, without metrics."""
+
+
 class Opinion(NamedTuple):
     """What metrics say; which services they compare, and whether each has an alert; and who of them calls whom."""
 
@@ -32,9 +36,10 @@ class Opinion(NamedTuple):
     graph: Graph
 
 
-def weigh_metrics(batch: Batch, incident: Incident, by_alerts: list[Finding]) -> list[Finding]:
+def weigh_metrics(batch: Batch, incident: Incident, ranked: Ranking) -> list[Finding]:
     """What alerts say, and metrics where there are any of the incident's services. Without, exactly what alerts say."""
     histories, tallies = batch.histories, batch.tallies[incident.id]
+    by_alerts = ranked(tallies)
     if histories is None:
         return by_alerts
     opinion = opinion_on(histories, incident, tallies, batch.topology, batch.now)
@@ -42,22 +47,27 @@ def weigh_metrics(batch: Batch, incident: Incident, by_alerts: list[Finding]) ->
         return by_alerts
     if batch.now - incident.troubled_since > REACH and incident.causes:
         stands = [Finding(one.service, one.kind, one.score, one.evidence) for one in incident.causes]
-        later = _with_later(batch, incident, histories, by_alerts)
+        later = _with_later(batch, incident, histories, ranked)
         return _surer(stands, later or _of_later(batch, incident, by_alerts))
     histories.look_again_at(incident.id, incident.troubled_since, batch.now)
     found = combine(by_alerts, opinion.findings, opinion.measured, opinion.graph)
-    return _surer(found, _with_later(batch, incident, histories, by_alerts))
+    return _surer(found, _with_later(batch, incident, histories, ranked))
 
 
-def _with_later(batch: Batch, incident: Incident, histories: Histories, by_alerts: list[Finding]) -> list[Finding]:
-    """What metrics say of the alerts that began well after the incident, with what all alerts say; empty where none
-    did, or no metric is off there. An incident that took in another one has the evidence of both."""
+def _with_later(batch: Batch, incident: Incident, histories: Histories, ranked: Ranking) -> list[Finding]:
+    """What metrics say of the alerts that began well after the incident, with what all alerts say or these alone, which
+    is surer; empty where none did, or no metric is off there. An incident that took in another one has the evidence of
+    both: what that one would name by itself, older alerts do not hide."""
     later = _later(batch, incident)
     part = msgspec.structs.replace(incident, created_at=min((one.first_at for one in later), default=batch.now))
     opinion = opinion_on(histories, part, later, batch.topology, batch.now) if later else None
     if opinion is None or not opinion.findings:
         return []
-    return combine(by_alerts, opinion.findings, opinion.measured, opinion.graph)
+    of_all, of_later = (
+        combine(ranked(some), opinion.findings, opinion.measured, opinion.graph)
+        for some in (batch.tallies[incident.id], later)
+    )
+    return _surer(of_all, of_later)
 
 
 def _of_later(batch: Batch, incident: Incident, by_alerts: list[Finding]) -> list[Finding]:

@@ -88,21 +88,24 @@ def _explain(batch: Batch, incident: Incident, found: list[Cause]) -> Incident:
 def _found(batch: Batch, incident: Incident, recent: Mapping[str, list[Changed]]) -> list[Finding]:
     """By alerts, changes and metrics."""
     near = [change for domain in _domains(batch, incident) for change in recent.get(domain, [])]
-    symptoms = [
-        Symptom(tally.service, tally.name, tally.alerts, tally.first_at.timestamp(), tally.tolerance)
-        for tally in batch.tallies[incident.id]
-        if _counts(tally, incident)
-    ]
-    symptoms += [Symptom(seen.service, seen.name, 1, seen.at.timestamp()) for seen in _symptoms_seen(incident)]
+    seen = [Symptom(one.service, one.name, 1, one.at.timestamp()) for one in _symptoms_seen(incident)]
     held = incident.causes[0].service if incident.causes and incident.reopened_at != batch.now else ""
     hosts = {one.host_of: [one.service] for one in _symptoms_seen(incident) if one.host_of}
     topology = batch.topology.joined(hosts) if hosts else batch.topology
-    by_alerts = rank(symptoms, topology, near, held)
+
+    def ranked(tallies: Sequence[Tally]) -> list[Finding]:
+        symptoms = [
+            Symptom(tally.service, tally.name, tally.alerts, tally.first_at.timestamp(), tally.tolerance)
+            for tally in tallies
+            if _counts(tally, incident)
+        ]
+        return rank([*symptoms, *seen], topology, near, held)
+
     if batch.histories is None:
-        return by_alerts
+        return ranked(batch.tallies[incident.id])
     from bot.pipeline.causes.metrics import weigh_metrics
 
-    return weigh_metrics(batch, incident, by_alerts)
+    return weigh_metrics(batch, incident, ranked)
 
 
 def _causes(batch: Batch, incident: Incident, found: list[Finding], checked: Sequence[Checked]) -> list[Cause]:

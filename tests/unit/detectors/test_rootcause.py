@@ -249,6 +249,26 @@ def test_a_change_during_an_incident_that_explains_nothing_changes_nothing(first
     assert rank(affected, WIDE, [Changed("api", "deployed v3", deployed)]) == rank(affected, WIDE)
 
 
+def test_a_deploy_minutes_before_its_own_part_of_an_incident_is_four_times_as_likely_its_cause_as_an_earlier_one() -> (
+    None
+):
+    """What happens by chance is as likely at any time of the half hour; what breaks something shows soon."""
+    affected = [
+        Symptom("mail", "HighCPU", 1, 0.0),
+        Symptom("api", "Slow", 1, 1500.0),
+        Symptom("web", "Slow", 1, 1520.0),
+    ]
+
+    def odds(deployed: float) -> float:
+        found = rank(affected, WIDE, [Changed("api", "deployed v3", deployed)], held="mail")
+        [score] = [one.score for one in found if one.service == "api"]
+        return score / (1 - score)
+
+    assert odds(1201.0) == odds(1490.0)
+    assert odds(1199.0) == odds(100.0)
+    assert 3 < odds(1201.0) / odds(1199.0) < 5
+
+
 def test_what_fires_below_since_before_a_deploy_does_not_hide_it() -> None:
     affected = [
         Symptom("db", "Slow", 1, 0.0),
