@@ -27,7 +27,7 @@ settings.load_profile("tandem")
 
 
 LONGEST_FIRST = (
-    ("tests/acceptance/replicas",),
+    ("tests/acceptance/replicas", "tests/acceptance/tools/test_verified", "tests/acceptance/operate/test_restarts"),
     ("tests/acceptance", "tests/integration/demo"),  # the demo measures what CPU it gets: beside those that mostly wait
     ("tests/integration",),
 )

@@ -20,6 +20,7 @@ from tests.conftest import Clock
 from tests.integration.pipeline_driver import Pipeline, make_alert
 from tests.integration.watches.metrics_driver import Labels, Metrics, Shape
 
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 SHOP = {"web": ["api", "cdn"], "api": ["db"]}
 NORMAL = {"web": 0.3, "api": 0.2, "db": 0.08, "cdn": 0.02}
 SLOW = {"web": 1.42, "api": 1.32, "db": 1.2, "cdn": 0.02}
@@ -75,6 +76,7 @@ async def test_a_service_without_an_alert_that_slowed_down_first_is_the_cause(
     assert "A failing dependency, db is the likely cause: p95 latency of db rose from 80" in incident.summary
 
 
+@on_sqlite
 async def test_an_alert_that_had_fired_for_days_does_not_say_when_it_began(
     database: Database, inbox: Inbox, clock: Clock
 ) -> None:
@@ -86,11 +88,13 @@ async def test_an_alert_that_had_fired_for_days_does_not_say_when_it_began(
     assert named(await metrics.pipeline.only_incident()) == ["db"]
 
 
+@on_sqlite
 async def test_metrics_correct_what_alerts_alone_would_say(database: Database, inbox: Inbox, clock: Clock) -> None:
     alone = await shop(database, inbox, clock, metrics={})
     assert named(await fire(alone, "web", "api"))[0] == "api"
 
 
+@on_sqlite
 async def test_metrics_correct_what_alerts_alone_say(database: Database, inbox: Inbox, clock: Clock) -> None:
     metrics = await shop(database, inbox, clock)
     metrics.flows = quantiles(SLOW)
@@ -98,6 +102,7 @@ async def test_metrics_correct_what_alerts_alone_say(database: Database, inbox: 
     assert named(await fire(metrics, "web", "api"))[0] == "db"
 
 
+@on_sqlite
 async def test_where_nothing_is_measured_the_cause_is_exactly_what_alerts_say(
     database: Database, inbox: Inbox, clock: Clock
 ) -> None:
@@ -112,6 +117,7 @@ async def test_where_nothing_is_measured_the_cause_is_exactly_what_alerts_say(
     ]
 
 
+@on_sqlite
 async def test_calm_metrics_leave_what_alerts_say_as_it_is(database: Database, inbox: Inbox, clock: Clock) -> None:
     metrics = await shop(database, inbox, clock)
     await metrics.minutes(3)
@@ -119,6 +125,7 @@ async def test_calm_metrics_leave_what_alerts_say_as_it_is(database: Database, i
     assert incident.causes[0].evidence == ["web depends on it (1 of 1 other affected)"]
 
 
+@on_sqlite
 @pytest.mark.parametrize("unmeasured", ["db", "api"])
 async def test_who_is_not_measured_is_not_acquitted(
     database: Database, inbox: Inbox, clock: Clock, unmeasured: str
@@ -132,6 +139,7 @@ async def test_who_is_not_measured_is_not_acquitted(
     assert named(await fire(metrics, "web", "api", "db", alertname="HighLatency"))[0] == "db"
 
 
+@on_sqlite
 async def test_metrics_that_come_after_the_alert_still_name_the_cause(
     database: Database, inbox: Inbox, clock: Clock
 ) -> None:
@@ -146,6 +154,7 @@ async def test_metrics_that_come_after_the_alert_still_name_the_cause(
     assert (await metrics.pipeline.timeline_of(incident))[-1].startswith("Likely cause: A failing dependency, db")
 
 
+@on_sqlite
 async def test_calm_metrics_change_no_message(database: Database, inbox: Inbox, clock: Clock) -> None:
     metrics = await shop(database, inbox, clock)
     first = await fire(metrics, "web")
@@ -168,6 +177,7 @@ async def test_a_restart_in_the_middle_forgets_nothing(database: Database, inbox
     assert named(await fire(metrics, "web")) == ["db"]
 
 
+@on_sqlite
 async def test_clocks_that_are_two_minutes_apart_do_not_hide_it(database: Database, inbox: Inbox, clock: Clock) -> None:
     skews = {"web": timedelta(minutes=-2), "api": timedelta(), "db": timedelta(minutes=2), "cdn": timedelta()}
     rules = Rules(depends_on=SHOP, metrics=MetricRules.model_validate(WATCHED), partitions=1)
@@ -184,6 +194,7 @@ async def test_clocks_that_are_two_minutes_apart_do_not_hide_it(database: Databa
     assert incident.causes[0].evidence[0].endswith("at 13:30 UTC, 3 min before the first alert")
 
 
+@on_sqlite
 async def test_series_without_a_service_say_nothing(database: Database, inbox: Inbox, clock: Clock) -> None:
     nobody = {name: value for name, value in _labels("db").items() if name != "service"}
     metrics = await shop(database, inbox, clock, {"web": 0.3})
@@ -192,6 +203,7 @@ async def test_series_without_a_service_say_nothing(database: Database, inbox: I
     assert named(await fire(metrics, "web")) == []
 
 
+@on_sqlite
 async def test_without_enough_of_normal_times_it_is_not_clear(database: Database, inbox: Inbox, clock: Clock) -> None:
     rules = Rules(depends_on=SHOP, metrics=MetricRules.model_validate(WATCHED), partitions=1)
     metrics = Metrics(await Pipeline(database, inbox, clock, rules).prepare(), quantiles(NORMAL))

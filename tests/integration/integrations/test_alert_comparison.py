@@ -20,6 +20,7 @@ from tests.conftest import Clock
 from tests.integration.integrations.tool_servers import ListServer
 from tests.integration.pipeline_driver import Pipeline
 
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 MakeAlert = Callable[..., AlertEvent]
 MINUTE = timedelta(minutes=1)
 
@@ -83,6 +84,7 @@ async def test_what_ended_while_it_was_silenced_there_ends_here_and_the_timeline
     assert said in await compared.pipeline.timeline_of(incident)
 
 
+@on_sqlite
 async def test_one_look_at_a_list_without_it_ends_nothing(compared: Compared, alert: MakeAlert) -> None:
     slow = alert()
     await compared.deliver(slow)
@@ -98,6 +100,7 @@ async def test_one_look_at_a_list_without_it_ends_nothing(compared: Compared, al
     assert await compared.firing() == {"checkout"}
 
 
+@on_sqlite
 async def test_a_tool_that_restarted_ends_nothing_until_it_has_been_told_anew_of_what_fires(
     compared: Compared, alert: MakeAlert
 ) -> None:
@@ -114,6 +117,7 @@ async def test_a_tool_that_restarted_ends_nothing_until_it_has_been_told_anew_of
     assert await compared.firing() == {"checkout"}
 
 
+@on_sqlite
 async def test_a_tool_that_has_just_begun_is_believed_about_what_it_has_held_since(
     compared: Compared, alert: MakeAlert
 ) -> None:
@@ -127,6 +131,7 @@ async def test_a_tool_that_has_just_begun_is_believed_about_what_it_has_held_sin
     assert await compared.firing() == set()
 
 
+@on_sqlite
 async def test_a_tool_that_does_not_answer_ends_nothing(compared: Compared, alert: MakeAlert) -> None:
     slow = alert()
     await compared.deliver(slow)
@@ -140,12 +145,14 @@ async def test_a_tool_that_does_not_answer_ends_nothing(compared: Compared, aler
     assert await compared.firing() == {"checkout"}
 
 
+@on_sqlite
 async def test_what_was_never_in_the_list_may_be_of_another_alertmanager(compared: Compared, alert: MakeAlert) -> None:
     await compared.deliver(alert())
     await compared.look(10)
     assert await compared.firing() == {"checkout"}
 
 
+@on_sqlite
 async def test_what_is_delivered_after_it_ended_there_was_in_the_list_before(
     compared: Compared, alert: MakeAlert
 ) -> None:
@@ -223,6 +230,7 @@ CONFIGS = {
 }
 
 
+@on_sqlite
 @pytest.mark.parametrize(("receiver", "url", "appears"), CONFIGS.values(), ids=CONFIGS)
 async def test_where_nothing_was_ever_delivered_its_configuration_says_which_receiver_leads_here(
     compared: Compared, alert: MakeAlert, receiver: str, url: str, appears: bool
@@ -233,6 +241,7 @@ async def test_where_nothing_was_ever_delivered_its_configuration_says_which_rec
     assert bool(await compared.firing()) == appears
 
 
+@on_sqlite
 async def test_a_heartbeat_in_the_list_is_neither_an_alert_nor_a_beat(
     database: Database, inbox: Inbox, clock: Clock, alert: MakeAlert
 ) -> None:
@@ -259,12 +268,14 @@ async def test_something_new_is_looked_for_in_the_list_at_once(compared: Compare
     assert not await compared.comparison.is_due(compared.clock.now)
 
 
+@on_sqlite
 async def test_a_list_that_cannot_be_read_is_a_failure_to_be_tried_again(compared: Compared) -> None:
     compared.server.alerts["x"] = {"fingerprint": 5}
     with pytest.raises(ToolFailure, match="cannot be read"):
         await compared.look()
 
 
+@on_sqlite
 async def test_grafana_is_asked_under_its_own_path_with_its_token(
     pipeline: Pipeline, clock: Clock, alert: MakeAlert
 ) -> None:

@@ -21,6 +21,7 @@ from tests.integration.kubernetes.api_server import ApiServer, Call, Thing
 from tests.integration.kubernetes.things import autoscaler, deployment, node, pod
 from tests.integration.pipeline_driver import Pipeline
 
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 pytestmark = pytest.mark.usefixtures("quick")
 
 
@@ -95,6 +96,7 @@ def shop(server: ApiServer) -> None:
     server.add(PODS, pod())
 
 
+@on_sqlite
 async def test_workloads_services_ingresses_and_nodes_become_topology_without_a_line_of_configuration(
     server: ApiServer, cluster: Cluster, pipeline: Pipeline
 ) -> None:
@@ -166,6 +168,7 @@ def _scaled_to(replicas: int) -> Callable[[Thing], None]:
     return lambda one: one["spec"].update(replicas=replicas)
 
 
+@on_sqlite
 async def test_a_server_that_closes_every_watch_loses_no_change_and_is_not_listed_again(
     server: ApiServer, cluster: Cluster, pipeline: Pipeline
 ) -> None:
@@ -186,6 +189,7 @@ async def test_a_server_that_closes_every_watch_loses_no_change_and_is_not_liste
     assert server.watches > 3
 
 
+@on_sqlite
 async def test_after_a_410_the_list_says_what_was_missed(
     server: ApiServer, cluster: Cluster, pipeline: Pipeline
 ) -> None:
@@ -225,6 +229,7 @@ async def test_what_changed_while_nobody_watched_is_found_afterwards(
         await until(told, "the change is found")
 
 
+@on_sqlite
 async def test_what_the_role_may_not_read_is_named_with_its_verb_and_the_rest_goes_on(
     server: ApiServer, cluster: Cluster, pipeline: Pipeline, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -250,6 +255,7 @@ async def test_what_the_role_may_not_read_is_named_with_its_verb_and_the_rest_go
     assert "the role lacks the verb 'list' on ingresses.networking.k8s.io in namespace shop" in said[0]
 
 
+@on_sqlite
 @pytest.mark.parametrize("code", [429, 500])
 async def test_a_server_in_trouble_is_asked_again_as_late_as_it_says(
     server: ApiServer, cluster: Cluster, pipeline: Pipeline, code: int, monkeypatch: pytest.MonkeyPatch
@@ -271,6 +277,7 @@ async def test_a_server_in_trouble_is_asked_again_as_late_as_it_says(
         await until(known, "the topology is learnt all the same")
 
 
+@on_sqlite
 async def test_one_collection_that_hangs_holds_up_no_other(
     server: ApiServer, cluster: Cluster, pipeline: Pipeline
 ) -> None:
@@ -286,6 +293,7 @@ async def test_one_collection_that_hangs_holds_up_no_other(
     assert ROLLOUTS.plural in {call.resource for call in server.calls}
 
 
+@on_sqlite
 async def test_edges_count_in_the_domains_that_alerts_come_in_where_the_configuration_names_none(
     server: ApiServer, cluster: Cluster, pipeline: Pipeline, alert: Callable[..., object]
 ) -> None:

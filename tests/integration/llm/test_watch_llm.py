@@ -19,6 +19,7 @@ from bot.watches.configured import watches
 from tests.conftest import Clock
 from tests.integration.pipeline_driver import Pipeline, plan_without_values
 
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 Draw = Callable[[Random], float]
 LABELS = {"service": "assistant", "cluster": "eu"}
 
@@ -98,6 +99,7 @@ async def test_a_prompt_that_lowers_the_scores_is_the_cause_and_the_scores_say_w
     assert (await application.pipeline.only_incident()).status == "resolved"
 
 
+@on_sqlite
 async def test_the_scores_of_a_new_version_count_while_it_has_little_of_the_traffic(application: Application) -> None:
     await application.score(0.85)
     for _ in range(30):
@@ -118,6 +120,7 @@ RISES: list[tuple[Measure, str, Draw, Draw]] = [
 ]
 
 
+@on_sqlite
 @pytest.mark.parametrize("measure, name, usual, bad", RISES, ids=[name for _, name, _, _ in RISES])
 async def test_what_rises_is_an_alert_and_what_is_as_ever_is_none(
     application: Application, measure: Measure, name: str, usual: Draw, bad: Draw
@@ -131,6 +134,7 @@ async def test_what_rises_is_an_alert_and_what_is_as_ever_is_none(
     assert "usually" in alert.annotations["summary"]
 
 
+@on_sqlite
 async def test_what_has_been_so_for_a_day_is_usual(application: Application) -> None:
     await application.score(0.85)
     await application.score(0.55, minutes=10)

@@ -19,6 +19,8 @@ from tests.conftest import Clock
 from tests.integration.api.programs import Programs, api
 from tests.integration.watches.models_driver import MODEL, Models, rules_for
 
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
 
 class Canary:
     """A model of which version 7 serves and version 8 is tried."""
@@ -83,6 +85,7 @@ async def test_a_canary_that_is_as_good_is_promoted_once_that_is_sure(canary: Ca
     assert 10 <= minutes < 25
 
 
+@on_sqlite
 async def test_a_canary_that_is_worse_is_refused_early_and_stays_so(canary: Canary) -> None:
     found, minutes = await canary.decided(wrong=0.35)
     assert found["ok"] is False and found["confidence"] >= 0.95
@@ -94,6 +97,7 @@ async def test_a_canary_that_is_worse_is_refused_early_and_stays_so(canary: Cana
     assert (await canary.ask(against="9"))["ok"] is None
 
 
+@on_sqlite
 async def test_a_canary_without_traffic_has_no_verdict_and_says_so(canary: Canary) -> None:
     nobody = await canary.ask()
     assert nobody["reasons"] == [
@@ -110,6 +114,7 @@ async def test_a_canary_without_traffic_has_no_verdict_and_says_so(canary: Canar
     assert (await canary.ask(model="none"))["reasons"] == ["nothing is known of the model none"]
 
 
+@on_sqlite
 async def test_without_labels_what_is_predicted_decides(canary: Canary) -> None:
     await canary.traffic(wrong=0.1, rows=9000, share=0.5, labels=False)
     early = await canary.ask()
@@ -124,6 +129,7 @@ async def test_without_labels_what_is_predicted_decides(canary: Canary) -> None:
     assert apart["ok"] is False and "labels would tell whether that is worse" in apart["reasons"][0]
 
 
+@on_sqlite
 async def test_a_shadow_is_compared_on_the_same_rows(canary: Canary) -> None:
     for minute in range(4):
         canary.clock.pass_(minutes=5)
@@ -141,6 +147,7 @@ async def test_a_shadow_is_compared_on_the_same_rows(canary: Canary) -> None:
     assert "of 400 and 400 labelled rows, 400 of them predicted by both" in found["reasons"][0]
 
 
+@on_sqlite
 async def test_a_service_that_is_worse_spoils_a_good_canary(canary: Canary, alert: Callable[..., AlertEvent]) -> None:
     await canary.decided(wrong=0.1)
     await canary.models.send(alert(service="forecast-api", severity="critical"))
@@ -172,6 +179,7 @@ async def test_a_model_with_two_thousand_versions_is_bounded(canary: Canary) -> 
     assert course.contest.against == "7" and len(course.alike.champion) == 2_003
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "query",
     [

@@ -20,6 +20,7 @@ from tests.conftest import Clock
 from tests.integration.watches.models_driver import MODEL, Models, rules_for, table_from
 from tests.integration.watches.test_alibi_engine import stand_in
 
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 Make = Callable[..., Awaitable[Models]]
 IMAGES = {"image": {"kind": "embedding", "size": 16, "of": "images"}}
 DRIFT = {"kind": "embedding_drift", "window": {"rows": 300}}
@@ -56,6 +57,7 @@ class Images:
         return list((self.middles[cluster] + self.random.normal(size=(rows, 16))).astype(np.float32))
 
 
+@on_sqlite
 async def test_images_of_another_kind_are_found_named_and_over(make: Make, clock: Clock) -> None:
     images = Images()
     models = await make(rules_for(DRIFT, features=IMAGES))
@@ -93,6 +95,7 @@ async def test_an_embedding_of_another_size_is_an_alert_that_names_it_whatever_w
     assert "have 8 numbers, not 16" in alerts["EmbeddingDrift"].annotations["summary"]
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("change", "why"),
     [
@@ -118,6 +121,7 @@ async def test_vectors_that_are_not_well_formed_are_data_quality(
     assert why in alert.annotations["description"]
 
 
+@on_sqlite
 async def test_without_a_reference_the_size_of_tandem_yaml_holds(make: Make) -> None:
     models = await make(rules_for(QUALITY, features=IMAGES))
     await models.predict({"image": [row[:8] for row in Images().draw(100)]})
@@ -139,6 +143,7 @@ async def test_other_columns_and_versions_are_watched_beside_vectors(make: Make)
     assert "no drift of 1 columns" in await models.said("drift")
 
 
+@on_sqlite
 async def test_what_alibi_detect_says_of_vectors_is_shown_with_the_clusters(make: Make, tmp_path: Path) -> None:
     images = Images()
     alibi = stand_in(tmp_path, 'say({"p": 0.001, "distance": 0.25})')
@@ -150,6 +155,7 @@ async def test_what_alibi_detect_says_of_vectors_is_shown_with_the_clusters(make
     assert "MMD² 0.25, p = 0.001" in alert.annotations["description"]
 
 
+@on_sqlite
 async def test_texts_are_watched_by_language_length_and_words(make: Make) -> None:
     random = np.random.default_rng(2)
     both = ({"kind": "drift", "window": {"rows": 300}}, QUALITY)
