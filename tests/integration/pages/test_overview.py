@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from bot.incidents import lifecycle
 from bot.incidents.noise import noise_since
 from bot.routing.schedules.roster import Roster
 from bot.storage.database import Database
+from bot.storage.queries import noise
 from handlers.pages import lately
 from tests.conftest import Clock
 from tests.integration.handlers.slack_workspace import MEMBER
@@ -158,3 +160,30 @@ async def test_a_page_does_not_wait_for_noise_that_takes_long_to_count(
         assert "Flaky on mail" in await noise(opened), "what was counted before"
         pipeline.clock.pass_(minutes=20)
         assert "It is being counted" in await noise(opened), "too long ago"
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_counting_what_is_noisy_of_very_many_alerts_lets_pages_have_their_turn(
+    pipeline: Pipeline, alert: MakeAlert, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await pipeline.send(*(alert(alertname=f"Alert{place}") for place in range(600)))
+    read, most, seen = 0, 0, 0
+    make = noise._episode
+
+    def count(row: Any) -> Any:
+        nonlocal read
+        read += 1
+        return make(row)
+
+    async def others() -> None:
+        nonlocal most, seen
+        while True:
+            await asyncio.sleep(0)
+            most, seen = max(most, read - seen), read
+
+    monkeypatch.setattr(noise, "_episode", count)
+    turns = asyncio.create_task(others())
+    found = await noise_since(pipeline.database, pipeline.clock() - timedelta(days=7), pipeline.clock())
+    turns.cancel()
+    assert (len(found), read) == (600, 600)
+    assert most <= 250
