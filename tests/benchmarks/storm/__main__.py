@@ -19,8 +19,9 @@ from typing import Any
 from tests.benchmarks.command import parser_for, report, require
 from tests.benchmarks.storm.alerts import Catalogue, make_storm, read_catalogue
 from tests.benchmarks.storm.groups import GROUPINGS, TOPOLOGIES
+from tests.benchmarks.storm.hardships import HARDSHIPS
 from tests.benchmarks.storm.outcome import Outcome, figures, in_short
-from tests.benchmarks.storm.runs import GENERATORS, LAST, Line, outcomes_of, outcomes_of_estate, rules_of
+from tests.benchmarks.storm.runs import GENERATORS, LAST, MONTH, Line, outcomes_of, outcomes_of_estate, rules_of
 from tests.benchmarks.storm.speed import measure
 
 SERVICES = (10, 30, 100, 250, 500)
@@ -32,6 +33,7 @@ LINES = (
     *(Line("none", grouping) for grouping in GROUPINGS),
     Line(generator="other"),
     Line("none", "cluster", "other"),
+    *(Line(hardship=hardship) for hardship in HARDSHIPS if hardship != "none"),
 )
 
 
@@ -39,11 +41,15 @@ def main() -> None:
     options = _options()
     catalogue = read_catalogue(require(require(options.data) / "alert-rules"))
     sizes, seeds = options.services or SERVICES, options.seed or SEEDS
+    if options.month:
+        report({"month": _month(catalogue, options.services or ESTATES[:1], options.seed or OF_LINES)})
+        return
     chosen = [
-        Line(topology, grouping, generator)
+        Line(topology, grouping, generator, hardship)
         for topology in options.topology or ["full"]
         for grouping in options.group_by or ["own"]
         for generator in options.generator or ["own"]
+        for hardship in options.hardship or ["none"]
     ]
     by_line = {line: asyncio.run(outcomes_of(line, catalogue, sizes, seeds)) for line in chosen}
     outcomes = [outcome for some in by_line.values() for outcome in some]
@@ -65,12 +71,14 @@ def _options() -> Namespace:
     parser.add_argument("--topology", choices=TOPOLOGIES, action="append", help="how much of it is described, likewise")
     parser.add_argument("--group-by", choices=GROUPINGS, action="append", help="how the senders group, likewise")
     parser.add_argument("--generator", choices=GENERATORS, action="append", help="whose storms, likewise")
+    parser.add_argument("--hardship", choices=HARDSHIPS, action="append", help="what is wrong besides, likewise")
+    parser.add_argument("--month", action="store_true", help="sixty storms of one estate in thirty days instead")
     parser.add_argument("--no-speed", action="store_true", help="leave out what an alert costs")
     return parser.parse_args()
 
 
 def _asks_for_everything(options: Namespace) -> bool:
-    return not (options.topology or options.group_by or options.generator or options.services)
+    return not (options.topology or options.group_by or options.generator or options.services or options.hardship)
 
 
 def _other_lines(catalogue: Catalogue, sizes: Sequence[int], seeds: Sequence[int]) -> dict[str, Any]:
@@ -87,6 +95,13 @@ def _estates(catalogue: Catalogue, seeds: Sequence[int]) -> dict[str, Any]:
         found[line.in_words()] = {"first": mean(curve[:LAST]), "last": mean(curve[-LAST:]), "curve": curve}
         print(f"{line.in_words()}, one estate: {found[line.in_words()]}", flush=True)
     return found
+
+
+def _month(catalogue: Catalogue, sizes: Sequence[int], seeds: Sequence[int]) -> dict[str, Any]:
+    """What is made of the last storms of a month, with all that was learnt, beside the first ones."""
+    runs = [asyncio.run(outcomes_of_estate(Line(), catalogue, n, seed, MONTH)) for n in sizes for seed in seeds]
+    first, last = ([one for run in runs for one in run[part]] for part in (slice(LAST * 2), slice(-LAST * 2, None)))
+    return {"first": in_short(first), "last": in_short(last)}
 
 
 def _write(by_line: Mapping[Line, Sequence[Outcome]], folder: Path) -> None:

@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from random import Random
 from typing import NamedTuple
 
 from bot.domain.alert import identity_of
@@ -11,6 +12,7 @@ from bot.domain.rules import CorrelationRules, Rules
 from tests.benchmarks.storm.alerts import Catalogue, Sent, SentChange, Storm, make_storm
 from tests.benchmarks.storm.estate import storms_of_estate
 from tests.benchmarks.storm.groups import described, grouped
+from tests.benchmarks.storm.hardships import HARDSHIPS
 from tests.benchmarks.storm.other import make_other_storm, other_storms_of_estate
 from tests.benchmarks.storm.outcome import Outcome
 from tests.benchmarks.storm.pipeline import Result, run
@@ -19,6 +21,8 @@ GENERATORS = ("own", "other")
 LEARNT = 10
 """Storms of an estate before the last ones: twenty incidents."""
 LAST = 4
+MONTH = 60
+"""Storms of an estate in thirty days."""
 
 
 class Line(NamedTuple):
@@ -27,9 +31,11 @@ class Line(NamedTuple):
     topology: str = "full"
     grouping: str = "own"
     generator: str = "own"
+    hardship: str = "none"
 
     def in_words(self) -> str:
-        return f"topology {self.topology}, group_by {self.grouping}, {self.generator} generator"
+        beside = "" if self.hardship == "none" else f", hardship {self.hardship}"
+        return f"topology {self.topology}, group_by {self.grouping}, {self.generator} generator{beside}"
 
 
 async def outcomes_of(line: Line, catalogue: Catalogue, sizes: Sequence[int], seeds: Sequence[int]) -> list[Outcome]:
@@ -42,10 +48,12 @@ async def outcomes_of(line: Line, catalogue: Catalogue, sizes: Sequence[int], se
     return outcomes
 
 
-async def outcomes_of_estate(line: Line, catalogue: Catalogue, services: int, seed: int) -> list[Outcome]:
+async def outcomes_of_estate(
+    line: Line, catalogue: Catalogue, services: int, seed: int, count: int = LEARNT + LAST
+) -> list[Outcome]:
     """One outcome a storm, in the order in which they came."""
     make = storms_of_estate if line.generator == "own" else other_storms_of_estate
-    storms = make(catalogue, services, seed, LEARNT + LAST)
+    storms = make(catalogue, services, seed, count)
     sent = [grouped(storm.sent, line.grouping) for storm in storms]
     rules = rules_of(storms[0], line, f"{seed}/{services}")
     result = await _through(storms, sent, rules, line)
@@ -58,6 +66,7 @@ async def outcomes_of_estate(line: Line, catalogue: Catalogue, services: int, se
 async def _outcome(line: Line, catalogue: Catalogue, services: int, seed: int, apart: bool) -> Outcome:
     make = make_storm if line.generator == "own" else make_other_storm
     storm = make(catalogue, services, seed, apart)
+    storm = HARDSHIPS[line.hardship](storm, Random(f"{seed}/{services}/{line.hardship}"))
     sent = grouped(storm.sent, line.grouping)
     result = await _through([storm], [sent], rules_of(storm, line, f"{seed}/{services}"), line)
     return _judged(f"{services}/{seed}/{'apart' if apart else 'shared'}", storm, sent, result, apart)
