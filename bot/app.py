@@ -15,7 +15,7 @@ from bot import GC_THRESHOLDS
 from bot.components.assistant import make_answering
 from bot.components.audit_head import audit_head_component
 from bot.components.component import Component, Components, Started
-from bot.components.descriptors import connections_of, descriptors_component
+from bot.components.descriptors import connections_of, descriptors_component, heap_component
 from bot.components.health import health_components
 from bot.components.http import HttpServer, add_routes
 from bot.components.kubernetes import kubernetes_components, make_cluster
@@ -51,6 +51,7 @@ from bot.components.tools import tool_components
 from bot.config import Config, Environment
 from bot.errors import ConfigError
 from bot.observability import tracing
+from bot.observability.heap import own_heap
 from bot.remediation.workflow import Remediation
 from handlers.api.server import Health
 from handlers.http.fast_path import Deliver
@@ -90,7 +91,8 @@ class App:
         async with AsyncExitStack() as stack:
             self._process = process = await stack.enter_async_context(open_process(self._environment, self._config))
             await import_what_it_needs(process.services.rules)
-            below = [descriptors_component(), backlog_component(process), intake_component(process)]
+            machine = [descriptors_component(), heap_component(own_heap())]
+            below = [*machine, backlog_component(process), intake_component(process)]
             await self._start(below, await stack.enter_async_context(_started()))
             process.services.broadcast.keep()
             self._configured = await self._begin(process)

@@ -1,4 +1,5 @@
-"""File descriptors: as many as the system allows, with room left for files, and a word when they run out."""
+"""What the process takes of the machine: file descriptors, as many as the system allows, with room left for files and a
+word when they run out; and memory, of which what is free is given back."""
 
 import asyncio
 import errno
@@ -10,6 +11,7 @@ import structlog
 
 from bot.components.component import Component
 from bot.config import Environment
+from bot.observability.heap import Heap
 from bot.observability.metrics import DESCRIPTORS_EXHAUSTED
 from handlers.http.connections import Connections
 
@@ -46,6 +48,10 @@ def connections_of(environment: Environment) -> Connections:
 
 def descriptors_component() -> Component:
     return Component("descriptors", run=_watch)
+
+
+def heap_component(heap: Heap) -> Component:
+    return Component("heap", run=heap.run)
 
 
 async def _watch() -> None:

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import accumulate, takewhile
 
-from sqlalchemy import CTE, delete, func, literal, select, text, union_all
+import msgspec
+from sqlalchemy import ARRAY, BigInteger, FromClause, Integer, cast, delete, func, select, text
 
 from bot.inbox.entries import MOST_BYTES, Entry, NewEntry, RawEntry, Room, ShortLived, beginning_of, decoded
 from bot.storage.collisions import begun_anew
@@ -137,7 +138,7 @@ class SqlInbox:
     async def partitions_behind(self, positions: Mapping[int, int]) -> Mapping[int, datetime]:
         if not positions:
             return {}
-        offsets = _as_rows(positions)
+        offsets = self._as_rows(positions)
         behind = (_INBOX.c.partition == offsets.c.partition, _INBOX.c.seq > offsets.c.position)
         first = select(_INBOX.c.received_at).where(*behind).order_by(_INBOX.c.seq).limit(1).scalar_subquery()
         query = select(offsets.c.partition, first).order_by(offsets.c.partition)
@@ -147,22 +148,20 @@ class SqlInbox:
     async def lag(self, positions: Mapping[int, int]) -> int:
         if not positions:
             return 0
-        offsets = _as_rows(positions)
-        waiting = (
-            select(func.count())
-            .select_from(offsets.join(_INBOX, _INBOX.c.partition == offsets.c.partition))
-            .where(_INBOX.c.seq > offsets.c.position)
-        )
+        offsets = self._as_rows(positions)
+        behind = (_INBOX.c.partition == offsets.c.partition, _INBOX.c.seq > offsets.c.position)
+        waiting = select(func.count()).select_from(_INBOX).where(*behind).scalar_subquery()
         async with self.database.read() as connection:
-            return await connection.scalar(waiting) or 0
+            return int(await connection.scalar(select(func.sum(waiting)).select_from(offsets)) or 0)
 
-
-def _as_rows(positions: Mapping[int, int]) -> CTE:
-    rows = [
-        select(literal(partition).label("partition"), literal(position).label("position"))
-        for partition, position in positions.items()
-    ]
-    return union_all(*rows).cte("offsets")
+    def _as_rows(self, positions: Mapping[int, int]) -> FromClause:
+        """The positions as a table: one statement, whose text and parameters are as many whatever their number."""
+        if not self.database.is_sqlite:
+            both = (cast([*positions], ARRAY(Integer)), cast([*positions.values()], ARRAY(BigInteger)))
+            return func.unnest(*both).table_valued("partition", "position", name="offsets").render_derived()
+        each = func.json_each(msgspec.json.encode([*positions.items()]).decode()).table_valued("value", name="each")
+        parts = (func.json_extract(each.c.value, "$[0]"), func.json_extract(each.c.value, "$[1]"))
+        return select(parts[0].label("partition"), parts[1].label("position")).subquery("offsets")
 
 
 def _statement(entries: Sequence[NewEntry], place: str) -> str:

@@ -19,11 +19,12 @@ class Heard(NamedTuple):
 class TcpProxy:
     """Listens on ``port`` and forwards to ``upstream``; an asynchronous context manager.
 
-    ``heard`` holds what the client said that was forwarded: the moment (``time.monotonic()``) and how it began.
+    ``delay`` is how many seconds each byte is on its way, in either direction; bytes keep their order. ``heard`` holds
+    what the client said that was forwarded: the moment (``time.monotonic()``) and how it began.
     """
 
-    def __init__(self, upstream: Upstream) -> None:
-        self._upstream = upstream
+    def __init__(self, upstream: Upstream, delay: float = 0.0) -> None:
+        self._upstream, self._delay = upstream, delay
         self._server: asyncio.Server | None = None
         self._forwards = asyncio.Event()
         self._forwards.set()
@@ -105,6 +106,9 @@ class TcpProxy:
                 await self._forwards.wait()
                 if heard is not None:
                     heard.append(Heard(time.monotonic(), chunk[:_BEGINNING]))
+                if self._delay:
+                    asyncio.get_running_loop().call_later(self._delay, writer.write, chunk)
+                    continue
                 writer.write(chunk)
                 await writer.drain()
         await self._forwards.wait()  # a goodbye does not come through either

@@ -23,8 +23,7 @@ from tests.benchmarks.growth_models import models
 from tests.nats_server import PROGRAM, running_server
 
 CLUSTERS = (1, 16, 128, 1_024)
-PARTITIONED = (1, 16, 128, 480)
-"""The inbox asks after all partitions in one statement, in which SQLite takes 500 terms."""
+PARTITIONED = (1, 16, 128, 480, 1_024)
 HOSTS = (8, 32, 128, 512)
 ACTIVE = (1_000, 10_000, 100_000)
 SERVICES = (10, 500, 5_000)

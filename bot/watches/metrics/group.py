@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from itertools import islice
+from typing import NamedTuple
 
 import msgspec
 
@@ -23,6 +24,7 @@ _LOOKS = 5
 """So many looks in a row have to agree that a member differs, or that it no longer does."""
 _RECENT = 9
 _STALE = 300.0
+_MOST_SETTLED = 2
 _USUAL_FADES_IN = 3600.0
 REPORTED_WITHIN = 1800.0
 """Seconds within which a change before an alert, or reported after it, may be its reason."""
@@ -60,6 +62,13 @@ class Firing(msgspec.Struct, array_like=True):
         return True
 
 
+class _Settled(NamedTuple):
+    """Since when no member comes and none may be missed yet, and how many are missed."""
+
+    at: float
+    silent: int
+
+
 class GroupState(msgspec.Struct, array_like=True):
     """What is kept of a group over restarts, beside its members. ``differing`` counts looks by member."""
 
@@ -85,6 +94,9 @@ class Group:
         self.outliers: dict[str, Outlier] = {}
         self.senders: list[str] = []
         self.alike_now = False
+        self.last_seen = 0.0
+        self._oldest = 0.0
+        self._settled: dict[float, _Settled] = {}
         self._alike: dict[str, dict[str, Member]] = {}
 
     @property
@@ -94,16 +106,54 @@ class Group:
         return bounded(" ".join([self.state.watch, *labels]))
 
     def join(self, name: str, member: Member) -> None:
+        self.came(member.last_seen)
+        self._oldest = min(self._oldest, member.last_seen)
         self.members[name] = member
         self._alike.setdefault(_likeness(member), {})[name] = member
 
     def leave(self, name: str) -> None:
+        self._settled.clear()
         member = self.members.pop(name)
         alike = self._alike[_likeness(member)]
         del alike[name]
         if not alike:
             del self._alike[_likeness(member)]
         self.state.differing.pop(name, None)
+
+    def came(self, received: float) -> None:
+        """Samples of a member came."""
+        self.last_seen = max(self.last_seen, received)
+        self._settled.clear()
+
+    def presence(self, now: float, since: float) -> tuple[int, int]:
+        """How many members come, and how many should and do not. What was before ``since`` does not count.
+
+        Members of which nothing can change until one of them comes are not looked at again: those that are idle cost
+        nothing, however many they are.
+        """
+        settled = self._settled.get(since)
+        if settled is not None and now >= settled.at:
+            return 0, settled.silent
+        live = silent = undecided = 0
+        for member in self.members.values():
+            if member.silent_for(now, since) is not None:
+                silent += 1
+            elif member.is_live(now, since):
+                live += 1
+            elif member.may_be_missed():
+                undecided += 1
+        if not live and not undecided:
+            if len(self._settled) >= _MOST_SETTLED:
+                self._settled.clear()
+            self._settled[since] = _Settled(now, silent)
+        return live, silent
+
+    def silent_since_before(self, moment: float) -> list[str]:
+        """The members of which nothing came since a moment."""
+        if self._oldest >= moment:
+            return []
+        self._oldest = min((member.last_seen for member in self.members.values()), default=moment)
+        return [name for name, member in self.members.items() if member.last_seen < moment]
 
     def note(self, name: str, at: float, rarity: float, span: float, may_fire: bool = True) -> None:
         """A member surprises. ``span`` in seconds: no more than one false alarm in it."""

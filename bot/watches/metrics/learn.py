@@ -132,6 +132,7 @@ class Learner:
             group.state.evidence.begin(member.recent.last_at())
             self._memory.group_changed(group, seq, received)
         self._memory.series_changed(name, seq, received)
+        group.came(member.last_seen)
         self.touched[group.name] = group
         return group
 

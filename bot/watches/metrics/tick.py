@@ -35,11 +35,11 @@ def _forget_silent(memory: Memory, group: Group, rules: Rules, now: datetime, po
     """
     seconds = now.timestamp()
     oldest = seconds - rules.metrics.forget_after.total_seconds()
-    lives = any(member.is_live(seconds, memory.loaded_at) for member in group.members.values())
-    for name, member in list(group.members.items()):
-        if member.last_seen < oldest:
-            memory.forget_series(name)
-        elif lives and member.off and member.silent_for(seconds, memory.loaded_at) is not None:
+    for name in group.silent_since_before(oldest):
+        memory.forget_series(name)
+    lives = group.presence(seconds, memory.loaded_at)[0] > 0
+    for name, member in group.members.items() if lives else ():
+        if member.off and member.silent_for(seconds, memory.loaded_at) is not None:
             member.off = None
             memory.series_changed(name, position + 1, seconds)
     if not group.members:
@@ -56,7 +56,7 @@ async def _alerts_of_missing(memory: Memory, rules: Rules, now: datetime, positi
     by_domain: dict[tuple[str, ...], list[tuple[Group, int, int]]] = {}
     for group in list(memory.groups.values()):
         if group.state.watch != DOMAIN:
-            live, silent = _presence(group, seconds, memory.loaded_at)
+            live, silent = group.presence(seconds, memory.loaded_at)
             domain = tuple(group.state.labels.get(name, "") for name in rules.correlation.partition_by)
             by_domain.setdefault(domain, []).append((group, live, silent))
             await asyncio.sleep(0)
@@ -89,10 +89,10 @@ def _alerts_of_domain(
     """A group is missing by itself where others still came when it was overdue: judged at the last that came at all."""
     seconds = now.timestamp()
     known = [(group, live, silent) for group, live, silent in groups if live or silent]
-    last = max((member.last_seen for group, _, _ in known for member in group.members.values()), default=seconds)
+    last = max((group.last_seen for group, _, _ in known), default=seconds)
     since = max(memory.loaded_at, whole.state.counted_at)
     stopped = [(group, silent) for group, live, silent in known if silent and not live]
-    was_late = any(_presence(group, last, since)[1] for group, _ in stopped)
+    was_late = since < last and any(group.presence(last, since)[1] for group, _ in stopped)
     none_comes = has_stopped(len(stopped), len(known), was_late)
     before = whole.state.missing
     reported = sum(silent for _, silent in stopped)
@@ -105,7 +105,7 @@ def _alerts_of_domain(
     moment = moment_to_judge(len(known), last, seconds)
     for group, _, _ in known:
         before = group.state.missing
-        live, silent = _presence(group, moment, since)
+        live, silent = group.presence(moment, since)
         group.count(live, silent, seconds)
         findings += _changed(memory, rules, group, before, now, position)
     return findings
@@ -118,10 +118,3 @@ def _changed(
     if findings:
         memory.group_changed(group, position + 1, now.timestamp(), urgent=True)
     return findings
-
-
-def _presence(group: Group, now: float, since: float) -> tuple[int, int]:
-    """How many members come, and how many should and do not."""
-    silent = sum(member.silent_for(now, since) is not None for member in group.members.values())
-    live = sum(member.is_live(now, since) for member in group.members.values())
-    return live, silent

@@ -68,3 +68,19 @@ async def test_a_database_that_takes_nothing_fails_the_requests_and_is_used_agai
         await intake.append(_entries())
     await _rename(inbox, "elsewhere", "inbox")
     await intake.append(_entries())
+
+
+@EVERY_INBOX
+async def test_more_partitions_than_sqlite_takes_terms_are_asked_after_at_once(inbox: Inbox) -> None:
+    """SQLite takes 500 terms in a compound SELECT. Every third partition has two entries, the first of them done."""
+    partitions = 600
+    await inbox.append([NewEntry(p, "test", NOW, b"[]") for p in range(0, partitions, 3)])
+    done = {p: await inbox.next_seq(p, 0) or 0 for p in range(0, partitions, 3)}
+    positions = dict.fromkeys(range(partitions), 0) | done
+    assert await inbox.partitions_behind(positions) == {}
+    assert await inbox.lag(positions) == 0
+    await inbox.append([NewEntry(p, "test", NOW, b"[]") for p in range(0, partitions, 3)])
+    assert await inbox.partitions_behind(positions) == dict.fromkeys(done, NOW)
+    assert await inbox.lag(positions) == len(done)
+    assert await inbox.partitions_behind({}) == {}
+    assert await inbox.lag({}) == 0

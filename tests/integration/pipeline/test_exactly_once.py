@@ -9,6 +9,8 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy.ext.asyncio import AsyncConnection
+from structlog.testing import capture_logs
 
 from bot.domain.event import AlertEvent, partition_of
 from bot.domain.incident import IncidentStatus
@@ -17,6 +19,8 @@ from bot.domain.run import Plan
 from bot.domain.runbook import Runbook
 from bot.inbox import offsets
 from bot.inbox.inbox import Inbox, NewEntry, open_inbox
+from bot.pipeline.batch import Batch, Trigger
+from bot.pipeline.stage import Stage
 from bot.storage.database import Database, open_database
 from tests.conftest import EVERY_INBOX, Clock
 from tests.integration.pipeline_driver import Pipeline, make_alert
@@ -69,6 +73,41 @@ async def test_an_entry_that_cannot_be_worked_through_is_set_aside_and_holds_up_
     assert [incident.services for incident in await pipeline.incidents()] == [["a"], ["c"]]
     async with pipeline.database.read() as connection:
         assert await offsets.count_set_aside(connection) == 1
+    assert await pipeline.lag() == 0
+
+
+@EVERY_INBOX
+async def test_a_batch_that_fails_in_any_stage_has_its_whole_effect_once(
+    database: Database, inbox: Inbox, clock: Clock, alert: MakeAlert
+) -> None:
+    """Each stage in turn does its work on a batch of six entries and fails then; afterwards they are tried alone."""
+    pipeline = await Pipeline(database, inbox, clock, Rules()).prepare()
+    stages = pipeline.worker._stages[Trigger.ENTRIES]
+    for at, stage in enumerate(stages):
+        failed: list[str] = []
+
+        async def fails_once(
+            batch: Batch, connection: AsyncConnection, stage: Stage = stage, failed: list[str] = failed
+        ) -> None:
+            await stage.work(batch, connection)
+            if not failed:
+                failed.append(stage.name)
+                raise RuntimeError(f"{stage.name} fails in the middle")
+
+        pipeline.worker._stages[Trigger.ENTRIES] = [*stages[:at], stage._replace(work=fails_once), *stages[at + 1 :]]
+        for instance in range(6):
+            await pipeline.append(alert(cluster=stage.name, instance=str(instance)))
+        with capture_logs():
+            await pipeline.worker.drain()
+        assert failed == [stage.name]
+    found = await pipeline.incidents()
+    assert [incident.number for incident in found] == list(range(1, len(stages) + 1))
+    for incident in found:
+        assert {one.labels["instance"] for one in await pipeline.alerts_of(incident)} == set("012345")
+        firing = [text for text in await pipeline.timeline_of(incident) if "firing" in text]
+        assert sum(int(text.split()[0]) for text in firing) == 6, "each is told once"
+    async with database.read() as connection:
+        assert await offsets.count_set_aside(connection) == 0
     assert await pipeline.lag() == 0
 
 

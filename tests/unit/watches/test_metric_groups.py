@@ -1,5 +1,11 @@
 """How a group is compared with itself, and how many of its members come."""
 
+from typing import NamedTuple
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from bot.watches.metrics.group import Group, GroupState
 from detectors.groups.member import Member
 
@@ -53,3 +59,75 @@ def test_a_service_that_is_scaled_in_slowly_is_not_missed() -> None:
         live = max(1, 10 - at // 60)
         group.count(live, 10 - live, BEGIN + 60 * at)
         assert group.state.missing is None or live < 3
+
+
+class Meeting(NamedTuple):
+    """What happens to one of some members: its next sample, or nothing for so many seconds."""
+
+    member: int
+    seconds: float
+    comes: bool
+
+
+_MEETINGS = st.lists(
+    st.builds(Meeting, st.integers(0, 3), st.sampled_from([5.0, 60.0, 130.0, 400.0, 4000.0]), st.booleans()),
+    max_size=60,
+)
+
+
+@given(_MEETINGS, st.sampled_from([0.0, 600.0]))
+@settings(max_examples=60, deadline=None)
+def test_members_that_are_not_looked_at_again_are_counted_as_if_they_were(
+    meetings: list[Meeting], since: float
+) -> None:
+    """Some come each minute at first, so that they are missed later; others come as they please."""
+    group = _idle_group(members=4, regular=2)
+    now = max(member.last_seen for member in group.members.values())
+    for meeting in meetings:
+        now += meeting.seconds
+        name = list(group.members)[meeting.member]
+        if meeting.comes:
+            _come(group, name, now)
+        for moment in (now, now - 100.0):
+            everyone = group.members.values()
+            silent = sum(member.silent_for(moment, since) is not None for member in everyone)
+            live = sum(member.is_live(moment, since) for member in everyone)
+            assert group.presence(moment, since) == (live, silent)
+        assert set(group.silent_since_before(now - 3000.0)) == {
+            name for name, member in group.members.items() if member.last_seen < now - 3000.0
+        }
+
+
+def test_members_that_are_idle_are_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    group = _idle_group(members=200, regular=200)
+    looks = 0
+    look = Member.silent_for
+
+    def counted(member: Member, now: float, since: float) -> float | None:
+        nonlocal looks
+        looks += 1
+        return look(member, now, since)
+
+    monkeypatch.setattr(Member, "silent_for", counted)
+    now = group.last_seen + 4000.0
+    for tick in range(100):
+        assert group.presence(now + 15 * tick, 0.0) == (0, 200)
+    assert looks == 200
+    _come(group, "0", now + 1500.0)
+    assert group.presence(now + 1500.0, 0.0) == (1, 199)
+
+
+def _idle_group(members: int, regular: int) -> Group:
+    group = Group(GroupState("load", {}))
+    for number in range(members):
+        group.join(str(number), Member.of({"pod": str(number)}, counter=False))
+        for minute in range(40 if number < regular else 1):
+            _come(group, str(number), 60.0 * (minute + 1))
+    return group
+
+
+def _come(group: Group, name: str, at: float) -> None:
+    member = group.members[name]
+    member.update(at, 1.0)
+    member.last_seen = max(at, member.last_seen)
+    group.came(at)

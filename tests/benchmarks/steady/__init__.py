@@ -1,0 +1,1 @@
+"""A load that goes on for as long as it is let."""
