@@ -20,6 +20,7 @@ from tests.conftest import Clock
 from tests.integration.pipeline_driver import Pipeline
 from tests.integration.watches.metrics_driver import Labels, Metrics
 
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 QUEUE = {"__name__": "checkout_queue_length", "service": "checkout"}
 CAPACITY = {"__name__": "checkout_queue_capacity", "service": "checkout"}
 
@@ -117,6 +118,7 @@ async def test_a_queue_that_grows_alerts_before_its_limit_and_is_edited_and_wors
     assert (await queue.pipeline.only_incident()).status is IncidentStatus.RESOLVED
 
 
+@on_sqlite
 async def test_growth_that_stops_ends_the_alert_before_the_limit(
     database: Database, inbox: Inbox, clock: Clock
 ) -> None:
@@ -129,6 +131,7 @@ async def test_growth_that_stops_ends_the_alert_before_the_limit(
     assert level.mean() < 900 and alert.ended_by is EndedBy.SENDER
 
 
+@on_sqlite
 async def test_a_disk_that_fills_is_storage_below_its_limit(database: Database, inbox: Inbox, clock: Clock) -> None:
     given = {"limit": 50, "side": "below", "ahead": "2h"}
     watch = {"disk": {"match": ["__name__=node_filesystem_free_bytes"], "by": ["instance"], "forecast": given}}
@@ -145,6 +148,7 @@ async def test_a_disk_that_fills_is_storage_below_its_limit(database: Database, 
     assert incident.causes[0].kind == "storage"
 
 
+@on_sqlite
 async def test_the_limit_may_be_another_series_which_grows(database: Database, inbox: Inbox, clock: Clock) -> None:
     capacity = [1000.0]
     level = Level(clock)
@@ -160,6 +164,7 @@ async def test_the_limit_may_be_another_series_which_grows(database: Database, i
     assert level.mean() < 1000
 
 
+@on_sqlite
 async def test_a_forecast_without_metrics_is_stale_and_says_so_and_does_not_count_as_over(
     database: Database, inbox: Inbox, clock: Clock
 ) -> None:
@@ -215,6 +220,7 @@ async def test_samples_stay_in_the_inbox_until_they_are_in_the_snapshots(
     assert await inbox.entries_after(0, 0, 10) != []  # the metrics' watch is not there, and has learnt nothing
 
 
+@on_sqlite
 async def test_series_of_one_group_are_one_alert_about_the_first_to_cross(
     database: Database, inbox: Inbox, clock: Clock
 ) -> None:
@@ -229,6 +235,7 @@ async def test_series_of_one_group_are_one_alert_about_the_first_to_cross(
     assert "instance" not in alert.labels
 
 
+@on_sqlite
 async def test_ticks_say_nothing_while_entries_wait(database: Database, inbox: Inbox, clock: Clock) -> None:
     level = Level(clock)
     queue = await forecasts(database, inbox, clock, rules(), level)
@@ -242,6 +249,7 @@ async def test_ticks_say_nothing_while_entries_wait(database: Database, inbox: I
     assert alert.annotations["stale"] == "false"
 
 
+@on_sqlite
 async def test_a_pod_that_is_replaced_crosses_nothing_more(database: Database, inbox: Inbox, clock: Clock) -> None:
     old, other = Level(clock), Level(clock, level=300.0)
     flows: list[tuple[Labels, Callable[[], float]]] = [({**QUEUE, "pod": "a"}, old), ({**QUEUE, "pod": "b"}, other)]
@@ -254,6 +262,7 @@ async def test_a_pod_that_is_replaced_crosses_nothing_more(database: Database, i
     assert alert.ended_by is EndedBy.SENDER
 
 
+@on_sqlite
 async def test_another_horizon_is_learnt_anew_which_does_not_count_as_over(
     database: Database, inbox: Inbox, clock: Clock
 ) -> None:

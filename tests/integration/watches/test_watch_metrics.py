@@ -21,12 +21,15 @@ from bot.storage.queries import sensitivity
 from tests.conftest import Clock
 from tests.integration.watches.metrics_driver import Metrics, flowing, labels, noise, rules
 
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
 
 async def alerts_of(metrics: Metrics) -> list[Alert]:
     found = await metrics.pipeline.incidents()
     return [alert for incident in found for alert in await metrics.pipeline.alerts_of(incident)]
 
 
+@on_sqlite
 async def test_a_level_that_shifts_is_one_incident_that_says_what_was_expected_and_is_resolved_when_it_is_over(
     database: Database, inbox: Inbox, clock: Clock
 ) -> None:
@@ -50,6 +53,7 @@ async def test_a_level_that_shifts_is_one_incident_that_says_what_was_expected_a
     assert (await metrics.pipeline.only_incident()).status is IncidentStatus.RESOLVED
 
 
+@on_sqlite
 async def test_pods_that_misbehave_together_are_one_alert(database: Database, inbox: Inbox, clock: Clock) -> None:
     pods = range(100)
     metrics = await flowing(database, inbox, clock, rules(), [(labels(pod), noise(pod)) for pod in pods])
@@ -62,6 +66,7 @@ async def test_pods_that_misbehave_together_are_one_alert(database: Database, in
     assert "pod" not in alert.labels
 
 
+@on_sqlite
 async def test_one_worker_of_twenty_that_always_differed_is_found(
     database: Database, inbox: Inbox, clock: Clock
 ) -> None:
@@ -170,6 +175,7 @@ async def test_a_group_that_people_made_less_sensitive_has_to_surprise_more(
     assert [await fires(1.0, "checkout"), await fires(1e6, "cart")] == [True, False]
 
 
+@on_sqlite
 async def test_a_sender_that_catches_up_out_of_order_twice_and_from_the_future_pages_nobody(
     database: Database, inbox: Inbox, clock: Clock
 ) -> None:
@@ -190,6 +196,7 @@ async def test_a_sender_that_catches_up_out_of_order_twice_and_from_the_future_p
     assert [alert.name for alert in await alerts_of(metrics)] == ["MetricAnomaly"]
 
 
+@on_sqlite
 async def test_a_counter_is_watched_by_its_rate_and_a_reset_is_none_of_its_business(
     database: Database, inbox: Inbox, clock: Clock
 ) -> None:
@@ -235,6 +242,7 @@ async def test_samples_that_were_learnt_are_deleted_from_the_inbox_and_nothing_e
     assert states(metrics) == kept
 
 
+@on_sqlite
 async def test_series_that_stop_are_missed_and_found_again(database: Database, inbox: Inbox, clock: Clock) -> None:
     stays = (labels(1, service="cart"), noise(1))
     metrics = await flowing(database, inbox, clock, rules(), [(labels(), noise(2)), stays])
@@ -251,6 +259,7 @@ async def test_series_that_stop_are_missed_and_found_again(database: Database, i
     assert [alert.firing for alert in await alerts_of(metrics)] == [False]
 
 
+@on_sqlite
 async def test_pods_that_are_replaced_are_not_missed(database: Database, inbox: Inbox, clock: Clock) -> None:
     metrics = await flowing(database, inbox, clock, rules(), [(labels(pod), noise(pod)) for pod in range(6)])
     await metrics.minutes(3)

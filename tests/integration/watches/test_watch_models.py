@@ -18,6 +18,7 @@ from bot.watches.models.watch import AT_ONCE
 from tests.conftest import Clock
 from tests.integration.watches.models_driver import MODEL, CountedFrames, Models, rules_for
 
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 Make = Callable[[Rules], Awaitable[Models]]
 TOPOLOGY = {MODEL: ["forecast-api", "sales"], "forecast-api": ["forecast-pool"]}
 
@@ -74,6 +75,7 @@ async def test_a_drift_names_feature_reference_and_guarantee_and_is_over_when_th
     assert not (await models.only_incident()).open
 
 
+@on_sqlite
 async def test_a_window_is_checked_when_it_is_full_and_no_sooner(make: Make, random: np.random.Generator) -> None:
     models = await make(rules_for({"kind": "drift", "window": {"rows": 500}}))
     await models.reference("v1", usual(random, 1000))
@@ -83,6 +85,7 @@ async def test_a_window_is_checked_when_it_is_full_and_no_sooner(make: Make, ran
     assert "price" in await models.said("drift")
 
 
+@on_sqlite
 async def test_of_many_models_whose_windows_are_full_a_few_are_checked_at_once_and_all_in_the_end(
     make: Make, random: np.random.Generator, tmp_path: Path
 ) -> None:
@@ -127,6 +130,7 @@ async def test_no_data_is_a_finding_until_data_comes_again(
     assert not (await models.only_incident()).open
 
 
+@on_sqlite
 async def test_what_is_wrong_with_the_data_is_named_by_column(make: Make, random: np.random.Generator) -> None:
     features = {"price": {"kind": "numeric", "max": 20}, "shop": {"kind": "categorical", "values": ["a", "b", "c"]}}
     models = await make(rules_for({"kind": "quality", "window": {"rows": 100}}, features=features))
@@ -143,6 +147,7 @@ async def test_what_is_wrong_with_the_data_is_named_by_column(make: Make, random
     assert not (await models.only_incident()).open
 
 
+@on_sqlite
 async def test_a_drift_after_a_pipeline_change_has_that_change_as_its_cause_and_no_scale_out_is_offered(
     make: Make, random: np.random.Generator, clock: Clock
 ) -> None:
@@ -178,6 +183,7 @@ async def test_an_accuracy_drop_with_contention_upstream_is_one_incident_with_th
     assert [run.runbook for run in await models.runs_of(incident)] == ["scale"]
 
 
+@on_sqlite
 async def test_a_slice_is_found_where_the_whole_looks_fine(make: Make, random: np.random.Generator) -> None:
     monitor = {"kind": "performance", "metric": "accuracy", "minimum": 0.8, "window": {"rows": 1000}, "slices": "auto"}
     models = await make(rules_for(monitor))
@@ -191,6 +197,7 @@ async def test_a_slice_is_found_where_the_whole_looks_fine(make: Make, random: n
     assert alert.chart and alert.chart.x == ["reference", "now", "shop = b"]
 
 
+@on_sqlite
 async def test_performance_is_estimated_where_no_labels_have_come(make: Make, random: np.random.Generator) -> None:
     monitor = {"kind": "estimated_performance", "metric": "accuracy", "window": {"rows": 500}}
     models = await make(rules_for(monitor))
@@ -264,6 +271,7 @@ async def test_what_a_failed_transaction_took_back_is_checked_again_with_the_sam
     assert alert.repeats == 0 and "price" in alert.labels["feature"]
 
 
+@on_sqlite
 async def test_with_another_reference_a_monitor_begins_anew(make: Make, random: np.random.Generator) -> None:
     models = await make(rules_for({"kind": "drift", "window": {"rows": 500}}))
     await models.reference("v1", usual(random, 2000))
@@ -276,6 +284,7 @@ async def test_with_another_reference_a_monitor_begins_anew(make: Make, random: 
     assert "no drift" in await models.said("drift")
 
 
+@on_sqlite
 async def test_columns_that_go_another_way_together_are_found(make: Make, random: np.random.Generator) -> None:
     models = await make(rules_for({"kind": "multivariate", "window": {"rows": 600}}))
 
@@ -291,6 +300,7 @@ async def test_columns_that_go_another_way_together_are_found(make: Make, random
     assert alert.name == "MultivariateDrift" and set(alert.labels["feature"].split(", ")) == {"x", "y"}
 
 
+@on_sqlite
 async def test_what_the_model_says_drifts_too(make: Make, random: np.random.Generator) -> None:
     models = await make(rules_for({"kind": "prediction_drift", "window": {"rows": 500}}))
     await models.reference("v1", usual(random, 2000), prediction=random.choice(["yes", "no"], 2000))
@@ -301,6 +311,7 @@ async def test_what_the_model_says_drifts_too(make: Make, random: np.random.Gene
     assert alert.name == "PredictionDrift" and "prediction: yes" in alert.annotations["summary"]
 
 
+@on_sqlite
 async def test_without_a_reference_nothing_fires_and_it_is_said_why(make: Make, random: np.random.Generator) -> None:
     models = await make(rules_for({"kind": "drift", "window": {"rows": 10}}))
     await models.predict(usual(random, 20))
