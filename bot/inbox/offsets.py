@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import Conflict
@@ -10,6 +10,13 @@ from bot.storage.database import insert_missing, table_of
 from bot.storage.tables.core import DeadLetterRow, OffsetRow
 
 _OFFSET = table_of(OffsetRow)
+_POSITIONS = select(_OFFSET.c.partition, _OFFSET.c.position)
+_LOCKED = select(_OFFSET.c.position).where(_OFFSET.c.partition == bindparam("of")).with_for_update()
+_ADVANCE = (
+    update(_OFFSET)
+    .where(_OFFSET.c.partition == bindparam("of"), _OFFSET.c.position == bindparam("before"))
+    .values(position=bindparam("after"))
+)
 
 
 async def prepare(connection: AsyncConnection, partitions: int, inbox: str = "database") -> None:
@@ -20,26 +27,23 @@ async def prepare(connection: AsyncConnection, partitions: int, inbox: str = "da
 
 async def positions(connection: AsyncConnection) -> dict[int, int]:
     """How far each partition has come."""
-    rows = await connection.execute(select(_OFFSET.c.partition, _OFFSET.c.position))
+    rows = await connection.execute(_POSITIONS)
     return {partition: position for partition, position in rows}
 
 
 async def position_of(connection: AsyncConnection, partition: int) -> int:
     """How far a partition has come; the row stays locked to the end of the transaction."""
-    position = select(_OFFSET.c.position).where(_OFFSET.c.partition == partition).with_for_update()
-    return int((await connection.execute(position)).scalar_one())
+    return int((await connection.execute(_LOCKED, {"of": partition})).scalar_one())
 
 
 async def lock(connection: AsyncConnection, partition: int) -> None:
     """Let nobody else work on a partition before the transaction ends; one that has no offset has no pipeline."""
-    await connection.execute(select(_OFFSET.c.position).where(_OFFSET.c.partition == partition).with_for_update())
+    await connection.execute(_LOCKED, {"of": partition})
 
 
 async def advance(connection: AsyncConnection, partition: int, before: int, after: int) -> None:
     """Move the offset. Raises Conflict where somebody else has moved it."""
-    result = await connection.execute(
-        update(_OFFSET).where(_OFFSET.c.partition == partition, _OFFSET.c.position == before).values(position=after)
-    )
+    result = await connection.execute(_ADVANCE, {"of": partition, "before": before, "after": after})
     if result.rowcount != 1:
         raise Conflict(f"partition {partition} is no longer at {before}")
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import accumulate, takewhile
 
 import msgspec
-from sqlalchemy import ARRAY, BigInteger, FromClause, Integer, cast, delete, func, select, text
+from sqlalchemy import ARRAY, BigInteger, FromClause, Integer, bindparam, cast, delete, func, select, text
 
 from bot.inbox.entries import MOST_BYTES, Entry, NewEntry, RawEntry, Room, ShortLived, beginning_of, decoded
 from bot.storage.collisions import begun_anew
@@ -18,6 +18,12 @@ from bot.storage.tables.core import InboxRow
 _INBOX = table_of(InboxRow)
 _APPEND_LOCK = 0x696E626F  # held to the commit: the order of seq is the order of commits
 _LOCK_TIMEOUT = "SELECT set_config('lock_timeout', '2s', true)"
+_AFTER = (
+    select(_INBOX.c.seq, _INBOX.c.received_at, _INBOX.c.payload)
+    .where(_INBOX.c.partition == bindparam("of"), _INBOX.c.seq > bindparam("position"))
+    .order_by(_INBOX.c.seq)
+    .limit(bindparam("limit"))
+)
 MOST_AT_ONCE = 8000
 """SQLite takes 32,766 values in one statement, PostgreSQL 65,535."""
 IDENTITY = "database"
@@ -74,14 +80,9 @@ class SqlInbox:
         await (_append_to_sqlite if self.database.is_sqlite else _append_to_postgresql)(self.database, entries)
 
     async def entries_after(self, partition: int, position: int, limit: int) -> list[Entry]:
-        query = (
-            select(_INBOX.c.seq, _INBOX.c.received_at, _INBOX.c.payload)
-            .where(_INBOX.c.partition == partition, _INBOX.c.seq > position)
-            .order_by(_INBOX.c.seq)
-            .limit(limit)
-        )
+        values = {"of": partition, "position": position, "limit": limit}
         async with self.database.read() as connection:
-            rows = [(row[0], row[1], row[2]) for row in await connection.execute(query)]
+            rows = [(row[0], row[1], row[2]) for row in await connection.execute(_AFTER, values)]
         sizes = accumulate(len(payload) for _, _, payload in rows)
         fit = max(1, sum(size <= MOST_BYTES for size in sizes))
         return await decoded(rows[:fit])

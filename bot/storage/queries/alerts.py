@@ -13,7 +13,7 @@ from bot.domain.event import AlertStatus
 from bot.domain.incident import Tally
 from bot.domain.inhibition import Placed
 from bot.domain.severity import Severity
-from bot.storage.database import chunks, row_of, table_of, upsert
+from bot.storage.database import any_of, chunks, row_of, table_of, upsert
 from bot.storage.tables.core import AlertRow, SilenceRow
 
 _ALERT = table_of(AlertRow)
@@ -24,6 +24,9 @@ _FLAPPING = text("alert.flapping")
 """In the words of the indexes over them: SQLAlchemy writes ``flapping = 1`` for SQLite, which finds no index by that
 and reads all alerts. https://www.sqlite.org/partialindex.html"""
 _SPAN = (func.min(_ALERT.c.starts_at), func.max(_ALERT.c.received_at), func.max(_ALERT.c.tolerance))
+_CURRENT = select(_ALERT).where(_ALERT.c.identity.in_(any_of("identities")), _ALERT.c.current)
+_ALIKE = (_ALERT.c.incident_id, _ALERT.c.service, _ALERT.c.name, _ALERT.c.severity, _ACTIVE, _ALERT.c.flapping)
+_TALLIES = select(*_ALIKE, func.count(), *_SPAN).where(_ALERT.c.incident_id.in_(any_of("ids"))).group_by(*_ALIKE)
 _MOST = 1000
 MOST_A_TICK = 300
 """So many alerts one tick's transaction takes up of each kind: it holds up other writers."""
@@ -37,7 +40,7 @@ async def current_by_identity(connection: AsyncConnection, identities: Iterable[
     """The latest episode of each alert that is known."""
     found: dict[str, Alert] = {}
     for chunk in chunks(identities):
-        rows = await connection.execute(select(_ALERT).where(_ALERT.c.identity.in_(chunk), _ALERT.c.current))
+        rows = await connection.execute(_CURRENT, {"identities": chunk})
         found |= {alert.identity: alert for alert in map(_alert, rows.mappings())}
     return found
 
@@ -100,11 +103,8 @@ async def tallies_of(connection: AsyncConnection, incident_ids: Iterable[str]) -
     """For each incident its alerts, counted by service, name, severity and state."""
     wanted = set(incident_ids)
     found: dict[str, list[Tally]] = {incident_id: [] for incident_id in wanted}
-    alike = (_ALERT.c.incident_id, _ALERT.c.service, _ALERT.c.name, _ALERT.c.severity, _ACTIVE, _ALERT.c.flapping)
     for chunk in chunks(wanted):
-        rows = await connection.execute(
-            select(*alike, func.count(), *_SPAN).where(_ALERT.c.incident_id.in_(chunk)).group_by(*alike)
-        )
+        rows = await connection.execute(_TALLIES, {"ids": chunk})
         for incident_id, service, name, severity, active, flapping, count, *span in rows:
             tally = Tally(incident_id, service, name, Severity(severity), bool(active), bool(flapping), count, *span)
             found[incident_id].append(tally)

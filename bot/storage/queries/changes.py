@@ -4,17 +4,24 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import case, func, select
+from sqlalchemy import bindparam, case, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.change import Change
 from bot.domain.event import ChangeKind
-from bot.storage.database import row_of, table_of
+from bot.storage.database import any_of, row_of, table_of
 from bot.storage.tables.core import ChangeRow
 
 _CHANGE = table_of(ChangeRow)
 _LIMIT = 100
+_BETWEEN = (
+    select(_CHANGE)
+    .where(_CHANGE.c.domain.in_(any_of("domains")), _CHANGE.c.service.in_(any_of("services")))
+    .where(_CHANGE.c.at.between(bindparam("since"), bindparam("until")))
+    .order_by(_CHANGE.c.at.desc(), _CHANGE.c.id)
+    .limit(_LIMIT)
+)
 
 
 async def save(connection: AsyncConnection, changes: Sequence[Change]) -> None:
@@ -35,16 +42,8 @@ async def between(
     connection: AsyncConnection, domains: Iterable[str], services: Iterable[str], since: datetime, until: datetime
 ) -> list[Change]:
     """The changes of services in a span of time, the latest first; at most a hundred."""
-    rows = await connection.execute(
-        select(_CHANGE)
-        .where(
-            _CHANGE.c.domain.in_(sorted(set(domains))),
-            _CHANGE.c.service.in_(sorted(set(services))),
-            _CHANGE.c.at.between(since, until),
-        )
-        .order_by(_CHANGE.c.at.desc(), _CHANGE.c.id)
-        .limit(_LIMIT)
-    )
+    where = {"domains": sorted(set(domains)), "services": sorted(set(services))}
+    rows = await connection.execute(_BETWEEN, where | {"since": since, "until": until})
     return [msgspec.convert(dict(row), Change) for row in rows.mappings()]
 
 

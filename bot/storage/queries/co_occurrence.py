@@ -2,12 +2,12 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.storage.database import chunks, table_of, upsert
+from bot.storage.database import any_of, chunks, table_of, upsert
 from bot.storage.tables.correlation import CompanionRow
 from detectors.correlation import TAUGHT, CoOccurrences, Seen
 
@@ -25,6 +25,18 @@ MOSTLY = 0.6
 _TABLE = table_of(CompanionRow)
 _C = _TABLE.c
 _KEY = (_C.domain, _C.service, _C.other)
+
+
+def _newest(*these: ColumnElement[bool]) -> Select[Any]:
+    """What was seen of some services in some domains, the last seen first."""
+    here = and_(_C.domain.in_(any_of("domains")), _C.service.in_(any_of("services")))
+    query = select(*_KEY, _C.near, _C.apart, _C.last_seen).where(here, *these)
+    return query.order_by(_C.last_seen.desc(), *_KEY).limit(MOST_AROUND)
+
+
+_TELLING = _newest(_C.service != _C.other, or_(_C.near > 1, _C.apart > 0))
+_WITH_OTHERS = _newest(_C.other.in_(any_of("others")))
+_EPISODES = _newest(_C.service == _C.other)
 
 Pair = tuple[str, str]
 
@@ -109,18 +121,15 @@ async def around(
     Of those that are ``beside`` them now everything counts, also that nothing was seen; and of each, with itself, how
     many episodes it had.
     """
-    here = _C.domain.in_(sorted(set(domains)))
+    here = {"domains": sorted(set(domains)), "others": sorted(beside)[:MOST_BESIDE]}
     pairs: dict[tuple[str, str, str], tuple[float, float]] = {}
     for chunk in chunks(services):
-        telling = and_(here, _C.service.in_(chunk), _C.service != _C.other, or_(_C.near > 1, _C.apart > 0))
-        pairs |= await _faded(connection, telling, now)
+        pairs |= await _faded(connection, _TELLING, here | {"services": chunk}, now)
     for chunk in chunks(services if beside else ()):
-        pairs |= await _faded(
-            connection, and_(here, _C.service.in_(chunk), _C.other.in_(sorted(beside)[:MOST_BESIDE])), now
-        )
+        pairs |= await _faded(connection, _WITH_OTHERS, here | {"services": chunk}, now)
     episodes: dict[tuple[str, str, str], tuple[float, float]] = {}
     for chunk in chunks({other for _, _, other in pairs} | set(beside)):
-        episodes |= await _faded(connection, and_(here, _C.service.in_(chunk), _C.service == _C.other), now)
+        episodes |= await _faded(connection, _EPISODES, here | {"services": chunk}, now)
     found: dict[str, dict[str, dict[str, Seen]]] = {}
     for (domain, service, other), (near, apart) in pairs.items():
         seen = Seen(near, episodes.get((domain, other, other), (0.0, 0.0))[0], apart)
@@ -164,10 +173,9 @@ async def most_together(connection: AsyncConnection, now: datetime, most: int = 
 
 
 async def _faded(
-    connection: AsyncConnection, these: ColumnElement[bool], now: datetime
+    connection: AsyncConnection, query: Select[Any], values: Mapping[str, Any], now: datetime
 ) -> dict[tuple[str, str, str], tuple[float, float]]:
-    query = select(*_KEY, _C.near, _C.apart, _C.last_seen).where(these).order_by(_C.last_seen.desc(), *_KEY)
-    rows = await connection.execute(query.limit(MOST_AROUND))
+    rows = await connection.execute(query, dict(values))
     return {
         (domain, service, other): (near * _left(seen, now), apart * _left(seen, now))
         for domain, service, other, near, apart, seen in rows

@@ -6,19 +6,20 @@ from collections.abc import Iterable, Mapping
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.storage.database import chunks, table_of, upsert
+from bot.storage.database import any_of, chunks, table_of, upsert
 from bot.storage.tables.correlation import IncidentTermsRow
 
 MOST = 256
 """Tokens of one incident; later ones are not kept."""
 _TABLE = table_of(IncidentTermsRow)
+_OF_INCIDENTS = select(_TABLE).where(_TABLE.c.incident_id.in_(any_of("ids")))
 
 
 async def of_incidents(connection: AsyncConnection, ids: Iterable[str]) -> dict[str, frozenset[int]]:
     """The tokens of each incident that has some."""
     found: dict[str, frozenset[int]] = {}
     for chunk in chunks(ids):
-        rows = await connection.execute(select(_TABLE).where(_TABLE.c.incident_id.in_(chunk)))
+        rows = await connection.execute(_OF_INCIDENTS, {"ids": chunk})
         found |= {incident_id: frozenset(array("I", packed)) for incident_id, packed in rows}
     return found
 

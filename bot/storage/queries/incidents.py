@@ -5,12 +5,26 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, RowMapping, and_, case, delete, false, func, insert, or_, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    RowMapping,
+    and_,
+    bindparam,
+    case,
+    delete,
+    false,
+    func,
+    insert,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.incident import Incident, IncidentStatus, TimelineEntry
 from bot.domain.severity import Severity
-from bot.storage.database import chunks, insert_missing, row_of, table_of, upsert
+from bot.storage.database import any_of, chunks, insert_missing, row_of, table_of, upsert
 from bot.storage.queries import incident_tokens
 from bot.storage.tables.core import CounterRow, IncidentKeyRow, IncidentRow, TimelineRow
 
@@ -21,6 +35,22 @@ _COUNTER = table_of(CounterRow)
 
 MOST_KEYS = 5000
 _LATELY_RESOLVED = 500
+_BY_IDS = select(_INCIDENT).where(_INCIDENT.c.id.in_(any_of("ids"))).order_by(_INCIDENT.c.id)
+_BY_IDS_LOCKED = _BY_IDS.with_for_update()
+_RECENT_KEYS = (
+    select(_KEY.c.domain, _KEY.c.kind, _KEY.c.value, _KEY.c.incident_id, _KEY.c.first_at, _KEY.c.last_at)
+    .where(_KEY.c.domain.in_(any_of("domains")))
+    .where(_KEY.c.last_at >= bindparam("since"), _KEY.c.first_at <= bindparam("until"))
+    .order_by(_KEY.c.last_at.desc())
+    .limit(MOST_KEYS)
+)
+_SERVICES_BETWEEN = (
+    select(_KEY.c.incident_id, _KEY.c.value, _KEY.c.first_at)
+    .where(_KEY.c.domain == bindparam("of"), _KEY.c.kind == "service", _KEY.c.last_at >= bindparam("since"))
+    .where(_KEY.c.first_at >= bindparam("since"), _KEY.c.first_at <= bindparam("until"))
+    .order_by(_KEY.c.first_at, _KEY.c.incident_id, _KEY.c.value)
+    .limit(bindparam("limit"))
+)
 
 Key = tuple[str, str, str]
 """Correlation domain, kind (``service``, ``group`` or ``name``) and value."""
@@ -51,8 +81,7 @@ async def by_ids(connection: AsyncConnection, ids: Iterable[str], *, lock: bool 
     """Incidents by id; with ``lock`` nobody else changes them before this transaction ends."""
     found: dict[str, Incident] = {}
     for chunk in chunks(ids):
-        query = select(_INCIDENT).where(_INCIDENT.c.id.in_(chunk)).order_by(_INCIDENT.c.id)
-        rows = await connection.execute(query.with_for_update() if lock else query)
+        rows = await connection.execute(_BY_IDS_LOCKED if lock else _BY_IDS, {"ids": chunk})
         found |= {incident.id: incident for incident in map(_incident, rows.mappings())}
     return found
 
@@ -88,12 +117,8 @@ async def recent_keys(
     connection: AsyncConnection, domains: Iterable[str], since: datetime, until: datetime
 ) -> dict[str, dict[Key, Span]]:
     """For each open incident its keys that were seen between two moments; the newest, where there are too many."""
-    rows = await connection.execute(
-        select(_KEY.c.domain, _KEY.c.kind, _KEY.c.value, _KEY.c.incident_id, _KEY.c.first_at, _KEY.c.last_at)
-        .where(_KEY.c.domain.in_(sorted(set(domains))), _KEY.c.last_at >= since, _KEY.c.first_at <= until)
-        .order_by(_KEY.c.last_at.desc())
-        .limit(MOST_KEYS)
-    )
+    values = {"domains": sorted(set(domains)), "since": since, "until": until}
+    rows = await connection.execute(_RECENT_KEYS, values)
     found: dict[str, dict[Key, Span]] = {}
     for domain, kind, value, incident_id, first_at, last_at in rows:
         found.setdefault(incident_id, {})[domain, kind, value] = (first_at, last_at)
@@ -116,13 +141,8 @@ async def services_between(
     connection: AsyncConnection, domain: str, since: datetime, until: datetime, limit: int
 ) -> list[tuple[str, str, datetime]]:
     """The services first seen in open incidents between two moments: incident, service and when."""
-    between = (_KEY.c.last_at >= since, _KEY.c.first_at >= since, _KEY.c.first_at <= until)
-    rows = await connection.execute(
-        select(_KEY.c.incident_id, _KEY.c.value, _KEY.c.first_at)
-        .where(_KEY.c.domain == domain, _KEY.c.kind == "service", *between)
-        .order_by(_KEY.c.first_at, _KEY.c.incident_id, _KEY.c.value)
-        .limit(limit)
-    )
+    values = {"of": domain, "since": since, "until": until, "limit": limit}
+    rows = await connection.execute(_SERVICES_BETWEEN, values)
     return [(incident_id, service, first_at) for incident_id, service, first_at in rows]
 
 

@@ -1,14 +1,15 @@
 """Edges of the topology that were learnt: bounded, and forgotten when they are not seen for long."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select, tuple_, union
+from sqlalchemy import ColumnElement, Select, and_, bindparam, delete, func, or_, select, tuple_, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.storage.database import chunks, table_of, upsert
+from bot.storage.database import any_of, chunks, table_of, upsert
 from bot.storage.tables.core import IncidentRow, LearntEdgeRow
 
 KEPT = timedelta(days=7)
@@ -37,6 +38,17 @@ class EdgeKind(StrEnum):
     BELONGS = "belongs to"
 
 
+_OF_SERVICES = and_(_EDGE.c.domain.in_(any_of("domains")), _EDGE.c.service.in_(any_of("services")))
+_SEEN_SINCE = select(*_KEY).where(_OF_SERVICES, _EDGE.c.last_seen > bindparam("since"))
+_BY_HOSTS = (
+    select(_EDGE.c.domain, _EDGE.c.service)
+    .where(_OF_SERVICES, _EDGE.c.kind == EdgeKind.RUNS_ON.value, _EDGE.c.last_seen >= bindparam("since"))
+    .group_by(_EDGE.c.domain, _EDGE.c.service)
+    .having(func.count() > bindparam("hosts"))
+)
+_COUNTED = select(func.count(), func.min(_EDGE.c.last_seen)).where(_EDGE.c.partition == bindparam("of"))
+
+
 class LearntEdge(NamedTuple):
     """In a correlation domain, ``service`` depends on ``depends_on``."""
 
@@ -61,11 +73,11 @@ async def learn(
     if kind is EdgeKind.RUNS_ON and len(seen) > EVERYWHERE:
         many = await _on_very_many(connection, seen, now)
         seen = {edge for edge in seen if (edge.domain, edge.service) not in many}
-    domains = {edge.domain for edge in seen}
+    domains = sorted({edge.domain for edge in seen})
     known: set[LearntEdge] = set()
     for services in chunks({edge.service for edge in seen}):
-        of_these = and_(_EDGE.c.domain.in_(domains), _EDGE.c.service.in_(services))
-        rows = await connection.execute(select(*_KEY).where(of_these, _EDGE.c.last_seen > now - RENEWED))
+        values = {"domains": domains, "services": services, "since": now - RENEWED}
+        rows = await connection.execute(_SEEN_SINCE, values)
         known |= {LearntEdge(*row) for row in rows}
     new = sorted(seen - known)
     if new:
@@ -78,15 +90,10 @@ async def _on_very_many(
     connection: AsyncConnection, edges: Collection[LearntEdge], now: datetime
 ) -> set[tuple[str, str]]:
     """Domain and service of those of which twice as many hosts as count were seen lately."""
-    domains, found = {edge.domain for edge in edges}, set[tuple[str, str]]()
-    lately = and_(_EDGE.c.kind == EdgeKind.RUNS_ON.value, _EDGE.c.last_seen > now - RENEWED)
+    where = {"domains": sorted({edge.domain for edge in edges}), "since": now - RENEWED, "hosts": 2 * EVERYWHERE}
+    found: set[tuple[str, str]] = set()
     for services in chunks({edge.service for edge in edges}):
-        rows = await connection.execute(
-            select(_EDGE.c.domain, _EDGE.c.service)
-            .where(_EDGE.c.domain.in_(domains), _EDGE.c.service.in_(services), lately)
-            .group_by(_EDGE.c.domain, _EDGE.c.service)
-            .having(func.count() > 2 * EVERYWHERE)
-        )
+        rows = await connection.execute(_BY_HOSTS, where | {"services": services})
         found |= {(domain, service) for domain, service in rows}
     return found
 
@@ -99,7 +106,7 @@ async def unlearn(connection: AsyncConnection, domain: str, edges: Iterable[tupl
 
 async def _forget(connection: AsyncConnection, partition: int, now: datetime) -> None:
     mine = _EDGE.c.partition == partition
-    count, oldest = (await connection.execute(select(func.count(), func.min(_EDGE.c.last_seen)).where(mine))).one()
+    count, oldest = (await connection.execute(_COUNTED, {"of": partition})).one()
     if oldest is not None and oldest < now - KEPT:
         old = await connection.execute(delete(_EDGE).where(mine, _EDGE.c.last_seen < now - KEPT))
         count -= old.rowcount
@@ -132,14 +139,13 @@ async def look_around(
     Around a name are its own edges, and those of everything that depends on the same; and who calls whom, a few calls
     away. Where a service runs that was seen on very many hosts is left out.
     """
-    known = and_(_EDGE.c.domain.in_(set(domains)), _EDGE.c.last_seen >= now - KEPT)
+    known: dict[str, Any] = {"domains": sorted(set(domains)), "since": now - KEPT}
     wanted = set(names)
     everywhere = await _seen_everywhere(connection, known, wanted)
-    if everywhere:  # before their edges are read, which are many and say nothing
-        known = and_(known, or_(_EDGE.c.kind != EdgeKind.RUNS_ON.value, _EDGE.c.service.not_in(everywhere)))
-    below, all_below = await _followed(connection, known, wanted, _EDGE.c.service, _EDGE.c.depends_on)
+    among = known | {"but": sorted(everywhere)}  # their edges are many and say nothing: they are not read
+    below, all_below = await _followed(connection, among, wanted, "service", "depends_on")
     ends = wanted | {edge.depends_on for edge in below if edge.service in wanted}
-    above, all_above = await _followed(connection, known, ends, _EDGE.c.depends_on, _EDGE.c.service)
+    above, all_above = await _followed(connection, among, ends, "depends_on", "service")
     calls = {edge for edge in below if edge.kind is EdgeKind.CALLS}
     found: dict[str, set[str]] = {}
     runs_on = {edge.service for edge in above if edge.kind is EdgeKind.RUNS_ON}
@@ -156,8 +162,18 @@ class _Edge(NamedTuple):
     kind: EdgeKind
 
 
+@cache
+def _edges_at(end: str, calls: bool) -> Select[tuple[str, str, str]]:
+    """The edges with one of the names at this end, or only the calls, the last seen first."""
+    runs_on = _EDGE.c.kind == EdgeKind.RUNS_ON.value
+    known = and_(_EDGE.c.domain.in_(any_of("domains")), _EDGE.c.last_seen >= bindparam("since"))
+    query = select(_EDGE.c.service, _EDGE.c.depends_on, _EDGE.c.kind).where(known, _EDGE.c[end].in_(any_of("names")))
+    some = _EDGE.c.kind == EdgeKind.CALLS.value if calls else or_(~runs_on, _EDGE.c.service.not_in(any_of("but")))
+    return query.where(some).order_by(_EDGE.c.last_seen.desc(), *_KEY).limit(bindparam("limit"))
+
+
 async def _followed(
-    connection: AsyncConnection, known: ColumnElement[bool], names: set[str], start: _Column, end: _Column
+    connection: AsyncConnection, known: Mapping[str, Any], names: set[str], start: str, end: str
 ) -> tuple[set[_Edge], bool]:
     """The edges that start at the names, and the calls that go on from where calls lead; and whether these are all."""
     found: set[_Edge] = set()
@@ -166,33 +182,26 @@ async def _followed(
     for hop in range(CALLS_AWAY):
         fresh: set[_Edge] = set()
         for chunk in chunks(frontier):
-            query = select(_EDGE.c.service, _EDGE.c.depends_on, _EDGE.c.kind).where(known, start.in_(chunk))
-            if hop:
-                query = query.where(_EDGE.c.kind == EdgeKind.CALLS.value)
-            ordered = query.order_by(_EDGE.c.last_seen.desc(), *_KEY).limit(MOST_AROUND)
-            rows = (await connection.execute(ordered)).all()
+            rows = (
+                await connection.execute(
+                    _edges_at(start, calls=hop > 0), {**known, "names": chunk, "limit": MOST_AROUND}
+                )
+            ).all()
             whole = whole and len(rows) < MOST_AROUND
             fresh |= {_Edge(service, other, EdgeKind(kind)) for service, other, kind in rows}
         found |= fresh
-        frontier = {getattr(edge, end.name) for edge in fresh if edge.kind is EdgeKind.CALLS} - seen
+        frontier = {getattr(edge, end) for edge in fresh if edge.kind is EdgeKind.CALLS} - seen
         seen |= frontier
         if not frontier or len(found) > MOST_AROUND:
             break
     return found, whole and len(found) <= MOST_AROUND
 
 
-async def _seen_everywhere(
-    connection: AsyncConnection, known: ColumnElement[bool], services: Iterable[str]
-) -> set[str]:
+async def _seen_everywhere(connection: AsyncConnection, known: Mapping[str, Any], services: Iterable[str]) -> set[str]:
     found: set[str] = set()
     for chunk in chunks(services):
-        rows = await connection.execute(
-            select(_EDGE.c.service)
-            .where(known, _EDGE.c.service.in_(chunk), _EDGE.c.kind == EdgeKind.RUNS_ON.value)
-            .group_by(_EDGE.c.domain, _EDGE.c.service)
-            .having(func.count() > EVERYWHERE)
-        )
-        found |= {service for (service,) in rows}
+        rows = await connection.execute(_BY_HOSTS, {**known, "services": chunk, "hosts": EVERYWHERE})
+        found |= {service for _, service in rows}
     return found
 
 

@@ -3,16 +3,24 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.run import RunStatus
-from bot.storage.database import chunks, insert_missing, table_of
+from bot.storage.database import any_of, chunks, insert_missing, table_of
 from bot.storage.tables.core import TraitRow
 from bot.storage.tables.runs import RunRow
 
 _TRAIT = table_of(TraitRow)
 _RUN = table_of(RunRow)
+_SHARED = func.count().label("shared")
+_ALIKE = (
+    select(_TRAIT.c.incident_id, _SHARED, func.max(_TRAIT.c.traits))
+    .where(_TRAIT.c.domain == bindparam("of"), _TRAIT.c.trait.in_(any_of("traits")))
+    .group_by(_TRAIT.c.incident_id)
+    .order_by(_SHARED.desc(), _TRAIT.c.incident_id)
+    .limit(bindparam("limit"))
+)
 
 
 class Resemblance(NamedTuple):
@@ -42,14 +50,7 @@ async def remember(connection: AsyncConnection, found: Mapping[str, tuple[str, C
 
 async def alike(connection: AsyncConnection, domain: str, traits: Iterable[str], limit: int = 20) -> list[Resemblance]:
     """The remembered incidents that share the most traits."""
-    shared = func.count().label("shared")
-    rows = await connection.execute(
-        select(_TRAIT.c.incident_id, shared, func.max(_TRAIT.c.traits))
-        .where(_TRAIT.c.domain == domain, _TRAIT.c.trait.in_(sorted(traits)))
-        .group_by(_TRAIT.c.incident_id)
-        .order_by(shared.desc(), _TRAIT.c.incident_id)
-        .limit(limit)
-    )
+    rows = await connection.execute(_ALIKE, {"of": domain, "traits": sorted(traits), "limit": limit})
     return [Resemblance(*row) for row in rows]
 
 

@@ -13,7 +13,7 @@ from bot.domain.incident import Incident, IncidentStatus
 from bot.domain.routing.decision import Decision
 from bot.domain.routing.mention import Mention, OnCall
 from bot.domain.routing.quiet import QuietHours
-from bot.storage.database import chunks, table_of, upsert
+from bot.storage.database import any_of, chunks, table_of, upsert
 from bot.storage.queries.label_values import ACTIVE, label_column
 from bot.storage.tables.core import AlertRow, IncidentRow
 from bot.storage.tables.routing import IncidentChannelRow, IncidentRouteRow
@@ -25,6 +25,11 @@ _ROUTE = table_of(IncidentRouteRow)
 _CHANNEL = table_of(IncidentChannelRow)
 _MESSAGE = table_of(ChannelMessageRow)
 _OPEN = _INCIDENT.c.status.in_([status.value for status in IncidentStatus if status is not IncidentStatus.RESOLVED])
+_PLACES = (
+    select(_CHANNEL)
+    .where(_CHANNEL.c.incident_id.in_(any_of("ids")))
+    .order_by(_CHANNEL.c.position.is_(None), _CHANNEL.c.position, _CHANNEL.c.channel)
+)
 
 
 class Place(NamedTuple):
@@ -140,9 +145,7 @@ async def places_of(connection: AsyncConnection, incident_ids: Collection[str]) 
     """The channels of incidents, the first with the thread, and after them those that they have left."""
     found: dict[str, list[Place]] = {incident_id: [] for incident_id in incident_ids}
     for chunk in chunks(incident_ids):
-        query = select(_CHANNEL).where(_CHANNEL.c.incident_id.in_(chunk))
-        order = (_CHANNEL.c.position.is_(None), _CHANNEL.c.position, _CHANNEL.c.channel)
-        for row in (await connection.execute(query.order_by(*order))).mappings():
+        for row in (await connection.execute(_PLACES, {"ids": chunk})).mappings():
             mention = tuple(map(_read, row["mention"]))
             quiet = tuple(map(QuietHours.model_validate, row["quiet"] or ()))
             found[row["incident_id"]].append(Place(row["channel"], mention, row["position"] is not None, quiet))

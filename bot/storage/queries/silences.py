@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.silence import Silence
@@ -13,6 +13,7 @@ from bot.storage.tables.core import SilenceRow
 
 MOST_MADE = 500
 _SILENCE = table_of(SilenceRow)
+_NOT_ENDED = select(_SILENCE).where(_SILENCE.c.ends_at > bindparam("now")).order_by(_SILENCE.c.ends_at)
 
 
 async def add(connection: AsyncConnection, silence: Silence) -> None:
@@ -26,7 +27,7 @@ async def add_missing(connection: AsyncConnection, found: Sequence[Silence]) -> 
 
 async def not_ended(connection: AsyncConnection, now: datetime) -> list[Silence]:
     """The silences that are in force or will be, the first to end first."""
-    rows = await connection.execute(select(_SILENCE).where(_SILENCE.c.ends_at > now).order_by(_SILENCE.c.ends_at))
+    rows = await connection.execute(_NOT_ENDED, {"now": now})
     return [msgspec.convert(dict(row), Silence) for row in rows.mappings()]
 
 

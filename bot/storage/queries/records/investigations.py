@@ -8,12 +8,13 @@ from sqlalchemy import and_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.review.investigation import Investigation
-from bot.storage.database import chunks, row_of, table_of, upsert
+from bot.storage.database import any_of, chunks, row_of, table_of, upsert
 from bot.storage.tables.investigation import InvestigationRow
 from bot.storage.tables.slack import ChannelMessageRow
 
 _FOUND = table_of(InvestigationRow)
 _MESSAGE = table_of(ChannelMessageRow)
+_OF_INCIDENTS = select(_FOUND).where(_FOUND.c.incident_id.in_(any_of("ids")))
 _SHOWING = ["shown", "channel", "reply", "posting_since"]
 """What the thread's loop writes, and the pipeline leaves as it is."""
 
@@ -21,7 +22,7 @@ _SHOWING = ["shown", "channel", "reply", "posting_since"]
 async def of_incidents(connection: AsyncConnection, ids: Collection[str]) -> dict[str, Investigation]:
     found: dict[str, Investigation] = {}
     for chunk in chunks(ids):
-        rows = await connection.execute(select(_FOUND).where(_FOUND.c.incident_id.in_(chunk)))
+        rows = await connection.execute(_OF_INCIDENTS, {"ids": chunk})
         found |= {row["incident_id"]: msgspec.convert(dict(row), Investigation) for row in rows.mappings()}
     return found
 
