@@ -292,9 +292,10 @@ def domain_of(labels: Mapping[str, str], partition_by: Sequence[str]) -> str:
     """The correlation domain: the values of the ``partition_by`` labels. Alerts of different domains never meet."""
     if not partition_by:
         return ""
-    values = [labels.get(label, "") for label in partition_by]
-    if len(values) > 1:  # or "a/b" and "c" would be the domain of "a" and "b/c"
-        values = [value.replace("%", "%25").replace("/", "%2F") for value in values]
+    if len(partition_by) == 1:
+        return bounded(labels.get(partition_by[0], ""))
+    # or "a/b" and "c" would be the domain of "a" and "b/c"
+    values = (labels.get(label, "").replace("%", "%25").replace("/", "%2F") for label in partition_by)
     return bounded("/".join(values))
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import BindParameter, Connection, Engine, Insert, Table, bindparam, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, Insert, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, ExceptionContext
 from sqlalchemy.exc import ArgumentError, DatabaseError, InterfaceError, InternalError, OperationalError
@@ -24,6 +24,7 @@ from bot.errors import Collision, ConfigError, StorageUnavailable
 from bot.storage import version
 from bot.storage.file import DatabaseFile
 from bot.storage.one_trip import Driver
+from bot.storage.prepared import write_rows
 from bot.storage.quiet import FileCommits
 from bot.storage.seal import OPTION, Seal
 from bot.storage.timeouts import connector, with_timeouts
@@ -36,7 +37,6 @@ _PRAGMAS = (
     "foreign_keys=ON",
     "cache_size=-65536",
 )
-
 _CHUNK = 500
 
 _OUTAGES = (OperationalError, InterfaceError, InternalError, PoolTimeout, OSError)
@@ -281,11 +281,6 @@ def row_of(value: msgspec.Struct) -> dict[str, Any]:
     return msgspec.structs.asdict(value)
 
 
-def any_of(name: str) -> BindParameter[Any]:
-    """A parameter for the values of an IN. A statement that is built once costs half of one that is built each time."""
-    return bindparam(name, expanding=True)
-
-
 def chunks(values: Iterable[Ordered]) -> Iterator[list[Ordered]]:
     """The values in order, each once, so many at a time as a statement has room for."""
     ordered = sorted(set(values))
@@ -295,10 +290,10 @@ def chunks(values: Iterable[Ordered]) -> Iterator[list[Ordered]]:
 async def upsert(connection: AsyncConnection, table: Table, rows: Sequence[Row], keep: Sequence[str] = ()) -> None:
     """Insert rows, or bring those with the same primary key up to date, but for the columns to ``keep``."""
     if rows:
-        await connection.execute(_upsert_into(table, connection.dialect.name, tuple(keep)), list(rows))
+        await write_rows(connection, _upsert_into(table, connection.dialect.name, tuple(keep)), rows)
 
 
-@cache  # to build a statement takes longer than to perform it; there is one for each table
+@cache
 def _upsert_into(table: Table, dialect: str, keep: tuple[str, ...]) -> Insert:
     insert = _insert_into(table, dialect)
     key = [column.name for column in table.primary_key]

@@ -13,7 +13,8 @@ from bot.domain.event import AlertStatus
 from bot.domain.incident import Tally
 from bot.domain.inhibition import Placed
 from bot.domain.severity import Severity
-from bot.storage.database import any_of, chunks, row_of, table_of, upsert
+from bot.storage.database import chunks, row_of, table_of, upsert
+from bot.storage.prepared import any_of
 from bot.storage.tables.core import AlertRow, SilenceRow
 
 _ALERT = table_of(AlertRow)

@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.change import Change
 from bot.domain.event import ChangeKind
-from bot.storage.database import any_of, row_of, table_of
+from bot.storage.database import row_of, table_of
+from bot.storage.prepared import any_of
 from bot.storage.tables.core import ChangeRow
 
 _CHANGE = table_of(ChangeRow)

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.storage.database import any_of, chunks, table_of, upsert
+from bot.storage.database import chunks, table_of, upsert
+from bot.storage.prepared import any_of
 from bot.storage.tables.correlation import CompanionRow
 from detectors.correlation import TAUGHT, CoOccurrences, Seen
 

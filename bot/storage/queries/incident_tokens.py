@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.storage.database import any_of, chunks, table_of, upsert
+from bot.storage.database import chunks, table_of, upsert
+from bot.storage.prepared import any_of
 from bot.storage.tables.correlation import IncidentTermsRow
 
 MOST = 256

@@ -24,7 +24,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.incident import Incident, IncidentStatus, TimelineEntry
 from bot.domain.severity import Severity
-from bot.storage.database import any_of, chunks, insert_missing, row_of, table_of, upsert
+from bot.storage.database import chunks, insert_missing, row_of, table_of, upsert
+from bot.storage.prepared import any_of
 from bot.storage.queries import incident_tokens
 from bot.storage.tables.core import CounterRow, IncidentKeyRow, IncidentRow, TimelineRow
 

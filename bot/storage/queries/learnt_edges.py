@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Select, and_, bindparam, delete, func, or_, select, tuple_, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.storage.database import any_of, chunks, table_of, upsert
+from bot.storage.database import chunks, table_of, upsert
+from bot.storage.prepared import any_of
 from bot.storage.tables.core import IncidentRow, LearntEdgeRow
 
 KEPT = timedelta(days=7)
@@ -163,7 +164,7 @@ class _Edge(NamedTuple):
 
 
 @cache
-def _edges_at(end: str, calls: bool) -> Select[tuple[str, str, str]]:
+def _edges_at(end: str, calls: bool) -> Select[Any]:
     """The edges with one of the names at this end, or only the calls, the last seen first."""
     runs_on = _EDGE.c.kind == EdgeKind.RUNS_ON.value
     known = and_(_EDGE.c.domain.in_(any_of("domains")), _EDGE.c.last_seen >= bindparam("since"))

@@ -7,7 +7,8 @@ from sqlalchemy import bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.run import RunStatus
-from bot.storage.database import any_of, chunks, insert_missing, table_of
+from bot.storage.database import chunks, insert_missing, table_of
+from bot.storage.prepared import any_of
 from bot.storage.tables.core import TraitRow
 from bot.storage.tables.runs import RunRow
 

@@ -13,7 +13,8 @@ from bot.domain.incident import Incident, IncidentStatus
 from bot.domain.routing.decision import Decision
 from bot.domain.routing.mention import Mention, OnCall
 from bot.domain.routing.quiet import QuietHours
-from bot.storage.database import any_of, chunks, table_of, upsert
+from bot.storage.database import chunks, table_of, upsert
+from bot.storage.prepared import any_of
 from bot.storage.queries.label_values import ACTIVE, label_column
 from bot.storage.tables.core import AlertRow, IncidentRow
 from bot.storage.tables.routing import IncidentChannelRow, IncidentRouteRow

@@ -8,7 +8,8 @@ from sqlalchemy import and_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.review.investigation import Investigation
-from bot.storage.database import any_of, chunks, row_of, table_of, upsert
+from bot.storage.database import chunks, row_of, table_of, upsert
+from bot.storage.prepared import any_of
 from bot.storage.tables.investigation import InvestigationRow
 from bot.storage.tables.slack import ChannelMessageRow
 
