@@ -12,7 +12,7 @@ TARGET = 0.1
 """Seconds of processor time that a transaction should take."""
 MOST, LEAST = 1000, 200
 """In alerts. What a transaction costs whatever is in it does not become less when it is smaller still."""
-MOST_ENTRIES = 200
+MOST_ENTRIES = 1000
 
 
 class BatchSize:
