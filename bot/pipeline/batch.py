@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from bot.domain.alert import Alert, Change
@@ -113,10 +114,17 @@ class Batch:
 
         An alert that carries a heartbeat is none of them, nor one that only shows that its sender lives.
         """
-        for at, event in self.events():
-            if isinstance(event, AlertEvent | GroupResolved) and self.rules.is_trouble(event.labels):
-                yield at, event
+        yield from self._reported
         yield from ((self.now, finding) for finding in self.findings)
+
+    @cached_property
+    def _reported(self) -> Sequence[tuple[datetime, AlertEvent | GroupResolved]]:
+        """What senders report, which several stages go over."""
+        return [
+            (at, event)
+            for at, event in self.events()
+            if isinstance(event, AlertEvent | GroupResolved) and self.rules.is_trouble(event.labels)
+        ]
 
     def began_to_fire(self) -> list[Observation]:
         """The observations of alerts that began to fire, in order."""

@@ -18,7 +18,7 @@ MOST_ENTRIES = 1000
 class BatchSize:
     """``entries`` is how many are read at a time; ``most`` how much work of them is taken, in alerts."""
 
-    def __init__(self, entries: int = MOST_ENTRIES, most: int = MOST // 2) -> None:
+    def __init__(self, entries: int = MOST // 2, most: int = MOST // 2) -> None:
         self.entries = entries
         self.most = most
 

@@ -1,7 +1,7 @@
 """Stage: every alert that began finds its incident, an open one or a new one."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 import msgspec
@@ -48,11 +48,14 @@ async def correlate(batch: Batch, connection: AsyncConnection) -> None:
         batch.alerts[identity] = msgspec.structs.replace(batch.alerts[identity], incident_id=incident_id)
     leads_to = {one: home for one, home in assigned.first_homes.items() if home in batch.incidents}
     await _keep_tokens(signals, leads_to, connection)
+    named = {signal.id: signal for signal in signals}
     for observation in batch.observed:
         alert = batch.alerts[observation.identity]
         if alert.incident_id in batch.incidents:
             _join(batch, batch.incidents[alert.incident_id], alert, observation)
-            _note_keys(batch, alert, observation, leads_to.get(alert.identity, alert.incident_id))
+            if observation.change not in (Change.RESOLVED, Change.REPEATED, Change.UPDATED):
+                keys = (named.get(alert.identity) or _named(batch, alert)).keys
+                _note_keys(batch, alert, keys, leads_to.get(alert.identity, alert.incident_id))
     link(batch, relapses)
 
 
@@ -190,12 +193,12 @@ def _note_spread(batch: Batch, incident: Incident, service: str) -> None:
         batch.note(incident.id, TimelineKind.STATUS, f"Another service is affected: {service}", worse=True)
 
 
-def _note_keys(batch: Batch, alert: Alert, observation: Observation, first_home: str) -> None:
+def _note_keys(batch: Batch, alert: Alert, keys: Iterable[tuple[str, str]], first_home: str) -> None:
     """The service leads to the alert's incident; its group and name to where the alert was first."""
-    if observation.change in (Change.RESOLVED, Change.REPEATED, Change.UPDATED) or alert.incident_id is None:
+    if alert.incident_id is None:
         return
     began = alert.starts_at
-    for kind, value in _named(batch, alert).keys:
+    for kind, value in keys:
         incident_id = alert.incident_id if kind in ("service", "namespace") else first_home
         batch.note_seen(incident_id, (alert.domain, kind, bounded(value)), began, began)
         batch.touched.add(incident_id)
