@@ -10,6 +10,7 @@ from bot.storage.database import insert_missing, table_of
 from bot.storage.tables.core import DeadLetterRow, OffsetRow
 
 _OFFSET = table_of(OffsetRow)
+_SET_ASIDE = select(func.count()).select_from(table_of(DeadLetterRow))
 _POSITIONS = select(_OFFSET.c.partition, _OFFSET.c.position)
 _LOCKED = select(_OFFSET.c.position).where(_OFFSET.c.partition == bindparam("of")).with_for_update()
 _ADVANCE = (
@@ -55,4 +56,4 @@ async def set_aside(connection: AsyncConnection, partition: int, seq: int, error
 
 
 async def count_set_aside(connection: AsyncConnection) -> int:
-    return await connection.scalar(select(func.count()).select_from(table_of(DeadLetterRow))) or 0
+    return await connection.scalar(_SET_ASIDE) or 0

@@ -3,10 +3,11 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import and_, exists, func, or_, select, update
+from sqlalchemy import Select, and_, bindparam, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.incident import Incident, IncidentStatus
@@ -63,17 +64,24 @@ class Wanted(NamedTuple):
 
 async def to_route(connection: AsyncConnection, wanted: Wanted, limit: int) -> list[Incident]:
     """In the order of their numbers. Of those that are over only what no channel shows is new."""
-    if wanted.new:
+    values = {"after": wanted.after, "routes": wanted.routes, "since": wanted.since, "limit": limit}
+    rows = await connection.execute(_to_route(wanted.new, lately=wanted.since is not None), values)
+    return [msgspec.convert(dict(row), Incident) for row in rows.mappings()]
+
+
+@cache
+def _to_route(new: bool, lately: bool) -> Select[Any]:
+    if new:
         shown = exists().where(_MESSAGE.c.incident_id == _INCIDENT.c.id, _MESSAGE.c.ts.is_not(None))
         chosen = and_(_ROUTE.c.incident_id.is_(None), or_(_OPEN, ~shown))
     else:
-        chosen = or_(_ROUTE.c.version < _INCIDENT.c.version, and_(_OPEN, _ROUTE.c.routes != wanted.routes))
+        other = and_(_OPEN, _ROUTE.c.routes != bindparam("routes"))
+        chosen = or_(_ROUTE.c.version < _INCIDENT.c.version, other)
     query = select(_INCIDENT).outerjoin(_ROUTE, _ROUTE.c.incident_id == _INCIDENT.c.id)
-    query = query.where(chosen, _INCIDENT.c.number > wanted.after)
-    if wanted.since is not None:
-        query = query.where(_INCIDENT.c.changed_at >= wanted.since)
-    rows = await connection.execute(query.order_by(_INCIDENT.c.number).limit(limit))
-    return [msgspec.convert(dict(row), Incident) for row in rows.mappings()]
+    query = query.where(chosen, _INCIDENT.c.number > bindparam("after"))
+    if lately:
+        query = query.where(_INCIDENT.c.changed_at >= bindparam("since"))
+    return query.order_by(_INCIDENT.c.number).limit(bindparam("limit"))
 
 
 async def routed(connection: AsyncConnection, incident_ids: Collection[str]) -> dict[str, str]:

@@ -13,6 +13,7 @@ from bot.domain.runs.preview import Preview
 from bot.domain.runs.verification import Progress
 from bot.errors import LostLease
 from bot.storage.database import insert_missing, row_of, table_of, upsert
+from bot.storage.prepared import any_of
 from bot.storage.run_ends import with_sealed_end
 from bot.storage.seal import Seal, seal_of
 from bot.storage.tables.core import IncidentRow
@@ -22,6 +23,7 @@ _RUN = table_of(RunRow)
 _INCIDENT = table_of(IncidentRow)
 _STEP = table_of(StepRow)
 _TARGET = table_of(RunTargetRow)
+_WITH_STATUS = select(_RUN).where(_RUN.c.status.in_(any_of("statuses"))).order_by(_RUN.c.created_at)
 # Of DBOS, in the same database: https://docs.dbos.dev/explanations/system-tables
 _WORKFLOW = table("workflow_status", column("workflow_uuid"), column("owner_xid"), schema="dbos")
 _STARTS = 0x7A2D0001
@@ -137,8 +139,7 @@ async def page_by_id(connection: AsyncConnection, after: str, most: int) -> list
 
 async def with_status(connection: AsyncConnection, statuses: Iterable[RunStatus]) -> list[Run]:
     """The runs in any of these states, the oldest first."""
-    wanted = [status.value for status in statuses]
-    rows = await connection.execute(select(_RUN).where(_RUN.c.status.in_(wanted)).order_by(_RUN.c.created_at))
+    rows = await connection.execute(_WITH_STATUS, {"statuses": [status.value for status in statuses]})
     return [_run(row) for row in rows.mappings()]
 
 

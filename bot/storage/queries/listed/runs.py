@@ -16,6 +16,11 @@ from bot.storage.tables.runs import RunRow
 
 _RUN = table_of(RunRow)
 _INCIDENT = table_of(IncidentRow)
+_UNDER_WAY = [status.value for status in RunStatus if not status.ended]
+_GOING_ON = select(_RUN.c.id).where(_RUN.c.incident_id == _INCIDENT.c.id, _RUN.c.status.in_(_UNDER_WAY))
+_DRILLS_OVER = select(_INCIDENT.c.id).where(
+    _INCIDENT.c.drill.is_(True), _INCIDENT.c.status != IncidentStatus.RESOLVED.value, ~_GOING_ON.exists()
+)
 
 
 class RunFilter(NamedTuple):
@@ -84,8 +89,4 @@ async def incident_of_last(connection: AsyncConnection, runbook: str) -> Inciden
 
 async def drills_that_are_over(connection: AsyncConnection) -> list[str]:
     """The ids of open drills no run of which goes on."""
-    under_way = [status.value for status in RunStatus if not status.ended]
-    going_on = select(_RUN.c.id).where(_RUN.c.incident_id == _INCIDENT.c.id, _RUN.c.status.in_(under_way))
-    opened = _INCIDENT.c.status != IncidentStatus.RESOLVED.value
-    query = select(_INCIDENT.c.id).where(_INCIDENT.c.drill.is_(True), opened, ~going_on.exists())
-    return list(await connection.scalars(query))
+    return list(await connection.scalars(_DRILLS_OVER))
