@@ -114,7 +114,8 @@ class Batch:
 
         An alert that carries a heartbeat is none of them, nor one that only shows that its sender lives.
         """
-        yield from self._reported
+        if self.entries:
+            yield from self._reported
         yield from ((self.now, finding) for finding in self.findings)
 
     @cached_property
