@@ -72,3 +72,10 @@ def test_single_alerts_are_taken_many_at_a_time_again_after_large_entries() -> N
     for weight in (25, 25, 1, 1, 1, 1, 1):
         size = size.after(size.fitted(_entries(size.entries, weight)), seconds=TARGET / 10)
     assert size.entries == MOST_ENTRIES
+
+
+def test_alerts_that_come_one_by_one_fill_a_transaction_as_those_do_that_come_together() -> None:
+    size = BatchSize()
+    for _ in range(5):
+        size = size.after(size.fitted(_entries(size.entries, 1)), seconds=TARGET / 10)
+    assert len(size.fitted(_entries(size.entries, 1))) == MOST
