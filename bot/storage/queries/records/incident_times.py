@@ -3,14 +3,31 @@
 from collections.abc import Collection, Iterable
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.storage.database import table_of
+from bot.storage.prepared import any_of
 from bot.storage.queries.incidents import MOST_KEYS
 from bot.storage.tables.core import IncidentRow
 
 _INCIDENT = table_of(IncidentRow)
+_learnt_at = func.coalesce(_INCIDENT.c.created_at, _INCIDENT.c.opened_at)
+_LEARNT_OF_SINCE = (
+    select(_INCIDENT.c.domain, _learnt_at)
+    .where(_INCIDENT.c.domain.in_(any_of("domains")), _INCIDENT.c.changed_at >= bindparam("since"))
+    .where(_learnt_at >= bindparam("since"), _INCIDENT.c.part_of.is_(None))
+    .order_by(_INCIDENT.c.changed_at.desc())
+    .limit(MOST_KEYS)
+)
+_CHANGED_BEFORE = (
+    select(_INCIDENT.c.domain)
+    .where(_INCIDENT.c.changed_at < bindparam("before"))
+    .order_by(_INCIDENT.c.changed_at.desc())
+    .limit(MOST_KEYS)
+    .subquery()
+)
+_DOMAINS_BEFORE = select(_CHANGED_BEFORE.c.domain).where(_CHANGED_BEFORE.c.domain.in_(any_of("domains"))).distinct()
 
 
 async def learnt_of_since(
@@ -20,14 +37,7 @@ async def learnt_of_since(
 
     At most ``MOST_KEYS``, the ones that changed last.
     """
-    learnt_at = func.coalesce(_INCIDENT.c.created_at, _INCIDENT.c.opened_at)
-    rows = await connection.execute(
-        select(_INCIDENT.c.domain, learnt_at)
-        .where(_INCIDENT.c.domain.in_(sorted(set(domains))), _INCIDENT.c.changed_at >= since)
-        .where(learnt_at >= since, _INCIDENT.c.part_of.is_(None))
-        .order_by(_INCIDENT.c.changed_at.desc())
-        .limit(MOST_KEYS)
-    )
+    rows = await connection.execute(_LEARNT_OF_SINCE, {"domains": sorted(set(domains)), "since": since})
     found: dict[str, list[datetime]] = {}
     for domain, at in rows:
         found.setdefault(domain, []).append(at)
@@ -38,7 +48,5 @@ async def domains_before(connection: AsyncConnection, domains: Collection[str], 
     """Those that had an incident before, among the last ``MOST_KEYS`` of all domains that did not change since."""
     if not domains:
         return set()
-    changed = _INCIDENT.c.changed_at
-    last = select(_INCIDENT.c.domain).where(changed < moment).order_by(changed.desc()).limit(MOST_KEYS).subquery()
-    rows = await connection.execute(select(last.c.domain).where(last.c.domain.in_(sorted(domains))).distinct())
+    rows = await connection.execute(_DOMAINS_BEFORE, {"before": moment, "domains": sorted(domains)})
     return set(rows.scalars())
