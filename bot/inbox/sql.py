@@ -3,12 +3,14 @@
 SQLite takes one writer a file, so there the inbox has a file of its own: no endpoint waits for the pipeline.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from itertools import accumulate, takewhile
+from typing import Any
 
 import msgspec
-from sqlalchemy import ARRAY, BigInteger, FromClause, Integer, bindparam, cast, delete, func, select, text
+from sqlalchemy import ARRAY, BigInteger, FromClause, Integer, Select, bindparam, delete, func, select, text
 
 from bot.inbox.entries import MOST_BYTES, Entry, NewEntry, RawEntry, Room, ShortLived, beginning_of, decoded
 from bot.storage.collisions import begun_anew
@@ -139,30 +141,52 @@ class SqlInbox:
     async def partitions_behind(self, positions: Mapping[int, int]) -> Mapping[int, datetime]:
         if not positions:
             return {}
-        offsets = self._as_rows(positions)
-        behind = (_INBOX.c.partition == offsets.c.partition, _INBOX.c.seq > offsets.c.position)
-        first = select(_INBOX.c.received_at).where(*behind).order_by(_INBOX.c.seq).limit(1).scalar_subquery()
-        query = select(offsets.c.partition, first).order_by(offsets.c.partition)
+        query, values = self._asked(_first_behind, positions)
         async with self.database.read() as connection:
-            return {partition: at for partition, at in await connection.execute(query) if at is not None}
+            return {partition: at for partition, at in await connection.execute(query, values) if at is not None}
 
     async def lag(self, positions: Mapping[int, int]) -> int:
         if not positions:
             return 0
-        offsets = self._as_rows(positions)
-        behind = (_INBOX.c.partition == offsets.c.partition, _INBOX.c.seq > offsets.c.position)
-        waiting = select(func.count()).select_from(_INBOX).where(*behind).scalar_subquery()
+        query, values = self._asked(_count_behind, positions)
         async with self.database.read() as connection:
-            return int(await connection.scalar(select(func.sum(waiting)).select_from(offsets)) or 0)
+            return int(await connection.scalar(query, values) or 0)
 
-    def _as_rows(self, positions: Mapping[int, int]) -> FromClause:
-        """The positions as a table: one statement, whose text and parameters are as many whatever their number."""
-        if not self.database.is_sqlite:
-            both = (cast([*positions], ARRAY(Integer)), cast([*positions.values()], ARRAY(BigInteger)))
-            return func.unnest(*both).table_valued("partition", "position", name="offsets").render_derived()
-        each = func.json_each(msgspec.json.encode([*positions.items()]).decode()).table_valued("value", name="each")
-        parts = (func.json_extract(each.c.value, "$[0]"), func.json_extract(each.c.value, "$[1]"))
-        return select(parts[0].label("partition"), parts[1].label("position")).subquery("offsets")
+    def _asked(
+        self, make: Callable[[bool], Select[Any]], positions: Mapping[int, int]
+    ) -> tuple[Select[Any], dict[str, Any]]:
+        """One statement and its values, as many whatever the number of partitions."""
+        if self.database.is_sqlite:
+            return make(True), {"positions": msgspec.json.encode([*positions.items()]).decode()}
+        return make(False), {"partitions": [*positions], "positions": [*positions.values()]}
+
+
+def _as_rows(is_sqlite: bool) -> FromClause:
+    """The positions as a table."""
+    if not is_sqlite:
+        both = (bindparam("partitions", type_=ARRAY(Integer)), bindparam("positions", type_=ARRAY(BigInteger)))
+        return func.unnest(*both).table_valued("partition", "position", name="offsets").render_derived()
+    each = func.json_each(bindparam("positions")).table_valued("value", name="each")
+    parts = (func.json_extract(each.c.value, "$[0]"), func.json_extract(each.c.value, "$[1]"))
+    return select(parts[0].label("partition"), parts[1].label("position")).subquery("offsets")
+
+
+@cache
+def _first_behind(is_sqlite: bool) -> Select[Any]:
+    """Each partition, and when the first entry behind its position was received."""
+    offsets = _as_rows(is_sqlite)
+    behind = (_INBOX.c.partition == offsets.c.partition, _INBOX.c.seq > offsets.c.position)
+    first = select(_INBOX.c.received_at).where(*behind).order_by(_INBOX.c.seq).limit(1).scalar_subquery()
+    return select(offsets.c.partition, first).order_by(offsets.c.partition)
+
+
+@cache
+def _count_behind(is_sqlite: bool) -> Select[Any]:
+    """How many entries are behind the positions."""
+    offsets = _as_rows(is_sqlite)
+    behind = (_INBOX.c.partition == offsets.c.partition, _INBOX.c.seq > offsets.c.position)
+    waiting = select(func.count()).select_from(_INBOX).where(*behind).scalar_subquery()
+    return select(func.sum(waiting)).select_from(offsets)
 
 
 def _statement(entries: Sequence[NewEntry], place: str) -> str:
