@@ -26,6 +26,7 @@ _RECENT = 9
 _STALE = 300.0
 _MOST_SETTLED = 2
 _USUAL_FADES_IN = 3600.0
+_SETTLED_AT_ONCE = 50
 REPORTED_WITHIN = 1800.0
 """Seconds within which a change before an alert, or reported after it, may be its reason."""
 
@@ -97,6 +98,7 @@ class Group:
         self.last_seen = 0.0
         self._oldest = 0.0
         self._settled: dict[float, _Settled] = {}
+        self._turn = 0
         self._alike: dict[str, dict[str, Member]] = {}
 
     @property
@@ -201,14 +203,25 @@ class Group:
         firing, settled = self.state.off_course, []
         if firing is None or firing.reason is None:
             return []
-        for name, member in self.members.items():
-            if member.off and member.off.before and member.recent.last_at() - member.off.since >= after:
-                shift = member.shift(clock)
-                if shift and shift.held and not is_more_failure(member.labels, shift.goes_up):
-                    member.settle(shift)
-                    settled.append(name)
+        for name in self._to_settle(after):
+            member = self.members[name]
+            shift = member.shift(clock)
+            if shift and shift.held and not is_more_failure(member.labels, shift.goes_up):
+                member.settle(shift)
+                settled.append(name)
         firing.settled += len(settled)
         return settled
+
+    def _to_settle(self, after: float) -> list[str]:
+        """Those to look at now, in turn: each is some work, and none is to hold up others."""
+        waiting = [
+            name
+            for name, one in self.members.items()
+            if one.off and one.off.before and one.recent.last_at() - one.off.since >= after
+        ]
+        begin = self._turn % len(waiting) if waiting else 0
+        self._turn += _SETTLED_AT_ONCE
+        return [*waiting[begin:], *waiting[:begin]][:_SETTLED_AT_ONCE]
 
     def look_at_peers(self, at: float) -> bool:
         """Compare the members with each other, at most once a minute; whether that was done now."""

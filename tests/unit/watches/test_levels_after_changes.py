@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from bot.domain.watched.measured import is_more_failure
-from bot.watches.metrics.group import Group, GroupState, Reason
+from bot.watches.metrics.group import Firing, Group, GroupState, Reason
 from detectors.anomaly.shift import shift_of
 from detectors.groups.member import Member
 
@@ -133,3 +133,21 @@ def test_what_came_since_the_first_surprise_is_not_what_was_expected() -> None:
     member.off = None  # a group may take it for off only when others are
     member.go_off(at, 5.0)
     assert member.off is not None and 0.09 < member.off.low < member.off.high < 0.11
+
+
+def test_of_very_many_members_all_settle_in_turn() -> None:
+    group, random = Group(GroupState("latency", {})), Random(2)
+    names = [str(n) for n in range(120)]
+    for name in names:
+        group.join(name, Member.of({"__name__": "latency_seconds", "pod": name}, counter=False))
+    for step in range(600):
+        at = BEGIN + 60.0 * step
+        if step == 450:
+            group.state.off_course = Firing(at, reason=Reason("the deploy 2 of cart", at))
+        for name in names:
+            rarity = group.members[name].update(at, random.gauss(100 if step < 450 else 150, 1))
+            if rarity and step >= 450:
+                group.note(name, at, rarity, SPAN)
+    settled = [group.settle(HOUR, float) for _ in range(4)]
+    assert [len(some) for some in settled] == [50, 50, 20, 0]
+    assert {name for some in settled for name in some} == set(names)
