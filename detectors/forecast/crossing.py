@@ -7,6 +7,9 @@ import numpy as np
 
 from detectors.forecast.arrays import Array
 
+SHARE = 0.1
+"""One future in ten."""
+
 
 class Crossing(NamedTuple):
     """``probability`` that the limit is crossed within the horizon; ``earliest``, ``median`` and ``latest`` are when,
@@ -31,7 +34,9 @@ class Crossing(NamedTuple):
     latest: float
 
 
-def crossing(now: float, futures: Array, horizons: Array, limit: float) -> Crossing:
+def crossing(
+    now: float, futures: Array, horizons: Array, limit: float, shares: tuple[float, float] = (SHARE, SHARE)
+) -> Crossing:
     """When the futures reach a limit, from below.
 
     Parameters
@@ -44,6 +49,8 @@ def crossing(now: float, futures: Array, horizons: Array, limit: float) -> Cross
         When these are; ascending, above 0.
     limit
         What is crossed where a future is as great; between two horizons it is on a line.
+    shares
+        Of the futures that are earlier than ``earliest``, and later than ``latest``.
 
     Returns
     -------
@@ -71,7 +78,7 @@ def crossing(now: float, futures: Array, horizons: Array, limit: float) -> Cross
     moments[crosses] = times[at - 1] + share * (times[at] - times[at - 1])
     moments.sort()
     probability = (len(at) + 0.5) / (count + 1.0)
-    return Crossing(probability, *(float(moments[_rank(count, part)]) for part in (0.1, 0.5, 0.9)))
+    return Crossing(probability, *(float(moments[_rank(count, part)]) for part in (shares[0], 0.5, 1 - shares[1])))
 
 
 def _rank(count: int, part: float) -> int:

@@ -10,7 +10,7 @@ from detectors.anomaly.sample import Intake
 from detectors.arrays import packed, unpacked_to_change
 from detectors.forecast.arrays import Array, Small
 from detectors.forecast.blend import Blend
-from detectors.forecast.crossing import Crossing, crossing
+from detectors.forecast.crossing import SHARE, Crossing, crossing
 from detectors.forecast.errors import Errors
 from detectors.forecast.lines import HISTORY, WINDOWS, fitted
 from detectors.forecast.profile import Profile
@@ -169,7 +169,9 @@ class Forecast(msgspec.Struct, array_like=True, gc=False):
         ahead = (HORIZONS * self.steps.size).tolist()
         return Interval(self.at, ahead, low.tolist(), middle.tolist(), high.tolist())
 
-    def crossing(self, limit: float, below: bool = False) -> Crossing | None:
+    def crossing(
+        self, limit: float, below: bool = False, shares: tuple[float, float] = (SHARE, SHARE)
+    ) -> Crossing | None:
         """When the series is as great as a limit, or as small, in seconds after ``at``; None where too little is known.
 
         Parameters
@@ -178,6 +180,8 @@ class Forecast(msgspec.Struct, array_like=True, gc=False):
             In the unit of the series.
         below
             Whether it is crossed from above.
+        shares
+            Of the futures that are left out on both sides; see :class:`detectors.forecast.timing.Timing`.
         """
         last = self.latest()
         if not self.is_learnt or last is None:
@@ -186,7 +190,7 @@ class Forecast(msgspec.Struct, array_like=True, gc=False):
         futures = self.errors.futures(self.issued[-1, 1].astype(float))
         sign = -1.0 if below else 1.0
         seconds = np.asarray(HORIZONS * self.steps.size, np.float64)
-        return crossing(sign * (last - first), sign * futures, seconds, sign * (limit - first))
+        return crossing(sign * (last - first), sign * futures, seconds, sign * (limit - first), shares)
 
     def state(self) -> bytes:
         return msgspec.msgpack.encode(self, enc_hook=packed)

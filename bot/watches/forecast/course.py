@@ -9,6 +9,7 @@ from bot.domain.watched.forecast import Forecasting, Side
 from detectors.arrays import packed, unpacked_to_change
 from detectors.forecast import Forecast
 from detectors.forecast.alarm import Alarm
+from detectors.forecast.timing import Timing
 
 
 class Outlook(msgspec.Struct, array_like=True, frozen=True):
@@ -32,6 +33,7 @@ class Course(msgspec.Struct, array_like=True):
     alarm: Alarm
     outlook: Outlook | None = None
     last_seen: float = 0.0
+    timing: Timing = msgspec.field(default_factory=Timing)
 
     def state(self) -> bytes:
         return msgspec.msgpack.encode(self, enc_hook=packed)
@@ -51,7 +53,7 @@ class Course(msgspec.Struct, array_like=True):
             return
         below = ruled.side is Side.BELOW
         beyond = value <= limit if below else value >= limit
-        found = self.forecast.crossing(limit, below)
+        found = self.timing.look(at, beyond, self.forecast.crossing(limit, below, self.timing.shares))
         if beyond:
             self.outlook = Outlook(at, limit, value, 1.0, at, at, at, beyond=True)
         elif found is None:

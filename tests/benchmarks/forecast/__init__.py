@@ -61,6 +61,8 @@ def _figures(name: str, every: Sequence[Series], out: Path | None) -> dict[str, 
     found: dict[str, Any] = {
         "coverage": _coverage(runs),
         "crossing_in_interval": _share([one for what in runs for one in what.timely]),
+        "crossing_in_interval_with_end": _share([one for what in runs for one in what.ended]),
+        "crossing_intervals": [sum(len(what.timely) for what in runs), sum(len(what.ended) for what in runs)],
         "default": _said(ours[str(SURE)]),
         "predict_linear": {rule: {**_said(one), **_beside(one, ours)} for rule, one in linear.items()},
         "by_sure": {sure: _said(one) for sure, one in ours.items()},

@@ -1,7 +1,7 @@
 """A series forecast online, row by row, and what became of it."""
 
 import time
-from math import isinf
+from math import inf, isinf
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from detectors.forecast import Forecast
 from detectors.forecast.alarm import Alarm
+from detectors.forecast.timing import Timing
 from tests.benchmarks.forecast.made import Series
 
 AHEAD = 7200.0
@@ -22,18 +23,19 @@ Array = npt.NDArray[np.float64]
 
 class Run(NamedTuple):
     """At each row the probability of a crossing; by minutes ahead whether the intervals held; whether crossings came
-    when that was forecast."""
+    when that was forecast, and of those the ones whose interval ended within the horizon."""
 
     probability: Array
     held: dict[float, list[bool]]
     timely: list[bool]
+    ended: list[bool]
     seconds: float
     steps: int
     size: int
 
 
 def run(one: Series) -> Run:
-    forecast = Forecast.over(AHEAD)
+    forecast, timing = Forecast.over(AHEAD), Timing()
     probability = np.full(len(one.times), np.nan)
     waiting: dict[tuple[int, float], tuple[float, float]] = {}
     held: dict[float, list[bool]] = {}
@@ -46,15 +48,18 @@ def run(one: Series) -> Run:
         steps += 1
         counts = at - one.times[0] > _LEARNING
         _hear(forecast, waiting, held, counts)
-        latest, found = forecast.latest(), forecast.crossing(one.limit)
+        latest = forecast.latest()
         beyond = latest is not None and latest >= one.limit
+        found = timing.look(forecast.at, beyond, forecast.crossing(one.limit, shares=timing.shares))
         probability[row] = 1.0 if beyond else found.probability if found else 0.0
         if beyond:
             crossed.append(forecast.at)
-        elif found and counts and not isinf(found.latest) and found.probability > _PER_CROSSING:
+        elif found and counts and found.probability > _PER_CROSSING:
             moments.append((forecast.at, forecast.at + found.earliest, forecast.at + found.latest))
     seconds = time.perf_counter() - began
-    return Run(probability, held, _timely(moments, crossed), seconds, steps, len(forecast.state()))
+    timely = _timely(moments, crossed)
+    ended = [held for held, (_, _, until) in zip(timely, moments, strict=True) if not isinf(until)]
+    return Run(probability, held, timely, ended, seconds, steps, len(forecast.state()))
 
 
 def fires_at(what: Run, sure: float) -> npt.NDArray[np.bool_]:
@@ -81,10 +86,14 @@ def _hear(
 
 
 def _timely(moments: list[tuple[float, float, float]], crossed: list[float]) -> list[bool]:
-    """Of each forecast that the limit will surely be crossed, whether that was within its interval."""
+    """Of each forecast that the limit will probably be crossed, whether that was within its interval.
+
+    One without an end holds where the limit is crossed no sooner.
+    """
     ends = np.array(crossed)
     found = []
     for at, earliest, latest in moments:
         later = ends[ends > at]
-        found.append(bool(len(later)) and earliest <= later[0] <= latest)
+        came = float(later[0]) if len(later) else inf
+        found.append(earliest <= came <= latest)
     return found
