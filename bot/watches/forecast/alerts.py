@@ -64,7 +64,7 @@ def resolved(group: Group, told: Told, now: datetime, why: str, ended_by: EndedB
 
 
 def sentence(course: Course, outlook: Outlook, subject: str, below: bool, now: float) -> str:
-    """``checkout's queue length will exceed its limit of 1,000 in 40 minutes (80 % interval 25 to 70)``."""
+    """``checkout's queue length will exceed its limit of 1,000 in 40 minutes (probably 25 to 70)``."""
     measure = measure_of(course.labels, course.forecast.intake.counter is not None)
     what, limit = _whose(subject, course, measure), measure.said(outlook.limit) + measure.after
     if outlook.beyond:
@@ -81,7 +81,7 @@ def lead_of(course: Course, now: float) -> str:
 
 
 def _when(outlook: Outlook, course: Course, now: float) -> str:
-    """``in 40 minutes (80 % interval 25 to 70)``."""
+    """``in 40 minutes (probably 25 to 70)``."""
     most = course.forecast.horizon
     if isinf(outlook.median):
         return f"within {_span(most)} ({outlook.probability * 100:.0f} % likely)"
@@ -92,7 +92,7 @@ def _when(outlook: Outlook, course: Course, now: float) -> str:
     unit = told.split()[1]
     if begin.split()[1].rstrip("s") == end.split()[-1].rstrip("s") == unit.rstrip("s"):
         begin, end = begin.split()[0], end.rsplit(" ", 1)[0]
-    return f"in {told} (80 % interval {begin} to {end})"
+    return f"in {told} (probably {begin} to {end})"
 
 
 def _span(seconds: float, rounded: Callable[[float], int] = round) -> str:
