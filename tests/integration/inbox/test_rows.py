@@ -58,3 +58,16 @@ async def test_a_row_that_is_there_is_brought_up_to_date_but_for_what_is_kept(da
         read = (await connection.execute(select(_ALERT))).mappings().one()
     assert read["ends_at"] == later
     assert read["host"] == ""
+
+
+async def test_what_a_row_leaves_out_is_what_its_table_says(database: Database) -> None:
+    left_out = ("receiver", "pending", "tolerance")
+    short = {name: value for name, value in _row("short").items() if name not in left_out}
+    async with database.write() as connection:
+        await connection.execute(insert(_ALERT), [short | {"identity": "one by one"}])
+        await upsert(connection, _ALERT, [short, short | {"identity": "another"}])
+        stored = (await connection.execute(text("SELECT * FROM alert ORDER BY identity"))).mappings().all()
+    another, one, together = (dict(row) for row in stored)
+    assert together == one | {"identity": "short"}
+    assert another == one | {"identity": "another"}
+    assert one["receiver"] == ""
