@@ -55,6 +55,7 @@ class Membership:
             working = asyncio.create_task(work(), name=role)
             losing = asyncio.create_task(self._until(role, leads=False))
             self._running.add(working)
+            working.add_done_callback(self._running.discard)  # also of one that failed, or who drains waits for ever
             try:
                 await asyncio.wait({working, losing}, return_when=asyncio.FIRST_COMPLETED)
                 if working.done():
@@ -64,7 +65,6 @@ class Membership:
             finally:
                 losing.cancel()
                 await _cancelled(working)
-                self._running.discard(working)
 
     async def _until(self, role: str, leads: bool) -> None:
         while (self._leases.holds(role_lease(role)) and not self._draining) is not leads:

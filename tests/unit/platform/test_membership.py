@@ -171,3 +171,14 @@ def test_no_two_leases_share_a_lock() -> None:
     assert len({lock_of(name) for name in names}) == len(names)
     assert lock_of_replica("a") not in {lock_of(name) for name in names}
     assert all(0 <= number < 2**31 for number in (lock_of_replica("a")[1], *(lock_of(name)[1] for name in names)))
+
+
+async def test_a_role_whose_work_failed_does_not_keep_a_replica_from_leaving() -> None:
+    leases, work = HandedLeases([role_lease(ROLE)]), Work()
+    work.fails = KeyError("posted_position")
+    membership = Membership(leases, Broadcast())
+    with pytest.raises(KeyError):
+        await membership.run_while_leader(ROLE, work.run)
+    async with asyncio.timeout(5):
+        await membership.drain()
+    assert leases.released
