@@ -176,6 +176,8 @@ class Member(msgspec.Struct, array_like=True, gc=False):
             return rarity
         if self.off and (self.off.returns(at, observed) or at - self.off.since >= usual_after):
             self.off = None
+        if self.surprise and self.off is None and not self.surprise.goes_on(at):
+            self.surprise = None  # of no use to the next one, and there are very many series
         return 0.0
 
     def skip(self, at: float) -> None:
