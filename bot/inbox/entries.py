@@ -7,16 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from bot.domain.event import (
-    AlertEvent,
-    EdgesEvent,
-    Event,
-    LlmEvent,
-    LogsEvent,
-    SamplesEvent,
-    decode_events,
-    encode_events,
-)
+from bot.domain.event import EdgesEvent, Event, LlmEvent, LogsEvent, SamplesEvent, decode_events, encode_events
 from bot.errors import EventTooLarge
 
 MOST_BYTES = 2**20
@@ -55,11 +46,8 @@ def weight_of(event: Event) -> int:
             return 1
 
 
-def in_small_parts(events: list[Event]) -> Iterator[list[Event]]:
+def in_small_parts(events: Iterable[Event]) -> Iterator[list[Event]]:
     """The same events in order, series and lines of one in several where they are many, in lists for one entry each."""
-    if len(events) <= MOST_WEIGHT and all(isinstance(event, AlertEvent) for event in events):
-        yield events
-        return
     part: list[Event] = []
     weight = 0
     for event in _bounded(events):

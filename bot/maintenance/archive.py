@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from sqlalchemy import Boolean, Column, Float, Integer, Table
 
-from bot.errors import ConfigError, StorageUnavailable
-from bot.storage.blobs import write_durably
+from bot.errors import StorageUnavailable
+from bot.storage.blobs import file_system_at, write_durably
 from bot.storage.database import Database
 from bot.storage.types import Json, UtcDateTime
 
@@ -33,7 +33,10 @@ class Archive:
 
     def __init__(self, address: str) -> None:
         """A folder, or an fsspec address. Raises ConfigError for one that fsspec cannot use."""
-        self._root, self._system = _elsewhere(address) if "://" in address else (str(Path(address).absolute()), None)
+        self._system: AbstractFileSystem | None = None
+        self._root = str(Path(address).absolute())
+        if "://" in address:
+            self._system, self._root = file_system_at(address.rstrip("/"), "TANDEM_ARCHIVE")
 
     async def put(self, kind: str, day: date, name: str, table: Table, rows: Sequence[Mapping[str, Any]]) -> str:
         """Write a file, over one of the same name; returns where it is in the archive. On return it is on disk."""
@@ -73,18 +76,6 @@ class Archive:
                 return
             self._system.makedirs(path.rpartition("/")[0], exist_ok=True)
             self._system.pipe_file(path, packed.getvalue())
-
-
-def _elsewhere(address: str) -> tuple[str, "AbstractFileSystem | None"]:
-    """What fsspec makes of an address; no file system where it means a folder of this machine."""
-    import fsspec
-    from fsspec.implementations.local import LocalFileSystem
-
-    try:
-        system, root = fsspec.core.url_to_fs(address.rstrip("/"))
-    except (ValueError, ImportError) as error:
-        raise ConfigError(f"TANDEM_ARCHIVE: {error}") from error
-    return root, None if isinstance(system, LocalFileSystem) else system
 
 
 @contextmanager

@@ -167,14 +167,23 @@ def open_blobs(address: str) -> Blobs:
     """
     if "://" not in address:
         return Folder(Path(address))
+    system, root = file_system_at(address, "TANDEM_MODEL_STORE")
+    return Folder(Path(root)) if system is None else Elsewhere(system, root)
+
+
+def file_system_at(address: str, variable: str) -> "tuple[AbstractFileSystem | None, str]":
+    """What fsspec makes of an address, and the path in it; no file system where it means a folder of this machine.
+
+    Raises ConfigError, which names the environment variable that has the address.
+    """
     import fsspec
     from fsspec.implementations.local import LocalFileSystem
 
     try:
         system, root = fsspec.core.url_to_fs(address)
     except (ValueError, ImportError) as error:
-        raise ConfigError(f"TANDEM_MODEL_STORE: {error}") from error
-    return Folder(Path(root)) if isinstance(system, LocalFileSystem) else Elsewhere(system, root)
+        raise ConfigError(f"{variable}: {error}") from error
+    return (None if isinstance(system, LocalFileSystem) else system), root
 
 
 def warning_about(address: str | None, database_url: str) -> str | None:

@@ -73,9 +73,9 @@ def _measure(folder: Path) -> tuple[dict[str, Any], list[str]]:
         for alerts in (1, 20):
             with _bare() as bare:
                 rates.setdefault(("bare", alerts), []).append(_load(bare, _delivery(alerts)))
-            with _alertmanager(folder / f"am-{turn}-{alerts}") as alertmanager:
-                if alertmanager:
-                    rates.setdefault(("alertmanager", alerts), []).append(_load(alertmanager, _bare_alerts(alerts)))
+            with alertmanager(folder / f"am-{turn}-{alerts}") as other:
+                if other:
+                    rates.setdefault(("alertmanager", alerts), []).append(_load(other, _bare_alerts(alerts)))
             database = folder / f"tandem-{turn}-{alerts}.db"
             with _tandem(database) as tandem:
                 warm = put_load(tandem.url, tandem.headers, _delivery(alerts), WARM_SECONDS)
@@ -173,7 +173,8 @@ def _tandem(database: Path) -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def _alertmanager(folder: Path) -> Iterator[Server | None]:
+def alertmanager(folder: Path) -> Iterator[Server | None]:
+    """Alertmanager, which tells nobody, at its API; None where it is not installed."""
     program = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
     if program is None:
         yield None

@@ -63,11 +63,11 @@ def _found(
     if catalogue.is_about_target(seen.alertname):
         chosen = next(scraped(seen), None)
         return _about(chosen, hosts, "it is about what is scraped") if chosen else About("", hosts=hosts)
-    all_candidates = candidates(seen)
-    first = next(all_candidates, None)
+    every = candidates(seen)
+    first = next(every, None)
     if first is not None and first.runs and not described:  # nothing else can name it
         return _about(first, hosts, "", bounded(first.name))
-    found = [*([first] if first else []), *all_candidates]
+    found = [first, *every] if first else []
     chosen = _described(seen, found, described) or first
     if chosen is None:
         return About("", hosts=hosts)

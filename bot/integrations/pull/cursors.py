@@ -111,12 +111,14 @@ def _fits(column: pa.ChunkedArray, after: Value | None, now: datetime, moments: 
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         return there
     values = column.to_pylist()
-    usual = after if isinstance(after, str) else None
-    if not moments and usual is None and after is None:
-        moments = 2 * sum(map(is_moment, filter(None, values))) >= len(values)
-    if not (moments or (usual is not None and is_moment(usual))):
+    given = sum(map(is_moment, filter(None, values)))
+    if after is None:
+        moments = moments or 2 * given >= len(values)
+    elif not moments:
+        moments = isinstance(after, str) and is_moment(after)
+    if not moments:
         return there
-    if after is None and not any(map(is_moment, filter(None, values))):
+    if after is None and not given:
         return there  # it is a cursor of another kind, which whoever reads it refuses
     return pa.chunked_array([pa.array([possible(value, now, moments=True) for value in values], pa.bool_())])
 

@@ -24,25 +24,20 @@ def _loaders() -> dict[str, type]:
     from psycopg import DataError  # noqa: PLC0415 - only where PostgreSQL is read
     from psycopg.types import datetime as moments  # noqa: PLC0415
 
-    class Dates(moments.DateLoader):
-        def load(self, data: Any) -> date | None:  # type: ignore[override]
-            try:
-                return super().load(data)
-            except DataError:
-                return None
+    def lenient_one(usual: Any) -> type:
+        class Lenient(usual):  # type: ignore[misc]
+            def load(self, data: Any) -> date | datetime | None:
+                try:
+                    found: date | datetime = super().load(data)
+                except DataError:
+                    return None
+                return found
 
-    class Moments(moments.TimestampLoader):
-        def load(self, data: Any) -> datetime | None:  # type: ignore[override]
-            try:
-                return super().load(data)
-            except DataError:
-                return None
+        return Lenient
 
-    class ZonedMoments(moments.TimestamptzLoader):
-        def load(self, data: Any) -> datetime | None:  # type: ignore[override]
-            try:
-                return super().load(data)
-            except DataError:
-                return None
-
-    return {"date": Dates, "timestamp": Moments, "timestamptz": ZonedMoments}
+    usual = {
+        "date": moments.DateLoader,
+        "timestamp": moments.TimestampLoader,
+        "timestamptz": moments.TimestamptzLoader,
+    }
+    return {name: lenient_one(loader) for name, loader in usual.items()}

@@ -36,12 +36,10 @@ class Opinion(NamedTuple):
     graph: Graph
 
 
-def weigh_metrics(batch: Batch, incident: Incident, ranked: Ranking) -> list[Finding]:
+def weigh_metrics(batch: Batch, histories: Histories, incident: Incident, ranked: Ranking) -> list[Finding]:
     """What alerts say, and metrics where there are any of the incident's services. Without, exactly what alerts say."""
-    histories, tallies = batch.histories, batch.tallies[incident.id]
+    tallies = batch.tallies[incident.id]
     by_alerts = ranked(tallies)
-    if histories is None:
-        return by_alerts
     opinion = opinion_on(histories, incident, tallies, batch.topology, batch.now)
     if opinion is None:
         return by_alerts

@@ -105,7 +105,7 @@ def _found(batch: Batch, incident: Incident, recent: Mapping[str, list[Changed]]
         return ranked(batch.tallies[incident.id])
     from bot.pipeline.causes.metrics import weigh_metrics
 
-    return weigh_metrics(batch, incident, ranked)
+    return weigh_metrics(batch, batch.histories, incident, ranked)
 
 
 def _causes(batch: Batch, incident: Incident, found: list[Finding], checked: Sequence[Checked]) -> list[Cause]:

@@ -183,11 +183,8 @@ async def _followed(
     for hop in range(CALLS_AWAY):
         fresh: set[_Edge] = set()
         for chunk in chunks(frontier):
-            rows = (
-                await connection.execute(
-                    _edges_at(start, calls=hop > 0), {**known, "names": chunk, "limit": MOST_AROUND}
-                )
-            ).all()
+            values = {**known, "names": chunk, "limit": MOST_AROUND}
+            rows = (await connection.execute(_edges_at(start, calls=hop > 0), values)).all()
             whole = whole and len(rows) < MOST_AROUND
             fresh |= {_Edge(service, other, EdgeKind(kind)) for service, other, kind in rows}
         found |= fresh

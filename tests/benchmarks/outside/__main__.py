@@ -16,11 +16,12 @@ from typing import Any
 from bot.localslack import LocalSlack
 from tests.acceptance.harness import CHANNEL, until
 from tests.benchmarks.command import parser_for, report, require
-from tests.benchmarks.outside.programs import ALERTMANAGER, PATIENCE, Program, alert, alertmanager, tandem
+from tests.benchmarks.outside.programs import ALERTMANAGER, Program, alert, alertmanager, tandem
 
 SENDERS = 20
 SIZES = (1, 20)
 """Alerts a delivery."""
+PATIENCE = 120.0
 SETTLES = 3.0
 """What a storm leaves to be done is counted for so many seconds after its last alert."""
 

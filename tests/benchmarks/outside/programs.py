@@ -2,25 +2,24 @@
 
 import asyncio
 import json
-import os
 import shutil
-import sys
 import tempfile
-import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import aiohttp
+import psutil  # type: ignore[import-untyped]
 
-from tests.acceptance.harness import free_port
-
-TOKEN = "benchmark-token-of-some-length"
-PATIENCE = 120.0
-_TICKS = os.sysconf("SC_CLK_TCK")
+from tests.acceptance import harness
+from tests.benchmarks import intake
+from tests.benchmarks.ask.program import running
 
 ALERTMANAGER = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
+_ALERTS = "/api/v2/alerts"
+_IN_API = ("labels", "annotations", "startsAt", "generatorURL")
 
 
 @dataclass(frozen=True)
@@ -29,20 +28,21 @@ class Program:
 
     name: str
     pid: int
+    url: str
     path: str
-    body: Callable[[Sequence[Mapping[str, object]]], bytes]
+    body: Callable[[Sequence[Mapping[str, Any]]], bytes]
     session: aiohttp.ClientSession
 
-    async def deliver(self, alerts: Sequence[Mapping[str, object]]) -> None:
+    async def deliver(self, alerts: Sequence[Mapping[str, Any]]) -> None:
         await self.post(self.body(alerts))
 
     async def post(self, body: bytes) -> None:
-        async with self.session.post(self.path, data=body) as answer:
+        async with self.session.post(self.url + self.path, data=body) as answer:
             if answer.status >= 300:
                 raise RuntimeError(f"{self.name} answers with {answer.status}: {await answer.text()}")
 
     async def read(self, path: str) -> bytes:
-        async with self.session.get(path) as answer:
+        async with self.session.get(self.url + path) as answer:
             return await answer.read()
 
     async def drained(self) -> None:
@@ -53,127 +53,51 @@ class Program:
     @property
     def cpu(self) -> float:
         """Seconds of processor time of the process and of its children."""
-        return sum(map(_cpu_of, _tree(self.pid)))
+        return float(sum(sum(one.cpu_times()[:2]) for one in self._tree()))
 
     @property
     def resident(self) -> float:
         """MB."""
-        kilobytes = [
-            int(line.split()[1]) for one in _tree(self.pid) for line in _lines(one) if line.startswith("VmRSS")
-        ]
-        return sum(kilobytes) / 1024
+        return float(sum(one.memory_info().rss for one in self._tree()) / 2**20)
+
+    def _tree(self) -> list[psutil.Process]:
+        process = psutil.Process(self.pid)
+        return [process, *process.children(recursive=True)]
 
 
-def _tree(pid: int) -> list[int]:
-    found, at = [pid], 0
-    while at < len(found):
-        children = Path(f"/proc/{found[at]}/task/{found[at]}/children")
-        found += map(int, children.read_text().split()) if children.exists() else ()
-        at += 1
-    return found
+def alert(number: int, cluster: str, service: str) -> dict[str, Any]:
+    fingerprint = f"{cluster}-{service}-{number}"
+    return harness.alert(service=service, cluster=cluster, instance=f"i{number}") | {"fingerprint": fingerprint}
 
 
-def _cpu_of(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
+def _as_webhook(alerts: Sequence[Mapping[str, Any]]) -> bytes:
+    return json.dumps(harness.delivery(*alerts, groupKey='{}:{alertname="HighLatency"}')).encode()
 
 
-def _lines(pid: int) -> list[str]:
-    return Path(f"/proc/{pid}/status").read_text().splitlines()
+def _as_api(alerts: Sequence[Mapping[str, Any]]) -> bytes:
+    return json.dumps([{key: one[key] for key in _IN_API} for one in alerts]).encode()
 
 
-def alert(number: int, cluster: str, service: str) -> dict[str, object]:
-    labels = {"alertname": "HighLatency", "service": service, "instance": f"i{number}", "severity": "critical"}
-    return {
-        "status": "firing",
-        "labels": {**labels, "cluster": cluster},
-        "annotations": {"summary": f"{service} takes longer than a second"},
-        "startsAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "endsAt": "0001-01-01T00:00:00Z",
-        "generatorURL": "",
-        "fingerprint": f"{cluster}-{service}-{number}",
-    }
-
-
-def _as_webhook(alerts: Sequence[Mapping[str, object]]) -> bytes:
-    body = {
-        "version": "4",
-        "groupKey": '{}:{alertname="HighLatency"}',
-        "status": "firing",
-        "receiver": "tandem",
-        "groupLabels": {"alertname": "HighLatency"},
-        "commonLabels": {},
-        "commonAnnotations": {},
-        "externalURL": "",
-        "truncatedAlerts": 0,
-        "alerts": list(alerts),
-    }
-    return json.dumps(body).encode()
-
-
-def _as_api(alerts: Sequence[Mapping[str, object]]) -> bytes:
-    wanted = ("labels", "annotations", "startsAt", "generatorURL")
-    return json.dumps([{key: one[key] for key in wanted} for one in alerts]).encode()
+@contextmanager
+def _new_folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="tandem-outside-") as name:
+        yield Path(name)
 
 
 @asynccontextmanager
 async def tandem(environment: Mapping[str, str] | None = None) -> AsyncIterator[Program]:
     """A new installation with default settings."""
-    with tempfile.TemporaryDirectory(prefix="tandem-outside-") as folder:
-        port = free_port()
-        own = {**os.environ, "TANDEM_DATABASE_URL": f"sqlite:///{folder}/tandem.db", "TANDEM_WEBHOOK_TOKEN": TOKEN}
-        command = (sys.executable, "-m", "bot.cli", "run", "--port", str(port))
-        async with _running(
-            folder, command, {**own, **(environment or {})}, f"http://127.0.0.1:{port}", "/readyz"
-        ) as run:
-            yield Program("tandem", run[0], "/webhooks/alertmanager", _as_webhook, run[1])
+    with _new_folder() as folder:
+        async with running(folder, environment or {}, {}) as run:
+            yield Program("tandem", run.process.pid, run.url, "/webhooks/alertmanager", _as_webhook, run.session)
 
 
 @asynccontextmanager
 async def alertmanager() -> AsyncIterator[Program]:
-    """Alertmanager, which groups by alert name and cluster and tells nobody."""
-    assert ALERTMANAGER
-    with tempfile.TemporaryDirectory(prefix="tandem-outside-") as folder:
-        port = free_port()
-        config = Path(folder) / "config.yml"
-        config.write_text("route: {receiver: none, group_by: [alertname, cluster]}\nreceivers: [{name: none}]\n")
-        places = (f"--config.file={config}", f"--storage.path={folder}/data", f"--web.listen-address=127.0.0.1:{port}")
-        command = (ALERTMANAGER, *places, "--cluster.listen-address=")
-        async with _running(folder, command, os.environ, f"http://127.0.0.1:{port}", "/-/ready") as run:
-            yield Program("alertmanager", run[0], "/api/v2/alerts", _as_api, run[1])
-
-
-@asynccontextmanager
-async def _running(
-    folder: str, command: Sequence[str], environment: Mapping[str, str], url: str, ready: str
-) -> AsyncIterator[tuple[int, aiohttp.ClientSession]]:
-    """The process, when it answers that it is ready, and a session of many connections to it."""
-    root = Path(__file__).parents[3]
-    own = {**environment, "PYTHONPATH": str(root)}
-    log = (Path(folder) / "log").open("wb")
-    process = await asyncio.create_subprocess_exec(*command, cwd=folder, env=own, stdout=log, stderr=log)
-    headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
-    connector, patience = aiohttp.TCPConnector(limit=200), aiohttp.ClientTimeout(total=PATIENCE)
-    try:
-        async with aiohttp.ClientSession(url, headers=headers, connector=connector, timeout=patience) as session:
-            await _until_ready(session, ready, process, Path(folder) / "log")
-            yield process.pid, session
-    finally:
-        process.kill()
-        await process.wait()
-        log.close()
-
-
-async def _until_ready(
-    session: aiohttp.ClientSession, path: str, process: asyncio.subprocess.Process, log: Path
-) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline and process.returncode is None:
-        try:
-            async with session.get(path) as answer:
-                if answer.status == 200:
-                    return
-        except aiohttp.ClientError:
-            pass
-        await asyncio.sleep(0.02)
-    raise RuntimeError(f"it is not ready:\n{log.read_text()[-2000:]}")
+    """Alertmanager, which tells nobody. Raises RuntimeError where it is not installed."""
+    with _new_folder() as folder, intake.alertmanager(folder / "am") as run:
+        if run is None:
+            raise RuntimeError("Alertmanager is not installed")
+        url, path = run.url.removesuffix(_ALERTS), _ALERTS
+        async with aiohttp.ClientSession(headers=run.headers, trust_env=True) as session:
+            yield Program("alertmanager", run.process.pid, url, path, _as_api, session)
