@@ -7,6 +7,9 @@ from bot.commands.registry import command
 @command()
 def check(config: ConfigOption = None) -> None:
     """Validate the configuration; exit 2 with file, line and reason where it is wrong."""
+    import asyncio
+
+    from bot.commands.parts.checks.partitions import warning_about_partitions
     from bot.commands.parts.guards import guards_in_words
     from bot.commands.parts.settings import config_path, environment_warnings
     from bot.config import load_config, read_environment
@@ -16,6 +19,8 @@ def check(config: ConfigOption = None) -> None:
         path = config_path(config, environment)
         settings, warnings = load_config(path)
         for warning in [*warnings, *environment_warnings(settings, environment)]:
+            out.print(f"warning: {warning}")
+        if warning := asyncio.run(warning_about_partitions(environment)):
             out.print(f"warning: {warning}")
         for line in guards_in_words(settings):
             out.print(line)

@@ -5,6 +5,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
+import msgspec
+import structlog
+
 from bot.cluster.broadcast import Broadcast
 from bot.cluster.membership import Membership, make_leases
 from bot.components.component import Component
@@ -12,20 +15,23 @@ from bot.config import Config, Environment
 from bot.config.enrichment import LookupSection
 from bot.config.environment import secrets_from
 from bot.domain.rules import Rules
-from bot.errors import ConfigError
 from bot.health.refusals import Refusals
 from bot.inbox.backlog import Backlog
 from bot.inbox.inbox import Inbox, open_inbox
 from bot.inbox.intake import Intake
+from bot.inbox.partitions import advice_on, see_that_it_holds
 from bot.inbox.switch import claim_offsets
 from bot.integrations.enrichment import Lookups, Source
 from bot.model_store.frames import Frames, open_frames
+from bot.observability.metrics import PARTITIONS
 from bot.remediation.executors.web import filled
 from bot.services import Services, utc_now
 from bot.storage.database import Database, open_database
 from bot.storage.lock import hold_alone, note_file
 from bot.storage.seal import key_file_of, make_seal
 from bot.storage.sealing import adopt
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -44,9 +50,7 @@ class Process:
 
     def configured(self, config: Config) -> "Process":
         """The same with another configuration. Raises ConfigError where that takes a restart."""
-        rules = config.rules()
-        if rules.partitions != self.services.rules.partitions:
-            raise ConfigError("the number of partitions changes only with a restart")
+        rules = msgspec.structs.replace(config.rules(), partitions=self.services.rules.partitions)
         rules.enrichment.adopt(self.services.rules.enrichment)
         lookups = make_lookups(config, rules)
         services = replace(self.services, rules=rules, look_up=lookups.prepare)
@@ -57,11 +61,13 @@ class Process:
 async def open_process(environment: Environment, config: Config) -> AsyncIterator[Process]:
     """Open the database and the inbox and join the other replicas; on the way out, leave and close them last."""
     async with AsyncExitStack() as stack:
-        database, inbox = await _open_database(stack, environment, config)
-        rules = config.rules()
+        database, inbox, partitions = await open_state(stack, environment)
+        PARTITIONS.set(partitions)
+        rules = msgspec.structs.replace(config.rules(), partitions=partitions)
         leases = make_leases(database, environment.replica, rules.partitions)
         stack.push_async_callback(leases.stop)
         await leases.start()
+        await see_that_it_holds(database, partitions)
         broadcast = Broadcast(leases.broadcast)
         lookups = make_lookups(config, rules)
         services = Services(database, inbox, rules, utc_now, leases, broadcast, look_up=lookups.prepare)
@@ -99,7 +105,8 @@ def lookups_component(process: Process) -> Component:
     return Component("lookups", stop=process.lookups.close, lingers=True)
 
 
-async def _open_database(stack: AsyncExitStack, environment: Environment, config: Config) -> tuple[Database, Inbox]:
+async def open_state(stack: AsyncExitStack, environment: Environment) -> tuple[Database, Inbox, int]:
+    """The database and the inbox, ready to be worked on, and how many partitions there are."""
     url = environment.database_url
     database = open_database(url)
     stack.enter_context(hold_alone(url))
@@ -110,8 +117,11 @@ async def _open_database(stack: AsyncExitStack, environment: Environment, config
     await adopt(database, make_seal(key, key_file_of(url)), utc_now())
     inbox = open_inbox(database, environment.inbox_address)
     stack.push_async_callback(inbox.close)
-    await claim_offsets(database, inbox, config.rules().partitions, environment.inbox_left)
-    return database, inbox
+    wanted = environment.partitions
+    partitions = await claim_offsets(database, inbox, wanted or Rules().partitions, environment.inbox_left)
+    if wanted not in (None, partitions):
+        log.warning("partitions.differ", setting=wanted, database=partitions, advice=advice_on(partitions, wanted))
+    return database, inbox, partitions
 
 
 def backlog_component(process: Process) -> Component:

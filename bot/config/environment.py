@@ -28,6 +28,8 @@ class Environment(BaseSettings):
     """`nats://…`: keep the inbox in a stream of NATS JetStream; see operations.md."""
     inbox_left: str | None = Field(default=None, validation_alias="TANDEM_INBOX_LEFT")
     """The name of an inbox in a stream that is given up; the error at the start says it. See operations.md."""
+    partitions: int | None = Field(default=None, ge=1, le=1024, validation_alias="TANDEM_PARTITIONS")
+    """At the first start on a database: how many partitions, 1 to 1024, default 16; `tandem partitions` changes it."""
     replica: str | None = Field(default=None, pattern=r"^[!-~]{1,63}$", validation_alias="TANDEM_REPLICA")
     """PostgreSQL only: this replica's name, which no other may have. Default: the host's name and a random part."""
     role: Role = Field(default=Role.ALL, validation_alias="TANDEM_ROLE")

@@ -8,9 +8,10 @@ import msgspec
 import structlog
 
 from bot.domain.event import partition_of
-from bot.errors import StorageUnavailable
+from bot.errors import ConfigError, StorageUnavailable
 from bot.inbox import offsets
 from bot.inbox.inbox import Inbox
+from bot.inbox.partitions import changed
 from bot.observability.metrics import BACKLOG_FULL
 from bot.storage.database import Database
 from bot.storage.quiet import Quiet
@@ -40,10 +41,12 @@ class Waiting(msgspec.Struct, frozen=True):
         return min(self.since.values(), default=None)
 
 
-async def look(database: Database, inbox: Inbox) -> Waiting:
-    """What waits now. Raises StorageUnavailable."""
+async def look(database: Database, inbox: Inbox, partitions: int | None = None) -> Waiting:
+    """What waits now. Raises StorageUnavailable; ConfigError where there are other partitions than so many."""
     async with database.read() as connection:
         positions = await offsets.positions(connection)
+    if positions and partitions is not None and len(positions) != partitions:
+        raise ConfigError(changed(len(positions), partitions))
     since = await inbox.partitions_behind(positions)
     return Waiting(await inbox.lag(positions) if since else 0, since)
 
@@ -84,11 +87,14 @@ class Backlog:
             await asyncio.sleep(min(max(EVERY, (loop.time() - began) / SHARE), RARELY))
 
     async def look(self) -> None:
-        """Where the database does not answer, what was seen last stands, and grows older."""
+        """Where the database does not answer, what was seen last stands, and grows older.
+
+        Raises ConfigError where the number of partitions was changed: what this process takes in nobody would look for.
+        """
         try:
             if not self._quiet.lasts:
                 self._quiet.begin()
-                self.waiting = await look(self._database, self._inbox)
+                self.waiting = await look(self._database, self._inbox, self._partitions)
                 if not self.waiting.since:
                     self._quiet.found_nothing()
         except StorageUnavailable as error:

@@ -20,9 +20,9 @@ _ADVANCE = (
 )
 
 
-async def prepare(connection: AsyncConnection, partitions: int, inbox: str = "database") -> None:
+async def prepare(connection: AsyncConnection, partitions: int, inbox: str = "database", position: int = 0) -> None:
     """Give every partition its offset in the inbox of this identity."""
-    rows = [{"partition": p, "position": 0, "inbox": inbox} for p in range(partitions)]
+    rows = [{"partition": p, "position": position, "inbox": inbox} for p in range(partitions)]
     await insert_missing(connection, _OFFSET, rows)
 
 

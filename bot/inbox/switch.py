@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.errors import ConfigError
 from bot.inbox import offsets
 from bot.inbox.inbox import Inbox, open_inbox
+from bot.inbox.partitions import choose
 from bot.inbox.sql import IDENTITY as DATABASE
 from bot.storage.database import Database, table_of, upsert
 from bot.storage.tables.core import DetectorStateRow, OffsetRow
@@ -25,8 +26,9 @@ _ALIVE = timedelta(seconds=5)
 log = structlog.get_logger(__name__)
 
 
-async def claim_offsets(database: Database, inbox: Inbox, partitions: int, given_up: str | None = None) -> None:
-    """Prepare an inbox, and see to it that the offsets are its own.
+async def claim_offsets(database: Database, inbox: Inbox, partitions: int, given_up: str | None = None) -> int:
+    """Prepare an inbox, and see to it that the offsets are its own. Returns how many partitions there are: as many as
+    there were, or ``partitions`` where nothing has run on the database yet.
 
     Where they belong to another one, that must have been worked through, or ``given_up`` names it; else raises
     ConfigError. Every other replica must have stopped: what it accepts into the old inbox nobody would look for.
@@ -49,7 +51,7 @@ async def claim_offsets(database: Database, inbox: Inbox, partitions: int, given
             await _see_that_nobody_works(connection)
             await _switch(connection, str(owner), inbox.identity)
             log.warning("inbox.switched", left=owner, now=inbox.identity)
-        await offsets.prepare(connection, partitions, inbox.identity)
+        return await choose(connection, partitions, inbox.identity)
 
 
 async def see_whether_claimable(database: Database, inbox: Inbox, given_up: str | None = None) -> None:

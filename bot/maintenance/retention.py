@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy import Table
 
 from bot.domain.retention import RetentionRules, days_before
-from bot.inbox import offsets
+from bot.inbox import offsets, partitions
 from bot.maintenance import audit_pruning, expired
 from bot.maintenance.archive import Archive, digest_of_keys, ranged
 from bot.maintenance.expired import Kind
@@ -84,7 +84,16 @@ class Retention:
         """Of each partition the first entries of the inbox, if everybody is done with them."""
         done = await self._worked_through()
         more = [await self._entries_of(partition, until, before) for partition, until in done.items() if until]
+        await self._forget_empty()
         return any(more)
+
+    async def _forget_empty(self) -> None:
+        """Partitions of an earlier number of them, once nothing is in them any more."""
+        async with self._database.read() as connection:
+            known = await partitions.retired(connection, self._inbox.identity)
+        if empty := [partition for partition in known if await self._inbox.next_seq(partition, 0) is None]:
+            async with self._database.write() as connection:
+                await partitions.forget_retired(connection, self._inbox.identity, empty)
 
     async def _entries_of(self, partition: int, until: int, before: datetime) -> bool:
         found = await self._inbox.oldest(partition, until, before, AT_ONCE)
@@ -106,7 +115,7 @@ class Retention:
             for watch in self._watches:
                 marks = await detector_state.marks(connection, watch)
                 positions = {p: min(position, marks.get(p, position)) for p, position in positions.items()}
-        return positions
+            return positions | await partitions.retired(connection, self._inbox.identity)
 
     async def _incidents(self, before: datetime) -> bool:
         async with self._database.read() as connection:

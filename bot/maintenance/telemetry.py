@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from bot.domain.event import LlmEvent, LogsEvent, SamplesEvent
-from bot.inbox import offsets
+from bot.inbox import offsets, partitions
 from bot.inbox.entries import ShortLived
 from bot.services import Services
 from bot.storage.queries import snapshots as detector_state
@@ -61,4 +61,4 @@ class TelemetryPruning:
             for watch in watches:
                 marks = await detector_state.marks(connection, watch)
                 learnt = {partition: min(mark, learnt.get(partition, 0)) for partition, mark in marks.items()}
-        return learnt
+            return learnt | await partitions.retired(connection, self._inbox.identity)

@@ -129,6 +129,7 @@ FORECASTS_FIRING = Gauge("tandem_forecasts_firing", "Groups of series that are f
 LOG_GROUPS_WATCHED = Gauge("tandem_log_groups_watched", "Groups of log streams that are being learnt.")
 LOG_LINES_LEFT_OUT = Counter("tandem_log_lines_left_out_total", "Watched log lines that were left out.", ["reason"])
 DOORS_OPEN = Gauge("tandem_doors_open", "1 if this replica receives deliveries, 0 if it only works.")
+PARTITIONS = Gauge("tandem_partitions", "Partitions of the inbox that there are.")
 PARTITIONS_HELD = Gauge("tandem_partitions_held", "Partitions that this replica works on.")
 TAKEOVERS = Counter("tandem_takeovers_total", "Leases of partitions and roles that this replica took from another.")
 SCHEDULE_READ_AT = Gauge(

@@ -1,6 +1,6 @@
 """Watch: turns samples, log lines and model data into alerts, and keeps what it learns in memory between batches."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -26,3 +26,11 @@ class Watch(Protocol):
 
     def forget(self, partition: int) -> None:
         """Drop what is in memory of a partition."""
+
+
+@runtime_checkable
+class SavesLater(Protocol):
+    """A watch that writes what it learnt a while after it learnt it, and reads the inbox again for the rest."""
+
+    async def save_all(self, batch: Batch, connection: AsyncConnection) -> None:
+        """Write all that was learnt up to ``batch.position``: nothing before it is read again."""

@@ -34,6 +34,19 @@ def _lock_of(database: str) -> Path:
     return Path(f"{database}.lock")
 
 
+def is_held(url: str) -> bool:
+    """Whether a process holds a SQLite database now."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite" or not parsed.database or not _lock_of(parsed.database).exists():
+        return False
+    with _lock_of(parsed.database).open("r+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False
+
+
 def note_file(url: str) -> None:
     """Write down beside a SQLite database that is held which file it is, for those who look from outside."""
     parsed = make_url(url)

@@ -117,3 +117,9 @@ def _finding(name: str, heartbeat: Heartbeat, before: Pulse | None, pulse: Pulse
         ends_at=None if pulse.ill_since else now,
         annotations={"summary": f"{name} told of a failure" if pulse.failed else last_seen},
     )
+
+
+def domain_of_piece(rules: Rules, name: str, _state: bytes) -> str:
+    """The correlation domain of a heartbeat; of one that the rules no longer name, that of events without labels."""
+    known = rules.heartbeats.get(name)
+    return domain_of(known.labels if known else {}, rules.correlation.partition_by)

@@ -28,7 +28,7 @@ _MARK_EVERY = 1000
 """Positions after which the mark is moved even if no snapshot is due."""
 _SLICE = 0.005
 """Seconds of work between two turns of the event loop."""
-_UNREADABLE = (msgspec.MsgspecError, LookupError, TypeError, ValueError)
+UNREADABLE = (msgspec.MsgspecError, LookupError, TypeError, ValueError)
 
 log = structlog.get_logger(__name__)
 
@@ -92,6 +92,13 @@ class Changes:
                 due.append(name)
                 del self._changed[name]
         return due
+
+    def take_all(self) -> list[str]:
+        """The pieces that differ from their snapshots, due or not."""
+        changed = list(self._changed)
+        self._changed.clear()
+        self._queue.clear()
+        return changed
 
     def mark(self, position: int) -> int:
         """Up to which position everything is in the snapshots, when all is learnt up to ``position``."""
@@ -173,6 +180,17 @@ class SnapshotStore(Generic[L]):
         due = one.changes.take_due(batch.now.timestamp(), self._most_saved)
         if not due and not one.changes.removed and (not self._replay or position - one.marked_at < _MARK_EVERY):
             return
+        await self._write(batch, connection, one, due)
+
+    async def save_all(self, batch: Batch, connection: AsyncConnection) -> None:
+        """Write whatever differs from its snapshot: after that nobody needs what is in the inbox up to this position
+        to know what was learnt."""
+        await self.open(batch, connection, batch.position)
+        one = self._partitions[batch.partition]
+        await self._write(batch, connection, one, one.changes.take_all())
+
+    async def _write(self, batch: Batch, connection: AsyncConnection, one: _Partition[L], due: list[str]) -> None:
+        position = one.position
         for start in range(0, len(due), self._page):
             states = await self._serialised(one.learnt, due[start : start + self._page])
             await queries.save(connection, batch.partition, self._watch, states, position, batch.now)
@@ -212,7 +230,7 @@ class SnapshotStore(Generic[L]):
         """What cannot be read, or is of no use any more, is left out and deleted with the next batch."""
         try:
             used = one.learnt.restore(name, snapshot.state)
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             log.warning(f"{self._watch}.snapshot_left_out", name=name, reason=repr(error))
             used = False
         if used:

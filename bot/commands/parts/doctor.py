@@ -17,6 +17,7 @@ from bot.commands.parts.checks.inbox import check_inbox
 from bot.commands.parts.checks.kubernetes import check_kubernetes
 from bot.commands.parts.checks.oncall import check_on_call
 from bot.commands.parts.checks.outgoing import check_outgoing
+from bot.commands.parts.checks.partitions import check_partitions
 from bot.commands.parts.checks.reload import check_reload
 from bot.commands.parts.checks.shown import check_shown
 from bot.commands.parts.checks.slack_answers import advice_for, asked, clock_skew, is_about_reaching
@@ -96,6 +97,7 @@ async def _storage(environment: Environment, config: Config) -> list[Finding]:
                 archive,
                 *models,
                 *inbox,
+                *await check_partitions(database, environment),
                 *alerts,
                 *rest,
             ]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from bot.domain.event import fingerprint_of
+from bot.domain.event import domain_of, fingerprint_of
 from bot.domain.rules import Rules
 from bot.domain.watched.forecast import Forecasting, LimitSeries
 from bot.watches.forecast.course import Course, Group, GroupState, group_name
@@ -147,3 +147,14 @@ def _limits_by_metric(rules: Rules) -> dict[str, list[LimitSeries]]:
         if isinstance(limit, LimitSeries) and limit not in found.setdefault(limit.metric, []):
             found[limit.metric].append(limit)
     return found
+
+
+def domain_of_piece(rules: Rules, name: str, state: bytes) -> str | None:
+    """The correlation domain of what a snapshot holds; None of a limit, which series of several domains may have.
+
+    Raises like :meth:`Memory.restore`.
+    """
+    if name.startswith(_LIMIT):
+        return None
+    labels = _decode_group(state).labels if name.startswith(_GROUP) else Course.restore(state).labels
+    return domain_of(labels, rules.correlation.partition_by)

@@ -58,6 +58,9 @@ class ForecastWatch:
         batch.findings += alerts_of_tick(memory, self._rules, batch.now, position, behind)
         await self._save(batch, connection, position)
 
+    async def save_all(self, batch: Batch, connection: AsyncConnection) -> None:
+        await self._snapshots.save_all(batch, connection)
+
     def awaiting(self) -> set[int]:
         now = self._clock()
         return {partition for partition in range(self._rules.partitions) if self._is_due(partition, now)}

@@ -59,3 +59,9 @@ class Memory:
             oldest = next(iter(among))
             del among[oldest]
             self._changes.remove(oldest)
+
+
+def domain_of_piece(rules: Rules, name: str, state: bytes) -> str:
+    """The correlation domain of what a snapshot holds. Raises like :meth:`Memory.restore`."""
+    one = _decode_job(state) if name.startswith(_JOB) else decode_dataset(state)
+    return domain_of(one.labels, rules.correlation.partition_by)

@@ -106,3 +106,8 @@ def version_name(model: str, version: str) -> str:
 def parts_of(name: str) -> tuple[str, str]:
     model, _, version = name.partition("\n")
     return model, version
+
+
+def domain_of_piece(rules: Rules, name: str, state: bytes) -> str:
+    """The correlation domain of what a snapshot holds. Raises like :meth:`Memory.restore`."""
+    return domain_of(_decode(state).labels, rules.correlation.partition_by)

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from bot.domain.event import fingerprint_of
+from bot.domain.event import domain_of, fingerprint_of
 from bot.domain.rules import Rules
 from bot.domain.watched.telemetry import Watched
 from bot.watches.logs.group import Group
@@ -118,3 +118,9 @@ class Memory:
 
 def _name_of(watch: str, labels: Mapping[str, str]) -> str:
     return fingerprint_of({**labels, "\0watch": watch})
+
+
+def domain_of_piece(rules: Rules, name: str, state: bytes) -> str:
+    """The correlation domain of what a snapshot holds. Raises like :meth:`Memory.restore`."""
+    fields: dict[str, Any] = msgspec.msgpack.decode(state, strict=False)
+    return domain_of(fields["labels"], rules.correlation.partition_by)

@@ -72,6 +72,9 @@ class LogsWatch:
         await self._snapshots.save(batch, connection, position)
         LOG_GROUPS_WATCHED.set(self._count())
 
+    async def save_all(self, batch: Batch, connection: AsyncConnection) -> None:
+        await self._snapshots.save_all(batch, connection)
+
     def awaiting(self) -> set[int]:
         now = self._clock()
         return {partition for partition in range(self._rules.partitions) if self._is_due(partition, now)}

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from bot.domain.event import domain_of
 from bot.domain.rules import Rules
 from bot.domain.watched.calendar import Calendar
 from bot.pipeline.causes.histories import Histories
@@ -122,3 +123,12 @@ class Memory:
         member.labels = {sys.intern(label): sys.intern(value) for label, value in member.labels.items()}
         group.join(name, member)
         self.group_of[name] = group
+
+
+def domain_of_piece(rules: Rules, name: str, state: bytes) -> str:
+    """The correlation domain of what a snapshot holds. Raises like :meth:`Memory.restore`."""
+    kind = f"{name.partition(':')[0]}:"
+    if kind == _HISTORY:
+        return History.restore(state).domain
+    labels = _decode_group(state).labels if kind == _GROUP else Member.restore(state).labels
+    return domain_of(labels, rules.correlation.partition_by)

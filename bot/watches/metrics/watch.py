@@ -98,6 +98,9 @@ class MetricsWatch:
                 batch.findings.append(off_course(group, group.state.off_course, severity, labels))
             memory.group_changed(group, position + 1, batch.now.timestamp(), urgent=True)
 
+    async def save_all(self, batch: Batch, connection: AsyncConnection) -> None:
+        await self._snapshots.save_all(batch, connection)
+
     def awaiting(self) -> set[int]:
         now = self._clock()
         return {partition for partition in range(self._rules.partitions) if self._is_due(partition, now)}

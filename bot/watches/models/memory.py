@@ -9,9 +9,10 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.event import Chart, domain_of
+from bot.domain.rules import Rules
 from bot.model_store.checks import Standing
 from bot.storage.queries import snapshots
-from bot.watches.models.seasons.memory import SEASON, Place, SeasonMemory
+from bot.watches.models.seasons.memory import SEASON, Place, SeasonMemory, season_of
 from bot.watches.snapshots import Changes
 
 WATCH = "models"
@@ -274,3 +275,13 @@ def _read(name: str, state: bytes) -> ModelCursor | MonitorState:
     if name.startswith((_MONITOR, _VERSION)):
         return _decode_monitor(state)
     raise ValueError(f"{name!r} is no snapshot of this watch")
+
+
+def domain_of_piece(rules: Rules, name: str, state: bytes) -> str:
+    """The correlation domain of what a snapshot holds. Raises like :meth:`Memory.restore`."""
+    if name.startswith(SEASON):
+        return season_of(state).domain
+    read = _read(name, state)
+    if isinstance(read, ModelCursor) and not read.domain:  # stored before domains were told apart
+        return domain_of(read.labels, rules.correlation.partition_by)
+    return read.domain

@@ -74,7 +74,7 @@ class SeasonMemory:
         return msgspec.msgpack.encode(state) if state is not None else None
 
     def restore(self, state: bytes) -> bool:
-        self._keep(msgspec.msgpack.decode(state, type=SeasonState))
+        self._keep(season_of(state))
         return True
 
     def _keep(self, state: SeasonState) -> None:
@@ -85,6 +85,11 @@ class SeasonMemory:
         del self._states[state.place][state.season]
         del self._by_name[state.name]
         self._changes.remove(state.name)
+
+
+def season_of(state: bytes) -> SeasonState:
+    """Raises MsgspecError."""
+    return msgspec.msgpack.decode(state, type=SeasonState)
 
 
 def unpacked(states: Mapping[str, SeasonState], reference: str) -> Mapping[str, bytes]:

@@ -1,0 +1,138 @@
+"""How many partitions there are: as many as the database has offsets.
+
+The number is chosen once, at the first start on a database, and changed while no process runs on it. No process
+believes another number for long: whoever starts asks for it, and whoever looks at the offsets compares.
+"""
+
+from collections.abc import Collection
+from datetime import timedelta
+
+from sqlalchemy import delete, func, or_, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.errors import StorageUnavailable
+from bot.inbox import offsets
+from bot.storage.database import Database, table_of, upsert
+from bot.storage.tables.core import OffsetRow
+from bot.storage.tables.inbox import InboxLeftRow
+from bot.storage.tables.leases import ReplicaRow
+from bot.storage.timeouts import MARKS
+
+MOST = 1024
+_OFFSET = table_of(OffsetRow)
+_LEFT = table_of(InboxLeftRow)
+_REPLICA = table_of(ReplicaRow)
+_LOCK = 0x70617274
+_COUNT = select(func.count()).select_from(_OFFSET)
+_ALIVE = timedelta(seconds=5)
+_BEARS = text(
+    "EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND classid = :marks AND objid = mark::oid "
+    "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))"
+)
+
+
+async def count(connection: AsyncConnection) -> int:
+    """How many there are; 0 where nothing has run on the database yet."""
+    return int(await connection.scalar(_COUNT) or 0)
+
+
+async def choose(connection: AsyncConnection, wanted: int, inbox: str) -> int:
+    """How many there are from now on: as many as there were, or as wanted where nothing has run here yet.
+
+    Of several processes that start on a new database at the same time, one decides.
+    """
+    if connection.dialect.name == "postgresql":
+        await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    known = await count(connection)
+    if not known:
+        await offsets.prepare(connection, wanted, inbox)
+    return known or wanted
+
+
+async def see_that_it_holds(database: Database, believed: int) -> None:
+    """Raises StorageUnavailable where the number was changed, or is being changed, while this process started.
+
+    To be called by a member: whoever changes the number after this sees that it lives.
+    """
+    if database.is_sqlite:
+        return
+    async with database.read() as connection:
+        shared = text("SELECT pg_try_advisory_xact_lock_shared(:lock)")
+        if not await connection.scalar(shared, {"lock": _LOCK}):
+            raise StorageUnavailable("the partitions are being changed at this moment: start again when that is done")
+        if (known := await count(connection)) != believed:
+            raise StorageUnavailable(changed(known, believed))
+
+
+def advice_on(known: int, wanted: int | None) -> str:
+    """What to do where the setting is not what the database has."""
+    return (
+        f"It goes on with {known}: the database decides. Set TANDEM_PARTITIONS={known} or leave it out; to have "
+        f"{wanted}, stop every process and run `tandem partitions {wanted}`."
+    )
+
+
+def changed(known: int, believed: int) -> str:
+    """What a process says that finds another number than the one it began with."""
+    return f"the database has {known} partitions now, and had {believed} when this process started: start it again"
+
+
+async def change_alone(connection: AsyncConnection) -> None:
+    """Let nobody begin on this database before the transaction ends; nor does it wait for a long time."""
+    if connection.dialect.name == "postgresql":
+        await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        await connection.execute(text("SET LOCAL statement_timeout = 0"))
+        await connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+
+
+async def living(connection: AsyncConnection) -> list[str]:
+    """The replicas that live, or whose connections are still open. On SQLite there are none: the file's lock tells."""
+    if connection.dialect.name == "sqlite":
+        return []
+    fresh = (_REPLICA.c.incarnation != "") & (func.now() - _REPLICA.c.heartbeat_at < _ALIVE)
+    alive = select(_REPLICA.c.id).where(or_(fresh, _BEARS.bindparams(marks=MARKS))).order_by(_REPLICA.c.id)
+    return list(await connection.scalars(alive))
+
+
+async def replace(connection: AsyncConnection, partitions: int, position: int) -> None:
+    """Give the inbox so many partitions. What is in it was worked through, all of it up to ``position``.
+
+    What is still in partitions that there are no more is noted, so that it is archived and deleted in time. Of inboxes
+    that were left before, all up to the last position counts as done.
+    """
+    inbox = str(await connection.scalar(select(_OFFSET.c.inbox).order_by(_OFFSET.c.partition).limit(1)))
+    before = await offsets.positions(connection)
+    rows = (await connection.execute(select(_LEFT.c.inbox, _LEFT.c.partition, _LEFT.c.position))).all()
+    others: dict[str, int] = {}
+    for name, _, left_at in rows:
+        others[name] = max(left_at, others.get(name, 0))
+    retired = {partition for name, partition, _ in rows if name == inbox} | set(before)
+    await connection.execute(delete(_OFFSET))
+    await offsets.prepare(connection, partitions, inbox, position)
+    await connection.execute(delete(_LEFT))
+    left = [_left(inbox, partition, position) for partition in sorted(retired) if partition >= partitions]
+    left += [_left(name, p, at) for name, at in others.items() if name != inbox for p in range(partitions)]
+    await upsert(connection, _LEFT, left)
+
+
+async def left_before(connection: AsyncConnection) -> list[str]:
+    """The inboxes that were left for another one, if any."""
+    mine = select(_OFFSET.c.inbox)
+    return list(await connection.scalars(select(_LEFT.c.inbox).where(_LEFT.c.inbox.not_in(mine)).distinct()))
+
+
+def _left(inbox: str, partition: int, position: int) -> dict[str, object]:
+    return {"inbox": inbox, "partition": partition, "position": position}
+
+
+async def retired(connection: AsyncConnection, inbox: str) -> dict[int, int]:
+    """Partitions of this inbox that there are no more, and how far they were worked through: to their ends."""
+    known = select(_OFFSET.c.partition)
+    mine = select(_LEFT.c.partition, _LEFT.c.position).where(_LEFT.c.inbox == inbox, _LEFT.c.partition.not_in(known))
+    return {partition: position for partition, position in await connection.execute(mine)}
+
+
+async def forget_retired(connection: AsyncConnection, inbox: str, partitions: Collection[int]) -> None:
+    """Nothing is left in them."""
+    mine = (_LEFT.c.inbox == inbox, _LEFT.c.partition.in_(list(partitions)))
+    await connection.execute(delete(_LEFT).where(*mine))

@@ -1,0 +1,121 @@
+"""Another number of partitions: all that was learnt and all that fires comes along, whatever was under way."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bot.components.partitions import offline as parts
+from bot.domain.event import AlertEvent
+from bot.domain.incident import IncidentStatus
+from bot.domain.lineage.observed import RunState
+from bot.errors import Refused
+from bot.inbox import partitions
+from bot.inbox.inbox import Inbox
+from bot.storage.database import Database
+from bot.storage.queries import snapshots
+from bot.watches import homes as pieces
+from tests.conftest import EVERY_INBOX, Clock
+from tests.integration.maintenance.retained import Retained
+from tests.integration.partitions.estate import CLUSTERS, Estate, job_ended, ruled
+
+Make = Callable[..., AlertEvent]
+
+
+@EVERY_INBOX
+async def test_every_alert_ends_its_incident_and_every_watch_knows_what_it_knew(
+    database: Database, inbox: Inbox, clock: Clock, alert: Make
+) -> None:
+    estate = Estate(database, inbox, clock, ruled(16))
+    await estate.fill(alert)
+    began = len(await estate.pipeline.incidents())
+    for wanted in (1, 4, 64):
+        await estate.samples(1)  # waits in the inbox, as does this alert
+        await estate.pipeline.append(alert(cluster=CLUSTERS[1], alertname=f"Before{wanted}"))
+        await estate.offline.work_off()
+        learnt = await estate.learnt()
+        limits = await estate.limits()
+        assert {watch for watch, _ in learnt} == {*pieces.MODULES} - {"models"}
+        assert {len(states) for states in limits.values()} == {1}
+        await estate.change(wanted)
+        await estate.see_that_all_is_at_home()
+        assert await estate.learnt() == learnt
+        assert await estate.limits() == limits
+        assert await estate.pipeline.lag() == 0
+    clock.pass_(minutes=11)
+    for cluster in CLUSTERS:
+        await estate.pipeline.send(job_ended(cluster, "r2", RunState.COMPLETE, clock))  # its watch knows that r1 failed
+        names = ["HighLatency", *(["Flaps"] if cluster == CLUSTERS[0] else [])]
+        names += [f"Before{wanted}" for wanted in (1, 4, 64)] if cluster == CLUSTERS[1] else []
+        for name in names:
+            host = {"host": "node-1"} if name == "HighLatency" else {}
+            await estate.pipeline.send(alert("resolved", cluster=cluster, alertname=name, ends_at=clock.now, **host))
+    for _ in range(3):
+        clock.pass_(minutes=10)
+        await estate.pipeline.worker.tick()
+    incidents = await estate.pipeline.incidents()
+    assert len(incidents) == began
+    assert {one.status for one in incidents} == {IncidentStatus.RESOLVED}
+
+
+async def test_what_fails_in_the_middle_leaves_all_as_it_was(
+    database: Database, inbox: Inbox, clock: Clock, alert: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    estate = Estate(database, inbox, clock, ruled(16))
+    await estate.fill(alert)
+    await estate.offline.work_off()
+    learnt = await estate.learnt()
+
+    async def fails(*_: object) -> None:
+        raise OSError("in the middle")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(parts.partitions, "replace", fails)
+        with pytest.raises(Exception, match="in the middle"):
+            await estate.offline.change(4)
+    await estate.see_that_all_is_at_home()
+    assert await estate.learnt() == learnt
+
+
+async def test_nothing_is_changed_while_entries_wait(
+    database: Database, inbox: Inbox, clock: Clock, alert: Make
+) -> None:
+    estate = Estate(database, inbox, clock, ruled(16))
+    await estate.fill(alert)
+    offline = estate.offline
+    await offline.work_off()
+    await estate.pipeline.append(alert(cluster="us-1"))
+    with pytest.raises(Refused, match="came in meanwhile"):
+        await offline.change(4)
+    async with database.read() as connection:
+        assert await partitions.count(connection) == 16
+
+
+@EVERY_INBOX
+async def test_what_is_in_partitions_that_there_are_no_more_is_archived_in_its_time(
+    database: Database, inbox: Inbox, clock: Clock, alert: Make, tmp_path: Path
+) -> None:
+    estate = Estate(database, inbox, clock, ruled(16))
+    await estate.fill(alert)
+    await estate.change(1)
+    before = [(seq, payload) for seq, _, _, payload in await inbox.raw_entries_after(0, 10_000)]
+    await estate.change(4)
+    retained = Retained(estate.pipeline, tmp_path / "archive")
+    clock.pass_(days=5)
+    await retained.clean()
+    assert await retained.entries() == []
+    archived = {row["seq"]: row["payload"] for row in retained.archived("events")}
+    assert archived == {seq: payload.decode() for seq, payload in before}
+    async with database.read() as connection:
+        assert await partitions.retired(connection, inbox.identity) == {}
+
+
+async def test_what_cannot_be_read_is_named_before_anything_is_changed(
+    database: Database, inbox: Inbox, clock: Clock, alert: Make
+) -> None:
+    estate = Estate(database, inbox, clock, ruled(16))
+    await estate.fill(alert)
+    async with database.write() as connection:
+        await snapshots.save(connection, 3, "metrics", {"series:broken": b"no state"}, 0, clock.now)
+    [loss] = await estate.offline.losses(4)
+    assert "1 snapshots of the watch 'metrics' that cannot be read (series:broken)" in loss
