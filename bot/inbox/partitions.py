@@ -67,7 +67,7 @@ async def see_that_it_holds(database: Database, believed: int) -> None:
 def advice_on(known: int, wanted: int | None) -> str:
     """What to do where the setting is not what the database has."""
     return (
-        f"It goes on with {known}: the database decides. Set TANDEM_PARTITIONS={known} or leave it out; to have "
+        f"Tandem goes on with {known}: the database decides. Set TANDEM_PARTITIONS={known} or leave it out; to have "
         f"{wanted}, stop every process and run `tandem partitions {wanted}`."
     )
 
