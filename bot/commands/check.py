@@ -20,8 +20,8 @@ def check(config: ConfigOption = None) -> None:
         settings, warnings = load_config(path)
         for warning in [*warnings, *environment_warnings(settings, environment)]:
             out.print(f"warning: {warning}")
-        if warning := asyncio.run(warning_about_partitions(environment)):
-            out.print(f"warning: {warning}")
+        if differs := asyncio.run(warning_about_partitions(environment)):
+            out.print(f"warning: {differs}")
         for line in guards_in_words(settings):
             out.print(line)
         counts = f"{len(settings.services)} services, {len(settings.models)} models, {len(settings.runbooks)} runbooks"

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from bot.components.partitions import offline as parts
 from bot.domain.event import AlertEvent
 from bot.domain.incident import IncidentStatus
 from bot.domain.lineage.observed import RunState
@@ -70,7 +69,7 @@ async def test_what_fails_in_the_middle_leaves_all_as_it_was(
         raise OSError("in the middle")
 
     with monkeypatch.context() as patched:
-        patched.setattr(parts.partitions, "replace", fails)
+        patched.setattr(partitions, "replace", fails)
         with pytest.raises(Exception, match="in the middle"):
             await estate.offline.change(4)
     await estate.see_that_all_is_at_home()

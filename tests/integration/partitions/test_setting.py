@@ -142,7 +142,7 @@ async def test_a_process_that_finds_another_number_ends(database: Database, inbo
 
 KILLED = """
 import asyncio, os, signal, sys
-from bot.components.partitions import offline
+from bot.inbox import partitions
 from bot.commands.parts import partitions as parts
 from tests.integration.partitions.test_setting import environment
 from bot.config import Config
@@ -151,8 +151,8 @@ async def die(*args):
     await before(*args)
     os.kill(os.getpid(), signal.SIGKILL)
 
-before = offline.partitions.replace
-offline.partitions.replace = die
+before = partitions.replace
+partitions.replace = die
 asyncio.run(parts.change(environment(sys.argv[1]), Config(), 4, True))
 """
 

@@ -29,8 +29,8 @@ def test_every_watch_with_snapshots_says_of_which_domain_its_pieces_are() -> Non
         if isinstance(name := getattr(module, "WATCH", None), str):
             names.add(name)
     assert names == set(pieces.MODULES)
-    for module in pieces.MODULES.values():
-        assert callable(importlib.import_module(module).domain_of_piece)
+    for place in pieces.MODULES.values():
+        assert callable(importlib.import_module(place).domain_of_piece)
 
 
 places = st.integers(0, 3)
