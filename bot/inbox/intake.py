@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
 
 import msgspec
@@ -18,7 +19,7 @@ MAX_WAITING_ENTRIES = 10_000
 MAX_WAITING_BYTES = 64 * 2**20
 RETRY_AFTER = 1
 CROWD = 8
-"""So many requests in one commit mean that the endpoints are busy."""
+"""So many requests that wait for a commit are a crowd; it ends when a commit leaves none waiting."""
 SHARE_WHEN_CROWDED = 0.25
 MOST_REST = 0.5
 
@@ -77,7 +78,8 @@ class Intake:
         self._bytes = 0
         self._woken = asyncio.Event()
         self._stopping = False
-        self._crowded_until = 0.0
+        self._uncrowded = asyncio.Event()
+        self._uncrowded.set()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -91,13 +93,18 @@ class Intake:
         if self._task:
             await self._task
 
-    def rest_after(self, busy: float) -> float:
-        """How long the pipeline rests after so many seconds of work: while the endpoints are crowded, they go first.
+    async def rest_after(self, busy: float) -> None:
+        """The pipeline's rest after so many seconds of work: while the endpoints are crowded, they go first.
 
-        Not for long: work that took seconds has waited for the database, as have the senders after it.
+        It ends with the crowd. It is never long: work that took seconds has waited for the database, as have the
+        senders after it.
         """
-        crowded = asyncio.get_running_loop().time() < self._crowded_until
-        return min(busy * (1 / SHARE_WHEN_CROWDED - 1), MOST_REST) if crowded else 0.0
+        if self._uncrowded.is_set():
+            await asyncio.sleep(0)
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(busy * (1 / SHARE_WHEN_CROWDED - 1), MOST_REST)):
+                await self._uncrowded.wait()
 
     async def append(self, entries: Sequence[NewEntry]) -> None:
         """Return when the entries are committed. Raises InboxFull, StorageUnavailable."""
@@ -118,6 +125,8 @@ class Intake:
             raise InboxFull(retry_after)
         committed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((entries, committed))
+        if len(self._waiting) >= CROWD:
+            self._uncrowded.clear()
         self._entries += len(entries)
         self._bytes += size
         self._woken.set()
@@ -143,8 +152,6 @@ class Intake:
 
     async def _commit(self, group: list[_Waiting]) -> None:
         together = [entry for entries, _ in group for entry in entries]
-        if len(group) >= CROWD:
-            self._crowded_until = asyncio.get_running_loop().time() + 0.1
         try:
             with COMMIT_SECONDS.time():
                 await self._inbox.append(together)
@@ -165,6 +172,8 @@ class Intake:
         finally:
             self._entries -= len(together)
             self._bytes -= _size(together)
+            if not self._waiting:
+                self._uncrowded.set()
 
 
 def _size(entries: Sequence[NewEntry]) -> int:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 
 import structlog
@@ -27,16 +27,16 @@ TICK = 1.0
 log = structlog.get_logger(__name__)
 
 
-def _without_rest(_busy: float) -> float:
-    return 0.0
+async def _without_rest(_busy: float) -> None:
+    await asyncio.sleep(0)
 
 
 class Worker:
     """Works through the partitions that this replica holds.
 
     After every transaction that changed something, the change is broadcast, so that others look at once. What watches
-    know of a partition belongs to one lease of it: under another, they begin from what is stored. ``pace`` says for how
-    long to rest after so many seconds of work.
+    know of a partition belongs to one lease of it: under another, they begin from what is stored. ``rest_after`` is
+    awaited after so many seconds of work.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Worker:
         services: Services,
         make_plan: PlanMaker,
         watches: Sequence[Watch] = (),
-        pace: Callable[[float], float] = _without_rest,
+        rest_after: Callable[[float], Awaitable[None]] = _without_rest,
     ) -> None:
         self._database = services.database
         self._inbox = services.inbox
@@ -56,7 +56,7 @@ class Worker:
         self._topology = Topology(services.rules.depends_on)
         self._make_plan = make_plan
         self._watches = watches
-        self._pace = pace
+        self._rest_after = rest_after
         self._epochs: dict[int, int | None] = {}
         self._stages = {trigger: stages_on(trigger) for trigger in Trigger}
         self._waiting: set[int] = set()
@@ -119,7 +119,7 @@ class Worker:
             if self._holds(partition):
                 began = loop.time()
                 await self._tick(partition)
-                await asyncio.sleep(self._pace(loop.time() - began))
+                await self._rest_after(loop.time() - began)
 
     async def _look(self) -> set[int]:
         """The partitions in which time alone may change something; what waits in the inbox is noted."""
@@ -165,7 +165,7 @@ class Worker:
             began = loop.time()
             if await self._work_on(partition):
                 self._waiting.add(partition)
-            await asyncio.sleep(self._pace(loop.time() - began))
+            await self._rest_after(loop.time() - began)
 
     async def _work_on(self, partition: int) -> int:
         """The next batch; returns how many entries it worked through."""

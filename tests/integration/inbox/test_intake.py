@@ -1,7 +1,7 @@
 """The intake answers when events are on disk, and says so when they cannot be."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 
 import pytest
@@ -10,7 +10,8 @@ from sqlalchemy import text
 from bot.domain.event import AlertEvent, AlertStatus
 from bot.errors import InboxFull, StorageUnavailable
 from bot.inbox.inbox import Inbox, NewEntry
-from bot.inbox.intake import Intake, entries_for
+from bot.inbox import intake as intake_module
+from bot.inbox.intake import CROWD, Intake, entries_for
 from tests.conftest import EVERY_INBOX, database_of
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -24,6 +25,18 @@ def _entries(name: str = "a") -> list[NewEntry]:
 async def _rename(inbox: Inbox, name: str, to: str) -> None:
     async with database_of(inbox).write() as connection:
         await connection.execute(text(f"ALTER TABLE {name} RENAME TO {to}"))
+
+
+def _held_up(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """The inbox commits nothing before this is set."""
+    committing, append = asyncio.Event(), inbox.append
+
+    async def late(entries: Sequence[NewEntry]) -> None:
+        await committing.wait()
+        await append(entries)
+
+    monkeypatch.setattr(inbox, "append", late)
+    return committing
 
 
 @pytest.fixture
@@ -58,6 +71,45 @@ async def test_stopping_commits_what_waits(inbox: Inbox) -> None:
     await intake.stop()
     await waiting
     assert await inbox.lag({0: 0}) == 1
+
+
+async def test_the_pipeline_rests_no_longer_than_the_crowd_at_the_endpoints_lasts(
+    intake: Intake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake_module, "MOST_REST", 3600.0)
+    crowd = asyncio.gather(*(intake.append(_entries(str(i))) for i in range(2 * CROWD)))
+    await asyncio.sleep(0)
+    async with asyncio.timeout(60):
+        await intake.rest_after(3600.0)
+    await crowd
+
+
+async def test_the_pipeline_rests_while_a_crowd_waits_and_not_for_ever(
+    intake: Intake, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake_module, "MOST_REST", 0.05)
+    clock = asyncio.get_running_loop().time
+    committing = _held_up(inbox, monkeypatch)
+    crowd = asyncio.gather(*(intake.append(_entries(str(i))) for i in range(2 * CROWD)))
+    await asyncio.sleep(0)
+    began = clock()
+    await intake.rest_after(3600.0)
+    assert clock() - began >= 0.05
+    committing.set()
+    await crowd
+
+
+async def test_a_few_requests_do_not_make_the_pipeline_rest(
+    intake: Intake, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    committing = _held_up(inbox, monkeypatch)
+    few = asyncio.gather(*(intake.append(_entries(str(i))) for i in range(CROWD - 1)))
+    await asyncio.sleep(0)
+    async with asyncio.timeout(60):
+        await intake.rest_after(3600.0)
+    assert not few.done()
+    committing.set()
+    await few
 
 
 async def test_a_database_that_takes_nothing_fails_the_requests_and_is_used_again_when_it_does(
