@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import Conflict
 from bot.storage.database import insert_missing, table_of
+from bot.storage.prepared import fetch_rows, perform
 from bot.storage.tables.core import DeadLetterRow, OffsetRow
 
 _OFFSET = table_of(OffsetRow)
@@ -28,13 +29,13 @@ async def prepare(connection: AsyncConnection, partitions: int, inbox: str = "da
 
 async def positions(connection: AsyncConnection) -> dict[int, int]:
     """How far each partition has come."""
-    rows = await connection.execute(_POSITIONS)
-    return {partition: position for partition, position in rows}
+    return {partition: position for partition, position in await fetch_rows(connection, _POSITIONS, {})}
 
 
 async def position_of(connection: AsyncConnection, partition: int) -> int:
     """How far a partition has come; the row stays locked to the end of the transaction."""
-    return int((await connection.execute(_LOCKED, {"of": partition})).scalar_one())
+    [(position,)] = await fetch_rows(connection, _LOCKED, {"of": partition})
+    return int(position)
 
 
 async def lock(connection: AsyncConnection, partition: int) -> None:
@@ -44,8 +45,7 @@ async def lock(connection: AsyncConnection, partition: int) -> None:
 
 async def advance(connection: AsyncConnection, partition: int, before: int, after: int) -> None:
     """Move the offset. Raises Conflict where somebody else has moved it."""
-    result = await connection.execute(_ADVANCE, {"of": partition, "before": before, "after": after})
-    if result.rowcount != 1:
+    if await perform(connection, _ADVANCE, {"of": partition, "before": before, "after": after}) != 1:
         raise Conflict(f"partition {partition} is no longer at {before}")
 
 

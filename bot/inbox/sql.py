@@ -15,6 +15,7 @@ from sqlalchemy import ARRAY, BigInteger, FromClause, Integer, Select, bindparam
 from bot.inbox.entries import MOST_BYTES, Entry, NewEntry, RawEntry, Room, ShortLived, beginning_of, decoded
 from bot.storage.collisions import begun_anew
 from bot.storage.database import Database, table_of
+from bot.storage.prepared import fetch_rows
 from bot.storage.tables.core import InboxRow
 
 _INBOX = table_of(InboxRow)
@@ -84,7 +85,7 @@ class SqlInbox:
     async def entries_after(self, partition: int, position: int, limit: int) -> list[Entry]:
         values = {"of": partition, "position": position, "limit": limit}
         async with self.database.read() as connection:
-            rows = [(row[0], row[1], row[2]) for row in await connection.execute(_AFTER, values)]
+            rows = [(row[0], row[1], row[2]) for row in await fetch_rows(connection, _AFTER, values)]
         sizes = accumulate(len(payload) for _, _, payload in rows)
         fit = max(1, sum(size <= MOST_BYTES for size in sizes))
         return await decoded(rows[:fit])

@@ -22,7 +22,7 @@ from sqlalchemy.dialects.sqlite.aiosqlite import (
 from sqlalchemy.util import await_only
 
 
-class _Done(NamedTuple):
+class Done(NamedTuple):
     """What a statement has left when its cursor is closed."""
 
     description: Any = None
@@ -41,7 +41,7 @@ class Cursor(AsyncAdapt_aiosqlite_cursor):
         self._adapt_connection = adapt_connection
         self._connection = adapt_connection._connection
         self._rows = deque()
-        self._done = _Done()
+        self._done = Done()
 
     @property
     def description(self) -> Any:
@@ -56,12 +56,12 @@ class Cursor(AsyncAdapt_aiosqlite_cursor):
         return self._done.lastrowid
 
     async def _execute_async(self, operation: Any, parameters: Any) -> Any:
-        return await self._perform(_execute, operation, () if parameters is None else parameters)
+        return await self._perform(execute, operation, () if parameters is None else parameters)
 
     async def _executemany_async(self, operation: Any, seq_of_parameters: Any) -> Any:
-        return await self._perform(_execute_many, operation, seq_of_parameters)
+        return await self._perform(execute_many, operation, seq_of_parameters)
 
-    async def _perform(self, perform: Callable[[Any, str, Any], _Done], operation: str, parameters: Any) -> None:
+    async def _perform(self, perform: Callable[[Any, str, Any], Done], operation: str, parameters: Any) -> None:
         async with self._adapt_connection._execute_mutex:
             self._done = await self._adapt_connection.trip(perform, operation, parameters)
         self._rows = deque(self._done.rows)
@@ -85,7 +85,7 @@ class Connection(AsyncAdapt_aiosqlite_connection):
         """From the next statement on, a transaction is open that this statement begins."""
         self._to_begin = operation
 
-    async def trip(self, perform: Callable[[Any, str, Any], _Done], operation: str, parameters: Any) -> _Done:
+    async def trip(self, perform: Callable[[Any, str, Any], Done], operation: str, parameters: Any) -> Done:
         if self._to_begin:
             perform, self._to_begin = partial(_begun, self._to_begin, perform), ""
         try:
@@ -97,7 +97,7 @@ class Connection(AsyncAdapt_aiosqlite_connection):
     def cursor(self, server_side: bool = False) -> AsyncAdapt_dbapi_cursor:
         if server_side and self._to_begin:  # its statement makes trips of its own
             operation, self._to_begin = self._to_begin, ""
-            await_only(self.trip(_execute, operation, ()))
+            await_only(self.trip(execute, operation, ()))
         return super().cursor(server_side)
 
     def commit(self) -> None:
@@ -133,25 +133,25 @@ class Driver(AsyncAdapt_aiosqlite_dbapi):
 
 def _begun(
     begin: str,
-    perform: Callable[[Any, str, Any], _Done],
+    perform: Callable[[Any, str, Any], Done],
     connection: sqlite3.Connection,
     operation: str,
     parameters: Any,
-) -> _Done:
+) -> Done:
     connection.execute(begin)
     return perform(connection, operation, parameters)
 
 
-def _execute(
+def execute(
     connection: sqlite3.Connection,
     operation: str,
     parameters: Any,
     perform: Callable[[sqlite3.Cursor, str, Any], Any] = sqlite3.Cursor.execute,
-) -> _Done:
+) -> Done:
     with closing(connection.cursor()) as cursor:
         perform(cursor, operation, parameters)
         rows = cursor.fetchall() if cursor.description else ()
-        return _Done(cursor.description, cursor.rowcount, cursor.lastrowid or 0, rows)
+        return Done(cursor.description, cursor.rowcount, cursor.lastrowid or 0, rows)
 
 
-_execute_many = partial(_execute, perform=sqlite3.Cursor.executemany)
+execute_many = partial(execute, perform=sqlite3.Cursor.executemany)

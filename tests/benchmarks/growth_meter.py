@@ -8,7 +8,7 @@ import multiprocessing
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,9 @@ from typing import Any
 import psutil  # type: ignore[import-untyped]
 import structlog
 from prometheus_client import REGISTRY
-from sqlalchemy import event
 
 from bot.storage.database import Database
+from tests.statements import statements_of
 
 Figures = dict[str, float]
 Case = Callable[..., Awaitable[Figures]]
@@ -57,20 +57,13 @@ class Meter:
     @contextmanager
     def running(self) -> Iterator[None]:
         use = Use()
-        engine = self.database.engine.sync_engine if self.database else None
-
-        def count(*_what: object) -> None:
-            use.statements += 1
-
-        if engine:
-            event.listen(engine, "before_cursor_execute", count)
-        batches, served = _batches(), cpu_of_server(self.server)
-        began, cpu = time.perf_counter(), time.process_time()
-        yield
-        use.cpu, use.wall = time.process_time() - cpu, time.perf_counter() - began
-        use.batches, use.server_cpu = _batches() - batches, cpu_of_server(self.server) - served
-        if engine:
-            event.remove(engine, "before_cursor_execute", count)
+        with statements_of(self.database) if self.database else nullcontext([]) as statements:
+            batches, served = _batches(), cpu_of_server(self.server)
+            began, cpu = time.perf_counter(), time.process_time()
+            yield
+            use.cpu, use.wall = time.process_time() - cpu, time.perf_counter() - began
+            use.batches, use.server_cpu = _batches() - batches, cpu_of_server(self.server) - served
+        use.statements = len(statements)
         self.rounds.append(use)
 
     def least(self) -> Use:

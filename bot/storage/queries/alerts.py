@@ -14,7 +14,7 @@ from bot.domain.incident import Tally
 from bot.domain.inhibition import Placed
 from bot.domain.severity import Severity
 from bot.storage.database import chunks, row_of, table_of, upsert
-from bot.storage.prepared import any_of
+from bot.storage.prepared import any_of, fetch_dicts, fetch_rows
 from bot.storage.tables.core import AlertRow, SilenceRow
 
 _ALERT = table_of(AlertRow)
@@ -41,8 +41,8 @@ async def current_by_identity(connection: AsyncConnection, identities: Iterable[
     """The latest episode of each alert that is known."""
     found: dict[str, Alert] = {}
     for chunk in chunks(identities):
-        rows = await connection.execute(_CURRENT, {"identities": chunk})
-        found |= {alert.identity: alert for alert in map(_alert, rows.mappings())}
+        rows = await fetch_dicts(connection, _CURRENT, {"identities": chunk})
+        found |= {row["identity"]: msgspec.convert(row, Alert) for row in rows}
     return found
 
 
@@ -105,7 +105,7 @@ async def tallies_of(connection: AsyncConnection, incident_ids: Iterable[str]) -
     wanted = set(incident_ids)
     found: dict[str, list[Tally]] = {incident_id: [] for incident_id in wanted}
     for chunk in chunks(wanted):
-        rows = await connection.execute(_TALLIES, {"ids": chunk})
+        rows = await fetch_rows(connection, _TALLIES, {"ids": chunk})
         for incident_id, service, name, severity, active, flapping, count, *span in rows:
             tally = Tally(incident_id, service, name, Severity(severity), bool(active), bool(flapping), count, *span)
             found[incident_id].append(tally)

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.change import Change
 from bot.domain.event import ChangeKind
 from bot.storage.database import row_of, table_of
-from bot.storage.prepared import any_of
+from bot.storage.prepared import any_of, fetch_dicts
 from bot.storage.tables.core import ChangeRow
 
 _CHANGE = table_of(ChangeRow)
@@ -44,8 +44,8 @@ async def between(
 ) -> list[Change]:
     """The changes of services in a span of time, the latest first; at most a hundred."""
     where = {"domains": sorted(set(domains)), "services": sorted(set(services))}
-    rows = await connection.execute(_BETWEEN, where | {"since": since, "until": until})
-    return [msgspec.convert(dict(row), Change) for row in rows.mappings()]
+    found = await fetch_dicts(connection, _BETWEEN, where | {"since": since, "until": until})
+    return [msgspec.convert(row, Change) for row in found]
 
 
 async def domains_of(connection: AsyncConnection, service: str) -> set[str]:

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select, t
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.storage.database import chunks, table_of, upsert
-from bot.storage.prepared import any_of
+from bot.storage.prepared import any_of, fetch_rows
 from bot.storage.tables.correlation import CompanionRow
 from detectors.correlation import TAUGHT, CoOccurrences, Seen
 
@@ -176,7 +176,7 @@ async def most_together(connection: AsyncConnection, now: datetime, most: int = 
 async def _faded(
     connection: AsyncConnection, query: Select[Any], values: Mapping[str, Any], now: datetime
 ) -> dict[tuple[str, str, str], tuple[float, float]]:
-    rows = await connection.execute(query, dict(values))
+    rows = await fetch_rows(connection, query, values)
     return {
         (domain, service, other): (near * _left(seen, now), apart * _left(seen, now))
         for domain, service, other, near, apart, seen in rows

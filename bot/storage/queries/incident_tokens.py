@@ -7,7 +7,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.storage.database import chunks, table_of, upsert
-from bot.storage.prepared import any_of
+from bot.storage.prepared import any_of, fetch_rows
 from bot.storage.tables.correlation import IncidentTermsRow
 
 MOST = 256
@@ -20,7 +20,7 @@ async def of_incidents(connection: AsyncConnection, ids: Iterable[str]) -> dict[
     """The tokens of each incident that has some."""
     found: dict[str, frozenset[int]] = {}
     for chunk in chunks(ids):
-        rows = await connection.execute(_OF_INCIDENTS, {"ids": chunk})
+        rows = await fetch_rows(connection, _OF_INCIDENTS, {"ids": chunk})
         found |= {incident_id: frozenset(array("I", packed)) for incident_id, packed in rows}
     return found
 

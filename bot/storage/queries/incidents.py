@@ -25,7 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.incident import Incident, IncidentStatus, TimelineEntry
 from bot.domain.severity import Severity
 from bot.storage.database import chunks, insert_missing, row_of, table_of, upsert
-from bot.storage.prepared import any_of
+from bot.storage.prepared import any_of, fetch_dicts, fetch_rows, write_rows
 from bot.storage.queries import incident_tokens
 from bot.storage.tables.core import CounterRow, IncidentKeyRow, IncidentRow, TimelineRow
 
@@ -36,6 +36,7 @@ _COUNTER = table_of(CounterRow)
 
 MOST_KEYS = 5000
 _LATELY_RESOLVED = 500
+_INTO_TIMELINE = insert(_TIMELINE).inline()
 _BY_IDS = select(_INCIDENT).where(_INCIDENT.c.id.in_(any_of("ids"))).order_by(_INCIDENT.c.id)
 _BY_IDS_LOCKED = _BY_IDS.with_for_update()
 _RECENT_KEYS = (
@@ -53,6 +54,13 @@ _SERVICES_BETWEEN = (
     .limit(bindparam("limit"))
 )
 
+_TAKEN = (
+    update(_COUNTER)
+    .where(_COUNTER.c.name == "incident")
+    .values(value=_COUNTER.c.value + bindparam("count"))
+    .returning(_COUNTER.c.value)
+)
+
 Key = tuple[str, str, str]
 """Correlation domain, kind (``service``, ``group`` or ``name``) and value."""
 Span = tuple[datetime, datetime]
@@ -65,16 +73,11 @@ def _incident(row: RowMapping) -> Incident:
 
 async def take_numbers(connection: AsyncConnection, count: int) -> list[int]:
     """The next incident numbers; taken for good when the transaction commits."""
-    taken = (
-        update(_COUNTER)
-        .where(_COUNTER.c.name == "incident")
-        .values(value=_COUNTER.c.value + count)
-        .returning(_COUNTER.c.value)
-    )
-    last = await connection.scalar(taken)
-    if last is None:  # nobody has taken any before
+    taken = await fetch_rows(connection, _TAKEN, {"count": count})
+    if not taken:  # nobody has taken any before
         await insert_missing(connection, _COUNTER, [{"name": "incident", "value": 0}])
-        last = (await connection.execute(taken)).scalar_one()
+        taken = await fetch_rows(connection, _TAKEN, {"count": count})
+    [(last,)] = taken
     return list(range(last - count + 1, last + 1))
 
 
@@ -82,8 +85,8 @@ async def by_ids(connection: AsyncConnection, ids: Iterable[str], *, lock: bool 
     """Incidents by id; with ``lock`` nobody else changes them before this transaction ends."""
     found: dict[str, Incident] = {}
     for chunk in chunks(ids):
-        rows = await connection.execute(_BY_IDS_LOCKED if lock else _BY_IDS, {"ids": chunk})
-        found |= {incident.id: incident for incident in map(_incident, rows.mappings())}
+        rows = await fetch_dicts(connection, _BY_IDS_LOCKED if lock else _BY_IDS, {"ids": chunk})
+        found |= {row["id"]: msgspec.convert(row, Incident) for row in rows}
     return found
 
 
@@ -119,7 +122,7 @@ async def recent_keys(
 ) -> dict[str, dict[Key, Span]]:
     """For each open incident its keys that were seen between two moments; the newest, where there are too many."""
     values = {"domains": sorted(set(domains)), "since": since, "until": until}
-    rows = await connection.execute(_RECENT_KEYS, values)
+    rows = await fetch_rows(connection, _RECENT_KEYS, values)
     found: dict[str, dict[Key, Span]] = {}
     for domain, kind, value, incident_id, first_at, last_at in rows:
         found.setdefault(incident_id, {})[domain, kind, value] = (first_at, last_at)
@@ -143,7 +146,7 @@ async def services_between(
 ) -> list[tuple[str, str, datetime]]:
     """The services first seen in open incidents between two moments: incident, service and when."""
     values = {"of": domain, "since": since, "until": until, "limit": limit}
-    rows = await connection.execute(_SERVICES_BETWEEN, values)
+    rows = await fetch_rows(connection, _SERVICES_BETWEEN, values)
     return [(incident_id, service, first_at) for incident_id, service, first_at in rows]
 
 
@@ -249,7 +252,7 @@ async def add_to_timeline(connection: AsyncConnection, entries: Sequence[Timelin
         await connection.execute(
             select(_INCIDENT.c.id).where(_INCIDENT.c.id.in_(ids)).order_by(_INCIDENT.c.id).with_for_update()
         )
-    await connection.execute(insert(_TIMELINE), [row_of(entry) for entry in entries])
+    await write_rows(connection, _INTO_TIMELINE, [row_of(entry) for entry in entries])
 
 
 async def timeline_of(

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, and_, bindparam, delete, func, or_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.storage.database import chunks, table_of, upsert
-from bot.storage.prepared import any_of
+from bot.storage.prepared import any_of, fetch_rows
 from bot.storage.tables.core import IncidentRow, LearntEdgeRow
 
 KEPT = timedelta(days=7)
@@ -47,6 +47,9 @@ _BY_HOSTS = (
     .group_by(_EDGE.c.domain, _EDGE.c.service)
     .having(func.count() > bindparam("hosts"))
 )
+_PLACED = select(_EDGE.c.service, _EDGE.c.depends_on).where(
+    _OF_SERVICES, _EDGE.c.last_seen >= bindparam("since"), _EDGE.c.kind == EdgeKind.RUNS_ON.value
+)
 _COUNTED = select(func.count(), func.min(_EDGE.c.last_seen)).where(_EDGE.c.partition == bindparam("of"))
 
 
@@ -78,7 +81,7 @@ async def learn(
     known: set[LearntEdge] = set()
     for services in chunks({edge.service for edge in seen}):
         values = {"domains": domains, "services": services, "since": now - RENEWED}
-        rows = await connection.execute(_SEEN_SINCE, values)
+        rows = await fetch_rows(connection, _SEEN_SINCE, values)
         known |= {LearntEdge(*row) for row in rows}
     new = sorted(seen - known)
     if new:
@@ -94,7 +97,7 @@ async def _on_very_many(
     where = {"domains": sorted({edge.domain for edge in edges}), "since": now - RENEWED, "hosts": 2 * EVERYWHERE}
     found: set[tuple[str, str]] = set()
     for services in chunks({edge.service for edge in edges}):
-        rows = await connection.execute(_BY_HOSTS, where | {"services": services})
+        rows = await fetch_rows(connection, _BY_HOSTS, where | {"services": services})
         found |= {(domain, service) for domain, service in rows}
     return found
 
@@ -107,7 +110,7 @@ async def unlearn(connection: AsyncConnection, domain: str, edges: Iterable[tupl
 
 async def _forget(connection: AsyncConnection, partition: int, now: datetime) -> None:
     mine = _EDGE.c.partition == partition
-    count, oldest = (await connection.execute(_COUNTED, {"of": partition})).one()
+    [(count, oldest)] = await fetch_rows(connection, _COUNTED, {"of": partition})
     if oldest is not None and oldest < now - KEPT:
         old = await connection.execute(delete(_EDGE).where(mine, _EDGE.c.last_seen < now - KEPT))
         count -= old.rowcount
@@ -184,7 +187,7 @@ async def _followed(
         fresh: set[_Edge] = set()
         for chunk in chunks(frontier):
             values = {**known, "names": chunk, "limit": MOST_AROUND}
-            rows = (await connection.execute(_edges_at(start, calls=hop > 0), values)).all()
+            rows = await fetch_rows(connection, _edges_at(start, calls=hop > 0), values)
             whole = whole and len(rows) < MOST_AROUND
             fresh |= {_Edge(service, other, EdgeKind(kind)) for service, other, kind in rows}
         found |= fresh
@@ -198,7 +201,7 @@ async def _followed(
 async def _seen_everywhere(connection: AsyncConnection, known: Mapping[str, Any], services: Iterable[str]) -> set[str]:
     found: set[str] = set()
     for chunk in chunks(services):
-        rows = await connection.execute(_BY_HOSTS, {**known, "services": chunk, "hosts": EVERYWHERE})
+        rows = await fetch_rows(connection, _BY_HOSTS, {**known, "services": chunk, "hosts": EVERYWHERE})
         found |= {service for _, service in rows}
     return found
 
@@ -208,10 +211,9 @@ async def hosts_of(
 ) -> dict[str, set[str]]:
     """On which hosts alerts have placed services."""
     found: dict[str, set[str]] = {}
-    placed = and_(_EDGE.c.domain == domain, _EDGE.c.last_seen >= now - KEPT, _EDGE.c.kind == EdgeKind.RUNS_ON.value)
     for chunk in chunks(services):
-        pairs = select(_EDGE.c.service, _EDGE.c.depends_on).where(placed, _EDGE.c.service.in_(chunk))
-        for service, host in await connection.execute(pairs):
+        values = {"domains": [domain], "services": chunk, "since": now - KEPT}
+        for service, host in await fetch_rows(connection, _PLACED, values):
             found.setdefault(service, set()).add(host)
     return found
 

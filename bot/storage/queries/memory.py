@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.run import RunStatus
 from bot.storage.database import chunks, insert_missing, table_of
-from bot.storage.prepared import any_of
+from bot.storage.prepared import any_of, fetch_rows
 from bot.storage.tables.core import TraitRow
 from bot.storage.tables.runs import RunRow
 
@@ -51,7 +51,7 @@ async def remember(connection: AsyncConnection, found: Mapping[str, tuple[str, C
 
 async def alike(connection: AsyncConnection, domain: str, traits: Iterable[str], limit: int = 20) -> list[Resemblance]:
     """The remembered incidents that share the most traits."""
-    rows = await connection.execute(_ALIKE, {"of": domain, "traits": sorted(traits), "limit": limit})
+    rows = await fetch_rows(connection, _ALIKE, {"of": domain, "traits": sorted(traits), "limit": limit})
     return [Resemblance(*row) for row in rows]
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.silence import Silence
 from bot.storage.database import chunks, insert_missing, row_of, table_of, upsert
+from bot.storage.prepared import fetch_dicts
 from bot.storage.tables.core import SilenceRow
 
 MOST_MADE = 500
@@ -27,8 +28,7 @@ async def add_missing(connection: AsyncConnection, found: Sequence[Silence]) -> 
 
 async def not_ended(connection: AsyncConnection, now: datetime) -> list[Silence]:
     """The silences that are in force or will be, the first to end first."""
-    rows = await connection.execute(_NOT_ENDED, {"now": now})
-    return [msgspec.convert(dict(row), Silence) for row in rows.mappings()]
+    return [msgspec.convert(row, Silence) for row in await fetch_dicts(connection, _NOT_ENDED, {"now": now})]
 
 
 async def made_since(connection: AsyncConnection, moment: datetime) -> list[Silence]:

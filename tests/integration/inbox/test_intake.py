@@ -9,8 +9,8 @@ from sqlalchemy import text
 
 from bot.domain.event import AlertEvent, AlertStatus
 from bot.errors import InboxFull, StorageUnavailable
-from bot.inbox.inbox import Inbox, NewEntry
 from bot.inbox import intake as intake_module
+from bot.inbox.inbox import Inbox, NewEntry
 from bot.inbox.intake import CROWD, Intake, entries_for
 from tests.conftest import EVERY_INBOX, database_of
 

@@ -1,16 +1,15 @@
 """On SQLite what is looked for again and again among all alerts is found by an index, however many there are."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import pytest
-from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.storage.database import Database
 from bot.storage.queries import alerts
 from bot.storage.queries.records import service
 from tests.conftest import Clock
+from tests.statements import statements_of
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -28,16 +27,11 @@ LOOKS: dict[str, Look] = {
 
 @pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS)
 async def test_a_look_at_alerts_reads_no_others(database: Database, clock: Clock, look: Look) -> None:
-    asked: list[tuple[str, Any]] = []
     async with database.write() as connection:
-
-        @event.listens_for(connection.sync_connection, "before_cursor_execute")
-        def _note(_connection: object, _cursor: object, statement: str, values: Any, *_: object) -> None:
-            asked.append((statement, values))
-
-        await look(connection, clock)
-        [(statement, values)] = list(asked)
-        plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+        with statements_of(database) as asked:
+            await look(connection, clock)
+        [(statement, values)] = asked
+        plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", tuple(values))
         steps = [step for *_, step in plan]
     assert any("alert" in step for step in steps)
     assert "SCAN alert" not in steps

@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from bot.domain.event import AlertEvent, Event
 from bot.domain.rules import Rules
@@ -20,6 +19,7 @@ from bot.storage.queries.learnt_edges import EVERYWHERE, KEPT, LearntEdge
 from detectors.topology import Topology
 from tests.conftest import Clock
 from tests.integration.pipeline_driver import Pipeline
+from tests.statements import statements_of
 
 MakeAlert = Callable[..., AlertEvent]
 HOUR = timedelta(hours=1)
@@ -210,23 +210,24 @@ async def test_an_alert_on_a_host_meets_the_alert_of_the_service_that_runs_there
 async def test_around_the_incident_of_a_batch_only_what_the_batch_has_not_looked_at_is_looked_up(
     pipeline: Pipeline, alert: MakeAlert
 ) -> None:
-    names: list[set[str]] = []
-
-    def note(_connection: object, _cursor: object, statement: str, values: Any, *_: object) -> None:
-        if "count(*) >" in statement and "FROM learnt_edge" in statement:
-            given = values.values() if isinstance(values, dict) else values
-            names.append({"web", "api"}.intersection(map(str, given)))
+    def names(asked: list[tuple[str, Any]]) -> list[set[str]]:
+        found = []
+        for statement, values in asked:
+            if "count(*) >" in statement and "FROM learnt_edge" in statement:
+                given = values.values() if isinstance(values, dict) else values
+                found.append({"web", "api"}.intersection(map(str, given)))
+        return found
 
     web, api = alert(service="web", instance="h1"), alert(service="api", instance="h1")
     await pipeline.send(alert(service="", job="node-exporter", instance="h1:9100"), web, api)
     assert {"web", "api"} < set((await pipeline.only_incident()).services)
-    event.listen(pipeline.database.engine.sync_engine, "before_cursor_execute", note)
-    await pipeline.send(alert(alertname="Slow", service="web", instance="h1"))
+    with statements_of(pipeline.database) as asked:
+        await pipeline.send(alert(alertname="Slow", service="web", instance="h1"))
     both, of_the_batch, of_the_incident = {"web", "api"}, {"web"}, {"api"}
-    assert names == [of_the_batch, both, of_the_incident, both]  # both are on the host: they may be on very many
-    names.clear()
-    await pipeline.send(*(alert(alertname="Slower", service=name, instance="h1") for name in ("web", "api")))
-    assert names == [both, both]
+    assert names(asked) == [of_the_batch, both, of_the_incident, both]  # both are on the host: they may be on very many
+    with statements_of(pipeline.database) as asked:
+        await pipeline.send(*(alert(alertname="Slower", service=name, instance="h1") for name in ("web", "api")))
+    assert names(asked) == [both, both]
 
 
 @pytest.mark.parametrize(("most", "whole"), [(3, False), (2000, True)])

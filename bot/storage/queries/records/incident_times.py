@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.storage.database import table_of
-from bot.storage.prepared import any_of
+from bot.storage.prepared import any_of, fetch_rows
 from bot.storage.queries.incidents import MOST_KEYS
 from bot.storage.tables.core import IncidentRow
 
@@ -37,7 +37,7 @@ async def learnt_of_since(
 
     At most ``MOST_KEYS``, the ones that changed last.
     """
-    rows = await connection.execute(_LEARNT_OF_SINCE, {"domains": sorted(set(domains)), "since": since})
+    rows = await fetch_rows(connection, _LEARNT_OF_SINCE, {"domains": sorted(set(domains)), "since": since})
     found: dict[str, list[datetime]] = {}
     for domain, at in rows:
         found.setdefault(domain, []).append(at)
@@ -48,5 +48,5 @@ async def domains_before(connection: AsyncConnection, domains: Collection[str], 
     """Those that had an incident before, among the last ``MOST_KEYS`` of all domains that did not change since."""
     if not domains:
         return set()
-    rows = await connection.execute(_DOMAINS_BEFORE, {"before": moment, "domains": sorted(domains)})
-    return set(rows.scalars())
+    rows = await fetch_rows(connection, _DOMAINS_BEFORE, {"before": moment, "domains": sorted(domains)})
+    return {domain for (domain,) in rows}

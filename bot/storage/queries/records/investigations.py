@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.review.investigation import Investigation
 from bot.storage.database import chunks, row_of, table_of, upsert
-from bot.storage.prepared import any_of
+from bot.storage.prepared import any_of, fetch_dicts
 from bot.storage.tables.investigation import InvestigationRow
 from bot.storage.tables.slack import ChannelMessageRow
 
@@ -23,8 +23,8 @@ _SHOWING = ["shown", "channel", "reply", "posting_since"]
 async def of_incidents(connection: AsyncConnection, ids: Collection[str]) -> dict[str, Investigation]:
     found: dict[str, Investigation] = {}
     for chunk in chunks(ids):
-        rows = await connection.execute(_OF_INCIDENTS, {"ids": chunk})
-        found |= {row["incident_id"]: msgspec.convert(dict(row), Investigation) for row in rows.mappings()}
+        rows = await fetch_dicts(connection, _OF_INCIDENTS, {"ids": chunk})
+        found |= {row["incident_id"]: msgspec.convert(row, Investigation) for row in rows}
     return found
 
 

@@ -11,6 +11,7 @@ from bot.domain.cause import CauseKind
 from bot.domain.event import AlertStatus
 from bot.domain.severity import Severity
 from bot.storage.database import table_of
+from bot.storage.prepared import any_of, fetch_rows
 from bot.storage.queries import alerts
 from bot.storage.tables.core import AlertRow, ChangeRow, IncidentRow, LearntEdgeRow
 
@@ -18,6 +19,12 @@ _ALERT, _CHANGE = table_of(AlertRow), table_of(ChangeRow)
 _INCIDENT, _EDGE = table_of(IncidentRow), table_of(LearntEdgeRow)
 _MOST = 500
 _TROUBLE = [level.value for level in Severity if level is not Severity.INFO]
+_SILENT = select(_ALERT.c.name).where(
+    *alerts.FIRING,
+    _ALERT.c.source == "tandem",
+    _ALERT.c.name.in_(("HeartbeatMissed", "MetricsMissing", "LogsMissing")),
+)
+_SILENT_WITHIN = _SILENT.where(_ALERT.c.domain.in_(any_of("domains")))
 Domains = Collection[str] | None
 
 
@@ -70,10 +77,9 @@ async def is_known(connection: AsyncConnection, service: str, domains: Domains) 
 
 async def silent_senders(connection: AsyncConnection, domains: Domains) -> list[str]:
     """The alerts that fire now because a sender is no longer heard."""
-    missing = ("HeartbeatMissed", "MetricsMissing", "LogsMissing")
-    firing = (*alerts.FIRING, _ALERT.c.source == "tandem")
-    query = select(_ALERT.c.name).where(*firing, _ALERT.c.name.in_(missing), *_within(_ALERT.c.domain, domains))
-    return sorted(set(await connection.scalars(query)))
+    query = _SILENT if domains is None else _SILENT_WITHIN
+    rows = await fetch_rows(connection, query, {} if domains is None else {"domains": sorted(domains)})
+    return sorted({name for (name,) in rows})
 
 
 async def delays_of_changes(connection: AsyncConnection, since: datetime, domains: Domains) -> list[timedelta]:
