@@ -8,7 +8,7 @@ import multiprocessing
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,10 @@ class Meter:
     @contextmanager
     def running(self) -> Iterator[None]:
         use = Use()
-        with statements_of(self.database) if self.database else nullcontext([]) as statements:
+        counted: AbstractContextManager[list[Any]] = nullcontext([])
+        if self.database:
+            counted = statements_of(self.database)
+        with counted as statements:
             batches, served = _batches(), cpu_of_server(self.server)
             began, cpu = time.perf_counter(), time.process_time()
             yield
