@@ -17,6 +17,7 @@ from bot.domain.runbook import Runbook
 from bot.domain.severity import Severity
 from bot.inbox.inbox import Entry, Inbox
 from bot.pipeline.size import BatchSize
+from bot.storage.queries.audit import AuditEntry
 from bot.storage.queries.incidents import Key, Span
 from detectors.topology import Topology
 
@@ -63,12 +64,13 @@ class Batch:
     - ``findings``: the alerts that our own detectors raise or resolve.
     - ``alerts``: every alert to be written, by identity.
     - ``observed``: the changes of alerts that matter to incidents, in order.
-    - ``incidents``: those that were loaded or opened, as they will be written if they are touched.
+    - ``incidents``: those that were loaded, for nobody else to change, or opened, as they will be written if they are
+      touched.
     - ``opened``, ``touched``, ``merged``: which of them are new; which change; which became part of which other.
     - ``last_seen``: when the keys that open incidents are found by were first and last seen, where that is recent.
     - ``changed_keys``: what of ``last_seen`` is to be written.
     - ``tallies``: the alerts of each touched incident, counted.
-    - ``timeline``, ``runs``: entries and runs to be written.
+    - ``timeline``, ``runs``, ``audit``: entries and runs to be written.
     - ``histories``: what watched metrics say of services, where there are any.
     - ``unfinished``: a tick found more than one transaction should take up.
     """
@@ -98,6 +100,7 @@ class Batch:
     tallies: dict[str, list[Tally]] = field(default_factory=dict)
     timeline: list[TimelineEntry] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
+    audit: list[AuditEntry] = field(default_factory=list)
     histories: "Histories | None" = None
     unfinished: bool = False
 

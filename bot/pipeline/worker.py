@@ -1,9 +1,14 @@
-"""The worker: drives the stages over the partitions, each batch in one transaction."""
+"""The worker: drives the stages over the partitions, each batch in one transaction.
+
+PostgreSQL takes many transactions at once, and a statement is on its way for longer than it takes: there several
+partitions are worked on at the same time. All that is kept between batches is kept by partition, but for ``_topology``,
+which no batch changes, and ``_size``. SQLite takes one writer, so there partitions have their turns one after another.
+"""
 
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,6 +18,7 @@ from bot.errors import Conflict, LostLease, StorageUnavailable, Unasked
 from bot.inbox import offsets
 from bot.observability.metrics import BATCH_SECONDS, EVENTS_PROCESSED, SET_ASIDE, TICKS_FAILED
 from bot.pipeline.batch import Batch, PlanMaker, Trigger
+from bot.pipeline.lanes import Lanes, together
 from bot.pipeline.size import ONE, BatchSize
 from bot.pipeline.stage import stages_on
 from bot.pipeline.watch import Watch
@@ -23,6 +29,8 @@ from bot.storage.quiet import Quiet
 from detectors.topology import Topology
 
 TICK = 1.0
+AT_ONCE = 4
+"""Partitions that are worked on at the same time on PostgreSQL; each takes two connections."""
 
 log = structlog.get_logger(__name__)
 
@@ -56,26 +64,28 @@ class Worker:
         self._topology = Topology(services.rules.depends_on)
         self._make_plan = make_plan
         self._watches = watches
-        self._rest_after = rest_after
         self._epochs: dict[int, int | None] = {}
         self._stages = {trigger: stages_on(trigger) for trigger in Trigger}
         self._waiting: set[int] = set()
+        self._due: set[int] = set()
+        self._lanes = Lanes(1 if services.database.is_sqlite else AT_ONCE, rest_after)
         self._woken = asyncio.Event()
-        self._looks = False
+        self._retried_at = 0.0
         self._size = BatchSize()
         self._quiet = Quiet(services.database.commits, services.inbox.commits)
 
     def wake(self, partitions: Iterable[int]) -> None:
         """Say that these partitions have new entries."""
+        partitions = list(partitions)
         self._waiting.update(partitions)
-        self._woken.set()
+        self._lanes.add(partitions)
 
     def look(self) -> None:
         """Say that the leases have changed: what waits in partitions that are new here is looked for at once."""
-        self._looks = True
         self._woken.set()
 
     def _holds(self, partition: int) -> bool:
+        """Only in the partition's turn, or while it has none: what is known of it may be dropped here."""
         epoch = self._leases.epoch(partition_lease(partition))
         if self._epochs.setdefault(partition, epoch) != epoch:
             self._epochs[partition] = epoch
@@ -85,41 +95,61 @@ class Worker:
 
     async def run(self) -> None:
         """Work until cancelled; what cannot be stored now is tried again."""
-        loop = asyncio.get_running_loop()
-        next_tick = loop.time()
-        while True:
-            try:
-                if self._looks or loop.time() >= next_tick:
-                    self._looks = False
-                    next_tick = loop.time() + TICK
-                    await self.tick()
-                await self._work_on_waiting()
-            except (StorageUnavailable, Conflict) as error:
-                log.warning("worker.retry", reason=str(error))
-                await asyncio.sleep(TICK)
-            await self._rest(next_tick - loop.time())
+        await together([self._lanes.run(self._take_turn), self._look_each_second()])
 
-    async def _rest(self, seconds: float) -> None:
-        if self._waiting or self._looks:
-            return
+    async def _look_each_second(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            next_look = loop.time() + TICK
+            self._woken.clear()
+            try:
+                await self._find_work()
+            except (StorageUnavailable, Conflict) as error:
+                self._note_retry(error)
+                next_look = loop.time() + TICK
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(next_look):
+                    await self._woken.wait()
+
+    async def _take_turn(self, partition: int) -> None:
+        """What a partition is due, and its next batch; if that fails, it waits, and only it."""
         try:
-            async with asyncio.timeout(max(seconds, 0.0)):
-                await self._woken.wait()
-        except TimeoutError:
-            return
-        self._woken.clear()
+            if partition in self._due:
+                self._due.discard(partition)
+                await self._tick_if_held(partition)
+            if partition in self._waiting:
+                await self._work_if_held(partition)
+        except (StorageUnavailable, Conflict) as error:
+            self._note_retry(error)
+            self._lanes.put_off(partition, TICK)
+        else:
+            if partition in self._waiting:
+                self._lanes.add([partition])
+
+    def _note_retry(self, error: Exception) -> None:
+        """Once a second: where the database is gone, all partitions fail."""
+        now = asyncio.get_running_loop().time()
+        if now - self._retried_at >= TICK:
+            self._retried_at = now
+            log.warning("worker.retry", reason=str(error))
 
     async def tick(self) -> None:
         """What time alone brings; and entries that came in through another process."""
-        for partition in list(self._epochs):
+        await self._find_work()
+        due, self._due = sorted(self._due), set()
+        await self._lanes.each(due, self._tick_if_held)
+
+    async def _find_work(self) -> None:
+        """Line up the partitions that are due a tick, and those in which something waits."""
+        for partition in self._epochs.keys() - self._lanes.busy:
             self._holds(partition)
         held_back = set() if self._quiet.lasts else await self._look()
-        loop = asyncio.get_running_loop()
-        for partition in sorted(held_back.union(*(watch.awaiting() for watch in self._watches))):
-            if self._holds(partition):
-                began = loop.time()
-                await self._tick(partition)
-                await self._rest_after(loop.time() - began)
+        self._due |= held_back.union(*(watch.awaiting() for watch in self._watches))
+        self._lanes.add(sorted(self._due | self._waiting))
+
+    async def _tick_if_held(self, partition: int) -> None:
+        if self._holds(partition):
+            await self._tick(partition)
 
     async def _look(self) -> set[int]:
         """The partitions in which time alone may change something; what waits in the inbox is noted."""
@@ -128,7 +158,7 @@ class Worker:
         async with self._database.read() as connection:
             found = set(await alerts.partitions_held_back(connection)) | await anew.partitions(connection)
             waiting = await held.partitions(connection)
-        if not (found or waiting or self._waiting):
+        if not (found or waiting or self._waiting or self._lanes.busy):
             self._quiet.found_nothing()
         due = self._clock() - self._rules.alerts.resolve_holds
         return found | {partition for partition, resolved_at in waiting.items() if resolved_at <= due}
@@ -149,23 +179,18 @@ class Worker:
         """Work through everything that is in the inbox now."""
         await self._look_for_waiting()
         while self._waiting:
-            await self._work_on_waiting()
+            await self._lanes.each(sorted(self._waiting), self._work_if_held)
 
     async def _look_for_waiting(self) -> None:
         async with self._database.read() as connection:
             positions = await offsets.positions(connection)
-        self._waiting.update(await self._inbox.partitions_behind(positions))
+        behind = await self._inbox.partitions_behind(positions)
+        self._waiting |= behind.keys() - self._lanes.busy  # a partition that has its turn finds its entries itself
 
-    async def _work_on_waiting(self) -> None:
-        loop = asyncio.get_running_loop()
-        for partition in sorted(self._waiting):
-            self._waiting.discard(partition)  # before the work: whoever wakes us during it counts
-            if not self._holds(partition):
-                continue
-            began = loop.time()
-            if await self._work_on(partition):
-                self._waiting.add(partition)
-            await self._rest_after(loop.time() - began)
+    async def _work_if_held(self, partition: int) -> None:
+        self._waiting.discard(partition)  # before the work: whoever wakes us during it counts
+        if self._holds(partition) and await self._work_on(partition):
+            self._waiting.add(partition)
 
     async def _work_on(self, partition: int) -> int:
         """The next batch; returns how many entries it worked through."""
@@ -223,7 +248,7 @@ class Worker:
         if batch.unfinished:
             self.look()
         if batch.entries:
-            self._size = batch.size.after(batch.entries, time.process_time() - began)
+            self._size = batch.size.after(batch.entries, (time.process_time() - began) / self._lanes.at_work)
         EVENTS_PROCESSED.inc(sum(len(entry.events) for entry in batch.entries))
         if batch.touched or batch.runs:
             self._broadcast.publish_change()

@@ -1,5 +1,6 @@
 """The plan: which incidents are looked into in a batch, and all checks over one of them."""
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
@@ -48,7 +49,8 @@ async def look(
 
 def due(batch: Batch, known: Mapping[str, Investigation], suspects: Mapping[str, Sequence[str]]) -> list[Incident]:
     """The open young incidents of the batch that were not looked into lately, or whose likely cause is another one now;
-    the worst first."""
+    the worst first, and of these the oldest: those without a number are new, in the order in which they were opened."""
+    order = {incident_id: place for place, incident_id in enumerate(batch.incidents)}
     found = [
         one
         for one in batch.touched_incidents()
@@ -56,7 +58,8 @@ def due(batch: Batch, known: Mapping[str, Investigation], suspects: Mapping[str,
         and batch.now - one.troubled_since <= YOUNG
         and (one.id not in known or batch.now - known[one.id].at >= AGAIN_AFTER or _renamed(one, suspects))
     ]
-    return sorted(found, key=lambda one: (one.severity.rank, one.number))[:AT_A_TIME]
+    found.sort(key=lambda one: (one.severity.rank, one.number or math.inf, order[one.id]))
+    return found[:AT_A_TIME]
 
 
 def _renamed(incident: Incident, suspects: Mapping[str, Sequence[str]]) -> bool:

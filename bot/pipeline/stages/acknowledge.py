@@ -12,13 +12,13 @@ from bot.domain.event import AlertEvent, domain_of
 from bot.domain.incident import IncidentStatus, TimelineKind
 from bot.pipeline.batch import Batch
 from bot.pipeline.stage import stage
-from bot.storage.queries import audit, incidents
+from bot.storage.queries import incidents
 from bot.storage.queries.audit import AuditEntry
 
 
 @stage(
     reads={"entries", "findings", "alerts", "incidents"},
-    writes={"incidents", "touched", "timeline"},
+    writes={"incidents", "touched", "timeline", "audit"},
     after={"correlate"},
 )
 async def acknowledge(batch: Batch, connection: AsyncConnection) -> None:
@@ -38,7 +38,7 @@ async def acknowledge(batch: Batch, connection: AsyncConnection) -> None:
         )
         batch.touched.add(incident_id)
         batch.note(incident_id, TimelineKind.STATUS, "Acknowledged", actor)
-        await audit.append(connection, AuditEntry(batch.now, actor, "incident.acknowledged", f"incident {incident_id}"))
+        batch.audit.append(AuditEntry(batch.now, actor, "incident.acknowledged", f"incident {incident_id}"))
 
 
 def _actors(batch: Batch) -> dict[str, str]:

@@ -14,6 +14,7 @@ from bot.domain.incident import Incident, IncidentStatus, TimelineKind
 from bot.pipeline.batch import Batch, Observation
 from bot.pipeline.by_model import join_by_model
 from bot.pipeline.learning.rates import rates_of
+from bot.pipeline.numbering import UNNUMBERED, number_opened
 from bot.pipeline.regrouping import regroup
 from bot.pipeline.relapses import begin_anew, link
 from bot.pipeline.stage import stage
@@ -42,7 +43,9 @@ async def correlate(batch: Batch, connection: AsyncConnection) -> None:
     rates = await _rates_of(batch, signals, clusters, connection)
     learnt = await _co_occurrences_of(batch, signals, clusters if rates else [], connection)
     assigned = assign(signals, clusters, batch.topology, window.total_seconds(), new_ids, learnt, rates)
-    await _open_incidents(batch, assigned.homes, homeless, connection)
+    _open_incidents(batch, assigned.homes, homeless)
+    if relapses or assigned.moved or assigned.merged:
+        await number_opened(batch, connection)  # timelines of others name them
     await regroup(batch, assigned.moved, assigned.merged, connection)
     for identity, incident_id in assigned.homes.items():
         batch.alerts[identity] = msgspec.structs.replace(batch.alerts[identity], incident_id=incident_id)
@@ -140,9 +143,7 @@ def _cluster(batch: Batch, incident: Incident, tokens: Mapping[str, frozenset[in
     )
 
 
-async def _open_incidents(
-    batch: Batch, homes: dict[str, str], homeless: dict[str, Observation], connection: AsyncConnection
-) -> None:
+def _open_incidents(batch: Batch, homes: dict[str, str], homeless: dict[str, Observation]) -> None:
     first: dict[str, str] = {}
     began: dict[str, datetime] = {}
     for identity, incident_id in homes.items():
@@ -150,13 +151,12 @@ async def _open_incidents(
             first.setdefault(incident_id, identity)
             starts_at = batch.alerts[identity].starts_at
             began[incident_id] = min(starts_at, began.get(incident_id, starts_at))
-    numbers = await incidents.take_numbers(connection, len(first)) if first else []
-    for number, (incident_id, identity) in zip(numbers, first.items(), strict=True):
+    for incident_id, identity in first.items():
         alert, at = batch.alerts[identity], homeless[identity].at
         batch.opened.add(incident_id)
         batch.incidents[incident_id] = Incident(
             id=incident_id,
-            number=number,
+            number=UNNUMBERED,
             domain=alert.domain,
             partition=batch.partition,
             status=IncidentStatus.TRIGGERED,

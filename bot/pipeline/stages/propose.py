@@ -15,8 +15,9 @@ from bot.domain.runbook import Runbook
 from bot.errors import PlanError
 from bot.incidents.guarding import Guards, Subject, held_by, reach_in
 from bot.incidents.offers import NO_LONGER_FITS, cases_for, fitting, offer_of, withdrawn
-from bot.incidents.placeholder import MOST_CASES, labels_of
+from bot.incidents.placeholder import MOST_CASES, labels_of, placeholders_of
 from bot.pipeline.batch import Batch
+from bot.pipeline.numbering import number_opened
 from bot.pipeline.stage import stage
 from bot.storage.queries import alerts, incidents, runs
 
@@ -32,7 +33,11 @@ class _Offer(NamedTuple):
     before: list[Run]
 
 
-@stage(reads={"touched", "incidents", "tallies", "topology"}, writes={"runs", "timeline"}, after={"recall"})
+@stage(
+    reads={"opened", "touched", "incidents", "tallies", "topology"},
+    writes={"incidents", "runs", "timeline"},
+    after={"recall"},
+)
 async def propose(batch: Batch, connection: AsyncConnection) -> None:
     if not batch.rules.runbooks or not batch.touched:
         return
@@ -80,6 +85,9 @@ async def _offer_each(batch: Batch, offer: _Offer, connection: AsyncConnection) 
     due = last is None or last.status is RunStatus.EXPIRED or last.plan_hash in relapsed
     if not due and not relapsed and (not labels or len(standing) >= MOST_CASES):
         return
+    if offer.runbook.parameters or "incident.number" in placeholders_of(offer.runbook):
+        await number_opened(batch, connection)
+        offer = offer._replace(incident=batch.incidents[offer.incident.id])
     cases = await cases_for(connection, offer.runbook, offer.incident)
     if len(cases) > MOST_CASES:
         names = ", ".join(f"${{labels.{name}}}" for name in labels)

@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.storage import counter
 from bot.storage.database import insert_missing, table_of
 from bot.storage.seal import Seal, seal_of
 from bot.storage.tables.core import AuditAnchorRow, AuditRow, CounterRow
@@ -42,30 +43,27 @@ class AuditEntry(msgspec.Struct, frozen=True):
     details: Mapping[str, Any] = {}
 
 
-async def append(connection: AsyncConnection, entry: AuditEntry) -> None:
-    """Add an entry. The counter's row keeps writers in single file, so that the chain has no fork."""
-    await insert_missing(connection, _COUNTER, [{"name": "audit", "value": 0}])
-    taken = (
-        update(_COUNTER)
-        .where(_COUNTER.c.name == "audit")
-        .values(value=_COUNTER.c.value + 1)
-        .returning(_COUNTER.c.value)
-    )
-    seq = (await connection.execute(taken)).scalar_one()
-    previous = await connection.scalar(select(_AUDIT.c.hash).where(_AUDIT.c.seq == seq - 1)) or FIRST_HASH
-    row = {
-        "seq": seq,
-        "at": entry.at.astimezone(UTC).isoformat(),
-        "actor": entry.actor,
-        "action": entry.action,
-        "subject": entry.subject,
-        "details": msgspec.json.encode(entry.details, order="deterministic").decode(),
-        "previous_hash": previous,
-    }
-    digest = _digest(row)
+async def append(connection: AsyncConnection, *entries: AuditEntry) -> None:
+    """Add entries, late in a transaction: others who add some wait for its end, so that the chain has no fork."""
+    if not entries:
+        return
+    first = await counter.take(connection, "audit", len(entries)) - len(entries) + 1
+    previous = await connection.scalar(select(_AUDIT.c.hash).where(_AUDIT.c.seq == first - 1)) or FIRST_HASH
     seal = seal_of(connection)
-    mac = seal.of("audit", digest) if seal else ""
-    await connection.execute(insert(_AUDIT), [{**row, "hash": digest, "mac": mac}])
+    rows = []
+    for seq, entry in enumerate(entries, first):
+        row = {
+            "seq": seq,
+            "at": entry.at.astimezone(UTC).isoformat(),
+            "actor": entry.actor,
+            "action": entry.action,
+            "subject": entry.subject,
+            "details": msgspec.json.encode(entry.details, order="deterministic").decode(),
+            "previous_hash": previous,
+        }
+        previous = _digest(row)
+        rows.append({**row, "hash": previous, "mac": seal.of("audit", previous) if seal else ""})
+    await connection.execute(insert(_AUDIT), rows)
 
 
 def _digest(row: Mapping[str, Any]) -> str:

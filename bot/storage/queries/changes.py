@@ -36,7 +36,8 @@ async def save(connection: AsyncConnection, changes: Sequence[Change]) -> None:
     }
     first = case((later, _CHANGE.c.at), else_=insert.excluded.at)
     statement = insert.on_conflict_do_update(index_elements=["source", "id"], set_=updated | {"at": first})
-    await connection.execute(statement, [row_of(change) for change in changes])
+    ordered = sorted(changes, key=lambda change: (change.source, change.id))  # so that no two wait for each other
+    await connection.execute(statement, [row_of(change) for change in ordered])
 
 
 async def between(

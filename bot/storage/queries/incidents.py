@@ -24,15 +24,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.incident import Incident, IncidentStatus, TimelineEntry
 from bot.domain.severity import Severity
-from bot.storage.database import chunks, insert_missing, row_of, table_of, upsert
+from bot.storage import counter
+from bot.storage.database import chunks, row_of, table_of, upsert
 from bot.storage.prepared import any_of, fetch_dicts, fetch_rows, write_rows
 from bot.storage.queries import incident_tokens
-from bot.storage.tables.core import CounterRow, IncidentKeyRow, IncidentRow, TimelineRow
+from bot.storage.tables.core import IncidentKeyRow, IncidentRow, TimelineRow
 
 _INCIDENT = table_of(IncidentRow)
 _KEY = table_of(IncidentKeyRow)
 _TIMELINE = table_of(TimelineRow)
-_COUNTER = table_of(CounterRow)
 
 MOST_KEYS = 5000
 _LATELY_RESOLVED = 500
@@ -54,13 +54,6 @@ _SERVICES_BETWEEN = (
     .limit(bindparam("limit"))
 )
 
-_TAKEN = (
-    update(_COUNTER)
-    .where(_COUNTER.c.name == "incident")
-    .values(value=_COUNTER.c.value + bindparam("count"))
-    .returning(_COUNTER.c.value)
-)
-
 Key = tuple[str, str, str]
 """Correlation domain, kind (``service``, ``group`` or ``name``) and value."""
 Span = tuple[datetime, datetime]
@@ -73,12 +66,8 @@ def _incident(row: RowMapping) -> Incident:
 
 async def take_numbers(connection: AsyncConnection, count: int) -> list[int]:
     """The next incident numbers; taken for good when the transaction commits."""
-    taken = await fetch_rows(connection, _TAKEN, {"count": count})
-    if not taken:  # nobody has taken any before
-        await insert_missing(connection, _COUNTER, [{"name": "incident", "value": 0}])
-        taken = await fetch_rows(connection, _TAKEN, {"count": count})
-    [(last,)] = taken
-    return list(range(last - count + 1, last + 1))
+    behind = await counter.take(connection, "incident", count) + 1
+    return list(range(behind - count, behind))
 
 
 async def by_ids(connection: AsyncConnection, ids: Iterable[str], *, lock: bool = False) -> dict[str, Incident]:
@@ -153,8 +142,19 @@ async def services_between(
 async def save(
     connection: AsyncConnection, incidents: Sequence[Incident], keys: Mapping[str, Mapping[Key, Span]]
 ) -> None:
-    """Write incidents, and the keys of those that are open; a resolved one is no longer found by key or token."""
+    """Write incidents, and the keys of those that are open."""
+    await save_rows(connection, incidents)
+    await save_keys(connection, incidents, keys)
+
+
+async def save_rows(connection: AsyncConnection, incidents: Iterable[Incident]) -> None:
     await upsert(connection, _INCIDENT, [row_of(incident) for incident in incidents])
+
+
+async def save_keys(
+    connection: AsyncConnection, incidents: Sequence[Incident], keys: Mapping[str, Mapping[Key, Span]]
+) -> None:
+    """Write the keys of incidents that are open; a resolved one is no longer found by key or token."""
     resolved = [incident.id for incident in incidents if not incident.open]
     for chunk in chunks(resolved):
         await connection.execute(delete(_KEY).where(_KEY.c.incident_id.in_(chunk)))
@@ -239,16 +239,18 @@ async def resolved_since(connection: AsyncConnection, since: datetime, limit: in
     return [_incident(row) for row in rows.mappings()]
 
 
-async def add_to_timeline(connection: AsyncConnection, entries: Sequence[TimelineEntry]) -> None:
+async def add_to_timeline(
+    connection: AsyncConnection, entries: Sequence[TimelineEntry], locked: Collection[str] = ()
+) -> None:
     """Add entries at the end of their incidents' timelines.
 
     Several may do so at once, and a position is given before its transaction commits: the incidents are locked first,
-    or a reader could pass a position that is not there yet.
+    or a reader could pass a position that is not there yet. ``locked`` are those that are already, or new.
     """
     if not entries:
         return
-    if connection.dialect.name != "sqlite":
-        ids = sorted({entry.incident_id for entry in entries})
+    ids = sorted({entry.incident_id for entry in entries}.difference(locked))
+    if ids and connection.dialect.name != "sqlite":
         await connection.execute(
             select(_INCIDENT.c.id).where(_INCIDENT.c.id.in_(ids)).order_by(_INCIDENT.c.id).with_for_update()
         )
@@ -291,13 +293,9 @@ async def last_position(connection: AsyncConnection, incident_id: str) -> int:
 
 async def worse_texts(connection: AsyncConnection, incident_id: str, since: datetime, until: int) -> set[str]:
     """What said that the incident got worse, from a moment on and up to a position."""
+    worse = (_TIMELINE.c.incident_id == incident_id, _TIMELINE.c.worse)
     rows = await connection.execute(
-        select(_TIMELINE.c.text).where(
-            _TIMELINE.c.incident_id == incident_id,
-            _TIMELINE.c.worse,
-            _TIMELINE.c.at >= since,
-            _TIMELINE.c.id <= until,
-        )
+        select(_TIMELINE.c.text).where(*worse, _TIMELINE.c.at >= since, _TIMELINE.c.id <= until)
     )
     return set(rows.scalars())
 

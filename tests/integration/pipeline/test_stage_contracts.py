@@ -37,6 +37,14 @@ RUNBOOK = Runbook.model_validate(
         "approval": {"approvers": ["U1"]},
     }
 )
+NAMING = Runbook.model_validate(
+    {
+        "title": "Say which incident it is",
+        "when": {"service": "cart"},
+        "steps": [{"command": {"argv": ["true", "${incident.number}"]}}],
+        "approval": {"approvers": ["U1"]},
+    }
+)
 
 
 HEARTBEAT = Heartbeat(every=timedelta(minutes=1), service="backup")
@@ -80,8 +88,9 @@ class Recorded:
 
 @pytest.fixture
 async def recorded(database: Database, inbox: Inbox, clock: Clock) -> Recorded:
+    runbooks = {"restart": RUNBOOK, "name": NAMING}
     rules = msgspec.structs.replace(
-        metric_rules(), depends_on=DEPENDS_ON, runbooks={"restart": RUNBOOK}, heartbeats={"nightly": HEARTBEAT}
+        metric_rules(), depends_on=DEPENDS_ON, runbooks=runbooks, heartbeats={"nightly": HEARTBEAT}
     )
     return Recorded(await Pipeline(database, inbox, clock, rules).prepare())
 
