@@ -26,8 +26,7 @@ async def together(works: Iterable[Coroutine[Any, Any, None]]) -> None:
 
 
 class Lanes:
-    """``most`` is how many there are. ``rest_after`` is awaited after so many seconds of work, and while it lasts no turn
-    begins.
+    """``most`` is how many there are. ``rest_after`` is awaited after so many seconds of work: a rest for all.
 
     What lanes do at the same time counts once, so that many rest as long as one would.
     """
@@ -36,6 +35,7 @@ class Lanes:
         self._most = most
         self._rest_after = rest_after
         self._rests = asyncio.Lock()
+        self._counted_to = 0.0
         self._waiting: dict[int, None] = {}
         self._put_off: set[int] = set()
         self._added = asyncio.Event()
@@ -100,13 +100,14 @@ class Lanes:
         with self._occupied(partition):
             async with self._rests:
                 pass
+            if self.at_work == 0:
+                self._counted_to = loop.time()
             self.at_work += 1
-            began = loop.time()
             try:
                 await work(partition)
             finally:
-                busy = (loop.time() - began) / self.at_work
                 self.at_work -= 1
+                busy, self._counted_to = loop.time() - self._counted_to, loop.time()
         async with self._rests:
             await self._rest_after(busy)
 
