@@ -57,7 +57,7 @@ def try_source(
 
 async def _look_up(events: "Sequence[Event]", config: "Config", rules: "Rules") -> dict[str, str]:
     """Let other systems be asked, as when alerts come in; returns why they do not answer, by host."""
-    from bot.components.process import make_lookups
+    from bot.components.partitions.state import make_lookups
 
     lookups = make_lookups(config, rules)
     try:

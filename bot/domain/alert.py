@@ -114,7 +114,12 @@ class Change(StrEnum):
 
 def identity_of(domain: str, event: AlertEvent) -> str:
     """The alert's name for ever: who said it, about what, in which correlation domain."""
-    joined = f"{domain}\0{event.source}\0{event.fingerprint}"
+    return named(domain, event.source, event.fingerprint)
+
+
+def named(domain: str, source: str, fingerprint: str) -> str:
+    """:func:`identity_of` an event with this source and fingerprint."""
+    joined = f"{domain}\0{source}\0{fingerprint}"
     return hashlib.blake2b(joined.encode(), digest_size=16).hexdigest()
 
 

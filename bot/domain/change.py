@@ -6,7 +6,7 @@ from itertools import product
 
 import msgspec
 
-from bot.domain.event import ChangeEvent, ChangeKind, bounded
+from bot.domain.event import ChangeEvent, ChangeKind, bounded, domain_of
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,3 +51,27 @@ def domains_that_count(domain: str, partition_by: Sequence[str]) -> list[str]:
     if len(values) != len(partition_by):  # a value with a slash in it
         return [domain, "/" * (len(partition_by) - 1)]
     return ["/".join(some) for some in product(*(dict.fromkeys((value, "")) for value in values))]
+
+
+def redomained(domain: str, before: Sequence[str], after: Sequence[str]) -> str:
+    """The domain of what was in ``domain`` while ``before`` were the labels: as far as its values tell.
+
+    A label that was none of them is left out, which for changes counts as any value. A name that was cut short because
+    it was too long tells nothing, and stays.
+
+    >>> redomained("eu/prod", ["cluster", "stage"], ["cluster"]), redomained("eu", ["cluster"], ["cluster", "stage"])
+    ('eu', 'eu/')
+    >>> redomained("a%2Fb/prod", ["cluster", "stage"], ["stage", "cluster"]), redomained("a/b", ["cluster"], [])
+    ('prod/a%2Fb', '')
+    """
+    values = _values(domain, before)
+    return domain if values is None else domain_of(dict(zip(before, values, strict=True)), after)
+
+
+def _values(domain: str, labels: Sequence[str]) -> list[str] | None:
+    if len(labels) < 2:
+        return [domain][: len(labels)]
+    values = domain.split("/")
+    if len(values) != len(labels):
+        return None
+    return [value.replace("%2F", "/").replace("%25", "%") for value in values]

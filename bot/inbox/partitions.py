@@ -4,10 +4,11 @@ The number is chosen once, at the first start on a database, and changed while n
 believes another number for long: whoever starts asks for it, and whoever looks at the offsets compares.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 
-from sqlalchemy import delete, func, or_, select, text
+import msgspec
+from sqlalchemy import delete, func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import StorageUnavailable
@@ -49,8 +50,8 @@ async def choose(connection: AsyncConnection, wanted: int, inbox: str) -> int:
     return known or wanted
 
 
-async def see_that_it_holds(database: Database, believed: int) -> None:
-    """Raises StorageUnavailable where the number was changed, or is being changed, while this process started.
+async def see_that_it_holds(database: Database, believed: int, partition_by: Sequence[str]) -> None:
+    """Raises StorageUnavailable where number or labels were changed, or are being changed, while this process started.
 
     To be called by a member: whoever changes the number after this sees that it lives.
     """
@@ -62,6 +63,8 @@ async def see_that_it_holds(database: Database, believed: int) -> None:
             raise StorageUnavailable("the partitions are being changed at this moment: start again when that is done")
         if (known := await count(connection)) != believed:
             raise StorageUnavailable(changed(known, believed))
+        if (noted := await labels(connection)) not in (None, list(partition_by)):
+            raise StorageUnavailable(f"another process has begun with correlation.partition_by {noted}")
 
 
 def advice_on(known: int, wanted: int | None) -> str:
@@ -94,7 +97,17 @@ async def living(connection: AsyncConnection) -> list[str]:
     return list(await connection.scalars(alive))
 
 
-async def replace(connection: AsyncConnection, partitions: int, position: int) -> None:
+async def labels(connection: AsyncConnection) -> list[str] | None:
+    """By which labels the domains of what is stored are told apart; None where nobody has noted it."""
+    noted = await connection.scalar(select(_OFFSET.c.partition_by).order_by(_OFFSET.c.partition).limit(1))
+    return None if noted is None else msgspec.json.decode(noted, type=list[str])
+
+
+async def note_labels(connection: AsyncConnection, partition_by: Sequence[str]) -> None:
+    await connection.execute(update(_OFFSET).values(partition_by=msgspec.json.encode(partition_by).decode()))
+
+
+async def replace(connection: AsyncConnection, partitions: int, position: int, partition_by: Sequence[str]) -> None:
     """Give the inbox so many partitions. What is in it was worked through, all of it up to ``position``.
 
     What is still in partitions that there are no more is noted, so that it is archived and deleted in time. Of inboxes
@@ -109,6 +122,7 @@ async def replace(connection: AsyncConnection, partitions: int, position: int) -
     retired = {partition for name, partition, _ in rows if name == inbox} | set(before)
     await connection.execute(delete(_OFFSET))
     await offsets.prepare(connection, partitions, inbox, position)
+    await note_labels(connection, partition_by)
     await connection.execute(delete(_LEFT))
     left = [_left(inbox, partition, position) for partition in sorted(retired) if partition >= partitions]
     left += [_left(name, p, at) for name, at in others.items() if name != inbox for p in range(partitions)]

@@ -1,6 +1,7 @@
 """To which partition the rows of a correlation domain belong: moved there when the number of partitions changes."""
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -8,7 +9,6 @@ from sqlalchemy import (
     ARRAY,
     FromClause,
     Integer,
-    String,
     Table,
     Text,
     bindparam,
@@ -20,8 +20,9 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.types import TypeEngine
 
-from bot.storage.database import chunks, table_of
+from bot.storage.database import chunks, table_of, upsert
 from bot.storage.tables.core import AlertRow, DetectorStateRow, IncidentRow, LearntEdgeRow
 from bot.storage.tables.correlation import CompanionRow
 from bot.storage.tables.deeds import ChangedIncidentRow, HeldIncidentRow
@@ -43,6 +44,7 @@ BY_PIECE = (_STATE,)
 WHERE_IT_STANDS = ("inbox", "partition_offset", "inbox_left", "dead_letter")
 """Tables of the inbox: an entry stays where it stands, and there is where it was set aside."""
 _MARK = ""
+_CHUNK = 500
 
 
 async def domains(connection: AsyncConnection) -> list[str]:
@@ -56,10 +58,10 @@ async def rehome(connection: AsyncConnection, home: Home, partitions: int) -> in
     homes = {domain: home(domain) for domain in await domains(connection)}
     moved = 0
     if homes:
-        target, values = _as_rows(connection, homes)
+        target, values = as_rows(connection, homes, Integer())
         for table in BY_DOMAIN:
-            there = (table.c.domain == target.c.domain, table.c.partition != target.c.partition)
-            done = await connection.execute(update(table).values(partition=target.c.partition).where(*there), values)
+            there = (table.c.domain == target.c.name, table.c.partition != target.c.value)
+            done = await connection.execute(update(table).values(partition=target.c.value).where(*there), values)
             moved += done.rowcount
     for table in BY_INCIDENT:
         there = (table.c.incident_id == _INCIDENT.c.id, table.c.partition != _INCIDENT.c.partition)
@@ -83,16 +85,18 @@ async def crowded(connection: AsyncConnection, home: Home, most: Mapping[Table, 
     return found
 
 
-def _as_rows(connection: AsyncConnection, homes: dict[str, int]) -> tuple[FromClause, dict[str, Any]]:
-    """Domains and their partitions as a table, and its values."""
+def as_rows(
+    connection: AsyncConnection, values: Mapping[str, Any], kind: TypeEngine[Any]
+) -> tuple[FromClause, dict[str, Any]]:
+    """Names and their values as a table of a statement, and what is to be given with the statement."""
     if connection.dialect.name == "postgresql":
-        both = (bindparam("domains", type_=ARRAY(Text)), bindparam("partitions", type_=ARRAY(Integer)))
-        rows = func.unnest(*both).table_valued("domain", "partition", name="homes").render_derived()
-        return rows, {"domains": [*homes], "partitions": [*homes.values()]}
-    each = func.json_each(bindparam("homes")).table_valued("value", name="each")
-    domain = type_coerce(func.json_extract(each.c.value, "$[0]"), String).label("domain")
-    partition = type_coerce(func.json_extract(each.c.value, "$[1]"), Integer).label("partition")
-    return select(domain, partition).subquery("homes"), {"homes": msgspec.json.encode([*homes.items()]).decode()}
+        both = (bindparam("all_names", type_=ARRAY(Text)), bindparam("all_values", type_=ARRAY(kind)))
+        rows = func.unnest(*both).table_valued("name", "value", name="these").render_derived()
+        return rows, {"all_names": [*values], "all_values": [*values.values()]}
+    each = func.json_each(bindparam("these")).table_valued("value", name="each")
+    name = type_coerce(func.json_extract(each.c.value, "$[0]"), Text).label("name")
+    value = type_coerce(func.json_extract(each.c.value, "$[1]"), kind).label("value")
+    return select(name, value).subquery("these"), {"these": msgspec.json.encode([*values.items()]).decode()}
 
 
 async def places_of_pieces(connection: AsyncConnection, watches: Iterable[str]) -> list[tuple[str, int]]:
@@ -117,6 +121,19 @@ async def copy_pieces(connection: AsyncConnection, watch: str, names: Iterable[s
         mine = (_STATE.c.watch == watch, _STATE.c.partition == before, _STATE.c.name.in_(some))
         values = [bindparam("there", -1 - after, type_=Integer) if c == "partition" else _STATE.c[c] for c in columns]
         await connection.execute(_STATE.insert().from_select(columns, select(*values).where(*mine)))
+
+
+async def write_pieces(
+    connection: AsyncConnection, watch: str, partition: int, states: Mapping[str, tuple[int, bytes]]
+) -> None:
+    """Write snapshots, each as of its position, over those of the same names."""
+    now = datetime.now(UTC)
+    rows = [
+        {"partition": partition, "watch": watch, "name": name, "position": at, "updated_at": now, "state": state}
+        for name, (at, state) in states.items()
+    ]
+    for start in range(0, len(rows), _CHUNK):
+        await upsert(connection, _STATE, rows[start : start + _CHUNK])
 
 
 async def drop_pieces(connection: AsyncConnection, watch: str, names: Iterable[str], partition: int) -> None:

@@ -16,6 +16,8 @@ from bot.watches.snapshots import UNREADABLE
 
 DomainOf = Callable[[Rules, str, bytes], str | None]
 
+Renamed = Callable[[str], str]
+"""The new name of a domain."""
 MODULES = {
     METRICS: "bot.watches.metrics.memory",
     FORECAST: "bot.watches.forecast.memory",
@@ -25,7 +27,10 @@ MODULES = {
     "models": "bot.watches.models.memory",
     "heartbeats": "bot.watches.heartbeats",
 }
-"""Which ``domain_of_piece`` reads the pieces of a watch. Imported where there are any: some bring numpy."""
+"""Where ``domain_of_piece`` of a watch reads its pieces. Imported where there are any: some bring numpy."""
+
+REKEYED = (METRICS, "llm", "lineage", "models")
+"""Those in whose pieces' names a domain is: ``rekeyed`` names them anew, ``subject_of`` says what they are about."""
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +41,23 @@ class Piece(NamedTuple):
     partition: int
     position: int
     home: int
+
+
+class Subject(NamedTuple):
+    """What a piece is about: a service or a model, in a domain."""
+
+    domain: str
+    name: str
+
+
+class _Renamed(NamedTuple):
+    """A piece before and after it was renamed."""
+
+    name: str
+    partition: int
+    position: int
+    before: bytes
+    after: bytes
 
 
 class Moves(NamedTuple):
@@ -66,6 +88,38 @@ async def plan(connection: AsyncConnection, rules: Rules) -> Moves:
                 else:
                     moves.pieces.append(piece._replace(home=partition_of(domain, rules.partitions)))
     return moves
+
+
+async def rename(connection: AsyncConnection, before: Rules, after: Rules, renamed: Renamed) -> set[Subject]:
+    """Give the pieces whose names hold a domain those of their new one, which ``renamed`` says of the old one.
+
+    Where several become one, the newest stays; returns what the others were about.
+    """
+    subjects: set[Subject] = set()
+    for watch in sorted({watch for watch, _ in await homes.places_of_pieces(connection, REKEYED)}):
+        module = importlib.import_module(MODULES[watch])
+        newest: dict[str, _Renamed] = {}
+        for _, partition in await homes.places_of_pieces(connection, [watch]):
+            async for page in snapshots.pages(connection, partition, watch):
+                for name, (position, state) in page.items():
+                    try:
+                        key, value = module.rekeyed(after, renamed, name, state)
+                    except UNREADABLE:
+                        continue  # it is left out where the pieces get their homes
+                    if watch == METRICS and key == name:
+                        continue  # a series, of which there may be very many
+                    one = _Renamed(name, partition, position, state, value)
+                    known = newest.setdefault(key, one)
+                    older, newest[key] = sorted((known, one), key=lambda piece: piece.position)
+                    if older is not newest[key]:
+                        domain = module.domain_of_piece(before, older.name, older.before)
+                        subjects.add(Subject(domain, module.subject_of(older.name, older.before)))
+                    if (key, value) != (name, state):
+                        await homes.drop_pieces(connection, watch, [name], partition)
+        for key, one in newest.items():
+            if (key, one.after) != (one.name, one.before):
+                await homes.write_pieces(connection, watch, one.partition, {key: (one.position, one.after)})
+    return subjects
 
 
 async def carry_out(connection: AsyncConnection, moves: Moves, partitions: int, position: int) -> None:

@@ -15,19 +15,22 @@ import msgspec
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.components.process import make_lookups, open_state
+from bot.components.partitions.state import make_lookups, open_state
 from bot.config import Config, Environment
-from bot.domain.event import partition_of
+from bot.domain.change import redomained
+from bot.domain.event import domain_of, partition_of
 from bot.domain.rules import Rules
 from bot.errors import Refused
 from bot.inbox import offsets, partitions
+from bot.inbox.inbox import Inbox
 from bot.model_store.frames import open_frames
 from bot.pipeline.batch import Batch, Trigger
 from bot.pipeline.watch import SavesLater, Watch
 from bot.pipeline.worker import Worker
 from bot.remediation.planning import make_plan
 from bot.services import Services, utc_now
-from bot.storage import homes
+from bot.storage import domains, homes
+from bot.storage.database import Database
 from bot.storage.queries import audit, co_occurrence, learnt_edges
 from bot.storage.queries.audit import AuditEntry
 from bot.watches import homes as pieces
@@ -50,10 +53,12 @@ class Done(NamedTuple):
 
 @dataclass(frozen=True)
 class Offline:
-    """``services.rules`` have the number of partitions that there is."""
+    """``services.rules`` have the partitions that there are and the labels of the domains of what is stored;
+    ``rules`` are those that will hold."""
 
     services: Services
     watches: Sequence[Watch]
+    rules: Rules
 
     async def work_off(self) -> None:
         """Work through all that waits, and write down all that was learnt from it.
@@ -110,19 +115,30 @@ class Offline:
             if await services.inbox.lag(positions):
                 raise Refused("something came in meanwhile: stop what sends to it, and try again")
             position = max(positions.values())
+            await self._rename(connection)
             moves = await pieces.plan(connection, rules)
             rows = await homes.rehome(connection, _home(rules), wanted)
             await pieces.carry_out(connection, moves, wanted, position)
-            await partitions.replace(connection, wanted, position)
-            details = {"before": len(positions), "after": wanted, "rows": rows}
+            await partitions.replace(connection, wanted, position, rules.correlation.partition_by)
+            details = {"before": len(positions), "after": wanted, "rows": rows, "by": rules.correlation.partition_by}
             await audit.append(
                 connection, AuditEntry(services.clock(), "tandem", "partitions.changed", "inbox", details)
             )
         log.info("partitions.changed", **details)
         return Done(len(positions), wanted, rows)
 
+    async def _rename(self, connection: AsyncConnection) -> None:
+        """Where other labels tell domains apart, give all that is stored the names of its new ones."""
+        before, after = self.services.rules.correlation.partition_by, self.rules.correlation.partition_by
+        if before != after:
+            renamed = partial(redomained, before=before, after=after)
+            merged = await pieces.rename(connection, self.services.rules, self.rules, renamed)
+            if ended := await domains.end_of(connection, merged):
+                log.warning("partitions.alerts_end", alerts=ended, advice="What they are of is one with another now.")
+            await domains.rename(connection, partial(domain_of, partition_by=after), renamed)
+
     def _with(self, wanted: int) -> Rules:
-        return msgspec.structs.replace(self.services.rules, partitions=wanted)
+        return msgspec.structs.replace(self.rules, partitions=wanted)
 
 
 @asynccontextmanager
@@ -130,11 +146,25 @@ async def opened(environment: Environment, config: Config) -> AsyncIterator[Offl
     """The database of an installation, for this process alone where it is SQLite. Raises StorageUnavailable."""
     async with AsyncExitStack() as stack:
         database, inbox, known = await open_state(stack, environment)
-        rules = msgspec.structs.replace(config.rules(), partitions=known)
+        yield await stack.enter_async_context(offline_of(environment, config, database, inbox, known))
+
+
+@asynccontextmanager
+async def offline_of(
+    environment: Environment, config: Config, database: Database, inbox: Inbox, known: int
+) -> AsyncIterator[Offline]:
+    """The same of a database that is open, and has ``known`` partitions."""
+    async with database.read() as connection:
+        stored = await partitions.labels(connection)
+    rules = msgspec.structs.replace(config.rules(), partitions=known)
+    by = rules.correlation.partition_by if stored is None else stored
+    correlation = rules.correlation.model_copy(update={"partition_by": by})
+    async with AsyncExitStack() as stack:
         lookups = make_lookups(config, rules)
         stack.push_async_callback(lookups.close)
-        services = Services(database, inbox, rules, utc_now, look_up=lookups.prepare)
-        yield Offline(services, await _watches(stack, environment, services))
+        old = msgspec.structs.replace(rules, correlation=correlation)
+        services = Services(database, inbox, old, utc_now, look_up=lookups.prepare)
+        yield Offline(services, await _watches(stack, environment, services), rules)
 
 
 async def _watches(stack: AsyncExitStack, environment: Environment, services: Services) -> Sequence[Watch]:

@@ -35,13 +35,17 @@ class InboxRow(SQLModel, table=True):
 
 
 class OffsetRow(SQLModel, table=True):
-    """How far the worker of a partition has come; moves in the transaction that writes the effects."""
+    """How far the worker of a partition has come; moves in the transaction that writes the effects.
+
+    ``partition_by`` are the labels, as JSON, by which the domains of all that is stored are told apart.
+    """
 
     __tablename__ = "partition_offset"
 
     partition: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     position: int = Field(sa_type=BigInteger)
     inbox: str = Field(sa_type=Text, sa_column_kwargs={"server_default": "database"})
+    partition_by: str | None = Field(default=None, sa_type=Text)
 
 
 class DeadLetterRow(SQLModel, table=True):

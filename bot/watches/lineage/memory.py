@@ -1,5 +1,7 @@
 """What is known of jobs and datasets in a partition: one piece each, saved with every change."""
 
+from collections.abc import Callable
+
 import msgspec
 
 from bot.domain.event import domain_of
@@ -65,3 +67,15 @@ def domain_of_piece(rules: Rules, name: str, state: bytes) -> str:
     """The correlation domain of what a snapshot holds. Raises like :meth:`Memory.restore`."""
     one = _decode_job(state) if name.startswith(_JOB) else decode_dataset(state)
     return domain_of(one.labels, rules.correlation.partition_by)
+
+
+def rekeyed(rules: Rules, _renamed: Callable[[str], str], name: str, state: bytes) -> tuple[str, bytes]:
+    """The name and the state of a snapshot under other rules. Raises like :meth:`Memory.restore`."""
+    one = _decode_job(state) if name.startswith(_JOB) else decode_dataset(state)
+    kind = _JOB if name.startswith(_JOB) else DATASET
+    return piece(kind, domain_of(one.labels, rules.correlation.partition_by), one.service), state
+
+
+def subject_of(name: str, state: bytes) -> str:
+    """The service that a snapshot is about."""
+    return _decode_job(state).service if name.startswith(_JOB) else decode_dataset(state).service

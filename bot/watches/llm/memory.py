@@ -1,6 +1,6 @@
 """What the watch over language models has learnt of a partition: one piece a course, saved with each change."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
@@ -30,7 +30,7 @@ class Memory:
 
     def observe(self, event: LlmEvent, service: str, position: int) -> set[str]:
         """Learn from an event; the names of the courses that it was of."""
-        application = fingerprint_of({"service": service, "domain": self._domain(event.labels)})
+        application = _application(service, self._domain(event.labels))
         together: dict[str, tuple[Course, list[Tally]]] = {}
         for tally in event.tallies:
             if tally.measure in self._rules.llm.watch:
@@ -111,3 +111,19 @@ def parts_of(name: str) -> tuple[str, str]:
 def domain_of_piece(rules: Rules, name: str, state: bytes) -> str:
     """The correlation domain of what a snapshot holds. Raises like :meth:`Memory.restore`."""
     return domain_of(_decode(state).labels, rules.correlation.partition_by)
+
+
+def rekeyed(rules: Rules, _renamed: Callable[[str], str], name: str, state: bytes) -> tuple[str, bytes]:
+    """The name and the state of a snapshot under other rules. Raises like :meth:`Memory.restore`."""
+    course = _decode(state)
+    domain = domain_of(course.labels, rules.correlation.partition_by)
+    return f"{_application(course.service, domain)}:{name.partition(':')[2]}", state
+
+
+def _application(service: str, domain: str) -> str:
+    return fingerprint_of({"service": service, "domain": domain})
+
+
+def subject_of(_name: str, state: bytes) -> str:
+    """The service that a snapshot is about."""
+    return _decode(state).service

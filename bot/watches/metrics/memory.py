@@ -1,14 +1,14 @@
 """What the metrics' watch has learnt of a partition: groups, series, and histories of services."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
 from bot.domain.event import domain_of
 from bot.domain.rules import Rules
 from bot.domain.watched.calendar import Calendar
-from bot.pipeline.causes.histories import Histories
+from bot.pipeline.causes.histories import Histories, name_of
 from bot.watches.metrics.group import Group, GroupState, group_name
 from bot.watches.names import METRICS
 from bot.watches.snapshots import URGENT, Changes
@@ -132,3 +132,19 @@ def domain_of_piece(rules: Rules, name: str, state: bytes) -> str:
         return History.restore(state).domain
     labels = _decode_group(state).labels if kind == _GROUP else Member.restore(state).labels
     return domain_of(labels, rules.correlation.partition_by)
+
+
+def rekeyed(_rules: Rules, renamed: Callable[[str], str], name: str, state: bytes) -> tuple[str, bytes]:
+    """The name and the state of a snapshot under other rules. Raises like :meth:`Memory.restore`."""
+    if not name.startswith(_HISTORY):
+        return name, state
+    history = History.restore(state)
+    if (domain := renamed(history.domain)) == history.domain:
+        return name, state
+    history.domain = domain
+    return _HISTORY + name_of(domain, history.service), history.state()
+
+
+def subject_of(_name: str, state: bytes) -> str:
+    """The service that a history is of: no alert comes of it."""
+    return History.restore(state).service

@@ -1,6 +1,6 @@
 """What the models' watch knows of a partition's models, and its snapshots."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -285,3 +285,19 @@ def domain_of_piece(rules: Rules, name: str, state: bytes) -> str:
     if isinstance(read, ModelCursor) and not read.domain:  # stored before domains were told apart
         return domain_of(read.labels, rules.correlation.partition_by)
     return read.domain
+
+
+def rekeyed(_rules: Rules, renamed: Callable[[str], str], name: str, state: bytes) -> tuple[str, bytes]:
+    """The name and the state of a snapshot under other rules. Raises like :meth:`Memory.restore`."""
+    if name.startswith(SEASON):
+        season = season_of(state)
+        season = msgspec.structs.replace(season, domain=renamed(season.domain))
+        return season.name, _encode(season)
+    read = _read(name, state)
+    read.domain = renamed(read.domain)
+    return _name_of_cursor(read) if isinstance(read, ModelCursor) else _name_of(read), _encode(read)
+
+
+def subject_of(name: str, state: bytes) -> str:
+    """The model that a snapshot is about."""
+    return season_of(state).model if name.startswith(SEASON) else _read(name, state).model

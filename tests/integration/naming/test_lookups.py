@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from bot.commands.registry import assemble
 from bot.components import process as processes
-from bot.components.process import make_lookups
+from bot.components.partitions.state import make_lookups
 from bot.config.load import load_config
 from bot.domain.event import AlertEvent, AlertStatus
 from bot.domain.rules import Rules

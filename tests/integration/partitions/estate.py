@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-import msgspec
 from sqlalchemy import select
 
 from bot.components.partitions.offline import Offline
@@ -80,14 +79,21 @@ class Estate:
     @property
     def offline(self) -> Offline:
         """As the command works on it: with watches of its own."""
-        return Offline(self.pipeline.services, watches(self.pipeline.rules, self.clock))
+        return self.towards(self.pipeline.rules)
 
-    async def change(self, wanted: int) -> None:
-        offline = self.offline
+    def towards(self, rules: Rules) -> Offline:
+        return Offline(self.pipeline.services, watches(self.pipeline.rules, self.clock), rules)
+
+    async def change(self, wanted: int, by: Sequence[str] = ("cluster",)) -> None:
+        offline = self.towards(ruled(self.pipeline.rules.partitions, by))
         await offline.work_off()
         assert await offline.losses(wanted) == []
         await offline.change(wanted)
-        self.start(msgspec.structs.replace(self.pipeline.rules, partitions=wanted))
+        self.start(ruled(wanted, by))
+
+    async def start_anew(self) -> None:
+        async with self.pipeline.database.write() as connection:
+            await offsets.prepare(connection, self.pipeline.rules.partitions, self.pipeline.inbox.identity)
 
     async def samples(self, minutes: int) -> None:
         now = int(self.clock.now.timestamp() * 1000)
@@ -101,8 +107,7 @@ class Estate:
 
     async def fill(self, make: Make) -> None:
         """An incident in each cluster; beside it what is learnt, and alerts that flap, wait and are held."""
-        async with self.pipeline.database.write() as connection:
-            await offsets.prepare(connection, self.pipeline.rules.partitions, self.pipeline.inbox.identity)
+        await self.start_anew()
         await self.samples(50)
         for cluster in CLUSTERS:
             edges = EdgesEvent("traces", {"cluster": cluster}, [("checkout", "cart")])

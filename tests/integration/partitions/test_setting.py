@@ -99,7 +99,7 @@ async def test_the_command_refuses_while_a_replica_lives_and_names_it(
     estate = Estate(database, inbox, clock, ruled(16))
     await estate.offline.change(4)
     with pytest.raises(StorageUnavailable, match="has 4 partitions now"):
-        await partitions.see_that_it_holds(database, 16)
+        await partitions.see_that_it_holds(database, 16, ["cluster"])
 
 
 @on_postgresql
@@ -115,7 +115,7 @@ async def test_who_joins_while_the_number_is_changed_does_not_begin_with_the_old
         assert await partitions.living(connection) == []
         await leases.start()
         with pytest.raises(StorageUnavailable, match="being changed at this moment"):
-            await partitions.see_that_it_holds(other, 16)
+            await partitions.see_that_it_holds(other, 16, ["cluster"])
         assert await partitions.living(connection) == ["late"]
     await leases.stop()
     await other.close()

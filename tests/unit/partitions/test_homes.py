@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sqlmodel import SQLModel
 
 import bot.watches
-from bot.storage import homes
+from bot.storage import domains, homes
 from bot.storage.tables import core, correlation, deeds, inbox, investigation, runs
 from bot.watches import homes as pieces
 
@@ -22,6 +22,14 @@ def test_every_table_with_a_partition_is_moved_or_stands_where_its_entries_stand
     assert not moved & set(homes.WHERE_IT_STANDS)
 
 
+def test_every_table_that_names_a_domain_gets_its_new_name() -> None:
+    known = [*domains.OF_ALERTS, *domains.SIMPLE, *domains.MERGED, *domains.OF_INCIDENTS]
+    with_domain = {name for name, table in SQLModel.metadata.tables.items() if "domain" in table.columns}
+    assert sorted(table.name for table in known) == sorted(with_domain)
+    for table in {*domains.SIMPLE}:
+        assert "domain" not in table.primary_key.columns, "rows of several domains may become one"
+
+
 def test_every_watch_with_snapshots_says_of_which_domain_its_pieces_are() -> None:
     names = set()
     for found in pkgutil.walk_packages(bot.watches.__path__, "bot.watches."):
@@ -31,6 +39,9 @@ def test_every_watch_with_snapshots_says_of_which_domain_its_pieces_are() -> Non
     assert names == set(pieces.MODULES)
     for place in pieces.MODULES.values():
         assert callable(importlib.import_module(place).domain_of_piece)
+    for name in pieces.MODULES:
+        found_in = importlib.import_module(pieces.MODULES[name])
+        assert hasattr(found_in, "rekeyed") == hasattr(found_in, "subject_of") == (name in pieces.REKEYED)
 
 
 places = st.integers(0, 3)
