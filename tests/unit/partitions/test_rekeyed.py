@@ -24,8 +24,8 @@ def test_what_monitors_know_is_of_the_new_domain() -> None:
     before = models.Memory(Changes())
     before.cursor_changed(models.ModelCursor("fraud", {}, datetime(2026, 3, 1, tzinfo=UTC), seq=7, domain="eu"), 1)
     states = [models.MonitorState("fraud", "drift", domain="eu", checks=3, model_version=v) for v in (None, "2")]
-    for state in states:
-        before.monitor_changed(state, 1)
+    for one in states:
+        before.monitor_changed(one, 1)
     before.seasons.learn(Place("fraud", "eu", "drift", None), "ref", {"mon": b"blob"}, 1)
     names = before._changes.take_all()
     assert len(names) == 4
