@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from typer.testing import CliRunner
 
 from bot.commands.registry import assemble
-from bot.components import process as processes
+from bot.components.partitions import state as opening
 from bot.components.partitions.state import make_lookups
 from bot.config.load import load_config
 from bot.domain.event import AlertEvent, AlertStatus
@@ -114,7 +114,7 @@ class Desk:
 async def desk(
     cmdb: Cmdb, database: Database, inbox: Inbox, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Desk]:
-    monkeypatch.setattr(processes, "utc_now", clock)
+    monkeypatch.setattr(opening, "utc_now", clock)
     config, _ = load_config(configuration(cmdb, tmp_path))
     rules = config.rules()
     lookups, intake, app = make_lookups(config, rules), Intake(inbox), web.Application()
