@@ -9,13 +9,11 @@ import aiosqlite  # noqa: F401
 import alembic.command  # noqa: F401
 import matplotlib.backends.backend_agg  # noqa: F401
 import pytest  # noqa: F401 - __main__ of the tests, which multiprocessing imports in every process that it forks
-import sqlalchemy
 import uvloop  # noqa: F401
 
 import bot
 import bot.storage.migrations.online
 import handlers
-from bot.storage import version
 
 LEFT_OUT = (".migrations", "__main__", "bot.demo", "bot.localslack", "alibi.worker")
 
@@ -24,7 +22,5 @@ for package in (bot, handlers):
         if not any(part in module.name for part in LEFT_OUT):
             importlib.import_module(module.name)
 inspect.stack()  # slack_bolt does so when an app begins: the search for all modules' files is done here, once
-with sqlalchemy.create_engine("sqlite://").begin() as connection:  # migrations are read once
-    version.upgrade(connection)
 gc.collect()
 gc.freeze()  # no collection of a process that is forked looks at any of this again

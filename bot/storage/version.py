@@ -7,6 +7,8 @@ from pathlib import Path
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bot.storage import snapshot
+
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -26,7 +28,9 @@ def is_newest(connection: Connection) -> bool:
 
 
 def upgrade(connection: Connection) -> None:
-    """See :func:`bot.storage.schema.upgrade`."""
+    """See :func:`bot.storage.schema.upgrade`. This is for SQLite, where a new file needs no migration."""
+    if snapshot.make_new(connection, MIGRATIONS) and is_newest(connection):
+        return
     from bot.storage import schema
 
     schema.upgrade(connection, MIGRATIONS)

@@ -11,9 +11,10 @@ import pytest
 from sqlalchemy import text
 
 from bot.domain.event import AlertEvent
-from bot.errors import ConfigError
+from bot.errors import ConfigError, StorageUnavailable
 from bot.storage import schema, version
 from bot.storage.database import Database, open_database
+from tests import schema_snapshot
 from tests.integration.pipeline_driver import Pipeline
 
 NEXT = '''"""One more"""
@@ -70,6 +71,50 @@ async def test_a_schema_that_is_the_newest_is_not_migrated_again(
     await database.migrate()
     async with database.read() as connection:
         assert list(await connection.scalars(text("SELECT revision FROM schema_version"))) == [newest()]
+
+
+async def _made(folder: Path) -> Path:
+    """A new SQLite file, as a first start makes it."""
+    database = open_database(f"sqlite:///{folder}/new.db")
+    try:
+        await database.migrate()
+    finally:
+        await database.close()
+    return folder / "new.db"
+
+
+async def test_a_new_file_is_made_without_migrations_and_is_what_they_make(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where this fails after a migration was added: python -m tests.schema_snapshot."""
+    schema_snapshot.migrated(tmp_path / "migrated.db")
+    with monkeypatch.context() as watched:
+        watched.delattr(schema, "upgrade")
+        made = await _made(tmp_path)
+    assert schema_snapshot.contents(made) == schema_snapshot.contents(tmp_path / "migrated.db")
+
+
+async def test_migrations_that_came_after_the_snapshot_run_on_top_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newer = scripts_with_one_more(tmp_path / "newer")
+    schema_snapshot.migrated(tmp_path / "migrated.db", newer)
+    monkeypatch.setattr(version, "MIGRATIONS", newer)
+    made, migrated = [schema_snapshot.contents(one) for one in (await _made(tmp_path), tmp_path / "migrated.db")]
+    assert (made[0], made[1]["alembic_version"]) == (migrated[0], [("9001",)])
+
+
+async def test_a_new_file_that_was_not_finished_is_begun_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of it is one transaction: of what a process has made that ends in the middle, nothing is there."""
+    shutil.copytree(version.MIGRATIONS, tmp_path / "broken", ignore=shutil.ignore_patterns("__pycache__"))
+    with (tmp_path / "broken" / "snapshot.sql").open("a") as snapshot:
+        snapshot.write("INSERT INTO nowhere VALUES(1);\n")
+    with monkeypatch.context() as broken:
+        broken.setattr(version, "MIGRATIONS", tmp_path / "broken")
+        with pytest.raises(StorageUnavailable, match="nowhere"):
+            await _made(tmp_path)
+    assert schema_snapshot.contents(tmp_path / "new.db") == (set(), {})
+    assert "incident" in schema_snapshot.contents(await _made(tmp_path))[1]
 
 
 async def test_a_program_goes_on_with_a_schema_that_a_newer_one_has_expanded(
