@@ -155,6 +155,8 @@ class Tally(NamedTuple):
 def visible(tallies: Sequence[Tally], inhibited: Sequence[Folded]) -> list[Tally]:
     """The tallies without what is folded; all of them where nothing would be left."""
     hidden = folded_by_kind(inhibited)
+    if not hidden:
+        return [tally for tally in tallies if tally.alerts > 0] or list(tallies)
     left = [
         tally._replace(alerts=tally.alerts - hidden[tally.service, tally.name, tally.severity, tally.flapping])
         if tally.active

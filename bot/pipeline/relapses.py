@@ -17,7 +17,8 @@ from bot.domain.change import domains_that_count
 from bot.domain.event import ChangeKind
 from bot.domain.incident import Incident, TimelineKind
 from bot.pipeline.batch import Batch, Observation
-from bot.storage.queries import changes, incidents
+from bot.storage.queries import changes, incident_keys, incidents
+from bot.storage.queries.incident_keys import Seen
 from detectors.rootcause.changes import CHANGE_WITHIN
 
 _REMEDIES = (ChangeKind.ROLLBACK, ChangeKind.SCALING)
@@ -102,11 +103,10 @@ async def _troubled(batch: Batch, fired: Sequence[Alert], connection: AsyncConne
     began = [one.starts_at for one in fired]
     domains = {one.domain for one in fired}
     found: dict[str, dict[str, str]] = {}
-    recent = await incidents.recent_keys(connection, domains, min(began) - window, max(began) + window)
-    for incident_id, keys in recent.items():
-        for domain, kind, value in keys:
-            if kind == "service":
-                found.setdefault(domain, {})[value] = incident_id
+    seen = Seen(min(began) - window, max(began) + window, ["service"])
+    for incident_id, keys in (await incident_keys.newest(connection, domains, seen)).items():
+        for domain, _, value in keys:
+            found.setdefault(domain, {})[value] = incident_id
     return found
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -26,14 +27,16 @@ class UtcDateTime(TypeDecorator[datetime]):
         return _read if dialect.name == "sqlite" else _in_utc
 
 
+@lru_cache(maxsize=1024)  # a transaction writes few moments, each of them into many rows
 def _written(value: datetime | None) -> str | None:
     """As SQLAlchemy writes it for SQLite, which has no type for it; a row has several, and its way takes five times as
     long."""
-    return None if value is None else value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+    return None if value is None else value.astimezone(UTC).isoformat(" ", "microseconds").removesuffix("+00:00")
 
 
 def _read(value: str | None) -> datetime | None:
-    return None if value is None else datetime.fromisoformat(value).replace(tzinfo=UTC)
+    """The zone is read with the rest: to give a moment another one takes five times as long as to read it."""
+    return None if value is None else datetime.fromisoformat(f"{value}+00:00")
 
 
 def _in_utc(value: datetime | None) -> datetime | None:

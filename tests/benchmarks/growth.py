@@ -16,7 +16,7 @@ from typing import Any
 import psutil  # type: ignore[import-untyped]
 
 from tests.benchmarks.command import report
-from tests.benchmarks.growth_alerts import active, clusters, clusters_with_hosts, services
+from tests.benchmarks.growth_alerts import active, clusters, clusters_with_hosts, services, services_alike
 from tests.benchmarks.growth_constants import door, inbox
 from tests.benchmarks.growth_meter import Figures, apart, with_ratios
 from tests.benchmarks.growth_models import models
@@ -68,7 +68,12 @@ def _measure(part: str, most: int) -> Mapping[str, Any]:
         case "active":
             cases = {str(n): apart(active, n, ALERTS // 2) for n in _upto(most, ACTIVE)}
         case "services":
-            return {"services": _services(most, False), "services_all_alerting": _services(most, True)}
+            alike = {str(n): apart(services_alike, n, ALERTS // 2) for n in _upto(most, SERVICES)}
+            return {
+                "services": _services(most, False),
+                "services_all_alerting": _services(most, True),
+                "services_as_many_incidents": with_ratios(alike, "cpu_us_an_alert"),
+            }
         case "models":
             cases = {str(n): apart(models, n, BATCHES) for n in _upto(most, MODELS)}
             return {part: with_ratios(cases, "cpu_ms_a_batch")}

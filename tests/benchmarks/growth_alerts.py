@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import yaml
 
 from bot.config.load import load_config
@@ -26,6 +27,8 @@ WAVE = 1_000
 """So many alerts of the past came at once, each time longer before the next than an incident takes in more."""
 ALERTS_OF = 10
 """Services, where not all have alerts."""
+ALIKE = 500
+"""Services with alerts, however many there are: as many as open the same number of incidents."""
 
 Deliveries = Sequence[tuple[str, str]]
 """The cluster and the service of each."""
@@ -98,6 +101,16 @@ async def services(count: int, all_of_them: bool, alerts: int) -> Figures:
         return await _rounds(pipeline, spread, Meter(pipeline.database)) | {"load_ms": load_ms}
 
 
+async def services_alike(count: int, alerts: int) -> Figures:
+    """As many incidents whatever the number of services: 500 services have alerts, in as many clusters as that takes,
+    all in one partition."""
+    rules, _ = _read(count)
+    async with pipeline_at(msgspec.structs.replace(rules, partitions=1)) as pipeline:
+        told, each = alerts // A_DELIVERY, min(count, ALIKE)
+        those = [(f"cluster-{n // each}", f"service-{n % each}") for n in range(ALIKE)]
+        return await _rounds(pipeline, [those[n * ALIKE // told] for n in range(told)], Meter(pipeline.database))
+
+
 def _read(count: int) -> tuple[Rules, float]:
     """The rules of a tandem.yaml with so many services, and CPU milliseconds for reading it."""
     needs = {n: [m for m in (2 * n + 1, 2 * n + 2) if m < count] for n in range(count)}
@@ -112,13 +125,20 @@ def _read(count: int) -> tuple[Rules, float]:
 
 async def _rounds(pipeline: Pipeline, spread: Deliveries, meter: Meter, hosts: bool = False) -> Figures:
     """The alerts come all at once, a few times, each time anew and two hours later."""
+    before = await _opened(pipeline)
     for number in range(ROUNDS):
         await _append(pipeline, spread, f"round-{number}", hosts)
         with meter.running():
             await pipeline.worker.drain()
         pipeline.clock.pass_(hours=2)
-    incidents = len(await pipeline.incidents())
-    return meter.least().figures(len(spread) * A_DELIVERY) | {"incidents": incidents}
+    alerts = len(spread) * A_DELIVERY
+    opened = (await _opened(pipeline) - before) / ROUNDS
+    return meter.least().figures(alerts) | {"incidents": opened, "alerts_an_incident": alerts / opened}
+
+
+async def _opened(pipeline: Pipeline) -> int:
+    """How many incidents there ever were."""
+    return max((one.number for one in await pipeline.incidents()), default=0)
 
 
 async def _append(pipeline: Pipeline, spread: Deliveries, round_: str, hosts: bool = False) -> None:

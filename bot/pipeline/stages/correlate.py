@@ -1,7 +1,7 @@
 """Stage: every alert that began finds its incident, an open one or a new one."""
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 
 import msgspec
@@ -18,9 +18,11 @@ from bot.pipeline.numbering import UNNUMBERED, number_opened
 from bot.pipeline.regrouping import regroup
 from bot.pipeline.relapses import begin_anew, link
 from bot.pipeline.stage import stage
-from bot.storage.queries import co_occurrence, incident_tokens, incidents
+from bot.storage.queries import co_occurrence, incident_keys, incident_tokens, incidents
+from bot.storage.queries.incident_keys import Candidate, Seen
+from bot.storage.queries.incidents import KINDS
 from detectors import correlation
-from detectors.correlation import LEAST_AT_ONCE, Cluster, CoOccurrences, Signal, assign, tokens_of
+from detectors.correlation import LEAST_AT_ONCE, Assignment, Cluster, CoOccurrences, Signal, assign, tokens_of
 
 MAX_KEYS = 200
 TAKES_SHAPE = timedelta(minutes=1)
@@ -37,12 +39,13 @@ async def correlate(batch: Batch, connection: AsyncConnection) -> None:
     homeless = {o.identity: o for o in batch.began_to_fire() if _needs_incident(batch.alerts[o.identity])}
     await join_by_model(batch, homeless, connection)
     signals = [_signal(batch, batch.alerts[identity]) for identity in homeless]
-    window = batch.rules.correlation.window
-    clusters = await _load_candidates(batch, signals, window, connection)
+    clusters = await _load_candidates(batch, signals, connection)
     new_ids = [uuid.uuid4().hex for _ in signals]
     rates = await _rates_of(batch, signals, clusters, connection)
     learnt = await _co_occurrences_of(batch, signals, clusters if rates else [], connection)
-    assigned = assign(signals, clusters, batch.topology, window.total_seconds(), new_ids, learnt, rates)
+    window = batch.rules.correlation.window.total_seconds()
+    assigned = assign(signals, clusters, batch.topology, window, new_ids, learnt, rates)
+    await _load_changing(batch, signals, assigned, connection)
     _open_incidents(batch, assigned.homes, homeless)
     if relapses or assigned.moved or assigned.merged:
         await number_opened(batch, connection)  # timelines of others name them
@@ -115,32 +118,58 @@ async def _keep_tokens(signals: list[Signal], leads_to: Mapping[str, str], conne
     await incident_tokens.add(connection, added)
 
 
-async def _load_candidates(
-    batch: Batch, signals: list[Signal], window: timedelta, connection: AsyncConnection
-) -> list[Cluster]:
-    """Load the incidents that alerts of this batch are in or may join; returns those that may be joined."""
+async def _load_candidates(batch: Batch, signals: list[Signal], connection: AsyncConnection) -> list[Cluster]:
+    """Load the incidents that alerts of this batch are in; returns those that may be joined, which may be many more."""
     recent = {}
     if signals:
-        began = [datetime.fromtimestamp(signal.at, batch.now.tzinfo) for signal in signals]
         domains = {signal.domain for signal in signals}
-        recent = await incidents.recent_keys(connection, domains, min(began) - window, max(began) + window)
+        recent = await incident_keys.newest(connection, domains, _seen_near(batch, signals, _searched_by(signals)))
     mentioned = {found for o in batch.observed if (found := batch.alerts[o.identity].incident_id)}
-    batch.incidents |= await incidents.by_ids(connection, mentioned | recent.keys(), lock=True)
-    open_ones = [incident for incident_id in recent if (incident := batch.incidents[incident_id]).open]
-    batch.last_seen |= {incident.id: recent[incident.id] for incident in open_ones}
+    locked = await incident_keys.locked(connection, mentioned | recent.keys())
+    batch.incidents |= await incidents.by_ids(connection, mentioned)
+    open_ones = [candidate for candidate in locked if candidate.id in recent]
+    batch.last_seen |= {candidate.id: recent[candidate.id] for candidate in open_ones}
     without_service = any(not signal.service for signal in signals)
     tokens = await incident_tokens.of_incidents(connection, batch.last_seen) if without_service else {}
-    return [_cluster(batch, one, tokens) for one in sorted(open_ones, key=lambda incident: incident.number)]
+    return [_cluster(batch, one, tokens) for one in open_ones]
 
 
-def _cluster(batch: Batch, incident: Incident, tokens: Mapping[str, frozenset[int]]) -> Cluster:
+def _searched_by(signals: list[Signal]) -> set[str]:
+    """The kinds of keys by which these signals may find an incident. An incident has more names than all other keys."""
+    kinds = {"service", "namespace"}
+    if any(signal.group for signal in signals):
+        kinds.add("group")
+    return set(KINDS) if any(not signal.service for signal in signals) else kinds
+
+
+def _seen_near(batch: Batch, signals: list[Signal], kinds: Collection[str]) -> Seen:
+    began = [datetime.fromtimestamp(signal.at, batch.now.tzinfo) for signal in signals]
+    window = batch.rules.correlation.window
+    return Seen(min(began) - window, max(began) + window, kinds)
+
+
+async def _load_changing(
+    batch: Batch, signals: list[Signal], assigned: Assignment, connection: AsyncConnection
+) -> None:
+    """Load the incidents that alerts join; of all that change, the keys of the kinds that no signal was searched by."""
+    others = set(KINDS) - _searched_by(signals)
+    changed = {one for move in assigned.moved for one in (move.left, move.joined)}
+    changed.update(assigned.homes.values(), assigned.first_homes.values(), *assigned.merged.items())
+    candidates = batch.last_seen.keys()
+    batch.incidents |= await incidents.by_ids(connection, (changed & candidates) - batch.incidents.keys())
+    known = changed & candidates | batch.incidents.keys()
+    if signals and others and known:
+        seen = await incident_keys.of_incidents(connection, known, _seen_near(batch, signals, others))
+        for incident_id, keys in seen.items():
+            batch.last_seen.setdefault(incident_id, {}).update(keys)
+
+
+def _cluster(batch: Batch, one: Candidate, tokens: Mapping[str, frozenset[int]]) -> Cluster:
     keys = {
         (kind, value): correlation.Span(first.timestamp(), last.timestamp())
-        for (_, kind, value), (first, last) in batch.last_seen[incident.id].items()
+        for (_, kind, value), (first, last) in batch.last_seen[one.id].items()
     }
-    return Cluster(
-        incident.id, incident.domain, keys, tokens.get(incident.id, frozenset()), incident.opened_at.timestamp()
-    )
+    return Cluster(one.id, one.domain, keys, tokens.get(one.id, frozenset()), one.opened_at.timestamp())
 
 
 def _open_incidents(batch: Batch, homes: dict[str, str], homeless: dict[str, Observation]) -> None:

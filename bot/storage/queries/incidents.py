@@ -39,13 +39,6 @@ _LATELY_RESOLVED = 500
 _INTO_TIMELINE = insert(_TIMELINE).inline()
 _BY_IDS = select(_INCIDENT).where(_INCIDENT.c.id.in_(any_of("ids"))).order_by(_INCIDENT.c.id)
 _BY_IDS_LOCKED = _BY_IDS.with_for_update()
-_RECENT_KEYS = (
-    select(_KEY.c.domain, _KEY.c.kind, _KEY.c.value, _KEY.c.incident_id, _KEY.c.first_at, _KEY.c.last_at)
-    .where(_KEY.c.domain.in_(any_of("domains")))
-    .where(_KEY.c.last_at >= bindparam("since"), _KEY.c.first_at <= bindparam("until"))
-    .order_by(_KEY.c.last_at.desc())
-    .limit(MOST_KEYS)
-)
 _SERVICES_BETWEEN = (
     select(_KEY.c.incident_id, _KEY.c.value, _KEY.c.first_at)
     .where(_KEY.c.domain == bindparam("of"), _KEY.c.kind == "service", _KEY.c.last_at >= bindparam("since"))
@@ -55,7 +48,8 @@ _SERVICES_BETWEEN = (
 )
 
 Key = tuple[str, str, str]
-"""Correlation domain, kind (``service``, ``group`` or ``name``) and value."""
+"""Correlation domain, kind (one of :data:`KINDS`) and value."""
+KINDS = ("service", "namespace", "group", "name")
 Span = tuple[datetime, datetime]
 """The first and the last moment at which something was seen."""
 
@@ -104,18 +98,6 @@ async def lately_resolved(connection: AsyncConnection, domain: str, since: datet
 async def by_number(connection: AsyncConnection, number: int) -> Incident | None:
     row = (await connection.execute(select(_INCIDENT).where(_INCIDENT.c.number == number))).mappings().first()
     return _incident(row) if row else None
-
-
-async def recent_keys(
-    connection: AsyncConnection, domains: Iterable[str], since: datetime, until: datetime
-) -> dict[str, dict[Key, Span]]:
-    """For each open incident its keys that were seen between two moments; the newest, where there are too many."""
-    values = {"domains": sorted(set(domains)), "since": since, "until": until}
-    rows = await fetch_rows(connection, _RECENT_KEYS, values)
-    found: dict[str, dict[Key, Span]] = {}
-    for domain, kind, value, incident_id, first_at, last_at in rows:
-        found.setdefault(incident_id, {})[domain, kind, value] = (first_at, last_at)
-    return found
 
 
 async def services_seen(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, dict[str, datetime]]:
