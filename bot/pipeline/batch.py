@@ -103,15 +103,20 @@ class Batch:
     audit: list[AuditEntry] = field(default_factory=list)
     histories: "Histories | None" = None
     unfinished: bool = False
-    _about: dict[int, tuple[Mapping[str, str], About]] = field(default_factory=dict, repr=False)
 
     def about(self, labels: Mapping[str, str]) -> About:
         """What an alert with these labels is about. What was learnt plays no part in it. Several stages need it."""
-        known = self._about.get(id(labels))
+        described = self.topology.described
+        known = self._abouts.get(id(labels))
         if known is None:
-            found = self.rules.correlation.about(labels, self.topology.described)
-            known = self._about[id(labels)] = labels, found  # the labels stay, so that no others have their id
+            found = self.rules.correlation.about(labels, described)
+            known = self._abouts[id(labels)] = labels, found  # the labels stay, so that no others have their id
         return known[1]
+
+    @cached_property
+    def _abouts(self) -> dict[int, tuple[Mapping[str, str], About]]:
+        """By the labels that are this very object."""
+        return {}
 
     def events(self) -> Iterator[tuple[datetime, Event]]:
         """What came in, each with the moment of its receipt."""

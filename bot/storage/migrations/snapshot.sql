@@ -2,7 +2,7 @@ CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO "alembic_version" VALUES('0061');
+INSERT INTO "alembic_version" VALUES('0062');
 CREATE TABLE alert (
 	identity TEXT NOT NULL, 
 	episode INTEGER NOT NULL, 
@@ -519,7 +519,7 @@ CREATE TABLE schema_version (
 	works_with TEXT NOT NULL, 
 	PRIMARY KEY (revision)
 );
-INSERT INTO "schema_version" VALUES('0061','0010');
+INSERT INTO "schema_version" VALUES('0062','0010');
 CREATE TABLE seal (
 	name TEXT NOT NULL, 
 	key_id TEXT NOT NULL, 
@@ -679,3 +679,4 @@ CREATE INDEX incident_ticket_by_state ON incident_ticket (state, next_at);
 CREATE INDEX investigation_unshown ON investigation (at) WHERE version > shown;
 CREATE INDEX pane_by_change ON pane (changed_at);
 CREATE INDEX incident_promised ON incident (next_update_at) WHERE next_update_at IS NOT NULL;
+CREATE INDEX alert_own ON alert (domain, name) WHERE current AND status = 'firing' AND source = 'tandem';

@@ -21,6 +21,7 @@ _ALERT = table_of(AlertRow)
 _SILENCE = table_of(SilenceRow)
 _ACTIVE = or_(_ALERT.c.status == AlertStatus.FIRING.value, _ALERT.c.flapping)
 FIRING = (text("alert.current"), text("alert.status = 'firing'"))
+OWN_FIRING = (*FIRING, text("alert.source = 'tandem'"))
 _FLAPPING = text("alert.flapping")
 """In the words of the indexes over them: SQLAlchemy writes ``flapping = 1`` for SQLite, which finds no index by that
 and reads all alerts. https://www.sqlite.org/partialindex.html"""

@@ -11,6 +11,7 @@ from bot.storage.types import Json, UtcDateTime
 # SQLite counts only an INTEGER PRIMARY KEY up by itself.
 BigKey = BigInteger().with_variant(Integer(), "sqlite")
 _IN_FORCE = text("current AND status = 'firing'")
+_OWN_IN_FORCE = text("current AND status = 'firing' AND source = 'tandem'")
 _FLAPPING = text("flapping")
 _SILENCED = text("silence_id IS NOT NULL")
 _PENDING = text("pending IS NOT NULL")
@@ -86,6 +87,7 @@ class AlertRow(SQLModel, table=True):
     __table_args__ = (
         Index("alert_by_incident", "incident_id"),
         Index("alert_by_group", "domain", "group", sqlite_where=_IN_FORCE, postgresql_where=_IN_FORCE),
+        Index("alert_own", "domain", "name", sqlite_where=_OWN_IN_FORCE, postgresql_where=_OWN_IN_FORCE),
         Index("alert_flapping", "partition", sqlite_where=_FLAPPING, postgresql_where=_FLAPPING),
         Index("alert_silenced", "partition", sqlite_where=_SILENCED, postgresql_where=_SILENCED),
         Index("alert_pending", "partition", sqlite_where=_PENDING, postgresql_where=_PENDING),

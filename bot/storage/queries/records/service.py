@@ -20,9 +20,7 @@ _INCIDENT, _EDGE = table_of(IncidentRow), table_of(LearntEdgeRow)
 _MOST = 500
 _TROUBLE = [level.value for level in Severity if level is not Severity.INFO]
 _SILENT = select(_ALERT.c.name).where(
-    *alerts.FIRING,
-    _ALERT.c.source == "tandem",
-    _ALERT.c.name.in_(("HeartbeatMissed", "MetricsMissing", "LogsMissing")),
+    *alerts.OWN_FIRING, _ALERT.c.name.in_(("HeartbeatMissed", "MetricsMissing", "LogsMissing"))
 )
 _SILENT_WITHIN = _SILENT.where(_ALERT.c.domain.in_(any_of("domains")))
 Domains = Collection[str] | None
