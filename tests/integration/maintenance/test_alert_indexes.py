@@ -39,13 +39,8 @@ async def test_a_look_at_alerts_reads_no_others(database: Database, clock: Clock
 
 async def test_silent_senders_are_looked_for_among_our_own_alerts_alone(database: Database) -> None:
     async with database.read() as connection:
-        asked: list[tuple[str, Any]] = []
-
-        @event.listens_for(connection.sync_connection, "before_cursor_execute")
-        def _note(_connection: object, _cursor: object, statement: str, values: Any, *_: object) -> None:
-            asked.append((statement, values))
-
-        await service.silent_senders(connection, ["eu"])
-        [(statement, values)] = list(asked)
-        [(*_, step)] = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+        with statements_of(database) as asked:
+            await service.silent_senders(connection, ["eu"])
+        [(statement, values)] = asked
+        [(*_, step)] = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", tuple(values))
     assert "INDEX alert_own (domain=? AND name=?)" in step
