@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from sqlalchemy import create_engine
 
 from bot.storage import schema, version
-from bot.storage.snapshot import NAME
+from bot.storage.migrations.snapshot import NAME
 
 SNAPSHOT = version.MIGRATIONS / NAME
 

@@ -17,8 +17,9 @@ from bot.domain.change import domains_that_count
 from bot.domain.event import ChangeKind
 from bot.domain.incident import Incident, TimelineKind
 from bot.pipeline.batch import Batch, Observation
-from bot.storage.queries import changes, incident_keys, incidents
-from bot.storage.queries.incident_keys import Seen
+from bot.storage.queries import changes, incidents
+from bot.storage.queries.records import incident_keys
+from bot.storage.queries.records.incident_keys import Seen
 from detectors.rootcause.changes import CHANGE_WITHIN
 
 _REMEDIES = (ChangeKind.ROLLBACK, ChangeKind.SCALING)

@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.storage import snapshot
+from bot.storage.migrations import snapshot
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 

@@ -18,9 +18,10 @@ from bot.pipeline.numbering import UNNUMBERED, number_opened
 from bot.pipeline.regrouping import regroup
 from bot.pipeline.relapses import begin_anew, link
 from bot.pipeline.stage import stage
-from bot.storage.queries import co_occurrence, incident_keys, incident_tokens, incidents
-from bot.storage.queries.incident_keys import Candidate, Seen
+from bot.storage.queries import co_occurrence, incident_tokens, incidents
 from bot.storage.queries.incidents import KINDS
+from bot.storage.queries.records import incident_keys
+from bot.storage.queries.records.incident_keys import Candidate, Seen
 from detectors import correlation
 from detectors.correlation import LEAST_AT_ONCE, Assignment, Cluster, CoOccurrences, Signal, assign, tokens_of
 

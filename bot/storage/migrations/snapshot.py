@@ -18,7 +18,7 @@ def make_new(connection: Connection, migrations: Path) -> bool:
 
     >>> from sqlalchemy import create_engine
     >>> with create_engine("sqlite://").begin() as connection:
-    ...     folder = Path(__file__).parent / "migrations"
+    ...     folder = Path(__file__).parent
     ...     make_new(connection, folder), make_new(connection, folder)
     (True, False)
     """
