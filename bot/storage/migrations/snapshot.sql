@@ -2,7 +2,7 @@ CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO "alembic_version" VALUES('0062');
+INSERT INTO "alembic_version" VALUES('0063');
 CREATE TABLE alert (
 	identity TEXT NOT NULL, 
 	episode INTEGER NOT NULL, 
@@ -425,7 +425,7 @@ CREATE TABLE pane (
 );
 CREATE TABLE partition_offset (
 	partition INTEGER NOT NULL, 
-	position BIGINT NOT NULL, inbox TEXT DEFAULT 'database' NOT NULL, 
+	position BIGINT NOT NULL, inbox TEXT DEFAULT 'database' NOT NULL, partition_by TEXT, 
 	PRIMARY KEY (partition)
 );
 CREATE TABLE quiet_digest (
@@ -519,7 +519,7 @@ CREATE TABLE schema_version (
 	works_with TEXT NOT NULL, 
 	PRIMARY KEY (revision)
 );
-INSERT INTO "schema_version" VALUES('0062','0010');
+INSERT INTO "schema_version" VALUES('0063','0010');
 CREATE TABLE seal (
 	name TEXT NOT NULL, 
 	key_id TEXT NOT NULL, 

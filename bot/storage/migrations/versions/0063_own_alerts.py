@@ -4,8 +4,8 @@ import sqlalchemy as sa
 
 from bot.storage.migrations.online import create_index
 
-revision = "0062"
-down_revision = "0061"
+revision = "0063"
+down_revision = "0062"
 branch_labels = None
 depends_on = None
 
