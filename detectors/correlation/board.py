@@ -71,6 +71,7 @@ class Board:
         news = home is None and signal.service in self._topology
         if home is None:
             home = (self._explaining(signal) if news else None) or self._co_occurring(signal, FORGOTTEN * news)
+        self._bursts.belongs(signal.service, signal.namespace)
         near = self._near_in_time(signal.service, signal.at) if home is None else {}
         if near:
             home = max(near, key=lambda one: (near[one], -self._age[one]))
@@ -114,6 +115,7 @@ class Board:
         if kind == "namespace":
             namespace, _, placed = service.partition("/")
             self._namespaces.setdefault((cluster, placed), set()).add(namespace)
+            self._bursts.belongs(placed, namespace)
         self._last[cluster] = max(span.last, self._last.get(cluster, span.last))
         spans = self._spans.setdefault(key, {})
         if kind == "service" and cluster not in spans:

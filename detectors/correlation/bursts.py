@@ -3,7 +3,8 @@
 Trouble is a self-exciting point process (Hawkes 1971; declustering: Zhuang, Ogata, Vere-Jones 2002): services break for
 reasons of their own, at a rate that is seen, and each that did makes others follow soon. Which of the two explains a
 service better is a matter of odds. How many follow and when is not known of any two services beforehand, so that one
-other service is never enough by time alone. What was learnt of the two makes the odds better or worse.
+other service is never enough by time alone. What was learnt of the two makes the odds better or worse, and a namespace
+that both are in, and few others, better.
 """
 
 from bisect import bisect_left, insort
@@ -20,11 +21,18 @@ REACH = 0.5
 """Further apart time tells nothing, as a part of the window."""
 MOST = 40
 """Of what began before, and of what began after, at most so many count: the nearest."""
-FOLLOW = 0.6
-"""How many services follow one that is in trouble, on average, of those that nobody knows to depend on it."""
-SELDOM = 24 / 3600
+FOLLOW = 0.8
+"""How many services follow one that is in trouble, on average, of those that nobody knows to depend on it. Of several
+in one incident not each has as many of its own: they have as many as the root of their number would. Less than 1, so
+that what breaks by itself all the time is not taken for one burst without an end."""
+SELDOM = 12 / 3600
 """Services that break for reasons of their own, a second: fewer are not believed in, as an hour is not long enough to
-know; so two services never are a burst by time alone."""
+know."""
+TWO = 0.95
+"""The odds of two services by time alone, at most: they never are a burst."""
+TOGETHER = 2.0
+"""By how much more likely services follow one of their own namespace, where hardly any other service in trouble is in
+it; where all are, it tells nothing."""
 FLOOD = 30
 """So many services in trouble at once are no longer one fault by time alone: a broken rule, or somebody who floods."""
 BY_CHANCE = 0.1
@@ -64,28 +72,36 @@ class Bursts:
     def __init__(self, window: float, rate: float | None, described: frozenset[str], learnt: CoOccurrences) -> None:
         self._window, self._rate, self._described, self._learnt = window, rate, described, learnt
         self._begun: list[tuple[float, str, str]] = []
+        self._namespaces: dict[str, str] = {}
 
     def note(self, at: float, service: str, cluster: str) -> None:
         """Trouble began at a service, in a cluster."""
         insort(self._begun, (at, service, cluster))
+
+    def belongs(self, service: str, namespace: str) -> None:
+        """A service was seen in a namespace; the first one counts, and an empty one says nothing."""
+        if namespace:
+            self._namespaces.setdefault(service, namespace)
 
     def odds(self, service: str, at: float, place: Place) -> dict[str, float]:
         """For each cluster the odds that trouble in it explains trouble at the service, against chance.
 
         Nothing is said where the rate is not known: many services may have just been connected.
 
-        The services of a cluster tell much the same of another one: of what was learnt of each, their mean counts, and
-        for so many as the root of their number.
+        The services of a cluster tell much the same of another one: their mean counts, and for so many as the root of
+        their number.
         """
         if self._rate is None:
             return {}
         known: dict[str, list[tuple[float, float]]] = {}
         seen: set[tuple[str, str]] = set()
-        for other, cluster in self._near(at):
+        near = list(self._near(at))
+        together = self._together(service, {other for other, _ in near})
+        for other, cluster in near:
             placed = place(other, cluster) if self._may_tell(service, other) else None
             if placed is not None and (other, placed[0]) not in seen:
                 seen.add((other, placed[0]))
-                odds = _odds_by_time(placed[1].first - at, self._window, self._rate)
+                odds = _odds_by_time(placed[1].first - at, self._window, self._rate) * together.get(other, 1.0)
                 known.setdefault(placed[0], []).append((odds, self._lift(service, other)))
         return {cluster: _weighed(told) for cluster, told in known.items() if len(told) < FLOOD}
 
@@ -113,6 +129,16 @@ class Bursts:
                 break
             yield self._begun[after][1:]
 
+    def _together(self, service: str, near: set[str]) -> dict[str, float]:
+        """For the services near in time that are in its namespace, how much likelier that makes it that one follows."""
+        namespace = self._namespaces.get(service)
+        if not namespace:
+            return {}
+        others = near - {service}
+        same = [other for other in others if self._namespaces.get(other) == namespace]
+        lift = 1 + TOGETHER * (1 - (len(same) + 1) / (len(others) + 1))
+        return dict.fromkeys(same, lift)
+
     def _lift(self, service: str, other: str) -> float:
         mine = self._learnt.get(service, {})
         own, others = mine.get(service), self._learnt.get(other, {}).get(other)
@@ -123,16 +149,17 @@ class Bursts:
 
 
 def _weighed(told: Sequence[tuple[float, float]]) -> float:
-    by_time = sum(odds for odds, _ in told)
+    by_time = sum(odds for odds, _ in told) / sqrt(len(told))
     if all(learnt == 1 for _, learnt in told):
-        return by_time
-    return by_time * exp(sum(odds * log(learnt) for odds, learnt in told) / by_time * sqrt(len(told)))
+        return min(by_time, TWO) if len(told) == 1 else by_time
+    mean = sum(odds * log(learnt) for odds, learnt in told) / sum(odds for odds, _ in told)
+    return by_time * exp(mean * sqrt(len(told)))
 
 
 def _odds_by_time(apart: float, window: float, rate: float) -> float:
     """The odds that one of two services follows the other, that far apart, where ``rate`` break by themselves a second.
 
-    >>> _odds_by_time(0.0, 300.0, 0.0) < 1 < 2 * _odds_by_time(10.0, 300.0, 0.0)
+    >>> _odds_by_time(10.0, 300.0, 0.0) > 2 * _odds_by_time(50.0, 300.0, 0.0)
     True
     >>> _odds_by_time(0.0, 300.0, 1.0) < 0.1
     True

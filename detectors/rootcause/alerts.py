@@ -14,6 +14,7 @@ from detectors.rootcause.changes import LATER, is_near
 from detectors.rootcause.changes import later as changed_later
 from detectors.rootcause.finding import Finding, rounded_score
 from detectors.rootcause.seen import Changed, Symptom
+from detectors.rootcause.undescribed import Signs, signs
 from detectors.topology import Topology
 
 CLEAR = 0.5
@@ -68,11 +69,13 @@ class _Candidate(NamedTuple):
     change: Changed | None
     fits: bool
     just: bool
+    signs: Signs | None
 
     @property
     def supported(self) -> bool:
         """Whether there is more to show for it than that it is affected."""
-        return bool(self.dependants or self.change or any(_named(self.own, kind) for kind in _TELLING))
+        shown = self.dependants or self.change or any(_named(self.own, kind) for kind in _TELLING)
+        return bool(shown or (self.signs and self.signs.evidence()))
 
 
 def rank(
@@ -160,6 +163,7 @@ def _candidates(
         for name in above.keys() - affected.keys()
         if name in changed or sum(other in affected for other in topology.dependants(name)) > 1
     }
+    seen = signs(own, topology)
     found = [
         _Candidate(
             name,
@@ -173,6 +177,7 @@ def _candidates(
             changed.get(name),
             of_models and name in changed and changed[name].kind in _OF_MODELS,
             name in later and any(one.first_at - later[name].at <= LATER for one in own.get(name, ())),
+            seen.get(name),
         )
         for name in sorted(affected.keys() | silent)
     ]
@@ -186,10 +191,14 @@ def _may_cause(change: Changed, own: Sequence[Symptom]) -> bool:
 
 
 def _utility(one: _Candidate, affected: int, topology: Topology) -> float:
-    explained = (len(one.dependants) + bool(one.own)) / affected
+    described = _EXPLAINS * log((len(one.dependants) + bool(one.own)) / affected)
+    if one.signs:
+        all_unknown = len(one.dependants) + bool(one.own) + one.signs.unknown * one.signs.others
+        guessed = _EXPLAINS * log(all_unknown / affected) + one.signs.utility
+        described = max(described, guessed) if one.dependants else guessed
     spreads = (one.direct + 1) / (len(topology.dependants(one.service)) + 2)
     return (
-        _EXPLAINS * log(explained)
+        described
         + _DEEPER * one.deeper
         + _RESOURCE * any(_named(one.own, kind) for kind in _OF_RESOURCES)
         + _SILENT * (not one.own and not one.fits)
@@ -230,7 +239,7 @@ def _evidence(one: _Candidate, affected: Mapping[str, float], topology: Topology
         evidence.append(f"first to fire, {lead:.0f} s before the rest" if lead >= 1 else "first to fire")
     if not others and not one.change:  # its own alert is what is to be explained, and no evidence
         evidence.append("no other service has an alert")
-    return evidence
+    return [*evidence, *(one.signs.evidence() if one.signs else [])]
 
 
 def _shown_at(one: _Candidate, affected: Mapping[str, float]) -> float:

@@ -1,0 +1,149 @@
+"""What speaks for a cause where nobody knows what depends on what: when its alerts began, and what they are of.
+
+Each service may be there what all others depend on. These tell one from another: what broke began early; databases and
+queues are what others stand on; a service that only shows latency, errors and the like suffers; what broke has alerts
+of more kinds, and such as nobody else has. The weights lie between those that fit two generators of the benchmark
+``storm`` (without a topology, seeds 8001 to 8020), nearer to the smaller ones; what only one of the two speaks for was
+left out. That hosts are below all others is no sign: what fires there fires for many reasons.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from math import log
+from typing import NamedTuple
+
+from detectors.rootcause.seen import Symptom
+from detectors.topology import Topology
+
+_ANY = -5.3  # for any of them, as each may be what the others depend on
+_LATE = -0.4  # for the logarithm of one and the square of the minutes since the first alert
+_FOUNDATION = 1.7  # it is a database or a queue
+_SUFFERS = -1.2  # its alerts speak of what users of a service notice, or of what follows from that
+_KINDS = 1.0  # for the logarithm of the kinds of its alerts
+_RARE = 1.1  # for how few of the affected services have an alert that it has: 0 where all do, 1 where no other does
+_MOST_KINDS = 4
+_MINUTE = 60.0
+_MOST_OF_THEM = 0.5
+"""Where less of the others is unknown, what was learnt of what depends on what decides."""
+
+_FOUNDATIONS = re.compile(
+    r"postgres|pgbouncer|patroni|mysql|mariadb|mssql|sqlserver|oracle|redis|valkey|memcached|mongo|elasticsearch"
+    r"|opensearch|solr|cassandra|scylla|clickhouse|influx|couch|cockroach|etcd|consul|zookeeper|kafka|rabbitmq|activemq"
+    r"|nats(?![a-z])|pulsar|minio|ceph|hdfs|coredns|database|(?:^|[-_.])(?:db|mq|dns|broker)(?:$|[-_.\d])",
+    re.IGNORECASE,
+)
+_SUFFERING = re.compile(
+    r"latenc|slow|error|5xx|4xx|availab|apdex|slo(?![a-z])|burn|response|timeout|duration|success|queue|backlog"
+    r"|lag(?![a-z])|thread ?pool|mismatch|not ?(?:ready|healthy)|crash|restart|hpa|autoscal",
+    re.IGNORECASE,
+)
+
+
+class Signs(NamedTuple):
+    """What tells one affected service from the others.
+
+    Parameters
+    ----------
+    unknown
+        Of which share of the others nobody knows whether they depend on it.
+    others
+        How many these are.
+    late
+        Minutes after the first alert of all.
+    foundation
+        It is a database or a queue, by its name or those of its alerts.
+    suffers
+        Its alerts speak of nothing but what users of a service notice.
+    names
+        Of its alerts, each once.
+    alone
+        Those that no other affected service has.
+    rare
+        From 0, where the others have all of its alerts, to 1, where none has one of them.
+
+    Examples
+    --------
+    >>> Signs(1.0, 2, 0.0, True, False, ["DiskFull", "Slow"], ["DiskFull"], 1.0).evidence()
+    ['DiskFull is on it alone of 3 services', 'databases and queues are what others depend on']
+    """
+
+    unknown: float
+    others: int
+    late: float
+    foundation: bool
+    suffers: bool
+    names: Sequence[str]
+    alone: Sequence[str]
+    rare: float
+
+    @property
+    def utility(self) -> float:
+        seen = _LATE * log(1 + self.late**2) + _FOUNDATION * self.foundation + _SUFFERS * self.suffers
+        kinds = _KINDS * log(min(len(self.names), _MOST_KINDS)) if self.names else 0.0
+        return self.unknown * (_ANY + seen + kinds + _RARE * self.rare)
+
+    def evidence(self) -> list[str]:
+        """For people; empty where nothing sets it apart from the others."""
+        found: list[str] = []
+        if self.alone and self.others > 1:
+            verb = "is" if len(self.alone) == 1 else "are"
+            found.append(f"{', '.join(self.alone[:3])} {verb} on it alone of {self.others + 1} services")
+        elif len(self.names) > 1:
+            found.append(f"{len(self.names)} kinds of alerts")
+        if self.foundation:
+            found.append("databases and queues are what others depend on")
+        return found
+
+
+def signs(own: Mapping[str, Sequence[Symptom]], topology: Topology) -> dict[str, Signs]:
+    """Of each of several affected services of which none is described, where it was not learnt what they have to do with
+    each other either.
+
+    Parameters
+    ----------
+    own
+        The alerts of each service.
+    topology
+        What is known of what depends on what.
+
+    Returns
+    -------
+    By service; without those of which most is known, and empty where one is described or only one is affected.
+
+    Examples
+    --------
+    >>> web, db = [Symptom("web", "HighLatency", 1, 90.0)], [Symptom("db", "DiskFull", 1, 30.0)]
+    >>> found = signs({"web": web, "db": db}, Topology({}))
+    >>> found["db"].utility > found["web"].utility, found["db"].evidence()
+    (True, ['databases and queues are what others depend on'])
+    >>> signs({"web": web, "db": db}, Topology({"web": ["db"]}))
+    {}
+    """
+    names = {service: sorted({one.name for one in some}) for service, some in own.items() if service and some}
+    if len(names) < 2 or names.keys() & topology.described:
+        return {}
+    began = {service: min(one.first_at for one in own[service]) for service in names}
+    first = min(began.values())
+    having = Counter(name for some in names.values() for name in some)
+    shares = {service: _unknown(service, names, topology) for service in names}
+    return {
+        service: Signs(
+            shares[service],
+            len(names) - 1,
+            (began[service] - first) / _MINUTE,
+            any(_FOUNDATIONS.search(name) for name in (service, *some)),
+            all(_SUFFERING.search(name) for name in some),
+            some,
+            [name for name in some if having[name] == 1],
+            max(log(len(names) / having[name]) for name in some) / log(len(names)),
+        )
+        for service, some in names.items()
+        if shares[service] >= _MOST_OF_THEM
+    }
+
+
+def _unknown(service: str, affected: Collection[str], topology: Topology) -> float:
+    """The share of the others that may depend on it for all that is known."""
+    related = topology.above(service).keys() | topology.below(service).keys() | {service}
+    return sum(other not in related for other in affected) / (len(affected) - 1)
