@@ -7,6 +7,7 @@ has a utility from what can be seen, and so has "something else". Its weights we
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from math import exp, log
 from typing import NamedTuple
 
@@ -75,7 +76,7 @@ class _Candidate(NamedTuple):
     def supported(self) -> bool:
         """Whether there is more to show for it than that it is affected."""
         shown = self.dependants or self.change or any(_named(self.own, kind) for kind in _TELLING)
-        return bool(shown or (self.signs and self.signs.evidence()))
+        return bool(shown or (self.signs and self.signs.apart))
 
 
 def rank(
@@ -194,7 +195,7 @@ def _utility(one: _Candidate, affected: int, topology: Topology) -> float:
     described = _EXPLAINS * log((len(one.dependants) + bool(one.own)) / affected)
     if one.signs:
         all_unknown = len(one.dependants) + bool(one.own) + one.signs.unknown * one.signs.others
-        guessed = _EXPLAINS * log(all_unknown / affected) + one.signs.utility
+        guessed = _EXPLAINS * log(all_unknown / affected) + one.signs.utility(one.change is not None)
         described = max(described, guessed) if one.dependants else guessed
     spreads = (one.direct + 1) / (len(topology.dependants(one.service)) + 2)
     return (
@@ -210,7 +211,12 @@ def _utility(one: _Candidate, affected: int, topology: Topology) -> float:
 
 
 def _named(own: Sequence[Symptom], kind: str) -> list[str]:
-    return sorted({symptom.name for symptom in own if _PATTERNS[kind].search(symptom.name)})
+    return sorted({symptom.name for symptom in own if _speaks_of(symptom.name, kind)})
+
+
+@lru_cache(maxsize=10_000)
+def _speaks_of(name: str, kind: str) -> bool:
+    return bool(_PATTERNS[kind].search(name))
 
 
 def _kind(one: _Candidate) -> str:
@@ -239,7 +245,7 @@ def _evidence(one: _Candidate, affected: Mapping[str, float], topology: Topology
         evidence.append(f"first to fire, {lead:.0f} s before the rest" if lead >= 1 else "first to fire")
     if not others and not one.change:  # its own alert is what is to be explained, and no evidence
         evidence.append("no other service has an alert")
-    return [*evidence, *(one.signs.evidence() if one.signs else [])]
+    return [*evidence, *(one.signs.evidence if one.signs else ())]
 
 
 def _shown_at(one: _Candidate, affected: Mapping[str, float]) -> float:

@@ -10,6 +10,7 @@ left out. That hosts are below all others is no sign: what fires there fires for
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 from math import log
 from typing import NamedTuple
 
@@ -21,16 +22,18 @@ _LATE = -0.4  # for the logarithm of one and the square of the minutes since the
 _FOUNDATION = 1.7  # it is a database or a queue
 _SUFFERS = -1.2  # its alerts speak of what users of a service notice, or of what follows from that
 _KINDS = 1.0  # for the logarithm of the kinds of its alerts
+_CHANGED = 0.3  # it was changed shortly before, beside what that weighs anywhere; then no suffering speaks against it
 _RARE = 1.1  # for how few of the affected services have an alert that it has: 0 where all do, 1 where no other does
+NOT_DESCRIBED = "what depends on what here is not described"
 _MOST_KINDS = 4
 _MINUTE = 60.0
 _MOST_OF_THEM = 0.5
 """Where less of the others is unknown, what was learnt of what depends on what decides."""
 
 _FOUNDATIONS = re.compile(
-    r"postgres|pgbouncer|patroni|mysql|mariadb|mssql|sqlserver|oracle|redis|valkey|memcached|mongo|elasticsearch"
-    r"|opensearch|solr|cassandra|scylla|clickhouse|influx|couch|cockroach|etcd|consul|zookeeper|kafka|rabbitmq|activemq"
-    r"|nats(?![a-z])|pulsar|minio|ceph|hdfs|coredns|database|(?:^|[-_.])(?:db|mq|dns|broker)(?:$|[-_.\d])",
+    r"postgres|pgbouncer|patroni|mysql|mariadb|mssql|sqlserver|oracle|redis(?!tri)|valkey|memcached|mongo|elasticsearch"
+    r"|opensearch|solr|cassandra|scylla|clickhouse|influx|couch|cockroach|etcd|consul(?![a-z])|zookeeper|kafka|rabbitmq|activemq"
+    r"|(?<![a-z])nats(?![a-z])|pulsar|minio(?!n)|ceph|hdfs|coredns|database|(?:^|[-_.])(?:db|mq|dns|broker)(?:$|[-_.\d])",
     re.IGNORECASE,
 )
 _SUFFERING = re.compile(
@@ -57,15 +60,13 @@ class Signs(NamedTuple):
         Its alerts speak of nothing but what users of a service notice.
     names
         Of its alerts, each once.
-    alone
-        Those that no other affected service has.
-    rare
-        From 0, where the others have all of its alerts, to 1, where none has one of them.
+    having
+        How many of the affected services have alerts of each name.
 
     Examples
     --------
-    >>> Signs(1.0, 2, 0.0, True, False, ["DiskFull", "Slow"], ["DiskFull"], 1.0).evidence()
-    ['DiskFull is on it alone of 3 services', 'databases and queues are what others depend on']
+    >>> Signs(1.0, 2, 0.0, True, False, ["DiskFull", "Slow"], {"DiskFull": 1, "Slow": 3}).apart
+    ['of 3 services it alone has DiskFull', 'databases and queues are what others depend on']
     """
 
     unknown: float
@@ -74,31 +75,41 @@ class Signs(NamedTuple):
     foundation: bool
     suffers: bool
     names: Sequence[str]
-    alone: Sequence[str]
-    rare: float
+    having: Mapping[str, int]
+
+    def utility(self, changed: bool) -> float:
+        """What is seen, as it weighs; ``changed``: it was changed shortly before."""
+        seen = _LATE * log(1 + self.late**2) + _FOUNDATION * self.foundation + _RARE * self._rare()
+        own = _CHANGED if changed else _SUFFERS * self.suffers
+        return self.unknown * (_ANY + seen + own + _KINDS * log(min(len(self.names), _MOST_KINDS)))
 
     @property
-    def utility(self) -> float:
-        seen = _LATE * log(1 + self.late**2) + _FOUNDATION * self.foundation + _SUFFERS * self.suffers
-        kinds = _KINDS * log(min(len(self.names), _MOST_KINDS)) if self.names else 0.0
-        return self.unknown * (_ANY + seen + kinds + _RARE * self.rare)
-
-    def evidence(self) -> list[str]:
-        """For people; empty where nothing sets it apart from the others."""
-        found: list[str] = []
-        if self.alone and self.others > 1:
-            verb = "is" if len(self.alone) == 1 else "are"
-            found.append(f"{', '.join(self.alone[:3])} {verb} on it alone of {self.others + 1} services")
+    def apart(self) -> list[str]:
+        """For people, what sets it apart from the others; empty where nothing does but its time."""
+        found = []
+        alone = [name for name in self.names if self.having[name] == 1]
+        if alone and self.others > 1:
+            found.append(f"of {self.others + 1} services it alone has {', '.join(alone[:3])}")
         elif len(self.names) > 1:
             found.append(f"{len(self.names)} kinds of alerts")
         if self.foundation:
             found.append("databases and queues are what others depend on")
         return found
 
+    @property
+    def evidence(self) -> list[str]:
+        """With what there is to know about the rest."""
+        return [*self.apart, NOT_DESCRIBED]
+
+    def _rare(self) -> float:
+        """0 where the others have all of its alerts, 1 where none has one of them."""
+        every = self.others + 1
+        return log(every / min(self.having[name] for name in self.names)) / log(every)
+
 
 def signs(own: Mapping[str, Sequence[Symptom]], topology: Topology) -> dict[str, Signs]:
-    """Of each of several affected services of which none is described, where it was not learnt what they have to do with
-    each other either.
+    """Of each of several affected services of which none is described, where what they have to do with each other was
+    not learnt either.
 
     Parameters
     ----------
@@ -115,35 +126,42 @@ def signs(own: Mapping[str, Sequence[Symptom]], topology: Topology) -> dict[str,
     --------
     >>> web, db = [Symptom("web", "HighLatency", 1, 90.0)], [Symptom("db", "DiskFull", 1, 30.0)]
     >>> found = signs({"web": web, "db": db}, Topology({}))
-    >>> found["db"].utility > found["web"].utility, found["db"].evidence()
+    >>> found["db"].utility(False) > found["web"].utility(False), found["db"].apart
     (True, ['databases and queues are what others depend on'])
     >>> signs({"web": web, "db": db}, Topology({"web": ["db"]}))
     {}
     """
+    if any(service in topology.described for service in own):
+        return {}
     names = {service: sorted({one.name for one in some}) for service, some in own.items() if service and some}
-    if len(names) < 2 or names.keys() & topology.described:
+    if len(names) < 2:
         return {}
     began = {service: min(one.first_at for one in own[service]) for service in names}
     first = min(began.values())
     having = Counter(name for some in names.values() for name in some)
-    shares = {service: _unknown(service, names, topology) for service in names}
-    return {
-        service: Signs(
-            shares[service],
-            len(names) - 1,
-            (began[service] - first) / _MINUTE,
-            any(_FOUNDATIONS.search(name) for name in (service, *some)),
-            all(_SUFFERING.search(name) for name in some),
-            some,
-            [name for name in some if having[name] == 1],
-            max(log(len(names) / having[name]) for name in some) / log(len(names)),
-        )
-        for service, some in names.items()
-        if shares[service] >= _MOST_OF_THEM
-    }
+    found = {}
+    for service, some in names.items():
+        unknown = _unknown(service, names, topology)
+        if unknown >= _MOST_OF_THEM:
+            late = (began[service] - first) / _MINUTE
+            is_foundation = _is_foundation(service) or any(map(_is_foundation, some))
+            found[service] = Signs(
+                unknown, len(names) - 1, late, is_foundation, all(map(_is_suffering, some)), some, having
+            )
+    return found
 
 
 def _unknown(service: str, affected: Collection[str], topology: Topology) -> float:
     """The share of the others that may depend on it for all that is known."""
-    related = topology.above(service).keys() | topology.below(service).keys() | {service}
-    return sum(other not in related for other in affected) / (len(affected) - 1)
+    related = topology.above(service).keys() | topology.below(service).keys()
+    return 1 - sum(other in affected for other in related) / (len(affected) - 1)
+
+
+@lru_cache(maxsize=10_000)
+def _is_foundation(name: str) -> bool:
+    return bool(_FOUNDATIONS.search(name))
+
+
+@lru_cache(maxsize=10_000)
+def _is_suffering(name: str) -> bool:
+    return bool(_SUFFERING.search(name))

@@ -236,6 +236,22 @@ def test_two_services_are_no_burst_nor_are_many_that_break_one_after_the_other()
     assert _clusters_of(_burst(8, apart=100.0), QUIET) == 8
 
 
+def test_what_breaks_one_by_one_all_the_time_is_no_burst_without_an_end() -> None:
+    """However often that is: the more, the closer they are."""
+    for apart in (1.0, 10.0, 25.0):
+        assert _clusters_of(_burst(40, apart), {"eu": 1 / apart}) == 40
+
+
+def test_a_namespace_that_few_others_are_in_makes_a_burst_of_what_time_alone_does_not() -> None:
+    def burst(namespaces: str) -> list[Signal]:
+        return [one._replace(namespace=named) for one, named in zip(_burst(6, apart=50.0), namespaces, strict=True)]
+
+    assert _clusters_of(_burst(6, apart=50.0), QUIET) == 6
+    assert _clusters_of(burst("aaaaaa"), QUIET) == 6, "where all are in one, it tells nothing"
+    found = put(burst("axayaz"), rates=QUIET).homes.values()
+    assert len(set(found)) < 6
+
+
 def test_of_described_services_time_tells_nothing_that_the_topology_does_not() -> None:
     apart = Topology({f"unknown{n}": [f"own{n}"] for n in range(8)})
     assert _clusters_of(_burst(8), QUIET, apart) == 8

@@ -1,0 +1,63 @@
+"""Causes where nobody described what depends on what: what stands out by its alerts, and only that."""
+
+import pytest
+
+from detectors.rootcause import Changed, Symptom, rank
+from detectors.topology import Topology
+
+
+def symptom(service: str, name: str, at: float = 10.0) -> Symptom:
+    return Symptom(service, name, 1, at)
+
+
+NOTHING = Topology({})
+SUFFERING = [
+    symptom(name, kind, 60.0) for name in ("web", "cart", "search") for kind in ("HighLatency", "HighErrorRate")
+]
+
+
+@pytest.mark.parametrize(
+    "broken, named",
+    [
+        ([symptom("orders-postgres", "DiskFull")], ["orders-postgres"]),
+        ([symptom("ledger", "PostgresqlTooManyConnections"), symptom("ledger", "PostgresqlDown")], ["ledger"]),
+        (
+            [symptom("pool", "ContainerOOMKilled"), symptom("pool", "CPUStarved"), symptom("pool", "TargetDown")],
+            ["pool"],
+        ),
+        ([symptom("pool", "ContainerOOMKilled", at=2400.0)], []),
+        ([symptom("pool", "CPUStarved")], []),
+        ([symptom("mail", "HighLatency")], []),
+        ([symptom("redistribution", "Queue"), symptom("minions", "Errors")], []),
+    ],
+)
+def test_where_nothing_is_described_what_stands_out_by_its_alerts_is_named_and_nobody_where_nothing_does(
+    broken: list[Symptom], named: list[str]
+) -> None:
+    found = rank([*SUFFERING, *broken], NOTHING)
+    assert [one.service for one in found][:1] == named
+    assert all(one.evidence[-1] == "what depends on what here is not described" for one in found)
+
+
+def test_the_evidence_where_nothing_is_described_says_what_stands_out() -> None:
+    [found] = rank([*SUFFERING, symptom("orders-postgres", "DiskFull")], NOTHING)
+    assert found.evidence == [
+        "DiskFull fires on orders-postgres",
+        "first to fire, 50 s before the rest",
+        "of 4 services it alone has DiskFull",
+        "databases and queues are what others depend on",
+        "what depends on what here is not described",
+    ]
+
+
+def test_a_deploy_stands_out_though_its_service_only_suffers_as_the_others_do() -> None:
+    affected = [*SUFFERING, symptom("mail", "HighLatency"), symptom("mail", "DeadlineMissed"), symptom("mail", "Slow")]
+    assert rank(affected, NOTHING) == []
+    assert rank(affected, NOTHING, [Changed("mail", "deployed v3", -50.0)])[0].service == "mail"
+
+
+def test_one_that_is_described_is_judged_by_what_is_described() -> None:
+    known = Topology({"web": ["orders-postgres"], "cart": [], "search": []})
+    [found, *_] = rank([*SUFFERING, symptom("orders-postgres", "DiskFull")], known)
+    assert "web depends on it (1 of 3 other affected)" in found.evidence
+    assert "what depends on what here is not described" not in found.evidence
