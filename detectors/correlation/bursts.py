@@ -21,11 +21,11 @@ REACH = 0.5
 """Further apart time tells nothing, as a part of the window."""
 MOST = 40
 """Of what began before, and of what began after, at most so many count: the nearest."""
-FOLLOW = 0.8
+FOLLOW = 0.6
 """How many services follow one that is in trouble, on average, of those that nobody knows to depend on it. Of several
 in one incident not each has as many of its own: they have as many as the root of their number would. Less than 1, so
 that what breaks by itself all the time is not taken for one burst without an end."""
-SELDOM = 12 / 3600
+SELDOM = 10 / 3600
 """Services that break for reasons of their own, a second: fewer are not believed in, as an hour is not long enough to
 know."""
 TWO = 0.95

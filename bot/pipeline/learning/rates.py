@@ -10,6 +10,8 @@ from bot.storage.queries.records.incident_times import LearntOf
 from detectors.correlation import REACH
 
 LOOKED_BACK = timedelta(hours=1)
+KNOWN_AFTER = timedelta(minutes=1)
+"""So long after its first incident a domain is known. What fires before may have just been connected."""
 _REMEMBERED = timedelta(days=1)
 
 
@@ -17,10 +19,10 @@ async def rates_of(
     connection: AsyncConnection, domains: Iterable[str], now: datetime, window: timedelta
 ) -> dict[str, float]:
     """By domain, a second. What began so lately that time may tell something of it does not count: it may be what is to
-    be judged. A domain is known from its first incident on, and not before."""
+    be judged. A domain is known from ``KNOWN_AFTER`` on."""
     wanted, until = set(domains), now - REACH * window
     learnt = await incident_times.learnt_of(connection, wanted, now - _REMEMBERED, (until - LOOKED_BACK, until))
-    found = rates(learnt, until)
+    found = rates({domain: one for domain, one in learnt.items() if now - one.first >= KNOWN_AFTER}, until)
     quiet = await incident_times.domains_before(connection, wanted - found.keys(), now - _REMEMBERED)
     return found | dict.fromkeys(quiet, 0.0)
 
@@ -28,13 +30,14 @@ async def rates_of(
 def rates(learnt: Mapping[str, LearntOf], until: datetime) -> dict[str, float]:
     """By domain, from when we first learnt of an incident there, and of how many within ``LOOKED_BACK`` before.
 
-    The first of them counts, too, so that a domain that was watched for a moment only is taken for a busy one.
+    The first of them counts, too, so that a domain that was watched for some minutes only is taken for a busy one; one
+    that has nothing but what is to be judged is taken for a quiet one.
 
     >>> at = datetime(2026, 3, 1)
-    >>> firsts = {"new": at, "old": at - LOOKED_BACK, "unknown": at + LOOKED_BACK}
+    >>> firsts = {"new": at, "old": at - LOOKED_BACK, "newer": at + timedelta(minutes=1)}
     >>> found = rates({name: LearntOf(first, 1) for name, first in firsts.items()}, at + timedelta(seconds=10))
-    >>> found["new"], found["old"] < 0.001, found.keys()
-    (0.1, True, dict_keys(['new', 'old']))
+    >>> found["new"], found["old"] < 0.001, found["newer"]
+    (0.1, True, 0.0)
     """
     spans = {domain: min(until - one.first, LOOKED_BACK).total_seconds() for domain, one in learnt.items()}
-    return {domain: learnt[domain].lately / span for domain, span in spans.items() if span > 0}
+    return {domain: learnt[domain].lately / span if span > 0 else 0.0 for domain, span in spans.items()}
