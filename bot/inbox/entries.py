@@ -37,6 +37,13 @@ class Entry(msgspec.Struct, frozen=True):
     events: list[Event]
 
 
+class Portion(NamedTuple):
+    """The next entries of a partition; ``more``: others may wait behind them."""
+
+    entries: list[Entry]
+    more: bool
+
+
 def weight_of(event: Event) -> int:
     """How much work an event is, in alerts."""
     match event:

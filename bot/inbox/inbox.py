@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from bot.inbox.entries import MOST_BYTES, Entry, NewEntry, RawEntry, Room, ShortLived
+from bot.inbox.entries import MOST_BYTES, Entry, NewEntry, Portion, RawEntry, Room, ShortLived
 from bot.inbox.sql import MOST_AT_ONCE, SqlInbox
 from bot.storage.database import Database, open_database
 
-__all__ = ["MOST_AT_ONCE", "MOST_BYTES", "Entry", "Inbox", "NewEntry", "RawEntry", "Room", "open_inbox"]
+__all__ = ["MOST_AT_ONCE", "MOST_BYTES", "Entry", "Inbox", "NewEntry", "Portion", "RawEntry", "Room", "open_inbox"]
 
 
 class Inbox(Protocol):
@@ -54,8 +54,8 @@ class Inbox(Protocol):
         """Return when the entries are on disk. At most MOST_AT_ONCE of them, and fitted."""
         ...
 
-    async def entries_after(self, partition: int, position: int, limit: int) -> list[Entry]:
-        """The next entries of a partition, in order; fewer than there are where they are large."""
+    async def entries_after(self, partition: int, position: int, limit: int) -> Portion:
+        """The next entries of a partition, in order; fewer than ``limit`` where they are large."""
         ...
 
     async def raw_entries_after(self, seq: int, limit: int) -> list[RawEntry]:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from datetime import datetime
 
 import msgspec
@@ -19,7 +18,8 @@ MAX_WAITING_ENTRIES = 10_000
 MAX_WAITING_BYTES = 64 * 2**20
 RETRY_AFTER = 1
 CROWD = 8
-"""So many requests that wait for a commit are a crowd; it ends when a commit leaves none waiting."""
+"""So many requests in one commit mean that the endpoints are busy."""
+CROWD_LASTS = 0.1
 SHARE_WHEN_CROWDED = 0.25
 MOST_REST = 0.5
 
@@ -78,8 +78,7 @@ class Intake:
         self._bytes = 0
         self._woken = asyncio.Event()
         self._stopping = False
-        self._uncrowded = asyncio.Event()
-        self._uncrowded.set()
+        self._crowded_until = 0.0
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -96,15 +95,10 @@ class Intake:
     async def rest_after(self, busy: float) -> None:
         """The pipeline's rest after so many seconds of work: while the endpoints are crowded, they go first.
 
-        It ends with the crowd. It is never long: work that took seconds has waited for the database, as have the
-        senders after it.
+        Not for long: work that took seconds has waited for the database, as have the senders after it.
         """
-        if self._uncrowded.is_set():
-            await asyncio.sleep(0)
-            return
-        with suppress(TimeoutError):
-            async with asyncio.timeout(min(busy * (1 / SHARE_WHEN_CROWDED - 1), MOST_REST)):
-                await self._uncrowded.wait()
+        crowded = asyncio.get_running_loop().time() < self._crowded_until
+        await asyncio.sleep(min(busy * (1 / SHARE_WHEN_CROWDED - 1), MOST_REST) if crowded else 0.0)
 
     async def append(self, entries: Sequence[NewEntry]) -> None:
         """Return when the entries are committed. Raises InboxFull, StorageUnavailable."""
@@ -125,8 +119,6 @@ class Intake:
             raise InboxFull(retry_after)
         committed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((entries, committed))
-        if len(self._waiting) >= CROWD:
-            self._uncrowded.clear()
         self._entries += len(entries)
         self._bytes += size
         self._woken.set()
@@ -152,6 +144,8 @@ class Intake:
 
     async def _commit(self, group: list[_Waiting]) -> None:
         together = [entry for entries, _ in group for entry in entries]
+        if len(group) >= CROWD:
+            self._crowded_until = asyncio.get_running_loop().time() + CROWD_LASTS
         try:
             with COMMIT_SECONDS.time():
                 await self._inbox.append(together)
@@ -172,8 +166,6 @@ class Intake:
         finally:
             self._entries -= len(together)
             self._bytes -= _size(together)
-            if not self._waiting:
-                self._uncrowded.set()
 
 
 def _size(entries: Sequence[NewEntry]) -> int:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from nats.aio.msg import Msg
 
 from bot.errors import StorageUnavailable
-from bot.inbox.entries import MOST_BYTES, Entry, NewEntry, RawEntry, Room, ShortLived, decoded, fitted_to, kind_of
+from bot.inbox.entries import MOST_BYTES, NewEntry, Portion, RawEntry, Room, ShortLived, decoded, fitted_to, kind_of
 from bot.inbox.jetstream_connection import JetStream, Refusal, answer_of, parse_address
 from bot.inbox.jetstream_stream import find, find_or_make, root_of, share_of_account
 
@@ -156,12 +156,13 @@ class JetStreamInbox:
         first = seq - len(chunk) + 1
         self._newest_of |= {entry.partition: first + i for i, entry in enumerate(chunk)}
 
-    async def entries_after(self, partition: int, position: int, limit: int) -> list[Entry]:
+    async def entries_after(self, partition: int, position: int, limit: int) -> Portion:
         found = await self._behind(f"{self._root}.{partition}.*", position, limit)
         if not found and self._newest_of.get(partition, 0) > position:
             await asyncio.sleep(0.02)  # with replicas, the one that answers may be a moment late
             found = await self._behind(f"{self._root}.{partition}.*", position, limit)
-        return await decoded((_seq_of(message), _received_at(message), message.data) for message in found)
+        entries = await decoded((_seq_of(message), _received_at(message), message.data) for message in found)
+        return Portion(entries, more=bool(entries))  # the server does not say whether it kept some back by their size
 
     async def raw_entries_after(self, seq: int, limit: int) -> list[RawEntry]:
         return [_raw(message) for message in await self._behind(f"{self._root}.*.*", seq, limit)]

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import ARRAY, BigInteger, FromClause, Integer, Select, bindparam, delete, func, select, text
 
-from bot.inbox.entries import MOST_BYTES, Entry, NewEntry, RawEntry, Room, ShortLived, beginning_of, decoded
+from bot.inbox.entries import MOST_BYTES, NewEntry, Portion, RawEntry, Room, ShortLived, beginning_of, decoded
 from bot.storage.collisions import begun_anew
 from bot.storage.database import Database, table_of
 from bot.storage.prepared import fetch_rows
@@ -82,13 +82,13 @@ class SqlInbox:
     async def append(self, entries: Sequence[NewEntry]) -> None:
         await (_append_to_sqlite if self.database.is_sqlite else _append_to_postgresql)(self.database, entries)
 
-    async def entries_after(self, partition: int, position: int, limit: int) -> list[Entry]:
+    async def entries_after(self, partition: int, position: int, limit: int) -> Portion:
         values = {"of": partition, "position": position, "limit": limit}
         async with self.database.read() as connection:
             rows = [(row[0], row[1], row[2]) for row in await fetch_rows(connection, _AFTER, values)]
         sizes = accumulate(len(payload) for _, _, payload in rows)
         fit = max(1, sum(size <= MOST_BYTES for size in sizes))
-        return await decoded(rows[:fit])
+        return Portion(await decoded(rows[:fit]), more=len(rows) == limit or fit < len(rows))
 
     async def raw_entries_after(self, seq: int, limit: int) -> list[RawEntry]:
         query = (

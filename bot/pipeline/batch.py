@@ -60,6 +60,7 @@ class Batch:
 
     - ``asks``: what other systems know of findings is asked before, if that means to begin the batch anew.
     - ``position``, ``entries``: what is taken from the inbox, and behind which position.
+    - ``more``: others may wait behind these entries.
     - ``looked_around``: in which correlation domains, and around which names, ``topology`` has all that was learnt.
     - ``findings``: the alerts that our own detectors raise or resolve.
     - ``alerts``: every alert to be written, by identity.
@@ -87,6 +88,7 @@ class Batch:
     asks: bool = False
     position: int = 0
     entries: list[Entry] = field(default_factory=list)
+    more: bool = False
     looked_around: tuple[Set[str], Set[str]] = frozenset(), frozenset()
     findings: list[AlertEvent] = field(default_factory=list)
     alerts: dict[str, Alert] = field(default_factory=dict)

@@ -29,6 +29,8 @@ from bot.storage.quiet import Quiet
 from detectors.topology import Topology
 
 TICK = 1.0
+LATE = 0.5
+"""Seconds after which what waits in the inbox is late: the later it is, the less the worker rests."""
 AT_ONCE = 4
 """Partitions that are worked on at the same time on PostgreSQL; each takes two connections."""
 
@@ -44,7 +46,7 @@ class Worker:
 
     After every transaction that changed something, the change is broadcast, so that others look at once. What watches
     know of a partition belongs to one lease of it: under another, they begin from what is stored. ``rest_after`` is
-    awaited after so many seconds of work.
+    awaited after so many seconds of work, or fewer where what waits is late.
     """
 
     def __init__(
@@ -67,8 +69,10 @@ class Worker:
         self._epochs: dict[int, int | None] = {}
         self._stages = {trigger: stages_on(trigger) for trigger in Trigger}
         self._waiting: set[int] = set()
+        self._rest_after = rest_after
+        self._lateness = 0.0
         self._due: set[int] = set()
-        self._lanes = Lanes(1 if services.database.is_sqlite else AT_ONCE, rest_after)
+        self._lanes = Lanes(1 if services.database.is_sqlite else AT_ONCE, self._rest)
         self._woken = asyncio.Event()
         self._retried_at = 0.0
         self._size = BatchSize()
@@ -133,6 +137,10 @@ class Worker:
             self._retried_at = now
             log.warning("worker.retry", reason=str(error))
 
+    async def _rest(self, busy: float) -> None:
+        """What rests gathers in the inbox, and costs less together; but people wait for it."""
+        await self._rest_after(busy * max(1 - self._lateness / LATE, 0.0))
+
     async def tick(self) -> None:
         """What time alone brings; and entries that came in through another process."""
         await self._find_work()
@@ -192,13 +200,13 @@ class Worker:
         if self._holds(partition) and await self._work_on(partition):
             self._waiting.add(partition)
 
-    async def _work_on(self, partition: int) -> int:
-        """The next batch; returns how many entries it worked through."""
+    async def _work_on(self, partition: int) -> bool:
+        """The next batch; returns whether more may wait."""
         try:
             return await self._process(partition, Trigger.ENTRIES)
         except LostLease as lost:
             log.info("worker.lost", reason=str(lost))
-            return 0
+            return False
         except (StorageUnavailable, Conflict):
             self._waiting.add(partition)
             raise
@@ -213,16 +221,16 @@ class Worker:
             await self._leases.check(connection, partition_lease(partition))
             yield connection
 
-    async def _process(self, partition: int, trigger: Trigger, size: BatchSize | None = None) -> int:
-        """One transaction; returns how many entries it worked through. It is begun anew where findings are of what
-        another system knows more: that is asked in between."""
+    async def _process(self, partition: int, trigger: Trigger, size: BatchSize | None = None) -> bool:
+        """One transaction; returns whether more entries may wait. It is begun anew where findings are of what another
+        system knows more: that is asked in between."""
         try:
             return await self._attempt(partition, trigger, size, self._look_up is not nothing_to_look_up)
         except Unasked as unasked:
             await self._look_up(unasked.alerts)
             return await self._attempt(partition, trigger, size)
 
-    async def _attempt(self, partition: int, trigger: Trigger, size: BatchSize | None, asks: bool = False) -> int:
+    async def _attempt(self, partition: int, trigger: Trigger, size: BatchSize | None, asks: bool = False) -> bool:
         with BATCH_SECONDS.time():
             batch = Batch(
                 partition=partition,
@@ -248,13 +256,14 @@ class Worker:
         if batch.unfinished:
             self.look()
         if batch.entries:
+            self._lateness = (batch.now - batch.entries[0].received_at).total_seconds()
             self._size = batch.size.after(batch.entries, (time.process_time() - began) / self._lanes.at_work)
         EVENTS_PROCESSED.inc(sum(len(entry.events) for entry in batch.entries))
         if batch.touched or batch.runs:
             self._broadcast.publish_change()
-        return len(batch.entries)
+        return batch.more
 
-    async def _process_alone(self, partition: int) -> int:
+    async def _process_alone(self, partition: int) -> bool:
         """Take the next entry by itself; where it fails alone too, set it aside, so that it holds up nobody."""
         try:
             return await self._process(partition, Trigger.ENTRIES, ONE)
@@ -263,14 +272,14 @@ class Worker:
         except Exception as error:
             return await self._set_aside(partition, error)
 
-    async def _set_aside(self, partition: int, error: Exception) -> int:
+    async def _set_aside(self, partition: int, error: Exception) -> bool:
         async with self._transaction(partition) as connection:
             position = await offsets.position_of(connection, partition)
             seq = await self._inbox.next_seq(partition, position)
             if seq is None:
-                return 0
+                return False
             log.error("worker.set_aside", partition=partition, seq=seq, exc_info=error)
             await offsets.set_aside(connection, partition, seq, repr(error), self._clock())
             await offsets.advance(connection, partition, position, seq)
         SET_ASIDE.inc()
-        return 1
+        return True

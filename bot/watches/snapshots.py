@@ -245,7 +245,7 @@ class SnapshotStore(Generic[L]):
             return
         one.marked_at = after = mark
         while after < one.position:
-            entries = await batch.inbox.entries_after(batch.partition, after, MOST_ENTRIES)
+            entries = (await batch.inbox.entries_after(batch.partition, after, MOST_ENTRIES)).entries
             for entry in entries:
                 if entry.seq <= one.position:
                     await self._replay_entry(one.learnt, entry, batch.now)

@@ -15,7 +15,7 @@ from bot.domain.routing.decision import Decision
 from bot.domain.routing.mention import Mention, OnCall
 from bot.domain.routing.quiet import QuietHours
 from bot.storage.database import chunks, table_of, upsert
-from bot.storage.prepared import any_of
+from bot.storage.prepared import any_of, fetch_dicts
 from bot.storage.queries.label_values import ACTIVE, label_column
 from bot.storage.tables.core import AlertRow, IncidentRow
 from bot.storage.tables.routing import IncidentChannelRow, IncidentRouteRow
@@ -65,8 +65,8 @@ class Wanted(NamedTuple):
 async def to_route(connection: AsyncConnection, wanted: Wanted, limit: int) -> list[Incident]:
     """In the order of their numbers. Of those that are over only what no channel shows is new."""
     values = {"after": wanted.after, "routes": wanted.routes, "since": wanted.since, "limit": limit}
-    rows = await connection.execute(_to_route(wanted.new, lately=wanted.since is not None), values)
-    return [msgspec.convert(dict(row), Incident) for row in rows.mappings()]
+    rows = await fetch_dicts(connection, _to_route(wanted.new, lately=wanted.since is not None), values)
+    return [msgspec.convert(row, Incident) for row in rows]
 
 
 @cache
@@ -154,7 +154,7 @@ async def places_of(connection: AsyncConnection, incident_ids: Collection[str]) 
     """The channels of incidents, the first with the thread, and after them those that they have left."""
     found: dict[str, list[Place]] = {incident_id: [] for incident_id in incident_ids}
     for chunk in chunks(incident_ids):
-        for row in (await connection.execute(_PLACES, {"ids": chunk})).mappings():
+        for row in await fetch_dicts(connection, _PLACES, {"ids": chunk}):
             mention = tuple(map(_read, row["mention"]))
             quiet = tuple(map(QuietHours.model_validate, row["quiet"] or ()))
             found[row["incident_id"]].append(Place(row["channel"], mention, row["position"] is not None, quiet))

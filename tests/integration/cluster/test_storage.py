@@ -52,8 +52,8 @@ async def test_migrating_twice_changes_nothing(database: Database) -> None:
 async def test_entries_come_back_in_order_and_only_those_behind_the_offset(inbox: Inbox) -> None:
     for name in ("a", "b", "c"):
         await inbox.append(entries_for([_event(name)], "test", NOW, [], 1))
-    first, *_ = await inbox.entries_after(0, 0, 10)
-    rest = await inbox.entries_after(0, first.seq, 10)
+    first, *_ = (await inbox.entries_after(0, 0, 10)).entries
+    rest = (await inbox.entries_after(0, first.seq, 10)).entries
     assert [entry.events[0] for entry in rest] == [_event("b"), _event("c")]
     positions = {0: first.seq, 1: 0}
     assert (await inbox.lag(positions), list(await inbox.partitions_behind(positions))) == (2, [0])

@@ -217,7 +217,9 @@ async def test_samples_stay_in_the_inbox_until_they_are_in_the_snapshots(
     pruning = TelemetryPruning(queue.pipeline.services)
     while await pruning.prune():
         pass
-    assert await inbox.entries_after(0, 0, 10) != []  # the metrics' watch is not there, and has learnt nothing
+    assert (
+        await inbox.entries_after(0, 0, 10)
+    ).entries != []  # the metrics' watch is not there, and has learnt nothing
 
 
 @on_sqlite

@@ -52,7 +52,7 @@ class Endpoint:
         """The alerts of each entry of the inbox."""
         found: list[list[AlertEvent]] = []
         position = 0
-        while entries := await self.inbox.entries_after(0, position, 1000):
+        while entries := (await self.inbox.entries_after(0, position, 1000)).entries:
             position = entries[-1].seq
             found += [[event for event in entry.events if isinstance(event, AlertEvent)] for entry in entries]
         return found

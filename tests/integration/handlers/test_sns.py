@@ -232,7 +232,7 @@ async def test_at_the_door_both_the_token_and_the_signature_count(
         assert await answered(sender.body()) == (202, {"accepted": 1})
     await server.close()
     await intake.stop()
-    [entry] = await inbox.entries_after(0, 0, 10)
+    [entry] = (await inbox.entries_after(0, 0, 10)).entries
     [event] = entry.events
     assert isinstance(event, AlertEvent)
     assert (event.status, event.labels["alertname"]) == ("firing", "load is high")

@@ -82,7 +82,7 @@ class Doors(NamedTuple):
 
     async def events(self) -> list[Event]:
         partitions = range(RULES.partitions)
-        entries = [entry for number in partitions for entry in await self.inbox.entries_after(number, 0, 100)]
+        entries = [entry for number in partitions for entry in (await self.inbox.entries_after(number, 0, 100)).entries]
         return [event for entry in entries for event in entry.events]
 
     @asynccontextmanager

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from bot.domain.event import AlertEvent, AlertStatus, Event, SamplesEvent, encode_events
-from bot.inbox.entries import NewEntry
+from bot.inbox.entries import Entry, NewEntry
 from bot.inbox.inbox import Inbox
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -21,6 +21,10 @@ def new_samples(at: datetime, partition: int = 0) -> NewEntry:
     return new_entry(SamplesEvent("otlp", {}, []), partition=partition, received_at=at)
 
 
+async def entries_in(inbox: Inbox, partition: int) -> list[Entry]:
+    return (await inbox.entries_after(partition, 0, 10_000)).entries
+
+
 async def names_in(inbox: Inbox, partition: int = 0) -> list[str]:
-    entries = await inbox.entries_after(partition, 0, 10_000)
+    entries = await entries_in(inbox, partition)
     return [event.fingerprint for entry in entries for event in entry.events if isinstance(event, AlertEvent)]

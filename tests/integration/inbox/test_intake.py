@@ -1,7 +1,7 @@
 """The intake answers when events are on disk, and says so when they cannot be."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
@@ -25,18 +25,6 @@ def _entries(name: str = "a") -> list[NewEntry]:
 async def _rename(inbox: Inbox, name: str, to: str) -> None:
     async with database_of(inbox).write() as connection:
         await connection.execute(text(f"ALTER TABLE {name} RENAME TO {to}"))
-
-
-def _held_up(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
-    """The inbox commits nothing before this is set."""
-    committing, append = asyncio.Event(), inbox.append
-
-    async def late(entries: Sequence[NewEntry]) -> None:
-        await committing.wait()
-        await append(entries)
-
-    monkeypatch.setattr(inbox, "append", late)
-    return committing
 
 
 @pytest.fixture
@@ -73,43 +61,18 @@ async def test_stopping_commits_what_waits(inbox: Inbox) -> None:
     assert await inbox.lag({0: 0}) == 1
 
 
-async def test_the_pipeline_rests_no_longer_than_the_crowd_at_the_endpoints_lasts(
-    intake: Intake, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("requests", "most", "least"), [(2 * CROWD, 0.05, 0.05), (CROWD - 1, 3600.0, 0.0)])
+async def test_the_pipeline_rests_after_a_crowd_of_requests_and_not_for_few_nor_for_long(
+    intake: Intake, monkeypatch: pytest.MonkeyPatch, requests: int, most: float, least: float
 ) -> None:
-    monkeypatch.setattr(intake_module, "MOST_REST", 3600.0)
-    crowd = asyncio.gather(*(intake.append(_entries(str(i))) for i in range(2 * CROWD)))
-    await asyncio.sleep(0)
-    async with asyncio.timeout(60):
-        await intake.rest_after(3600.0)
-    await crowd
-
-
-async def test_the_pipeline_rests_while_a_crowd_waits_and_not_for_ever(
-    intake: Intake, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(intake_module, "MOST_REST", 0.05)
+    monkeypatch.setattr(intake_module, "MOST_REST", most)
+    monkeypatch.setattr(intake_module, "CROWD_LASTS", 60.0)
     clock = asyncio.get_running_loop().time
-    committing = _held_up(inbox, monkeypatch)
-    crowd = asyncio.gather(*(intake.append(_entries(str(i))) for i in range(2 * CROWD)))
-    await asyncio.sleep(0)
+    await asyncio.gather(*(intake.append(_entries(str(i))) for i in range(requests)))
     began = clock()
-    await intake.rest_after(3600.0)
-    assert clock() - began >= 0.05
-    committing.set()
-    await crowd
-
-
-async def test_a_few_requests_do_not_make_the_pipeline_rest(
-    intake: Intake, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    committing = _held_up(inbox, monkeypatch)
-    few = asyncio.gather(*(intake.append(_entries(str(i))) for i in range(CROWD - 1)))
-    await asyncio.sleep(0)
     async with asyncio.timeout(60):
         await intake.rest_after(3600.0)
-    assert not few.done()
-    committing.set()
-    await few
+    assert clock() - began >= least
 
 
 async def test_a_database_that_takes_nothing_fails_the_requests_and_is_used_again_when_it_does(

@@ -30,7 +30,7 @@ from bot.storage.database import Database, open_database
 from handlers.http.endpoint import parse_delivery
 from handlers.http.problem import not_stored
 from tests.conftest import Clock
-from tests.integration.inbox.jetstream_entries import NOW, names_in, new_alert, new_entry, new_samples
+from tests.integration.inbox.jetstream_entries import NOW, entries_in, names_in, new_alert, new_entry, new_samples
 from tests.integration.maintenance.retained import Retained
 from tests.integration.pipeline_driver import Pipeline, make_alert
 from tests.nats_server import NatsServer, new_server, remove
@@ -91,7 +91,7 @@ async def test_a_full_stream_takes_nothing_more_and_loses_nothing_and_has_room_a
                 await inbox.append([new_entry(new_alert(f"{i}"))])
                 kept.append(f"{i}")
         assert await names_in(inbox) == kept
-        await inbox.drop(0, (await inbox.entries_after(0, 0, 100))[-1].seq)
+        await inbox.drop(0, (await entries_in(inbox, 0))[-1].seq)
         await inbox.append([new_entry(new_alert("later"))])
         assert await names_in(inbox) == ["later"]
     finally:
@@ -109,7 +109,7 @@ async def test_more_than_a_batch_takes_is_stored_in_order(inbox: Inbox) -> None:
 
 async def _all_of(inbox: Inbox, partition: int) -> list[Entry]:
     found: list[Entry] = []
-    while more := await inbox.entries_after(partition, found[-1].seq if found else 0, 100):
+    while more := (await inbox.entries_after(partition, found[-1].seq if found else 0, 100)).entries:
         found += more
     return found
 
@@ -144,7 +144,7 @@ async def test_pruning_deletes_old_entries_of_one_kind_of_one_partition_and_noth
     ages = [timedelta(minutes=minutes) for minutes in (90, 80, 70, 30, 10)]
     for age in ages:
         await inbox.append([new_samples(NOW - age), new_samples(NOW - age, 1), new_entry(new_alert(str(age)))])
-    entries = await inbox.entries_after(0, 0, 100)
+    entries = await entries_in(inbox, 0)
     last = [new_alert(str(ages[3]))]
     until = next(entry.seq for entry in entries if entry.received_at == NOW and entry.events == last)
     hour_ago = NOW - timedelta(hours=1)
@@ -152,24 +152,24 @@ async def test_pruning_deletes_old_entries_of_one_kind_of_one_partition_and_noth
     assert reached == entries[2].seq
     while (further := await inbox.prune(SamplesEvent, 0, reached, until, hour_ago, 500)) > reached:
         reached = further
-    assert [entry.received_at for entry in await inbox.entries_after(0, 0, 100) if entry.received_at != NOW] == [
+    assert [entry.received_at for entry in await entries_in(inbox, 0) if entry.received_at != NOW] == [
         NOW - ages[3],
         NOW - ages[4],
     ]
     assert len(await names_in(inbox)) == 5
-    assert len(await inbox.entries_after(1, 0, 100)) == 5
+    assert len(await entries_in(inbox, 1)) == 5
 
 
 async def test_the_oldest_entries_are_those_before_a_moment_and_a_position_and_can_be_dropped(inbox: Inbox) -> None:
     for minutes in (50, 40, 30, 20):
         await inbox.append([new_entry(new_alert(str(minutes)), received_at=NOW - timedelta(minutes=minutes))])
         await inbox.append([new_entry(new_alert("another"), partition=1, received_at=NOW - timedelta(days=1))])
-    seqs = [entry.seq for entry in await inbox.entries_after(0, 0, 10)]
+    seqs = [entry.seq for entry in await entries_in(inbox, 0)]
     old = await inbox.oldest(0, seqs[3], NOW - timedelta(minutes=25), 10)
     assert [entry[0] for entry in old] == seqs[:3]
     assert [entry[0] for entry in await inbox.oldest(0, seqs[1], NOW, 10)] == seqs[:2]
     await inbox.drop(0, seqs[1])
-    assert [entry.seq for entry in await inbox.entries_after(0, 0, 10)] == seqs[2:]
+    assert [entry.seq for entry in await entries_in(inbox, 0)] == seqs[2:]
     assert await inbox.lag({0: 0, 1: 0}) == 6
 
 

@@ -154,7 +154,7 @@ async def test_what_was_learnt_from_leaves_the_inbox_after_an_hour(application: 
     pruning = TelemetryPruning(application.pipeline.services)
     while await pruning.prune():
         pass
-    left = await application.pipeline.inbox.entries_after(0, 0, 100)
+    left = (await application.pipeline.inbox.entries_after(0, 0, 100)).entries
     assert len(left) == 2
     application.restart()
     await application.score(0.85, minutes=20)

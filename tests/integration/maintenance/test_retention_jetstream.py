@@ -49,7 +49,7 @@ def _entries(event: AlertEvent | SamplesEvent, partition: int, count: int, at: d
 
 
 async def _seqs(stream: JetStreamInbox, partition: int) -> list[int]:
-    return [entry.seq for entry in await stream.entries_after(partition, 0, 5000)]
+    return [entry.seq for entry in (await stream.entries_after(partition, 0, 5000)).entries]
 
 
 async def test_a_stream_keeps_what_is_young_or_not_worked_through_or_not_learnt_and_the_archive_has_the_rest(

@@ -1,12 +1,18 @@
-"""A watch that fails on a tick takes nobody with it, on both databases."""
+"""What a worker does in its turns and between them, on both databases."""
 
+import time
+from datetime import timedelta
+
+import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.rules import Rules
-from bot.inbox.inbox import Inbox
+from bot.inbox import offsets
+from bot.inbox.inbox import Inbox, NewEntry
 from bot.observability.metrics import TICKS_FAILED
 from bot.pipeline.batch import Batch
-from bot.pipeline.worker import Worker
+from bot.pipeline.worker import LATE, Worker
 from bot.services import Services
 from bot.storage.database import Database
 from tests.conftest import Clock
@@ -43,3 +49,52 @@ async def test_the_other_partitions_have_their_ticks_and_what_failed_is_counted(
     await Worker(Services(database, inbox, Rules(), clock), plan_without_values, [watch]).tick()
     assert (watch.ticked, watch.forgotten) == ([3, 5], [3])
     assert TICKS_FAILED._value.get() == before + 1
+
+
+@pytest.mark.parametrize(("late", "rests"), [(0, 1.0), (LATE / 4, 0.75), (LATE, 0.0), (60, 0.0)])
+async def test_the_later_what_waits_is_worked_on_the_less_the_worker_rests(
+    database: Database, inbox: Inbox, clock: Clock, late: float, rests: float
+) -> None:
+    await Pipeline(database, inbox, clock, Rules()).prepare()
+    began, asked = time.monotonic(), list[float]()
+
+    async def rest_after(busy: float) -> None:
+        asked.append(busy)
+
+    await inbox.append([NewEntry(0, "test", clock.now, b"[]")])
+    clock.now += timedelta(seconds=late)
+    await Worker(Services(database, inbox, Rules(), clock), plan_without_values, [], rest_after).drain()
+    [seconds] = asked
+    assert (seconds > 0) is (rests > 0)
+    assert seconds <= rests * (time.monotonic() - began)
+
+
+async def test_a_partition_whose_entries_were_all_taken_has_no_second_transaction(
+    database: Database, inbox: Inbox, clock: Clock
+) -> None:
+    await Pipeline(database, inbox, clock, Rules()).prepare()
+    await inbox.append([NewEntry(0, "test", clock.now, b"[]"), NewEntry(0, "test", clock.now, b"[]")])
+    before = _batches()
+    await Worker(Services(database, inbox, Rules(), clock), plan_without_values).drain()
+    assert _batches() == before + 1
+    async with database.read() as connection:
+        assert await inbox.lag(await offsets.positions(connection)) == 0
+
+
+@pytest.mark.parametrize("size", [10, 600_000])
+async def test_a_partition_with_more_than_a_transaction_takes_is_worked_through(
+    database: Database, inbox: Inbox, clock: Clock, size: int
+) -> None:
+    """By their number, and by their size: the inbox gives a megabyte at a time."""
+    await Pipeline(database, inbox, clock, Rules()).prepare()
+    payload = b"[" + b" " * size + b"]"
+    await inbox.append([NewEntry(0, "test", clock.now, payload) for _ in range(1200 if size < 100 else 4)])
+    before = _batches()
+    await Worker(Services(database, inbox, Rules(), clock), plan_without_values).drain()
+    assert _batches() > before + 1
+    async with database.read() as connection:
+        assert await inbox.lag(await offsets.positions(connection)) == 0
+
+
+def _batches() -> float:
+    return REGISTRY.get_sample_value("tandem_batch_seconds_count") or 0.0

@@ -290,7 +290,7 @@ async def test_lines_that_were_learnt_are_deleted_from_the_inbox_and_nothing_els
     left = [
         event
         for partition in (0, 1)
-        for entry in await one.inbox.entries_after(partition, 0, 10_000)
+        for entry in (await one.inbox.entries_after(partition, 0, 10_000)).entries
         for event in entry.events
     ]
     assert [event for event in left if isinstance(event, ChangeEvent)] == [change]

@@ -231,7 +231,7 @@ async def test_samples_that_were_learnt_are_deleted_from_the_inbox_and_nothing_e
     pruning = TelemetryPruning(metrics.pipeline.services)
     while await pruning.prune():
         pass
-    left = await inbox.entries_after(0, 0, 1000)
+    left = (await inbox.entries_after(0, 0, 1000)).entries
     kinds = Counter(type(event) for entry in left for event in entry.events)
     assert kinds[AlertEvent] == 1
     assert 59 <= kinds[SamplesEvent] <= 62
