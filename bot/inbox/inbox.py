@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from bot.inbox.entries import MOST_BYTES, Entry, NewEntry, Portion, RawEntry, Room, ShortLived
 from bot.inbox.sql import MOST_AT_ONCE, SqlInbox
 from bot.storage.database import Database, open_database
@@ -52,6 +54,10 @@ class Inbox(Protocol):
 
     async def append(self, entries: Sequence[NewEntry]) -> None:
         """Return when the entries are on disk. At most MOST_AT_ONCE of them, and fitted."""
+        ...
+
+    def within(self, connection: AsyncConnection) -> "Inbox":
+        """The same; what is in the database of the state is read in this transaction on it."""
         ...
 
     async def entries_after(self, partition: int, position: int, limit: int) -> Portion:

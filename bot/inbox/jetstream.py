@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from nats.aio.msg import Msg
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import StorageUnavailable
 from bot.inbox.entries import MOST_BYTES, NewEntry, Portion, RawEntry, Room, ShortLived, decoded, fitted_to, kind_of
@@ -155,6 +156,9 @@ class JetStreamInbox:
         self._newest = seq
         first = seq - len(chunk) + 1
         self._newest_of |= {entry.partition: first + i for i, entry in enumerate(chunk)}
+
+    def within(self, connection: AsyncConnection) -> "JetStreamInbox":
+        return self
 
     async def entries_after(self, partition: int, position: int, limit: int) -> Portion:
         found = await self._behind(f"{self._root}.{partition}.*", position, limit)

@@ -3,7 +3,9 @@
 SQLite takes one writer a file, so there the inbox has a file of its own: no endpoint waits for the pipeline.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from copy import copy
 from datetime import datetime
 from functools import cache
 from itertools import accumulate, takewhile
@@ -11,6 +13,7 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import ARRAY, BigInteger, FromClause, Integer, Select, bindparam, delete, func, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.inbox.entries import MOST_BYTES, NewEntry, Portion, RawEntry, Room, ShortLived, beginning_of, decoded
 from bot.storage.collisions import begun_anew
@@ -40,6 +43,22 @@ class SqlInbox:
     def __init__(self, database: Database, shared: bool) -> None:
         self.database = database
         self._shared = shared
+        self._within: AsyncConnection | None = None
+
+    def within(self, connection: AsyncConnection) -> "SqlInbox":
+        if not self._shared:
+            return self
+        same = copy(self)
+        same._within = connection
+        return same
+
+    @asynccontextmanager
+    async def _reading(self) -> AsyncIterator[AsyncConnection]:
+        if self._within is not None:
+            yield self._within
+            return
+        async with self.database.read() as connection:
+            yield connection
 
     async def prepare(self, last_position: int) -> int:
         """Bring the schema of a file of its own to the newest version."""
@@ -84,7 +103,7 @@ class SqlInbox:
 
     async def entries_after(self, partition: int, position: int, limit: int) -> Portion:
         values = {"of": partition, "position": position, "limit": limit}
-        async with self.database.read() as connection:
+        async with self._reading() as connection:
             rows = [(row[0], row[1], row[2]) for row in await fetch_rows(connection, _AFTER, values)]
         sizes = accumulate(len(payload) for _, _, payload in rows)
         fit = max(1, sum(size <= MOST_BYTES for size in sizes))
@@ -135,7 +154,7 @@ class SqlInbox:
 
     async def next_seq(self, partition: int, position: int) -> int | None:
         behind = select(func.min(_INBOX.c.seq)).where(_INBOX.c.partition == partition, _INBOX.c.seq > position)
-        async with self.database.read() as connection:
+        async with self._reading() as connection:
             seq = await connection.scalar(behind)
         return None if seq is None else int(seq)
 

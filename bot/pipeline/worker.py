@@ -246,6 +246,7 @@ class Worker:
             )
             try:
                 async with self._transaction(partition) as connection:
+                    batch.inbox = self._inbox.within(connection)
                     began = time.process_time()  # a slow disk or a busy machine is no reason for smaller batches
                     for stage in self._stages[trigger]:
                         await stage.work(batch, connection)
@@ -275,7 +276,7 @@ class Worker:
     async def _set_aside(self, partition: int, error: Exception) -> bool:
         async with self._transaction(partition) as connection:
             position = await offsets.position_of(connection, partition)
-            seq = await self._inbox.next_seq(partition, position)
+            seq = await self._inbox.within(connection).next_seq(partition, position)
             if seq is None:
                 return False
             log.error("worker.set_aside", partition=partition, seq=seq, exc_info=error)
