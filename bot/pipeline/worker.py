@@ -217,7 +217,7 @@ class Worker:
     @asynccontextmanager
     async def _transaction(self, partition: int) -> AsyncIterator[AsyncConnection]:
         """A transaction during which the partition stays ours. Raises LostLease, StorageUnavailable."""
-        async with self._database.write() as connection:
+        async with self._database.write(ahead=True) as connection:
             await self._leases.check(connection, partition_lease(partition))
             yield connection
 

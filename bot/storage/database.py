@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from copy import copy
 from functools import cache
 from pathlib import Path
@@ -22,6 +22,7 @@ from sqlmodel import SQLModel
 
 from bot.errors import Collision, ConfigError, StorageUnavailable
 from bot.storage import version
+from bot.storage.ahead import sending_ahead
 from bot.storage.file import DatabaseFile
 from bot.storage.one_trip import Driver
 from bot.storage.prepared import write_rows
@@ -74,18 +75,22 @@ class Database:
         self._commit_count = FileCommits(str(engine.url.database)) if self.is_sqlite else None
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
+    async def write(self, *, ahead: bool = False) -> AsyncIterator[AsyncConnection]:
         """A transaction that commits on leaving. Raises StorageUnavailable where the database does not take it.
 
-        Collision, one of these errors, asks to begin anew (:func:`bot.storage.collisions.begun_anew`).
+        Collision, one of these errors, asks to begin anew (:func:`bot.storage.collisions.begun_anew`). With ``ahead``,
+        nobody waits for PostgreSQL's answer to rows that are written: it comes with that to the next statement.
         """
         async with self._lock:
             self._check_file()
             with _outages():
-                async with self._writer.begin() as connection:
+                async with self._writer.begin() as connection, self._sending(connection, ahead):
                     if self._fence:
                         await self._fence(connection)
                     yield connection
+
+    def _sending(self, connection: AsyncConnection, ahead: bool) -> AbstractAsyncContextManager[None]:
+        return sending_ahead(connection) if ahead and not self.is_sqlite else nullcontext()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:

@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import TypeEngine
 
+from bot.storage.ahead import without_answer
 from bot.storage.one_trip import Connection, Done, execute, execute_many
 
 Query = Select[*tuple[Any, ...]] | Update
@@ -81,7 +82,8 @@ async def write_rows(connection: AsyncConnection, insert: Insert, rows: Sequence
     if is_sqlite:
         await _trip(connection, execute_many, written.statement, values)
     else:
-        await connection.exec_driver_sql(written.statement, values)
+        with without_answer(connection):
+            await connection.exec_driver_sql(written.statement, values)
 
 
 class _Parameter(NamedTuple):

@@ -86,8 +86,8 @@ class _Forgetful(Database):
         self._commits = 0
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
-        async with super().write() as connection:
+    async def write(self, *, ahead: bool = False) -> AsyncIterator[AsyncConnection]:
+        async with super().write(ahead=ahead) as connection:
             yield connection
         self._commits += 1
         if self._commits % 2:
