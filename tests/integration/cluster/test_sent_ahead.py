@@ -12,6 +12,7 @@ from bot.storage.ahead import without_answer
 from bot.storage.database import Database, table_of, upsert
 from bot.storage.prepared import write_rows
 from bot.storage.tables.core import CounterRow
+from tests.acceptance.harness import until
 
 pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 COUNTER = table_of(CounterRow)
@@ -78,12 +79,18 @@ async def test_a_transaction_that_is_cancelled_leaves_nothing(database: Database
             await upsert(connection, COUNTER, [{"name": "a", "value": 1}])
             reached.set()
             if waits_for == "an answer":
-                await connection.execute(text("SELECT pg_sleep(20)"))
+                await connection.execute(text("SELECT pg_sleep(60)"))
             await asyncio.Event().wait()
+
+    async def sleeps() -> bool:
+        query = text("SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'SELECT pg_sleep%'")
+        async with database.read() as connection:
+            return bool(await connection.scalar(query))
 
     task = asyncio.create_task(work())
     await reached.wait()
-    await asyncio.sleep(0.05)  # it waits by now; if it does not, the test is easier to pass
+    if waits_for == "an answer":
+        await until(sleeps, "it waits for the answer")
     task.cancel()
     async with asyncio.timeout(30):
         with suppress(asyncio.CancelledError):
