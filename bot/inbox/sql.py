@@ -16,6 +16,7 @@ from sqlalchemy import ARRAY, BigInteger, FromClause, Integer, Select, bindparam
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.inbox.entries import MOST_BYTES, NewEntry, Portion, RawEntry, Room, ShortLived, beginning_of, decoded
+from bot.storage.ahead import without_answer
 from bot.storage.collisions import begun_anew
 from bot.storage.database import Database, table_of
 from bot.storage.prepared import fetch_rows
@@ -231,6 +232,7 @@ async def _append_to_postgresql(database: Database, entries: Sequence[NewEntry])
     values: list[object] = []
     for entry in entries:
         values += (entry.partition, entry.source, entry.received_at, entry.payload)
-    async with database.write() as connection:
-        await connection.exec_driver_sql(f"{_LOCK_TIMEOUT}, pg_advisory_xact_lock({_APPEND_LOCK})")
-        await connection.exec_driver_sql(_statement(entries, "(%s,%s,%s,%s)"), tuple(values))
+    async with database.write(ahead=True) as connection:
+        with without_answer(connection):
+            await connection.exec_driver_sql(f"{_LOCK_TIMEOUT}, pg_advisory_xact_lock({_APPEND_LOCK})")
+            await connection.exec_driver_sql(_statement(entries, "(%s,%s,%s,%s)"), tuple(values))

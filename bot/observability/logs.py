@@ -137,6 +137,7 @@ def _take_libraries(level: int, shared: Sequence[Processor], renderer: Processor
     dbos = logging.getLogger("dbos")
     dbos.handlers, dbos.propagate = [logging.NullHandler()], True  # or it writes lines of its own
     logging.getLogger("slack_bolt").setLevel(logging.ERROR)  # it warns that we give it a client of our own
+    logging.getLogger("psycopg").setLevel(logging.ERROR)  # a lost connection is an error anyway
     if level <= logging.DEBUG:  # these say every statement and every byte
         for name in ("aiosqlite", "asyncio", "matplotlib"):
             logging.getLogger(name).setLevel(logging.WARNING)

@@ -12,8 +12,11 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def sending_ahead(connection: AsyncConnection) -> AsyncIterator[None]:
-    """For a whole transaction on PostgreSQL. Raises the errors that SQLAlchemy raises."""
+async def sending(connection: AsyncConnection, ahead: bool) -> AsyncIterator[None]:
+    """For a whole transaction; on SQLite nothing is sent. Raises the errors that SQLAlchemy raises."""
+    if not ahead or connection.dialect.name == "sqlite":
+        yield
+        return
     dbapi: Any = connection.dialect.loaded_dbapi
     try:
         async with _driver_of(connection).sending_ahead():

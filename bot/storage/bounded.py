@@ -8,6 +8,7 @@ https://www.psycopg.org/psycopg3/docs/advanced/pipeline.html
 import asyncio
 import os
 import socket
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, Self
@@ -29,6 +30,8 @@ class BoundedConnection(AsyncConnection[Any]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.cursor_factory = _Cursor
+        self.answered_at = time.monotonic()
+        """When the server was last known to be there."""
         self._ahead: AsyncPipeline | None = None
         self._waits = True
 
@@ -61,9 +64,12 @@ class BoundedConnection(AsyncConnection[Any]):
     async def wait(self, *args: Any, **kwargs: Any) -> Any:
         timer = asyncio.get_running_loop().call_later(self.answer_seconds, _shut, self.pgconn.socket)
         try:
-            return await super().wait(*args, **kwargs)
+            found = await super().wait(*args, **kwargs)
         finally:
             timer.cancel()
+        if not self._ahead or self._waits:
+            self.answered_at = time.monotonic()
+        return found
 
 
 class _Cursor(AsyncCursor[Any]):

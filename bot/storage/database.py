@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from copy import copy
 from functools import cache
 from pathlib import Path
@@ -14,7 +14,13 @@ import msgspec
 from sqlalchemy import Connection, Engine, Insert, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, ExceptionContext
-from sqlalchemy.exc import ArgumentError, DatabaseError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
@@ -22,13 +28,13 @@ from sqlmodel import SQLModel
 
 from bot.errors import Collision, ConfigError, StorageUnavailable
 from bot.storage import version
-from bot.storage.ahead import sending_ahead
+from bot.storage.ahead import sending
 from bot.storage.file import DatabaseFile
 from bot.storage.one_trip import Driver
 from bot.storage.prepared import write_rows
 from bot.storage.quiet import FileCommits
 from bot.storage.seal import OPTION, Seal
-from bot.storage.timeouts import connector, with_timeouts
+from bot.storage.timeouts import make_engine
 
 _WRITE = "tandem_write"
 _PRAGMAS = (
@@ -84,13 +90,10 @@ class Database:
         async with self._lock:
             self._check_file()
             with _outages():
-                async with self._writer.begin() as connection, self._sending(connection, ahead):
+                async with self._writer.begin() as connection, sending(connection, ahead):
                     if self._fence:
                         await self._fence(connection)
                     yield connection
-
-    def _sending(self, connection: AsyncConnection, ahead: bool) -> AbstractAsyncContextManager[None]:
-        return sending_ahead(connection) if ahead and not self.is_sqlite else nullcontext()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -203,15 +206,7 @@ def open_existing(url: str) -> Database:
 
 def _open_postgresql(url: URL) -> Database:
     mark = secrets.randbits(31)
-    engine = create_async_engine(
-        with_timeouts(url),
-        connect_args={"async_creator_fn": connector(mark)},
-        pool_size=8,
-        max_overflow=4,
-        pool_timeout=10,
-        pool_pre_ping=True,
-    )
-    return Database(engine, address=url, mark=mark)
+    return Database(make_engine(url, mark), address=url, mark=mark)
 
 
 def _open_sqlite(url: URL) -> Database:

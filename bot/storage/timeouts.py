@@ -1,8 +1,12 @@
 """How long a connection to PostgreSQL waits: a server that is gone without a word must hold up nobody for minutes."""
 
+import time
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import Engine, event
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 if TYPE_CHECKING:
     from bot.storage.bounded import BoundedConnection
@@ -18,6 +22,8 @@ SOCKET = {
     "keepalives_count": "3",
     "tcp_user_timeout": "10000",
 }
+FRESH = 1.0
+"""A connection that was answered so many seconds ago is taken to be there."""
 _SERVER = "-c statement_timeout=15s -c idle_in_transaction_session_timeout=60s"
 
 
@@ -38,3 +44,29 @@ def connector(mark: int) -> Any:
         return connection
 
     return connect
+
+
+def make_engine(url: URL, mark: int) -> AsyncEngine:
+    engine = create_async_engine(
+        with_timeouts(url),
+        connect_args={"async_creator_fn": connector(mark)},
+        pool_size=8,
+        max_overflow=4,
+        pool_timeout=10,
+    )
+    _ping_idle(engine.sync_engine)
+    return engine
+
+
+def _ping_idle(engine: Engine) -> None:
+    """Let nobody be given a connection that was lost while it was idle. Each ping takes as long as a statement."""
+
+    @event.listens_for(engine, "checkout")
+    def _ping(connection: Any, _record: Any, _proxy: Any) -> None:
+        if time.monotonic() - connection.driver_connection.answered_at < FRESH:
+            return
+        dialect: Any = engine.dialect
+        try:
+            dialect.do_ping(connection)
+        except dialect.loaded_dbapi.Error as error:
+            raise InvalidatePoolError from error

@@ -1,7 +1,9 @@
 """A transaction that does not wait for each answer of PostgreSQL is as whole as one that does, and fails as plainly."""
 
 import asyncio
+import time
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from sqlalchemy import func, insert, select, text, update
@@ -9,9 +11,10 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from bot.errors import Collision, StorageUnavailable
 from bot.storage.ahead import without_answer
-from bot.storage.database import Database, table_of, upsert
+from bot.storage.database import Database, open_database, table_of, upsert
 from bot.storage.prepared import write_rows
 from bot.storage.tables.core import CounterRow
+from bot.storage.timeouts import FRESH
 from tests.acceptance.harness import until
 
 pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
@@ -129,3 +132,21 @@ async def test_a_connection_that_is_gone_before_the_commit_has_not_taken_it(data
                 await other.execute(select(func.pg_terminate_backend(mine, 10_000)))
             await upsert(connection, COUNTER, [{"name": "a", "value": 1}])
     assert (await counters(database), checked_out(database)) == ({}, 0)
+
+
+@pytest.mark.parametrize("idle", [0.0, FRESH])
+async def test_a_connection_that_was_lost_while_it_was_idle_is_given_to_nobody(database: Database, idle: float) -> None:
+    """One that was used just now is not asked after: of that the first transaction fails, and only it."""
+    async with database.read() as connection:
+        mine = await connection.scalar(select(func.pg_backend_pid()))
+        driver: Any = (await connection.get_raw_connection()).driver_connection
+    other = open_database(str(database.address.render_as_string(hide_password=False)))
+    async with other.read() as connection:
+        await connection.execute(select(func.pg_terminate_backend(mine, 10_000)))
+    await other.close()
+    driver.answered_at = time.monotonic() - idle
+    if not idle:
+        with suppress(StorageUnavailable):
+            await counters(database)
+    assert await counters(database) == {}
+    assert checked_out(database) == 0

@@ -23,9 +23,9 @@ async def test_a_large_delivery_is_one_incident_after_many_short_transactions(
     batches: list[int] = []
     write = pipeline.database.write
 
-    def counted() -> object:
+    def counted(*, ahead: bool = False) -> object:
         batches.append(1)
-        return write()
+        return write(ahead=ahead)
 
     await pipeline.append(*(alert(instance=str(number)) for number in range(1000)))
     pipeline.database.write = counted  # type: ignore[method-assign,assignment]
