@@ -9,8 +9,8 @@ import msgspec
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.storage import counter
 from bot.storage.database import insert_missing, table_of
+from bot.storage.queries.records import counter
 from bot.storage.seal import Seal, seal_of
 from bot.storage.tables.core import AuditAnchorRow, AuditRow, CounterRow
 

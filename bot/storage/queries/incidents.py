@@ -24,10 +24,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.incident import Incident, IncidentStatus, TimelineEntry
 from bot.domain.severity import Severity
-from bot.storage import counter
 from bot.storage.database import chunks, row_of, table_of, upsert
 from bot.storage.prepared import any_of, fetch_dicts, fetch_rows, write_rows
 from bot.storage.queries import incident_tokens
+from bot.storage.queries.records import counter
 from bot.storage.tables.core import IncidentKeyRow, IncidentRow, TimelineRow
 
 _INCIDENT = table_of(IncidentRow)
