@@ -3,7 +3,7 @@
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 
-from detectors.correlation.bursts import Bursts
+from detectors.correlation.bursts import REACH, Bursts
 from detectors.correlation.co_occurrence import FORGOTTEN, CoOccurrences, apart_cost, co_occurrence_cost
 from detectors.correlation.likelihood import (
     MARGIN,
@@ -87,7 +87,7 @@ class Board:
         if news and opened:
             self._attract(signal.service, signal.at, final(home, self.merged))
         for other in near:
-            self._join_burst(other)
+            self._join_burst(other, signal.at)
 
     def moves(self) -> list[Move]:
         """Which services of the loaded clusters are part of another one now, in the order in which they moved."""
@@ -187,10 +187,11 @@ class Board:
         span = self._spans["service", service].get(now)
         return (now, span) if span else None
 
-    def _join_burst(self, cluster: str) -> None:
-        """Merge a cluster with the one that explains by time how it began, if another one does."""
+    def _join_burst(self, cluster: str, at: float) -> None:
+        """Merge a cluster with the one that explains by time how it began, if what is seen at that moment tells it."""
         began = self._began[cluster]
-        first = self._bursts.first_at(began, cluster, self._place) if cluster not in self.merged else None
+        tells = abs(at - began) <= REACH * self._window and cluster not in self.merged
+        first = self._bursts.first_at(began, cluster, self._place) if tells else None
         found = self._near_in_time(first, began, without=cluster) if first else {}
         if found:
             self._merge(cluster, max(found, key=lambda one: (found[one], -self._age[one])))

@@ -96,13 +96,18 @@ class Bursts:
         known: dict[str, list[tuple[float, float]]] = {}
         seen: set[tuple[str, str]] = set()
         near = list(self._near(at))
-        together = self._together(service, {other for other, _ in near})
+        together = self._together(service, near)
+        is_described, has_learnt = service in self._described, service in self._learnt.get(service, ())
+        scale = SCALE * self._window
+        at_once = _odds_at_once(self._window, self._rate)
         for other, cluster in near:
-            placed = place(other, cluster) if self._may_tell(service, other) else None
+            if other == service or (is_described and other in self._described):
+                continue
+            placed = place(other, cluster)
             if placed is not None and (other, placed[0]) not in seen:
                 seen.add((other, placed[0]))
-                odds = _odds_by_time(placed[1].first - at, self._window, self._rate) * together.get(other, 1.0)
-                known.setdefault(placed[0], []).append((odds, self._lift(service, other)))
+                odds = at_once / (1 + ((placed[1].first - at) / scale) ** 2) * together.get(other, 1.0)
+                known.setdefault(placed[0], []).append((odds, self._lift(service, other) if has_learnt else 1.0))
         return {cluster: _weighed(told) for cluster, told in known.items() if len(told) < FLOOD}
 
     def first_at(self, at: float, cluster: str, place: Place) -> str | None:
@@ -113,9 +118,6 @@ class Bursts:
             if placed and placed[0] == cluster:
                 return service
         return None
-
-    def _may_tell(self, service: str, other: str) -> bool:
-        return other != service and not (service in self._described and other in self._described)
 
     def _near(self, at: float) -> Iterator[tuple[str, str]]:
         middle = bisect_left(self._begun, (at,))
@@ -129,12 +131,12 @@ class Bursts:
                 break
             yield self._begun[after][1:]
 
-    def _together(self, service: str, near: set[str]) -> dict[str, float]:
+    def _together(self, service: str, near: Sequence[tuple[str, str]]) -> dict[str, float]:
         """For the services near in time that are in its namespace, how much likelier that makes it that one follows."""
         namespace = self._namespaces.get(service)
         if not namespace:
             return {}
-        others = near - {service}
+        others = {other for other, _ in near if other != service}
         same = [other for other in others if self._namespaces.get(other) == namespace]
         lift = 1 + TOGETHER * (1 - (len(same) + 1) / (len(others) + 1))
         return dict.fromkeys(same, lift)
@@ -156,17 +158,15 @@ def _weighed(told: Sequence[tuple[float, float]]) -> float:
     return by_time * exp(mean * sqrt(len(told)))
 
 
-def _odds_by_time(apart: float, window: float, rate: float) -> float:
-    """The odds that one of two services follows the other, that far apart, where ``rate`` break by themselves a second.
+def _odds_at_once(window: float, rate: float) -> float:
+    """The odds that one of two services follows the other, troubled at once; ``rate`` break by themselves a second.
 
-    >>> _odds_by_time(10.0, 300.0, 0.0) > 2 * _odds_by_time(50.0, 300.0, 0.0)
-    True
-    >>> _odds_by_time(0.0, 300.0, 1.0) < 0.1
+    Apart by ``SCALE`` of the window, they are half of that.
+
+    >>> _odds_at_once(300.0, 0.0) > 1 > 0.1 > _odds_at_once(300.0, 1.0)
     True
     """
-    scale = SCALE * window
-    density = 1 / (pi * scale * (1 + (apart / scale) ** 2))
-    return FOLLOW * density / max(rate, SELDOM)
+    return FOLLOW / (pi * SCALE * window) / max(rate, SELDOM)
 
 
 def _lift_by(seen: Seen, episodes: float) -> float:
