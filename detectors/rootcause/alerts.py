@@ -100,7 +100,8 @@ def rank(
     changes
         Deploys and other changes around the time of the incident.
     held
-        The service that was named before: it stays named while it is the likeliest and not much less likely.
+        The service that was named before: it stays named while it is the likeliest and not much less likely, where
+        something is described; of those that were held where nothing is, hardly a third was right.
 
     Returns
     -------
@@ -127,7 +128,8 @@ def rank(
     whole = exp(_ELSE) + sum(weight for weight, _ in weighed)
     if not weighed or not weighed[0][1].supported:
         return []
-    if weighed[0][0] < (HELD if weighed[0][1].service == held else CLEAR) * whole:
+    is_held = weighed[0][1].service == held and not weighed[0][1].signs
+    if weighed[0][0] < (HELD if is_held else CLEAR) * whole:
         return []
     likely = [(weight / whole, one) for weight, one in weighed[:_MOST] if weight >= _ALSO * whole and one.supported]
     return [

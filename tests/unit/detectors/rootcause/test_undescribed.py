@@ -61,3 +61,11 @@ def test_one_that_is_described_is_judged_by_what_is_described() -> None:
     [found, *_] = rank([*SUFFERING, symptom("orders-postgres", "DiskFull")], known)
     assert "web depends on it (1 of 3 other affected)" in found.evidence
     assert "what depends on what here is not described" not in found.evidence
+
+
+def test_what_stood_out_and_does_no_longer_is_not_held() -> None:
+    early = [*SUFFERING[:2], symptom("pool", "DiskFull"), symptom("pool", "TargetDown"), symptom("pool", "CPUStarved")]
+    assert rank(early, NOTHING)[0].service == "pool"
+    as_likely = [symptom("zoo", kind) for kind in ("VolumeFull", "ProbeFailed", "MemoryStarved")]
+    assert rank([*early, *as_likely], NOTHING, held="pool") == []
+    assert rank([*early, *as_likely], Topology({"pool": []}), held="pool")[0].service == "pool", "it is described"
