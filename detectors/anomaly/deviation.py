@@ -17,6 +17,7 @@ _RANGE_HORIZON = 20_000
 
 
 _PLACES = range(0, 3 * len(_SPANS), 3)
+_SPANS_AT = tuple(zip(_SPANS, _PLACES, strict=True))
 _LOW, _HIGH = _PLACES.stop, _PLACES.stop + 1
 
 
@@ -54,10 +55,11 @@ class Deviation(msgspec.Struct, array_like=True, gc=False):
     def update(self, rest: float) -> float:
         """The surprise in the next sample of what is left of the series."""
         self.count = count = self.count + 1
-        averages, learnt, share, surprise = self.averages, count > _LEARNING, 1 / min(count, _MEMORY), 0.0
+        averages, learnt, surprise = self.averages, count > _LEARNING, 0.0
+        share = 1 / (count if count < _MEMORY else _MEMORY)
         least = _LEAST_SHARE * self._range(rest)
-        for span, at in zip(_SPANS, _PLACES, strict=True):
-            mean, centre, variance = averages[at : at + 3]
+        for span, at in _SPANS_AT:
+            mean, centre, variance = averages[at], averages[at + 1], averages[at + 2]
             mean += (rest - mean) / (span if span < count else count)
             away = mean - centre
             if learnt and variance > 0:
@@ -66,14 +68,16 @@ class Deviation(msgspec.Struct, array_like=True, gc=False):
                 if spreads > _SPREADS:
                     surprise += math.log1p(spreads - _SPREADS)
                 most = _CLIPPED_AT * spread
-                away = max(-most, min(most, away))
+                away = most if away > most else -most if away < -most else away
             averages[at] = mean
             averages[at + 1] = centre + share * away
             averages[at + 2] = variance + share * (away * away - variance)
         return _SHARE_OF_EACH * surprise
 
     def _range(self, rest: float) -> float:
-        low, high = self.averages[_LOW:]
-        self.averages[_LOW] = low = min(rest, low + (rest - low) / _RANGE_HORIZON)
-        self.averages[_HIGH] = high = max(rest, high + (rest - high) / _RANGE_HORIZON)
+        low, high = self.averages[_LOW], self.averages[_HIGH]
+        low += (rest - low) / _RANGE_HORIZON
+        high += (rest - high) / _RANGE_HORIZON
+        self.averages[_LOW] = low = rest if rest <= low else low
+        self.averages[_HIGH] = high = rest if rest >= high else high
         return high - low

@@ -39,12 +39,14 @@ class Longest(msgspec.Struct, array_like=True, gc=False):
     durations: Floats = msgspec.field(default_factory=doubles)  # ascending
 
     def add(self, duration: float) -> None:
-        if len(self.durations) < KEPT or duration > self.durations[0]:
-            self.durations = doubles(sorted([*self.durations, duration])[-KEPT:])
+        durations = self.durations
+        if len(durations) < KEPT or duration > durations[0]:
+            self.durations = doubles(sorted([*durations, duration])[-KEPT:])
 
     def exceeded_by(self, duration: float) -> bool:
-        if len(self.durations) < KEPT or duration <= self.durations[-1] or self.durations[0] <= 0:
+        durations = self.durations
+        if len(durations) < KEPT or duration <= durations[-1] or durations[0] <= 0:
             return False
-        least = self.durations[0]
+        least = durations[0]
         spread = sum(math.log(one / least) for one in self.durations) / KEPT
         return math.log(duration / least) >= _SURPRISE * (spread + _SPREAD)

@@ -100,11 +100,19 @@ class Novelty(msgspec.Struct, array_like=True, gc=False):
 
     def _match(self) -> int | None:
         """Where the first prototype begins that is within reach."""
-        prototypes, width, mean = self.prototypes, len(self.spans), self.means[0]
+        prototypes, width, mean, at = self.prototypes, len(self.spans), self.means[0], 0
         most = self.reach * (self.high[0] - self.low[0])
-        for at in range(0, len(prototypes), width):  # this loop is the hot one
-            if -most <= mean - prototypes[at] <= most and (width == 1 or self._covers(at)):
+        least = -most
+        if width == 1:
+            for prototype in prototypes:  # this loop is the hot one
+                if least <= mean - prototype <= most:
+                    return at
+                at += 1
+            return None
+        for prototype in prototypes[::width]:
+            if least <= mean - prototype <= most and self._covers(at):
                 return at
+            at += width
         return None
 
     def _covers(self, at: int) -> bool:
@@ -118,12 +126,13 @@ class Novelty(msgspec.Struct, array_like=True, gc=False):
 
     def _distance(self) -> float:
         """How many reaches the nearest prototype is away."""
-        scales = [1 / most if most else 0.0 for most in self._tolerance()]
-        each = [iter(self.prototypes)] * len(self.spans)
-        return min((self._reaches(prototype, scales) for prototype in zip(*each, strict=True)), default=0.0)
-
-    def _reaches(self, prototype: tuple[float, ...], scales: list[float]) -> float:
-        return max(abs(mean - p) * scale for mean, p, scale in zip(self.means, prototype, scales, strict=True))
+        if not self.prototypes:
+            return 0.0
+        width, reaches = len(self.spans), []
+        for place, (mean, most) in enumerate(zip(self.means, self._tolerance(), strict=True)):
+            scale = 1 / most if most else 0.0
+            reaches.append([abs(mean - prototype) * scale for prototype in self.prototypes[place::width]])
+        return min(reaches[0] if width == 1 else map(max, *reaches))
 
     def _put_first(self, at: int) -> None:
         end = at + len(self.spans)

@@ -64,13 +64,14 @@ class Intake(msgspec.Struct, array_like=True, gc=False):
 
     def sample(self, timestamp: float, value: float) -> Sample | None:
         """The next sample, or None for what is no finite number, a duplicate, out of order, or a counter's first."""
-        if not (math.isfinite(value) and math.isfinite(timestamp)) or timestamp <= self.last:
+        before = self.last
+        if not (math.isfinite(value) and math.isfinite(timestamp)) or timestamp <= before:
             return None
-        before, self.last = self.last, timestamp
+        self.last = timestamp
         rate = self.counter.rate(timestamp, value) if self.counter else value
         if rate is None:
             return None
-        rate = max(-_LARGEST, min(_LARGEST, rate)) / self.scale
+        rate = (_LARGEST if rate > _LARGEST else -_LARGEST if rate < -_LARGEST else rate) / self.scale
         if self.first is None:
             self.first, before = rate, timestamp
         return Sample(timestamp, rate - self.first, timestamp - before)

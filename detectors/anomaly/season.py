@@ -69,7 +69,7 @@ class Season(msgspec.Struct, array_like=True, gc=False):
         quarter, hour = int(at % _DAY * _QUARTERS / _DAY), int(at % _WEEK * _HOURS / _WEEK)
         of_day = self._rest(self.profile, quarter, sample.value, _DAY_MEMORY)
         of_week = self._rest(self.week, hour, sample.value, _WEEK_MEMORY)
-        rest = min(of_day, of_week, key=abs)
+        rest = of_day if abs(of_day) <= abs(of_week) else of_week
         if math.isinf(rest):
             return 0.0
         self._note(abs(rest))
@@ -88,9 +88,12 @@ class Season(msgspec.Struct, array_like=True, gc=False):
             return math.inf
         rest = value - expected
         most = _CLIPPED_AT * self.usual or math.inf
-        profile[place] = expected + memory * max(-most, min(most, rest))
+        profile[place] = expected + memory * (most if rest > most else -most if rest < -most else rest)
         return rest
 
     def _note(self, size: float) -> None:
         most = _CLIPPED_AT * self.usual or size
-        self.usual += (min(size, most) - self.usual) / min(self.deviation.count + 1, _USUAL_MEMORY)
+        count = self.deviation.count + 1
+        self.usual += ((size if size < most else most) - self.usual) / (
+            count if count < _USUAL_MEMORY else _USUAL_MEMORY
+        )

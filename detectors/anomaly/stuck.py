@@ -40,12 +40,15 @@ class Stuck(msgspec.Struct, array_like=True, gc=False):
         if self.level is None:
             self.level = self.low = self.high = sample.value
             self.since = sample.at
-        self.low = min(sample.value, self.low + (sample.value - self.low) / _HORIZON)
-        self.high = max(sample.value, self.high + (sample.value - self.high) / _HORIZON)
+        value = sample.value
+        low = self.low + (value - self.low) / _HORIZON
+        high = self.high + (value - self.high) / _HORIZON
+        self.low = low = value if value <= low else low
+        self.high = high = value if value >= high else high
         stay = sample.at - self.since
-        if abs(sample.value - self.level) > _BAND * (self.high - self.low):
+        if abs(value - self.level) > _BAND * (high - low):
             self.stays.add(stay)
-            self.level, self.since, self.reported = sample.value, sample.at, False
+            self.level, self.since, self.reported = value, sample.at, False
         elif not self.reported and self.stays.exceeded_by(stay):
             self.reported = True
             return self.surprise
