@@ -17,7 +17,7 @@ import psutil  # type: ignore[import-untyped]
 from bot.domain.event import Event, LogsEvent, SamplesEvent, Series, decode_events
 from tests.acceptance.harness import CHANNEL, TOKEN, Tandem, running, until
 from tests.acceptance.wire import AUTHENTIC, get, send
-from tests.benchmarks.telemetry_senders import Body, Sender, headers_of, packed, send_rounds
+from tests.benchmarks.telemetry.senders import Body, Sender, headers_of, packed, send_rounds
 
 MOST_SERIES = 2000
 CONFIG = {

@@ -6,7 +6,6 @@ in its inbox. What was acknowledged is counted against what is on disk after ``k
 
 import asyncio
 import contextlib
-import json
 import re
 import sqlite3
 import statistics
@@ -23,8 +22,8 @@ import psutil  # type: ignore[import-untyped]
 
 from bot.domain.event import SamplesEvent, decode_events
 from tests.acceptance.harness import TOKEN, Tandem, running, until
-from tests.benchmarks.command import parser_for, report, require
-from tests.benchmarks.telemetry_senders import Body, Sender, packed, send_rounds
+from tests.benchmarks.telemetry.held import delays_of, looked_at
+from tests.benchmarks.telemetry.senders import Body, Sender, packed, send_rounds
 
 SENDERS = 4
 GROUPS = 100
@@ -39,6 +38,8 @@ CANARY_SAMPLES = 1200
 CANARY_INTERVAL = 60.0
 DAY = 86_400.0
 PATIENCE = 60.0
+
+_Loaded = tuple["Counts", list[float], list[float]]
 
 
 class Counts(NamedTuple):
@@ -58,20 +59,7 @@ class Counts(NamedTuple):
         return self.kept * self.processed / entries if entries else 0.0
 
 
-def main() -> None:
-    parser = parser_for(__doc__ or "")
-    parser.add_argument("--seconds", type=float, default=60.0, help="how long the load goes on (default: 60)")
-    parser.add_argument("--series", type=int, default=10_000, help="how many series are watched (default: 10000)")
-    options = parser.parse_args()
-    require(options.data)
-    figures = asyncio.run(_measure(options))
-    if options.out:
-        options.out.mkdir(parents=True, exist_ok=True)
-        (options.out / "telemetry.json").write_text(json.dumps(figures, indent=1))
-    report(figures)
-
-
-async def _measure(options: Namespace) -> dict[str, Any]:
+async def measure(options: Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="tandem-telemetry-") as name:
         async with running(Path(name), _config(options.series), forked=False) as tandem, _session() as session:
             sender = Sender(session, tandem.url, TOKEN)
@@ -79,13 +67,13 @@ async def _measure(options: Namespace) -> dict[str, Any]:
             ended_at = await _teach_canaries(sender)
             await _worked_through(tandem)
             start = await _counts(tandem)
-            end, delays = await _load(tandem, sender, options, ended_at)
+            end, delays, slow = await _load(tandem, sender, options, ended_at)
             await _worked_through(tandem)
             drained = await _counts(tandem)
             memory = _process_of(tandem).memory_info().rss - before
             await tandem.kill()
             lost = sender.accepted - _stored(tandem)
-    return _figures(start, end, drained, memory, delays, lost)
+    return _figures(start, end, drained, memory, delays, lost) | delays_of(slow)
 
 
 def _config(series: int) -> dict[str, Any]:
@@ -119,16 +107,17 @@ def _canary(canary: int, times: Sequence[float], level: float) -> bytes:
     return packed(series)
 
 
-async def _load(tandem: Tandem, sender: Sender, options: Namespace, ended_at: float) -> tuple[Counts, list[float]]:
-    """Let the senders work for a while; what was counted then, and the canaries' delays."""
+async def _load(tandem: Tandem, sender: Sender, options: Namespace, ended_at: float) -> _Loaded:
+    """Let the senders work for a while; what was counted then, the canaries' delays and those of ``/healthz``."""
     deadline = time.monotonic() + options.seconds
     behind = 0.0
+    slow: list[float] = []
 
     async def look() -> None:
         nonlocal behind
         while time.monotonic() < deadline:
             behind = (await _counts(tandem)).behind
-            await asyncio.sleep(0.2)
+            slow.extend(await looked_at(tandem.url))
 
     def goes_on() -> bool:
         return bool(time.monotonic() < deadline)
@@ -141,7 +130,7 @@ async def _load(tandem: Tandem, sender: Sender, options: Namespace, ended_at: fl
                 rounds = send_rounds(sender, bodies, time.time() - DAY, INTERVAL, goes_on, lambda: behind < MOST_BEHIND)
                 senders.create_task(rounds)
         end = await _counts(tandem)
-    return end, shifts.result()
+    return end, shifts.result(), slow
 
 
 def _shares(series: int) -> list[list[Body]]:
@@ -182,7 +171,7 @@ def _figures(
         "seconds": round(seconds, 1),
         "points_per_s": round((end.kept - start.kept) / seconds, 1),
         "worked_points_per_s": round((end.worked() - start.worked()) / seconds, 1),
-        "worked_points_per_cpu_s": round((end.worked() - start.worked()) / (end.cpu - start.cpu), 1),
+        "cpu_us_each": round((drained.cpu - start.cpu) / (drained.kept - start.kept) * 1e6, 1),
         "unwatched_per_s": round((end.unwatched - start.unwatched) / seconds, 1),
         "entries_behind": end.behind,
         "mb_per_10000_series": round(memory / 2**20 * 10_000 / drained.series, 1),
@@ -225,7 +214,3 @@ def _stored(tandem: Tandem) -> int:
         payloads = connection.execute("SELECT payload FROM inbox")
         events = (event for (payload,) in payloads for event in decode_events(payload))
         return sum(len(one.times) for event in events if isinstance(event, SamplesEvent) for one in event.series)
-
-
-if __name__ == "__main__":
-    main()
