@@ -10,7 +10,7 @@ import structlog
 from bot.cluster.broadcast import Broadcast
 from bot.cluster.membership import Membership, make_leases
 from bot.components.component import Component
-from bot.components.partitions.labels import settle_labels
+from bot.components.partitions.labels import settle_labels, take_stranded
 from bot.components.partitions.state import make_lookups, open_state
 from bot.config import Config, Environment
 from bot.errors import ConfigError
@@ -58,6 +58,7 @@ async def open_process(environment: Environment, config: Config) -> AsyncIterato
     async with AsyncExitStack() as stack:
         database, inbox, partitions = await open_state(stack, environment)
         await settle_labels(environment, config, database, inbox, partitions)
+        await take_stranded(config, database, inbox, partitions)
         PARTITIONS.set(partitions)
         rules = msgspec.structs.replace(config.rules(), partitions=partitions)
         leases = make_leases(database, environment.replica, rules.partitions)

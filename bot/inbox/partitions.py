@@ -4,13 +4,16 @@ The number is chosen once, at the first start on a database, and changed while n
 believes another number for long: whoever starts asks for it, and whoever looks at the offsets compares.
 """
 
-from collections.abc import Collection, Sequence
-from datetime import timedelta
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from sqlalchemy import delete, func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.event import Event
 from bot.errors import StorageUnavailable
 from bot.inbox import offsets
 from bot.storage.database import Database, table_of, upsert
@@ -19,6 +22,9 @@ from bot.storage.tables.inbox import InboxLeftRow
 from bot.storage.tables.leases import ReplicaRow
 from bot.storage.timeouts import MARKS
 
+if TYPE_CHECKING:
+    from bot.inbox.inbox import Inbox, NewEntry
+
 MOST = 1024
 _OFFSET = table_of(OffsetRow)
 _LEFT = table_of(InboxLeftRow)
@@ -26,6 +32,8 @@ _REPLICA = table_of(ReplicaRow)
 _LOCK = 0x70617274
 _COUNT = select(func.count()).select_from(_OFFSET)
 _ALIVE = timedelta(seconds=5)
+_PATIENCE = 3600.0
+_AT_ONCE = 100
 _BEARS = text(
     "EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND classid = :marks AND objid = mark::oid "
     "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))"
@@ -80,12 +88,46 @@ def changed(known: int, believed: int) -> str:
     return f"the database has {known} partitions now, and had {believed} when this process started: start it again"
 
 
-async def change_alone(connection: AsyncConnection) -> None:
-    """Let nobody begin on this database before the transaction ends; nor does it wait for a long time."""
-    if connection.dialect.name == "postgresql":
-        await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        await connection.execute(text("SET LOCAL statement_timeout = 0"))
-        await connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+@asynccontextmanager
+async def alone(connection: AsyncConnection) -> AsyncIterator[None]:
+    """Let nobody begin on this database before the transaction ends, and let its statements take their time."""
+    if connection.dialect.name != "postgresql":
+        yield
+        return
+    await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    await connection.execute(text("SET LOCAL statement_timeout = 0"))
+    await connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+    driver: Any = (await connection.get_raw_connection()).driver_connection
+    usual, driver.answer_seconds = driver.answer_seconds, _PATIENCE
+    try:
+        yield
+    finally:
+        driver.answer_seconds = usual
+
+
+async def take_stranded(
+    database: Database, inbox: "Inbox", entries: Callable[[Sequence[Event], datetime], "Sequence[NewEntry]"]
+) -> int:
+    """Take up what came into partitions that there are no more, and return how many entries that were.
+
+    That may be where a process took it in that was cut off from the database while their number was changed.
+    ``entries`` makes of events what is appended. Killed in the middle, it is done again, and an event that comes twice
+    is a repetition.
+    """
+    async with database.read() as connection:
+        left = await retired(connection, inbox.identity)
+    behind = await inbox.partitions_behind(left) if left else {}
+    taken = 0
+    for partition in sorted(behind):
+        async with database.write() as connection:
+            mine = (_LEFT.c.inbox == inbox.identity, _LEFT.c.partition == partition)
+            position = await connection.scalar(select(_LEFT.c.position).where(*mine).with_for_update())
+            while position is not None and (found := await inbox.entries_after(partition, position, _AT_ONCE)):
+                new = [one for entry in found for one in entries(entry.events, entry.received_at)]
+                await inbox.append(inbox.fitted(new))
+                taken, position = taken + len(found), found[-1].seq
+            await connection.execute(update(_LEFT).where(*mine).values(position=position))
+    return taken
 
 
 async def living(connection: AsyncConnection) -> list[str]:

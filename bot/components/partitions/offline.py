@@ -5,6 +5,8 @@ each of these steps is one that a worker makes, too. Then one transaction moves 
 leaves the old partitions or the new ones.
 """
 
+import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -39,6 +41,8 @@ from detectors.topology import Topology
 
 _BOUNDS = {homes.EDGES: learnt_edges.MOST, homes.COMPANIONS: co_occurrence.MOST}
 _NAMES_SHOWN = 3
+GONE_AFTER = 7.0
+"""Seconds; a heartbeat counts for five."""
 
 log = structlog.get_logger(__name__)
 
@@ -65,11 +69,22 @@ class Offline:
 
         Raises Refused where another process lives on the database.
         """
-        async with self.services.database.read() as connection:
-            await _see_that_nobody_lives(connection)
+        await self._wait_for_those_that_end()
         await Worker(self.services, make_plan, self.watches).drain()
         for partition in range(self.services.rules.partitions):
             await self._write_down(partition)
+
+    async def _wait_for_those_that_end(self) -> None:
+        """Heartbeats and connections of a process are there for a moment after its end."""
+        deadline = time.monotonic() + GONE_AFTER
+        while True:
+            try:
+                async with self.services.database.read() as connection:
+                    return await _see_that_nobody_lives(connection)
+            except Refused:
+                if time.monotonic() >= deadline:
+                    raise
+            await asyncio.sleep(0.25)
 
     async def _write_down(self, partition: int) -> None:
         saving = [watch for watch in self.watches if isinstance(watch, SavesLater)]
@@ -108,8 +123,7 @@ class Offline:
     async def change(self, wanted: int) -> Done:
         """Give the database so many partitions. Raises Refused where something has begun on it meanwhile."""
         services, rules = self.services, self._with(wanted)
-        async with services.database.write() as connection:
-            await partitions.change_alone(connection)
+        async with services.database.write() as connection, partitions.alone(connection):
             await _see_that_nobody_lives(connection)
             positions = await offsets.positions(connection)
             if await services.inbox.lag(positions):

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.components.partitions.labels import take_stranded
+from bot.config import Config
 from bot.domain.event import AlertEvent
 from bot.domain.incident import IncidentStatus
 from bot.domain.lineage.observed import RunState
@@ -118,3 +120,22 @@ async def test_what_cannot_be_read_is_named_before_anything_is_changed(
         await snapshots.save(connection, 3, "metrics", {"series:broken": b"no state"}, 0, clock.now)
     [loss] = await estate.offline.losses(4)
     assert "1 snapshots of the watch 'metrics' that cannot be read (series:broken)" in loss
+
+
+@EVERY_INBOX
+async def test_what_a_process_of_before_still_took_in_is_taken_up_by_the_next_start(
+    database: Database, inbox: Inbox, clock: Clock, alert: Make
+) -> None:
+    estate = Estate(database, inbox, clock, ruled(16))
+    await estate.start_anew()
+    await estate.change(1)
+    estate.pipeline.rules = ruled(16)  # as one believes that was cut off meanwhile
+    for cluster in CLUSTERS:
+        await estate.pipeline.append(alert(cluster=cluster))
+    estate.start(ruled(1))
+    await estate.pipeline.worker.drain()
+    assert len(await estate.pipeline.incidents()) < len(CLUSTERS)
+    for _ in range(2):
+        await take_stranded(Config(), database, inbox, 1)
+        await estate.pipeline.worker.drain()
+        assert len(await estate.pipeline.incidents()) == len(CLUSTERS)

@@ -8,6 +8,7 @@ import aiohttp
 import pytest
 
 from bot.app import App
+from bot.components.partitions import offline
 from bot.config import Config
 from bot.domain.event import AlertEvent, AlertStatus, fingerprint_of
 from bot.domain.incident import Incident, IncidentStatus
@@ -158,7 +159,10 @@ async def test_a_process_that_starts_with_other_labels_moves_what_is_there_first
 
 
 @on_postgresql
-async def test_a_replica_with_other_labels_does_not_begin_beside_others(database_url: str) -> None:
+async def test_a_replica_with_other_labels_does_not_begin_beside_others(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(offline, "GONE_AFTER", 0.0)
     async with running(database_url, ["cluster"]):
         with pytest.raises(ConfigError, match=r"it is moved when nothing else runs\. these replicas still run"):
             async with running(database_url, []):

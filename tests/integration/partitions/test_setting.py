@@ -19,6 +19,7 @@ from bot.cluster.shared_leases import SharedLeases
 from bot.commands.parts import partitions as parts
 from bot.commands.parts.checks.finding import Mark
 from bot.commands.parts.checks.partitions import check_partitions, warning_about_partitions
+from bot.components.partitions import offline
 from bot.config import Config, Environment
 from bot.domain.event import AlertEvent
 from bot.errors import ConfigError, Refused, StorageUnavailable
@@ -91,13 +92,14 @@ async def test_the_command_refuses_while_a_process_runs_on_the_file(database_url
 
 @on_postgresql
 async def test_the_command_refuses_while_a_replica_lives_and_names_it(
-    database: Database, database_url: str, inbox: Inbox, clock: Clock
+    database: Database, database_url: str, inbox: Inbox, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with App(environment(database_url), Config(), port=0):
-        with pytest.raises(Refused, match="still run"):
+        with monkeypatch.context() as patched, pytest.raises(Refused, match="still run"):
+            patched.setattr(offline, "GONE_AFTER", 0.0)
             await parts.change(environment(database_url), Config(), 4, yes=True)
     estate = Estate(database, inbox, clock, ruled(16))
-    await estate.offline.change(4)
+    await estate.change(4)
     with pytest.raises(StorageUnavailable, match="has 4 partitions now"):
         await partitions.see_that_it_holds(database, 16, ["cluster"])
 
@@ -110,8 +112,7 @@ async def test_who_joins_while_the_number_is_changed_does_not_begin_with_the_old
     await estate.pipeline.prepare()
     other = open_database(database_url)
     leases = SharedLeases(other, "late", 16)
-    async with database.write() as connection:
-        await partitions.change_alone(connection)
+    async with database.write() as connection, partitions.alone(connection):
         assert await partitions.living(connection) == []
         await leases.start()
         with pytest.raises(StorageUnavailable, match="being changed at this moment"):
