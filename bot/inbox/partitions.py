@@ -134,9 +134,9 @@ async def living(connection: AsyncConnection) -> list[str]:
     """The replicas that live, or whose connections are still open. On SQLite there are none: the file's lock tells."""
     if connection.dialect.name == "sqlite":
         return []
-    fresh = (_REPLICA.c.incarnation != "") & (func.now() - _REPLICA.c.heartbeat_at < _ALIVE)
-    alive = select(_REPLICA.c.id).where(or_(fresh, _BEARS.bindparams(marks=MARKS))).order_by(_REPLICA.c.id)
-    return list(await connection.scalars(alive))
+    fresh = func.now() - _REPLICA.c.heartbeat_at < _ALIVE
+    here = (_REPLICA.c.incarnation != "", or_(fresh, _BEARS.bindparams(marks=MARKS)))  # without one, it has left
+    return list(await connection.scalars(select(_REPLICA.c.id).where(*here).order_by(_REPLICA.c.id)))
 
 
 async def labels(connection: AsyncConnection) -> list[str] | None:

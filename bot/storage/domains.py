@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import structlog
-from sqlalchemy import Column, RowMapping, Table, Text, bindparam, delete, func, select, update
+from sqlalchemy import RowMapping, Table, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.alert import named
 from bot.domain.event import AlertStatus
 from bot.storage.database import chunks, table_of
-from bot.storage.homes import as_rows
+from bot.storage.homes import set_by_name
 from bot.storage.tables.core import AlertRow, ChangeRow, IncidentKeyRow, IncidentRow, LearntEdgeRow, TraitRow
 from bot.storage.tables.correlation import CompanionRow
 from bot.storage.tables.models import ModelCheckRow, ModelRowsRow, ModelStandingRow
@@ -44,7 +44,7 @@ OF_INCIDENTS = {table_of(IncidentKeyRow): "last_at", table_of(TraitRow): "traits
 """The same, for what is of an incident and its domain."""
 
 _PASSING = "\x1f"
-"""Before the new name of an alert, until all have theirs."""
+"""Before the new name of an alert until all have theirs: it may be the old one of another alert."""
 
 log = structlog.get_logger(__name__)
 
@@ -65,44 +65,28 @@ async def rename(connection: AsyncConnection, domain_of: DomainOf, renamed: Rena
     await _rename_incidents(connection, renamed)
     for table in SIMPLE:
         domains = await connection.scalars(select(table.c.domain).distinct())
-        await _rename_in(connection, table, table.c.domain, {one: renamed(one) for one in domains})
+        await set_by_name(connection, table.c.domain, table.c.domain, {one: renamed(one) for one in domains})
     for table, newest in MERGED.items():
         await _merge(connection, table, newest, lambda row: renamed(row["domain"]))
     return changed
 
 
-async def _rename_in(connection: AsyncConnection, table: Table, key: Column[Any], names: Mapping[str, str]) -> None:
-    """The domain of each row by its key, in one statement: one domain may get the name that another one had."""
-    if names:
-        target, values = as_rows(connection, names, Text())
-        there = (key == target.c.name, table.c.domain != target.c.value)
-        await connection.execute(update(table).values(domain=target.c.value).where(*there), values)
-
-
 async def _rename_alerts(connection: AsyncConnection, domain_of: DomainOf) -> int:
     alerts = await _renamed_alerts(connection, domain_of)
-    there = update(_ALERT).where(_ALERT.c.identity == bindparam("before"))
-    values: dict[str, Any] = {
-        "identity": bindparam("after"),
-        "domain": bindparam("new"),
-        "fingerprint": bindparam("known_as"),
-    }
-    rows = [
-        {"before": one.before, "after": f"{_PASSING}{one.after}", "new": one.domain, "known_as": one.fingerprint}
-        for one in alerts
-    ]
-    if rows:  # by names that nothing has, as a new one may be the old one of another alert
-        await connection.execute(there.values(values), rows)
-        for table, column in ((_UPLOAD, _UPLOAD.c.identity), (_SEEN, _SEEN.c.name)):
-            same = update(table).where(column == bindparam("before")).values({column.name: bindparam("after")})
-            await connection.execute(same, [{"before": row["before"], "after": row["after"]} for row in rows])
-        for column in (_ALERT.c.identity, _UPLOAD.c.identity, _SEEN.c.name):
-            final = {column.name: func.substr(column, 2)}
-            await connection.execute(update(column.table).where(column.startswith(_PASSING)).values(final))
-        await _rename_watched(connection, {one.before: one.after for one in alerts})
-    if lost := [one.after for one in alerts if one.loses]:
+    names = {one.before: _PASSING + one.after for one in alerts}  # by names that nothing has: see there
+    columns = (_ALERT.c.identity, _UPLOAD.c.identity, _SEEN.c.name)
+    await set_by_name(connection, _ALERT.c.domain, _ALERT.c.identity, {one.before: one.domain for one in alerts})
+    for column in columns:
+        await set_by_name(connection, column, column, names)
+    lost = {_PASSING + one.after: one.fingerprint for one in alerts if one.loses}
+    await set_by_name(connection, _ALERT.c.fingerprint, _ALERT.c.identity, lost)
+    for column in columns:
+        final = {column.name: func.substr(column, 1 + len(_PASSING))}
+        await connection.execute(update(column.table).where(column.startswith(_PASSING)).values(final))
+    await _rename_watched(connection, {one.before: one.after for one in alerts})
+    if lost:
         log.warning("partitions.alerts_alike", alerts=len(lost), advice="They end now: another one has their name.")
-        await _end(connection, lost)
+        await _end(connection, [one.after for one in alerts if one.loses])
     return len(alerts)
 
 
@@ -171,7 +155,7 @@ async def _rename_incidents(connection: AsyncConnection, renamed: Rename) -> Non
     for incident, domain in (await connection.execute(select(_INCIDENT.c.id, _INCIDENT.c.domain))).all():
         known = of_alerts.get(incident, set())
         homes[incident] = next(iter(known)) if len(known) == 1 else renamed(domain)
-    await _rename_in(connection, _INCIDENT, _INCIDENT.c.id, homes)
+    await set_by_name(connection, _INCIDENT.c.domain, _INCIDENT.c.id, homes)
     for table, newest in OF_INCIDENTS.items():
         await _merge(connection, table, newest, lambda row: homes.get(row["incident_id"]) or renamed(row["domain"]))
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
 from sqlalchemy import (
     ARRAY,
+    Column,
     FromClause,
     Integer,
     Table,
@@ -15,12 +15,13 @@ from sqlalchemy import (
     delete,
     func,
     select,
-    type_coerce,
+    text,
     union,
     update,
 )
+from sqlalchemy import column as sql_column
+from sqlalchemy import table as sql_table
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.types import TypeEngine
 
 from bot.storage.database import chunks, table_of, upsert
 from bot.storage.tables.core import AlertRow, DetectorStateRow, IncidentRow, LearntEdgeRow
@@ -45,6 +46,7 @@ WHERE_IT_STANDS = ("inbox", "partition_offset", "inbox_left", "dead_letter")
 """Tables of the inbox: an entry stays where it stands, and there is where it was set aside."""
 _MARK = ""
 _CHUNK = 500
+_NAMED = "CREATE TEMPORARY TABLE IF NOT EXISTS these (name TEXT PRIMARY KEY, value) WITHOUT ROWID"
 
 
 async def domains(connection: AsyncConnection) -> list[str]:
@@ -57,12 +59,8 @@ async def rehome(connection: AsyncConnection, home: Home, partitions: int) -> in
     """Move every row to the partition of its domain; returns how many moved."""
     homes = {domain: home(domain) for domain in await domains(connection)}
     moved = 0
-    if homes:
-        target, values = as_rows(connection, homes, Integer())
-        for table in BY_DOMAIN:
-            there = (table.c.domain == target.c.name, table.c.partition != target.c.value)
-            done = await connection.execute(update(table).values(partition=target.c.value).where(*there), values)
-            moved += done.rowcount
+    for table in BY_DOMAIN:
+        moved += await set_by_name(connection, table.c.partition, table.c.domain, homes)
     for table in BY_INCIDENT:
         there = (table.c.incident_id == _INCIDENT.c.id, table.c.partition != _INCIDENT.c.partition)
         moved += (
@@ -85,18 +83,29 @@ async def crowded(connection: AsyncConnection, home: Home, most: Mapping[Table, 
     return found
 
 
-def as_rows(
-    connection: AsyncConnection, values: Mapping[str, Any], kind: TypeEngine[Any]
-) -> tuple[FromClause, dict[str, Any]]:
-    """Names and their values as a table of a statement, and what is to be given with the statement."""
+async def set_by_name(
+    connection: AsyncConnection, column: Column[Any], key: Column[Any], values: Mapping[str, Any]
+) -> int:
+    """Set a column of each row to what is given under its key, in one statement; returns how many rows change.
+
+    So one may get the value that another one had. SQLite gets the values in a table with an index: else it would go
+    through all of them for every row.
+    """
+    if not values:
+        return 0
     if connection.dialect.name == "postgresql":
-        both = (bindparam("all_names", type_=ARRAY(Text)), bindparam("all_values", type_=ARRAY(kind)))
-        rows = func.unnest(*both).table_valued("name", "value", name="these").render_derived()
-        return rows, {"all_names": [*values], "all_values": [*values.values()]}
-    each = func.json_each(bindparam("these")).table_valued("value", name="each")
-    name = type_coerce(func.json_extract(each.c.value, "$[0]"), Text).label("name")
-    value = type_coerce(func.json_extract(each.c.value, "$[1]"), kind).label("value")
-    return select(name, value).subquery("these"), {"these": msgspec.json.encode([*values.items()]).decode()}
+        both = (bindparam("all_names", type_=ARRAY(Text)), bindparam("all_values", type_=ARRAY(column.type)))
+        target: FromClause = func.unnest(*both).table_valued("name", "value", name="these").render_derived()
+        given: dict[str, Any] = {"all_names": [*values], "all_values": [*values.values()]}
+    else:
+        await connection.execute(text(_NAMED))
+        await connection.execute(text("DELETE FROM these"))
+        rows = [{"name": name, "value": value} for name, value in values.items()]
+        await connection.execute(text("INSERT INTO these (name, value) VALUES (:name, :value)"), rows)
+        target, given = sql_table("these", sql_column("name"), sql_column("value")), {}
+    there = (key == target.c.name, column != target.c.value)
+    done = await connection.execute(update(column.table).values({column: target.c.value}).where(*there), given)
+    return done.rowcount
 
 
 async def places_of_pieces(connection: AsyncConnection, watches: Iterable[str]) -> list[tuple[str, int]]:
