@@ -121,8 +121,10 @@ async def take_stranded(
     for partition in sorted(behind):
         async with database.write() as connection:
             mine = (_LEFT.c.inbox == inbox.identity, _LEFT.c.partition == partition)
-            position = await connection.scalar(select(_LEFT.c.position).where(*mine).with_for_update())
-            while position is not None and (found := await inbox.entries_after(partition, position, _AT_ONCE)):
+            position = (await connection.execute(select(_LEFT.c.position).where(*mine).with_for_update())).scalar()
+            if position is None:
+                continue  # another process that starts has done it
+            while found := await inbox.entries_after(partition, position, _AT_ONCE):
                 new = [one for entry in found for one in entries(entry.events, entry.received_at)]
                 await inbox.append(inbox.fitted(new))
                 taken, position = taken + len(found), found[-1].seq
