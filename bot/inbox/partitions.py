@@ -124,7 +124,7 @@ async def take_stranded(
             position = (await connection.execute(select(_LEFT.c.position).where(*mine).with_for_update())).scalar()
             if position is None:
                 continue  # another process that starts has done it
-            while found := await inbox.entries_after(partition, position, _AT_ONCE):
+            while found := (await inbox.entries_after(partition, position, _AT_ONCE)).entries:
                 new = [one for entry in found for one in entries(entry.events, entry.received_at)]
                 await inbox.append(inbox.fitted(new))
                 taken, position = taken + len(found), found[-1].seq
