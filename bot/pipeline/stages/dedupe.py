@@ -21,7 +21,7 @@ _AT_ONCE = 500
 """So many alerts of a group end in the transaction in which the end of the group arrives."""
 
 
-@stage(reads={"entries", "findings", "alerts", "topology"}, writes={"alerts", "observed"}, after={"learn_topology"})
+@stage(reads={"entries", "findings", "alerts", "topology"}, writes={"alerts", "observed"}, after={"watches"})
 async def dedupe(batch: Batch, connection: AsyncConnection) -> None:
     arrived = [
         (at, domain, credible(event, at))

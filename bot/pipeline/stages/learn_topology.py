@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.event import AlertEvent, AlertStatus, EdgesEvent, SamplesEvent, domain_of
 from bot.domain.host import hosts_of
 from bot.domain.naming import About
-from bot.pipeline.batch import Batch
+from bot.pipeline.batch import Batch, Trigger
 from bot.pipeline.learning.service_graph import calls_in
 from bot.pipeline.stage import stage
 from bot.storage.queries import learnt_edges
@@ -19,7 +19,11 @@ _SELDOM_KEPT = timedelta(days=35)
 """What a monthly job teaches is known until it runs again."""
 
 
-@stage(reads={"entries", "findings", "alerts", "topology"}, writes={"topology", "looked_around"}, after={"watches"})
+@stage(
+    reads={"entries", "findings", "alerts", "observed", "touched", "topology"},
+    writes={"topology", "looked_around"},
+    after={"dedupe"},
+)
 async def learn_topology(batch: Batch, connection: AsyncConnection) -> None:
     await learnt_edges.learn(connection, batch.partition, _placed(batch), batch.now)
     await learnt_edges.learn(connection, batch.partition, _called(batch), batch.now, kind=EdgeKind.CALLS)
@@ -27,7 +31,13 @@ async def learn_topology(batch: Batch, connection: AsyncConnection) -> None:
         edges = _reported(batch, seldom)
         if edges:
             await learnt_edges.learn(connection, batch.partition, edges, batch.now, kept, EdgeKind.CALLS)
-    batch.topology = batch.topology.joined(await learnt_around(batch, connection))
+    if _is_news(batch):
+        batch.topology = batch.topology.joined(await learnt_around(batch, connection))
+
+
+def _is_news(batch: Batch) -> bool:
+    """Whether anything is to be decided by the topology: most of what comes in says again what is known."""
+    return bool(batch.observed or batch.touched) or any(event.acknowledged_by for event in _alerts(batch))
 
 
 def _placed(batch: Batch) -> set[LearntEdge]:
@@ -73,7 +83,7 @@ async def learnt_around(batch: Batch, connection: AsyncConnection) -> dict[str, 
         domains.add(domain_of(event.labels, rules.partition_by))
         about = batch.about(event.labels)
         names.update((about.service, about.workload, *about.hosts))
-    for alert in batch.alerts.values():
+    for alert in batch.alerts.values() if batch.trigger is Trigger.TICK else ():
         domains.add(alert.domain)
         names.update((alert.service, *hosts_of(alert.labels)))
     found = await learnt_edges.look_around(connection, domains, names, batch.now)

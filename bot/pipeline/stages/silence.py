@@ -9,7 +9,7 @@ from bot.pipeline.stage import stage
 from bot.storage.queries import silences
 
 
-@stage(reads={"observed", "alerts"}, writes={"observed", "alerts"}, after={"dedupe"})
+@stage(reads={"observed", "alerts"}, writes={"observed", "alerts"}, after={"learn_topology"})
 async def silence(batch: Batch, connection: AsyncConnection) -> None:
     began = {observation.identity for observation in batch.began_to_fire()}
     if not began:

@@ -72,9 +72,20 @@ async def test_an_alert_that_fires_on_teaches_on_and_one_that_ends_teaches_nothi
     assert await seen(pipeline.database, clock) == {"checkout>db-2": timedelta(0)}
 
 
-async def test_what_alerts_teach_is_known_before_they_are_named_and_correlated() -> None:
+async def test_what_alerts_teach_is_known_before_they_are_correlated() -> None:
     names = [stage.name for stage in stages_on(Trigger.ENTRIES)]
-    assert names.index("claim") < names.index("learn_topology") < names.index("dedupe") < names.index("correlate")
+    assert names.index("claim") < names.index("learn_topology") < names.index("correlate")
+
+
+async def test_who_says_again_what_is_known_is_not_looked_around_for(pipeline: Pipeline, alert: MakeAlert) -> None:
+    asked = []
+    for events in ([alert(host="db-1")], [alert(host="db-1")], [alert(host="db-1", severity="critical")]):
+        with statements_of(pipeline.database) as performed:
+            await pipeline.send(*events)
+        asked.append(sum("learnt_edge" in statement for statement, _ in performed))
+    first, again, worse = asked
+    assert again == 1, "whether it was taught lately"
+    assert first > worse > 1
 
 
 async def test_a_batch_knows_what_lies_around_the_services_and_hosts_of_its_alerts(
