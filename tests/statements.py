@@ -8,7 +8,7 @@ from unittest.mock import patch
 from sqlalchemy import event
 
 from bot.storage.database import Database
-from bot.storage.one_trip import Connection, Done
+from bot.storage.sqlite.one_trip import Connection, Done
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from sqlalchemy import make_url
 
 from bot.errors import StorageUnavailable
-from bot.storage.file import DatabaseFile
+from bot.storage.sqlite.file import DatabaseFile
 from bot.storage.timeouts import SOCKET
 
 _AGAIN_AFTER = 1.0

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, Engine, Insert, Table, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, Insert, Table, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, ExceptionContext
 from sqlalchemy.exc import (
@@ -29,11 +29,12 @@ from sqlmodel import SQLModel
 from bot.errors import Collision, ConfigError, StorageUnavailable
 from bot.storage import version
 from bot.storage.ahead import sending
-from bot.storage.file import DatabaseFile
-from bot.storage.one_trip import Driver
 from bot.storage.prepared import write_rows
 from bot.storage.quiet import FileCommits
 from bot.storage.seal import OPTION, Seal
+from bot.storage.sqlite.file import DatabaseFile
+from bot.storage.sqlite.one_trip import Driver
+from bot.storage.sqlite.standing import Standing
 from bot.storage.timeouts import make_engine
 
 _WRITE = "tandem_write"
@@ -65,7 +66,7 @@ class Database:
     """
 
     def __init__(
-        self, engine: AsyncEngine, alone: Engine | None = None, address: URL | None = None, mark: int = 0
+        self, engine: AsyncEngine, alone: Standing | None = None, address: URL | None = None, mark: int = 0
     ) -> None:
         self.engine = engine
         self._alone = alone
@@ -108,7 +109,7 @@ class Database:
         assert self._alone is not None
         async with self._lock:
             try:
-                await asyncio.to_thread(_execute_alone, self._alone, statement, values)
+                await asyncio.get_running_loop().run_in_executor(None, self._alone.execute, statement, values)
             except (*_OUTAGES, sqlite3.Error) as error:
                 raise StorageUnavailable(_reason(error)) from error
         self._check_file()  # before anything is acknowledged: what went into a file that is gone is lost
@@ -164,7 +165,7 @@ class Database:
             self._commit_count.close()
         await self.engine.dispose()
         if self._alone is not None:
-            await asyncio.to_thread(self._alone.dispose)
+            await asyncio.to_thread(self._alone.close)
 
 
 @contextmanager
@@ -219,27 +220,21 @@ def _open_sqlite(url: URL) -> Database:
     _set_pragmas(engine.sync_engine)
     _begin_explicitly(engine.sync_engine)
     _keep_when_cancelled(engine.sync_engine)
-    alone = create_engine(url.set(drivername="sqlite+pysqlite"), pool_reset_on_return=None)
-    _set_pragmas(alone)
-    return Database(engine, alone)
-
-
-def _execute_alone(engine: Engine, statement: str, values: Sequence[object]) -> None:
-    connection = engine.raw_connection()
-    try:
-        connection.cursor().execute(statement, tuple(values))
-    finally:
-        connection.close()
+    return Database(engine, Standing(url.database, _prepare))
 
 
 def _set_pragmas(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
-    def _prepare(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # SQLAlchemy begins, not the driver: the driver begins too late
-        cursor = connection.cursor()
-        for pragma in _PRAGMAS:
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
+    def _connected(connection: Any, _record: Any) -> None:
+        _prepare(connection)
+
+
+def _prepare(connection: Any) -> None:
+    connection.isolation_level = None  # SQLAlchemy begins, not the driver: the driver begins too late
+    cursor = connection.cursor()
+    for pragma in _PRAGMAS:
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
 
 
 def _begin_explicitly(engine: Engine) -> None:

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import TypeEngine
 
 from bot.storage.ahead import without_answer
-from bot.storage.one_trip import Connection, Done, execute, execute_many
+from bot.storage.sqlite.one_trip import Connection, Done, execute, execute_many
 
 Query = Select[*tuple[Any, ...]] | Update
 """An update is one where it returns something."""

@@ -18,9 +18,9 @@ from bot.inbox.inbox import Inbox, NewEntry
 from bot.inbox.sql import SqlInbox
 from bot.localslack import LocalSlack
 from bot.notify.slack.identity import Identity
-from bot.storage import file as database_file
 from bot.storage.database import Database
 from bot.storage.lock import hold_alone, note_file, warning_about_file
+from bot.storage.sqlite import file as database_file
 from handlers.api.server import Api, Health
 from tests.conftest import Clock
 

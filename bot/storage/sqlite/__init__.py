@@ -1,0 +1,1 @@
+"""What is SQLite's own: its driver, its file, a connection that stays."""
