@@ -17,7 +17,8 @@ from typing import NamedTuple
 from detectors.rootcause.seen import Symptom
 from detectors.topology import Topology
 
-_ANY = -5.3  # for any of them, as each may be what the others depend on
+_ANY = -7.0  # for any of them, as each may be what the others depend on
+_MANY = 0.8  # for the logarithm of how many are affected: what broke is often elsewhere where these are few
 _LATE = -0.4  # for the logarithm of one and the square of the minutes since the first alert
 _FOUNDATION = 1.7  # it is a database or a queue
 _SUFFERS = -1.2  # its alerts speak of what users of a service notice, or of what follows from that
@@ -81,7 +82,8 @@ class Signs(NamedTuple):
         """What is seen, as it weighs; ``changed``: it was changed shortly before."""
         seen = _LATE * log(1 + self.late**2) + _FOUNDATION * self.foundation + _RARE * self._rare()
         own = _CHANGED if changed else _SUFFERS * self.suffers
-        return self.unknown * (_ANY + seen + own + _KINDS * log(min(len(self.names), _MOST_KINDS)))
+        every = _ANY + _MANY * log(self.others + 1)
+        return self.unknown * (every + seen + own + _KINDS * log(min(len(self.names), _MOST_KINDS)))
 
     @property
     def apart(self) -> list[str]:
