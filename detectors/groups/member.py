@@ -192,10 +192,6 @@ class Member(msgspec.Struct, array_like=True, gc=False):
         silence = now - max(self.last_seen, since)
         return silence < _LEAST_SILENCE or (self.is_regular() and self.silent_for(now, since) is None)
 
-    def may_be_missed(self) -> bool:
-        """Whether anything is known of its intervals, by which it may be silent for too long one day."""
-        return bool(self.ensemble.gaps.intervals.durations)
-
     def is_regular(self) -> bool:
         """Whether enough is known of its intervals to miss it."""
         return len(self.ensemble.gaps.intervals.durations) >= KEPT

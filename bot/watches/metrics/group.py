@@ -131,20 +131,18 @@ class Group:
         """How many members come, and how many should and do not. What was before ``since`` does not count.
 
         Members of which nothing can change until one of them comes are not looked at again: those that are idle cost
-        nothing, however many they are.
+        nothing, however many they are. One that came too seldom to be missed never is.
         """
         settled = self._settled.get(since)
         if settled is not None and now >= settled.at:
             return 0, settled.silent
-        live = silent = undecided = 0
+        live = silent = 0
         for member in self.members.values():
             if member.silent_for(now, since) is not None:
                 silent += 1
             elif member.is_live(now, since):
                 live += 1
-            elif member.may_be_missed():
-                undecided += 1
-        if not live and not undecided:
+        if not live:
             if len(self._settled) >= _MOST_SETTLED:
                 self._settled.clear()
             self._settled[since] = _Settled(now, silent)
