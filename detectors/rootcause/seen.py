@@ -18,6 +18,8 @@ class Symptom(NamedTuple):
         Seconds since the epoch.
     tolerance
         Seconds: what sees only that something happened within a minute cannot tell when.
+    observed
+        It is no alert: it was looked up where the service runs, as that its containers ran out of memory.
 
     Examples
     --------
@@ -30,6 +32,7 @@ class Symptom(NamedTuple):
     alerts: int
     first_at: float
     tolerance: float = 0.0
+    observed: bool = False
 
 
 class Changed(NamedTuple):

@@ -122,7 +122,8 @@ def signs(own: Mapping[str, Sequence[Symptom]], topology: Topology) -> dict[str,
 
     Returns
     -------
-    By service; without those of which most is known, and empty where one is described or only one is affected.
+    By service; without those of which most is known. Empty where one is described, only one is affected, or something
+    was observed where one runs: that says more than names and times.
 
     Examples
     --------
@@ -133,7 +134,9 @@ def signs(own: Mapping[str, Sequence[Symptom]], topology: Topology) -> dict[str,
     >>> signs({"web": web, "db": db}, Topology({"web": ["db"]}))
     {}
     """
-    if any(service in topology.described for service in own):
+    if any(service in topology.described for service in own) or any(
+        one.observed for some in own.values() for one in some
+    ):
         return {}
     names = {service: sorted({one.name for one in some}) for service, some in own.items() if service and some}
     if len(names) < 2:

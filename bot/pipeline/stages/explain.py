@@ -88,7 +88,7 @@ def _explain(batch: Batch, incident: Incident, found: list[Cause]) -> Incident:
 def _found(batch: Batch, incident: Incident, recent: Mapping[str, list[Changed]]) -> list[Finding]:
     """By alerts, changes and metrics."""
     near = [change for domain in _domains(batch, incident) for change in recent.get(domain, [])]
-    seen = [Symptom(one.service, one.name, 1, one.at.timestamp()) for one in _symptoms_seen(incident)]
+    seen = [Symptom(one.service, one.name, 1, one.at.timestamp(), observed=True) for one in _symptoms_seen(incident)]
     held = incident.causes[0].service if incident.causes and incident.reopened_at != batch.now else ""
     hosts = {one.host_of: [one.service] for one in _symptoms_seen(incident) if one.host_of}
     topology = batch.topology.joined(hosts) if hosts else batch.topology
