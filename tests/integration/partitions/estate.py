@@ -18,6 +18,7 @@ from bot.domain.event import (
     Series,
     partition_of,
 )
+from bot.domain.incident import Incident, IncidentStatus
 from bot.domain.lineage.observed import Run, RunState
 from bot.domain.llm.observed import Measure, Tally
 from bot.domain.rules import CorrelationRules, Rules
@@ -34,7 +35,7 @@ from bot.storage.tables.core import DetectorStateRow
 from bot.watches import homes as pieces
 from bot.watches.configured import watches
 from tests.conftest import Clock
-from tests.integration.pipeline_driver import Pipeline, plan_without_values
+from tests.integration.pipeline_driver import Pipeline, make_alert, plan_without_values
 
 CLUSTERS = [f"eu-{number}" for number in range(6)]
 _STATE = table_of(DetectorStateRow)
@@ -90,6 +91,25 @@ class Estate:
         assert await offline.losses(wanted) == []
         await offline.change(wanted)
         self.start(ruled(wanted, by))
+
+    async def all_end(self, *further: str) -> list[Incident]:
+        """All that fires ends, also these alerts of the second cluster; returns the incidents, which are over."""
+        self.clock.pass_(minutes=11)
+        ends_at, alert = self.clock.now, make_alert(self.clock)
+        for cluster in CLUSTERS:
+            await self.pipeline.send(
+                job_ended(cluster, "r2", RunState.COMPLETE, self.clock)
+            )  # it is known that r1 failed
+            names = ["HighLatency", *{CLUSTERS[0]: ("Flaps",), CLUSTERS[1]: further}.get(cluster, ())]
+            for name in names:
+                host = {"host": "node-1"} if name == "HighLatency" else {}
+                await self.pipeline.send(alert("resolved", cluster=cluster, alertname=name, ends_at=ends_at, **host))
+        for _ in range(3):
+            self.clock.pass_(minutes=10)
+            await self.pipeline.worker.tick()
+        incidents = await self.pipeline.incidents()
+        assert {one.status for one in incidents} == {IncidentStatus.RESOLVED}
+        return incidents
 
     async def start_anew(self) -> None:
         async with self.pipeline.database.write() as connection:

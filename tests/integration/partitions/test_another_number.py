@@ -8,8 +8,6 @@ import pytest
 from bot.components.partitions.labels import take_stranded
 from bot.config import Config
 from bot.domain.event import AlertEvent
-from bot.domain.incident import IncidentStatus
-from bot.domain.lineage.observed import RunState
 from bot.errors import Refused
 from bot.inbox import partitions
 from bot.inbox.inbox import Inbox
@@ -18,7 +16,7 @@ from bot.storage.queries import snapshots
 from bot.watches import homes as pieces
 from tests.conftest import EVERY_INBOX, Clock
 from tests.integration.maintenance.retained import Retained
-from tests.integration.partitions.estate import CLUSTERS, Estate, job_ended, ruled
+from tests.integration.partitions.estate import CLUSTERS, Estate, ruled
 
 Make = Callable[..., AlertEvent]
 
@@ -43,20 +41,7 @@ async def test_every_alert_ends_its_incident_and_every_watch_knows_what_it_knew(
         assert await estate.learnt() == learnt
         assert await estate.limits() == limits
         assert await estate.pipeline.lag() == 0
-    clock.pass_(minutes=11)
-    for cluster in CLUSTERS:
-        await estate.pipeline.send(job_ended(cluster, "r2", RunState.COMPLETE, clock))  # its watch knows that r1 failed
-        names = ["HighLatency", *(["Flaps"] if cluster == CLUSTERS[0] else [])]
-        names += [f"Before{wanted}" for wanted in (1, 4, 64)] if cluster == CLUSTERS[1] else []
-        for name in names:
-            host = {"host": "node-1"} if name == "HighLatency" else {}
-            await estate.pipeline.send(alert("resolved", cluster=cluster, alertname=name, ends_at=clock.now, **host))
-    for _ in range(3):
-        clock.pass_(minutes=10)
-        await estate.pipeline.worker.tick()
-    incidents = await estate.pipeline.incidents()
-    assert len(incidents) == began
-    assert {one.status for one in incidents} == {IncidentStatus.RESOLVED}
+    assert len(await estate.all_end(*(f"Before{wanted}" for wanted in (1, 4, 64)))) == began
 
 
 async def test_what_fails_in_the_middle_leaves_all_as_it_was(
