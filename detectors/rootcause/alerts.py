@@ -15,7 +15,7 @@ from detectors.rootcause.changes import LATER, is_near
 from detectors.rootcause.changes import later as changed_later
 from detectors.rootcause.finding import Finding, rounded_score
 from detectors.rootcause.seen import Changed, Symptom
-from detectors.rootcause.undescribed import Signs, signs
+from detectors.rootcause.undescribed import NOT_DESCRIBED, Signs, signs
 from detectors.topology import Topology
 
 CLEAR = 0.5
@@ -247,7 +247,10 @@ def _evidence(one: _Candidate, affected: Mapping[str, float], topology: Topology
         evidence.append(f"first to fire, {lead:.0f} s before the rest" if lead >= 1 else "first to fire")
     if not others and not one.change:  # its own alert is what is to be explained, and no evidence
         evidence.append("no other service has an alert")
-    return [*evidence, *(one.signs.evidence if one.signs else ())]
+    if one.signs:
+        return [*evidence, *one.signs.evidence]
+    unknown = others and not one.dependants and not any(name in topology.described for name in affected)
+    return [*evidence, NOT_DESCRIBED] if unknown else evidence
 
 
 def _shown_at(one: _Candidate, affected: Mapping[str, float]) -> float:

@@ -69,6 +69,22 @@ def test_what_stood_out_and_does_no_longer_is_not_held() -> None:
     assert rank([*SUFFERING, *POOL, *as_likely], NOTHING, held="pool") == []
 
 
-def test_of_two_services_alone_hardly_anything_tells_which_one_broke() -> None:
-    """What broke is often in none of the few alerts of a small incident."""
-    assert rank([*POOL, symptom("web", "HighLatency", 60.0)], NOTHING) == []
+@pytest.mark.parametrize(
+    ("alerts", "changes", "named"),
+    [
+        ([*POOL, symptom("web", "HighLatency", 60.0)], [], "pool"),
+        ([symptom("orders-postgres", "DiskFull"), symptom("web", "HighLatency", 60.0)], [], "orders-postgres"),
+        ([symptom("checkout", "HighErrorRate"), symptom("web", "HighLatency", 60.0)], ["checkout"], "checkout"),
+        ([symptom(name, "HighLatency") for name in ("checkout", "web", "mobile")], ["checkout"], "checkout"),
+    ],
+)
+def test_of_two_or_three_services_the_one_that_was_changed_or_runs_short_of_something_is_named(
+    alerts: list[Symptom], changes: list[str], named: str
+) -> None:
+    found = rank(alerts, NOTHING, [Changed(service, "deployed v2", -50.0) for service in changes])
+    assert found[0].service == named
+    assert found[0].evidence[-1] == "what depends on what here is not described"
+
+
+def test_of_two_services_that_only_suffer_neither_is_named() -> None:
+    assert rank([symptom("cart", "HighErrorRate"), symptom("web", "HighLatency", 60.0)], NOTHING) == []
