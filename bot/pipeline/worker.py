@@ -257,7 +257,8 @@ class Worker:
         if batch.unfinished:
             self.look()
         if batch.entries:
-            self._lateness = (batch.now - batch.entries[0].received_at).total_seconds()
+            late = (batch.now - batch.entries[0].received_at).total_seconds()
+            self._lateness = max(late, 0.0)  # the clock of who took it in may be ahead of ours
             self._size = batch.size.after(batch.entries, (time.process_time() - began) / self._lanes.at_work)
         EVENTS_PROCESSED.inc(sum(len(entry.events) for entry in batch.entries))
         if batch.touched or batch.runs:

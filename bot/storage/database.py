@@ -109,7 +109,7 @@ class Database:
         assert self._alone is not None
         async with self._lock:
             try:
-                await asyncio.get_running_loop().run_in_executor(None, self._alone.execute, statement, values)
+                await self._alone.execute(statement, values)
             except (*_OUTAGES, sqlite3.Error) as error:
                 raise StorageUnavailable(_reason(error)) from error
         self._check_file()  # before anything is acknowledged: what went into a file that is gone is lost
@@ -165,7 +165,7 @@ class Database:
             self._commit_count.close()
         await self.engine.dispose()
         if self._alone is not None:
-            await asyncio.to_thread(self._alone.close)
+            await self._alone.close()
 
 
 @contextmanager

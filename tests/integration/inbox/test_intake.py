@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from threading import Event
 
 import pytest
 from sqlalchemy import text
@@ -48,6 +49,36 @@ async def test_beyond_the_bound_the_sender_is_asked_to_come_again(intake: Intake
     results = await asyncio.gather(*(intake.append(_entries(str(i))) for i in range(60)), return_exceptions=True)
     assert sum(isinstance(result, InboxFull) for result in results) == 10
     await intake.append(_entries("later"))
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_what_comes_in_is_committed_while_all_threads_of_the_loop_wait_for_others(
+    intake: Intake, inbox: Inbox
+) -> None:
+    """They ask for names that nobody answers for, and read databases of others."""
+    answered = Event()
+    waiting = [asyncio.create_task(asyncio.to_thread(answered.wait)) for _ in range(64)]
+    try:
+        async with asyncio.timeout(30):
+            await intake.append(_entries())
+    finally:
+        answered.set()
+        await asyncio.gather(*waiting)
+    assert await inbox.lag({0: 0}) == 1
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_an_append_that_is_cancelled_is_over_before_the_next_begins(inbox: Inbox) -> None:
+    for turns in range(8):
+        cancelled = asyncio.create_task(inbox.append(_entries("cancelled")))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        cancelled.cancel()
+        await asyncio.gather(cancelled, return_exceptions=True)
+        await inbox.append(_entries(f"next-{turns}"))
+    events = [event for entry in (await inbox.entries_after(0, 0, 100)).entries for event in entry.events]
+    names = [event.fingerprint for event in events if isinstance(event, AlertEvent)]
+    assert [name for name in names if name != "cancelled"] == [f"next-{turns}" for turns in range(8)]
 
 
 @EVERY_INBOX

@@ -51,7 +51,7 @@ async def test_the_other_partitions_have_their_ticks_and_what_failed_is_counted(
     assert TICKS_FAILED._value.get() == before + 1
 
 
-@pytest.mark.parametrize(("late", "rests"), [(0, 1.0), (LATE / 4, 0.75), (LATE, 0.0), (60, 0.0)])
+@pytest.mark.parametrize(("late", "rests"), [(-60, 1.0), (0, 1.0), (LATE / 4, 0.75), (LATE, 0.0), (60, 0.0)])
 async def test_the_later_what_waits_is_worked_on_the_less_the_worker_rests(
     database: Database, inbox: Inbox, clock: Clock, late: float, rests: float
 ) -> None:
