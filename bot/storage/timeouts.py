@@ -1,5 +1,6 @@
 """How long a connection to PostgreSQL waits: a server that is gone without a word must hold up nobody for minutes."""
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -37,13 +38,31 @@ def connector(mark: int) -> Any:
     """Makes connections that bear a mark: a lock that they share, and hold until they end."""
     from bot.storage.bounded import BoundedConnection  # brings psycopg: for whom the database is PostgreSQL
 
-    async def connect(*args: Any, **kwargs: Any) -> "BoundedConnection":
+    async def opened(*args: Any, **kwargs: Any) -> "BoundedConnection":
         connection = await BoundedConnection.connect(*args, **kwargs)
-        await connection.execute("SELECT pg_advisory_lock_shared(%s, %s)", (MARKS, mark))
-        await connection.commit()
+        try:
+            await connection.execute("SELECT pg_advisory_lock_shared(%s, %s)", (MARKS, mark))
+            await connection.commit()
+        except BaseException:
+            await connection.close()
+            raise
         return connection
 
+    async def connect(*args: Any, **kwargs: Any) -> "BoundedConnection":
+        """Nobody else knows of a connection that is not open yet: where nobody waits for it any more, it is closed."""
+        opening = asyncio.create_task(opened(*args, **kwargs))
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close)
+            raise
+
     return connect
+
+
+def _close(opening: "asyncio.Task[BoundedConnection]") -> None:
+    if not opening.cancelled() and not opening.exception():
+        opening.result().pgconn.finish()
 
 
 def make_engine(url: URL, mark: int) -> AsyncEngine:

@@ -1,6 +1,7 @@
 """A PostgreSQL that is gone without a word."""
 
 import asyncio
+import gc
 import time
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from sqlalchemy import make_url, text
 from bot.errors import StorageUnavailable
 from bot.storage import bounded
 from bot.storage.database import open_database
+from bot.storage.timeouts import MARKS
+from tests.acceptance.harness import until
 from tests.acceptance.tcp_proxy import TcpProxy
 
 pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
@@ -49,3 +52,39 @@ async def test_the_server_ends_a_statement_that_takes_too_long_but_no_migration(
         assert await connection.scalar(text("SHOW statement_timeout")) == "15s"
     assert "statement_timeout" not in str(other.address)
     await other.close()
+
+
+async def test_a_connection_whose_opening_nobody_waits_for_any_more_is_closed(database_url: str) -> None:
+    """Else it stays open, with its lock, until Python looks for cycles: a hundred of them are all that a server has."""
+    others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    database, other = open_database(database_url), open_database(database_url)
+
+    async def count(which: str) -> int:
+        async with other.read() as connection:
+            return int(await connection.scalar(text(f"SELECT count(*) {others} {which}")) or 0)
+
+    async def waits() -> bool:
+        return bool(await count("AND wait_event_type = 'Lock'"))
+
+    async def are_gone() -> bool:
+        return not await count("")
+
+    async def reads() -> None:
+        async with database.read():
+            raise AssertionError("it is not open")
+
+    gc.disable()
+    try:
+        async with other.write() as connection:
+            lock = text("SELECT pg_advisory_xact_lock(:of, :mark)")
+            await connection.execute(lock, {"of": MARKS, "mark": database.mark})
+            opening = asyncio.create_task(reads())
+            await until(waits, "it is being opened")
+            opening.cancel()
+            await asyncio.gather(opening, return_exceptions=True)
+        await other.engine.dispose()  # of its connections one is left, which asks
+        await until(are_gone, "it is closed")
+    finally:
+        gc.enable()
+        await database.close()
+        await other.close()
