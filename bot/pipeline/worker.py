@@ -33,8 +33,27 @@ LATE = 0.5
 """Seconds after which what waits in the inbox is late: the later it is, the less the worker rests."""
 AT_ONCE = 4
 """Partitions that are worked on at the same time on PostgreSQL; each takes two connections."""
+MOST_OF_AN_ERROR = 4000
+"""Characters that are kept of why an entry was set aside."""
 
 log = structlog.get_logger(__name__)
+
+
+def _see_that_it_is_for_us() -> None:
+    """Raises Conflict where only what was waited for was cancelled: as a cancellation it would end a lane for good,
+    and nobody would notice."""
+    task = asyncio.current_task()
+    if task is not None and not task.cancelling():
+        raise Conflict("something that a transaction waited for was cancelled")
+
+
+def _described(error: Exception) -> str:
+    """In characters that every database takes, and not more of them than people read: else nothing can be set aside."""
+    try:
+        whole = repr(error)
+    except Exception:
+        whole = type(error).__name__
+    return whole[:MOST_OF_AN_ERROR].encode(errors="backslashreplace").decode().replace("\0", "\\x00")
 
 
 async def _without_rest(_busy: float) -> None:
@@ -225,10 +244,14 @@ class Worker:
         """One transaction; returns whether more entries may wait. It is begun anew where findings are of what another
         system knows more: that is asked in between."""
         try:
-            return await self._attempt(partition, trigger, size, self._look_up is not nothing_to_look_up)
-        except Unasked as unasked:
-            await self._look_up(unasked.alerts)
-            return await self._attempt(partition, trigger, size)
+            try:
+                return await self._attempt(partition, trigger, size, self._look_up is not nothing_to_look_up)
+            except Unasked as unasked:
+                await self._look_up(unasked.alerts)
+                return await self._attempt(partition, trigger, size)
+        except asyncio.CancelledError:
+            _see_that_it_is_for_us()
+            raise
 
     async def _attempt(self, partition: int, trigger: Trigger, size: BatchSize | None, asks: bool = False) -> bool:
         with BATCH_SECONDS.time():
@@ -281,7 +304,7 @@ class Worker:
             if seq is None:
                 return False
             log.error("worker.set_aside", partition=partition, seq=seq, exc_info=error)
-            await offsets.set_aside(connection, partition, seq, repr(error), self._clock())
+            await offsets.set_aside(connection, partition, seq, _described(error), self._clock())
             await offsets.advance(connection, partition, position, seq)
         SET_ASIDE.inc()
         return True

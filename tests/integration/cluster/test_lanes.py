@@ -8,6 +8,7 @@ from random import Random
 
 import msgspec
 import pytest
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from structlog.testing import capture_logs
 
@@ -16,9 +17,10 @@ from bot.domain.rules import Rules
 from bot.errors import Conflict
 from bot.inbox.inbox import Inbox
 from bot.pipeline.batch import Batch
-from bot.pipeline.worker import AT_ONCE, Worker
-from bot.storage.database import Database
+from bot.pipeline.worker import AT_ONCE, MOST_OF_AN_ERROR, Worker
+from bot.storage.database import Database, table_of
 from bot.storage.queries import audit
+from bot.storage.tables.core import DeadLetterRow
 from tests.acceptance.harness import until
 from tests.conftest import Clock
 from tests.integration.cluster.test_leases_worker import SteppedLeases
@@ -249,3 +251,49 @@ async def test_on_sqlite_which_takes_one_writer_partitions_have_their_turns_one_
     await pipeline.worker.drain()
     assert most == 1
     assert [one.number for one in await pipeline.incidents()] == list(range(1, 7))
+
+
+async def test_what_cancels_only_what_is_waited_for_ends_no_lane(pipeline: Pipeline, alert: MakeAlert) -> None:
+    left = dict.fromkeys(range(16), 2)
+
+    async def wait(batch: Batch) -> None:
+        if left[batch.partition] > 0:
+            left[batch.partition] -= 1
+            raise asyncio.CancelledError
+
+    pipeline.worker = Worker(pipeline.services, plan_without_values, [Holding(wait)])
+    clusters = clusters_of(6)
+    await pipeline.append(*(alert(cluster=one) for one in clusters))
+    async with working(pipeline.worker):
+        pipeline.worker.wake(map(partition_in, clusters))
+        await until(lambda: _no_lag(pipeline), "all is worked through")
+    assert len(await pipeline.incidents()) == len(clusters)
+
+
+class Unspeakable(Exception):
+    def __init__(self, words: str | None) -> None:
+        self.words = words
+
+    def __repr__(self) -> str:
+        if self.words is None:
+            raise ZeroDivisionError
+        return self.words
+
+
+@pytest.mark.parametrize(
+    "words", ["a\0b", "\ud800", "much " * 1_000_000, None], ids=["nul", "surrogate", "much", "none"]
+)
+async def test_whatever_an_error_says_what_fails_is_set_aside(
+    pipeline: Pipeline, alert: MakeAlert, words: str | None
+) -> None:
+    async def fail(_batch: Batch) -> None:
+        raise Unspeakable(words)
+
+    pipeline.worker = Worker(pipeline.services, plan_without_values, [Holding(fail)])
+    await pipeline.append(alert())
+    with capture_logs():
+        await pipeline.worker.drain()
+    assert await pipeline.lag() == 0
+    async with pipeline.database.read() as connection:
+        [kept] = await connection.scalars(select(table_of(DeadLetterRow).c.error))
+    assert 0 < len(kept) <= MOST_OF_AN_ERROR + 10
