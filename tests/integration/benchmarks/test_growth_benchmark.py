@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from bot.domain.event import domain_of, partition_of
 from tests.benchmarks import growth_alerts
 from tests.benchmarks.growth_alerts import clusters, services
 from tests.benchmarks.growth_meter import Meter, Use
@@ -24,7 +25,8 @@ async def test_clusters_share_no_incident_and_every_transaction_is_counted(monke
     monkeypatch.setattr(growth_alerts, "ROUNDS", 1)
     figures = await clusters(4, 4, 32)
     assert figures["incidents"] >= 4
-    assert 4 <= figures["batches"] <= 8 and figures["statements_a_batch"] > 1
+    homes = {partition_of(domain_of({"cluster": f"cluster-{n}"}, ["cluster"]), 4) for n in range(4)}
+    assert figures["batches"] == len(homes) and figures["statements_a_batch"] > 1
 
 
 async def test_services_are_read_from_a_file_and_only_those_asked_for_have_alerts(
