@@ -1,6 +1,7 @@
 """The intake: many requests, one commit. A request is answered when its events are on disk."""
 
 import asyncio
+import math
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
@@ -19,7 +20,8 @@ MAX_WAITING_BYTES = 64 * 2**20
 RETRY_AFTER = 1
 CROWD = 8
 """So many requests in one commit mean that the endpoints are busy."""
-CROWD_LASTS = 0.1
+CROWD_LASTS, CROWD_PASSES = 0.1, 0.03
+"""Seconds after such a commit for which they count as busy, and in which they are not any more if none follows."""
 SHARE_WHEN_CROWDED = 0.25
 MOST_REST = 0.5
 
@@ -78,7 +80,7 @@ class Intake:
         self._bytes = 0
         self._woken = asyncio.Event()
         self._stopping = False
-        self._crowded_until = 0.0
+        self._crowd_at = -math.inf
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -92,13 +94,21 @@ class Intake:
         if self._task:
             await self._task
 
-    async def rest_after(self, busy: float) -> None:
-        """The pipeline's rest after so many seconds of work: while the endpoints are crowded, they go first.
+    async def rest_after(self, busy: float, patience: float = 1.0) -> None:
+        """The pipeline's rest after so many seconds of work: where the endpoints are crowded, they go first.
 
-        Not for long: work that took seconds has waited for the database, as have the senders after it.
+        Not for long: work that took seconds has waited for the database, as have the senders after it. Where there is
+        no ``patience`` for all of it (1.0), what is missing is rested only while the crowd is still there.
         """
-        crowded = asyncio.get_running_loop().time() < self._crowded_until
-        await asyncio.sleep(min(busy * (1 / SHARE_WHEN_CROWDED - 1), MOST_REST) if crowded else 0.0)
+        clock = asyncio.get_running_loop().time
+        if clock() - self._crowd_at >= CROWD_LASTS:
+            await asyncio.sleep(0)
+            return
+        rest = min(busy * (1 / SHARE_WHEN_CROWDED - 1), MOST_REST)
+        until = clock() + rest
+        await asyncio.sleep(rest * patience)
+        while (left := min(until, self._crowd_at + CROWD_PASSES) - clock()) > 0:  # noqa: ASYNC110 - it ends by time
+            await asyncio.sleep(left)
 
     async def append(self, entries: Sequence[NewEntry]) -> None:
         """Return when the entries are committed. Raises InboxFull, StorageUnavailable."""
@@ -145,7 +155,7 @@ class Intake:
     async def _commit(self, group: list[_Waiting]) -> None:
         together = [entry for entries, _ in group for entry in entries]
         if len(group) >= CROWD:
-            self._crowded_until = asyncio.get_running_loop().time() + CROWD_LASTS
+            self._crowd_at = asyncio.get_running_loop().time()
         try:
             with COMMIT_SECONDS.time():
                 await self._inbox.append(together)

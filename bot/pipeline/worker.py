@@ -56,7 +56,7 @@ def _described(error: Exception) -> str:
     return whole[:MOST_OF_AN_ERROR].encode(errors="backslashreplace").decode().replace("\0", "\\x00")
 
 
-async def _without_rest(_busy: float) -> None:
+async def _without_rest(_busy: float, _patience: float) -> None:
     await asyncio.sleep(0)
 
 
@@ -73,7 +73,7 @@ class Worker:
         services: Services,
         make_plan: PlanMaker,
         watches: Sequence[Watch] = (),
-        rest_after: Callable[[float], Awaitable[None]] = _without_rest,
+        rest_after: Callable[[float, float], Awaitable[None]] = _without_rest,
     ) -> None:
         self._database = services.database
         self._inbox = services.inbox
@@ -157,8 +157,8 @@ class Worker:
             log.warning("worker.retry", reason=str(error))
 
     async def _rest(self, busy: float) -> None:
-        """What rests gathers in the inbox, and costs less together; but people wait for it."""
-        await self._rest_after(busy * max(1 - self._lateness / LATE, 0.0))
+        """What comes in meanwhile gathers in the inbox, and costs less together; but people wait for it."""
+        await self._rest_after(busy, max(1 - self._lateness / LATE, 0.0))
 
     async def tick(self) -> None:
         """What time alone brings; and entries that came in through another process."""

@@ -106,6 +106,21 @@ async def test_the_pipeline_rests_after_a_crowd_of_requests_and_not_for_few_nor_
     assert clock() - began >= least
 
 
+@pytest.mark.parametrize(("passes", "most", "least"), [(0.0, 3600.0, 0.0), (3600.0, 0.05, 0.05)])
+async def test_without_patience_the_pipeline_rests_while_the_crowd_is_there(
+    intake: Intake, monkeypatch: pytest.MonkeyPatch, passes: float, most: float, least: float
+) -> None:
+    monkeypatch.setattr(intake_module, "MOST_REST", most)
+    monkeypatch.setattr(intake_module, "CROWD_LASTS", 60.0)
+    monkeypatch.setattr(intake_module, "CROWD_PASSES", passes)
+    clock = asyncio.get_running_loop().time
+    await asyncio.gather(*(intake.append(_entries(str(i))) for i in range(2 * CROWD)))
+    began = clock()
+    async with asyncio.timeout(60):
+        await intake.rest_after(3600.0, patience=0.0)
+    assert clock() - began >= least
+
+
 async def test_a_database_that_takes_nothing_fails_the_requests_and_is_used_again_when_it_does(
     intake: Intake, inbox: Inbox
 ) -> None:
