@@ -34,7 +34,7 @@ async def import_what_it_needs(rules: Rules) -> None:
         "bot.watches.logs.watch": rules.logs.watch,
         "bot.watches.llm.watch": rules.llm.watch,
         "handlers.models.endpoint": rules.models,
-        "bot.watches.models.watch": any(model.monitors for model in rules.models.values()),
+        "bot.watches.models.watch": rules.has_monitors,
     }
     for module, is_wanted in wanted.items():
         if is_wanted:
@@ -44,7 +44,7 @@ async def import_what_it_needs(rules: Rules) -> None:
 def make_models_watch(process: Process) -> "ModelsWatch | None":
     """The watch over models, where tandem.yaml has monitors; people ask it for checks on every replica."""
     services = process.services
-    if not any(model.monitors for model in services.rules.models.values()):
+    if not services.rules.has_monitors:
         return None
     from bot.watches.models.watch import CHECK, ModelsWatch  # brings scikit-learn: 2 s, 100 MB for who needs it
 

@@ -62,6 +62,11 @@ class Rules(msgspec.Struct, frozen=True):
     enrichment: Enrichment = NOTHING_ADDED
     partitions: int = 16
 
+    @property
+    def has_monitors(self) -> bool:
+        """Whether any model is monitored."""
+        return any(model.monitors for model in self.models.values())
+
     def is_trouble(self, labels: Mapping[str, str]) -> bool:
         """Whether an alert with these labels stands for trouble: it carries no heartbeat, and is none to be ignored."""
         ignored = self.correlation.naming.catalogue.is_ignored(labels.get("alertname", ""))

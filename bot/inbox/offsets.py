@@ -12,6 +12,7 @@ from bot.storage.tables.core import DeadLetterRow, OffsetRow
 
 _OFFSET = table_of(OffsetRow)
 _SET_ASIDE = select(func.count()).select_from(table_of(DeadLetterRow))
+_OWNER = select(_OFFSET.c.inbox).order_by(_OFFSET.c.partition).limit(1)
 _POSITIONS = select(_OFFSET.c.partition, _OFFSET.c.position)
 _LOCKED = select(_OFFSET.c.position).where(_OFFSET.c.partition == bindparam("of")).with_for_update()
 _ADVANCE = (
@@ -25,6 +26,11 @@ async def prepare(connection: AsyncConnection, partitions: int, inbox: str = "da
     """Give every partition its offset in the inbox of this identity."""
     rows = [{"partition": p, "position": position, "inbox": inbox} for p in range(partitions)]
     await insert_missing(connection, _OFFSET, rows)
+
+
+async def owner(connection: AsyncConnection) -> str | None:
+    """The identity of the inbox that the offsets belong to; None where there are none yet."""
+    return await connection.scalar(_OWNER)
 
 
 async def positions(connection: AsyncConnection) -> dict[int, int]:

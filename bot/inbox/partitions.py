@@ -31,7 +31,8 @@ _LEFT = table_of(InboxLeftRow)
 _REPLICA = table_of(ReplicaRow)
 _LOCK = 0x70617274
 _COUNT = select(func.count()).select_from(_OFFSET)
-_ALIVE = timedelta(seconds=5)
+IS_FRESH = func.now() - _REPLICA.c.heartbeat_at < timedelta(seconds=5)
+"""A replica has shown lately that it lives."""
 _PATIENCE = 3600.0
 _AT_ONCE = 100
 _BEARS = text(
@@ -136,8 +137,7 @@ async def living(connection: AsyncConnection) -> list[str]:
     """The replicas that live, or whose connections are still open. On SQLite there are none: the file's lock tells."""
     if connection.dialect.name == "sqlite":
         return []
-    fresh = func.now() - _REPLICA.c.heartbeat_at < _ALIVE
-    here = (_REPLICA.c.incarnation != "", or_(fresh, _BEARS.bindparams(marks=MARKS)))  # without one, it has left
+    here = (_REPLICA.c.incarnation != "", or_(IS_FRESH, _BEARS.bindparams(marks=MARKS)))  # without one, it has left
     return list(await connection.scalars(select(_REPLICA.c.id).where(*here).order_by(_REPLICA.c.id)))
 
 
@@ -157,7 +157,7 @@ async def replace(connection: AsyncConnection, partitions: int, position: int, p
     What is still in partitions that there are no more is noted, so that it is archived and deleted in time. Of inboxes
     that were left before, all up to the last position counts as done.
     """
-    inbox = str(await connection.scalar(select(_OFFSET.c.inbox).order_by(_OFFSET.c.partition).limit(1)))
+    inbox = str(await offsets.owner(connection))
     before = await offsets.positions(connection)
     rows = (await connection.execute(select(_LEFT.c.inbox, _LEFT.c.partition, _LEFT.c.position))).all()
     others: dict[str, int] = {}

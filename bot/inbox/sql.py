@@ -105,7 +105,7 @@ class SqlInbox:
     async def entries_after(self, partition: int, position: int, limit: int) -> Portion:
         values = {"of": partition, "position": position, "limit": limit}
         async with self._reading() as connection:
-            rows = [(row[0], row[1], row[2]) for row in await fetch_rows(connection, _AFTER, values)]
+            rows = await fetch_rows(connection, _AFTER, values)
         sizes = accumulate(len(payload) for _, _, payload in rows)
         fit = max(1, sum(size <= MOST_BYTES for size in sizes))
         return Portion(await decoded(rows[:fit]), more=len(rows) == limit or fit < len(rows))

@@ -1,27 +1,26 @@
 """The offsets belong to one inbox. Before another one is used, all of the old one must have been processed."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 
 import structlog
-from sqlalchemy import func, inspect, select, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import ConfigError
 from bot.inbox import offsets
 from bot.inbox.inbox import Inbox, open_inbox
-from bot.inbox.partitions import choose
+from bot.inbox.partitions import IS_FRESH, choose
 from bot.inbox.sql import IDENTITY as DATABASE
 from bot.storage.database import Database, table_of, upsert
 from bot.storage.tables.core import DetectorStateRow, OffsetRow
 from bot.storage.tables.inbox import InboxLeftRow
 from bot.storage.tables.leases import ReplicaRow
+from bot.storage.version import has_table
 
 _OFFSET = table_of(OffsetRow)
 _STATE = table_of(DetectorStateRow)
 _LEFT = table_of(InboxLeftRow)
 _REPLICA = table_of(ReplicaRow)
-_ALIVE = timedelta(seconds=5)
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +33,7 @@ async def claim_offsets(database: Database, inbox: Inbox, partitions: int, given
     ConfigError. Every other replica must have stopped: what it accepts into the old inbox nobody would look for.
     """
     async with database.read() as connection:
-        owner = await _owner(connection)
+        owner = await offsets.owner(connection)
         positions = await offsets.positions(connection)
         last = await _last_position(connection)  # after them: other replicas work on meanwhile
     newest = await inbox.prepare(last)
@@ -43,7 +42,7 @@ async def claim_offsets(database: Database, inbox: Inbox, partitions: int, given
             await _prepare_old(database, positions)
         await _see_that_all_is_done(database, str(owner), positions, inbox.identity)
     async with database.write() as connection:
-        if await _owner(connection) not in (owner, inbox.identity):
+        if await offsets.owner(connection) not in (owner, inbox.identity):
             raise ConfigError("TANDEM_INBOX_URL: another replica begins with another inbox at the same time")
         if owner in (None, inbox.identity):
             await _go_back(connection, {p: newest for p, position in positions.items() if position > newest})
@@ -60,9 +59,9 @@ async def see_whether_claimable(database: Database, inbox: Inbox, given_up: str 
     ``inbox.reach`` was called, so that its identity is known; where it is not, there is no such stream.
     """
     async with database.read() as connection:
-        if not await connection.run_sync(lambda sync: inspect(sync).has_table(_OFFSET.name)):
+        if not await has_table(connection, OffsetRow):
             return
-        owner = await _owner(connection)
+        owner = await offsets.owner(connection)
         positions = await offsets.positions(connection)
         if owner in (None, inbox.identity):
             return
@@ -74,11 +73,7 @@ async def see_whether_claimable(database: Database, inbox: Inbox, given_up: str 
 async def owner_of_offsets(database: Database) -> str | None:
     """The identity of the inbox that the offsets belong to; None where there are none yet."""
     async with database.read() as connection:
-        return await _owner(connection)
-
-
-async def _owner(connection: AsyncConnection) -> str | None:
-    return await connection.scalar(select(_OFFSET.c.inbox).order_by(_OFFSET.c.partition).limit(1))
+        return await offsets.owner(connection)
 
 
 async def _last_position(connection: AsyncConnection) -> int:
@@ -117,8 +112,7 @@ async def _see_that_nobody_works(connection: AsyncConnection) -> None:
     """Raises ConfigError where another replica is alive, which may take more into the old inbox at any moment."""
     if connection.dialect.name == "sqlite":
         return  # there, one process at a time holds the file
-    lives = func.now() - _REPLICA.c.heartbeat_at < _ALIVE
-    alive = select(_REPLICA.c.id).where(_REPLICA.c.incarnation != "", lives).order_by(_REPLICA.c.id)
+    alive = select(_REPLICA.c.id).where(_REPLICA.c.incarnation != "", IS_FRESH).order_by(_REPLICA.c.id)
     if names := list(await connection.scalars(alive)):
         why = f"other replicas still run on the old inbox ({', '.join(names)}): stop them first"
         raise ConfigError(f"TANDEM_INBOX_URL: {why}")

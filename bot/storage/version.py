@@ -5,7 +5,8 @@
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlmodel import SQLModel
 
 from bot.storage.migrations import snapshot
 
@@ -41,3 +42,8 @@ async def migrate_postgresql(engine: AsyncEngine) -> None:
     from bot.storage import schema
 
     await schema.migrate_postgresql(engine, MIGRATIONS)
+
+
+async def has_table(connection: AsyncConnection, row: type[SQLModel]) -> bool:
+    """Whether a database is new enough to have the table of a row, or has any at all."""
+    return await connection.run_sync(lambda sync: inspect(sync).has_table(str(row.__tablename__)))

@@ -4,8 +4,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
-from sqlalchemy import inspect
-
 from bot.config import Environment
 from bot.domain.outgoing.event import EventState, OutgoingEvent
 from bot.errors import ConfigError
@@ -13,6 +11,7 @@ from bot.storage.database import Database, open_existing
 from bot.storage.queries.outgoing import deliveries
 from bot.storage.queries.outgoing.deliveries import Standing
 from bot.storage.tables.outgoing import OutgoingEventRow
+from bot.storage.version import has_table
 
 _MOST_SHOWN = 200
 
@@ -39,7 +38,7 @@ async def _opened(environment: Environment) -> AsyncIterator[Database]:
     database = open_existing(environment.database_url)
     try:
         async with database.read() as connection:
-            if not await connection.run_sync(lambda sync: inspect(sync).has_table(OutgoingEventRow.__tablename__)):
+            if not await has_table(connection, OutgoingEventRow):
                 raise ConfigError("the tables are not there yet: `tandem run` brings them up to date")
         yield database
     finally:

@@ -1,11 +1,11 @@
 """The partitions of the inbox: what waits in each and who works on it; and another number of them."""
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
-from sqlalchemy import inspect, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.cluster.leases import partition_lease
@@ -16,10 +16,11 @@ from bot.errors import ConfigError
 from bot.inbox import offsets
 from bot.inbox.inbox import Inbox, open_inbox
 from bot.inbox.partitions import MOST, living
-from bot.storage.database import Database, open_existing, table_of
+from bot.storage.database import open_existing, table_of
 from bot.storage.lock import is_held
 from bot.storage.tables.core import OffsetRow
 from bot.storage.tables.leases import LeaseRow, ReplicaRow
+from bot.storage.version import has_table
 
 _LEASE, _REPLICA = table_of(LeaseRow), table_of(ReplicaRow)
 
@@ -30,10 +31,10 @@ async def show(environment: Environment) -> Table:
     inbox = open_inbox(database, environment.inbox_address)
     try:
         async with database.read() as connection:
-            if not await connection.run_sync(lambda sync: inspect(sync).has_table(OffsetRow.__tablename__)):
+            if not await has_table(connection, OffsetRow):
                 raise ConfigError("nothing has run on this database yet: TANDEM_PARTITIONS chooses at the first start")
             positions = await offsets.positions(connection)
-            holders = await _holders(connection, database, environment)
+            holders = await _holders(connection, positions, environment)
         await inbox.reach()
         return await _table(inbox, positions, holders)
     finally:
@@ -49,14 +50,13 @@ async def _table(inbox: Inbox, positions: Mapping[int, int], holders: Mapping[in
         table.add_column(name)
     for partition, position in sorted(positions.items()):
         waiting = await inbox.lag({partition: position}) if partition in since else 0
-        oldest = format_duration(max(now - since[partition], now - now)) if partition in since else ""
+        oldest = format_duration(max(now - since[partition], timedelta())) if partition in since else ""
         table.add_row(str(partition), str(waiting), oldest, holders.get(partition, "nobody"))
     return table
 
 
-async def _holders(connection: AsyncConnection, database: Database, environment: Environment) -> dict[int, str]:
-    known = await offsets.positions(connection)
-    if database.is_sqlite:
+async def _holders(connection: AsyncConnection, known: Iterable[int], environment: Environment) -> dict[int, str]:
+    if connection.dialect.name == "sqlite":
         return dict.fromkeys(known, "the process that runs") if is_held(environment.database_url) else {}
     alive = await living(connection)
     held = (

@@ -184,7 +184,7 @@ async def offline_of(
 async def _watches(stack: AsyncExitStack, environment: Environment, services: Services) -> Sequence[Watch]:
     """As the worker has them: whoever works something through without one of them would keep it from that one."""
     rules, found = services.rules, watches(services.rules, services.clock)
-    if any(model.monitors for model in rules.models.values()):
+    if rules.has_monitors:
         from bot.watches.models.watch import ModelsWatch  # noqa: PLC0415 - brings scikit-learn
 
         frames = open_frames(services.database, environment.model_store)

@@ -4,7 +4,6 @@ import os
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import inspect
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.commands.parts.checks.finding import Finding, Mark
@@ -13,6 +12,7 @@ from bot.domain.severity import known_severity
 from bot.storage.database import Database
 from bot.storage.queries import counts
 from bot.storage.tables.core import AlertRow
+from bot.storage.version import has_table
 from handlers.sources.sns_message import TOPICS, topics_in
 
 _LATELY = timedelta(days=7)
@@ -33,7 +33,7 @@ async def check_alerts(database: Database, config: Config) -> list[Finding]:
 
 
 async def _is_begun(connection: AsyncConnection) -> bool:
-    return await connection.run_sync(lambda sync: inspect(sync).has_table(AlertRow.__tablename__))
+    return await has_table(connection, AlertRow)
 
 
 def _severities(words: Counter[str], config: Config) -> Finding:

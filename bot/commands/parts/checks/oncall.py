@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import inspect
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.commands.parts.checks.finding import Finding, Mark
@@ -12,6 +11,7 @@ from bot.routing.schedules.roster import NowOnCall, Roster, notes_of
 from bot.storage.database import Database
 from bot.storage.queries.oncall import calls
 from bot.storage.tables.oncall import EscalationCallRow
+from bot.storage.version import has_table
 
 _LATELY = timedelta(days=7)
 _MOST_SHOWN = 5
@@ -32,7 +32,7 @@ async def check_on_call(database: Database, config: Config) -> list[Finding]:
 
 
 async def _is_begun(connection: AsyncConnection) -> bool:
-    return await connection.run_sync(lambda sync: inspect(sync).has_table(EscalationCallRow.__tablename__))
+    return await has_table(connection, EscalationCallRow)
 
 
 def _schedule(one: NowOnCall) -> Finding:

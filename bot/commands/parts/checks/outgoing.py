@@ -1,6 +1,5 @@
 """Whether receivers take the outgoing events: what was given up, and what waits for one that does not answer."""
 
-from sqlalchemy import inspect
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.commands.parts.checks.finding import Finding, Mark
@@ -12,6 +11,7 @@ from bot.storage.database import Database
 from bot.storage.queries.outgoing import deliveries
 from bot.storage.queries.outgoing.deliveries import Standing
 from bot.storage.tables.outgoing import OutgoingEventRow
+from bot.storage.version import has_table
 
 _SUBJECT = "outgoing events"
 _LATE, _LONGEST_REASON = 3, 200
@@ -21,7 +21,7 @@ _LATE, _LONGEST_REASON = 3, 200
 async def check_outgoing(database: Database, config: Config) -> list[Finding]:
     """Nothing where tandem.yaml names no receiver, and none has anything left of before."""
     async with database.read() as connection:
-        if not await connection.run_sync(lambda sync: inspect(sync).has_table(OutgoingEventRow.__tablename__)):
+        if not await has_table(connection, OutgoingEventRow):
             return []
         standings = {one.receiver: one for one in await deliveries.standings(connection)}
         reasons = {receiver: await _reason(connection, receiver) for receiver in standings}

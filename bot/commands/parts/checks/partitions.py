@@ -1,13 +1,12 @@
 """Whether the setting and the database agree about how many partitions there are."""
 
-from sqlalchemy import inspect
-
 from bot.commands.parts.checks.finding import Finding, Mark
 from bot.config import Environment
 from bot.errors import TandemError
 from bot.inbox.partitions import advice_on, count
 from bot.storage.database import Database, open_existing
 from bot.storage.tables.core import OffsetRow
+from bot.storage.version import has_table
 
 _SUBJECT = "partitions"
 
@@ -42,6 +41,6 @@ async def warning_about_partitions(environment: Environment) -> str | None:
 
 async def _known(database: Database) -> int:
     async with database.read() as connection:
-        if not await connection.run_sync(lambda sync: inspect(sync).has_table(OffsetRow.__tablename__)):
+        if not await has_table(connection, OffsetRow):
             return 0
         return await count(connection)

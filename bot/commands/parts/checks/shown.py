@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import inspect
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.commands.parts.checks.finding import Finding, Mark
@@ -11,6 +10,7 @@ from bot.domain.duration import format_duration
 from bot.storage.database import Database
 from bot.storage.queries.shown.lagging import lagging
 from bot.storage.tables.slack import ChannelMessageRow
+from bot.storage.version import has_table
 
 LATE = timedelta(minutes=2)
 _SUBJECT = "messages in Slack"
@@ -37,4 +37,4 @@ async def check_shown(database: Database, environment: Environment) -> list[Find
 
 
 async def _is_begun(connection: AsyncConnection) -> bool:
-    return await connection.run_sync(lambda sync: inspect(sync).has_table(ChannelMessageRow.__tablename__))
+    return await has_table(connection, ChannelMessageRow)

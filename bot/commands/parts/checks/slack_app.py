@@ -1,13 +1,13 @@
 """Whether the app in Slack may do what deploy/slack-manifest.yaml asks for."""
 
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
-from sqlalchemy import inspect
 
 from bot.commands.parts.checks.finding import Finding, Mark
 from bot.notify.slack.identity import NEEDED, WITHOUT, scopes_of
 from bot.storage.database import Database
 from bot.storage.queries.shown import homes
 from bot.storage.tables.slack import HomeRow
+from bot.storage.version import has_table
 
 SCOPES = (*WITHOUT, *NEEDED)
 
@@ -35,7 +35,7 @@ async def check_home(database: Database) -> list[Finding]:
     Nothing where `tandem run` has made no tables yet.
     """
     async with database.read() as connection:
-        if not await connection.run_sync(lambda sync: inspect(sync).has_table(HomeRow.__tablename__)):
+        if not await has_table(connection, HomeRow):
             return []
         opened = await homes.was_ever_opened(connection)
     if opened:
