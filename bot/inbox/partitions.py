@@ -29,7 +29,9 @@ MOST = 1024
 _OFFSET = table_of(OffsetRow)
 _LEFT = table_of(InboxLeftRow)
 _REPLICA = table_of(ReplicaRow)
-_LOCK = 0x70617274
+_LOCK, _CHOICE = 0x70617274, 0x63686F69
+"""Whoever changes the partitions has the first alone, and whoever begins with them shares it. The second is for those
+that begin on a new database, one after the other: to choose is no change, and must turn nobody away."""
 _COUNT = select(func.count()).select_from(_OFFSET)
 IS_FRESH = func.now() - _REPLICA.c.heartbeat_at < timedelta(seconds=5)
 """A replica has shown lately that it lives."""
@@ -52,7 +54,8 @@ async def choose(connection: AsyncConnection, wanted: int, inbox: str) -> int:
     Of several processes that start on a new database at the same time, one decides.
     """
     if connection.dialect.name == "postgresql":
-        await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        await connection.execute(text("SELECT pg_advisory_xact_lock(:choice)"), {"choice": _CHOICE})
+        await connection.execute(text("SELECT pg_advisory_xact_lock_shared(:lock)"), {"lock": _LOCK})
     known = await count(connection)
     if not known:
         await offsets.prepare(connection, wanted, inbox)

@@ -122,6 +122,18 @@ async def test_who_joins_while_the_number_is_changed_does_not_begin_with_the_old
     await other.close()
 
 
+@on_postgresql
+async def test_who_joins_while_another_one_starts_is_not_turned_away(
+    database: Database, database_url: str, inbox: Inbox, clock: Clock
+) -> None:
+    await Estate(database, inbox, clock, ruled(16)).pipeline.prepare()
+    other = open_database(database_url)
+    async with database.write() as connection:
+        assert await partitions.choose(connection, 16, inbox.identity) == 16
+        await partitions.see_that_it_holds(other, 16, ["cluster"])
+    await other.close()
+
+
 async def test_of_two_that_start_on_a_new_database_one_chooses(database: Database) -> None:
     async def start(wanted: int) -> int:
         async with database.write() as connection:
